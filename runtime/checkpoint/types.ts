@@ -1,0 +1,29 @@
+/**
+ * Owns the types of the door `inward/checkpoint`: what a model file says about itself. Refuses behaviour.
+ */
+
+/** Storage types that some engine of the field writes; whether a kernel exists for one is the kernels' business. */
+export type StorageName = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q2_K' | 'Q3_K' | 'Q4_K' | 'Q5_K' | 'Q6_K' | (string & {});
+
+export interface TensorHeader {
+  readonly name: string;
+  readonly storage: StorageName;
+  /** Outermost first, as the field writes shapes: [rows, columns] for a matrix. (GGUF stores innermost first.) */
+  readonly shape: readonly number[];
+  /** Absolute place in the file, in bytes. */
+  readonly offset: number;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** GGUF arrays of numbers come as typed arrays or number[]; 64-bit values as number when exact, else bigint. */
+export type MetadataValue = number | bigint | boolean | string | readonly MetadataValue[] | Float32Array | Int32Array | Uint32Array | Uint8Array;
+
+export interface Checkpoint extends Disposable {
+  readonly path: string;
+  readonly fileSize: number;
+  readonly metadata: ReadonlyMap<string, MetadataValue>;
+  readonly tensors: ReadonlyMap<string, TensorHeader>;
+  /** Fills `into` from the absolute file position; throws gguf_invalid when the file has become shorter. */
+  read(position: number, into: Uint8Array): void;
+}

@@ -1,0 +1,83 @@
+/**
+ * Owns the one table of errors that Inward raises: code, HTTP status class, sentence, remedy.
+ * Refuses free text: the fields of an error are numbers or names from closed lists (a path the operator
+ * gave on the command line counts as the operator's own), so that no prompt, completion or token id can
+ * ever travel in an error. Who wants to say more adds a row here.
+ */
+
+/** What a field of an error may be: a number, or a name that the code (never a request) chose. */
+export type ErrorField = number | string;
+
+interface ErrorRow {
+  /** Whose fault it is: the request's, the server's load, the operator's set-up, or ours. */
+  readonly kind: 'request' | 'busy' | 'setup' | 'internal';
+  /** Sentence with {field} places. */
+  readonly sentence: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+const table = {
+  // requests
+  invalid_request: { kind: 'request', sentence: 'The request field {path} breaks the rule "{rule}".', remedy: 'Correct that field and send the request again.' },
+  prompt_empty: { kind: 'request', sentence: 'The prompt has no tokens.', remedy: 'Send at least one token.' },
+  prompt_too_long: { kind: 'request', sentence: 'The prompt has {found} tokens and the context holds {limit}.', remedy: 'Shorten the prompt, or start the server with a larger --context.' },
+  token_out_of_range: { kind: 'request', sentence: 'A token id lies outside the vocabulary of {limit} tokens.', remedy: 'Encode the prompt with the tokenizer of the loaded model.' },
+  template_failed: { kind: 'request', sentence: 'The chat template of the model refused the messages.', remedy: 'Check the roles and their order against what the model supports.' },
+  template_missing: { kind: 'request', sentence: 'The loaded model carries no chat template.', remedy: 'Serve an instruction-tuned model, or send plain prompts.' },
+  text_deadline: { kind: 'request', sentence: 'Turning the request into tokens took longer than {limit} ms and was stopped.', remedy: 'Send a shorter request; if every request fails, the chat template of the model does not end.' },
+  text_memory: { kind: 'request', sentence: 'Turning the request into tokens needed more than {limit} MiB and was stopped.', remedy: 'Send a shorter request; if every request fails, the chat template of the model uses too much memory.' },
+  aborted: { kind: 'request', sentence: 'The request was cancelled.', remedy: 'Nothing: its memory has been freed.' },
+  // load
+  queue_full: { kind: 'busy', sentence: 'All {limit} places in the queue are taken.', remedy: 'Try again after the time in Retry-After.' },
+  shutting_down: { kind: 'busy', sentence: 'The server is shutting down.', remedy: 'Send the request to another server or try again later.' },
+  // set-up
+  file_missing: { kind: 'setup', sentence: 'There is no readable file at {path}.', remedy: 'Give the path of a GGUF file with --model.' },
+  gguf_invalid: { kind: 'setup', sentence: 'The GGUF file is not usable: {part}: expected {expected}, found {found}.', remedy: 'Fetch the file again, or convert the model anew.' },
+  model_unsupported: { kind: 'setup', sentence: 'The model is not supported: {part}: expected {expected}, found {found}.', remedy: 'Choose a model of a supported family and storage format.' },
+  out_of_memory: { kind: 'setup', sentence: '{owner} needs {needed}, and {free} are free.', remedy: 'Lower --context or --max-sequences, or choose a smaller model.' },
+  device_missing: { kind: 'setup', sentence: 'The device "{wanted}" is not here; this machine has: {available}.', remedy: 'Choose one of those with --device, or leave it out.' },
+  device_unfit: { kind: 'setup', sentence: 'The device lacks {feature}: expected {expected}, found {found}.', remedy: 'Choose another device with --device.' },
+  device_lost: { kind: 'internal', sentence: 'The device was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },
+  // ours
+  engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
+  internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof table;
+export type ErrorKind = ErrorRow['kind'];
+export type ErrorFields = Readonly<Record<string, ErrorField>>;
+
+/** The only error class that leaves a door of Inward. */
+export class InwardError extends Error {
+  override readonly name = 'InwardError';
+  readonly code: ErrorCode;
+  readonly fields: ErrorFields;
+
+  constructor(code: ErrorCode, fields: ErrorFields = {}) {
+    super(`${table[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(fields[key] ?? '?'))} ${table[code].remedy}`);
+    this.code = code;
+    this.fields = fields;
+  }
+
+  get kind(): ErrorKind {
+    return table[this.code].kind;
+  }
+}
+
+/** Any thrown thing as an InwardError; what is not ours keeps only the part that failed, never its message. */
+export function toInwardError(error: unknown, part: string): InwardError {
+  return error instanceof InwardError ? error : new InwardError('internal', { part });
+}
+
+/** Bytes as people read them: `5.1 GiB`. */
+export function formatBytes(size: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  let value = size;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}

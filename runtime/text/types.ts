@@ -1,0 +1,43 @@
+/**
+ * Owns the types of the door `inward/text`. Refuses behaviour.
+ */
+import type { TokenId } from '../types.ts';
+
+export interface TextOptions {
+  /** Path of a GGUF file with tokenizer keys. */
+  readonly modelPath: string;
+  /** Longest time one encode may take, in ms. Default 10,000. */
+  readonly deadlineMs?: number;
+  /** Heap of the worker, in MiB. Default 512. */
+  readonly memoryMiB?: number;
+}
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly name?: string;
+}
+
+export interface TextInfo {
+  readonly vocabularySize: number;
+  readonly bosId?: TokenId;
+  /** Every token that ends a generation (end of text, end of turn). */
+  readonly stopIds: readonly TokenId[];
+  readonly hasChatTemplate: boolean;
+}
+
+/** Ids in, text out; holds back incomplete UTF-8. One per completion; synchronous. */
+export interface StreamDecoder {
+  /** Text that became complete with this token ('' while a character is incomplete). Control tokens give ''. */
+  push(id: TokenId): string;
+  /** What is left, incomplete bytes as U+FFFD. */
+  end(): string;
+}
+
+export interface TextModel extends AsyncDisposable {
+  readonly info: TextInfo;
+  encode(text: string, options?: { readonly addSpecial?: boolean }): Promise<Uint32Array>;
+  /** Renders the chat template (generation prompt added) and encodes it. */
+  encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array>;
+  createDecoder(): StreamDecoder;
+}

@@ -1,0 +1,121 @@
+/**
+ * Owns the types of the door `inward`: what an embedder gives to the engine and gets back.
+ * Token ids only: the engine knows no text. Refuses to hold behaviour.
+ */
+
+declare const brand: unique symbol;
+type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** Index into the vocabulary of the loaded model. */
+export type TokenId = Brand<number, 'TokenId'>;
+/** Place of a block in the KV pool. */
+export type BlockId = Brand<number, 'BlockId'>;
+/** Place of one token's K and V in the KV pool: block * blockLength + offset. */
+export type SlotIndex = Brand<number, 'SlotIndex'>;
+
+/** The devices in the order in which `auto` tries them. */
+export const deviceNames = ['gpu', 'lavapipe', 'swiftshader'] as const;
+export type DeviceName = (typeof deviceNames)[number];
+
+export type KvFormat = 'f16' | 'f32';
+export type ActivationFormat = 'int8' | 'f32';
+
+export interface EngineOptions {
+  /** Path of a GGUF file. */
+  readonly modelPath: string;
+  /** Default `auto`: hardware GPU, else lavapipe, else SwiftShader. */
+  readonly device?: DeviceName | 'auto';
+  /** Tokens that prompt and completion of one sequence may have together. Default: the model's own limit, at most 4,096. */
+  readonly contextLength?: number;
+  /** Sequences that run at the same time. Default 8. */
+  readonly maxSequences?: number;
+  /** Requests that may wait beside the running ones before `queue_full`. Default 64. */
+  readonly queueLength?: number;
+  /** Tokens that one step computes at most, prefill and decode together. Default 128. */
+  readonly tokenBudget?: number;
+  /** Storage of K and V. Default `f16`. */
+  readonly kv?: KvFormat;
+  /** What linear layers with quantized weights multiply by. Default `int8`; `f32` is exact. */
+  readonly activations?: ActivationFormat;
+  /** Called while weights are loaded: `done` and `total` in bytes. */
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+export interface Sampling {
+  /** 0 = greedy (default). */
+  readonly temperature?: number;
+  /** 0 = off (default). */
+  readonly topK?: number;
+  /** 1 = off (default). */
+  readonly topP?: number;
+  /** Same seed, prompt and settings: same tokens. Unsigned 32 bit; random when left out. */
+  readonly seed?: number;
+}
+
+export interface GenerateRequest {
+  readonly promptIds: Uint32Array;
+  /** Tokens to generate at most; may be 0 together with `logits: 'all'`. */
+  readonly maxTokens: number;
+  /** Generation ends with reason `stop` when one of these is chosen; that token is still reported. */
+  readonly stopIds?: readonly TokenId[];
+  readonly sampling?: Sampling;
+  /** `sampled`: logits with every generated token. `all`: also at every prompt position but the last. Default `none`. */
+  readonly logits?: 'none' | 'sampled' | 'all';
+}
+
+export type FinishReason = 'stop' | 'length';
+
+/** The events of one request, in order: `prompt`* `token`* `end`. Failures are thrown as InwardError from the iterator. */
+export type TokenEvent =
+  /** Logits [vocabulary] at a prompt position (they predict position + 1); only with `logits: 'all'`. */
+  | { readonly type: 'prompt'; readonly position: number; readonly logits: Float32Array }
+  /** One generated token; `logits` [vocabulary] are those it was chosen from. */
+  | { readonly type: 'token'; readonly id: TokenId; readonly logits?: Float32Array }
+  | { readonly type: 'end'; readonly reason: FinishReason; readonly promptTokens: number; readonly completionTokens: number };
+
+export interface EngineInfo {
+  readonly device: DeviceName;
+  /** Why this device was taken. */
+  readonly deviceReason: string;
+  /** Adapter and driver as the driver calls itself. */
+  readonly adapter: string;
+  readonly subgroupSize: number;
+  readonly modelName: string;
+  readonly family: string;
+  readonly parameterCount: number;
+  readonly vocabularySize: number;
+  readonly contextLength: number;
+  readonly maxSequences: number;
+  readonly kv: KvFormat;
+  readonly activations: ActivationFormat;
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+  readonly loadMs: number;
+}
+
+export interface EngineStats {
+  readonly running: number;
+  readonly waiting: number;
+  readonly kvBlocksTotal: number;
+  readonly kvBlocksFree: number;
+  readonly steps: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  /** Dispatches of the last step that decoded. */
+  readonly dispatchesPerStep: number;
+  /** Device memory by owner, in bytes. */
+  readonly memory: Readonly<Record<string, number>>;
+}
+
+export interface Engine extends AsyncDisposable {
+  readonly info: EngineInfo;
+  /**
+   * Queues a request and gives its events. The iterable is returned at once; errors (prompt_too_long, queue_full,
+   * aborted ...) come from its first `next()`. Ending the loop early or aborting frees the sequence within one step.
+   */
+  generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent>;
+  /** Counts as of the last step. */
+  stats(): EngineStats;
+  /** Resolves if the engine dies by itself (device lost, process ended); never rejects. */
+  readonly failed: Promise<Error>;
+}
