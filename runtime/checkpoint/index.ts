@@ -1,0 +1,139 @@
+/**
+ * Owns the door `inward/checkpoint`: opens a model file, reads what it says about itself and its tensor bytes.
+ * Refuses to hold the file in memory or to know what a family needs: that is the models' business.
+ */
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { InwardError } from '../errors.ts';
+import { type GgufHeader, readGguf } from './gguf.ts';
+import { optionalInteger, optionalString } from './metadata.ts';
+import { findStorageByName } from './storage.ts';
+import type { Checkpoint, StorageName } from './types.ts';
+import { invalid, readFully } from './window.ts';
+
+export {
+  metadataBoolean,
+  metadataInteger,
+  metadataNumber,
+  metadataString,
+  metadataStrings,
+  optionalBoolean,
+  optionalInteger,
+  optionalIntegers,
+  optionalNumber,
+  optionalString,
+  optionalStrings,
+} from './metadata.ts';
+export { findStorageByName, type Storage } from './storage.ts';
+export type { Checkpoint, MetadataValue, StorageName, TensorHeader } from './types.ts';
+
+/**
+ * Reads the header of a GGUF file and keeps the file open until disposed.
+ * Throws file_missing (no readable regular file), gguf_invalid, model_unsupported (one part of a split model).
+ */
+export function openCheckpoint(path: string): Checkpoint {
+  const fd = openFile(path);
+  try {
+    const fileSize = fstatSync(fd).size;
+    const header = readGguf(fd, fileSize, (strings, key) => {
+      const bytes = Buffer.allocUnsafeSlow(strings.size);
+      readFully(fd, strings.position, bytes);
+      return strings.decode(bytes, `metadata ${key}`);
+    });
+    const checkpoint = createCheckpoint(path, fd, fileSize, header);
+    refuseSplit(checkpoint);
+    return checkpoint;
+  } catch (error) {
+    closeSync(fd);
+    throw isSystemError(error) ? new InwardError('file_missing', { path }) : error;
+  }
+}
+
+function openFile(path: string): number {
+  try {
+    // A pipe or device would block or never end.
+    if (statSync(path).isFile()) return openSync(path, 'r');
+  } catch (error) {
+    if (!isSystemError(error) && !(error instanceof TypeError)) throw error;
+  }
+  throw new InwardError('file_missing', { path });
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function createCheckpoint(path: string, fd: number, fileSize: number, header: GgufHeader): Checkpoint {
+  let isOpen = true;
+  return {
+    path,
+    fileSize,
+    metadata: header.metadata,
+    tensors: header.tensors,
+    read(position, into) {
+      if (!isOpen) throw new InwardError('internal', { part: 'checkpoint: read after dispose' });
+      if (position < 0 || position + into.byteLength > fileSize) throw invalid('read', `within ${fileSize} bytes`, position + into.byteLength);
+      readFully(fd, position, into);
+    },
+    [Symbol.dispose]() {
+      if (isOpen) closeSync(fd);
+      isOpen = false;
+    },
+  };
+}
+
+function refuseSplit(checkpoint: Checkpoint): void {
+  const count = optionalInteger(checkpoint, 'split.count', 0, 0xffff) ?? 1;
+  if (count > 1) throw new InwardError('model_unsupported', { part: 'file', expected: 'a whole model', found: `one of ${count} parts` });
+}
+
+/** Elements of a tensor of this shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+/** Bytes of a tensor of this storage and shape; throws model_unsupported for an unknown storage or a row that is not whole blocks. */
+export function tensorSize(storage: StorageName, shape: readonly number[]): number {
+  const found = findStorageByName(storage);
+  if (found === undefined) throw new InwardError('model_unsupported', { part: 'storage', expected: 'a storage of GGUF', found: storage });
+  const columns = shape.at(-1) ?? 1;
+  if (columns % found.blockLength !== 0) {
+    throw new InwardError('model_unsupported', { part: `row of ${storage}`, expected: `a multiple of ${found.blockLength} elements`, found: columns });
+  }
+  return (elementCount(shape) / found.blockLength) * found.blockSize;
+}
+
+export interface CheckpointSummary {
+  /** general.architecture, '' when the file does not say. */
+  readonly family: string;
+  /** general.name, '' when the file does not say. */
+  readonly name: string;
+  readonly parameterCount: number;
+  readonly tensorCount: number;
+  /** Bytes of the file and of its tensors. */
+  readonly fileSize: number;
+  readonly weightSize: number;
+  /** Storages with the count of their tensors and their bytes, largest first. */
+  readonly storages: readonly { readonly storage: StorageName; readonly count: number; readonly size: number }[];
+}
+
+/** What a person wants to know about a model file. */
+export function describeCheckpoint(checkpoint: Checkpoint): CheckpointSummary {
+  const byStorage = new Map<StorageName, { storage: StorageName; count: number; size: number }>();
+  let parameterCount = 0;
+  let weightSize = 0;
+  for (const { storage, shape, size } of checkpoint.tensors.values()) {
+    const row = byStorage.get(storage) ?? { storage, count: 0, size: 0 };
+    byStorage.set(storage, { storage, count: row.count + 1, size: row.size + size });
+    parameterCount += elementCount(shape);
+    weightSize += size;
+  }
+  return {
+    family: optionalString(checkpoint, 'general.architecture') ?? '',
+    name: optionalString(checkpoint, 'general.name') ?? '',
+    parameterCount,
+    tensorCount: checkpoint.tensors.size,
+    fileSize: checkpoint.fileSize,
+    weightSize,
+    storages: [...byStorage.values()].sort((a, b) => b.size - a.size),
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * Owns access to the metadata of a checkpoint: the map that decodes long string arrays when asked, and getters
+ * that check the type (and range) of a value. Refuses silent conversion: a wrong type is gguf_invalid.
+ */
+import type { Checkpoint, MetadataValue } from './types.ts';
+import type { LazyStrings } from './values.ts';
+import { invalid } from './window.ts';
+
+export type Decode = (strings: LazyStrings, key: string) => string[];
+
+/**
+ * Metadata whose long string arrays stay in the file: `get` decodes them anew each time, so that they are
+ * only in memory while their reader holds them.
+ */
+export class MetadataMap extends Map<string, MetadataValue> {
+  readonly #lazy = new Map<string, LazyStrings>();
+  /** Keys of values that the file stores as f32 or f64: 1.0 is no count. */
+  readonly #floats = new Set<string>();
+  readonly #decode: Decode;
+
+  constructor(decode: Decode) {
+    super();
+    this.#decode = decode;
+  }
+
+  setLazy(key: string, strings: LazyStrings): void {
+    this.#lazy.set(key, strings);
+    this.set(key, []);
+  }
+
+  setFloat(key: string, value: MetadataValue): void {
+    this.#floats.add(key);
+    this.set(key, value);
+  }
+
+  isFloat(key: string): boolean {
+    return this.#floats.has(key);
+  }
+
+  override get(key: string): MetadataValue | undefined {
+    const strings = this.#lazy.get(key);
+    return strings === undefined ? super.get(key) : this.#decode(strings, key);
+  }
+
+  override *entries(): MapIterator<[string, MetadataValue]> {
+    for (const key of this.keys()) yield [key, this.get(key) as MetadataValue];
+  }
+
+  override *values(): MapIterator<MetadataValue> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  override [Symbol.iterator](): MapIterator<[string, MetadataValue]> {
+    return this.entries();
+  }
+
+  override forEach(callback: (value: MetadataValue, key: string, map: Map<string, MetadataValue>) => void): void {
+    for (const [key, value] of this.entries()) callback(value, key, this);
+  }
+}
+
+type Read<T> = (checkpoint: Checkpoint, key: string) => T | undefined;
+
+function describe(value: MetadataValue): string {
+  if (typeof value === 'object') return 'an array';
+  return typeof value === 'string' ? 'a string' : `${typeof value} ${value}`;
+}
+
+function getter<T extends MetadataValue>(expected: string, is: (value: MetadataValue) => value is T): Read<T> {
+  return (checkpoint, key) => {
+    const value = checkpoint.metadata.get(key);
+    if (value === undefined || is(value)) return value;
+    throw invalid(`metadata ${key}`, expected, describe(value));
+  };
+}
+
+function required<T>(read: Read<T>, expected: string): (checkpoint: Checkpoint, key: string) => T {
+  return (checkpoint, key) => {
+    const value = read(checkpoint, key);
+    if (value === undefined) throw invalid(`metadata ${key}`, expected, 'nothing');
+    return value;
+  };
+}
+
+/** Each getter: undefined when the key is missing (`optional...`) or gguf_invalid; gguf_invalid when the type is another. */
+export const optionalNumber: Read<number> = getter('a number', (value): value is number => typeof value === 'number');
+export const optionalString: Read<string> = getter('a string', (value): value is string => typeof value === 'string');
+export const optionalBoolean: Read<boolean> = getter('a boolean', (value): value is boolean => typeof value === 'boolean');
+export const optionalStrings: Read<readonly string[]> = getter(
+  'an array of strings',
+  (value): value is readonly string[] => Array.isArray(value) && value.every((element) => typeof element === 'string'),
+);
+/** Arrays of 32-bit integers (also those stored as 8 or 16 bit). */
+export const optionalIntegers: Read<Int32Array | Uint32Array> = getter(
+  'an array of 32-bit integers',
+  (value): value is Int32Array | Uint32Array => value instanceof Int32Array || value instanceof Uint32Array,
+);
+export const metadataNumber: (checkpoint: Checkpoint, key: string) => number = required(optionalNumber, 'a number');
+export const metadataString: (checkpoint: Checkpoint, key: string) => string = required(optionalString, 'a string');
+export const metadataBoolean: (checkpoint: Checkpoint, key: string) => boolean = required(optionalBoolean, 'a boolean');
+export const metadataStrings: (checkpoint: Checkpoint, key: string) => readonly string[] = required(optionalStrings, 'an array of strings');
+
+/** A whole number within [min, max], or undefined when the key is missing. Throws gguf_invalid otherwise. */
+export function optionalInteger(checkpoint: Checkpoint, key: string, min: number, max: number): number | undefined {
+  const value = optionalNumber(checkpoint, key);
+  const isFloat = checkpoint.metadata instanceof MetadataMap && checkpoint.metadata.isFloat(key);
+  if (value === undefined || (!isFloat && Number.isInteger(value) && value >= min && value <= max)) return value;
+  throw invalid(`metadata ${key}`, `a whole number from ${min} to ${max}`, isFloat ? `${value} as a float` : value);
+}
+
+/** A whole number within [min, max]; throws gguf_invalid when it is missing or anything else. */
+export function metadataInteger(checkpoint: Checkpoint, key: string, min: number, max: number): number {
+  const value = optionalInteger(checkpoint, key, min, max);
+  if (value === undefined) throw invalid(`metadata ${key}`, `a whole number from ${min} to ${max}`, 'nothing');
+  return value;
+}
