@@ -33,6 +33,7 @@ const table = {
   shutting_down: { kind: 'busy', sentence: 'The server is shutting down.', remedy: 'Send the request to another server or try again later.' },
   // set-up
   file_missing: { kind: 'setup', sentence: 'There is no readable file at {path}.', remedy: 'Give the path of a GGUF file with --model.' },
+  default_model_missing: { kind: 'setup', sentence: 'The default model could not be fetched: {reason}; the file {file} with SHA-256 {sha256} belongs at {path}.', remedy: 'Put it there, or serve another GGUF file with --model.' },
   gguf_invalid: { kind: 'setup', sentence: 'The GGUF file is not usable: {part}: expected {expected}, found {found}.', remedy: 'Fetch the file again, or convert the model anew.' },
   model_unsupported: { kind: 'setup', sentence: 'The model is not supported: {part}: expected {expected}, found {found}.', remedy: 'Choose a model of a supported family and storage format.' },
   out_of_memory: { kind: 'setup', sentence: '{owner} needs {needed}, and {free} are free.', remedy: 'Lower --context or --max-sequences, or choose a smaller model.' },

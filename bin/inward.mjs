@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+/**
+ * The command `inward`. Plain JavaScript that any Node from 20 on can read: installs the locked packages of a
+ * fresh clone, goes on under the packaged Node if the running one is too old, and hands over to server/cli.
+ */
+import { fileURLToPath } from 'node:url';
+import { continueUnderNode, ensurePackages, fail, followParent, nodeMajor } from '../scripts/setup.mjs';
+
+followParent();
+await ensurePackages().catch(fail);
+if (Number.parseInt(process.versions.node, 10) < nodeMajor) await continueUnderNode([fileURLToPath(import.meta.url), ...process.argv.slice(2)]);
+const { main } = await import('../server/cli/index.ts');
+await main(process.argv.slice(2));
