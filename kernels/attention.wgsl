@@ -1,0 +1,98 @@
+// Paged attention with online softmax (Milakov and Gimelshein 2018; Kwon et al. 2023), one item (token, run
+// of KV positions) and one KV head a workgroup. Lanes hold quads of the head; all GROUP query heads of the
+// KV head share each key and value read. Gives unnormalised sums; attention_merge joins the items of a token.
+enable subgroups;
+const BATCH = 5u;
+
+@group(0) @binding(0) var<storage, read> queries: array<vec4f>;
+@group(0) @binding(1) var<storage, read> keys: array<KvQuad>;
+@group(0) @binding(2) var<storage, read> values: array<KvQuad>;
+@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;   // [item][head][quad]
+@group(0) @binding(4) var<storage, read_write> states: array<vec2f>;     // [item][head] (largest score, sum)
+
+#include "lib/batch.wgsl"
+#include "lib/lanes.wgsl"
+#include KV
+
+const QUADS = (HEAD_QUADS + LANES - 1u) / LANES;
+const RUN = 4u;              // positions a turn; divides BLOCK_LENGTH
+const MASKED = -1e30;        // WGSL has no infinities
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let item = group.x;
+  let kvHead = group.y;
+  let token = batch[BATCH_ITEM_TOKENS + item];
+  let end = batch[BATCH_ITEM_ENDS + item];
+  let table = BATCH_TABLES + batch[BATCH_ROWS + token] * TABLE_LENGTH;
+
+  var query: array<array<vec4f, QUADS>, GROUP>;
+  var sums: array<array<vec4f, QUADS>, GROUP>;
+  var largest: array<f32, GROUP>;
+  var total: array<f32, GROUP>;
+  for (var g = 0u; g < GROUP; g++) {
+    largest[g] = MASKED;
+    for (var k = 0u; k < QUADS; k++) {
+      let quad = lane + k * LANES;
+      if (quad < HEAD_QUADS) {
+        query[g][k] = queries[(token * HEADS + kvHead * GROUP + g) * HEAD_QUADS + quad];
+      }
+    }
+  }
+
+  for (var position = batch[BATCH_ITEM_STARTS + item]; position < end; position += RUN) {
+    let slot = batch[table + position / BLOCK_LENGTH] * BLOCK_LENGTH + position % BLOCK_LENGTH;
+    let place = (slot * KV_HEADS + kvHead) * HEAD_QUADS + lane;
+    var scores: array<array<f32, RUN>, GROUP>;
+    for (var k = 0u; k < QUADS; k++) {
+      for (var i = 0u; i < RUN; i++) {
+        // Lanes past the head have a zero query, so what they read does not count.
+        let key = unpackQuad(keys[place + i * (KV_HEADS * HEAD_QUADS) + k * LANES]);
+        for (var g = 0u; g < GROUP; g++) {
+          scores[g][i] += dot(query[g][k], key);
+        }
+      }
+    }
+    var rescale: array<f32, GROUP>;
+    for (var g = 0u; g < GROUP; g++) {
+      var next = largest[g];
+      for (var i = 0u; i < RUN; i++) {
+        scores[g][i] = select(MASKED, lanesSum(scores[g][i]), position + i < end);
+        next = max(next, scores[g][i]);
+      }
+      rescale[g] = exp(largest[g] - next);
+      total[g] *= rescale[g];
+      for (var i = 0u; i < RUN; i++) {
+        scores[g][i] = exp(scores[g][i] - next);
+        total[g] += scores[g][i];
+      }
+      largest[g] = next;
+    }
+    for (var k = 0u; k < QUADS; k++) {
+      var value: array<vec4f, RUN>;
+      for (var i = 0u; i < RUN; i++) {
+        value[i] = unpackQuad(values[place + i * (KV_HEADS * HEAD_QUADS) + k * LANES]);
+      }
+      for (var g = 0u; g < GROUP; g++) {
+        var sum = sums[g][k] * rescale[g];
+        for (var i = 0u; i < RUN; i++) {
+          sum += scores[g][i] * value[i];
+        }
+        sums[g][k] = sum;
+      }
+    }
+  }
+
+  for (var g = 0u; g < GROUP; g++) {
+    let head = item * HEADS + kvHead * GROUP + g;
+    for (var k = 0u; k < QUADS; k++) {
+      let quad = lane + k * LANES;
+      if (quad < HEAD_QUADS) {
+        partials[head * HEAD_QUADS + quad] = sums[g][k];
+      }
+    }
+    if (lane == 0u) {
+      states[head] = vec2f(largest[g], total[g]);
+    }
+  }
+}

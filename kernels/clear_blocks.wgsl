@@ -1,0 +1,16 @@
+// Zeroes the KV blocks that the batch names, in K and V of one layer.
+const BATCH = 2u;
+
+@group(0) @binding(0) var<storage, read_write> keys: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> values: array<vec4u>;
+
+#include "lib/batch.wgsl"
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = batch[BATCH_CLEARS + group.x] * BLOCK_VECTORS;
+  for (var i = lane; i < BLOCK_VECTORS; i += LANES) {
+    keys[first + i] = vec4u();
+    values[first + i] = vec4u();
+  }
+}

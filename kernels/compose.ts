@@ -1,0 +1,50 @@
+/**
+ * Owns the making of one WGSL text out of a kernel file: includes, aliases of includes, constants.
+ * Refuses conditions and macros: what differs between variants is an include or a constant.
+ *
+ * `#include "lib/x.wgsl"` inserts a file of this folder once; `#include NAME` inserts the file that the variant
+ * gives for NAME. Constants come first as `const NAME = value;` (not `override`: they size arrays).
+ */
+import { readFileSync } from 'node:fs';
+
+export interface VariantSource {
+  /** File in this folder, e.g. `matmul_int8.wgsl`. */
+  readonly file: string;
+  readonly includes?: Readonly<Record<string, string>>;
+  /** Numbers become u32 constants. */
+  readonly constants?: Readonly<Record<string, number | boolean>>;
+}
+
+const folder = new URL('./', import.meta.url);
+const texts = new Map<string, string>();
+
+function readSource(file: string): string {
+  let text = texts.get(file);
+  if (text === undefined) {
+    text = readFileSync(new URL(file, folder), 'utf8');
+    texts.set(file, text);
+  }
+  return text;
+}
+
+/** The WGSL text of a variant; throws on an include that the variant does not name. */
+export function compose(source: VariantSource): string {
+  const done = new Set<string>();
+  const directives: string[] = [];
+  const expand = (file: string): string =>
+    readSource(file)
+      .replace(/^(?:enable|requires) [^;]+;$/gm, (directive) => {
+        directives.push(directive);
+        return '';
+      })
+      .replace(/^#include (\S+)$/gm, (_, name: string) => {
+        const target = name.startsWith('"') ? name.slice(1, -1) : source.includes?.[name];
+        if (target === undefined) throw new Error(`${source.file}: no file given for #include ${name}`);
+        if (done.has(target)) return '';
+        done.add(target);
+        return expand(target);
+      });
+  const body = expand(source.file);
+  const constants = Object.entries(source.constants ?? {}).map(([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`);
+  return [...new Set(directives), ...constants, body].join('\n');
+}

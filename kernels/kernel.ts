@@ -1,0 +1,55 @@
+/**
+ * Owns the shape of a kernel as the rest of the engine sees it: bindings, variants, and an operation (a kernel
+ * bound to its buffers, ready to be dispatched every step). Refuses to touch a device.
+ */
+import type { VariantSource } from './compose.ts';
+
+export type BindingKind = 'read' | 'write' | 'uniform';
+
+/** A kernel with its choices made; `label` (e.g. `matmul/q4_1/int8/t8r4`) names it in errors, profiles and tests. */
+export interface Variant extends VariantSource {
+  readonly label: string;
+  /** In the order of @binding. */
+  readonly bindings: readonly BindingKind[];
+}
+
+/** Part of a buffer; offset and size in bytes. */
+export interface Slice {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What a step counts, and so what a grid may depend on. */
+export interface StepCounts {
+  tokens: number;
+  logitRows: number;
+  items: number;
+  clears: number;
+}
+
+export type Grid = readonly [x: number, y: number];
+
+/** One dispatch of every step: buffers are fixed, the variant and the grid depend on the counts of the step. */
+export interface Operation {
+  readonly variants: readonly Variant[];
+  /** Index into variants. */
+  choose(counts: StepCounts): number;
+  /** Workgroups; a zero skips the dispatch. */
+  gridX(counts: StepCounts, variant: number): number;
+  gridY(counts: StepCounts, variant: number): number;
+  readonly buffers: readonly Slice[];
+  /** Words of the uniform, bound last; integers and floats share one array. */
+  readonly params?: Uint32Array;
+}
+
+/** Uniform words: whole numbers as u32, `{ f32 }` as bits of a float. */
+export function packParams(...values: readonly (number | { readonly f32: number })[]): Uint32Array {
+  const words = new Uint32Array(Math.ceil(values.length / 4) * 4);
+  const floats = new Float32Array(words.buffer);
+  values.forEach((value, i) => {
+    if (typeof value === 'number') words[i] = value;
+    else floats[i] = value.f32;
+  });
+  return words;
+}

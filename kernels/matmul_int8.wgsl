@@ -1,0 +1,81 @@
+// y[token, row] (+)= sum over columns of W[row, column] * x[token, column], x as int8 blocks of 32.
+// A lane owns ROWS rows; the workgroup (one subgroup) shares the activations of TOKENS tokens: lanes load
+// them together and hand them round by shuffles with constant lane numbers (1 ns, a uniform load costs 9).
+enable subgroups;
+requires packed_4x8_integer_dot_product;
+
+struct Shape {
+  rows: u32,
+  blocks: u32,       // columns / 32
+  stride: u32,       // of y, in elements
+  offset: u32,       // of this matrix inside a row of y
+  count: u32,        // index of the token count in the batch header
+}
+@group(0) @binding(2) var<storage, read> activations: array<vec4u>;   // [token][block][3]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> batch: array<u32>;
+@group(0) @binding(5) var<uniform> shape: Shape;
+
+#include "lib/weights.wgsl"
+#include QUANT
+
+fn dotCodes(a: vec4u, b: vec4u) -> i32 {
+  return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
+}
+
+const PARTS = TOKENS * 3u;
+const LOADS = (PARTS + LANES - 1u) / LANES;
+
+fn fromLane(value: vec4u, lane: u32) -> vec4u {
+  return vec4u(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let tokens = batch[shape.count];
+  let blocks = shape.blocks;
+  let firstRow = group.x * (ROWS * LANES) + lane;
+  let firstToken = group.y * TOKENS;
+  var sums: array<array<f32, TOKENS>, ROWS>;
+  var part: array<u32, LOADS>;
+  for (var load = 0u; load < LOADS; load++) {
+    let index = load * LANES + lane;
+    let token = min(firstToken + index / 3u, tokens - 1u);
+    part[load] = token * blocks * 3u + index % 3u;
+  }
+
+  var places: array<RowPlace, ROWS>;
+  for (var r = 0u; r < ROWS; r++) {
+    places[r] = rowPlace(min(firstRow + r * LANES, shape.rows - 1u), blocks);
+  }
+
+  for (var block = 0u; block < blocks; block++) {
+    var loaded: array<vec4u, LOADS>;
+    for (var load = 0u; load < LOADS; load++) {
+      loaded[load] = activations[part[load] + block * 3u];
+    }
+    var weights: array<WeightBlock, ROWS>;
+    for (var r = 0u; r < ROWS; r++) {
+      weights[r] = loadBlock(places[r], block);
+    }
+    for (var t = 0u; t < TOKENS; t++) {
+      let low = fromLane(loaded[t * 3u / LANES], t * 3u % LANES);
+      let high = fromLane(loaded[(t * 3u + 1u) / LANES], (t * 3u + 1u) % LANES);
+      let last = loaded[(t * 3u + 2u) / LANES].xy;
+      let scales = bitcast<vec2f>(vec2u(subgroupShuffle(last.x, (t * 3u + 2u) % LANES), subgroupShuffle(last.y, (t * 3u + 2u) % LANES)));
+      for (var r = 0u; r < ROWS; r++) {
+        sums[r][t] += blockDotInt8(weights[r], low, high, scales);
+      }
+    }
+  }
+
+  for (var t = 0u; t < TOKENS; t++) {
+    for (var r = 0u; r < ROWS; r++) {
+      let row = firstRow + r * LANES;
+      if (firstToken + t < tokens && row < shape.rows) {
+        let index = (firstToken + t) * shape.stride + shape.offset + row;
+        y[index] = select(0.0, y[index], ACCUMULATE) + sums[r][t];
+      }
+    }
+  }
+}

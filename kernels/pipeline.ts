@@ -1,0 +1,73 @@
+/**
+ * Owns the way from a variant to a compiled, labelled, cached pipeline, and bind groups for it.
+ * Refuses to dispatch: the runner does.
+ */
+import { compose } from './compose.ts';
+import type { BindingKind, Slice, Variant } from './kernel.ts';
+
+export interface Pipeline {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+const bufferTypes: Record<BindingKind, GPUBufferBindingType> = { read: 'read-only-storage', write: 'storage', uniform: 'uniform' };
+
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #pipelines = new Map<string, Promise<Pipeline>>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** Compiles once per label and constants; rejects with the label and the compiler's message. */
+  get(variant: Variant): Promise<Pipeline> {
+    const key = `${variant.label} ${JSON.stringify(variant.constants ?? {})}`;
+    let found = this.#pipelines.get(key);
+    if (found === undefined) {
+      found = this.#compile(variant);
+      this.#pipelines.set(key, found);
+    }
+    return found;
+  }
+
+  /** Bind group of an operation's slices, the uniform last. */
+  bind(pipeline: Pipeline, slices: readonly Slice[]): GPUBindGroup {
+    return this.#device.createBindGroup({
+      label: pipeline.label,
+      layout: pipeline.layout,
+      entries: slices.map((slice, binding) => ({ binding, resource: { buffer: slice.buffer, offset: slice.offset, size: slice.size } })),
+    });
+  }
+
+  #layoutOf(bindings: readonly BindingKind[]): GPUBindGroupLayout {
+    const key = bindings.join();
+    let layout = this.#layouts.get(key);
+    if (layout === undefined) {
+      layout = this.#device.createBindGroupLayout({
+        label: key,
+        entries: bindings.map((kind, binding) => ({ binding, visibility: 4 /* GPUShaderStage.COMPUTE */, buffer: { type: bufferTypes[kind] } })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  async #compile(variant: Variant): Promise<Pipeline> {
+    const { label } = variant;
+    const layout = this.#layoutOf(variant.bindings);
+    const module = this.#device.createShaderModule({ label, code: compose(variant) });
+    try {
+      const pipeline = await this.#device.createComputePipelineAsync({
+        label,
+        layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'main' },
+      });
+      return { label, pipeline, layout };
+    } catch (error) {
+      throw new Error(`kernel ${label} does not compile: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}

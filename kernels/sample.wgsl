@@ -1,0 +1,135 @@
+// One logit row a workgroup -> one token id; nothing but ids leaves the device.
+// temperature 0: the largest logit, the lowest id among equals. Else, in the order top-k, top-p:
+// a threshold on the logits is found by bisection over their bit patterns (exact, no sort), then a token is
+// drawn with the Gumbel-max trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1).
+// The noise is a hash of (seed, index of the token in its sequence, id): it depends on nothing else, so a
+// sequence draws the same tokens alone and in a batch. Equal logits at a threshold are all kept.
+enable subgroups;
+const BATCH = 2u;
+
+struct Shape {
+  vocabulary: u32,
+}
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> ids: array<u32>;
+@group(0) @binding(3) var<uniform> shape: Shape;
+
+#include "lib/batch.wgsl"
+#include "lib/lanes.wgsl"
+
+const LOWEST = -3.0e38;
+
+// Bits of a float in an order that compares as unsigned.
+fn orderedKey(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+
+// PCG hash (Jarzynski and Olano 2020).
+fn hash(value: u32) -> u32 {
+  let state = value * 747796405u + 2891336453u;
+  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (word >> 22u) ^ word;
+}
+
+// -log(1 - v) for v in (0, 1); the series keeps small v exact.
+fn exponential(bits: u32) -> f32 {
+  let v = (f32(bits >> 8u) + 0.5) * 5.9604644775390625e-8;
+  return select(-log(1.0 - v), v * (1.0 + v * (0.5 + v / 3.0)), v < 0.01);
+}
+
+struct Best {
+  value: f32,
+  id: u32,
+}
+
+fn better(a: Best, b: Best) -> Best {
+  if (b.value > a.value || (b.value == a.value && b.id < a.id)) {
+    return b;
+  }
+  return a;
+}
+
+fn lanesBest(value: Best) -> Best {
+  var best = value;
+  for (var mask = LANES / 2u; mask > 0u; mask /= 2u) {
+    best = better(best, Best(subgroupShuffleXor(best.value, mask), subgroupShuffleXor(best.id, mask)));
+  }
+  return best;
+}
+
+// Largest key t for which the mass of {logits with key >= t and >= floor} is at least `wanted`;
+// mass counts logits when `inverseTemperature` is 0, else adds up exp((logit - largest) / temperature).
+fn threshold(first: u32, lane: u32, floor_: u32, wanted: f32, largest: f32, inverseTemperature: f32) -> u32 {
+  var found = 0u;
+  for (var shift = 30u; ; shift -= 3u) {
+    var mass: array<f32, 7>;
+    for (var i = lane; i < shape.vocabulary; i += LANES) {
+      let logit = logits[first + i];
+      let key = orderedKey(logit);
+      var weight = select(0.0, 1.0, key >= floor_);
+      if (inverseTemperature > 0.0) {
+        weight *= exp((logit - largest) * inverseTemperature);
+      }
+      for (var step = 0u; step < 7u; step++) {
+        mass[step] += select(0.0, weight, key >= (found | ((step + 1u) << shift)));
+      }
+    }
+    var digit = 0u;
+    // The top digit has two bits, steps past 3 would overflow it.
+    for (var step = 0u; step < 7u; step++) {
+      let usable = shift < 30u || step < 3u;
+      if (usable && lanesSum(mass[step]) >= wanted) {
+        digit = step + 1u;
+      }
+    }
+    found |= digit << shift;
+    if (shift == 0u) {
+      break;
+    }
+  }
+  return found;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let first = row * shape.vocabulary;
+  var best = Best(LOWEST, 0xffffffffu);
+  for (var i = lane; i < shape.vocabulary; i += LANES) {
+    best = better(best, Best(logits[first + i], i));
+  }
+  best = lanesBest(best);
+
+  let temperature = bitcast<f32>(batch[BATCH_TEMPERATURES + row]);
+  if (temperature > 0.0) {
+    let inverse = 1.0 / temperature;
+    let topK = batch[BATCH_TOP_KS + row];
+    let topP = bitcast<f32>(batch[BATCH_TOP_PS + row]);
+    var lowest = 0u;
+    if (topK > 0u && topK < shape.vocabulary) {
+      lowest = threshold(first, lane, 0u, f32(topK), best.value, 0.0);
+    }
+    if (topP < 1.0) {
+      var total = 0.0;
+      for (var i = lane; i < shape.vocabulary; i += LANES) {
+        let logit = logits[first + i];
+        total += select(0.0, exp((logit - best.value) * inverse), orderedKey(logit) >= lowest);
+      }
+      // The largest logit is always kept: its key bounds the threshold from above when rounding loses mass.
+      lowest = min(threshold(first, lane, lowest, topP * lanesSum(total), best.value, inverse), orderedKey(best.value));
+    }
+    let seed = hash(batch[BATCH_SEEDS + row] ^ hash(batch[BATCH_DRAWS + row]));
+    var drawn = Best(LOWEST, best.id);
+    for (var i = lane; i < shape.vocabulary; i += LANES) {
+      let logit = logits[first + i];
+      if (orderedKey(logit) >= lowest) {
+        drawn = better(drawn, Best((logit - best.value) * inverse - log(exponential(hash(seed ^ hash(i)))), i));
+      }
+    }
+    best = lanesBest(drawn);
+  }
+  if (lane == 0u) {
+    ids[row] = best.id;
+  }
+}

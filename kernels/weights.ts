@@ -1,0 +1,62 @@
+/**
+ * Owns the packed form of weights on the device (layout: lib/weights.wgsl) and the table of storages that have
+ * kernels. Refuses files: sizes come in, slices come out.
+ */
+import type { Slice } from './kernel.ts';
+
+export interface PackedStorage {
+  /** File stem in quant/ and repack/. */
+  readonly stem: string;
+  /** Bytes of 32 columns in the file. */
+  readonly fileBlockSize: number;
+  /** vec4u of codes a block of 32 columns. */
+  readonly blockVectors: number;
+  /** Has scales, so codes can be multiplied by int8 activations. */
+  readonly hasAffine: boolean;
+}
+
+export const packedStorages = {
+  F32: { stem: 'f32', fileBlockSize: 128, blockVectors: 8, hasAffine: false },
+  F16: { stem: 'f16', fileBlockSize: 64, blockVectors: 4, hasAffine: false },
+  Q4_1: { stem: 'q4_1', fileBlockSize: 20, blockVectors: 1, hasAffine: true },
+  Q8_0: { stem: 'q8_0', fileBlockSize: 34, blockVectors: 2, hasAffine: true },
+} as const satisfies Record<string, PackedStorage>;
+
+export type StorageWithKernels = keyof typeof packedStorages;
+
+export const rowTile = 8;
+export const blockColumns = 32;
+
+/** Rows of a packed matrix that one binding holds. */
+export interface Shard {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly codes: Slice;
+  readonly affine: Slice;
+}
+
+export interface PackedMatrix {
+  readonly storage: StorageWithKernels;
+  readonly rows: number;
+  /** A multiple of 32. */
+  readonly columns: number;
+  readonly shards: readonly Shard[];
+}
+
+/** Bytes of codes and of scales that `rows` packed rows take. */
+export function packedSizes(storage: StorageWithKernels, rows: number, columns: number): { codes: number; affine: number } {
+  const { blockVectors, hasAffine } = packedStorages[storage];
+  const blocks = Math.ceil(rows / rowTile) * rowTile * (columns / blockColumns);
+  return { codes: blocks * blockVectors * 16, affine: hasAffine ? blocks * 4 : 0 };
+}
+
+/** Storage formats of the activations that a matmul reads. */
+export interface Activations {
+  readonly format: 'int8' | 'f32';
+  readonly slice: Slice;
+}
+
+/** Bytes of one activation row. */
+export function activationRowSize(format: Activations['format'], columns: number): number {
+  return format === 'int8' ? (columns / blockColumns) * 48 : columns * 4;
+}
