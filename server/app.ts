@@ -1,0 +1,141 @@
+/**
+ * Owns the HTTP application: routes, headers of every answer, errors, the request log. Built without listening, so that
+ * tests can inject. Refuses Fastify's own logger and error texts: both may quote a request.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
+import { toInwardError } from '../runtime/errors.ts';
+import { addBodyParser } from './body.ts';
+import { modeHeader, type Settings } from './config.ts';
+import { createLife, type Life } from './life.ts';
+import { type Log, routePatterns, toRoutePattern } from './log.ts';
+import { addChatRoute } from './openai/chat.ts';
+import type { Models, Usage } from './openai/completion.ts';
+import { ApiError, toApiError } from './openai/errors.ts';
+import { addModelRoutes } from './openai/models.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Token counts for the log, once the answer has ended. */
+    usage: Usage | null;
+  }
+}
+
+export interface AppOptions extends Models {
+  readonly settings: Settings;
+  readonly log?: Log;
+  readonly life?: Life;
+}
+
+/** The application, ready to listen or to be injected. */
+export function buildApp({ engine, text, settings, log = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: settings.bodyLimit,
+    requestTimeout: settings.requestTimeoutMs,
+    http: { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000) },
+    genReqId: () => randomUUID(),
+    // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, log),
+    frameworkErrors: (error, request, reply) => sendError(toApiError(error, settings.bodyLimit), request, reply, settings),
+  });
+  app.decorateRequest('usage', null);
+  addBodyParser(app);
+  addHooks(app, life, log);
+  addErrors(app, settings, log);
+  addStateRoutes(app, life);
+  addModelRoutes(app, engine);
+  addChatRoute(app, { engine, text, settings, life, onStreamError: (request, error) => logFailure(error, request, log) });
+  addMethodRefusals(app);
+  return app;
+}
+
+function addHooks(app: FastifyInstance, life: Life, log: Log): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const start = performance.now();
+    setHeaders(request, reply);
+    reply.raw.once('close', () =>
+      log({
+        event: 'request',
+        requestId: request.id,
+        route: toRoutePattern(request.routeOptions.url),
+        status: reply.raw.statusCode,
+        finished: reply.raw.writableFinished,
+        durationMs: Math.round(performance.now() - start),
+        ...(request.usage === null ? {} : { promptTokens: request.usage.promptTokens, completionTokens: request.usage.completionTokens }),
+      }),
+    );
+    const route = request.routeOptions.url;
+    if (life.state === 'ready' || route === '/health' || route === '/ready') return;
+    throw new ApiError(life.state === 'failed' ? 'engine_failed' : 'shutting_down');
+  });
+  // A stopping server ends its connections as it answers.
+  app.addHook('onSend', async (_request, reply) => {
+    if (life.state !== 'ready') reply.header('connection', 'close');
+  });
+}
+
+function setHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header(modeHeader.name, modeHeader.value).header('cache-control', 'no-store').header('x-request-id', request.id);
+}
+
+function addErrors(app: FastifyInstance, settings: Settings, log: Log): void {
+  app.setNotFoundHandler((request, reply) => sendError(new ApiError('route_not_found'), request, reply, settings));
+  app.setErrorHandler((error, request, reply) => {
+    const answer = toApiError(error, settings.bodyLimit);
+    if (answer.status === 500) logFailure(error, request, log);
+    sendError(answer, request, reply, settings);
+  });
+}
+
+function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, settings: Settings): void {
+  setHeaders(request, reply);
+  if (error.isBusy) reply.header('retry-after', String(settings.retryAfterSeconds));
+  reply.status(error.status).type('application/json; charset=utf-8').send(JSON.stringify(error.toEnvelope()));
+}
+
+function logFailure(error: unknown, request: FastifyRequest, log: Log): void {
+  const { code, kind } = toInwardError(error, 'server');
+  if (kind === 'internal' || kind === 'setup') log({ event: 'failure', requestId: request.id, code });
+}
+
+/** What is not HTTP never becomes a request; the answer is written by hand. */
+function refuseConnection(error: ApiError, socket: Socket, log: Log): void {
+  log({ event: 'connection_refused', status: error.status });
+  if (!socket.writable) return void socket.destroy();
+  const body = JSON.stringify(error.toEnvelope());
+  const head = [
+    `HTTP/1.1 ${error.status} Refused`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `${modeHeader.name}: ${modeHeader.value}`,
+    'cache-control: no-store',
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+function addStateRoutes(app: FastifyInstance, life: Life): void {
+  app.get('/health', () => ({ status: 'alive' }));
+  app.get('/ready', (_request, reply) => reply.status(life.state === 'ready' ? 200 : 503).send({ status: life.state }));
+}
+
+/** 405 instead of 404 where the path exists. Refused before the body is read. */
+function addMethodRefusals(app: FastifyInstance): void {
+  const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+  for (const url of routePatterns) {
+    const allowed = methods.filter((method) => app.hasRoute({ url, method }));
+    app.route({
+      url,
+      method: methods.filter((method) => !allowed.includes(method)),
+      onRequest: async (_request, reply) => {
+        reply.header('allow', allowed.join(', '));
+        throw new ApiError('method_not_allowed', { allowed: allowed.join(', ') });
+      },
+      handler: () => undefined,
+    });
+  }
+}

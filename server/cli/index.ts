@@ -1,0 +1,55 @@
+/**
+ * Owns the command `inward`: its sub-commands and how they end. Exit codes: 0 done, 1 it failed (one sentence on
+ * standard error), 2 the command line cannot be used, 130 interrupted.
+ */
+import { Command, CommanderError } from 'commander';
+import { InwardError } from '../../runtime/errors.ts';
+import { SettingsError } from '../config.ts';
+import { createProcessWorld, type World } from '../world.ts';
+import { createBenchCommand } from './bench.ts';
+import { createLogitsCommand } from './logits.ts';
+import { UsageError } from './options.ts';
+import { createRunCommand } from './run.ts';
+import { createServeCommand } from './serve.ts';
+
+/** Runs one command. `argv` holds the arguments only, without node and script. Sets the process's exit code and gives it. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const code = await runCommand(argv, createProcessWorld());
+  process.exitCode = code;
+  return code;
+}
+
+/** Runs one command in a given world and gives its exit code. */
+export async function runCommand(argv: readonly string[], world: World): Promise<number> {
+  let code = 0;
+  const onExit = (value: number): void => {
+    code = value;
+  };
+  const program = createProgram(world, onExit);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander has already printed its message or the help.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    world.err.write(`${explain(error)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+function createProgram(world: World, onExit: (code: number) => void): Command {
+  const program = new Command('inward').description('Private LLM inference that stays inside the hospital. Evaluation mode: not for PHI.');
+  program.enablePositionalOptions().showHelpAfterError('See --help.');
+  for (const create of [createServeCommand, createRunCommand, createLogitsCommand, createBenchCommand]) program.addCommand(create(world, onExit));
+  program.addHelpText('after', '\nExamples:\n  inward serve\n  inward run "Why is the sky blue?"\n  inward logits model.gguf --ids 1,2,3');
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeOut: (text) => world.out.write(text), writeErr: (text) => world.err.write(text) });
+  }
+  return program;
+}
+
+/** Only errors of our own tables may speak; any other message could quote what was being worked on. */
+function explain(error: unknown): string {
+  if (error instanceof InwardError || error instanceof SettingsError || error instanceof UsageError) return error.message;
+  return new InwardError('internal', { part: error instanceof Error ? `the command (${error.constructor.name})` : 'the command' }).message;
+}

@@ -1,0 +1,61 @@
+/**
+ * Owns the server's log: one closed record type for each event, written as JSON lines or lines for people.
+ * Refuses free text: a record has only numbers, names from closed lists and random ids, and the writer copies only the
+ * columns it knows, so that no URL, header, prompt or completion can reach a log line.
+ */
+import type { ErrorCode } from '../runtime/errors.ts';
+
+/** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
+export const routePatterns = ['/v1/chat/completions', '/v1/models', '/v1/models/:id', '/health', '/ready'] as const;
+export type RoutePattern = (typeof routePatterns)[number] | '(unknown)';
+
+export type LogRecord =
+  | { readonly event: 'listening'; readonly port: number }
+  | { readonly event: 'draining'; readonly running: number }
+  | { readonly event: 'stopped'; readonly durationMs: number }
+  | { readonly event: 'engine_failed'; readonly code: ErrorCode }
+  | { readonly event: 'connection_refused'; readonly status: number }
+  | { readonly event: 'failure'; readonly requestId: string; readonly code: ErrorCode }
+  | {
+      readonly event: 'request';
+      readonly requestId: string;
+      readonly route: RoutePattern;
+      readonly status: number;
+      /** False when the client went away first. */
+      readonly finished: boolean;
+      readonly durationMs: number;
+      readonly promptTokens?: number;
+      readonly completionTokens?: number;
+    };
+
+export type Log = (record: LogRecord) => void;
+
+const columns = ['requestId', 'route', 'status', 'finished', 'code', 'running', 'port', 'durationMs', 'promptTokens', 'completionTokens'] as const;
+const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = {
+  listening: 'info',
+  draining: 'info',
+  stopped: 'info',
+  request: 'info',
+  connection_refused: 'warn',
+  failure: 'error',
+  engine_failed: 'error',
+};
+
+/** A log that gives each line to `write`. */
+export function createLog(write: (line: string) => void, format: 'json' | 'human'): Log {
+  return (record) => {
+    const values: Readonly<Record<string, unknown>> = { ...record };
+    const known = columns.filter((column) => values[column] !== undefined);
+    const head = { time: new Date().toISOString(), level: levels[record.event], event: record.event };
+    const line =
+      format === 'json'
+        ? JSON.stringify({ ...head, ...Object.fromEntries(known.map((column) => [column, values[column]])) })
+        : [head.time, head.level.padEnd(5), head.event, ...known.map((column) => `${column}=${String(values[column])}`)].join(' ');
+    write(`${line}\n`);
+  };
+}
+
+/** The pattern as a name of the closed list. */
+export function toRoutePattern(url: string | undefined): RoutePattern {
+  return routePatterns.find((pattern) => pattern === url) ?? '(unknown)';
+}

@@ -1,0 +1,123 @@
+/**
+ * Owns the server's start and stop: engine and text opened, port taken, panel shown, signals handled. The only reader
+ * of the environment. A first signal drains, a second one stops at once; both end with exit code 0.
+ */
+import { createServer } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { toInwardError } from '../runtime/errors.ts';
+import type { Engine, EngineOptions } from '../runtime/types.ts';
+import { buildApp } from './app.ts';
+import { parseSettings, type Settings, SettingsError, type SettingsInput } from './config.ts';
+import { createLife, type Life } from './life.ts';
+import { createLog, type Log } from './log.ts';
+import { describeStart } from './panel.ts';
+import type { World } from './world.ts';
+
+/** Settings from environment variables; the command line goes over them. Throws SettingsError. */
+export function readEnvironment(environment: Readonly<Record<string, string | undefined>> = process.env): SettingsInput {
+  const number = (name: string): number | undefined => {
+    const value = environment[name];
+    if (value === undefined || value === '') return undefined;
+    if (!/^\d{1,15}$/.test(value)) throw new SettingsError(`The environment variable ${name} must be a whole number.`);
+    return Number(value);
+  };
+  const log = environment['INWARD_LOG'];
+  if (log !== undefined && log !== 'auto' && log !== 'json' && log !== 'human') {
+    throw new SettingsError('The environment variable INWARD_LOG must be auto, json or human.');
+  }
+  return {
+    host: environment['INWARD_HOST'],
+    port: number('INWARD_PORT'),
+    bodyLimit: number('INWARD_BODY_LIMIT'),
+    requestTimeoutMs: number('INWARD_REQUEST_TIMEOUT_MS'),
+    drainTimeoutMs: number('INWARD_DRAIN_TIMEOUT_MS'),
+    log,
+  };
+}
+
+export interface ServeOptions {
+  readonly engine: EngineOptions;
+  readonly settings: SettingsInput;
+  /** Called when the server listens, with its URL. */
+  readonly onListening?: (url: string) => void;
+}
+
+/** Serves until a signal or the end of the engine; gives the exit code. Throws InwardError or SettingsError when it cannot start. */
+export async function serve(options: ServeOptions, world: World): Promise<number> {
+  const settings = parseSettings(options.settings);
+  await checkPort(settings);
+  await using engine = await world.openEngine(options.engine);
+  await using text = await world.openText({ modelPath: options.engine.modelPath });
+  const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
+  const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
+  const life = createLife();
+  const app = buildApp({ engine, text, settings, log, life });
+  const url = await listen(app, settings);
+  world.out.write(describeStart(engine.info, url));
+  log({ event: 'listening', port: Number(new URL(url).port) });
+  options.onListening?.(url);
+  return await waitForEnd({ app, engine, life, log, settings, world });
+}
+
+interface Running {
+  readonly app: FastifyInstance;
+  readonly engine: Engine;
+  readonly life: Life;
+  readonly log: Log;
+  readonly settings: Settings;
+  readonly world: World;
+}
+
+async function waitForEnd({ app, engine, life, log, settings, world }: Running): Promise<number> {
+  const stopped = Promise.withResolvers<undefined>();
+  let signalCount = 0;
+  const onSignal = (): void => {
+    signalCount++;
+    if (signalCount === 1) stopped.resolve(undefined);
+    else life.cut();
+  };
+  world.signals.on('SIGINT', onSignal);
+  world.signals.on('SIGTERM', onSignal);
+  const failure = await Promise.race([stopped.promise, engine.failed]);
+  const start = performance.now();
+  if (failure === undefined) log({ event: 'draining', running: life.running });
+  else {
+    const error = toInwardError(failure, 'engine');
+    log({ event: 'engine_failed', code: error.code });
+    world.err.write(`${error.message}\n`);
+    life.fail();
+    life.cut();
+  }
+  await life.drain(settings.drainTimeoutMs);
+  await app.close();
+  log({ event: 'stopped', durationMs: Math.round(performance.now() - start) });
+  // From here on a signal ends the process by Node's default: closing the engine cannot hang it.
+  world.signals.off('SIGINT', onSignal);
+  world.signals.off('SIGTERM', onSignal);
+  return failure === undefined ? 0 : 1;
+}
+
+/** Finds out that a port is taken before the model is loaded, which may take minutes. */
+async function checkPort({ host, port }: Settings): Promise<void> {
+  if (port === 0) return;
+  const probe = createServer();
+  const error = await new Promise<unknown>((resolve) => probe.once('error', resolve).listen({ host, port, exclusive: true }, () => resolve(undefined)));
+  if (error !== undefined) throw explainListen(error, host, port);
+  await new Promise((resolve) => probe.close(resolve));
+}
+
+async function listen(app: FastifyInstance, { host, port }: Settings): Promise<string> {
+  try {
+    return await app.listen({ host, port, exclusive: true, listenTextResolver: () => '' });
+  } catch (error) {
+    await app.close();
+    throw explainListen(error, host, port);
+  }
+}
+
+function explainListen(error: unknown, host: string, port: number): SettingsError {
+  const code = (error as { readonly code?: string }).code ?? 'unknown error';
+  if (code === 'EADDRINUSE') return new SettingsError(`Port ${port} on ${host} is in use; choose another with --port, or end what uses it.`);
+  if (code === 'EACCES') return new SettingsError(`Port ${port} may not be used by this user; choose one above 1023 with --port.`);
+  return new SettingsError(`The server cannot listen on ${host}, port ${port} (${code}); choose others with --host and --port.`);
+}

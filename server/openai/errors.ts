@@ -1,0 +1,109 @@
+/**
+ * Owns the one table of errors that clients get, and OpenAI's envelope around them. Refuses free text: a sentence has
+ * places for numbers, names of the schema and rules of the schema, never for a value or a key that a client chose.
+ */
+import { InwardError } from '../../runtime/errors.ts';
+
+interface Row {
+  readonly status: number;
+  readonly sentence: string;
+}
+
+const table = {
+  invalid_json: { status: 400, sentence: 'The body is not valid JSON.' },
+  invalid_utf8: { status: 400, sentence: 'The body is not valid UTF-8.' },
+  empty_body: { status: 400, sentence: 'The body is empty; send a JSON object.' },
+  too_deep: { status: 400, sentence: 'The body nests deeper than {limit} levels.' },
+  bad_request: { status: 400, sentence: 'The request is not valid HTTP for this server.' },
+  invalid_value: { status: 400, sentence: '{path} {rule}.' },
+  unknown_parameter: { status: 400, sentence: '{path} has a field that this server does not know; it knows: {known}.' },
+  unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; leave it out.' },
+  context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten the messages.' },
+  rejected: { status: 400, sentence: '{sentence}' },
+  route_not_found: { status: 404, sentence: 'There is no such route; see /v1/chat/completions, /v1/models, /health and /ready.' },
+  model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
+  method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },
+  request_timeout: { status: 408, sentence: 'The request did not arrive completely in time.' },
+  body_too_large: { status: 413, sentence: 'The body is larger than {limit} bytes.' },
+  media_type: { status: 415, sentence: 'The body must be application/json in UTF-8, not compressed.' },
+  headers_too_large: { status: 431, sentence: 'The header fields are too large.' },
+  queue_full: { status: 429, sentence: 'All places in the queue are taken; try again after the time in Retry-After.' },
+  client_closed: { status: 499, sentence: 'The client went away.' },
+  internal_error: { status: 500, sentence: 'The server failed to answer; the request itself may be fine.' },
+  shutting_down: { status: 503, sentence: 'The server is shutting down; try again later.' },
+  engine_failed: { status: 503, sentence: 'The engine has stopped; the server needs a restart.' },
+} as const;
+
+export type ApiErrorCode = keyof typeof table;
+const rows: Readonly<Record<ApiErrorCode, Row>> = table;
+
+export interface ErrorEnvelope {
+  readonly error: { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string };
+}
+
+interface ApiErrorFields {
+  readonly path?: string;
+  readonly rule?: string;
+  readonly known?: string;
+  readonly allowed?: string;
+  readonly model?: string;
+  readonly sentence?: string;
+  readonly limit?: number;
+  readonly found?: number;
+}
+
+/** An answer other than 2xx. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode;
+  readonly status: number;
+  readonly param: string | null;
+
+  constructor(code: ApiErrorCode, fields: ApiErrorFields = {}) {
+    const values: Readonly<Record<string, unknown>> = { ...fields };
+    super(rows[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(values[key] ?? '?')));
+    this.code = code;
+    this.status = rows[code].status;
+    this.param = fields.path ?? null;
+  }
+
+  get isBusy(): boolean {
+    return this.status === 429 || this.status === 503;
+  }
+
+  toEnvelope(): ErrorEnvelope {
+    const type = this.status === 429 ? 'rate_limit_error' : this.status >= 500 ? 'server_error' : 'invalid_request_error';
+    return { error: { message: this.message, type, param: this.param, code: this.code } };
+  }
+}
+
+/** Fastify's own refusals; their messages may quote the request and are dropped. */
+const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_NOT_FOUND: 'route_not_found',
+  FST_ERR_BAD_URL: 'route_not_found',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+};
+
+/** Any thrown thing as an answer. What is not known becomes a 500 that says nothing of it. */
+export function toApiError(error: unknown, bodyLimit: number): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof InwardError) return fromInwardError(error);
+  const { code, statusCode } = (error ?? {}) as { readonly code?: unknown; readonly statusCode?: unknown };
+  const known = typeof code === 'string' ? fastifyCodes[code] : undefined;
+  if (known !== undefined) return new ApiError(known, { limit: bodyLimit });
+  const isClientFault = typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500;
+  return new ApiError(isClientFault || (typeof code === 'string' && code.startsWith('HPE_')) ? 'bad_request' : 'internal_error');
+}
+
+function fromInwardError(error: InwardError): ApiError {
+  if (error.code === 'prompt_too_long') {
+    return new ApiError('context_length_exceeded', { path: 'messages', found: Number(error.fields['found']), limit: Number(error.fields['limit']) });
+  }
+  if (error.code === 'aborted') return new ApiError('client_closed');
+  if (error.code === 'queue_full' || error.code === 'shutting_down') return new ApiError(error.code);
+  // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
+  return error.kind === 'request' ? new ApiError('rejected', { path: 'messages', sentence: error.message }) : new ApiError('internal_error');
+}

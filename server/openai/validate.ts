@@ -1,0 +1,95 @@
+/**
+ * Owns the glue between zod and the wire: building blocks of schemas, and the first broken rule as an ApiError.
+ * Refuses to pass on zod's own messages, values, or keys that the schema does not have.
+ */
+import { z } from 'zod';
+import { ApiError } from './errors.ts';
+
+/** Text that survives the way to UTF-8 and back. */
+export const text: z.ZodType<string> = z.string().refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
+
+/** A field that is accepted and has no effect. */
+export const ignored: z.ZodOptional<z.ZodUnknown> = z.unknown().optional();
+
+/** A field that would change the answer and is not supported: only null, emptiness and the values given (its defaults) pass. */
+export function unsupported(...neutral: readonly (string | number | boolean)[]): z.ZodType<unknown> {
+  const isNeutral = (value: unknown): boolean => {
+    if (value === null || value === undefined) return true;
+    return typeof value === 'object' ? Object.keys(value).length === 0 : neutral.some((entry) => entry === value);
+  };
+  return z.unknown().refine(isNeutral, { params: { unsupported: true } }).optional();
+}
+
+/** An array whose check ends at its first bad element: a body full of bad elements must not become a heap full of issues. */
+export function listOf<T>(element: z.ZodType<T>, limit: number): z.ZodType<readonly T[]> {
+  return z
+    .array(z.unknown())
+    .min(1)
+    .max(limit)
+    .transform((items, context) => {
+      const parsed: T[] = [];
+      for (const [index, item] of items.entries()) {
+        const result = element.safeParse(item);
+        if (!result.success) {
+          for (const issue of result.error.issues.slice(0, 1)) context.issues.push({ ...issue, path: [index, ...issue.path], input: undefined } as never);
+          return z.NEVER;
+        }
+        parsed.push(result.data);
+      }
+      return parsed;
+    });
+}
+
+/** The value as the schema gives it; throws ApiError with the path and the rule. */
+export function validate<T>(schema: z.ZodType<T>, value: unknown, known: readonly string[]): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  if (issue === undefined) throw new ApiError('internal_error');
+  const found = deepest(issue);
+  const path = formatPath(found.path);
+  if (found.code === 'unrecognized_keys') {
+    throw new ApiError('unknown_parameter', { path, known: found.path.length === 0 ? known.join(', ') : 'only the fields of its documentation' });
+  }
+  if (found.code === 'custom' && found.params?.['unsupported'] === true) throw new ApiError('unsupported_parameter', { path });
+  throw new ApiError('invalid_value', { path, rule: describeRule(found) });
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Of a union's failures the one that got furthest: it belongs to the branch that the client meant. */
+function deepest(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union') return issue;
+  const inner = issue.errors.flatMap((branch) => branch.slice(0, 1)).map(deepest);
+  const meant = inner.find((entry) => entry.path.length > 0 || entry.code !== 'invalid_type');
+  return meant === undefined ? issue : ({ ...meant, path: [...issue.path, ...meant.path] } as Issue);
+}
+
+function describeRule(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${article(issue.expected)}`;
+    case 'too_small':
+      return `must ${measure(issue.origin)} ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      return `must ${measure(issue.origin)} ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
+    case 'invalid_value':
+      return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
+    case 'invalid_union':
+      return `must be ${issue.errors.flatMap((branch) => (branch[0]?.code === 'invalid_type' ? [article(branch[0].expected)] : [])).join(' or ')}`;
+    case 'custom':
+      return issue.message;
+    default:
+      return 'breaks a rule of its schema';
+  }
+}
+
+const measures: Readonly<Record<string, string>> = { string: 'have a length of', array: 'have a length of' };
+const measure = (origin: string): string => measures[origin] ?? 'be';
+const article = (name: string): string => `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name === 'int' ? 'whole number' : name}`;
+
+/** `messages[0].content`; only names of the schema and indices get here, because every object is strict. */
+function formatPath(path: readonly PropertyKey[]): string {
+  const joined = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+  return joined === '' ? 'body' : joined.replace(/^\./, '');
+}

@@ -1,0 +1,37 @@
+/**
+ * Owns what the operator reads when the server has started.
+ */
+import { formatBytes } from '../runtime/errors.ts';
+import type { EngineInfo } from '../runtime/types.ts';
+
+/** The start-up panel: device, model, memory, URL and a request that works as pasted. */
+export function describeStart(info: EngineInfo, url: string): string {
+  const rows: readonly (readonly [string, string])[] = [
+    ['device', `${info.device} (${info.deviceReason})`],
+    ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
+    ['model', `${info.modelName}, family ${info.family}, ${formatCount(info.parameterCount)} parameters`],
+    ['memory', `weights ${formatBytes(info.weightBytes)}, KV ${formatBytes(info.kvBytes)} (${info.kv})`],
+    ['limits', `${info.maxSequences} sequences at a time, ${info.contextLength} tokens each`],
+    ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
+    ['URL', url],
+  ];
+  const body = '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32}';
+  return [
+    '',
+    'Inward is running in EVALUATION MODE: not for PHI. It answers on this machine only.',
+    '',
+    ...rows.map(([name, value]) => `  ${name.padEnd(8)}${value}`),
+    '',
+    'First request:',
+    `  curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+    '',
+    '',
+  ].join('\n');
+}
+
+/** `134.5 M`. */
+export function formatCount(count: number): string {
+  const units = ['', ' k', ' M', ' G', ' T'];
+  const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  return `${unit === 0 ? count : (count / 1000 ** unit).toFixed(1)}${units[unit]}`;
+}

@@ -1,0 +1,171 @@
+/**
+ * Owns an engine without a model: it answers with scripted ids at a set pace and records what was done to it.
+ * Like the real one it works on its own clock, so that steps after an abort can be counted.
+ */
+import { InwardError } from '../runtime/errors.ts';
+import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId } from '../runtime/types.ts';
+
+export interface FakeEngineOptions {
+  /** The ids to answer with. */
+  readonly script: (promptIds: Uint32Array) => readonly number[];
+  /** Time of one step. Default 0. */
+  readonly stepMs?: number;
+  readonly info?: Partial<EngineInfo>;
+  /** Requests that may run at once before `queue_full`. */
+  readonly places?: number;
+  /** Thrown instead of the token with this index. */
+  readonly failAt?: { readonly index: number; readonly error: unknown };
+  /** Logits that the token after `ids` is chosen from. */
+  readonly logits?: (ids: readonly number[]) => Float32Array;
+}
+
+const info: EngineInfo = {
+  device: 'swiftshader',
+  deviceReason: 'scripted',
+  adapter: 'none',
+  subgroupSize: 4,
+  modelName: 'fake-model',
+  family: 'fake',
+  parameterCount: 1000,
+  vocabularySize: 300,
+  contextLength: 4096,
+  maxSequences: 8,
+  kv: 'f16',
+  activations: 'int8',
+  weightBytes: 2000,
+  kvBytes: 3000,
+  loadMs: 1,
+};
+
+export class FakeEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly requests: GenerateRequest[] = [];
+  readonly options: FakeEngineOptions;
+  readonly #failed = Promise.withResolvers<Error>();
+  readonly failed: Promise<Error> = this.#failed.promise;
+  running = 0;
+  peak = 0;
+  steps = 0;
+  aborts = 0;
+  stepsAfterAbort = 0;
+  isDisposed = false;
+
+  constructor(options: FakeEngineOptions) {
+    this.options = options;
+    this.info = { ...info, ...options.info };
+  }
+
+  /** The engine dies. */
+  die(error: Error): void {
+    this.#failed.resolve(error);
+  }
+
+  async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<TokenEvent, void, undefined> {
+    if (this.running >= (this.options.places ?? Number.POSITIVE_INFINITY)) throw new InwardError('queue_full', { limit: this.options.places ?? 0 });
+    if (signal?.aborted) throw new InwardError('aborted');
+    this.requests.push(request);
+    this.running++;
+    this.peak = Math.max(this.peak, this.running);
+    const channel = new Channel<TokenEvent>();
+    const left = new AbortController();
+    void this.#work(request, AbortSignal.any(signal ? [signal, left.signal] : [left.signal]), channel);
+    try {
+      yield* channel;
+    } finally {
+      left.abort();
+    }
+  }
+
+  async #work(request: GenerateRequest, signal: AbortSignal, channel: Channel<TokenEvent>): Promise<void> {
+    const wake = (): void => channel.fail(new InwardError('aborted'));
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      for (const event of this.#events(request)) {
+        await new Promise((resolve) => setTimeout(resolve, this.options.stepMs ?? 0));
+        this.steps++;
+        if (signal.aborted) this.stepsAfterAbort++;
+        if (signal.aborted) break;
+        channel.push(event);
+      }
+    } catch (error) {
+      channel.fail(error);
+    } finally {
+      if (signal.aborted) this.aborts++;
+      this.running--;
+      channel.close();
+    }
+  }
+
+  *#events(request: GenerateRequest): Generator<TokenEvent> {
+    const { script, logits, failAt } = this.options;
+    const ids = [...request.promptIds];
+    const wanted = request.logits ?? 'none';
+    for (let position = 0; wanted === 'all' && logits && position < ids.length - 1; position++) {
+      yield { type: 'prompt', position, logits: logits(ids.slice(0, position + 1)) };
+    }
+    let completionTokens = 0;
+    let reason: 'stop' | 'length' = 'length';
+    for (const id of script(request.promptIds).slice(0, request.maxTokens)) {
+      if (failAt?.index === completionTokens) throw failAt.error;
+      yield { type: 'token', id: id as TokenId, ...(wanted !== 'none' && logits ? { logits: logits(ids) } : {}) };
+      ids.push(id);
+      completionTokens++;
+      if (request.stopIds?.includes(id as TokenId)) {
+        reason = 'stop';
+        break;
+      }
+    }
+    yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens };
+  }
+
+  stats(): EngineStats {
+    return {
+      running: this.running,
+      waiting: 0,
+      kvBlocksTotal: 1,
+      kvBlocksFree: 1,
+      steps: this.steps,
+      promptTokens: 0,
+      generatedTokens: 0,
+      dispatchesPerStep: 0,
+      memory: {},
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.isDisposed = true;
+  }
+}
+
+/** A queue that one side fills and the other waits on. */
+class Channel<T> implements AsyncIterable<T> {
+  readonly #items: T[] = [];
+  #error: { readonly value: unknown } | undefined;
+  #isClosed = false;
+  #wake: (() => void) | undefined;
+
+  push(item: T): void {
+    this.#items.push(item);
+    this.#wake?.();
+  }
+
+  fail(error: unknown): void {
+    this.#error ??= { value: error };
+    this.#wake?.();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (;;) {
+      const item = this.#items.shift();
+      if (item !== undefined) yield item;
+      else if (this.#error) throw this.#error.value;
+      else if (this.#isClosed) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
