@@ -35,7 +35,16 @@ export const privateDriverManifest = 'driver.json';
 /** Oldest Mesa that Dawn accepts. */
 const oldestMesa = 24;
 const icdFolders = ['/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/usr/share/vulkan/icd.d'];
-const libraryFolders = ['/usr/local/lib', '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/lib/x86_64-linux-gnu', '/lib/aarch64-linux-gnu', '/usr/lib64', '/lib64', '/usr/lib'];
+const libraryFolders = [
+  '/usr/local/lib',
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/lib/x86_64-linux-gnu',
+  '/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/lib64',
+  '/usr/lib',
+];
 
 /** Hardware drivers by the name of their library or ICD file, with the PCI vendor whose render node they need. */
 const hardware: readonly { readonly pattern: RegExp; readonly vendor: string; readonly label: string; readonly node?: string }[] = [
@@ -112,14 +121,20 @@ function privateDrivers(environment: NonNullable<Machine['environment']>): Drive
     const manifest = readJson(join(folder, privateDriverManifest)) as { reason?: unknown; icdFile?: unknown; libraryDirs?: unknown } | undefined;
     if (!manifest || typeof manifest.icdFile !== 'string' || !Array.isArray(manifest.libraryDirs)) return [];
     const icdFile = join(folder, manifest.icdFile);
-    return isFile(icdFile) ? [{ name, reason: String(manifest.reason), icdFile, libraryDirs: manifest.libraryDirs.map((dir) => join(folder, String(dir))) }] : [];
+    return isFile(icdFile)
+      ? [{ name, reason: String(manifest.reason), icdFile, libraryDirs: manifest.libraryDirs.map((dir) => join(folder, String(dir))) }]
+      : [];
   });
 }
 
 /** ICD files that the operator named in the environment, then those of the system's folders. */
 function readIcds(root: string, environment: NonNullable<Machine['environment']>): Icd[] {
   const named = (environment['VK_DRIVER_FILES'] ?? environment['VK_ICD_FILENAMES'] ?? '').split(':').filter(isAbsolute);
-  const listed = icdFolders.flatMap((folder) => listFolder(join(root, folder)).filter((name) => name.endsWith('.json')).map((name) => join(root, folder, name)));
+  const listed = icdFolders.flatMap((folder) =>
+    listFolder(join(root, folder))
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => join(root, folder, name)),
+  );
   const privateRoot = join(cacheFolder(environment), 'devices');
   return [...new Set([...named, ...listed])].flatMap((file) => {
     if (!relative(privateRoot, file).startsWith('..')) return []; // already in the list of private drivers

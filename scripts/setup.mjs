@@ -110,7 +110,12 @@ function runQuietly(command, args, cwd) {
 export function explainNpm(output) {
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|network/i.test(output))
     return 'The npm packages could not be fetched: the package registry cannot be reached. Connect this machine, or copy node_modules from a clone that is set up.';
-  const last = output.trim().split('\n').filter((line) => line.startsWith('npm error') && !/complete log/i.test(line)).slice(0, 3).join('\n');
+  const last = output
+    .trim()
+    .split('\n')
+    .filter((line) => line.startsWith('npm error') && !/complete log/i.test(line))
+    .slice(0, 3)
+    .join('\n');
   return `npm could not install the packages:\n${last || output.trim().slice(-500)}`;
 }
 

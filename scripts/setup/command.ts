@@ -53,5 +53,7 @@ function folderSize(folder: string): number {
 /** Whether a program's last words speak of a network that is not there. */
 export function isOffline(error: unknown): boolean {
   const text = error instanceof CommandError ? error.output : '';
-  return /ENOTFOUND|EAI_AGAIN|ECONN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|Temporary failure|Could not resolve|NewConnectionError|Could not connect|No matching distribution/i.test(text);
+  return /ENOTFOUND|EAI_AGAIN|ECONN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|Temporary failure|Could not resolve|NewConnectionError|Could not connect|No matching distribution/i.test(
+    text,
+  );
 }

@@ -21,7 +21,7 @@ export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promis
   for (const name of wanted === 'auto' ? deviceNames : [wanted]) {
     const found = await findWorking(name).catch((error: unknown) => (error instanceof Error ? error.message : 'failed'));
     if (typeof found !== 'string') return { ...found, reason: [found.reason, ...refused].join('; ') };
-    refused.push(`no ${name}: ${found}`);
+    refused.push(`${name}: ${found}`);
   }
   const names = [...new Set(findDrivers().map(({ name }) => name))].filter((name) => name !== wanted);
   const available = wanted === 'auto' ? refused.join('; ') : `${names.join(', ') || 'none'} (${refused.join('; ')})`;
@@ -42,7 +42,7 @@ async function findWorking(name: DeviceName): Promise<Driver | string> {
 
 /** Containers often have the driver of the GPU but no Vulkan loader: the private drivers bring one. */
 async function findGpuWithPrivateLoader(): Promise<Driver | string> {
-  if (!hasHardware()) return 'no GPU with a Vulkan driver';
+  if (!hasHardware()) return 'none with a Vulkan driver';
   await ensureDevice('lavapipe').catch(() => ensureDevice('swiftshader'));
   for (const driver of findDrivers().filter(({ name }) => name === 'gpu')) if (await probeDriver(driver)) return driver;
   return 'its driver gives no adapter';

@@ -79,7 +79,14 @@ function prepareApt(workFolder: string, sources: readonly AptSource[], architect
 }
 
 function aptSettings(folder: string, architecture: string): string {
-  const cleared = ['APT::Architectures', 'APT::Update::Pre-Invoke', 'APT::Update::Post-Invoke', 'APT::Update::Post-Invoke-Success', 'DPkg::Post-Invoke', 'DPkg::Pre-Install-Pkgs'];
+  const cleared = [
+    'APT::Architectures',
+    'APT::Update::Pre-Invoke',
+    'APT::Update::Post-Invoke',
+    'APT::Update::Post-Invoke-Success',
+    'DPkg::Post-Invoke',
+    'DPkg::Pre-Install-Pkgs',
+  ];
   const settings = {
     'APT::Architecture': architecture,
     'APT::Architectures::': architecture,
@@ -106,7 +113,11 @@ function aptSettings(folder: string, architecture: string): string {
 
 /** Lines `Inst NAME (VERSION ORIGIN [ARCHITECTURE])` of a simulated install. */
 export function parseSimulation(output: string): { name: string; version: string; architecture: string }[] {
-  return [...output.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+) .*\[(\w+)\]\)/gm)].map(([, name = '', version = '', architecture = '']) => ({ name, version, architecture }));
+  return [...output.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+) .*\[(\w+)\]\)/gm)].map(([, name = '', version = '', architecture = '']) => ({
+    name,
+    version,
+    architecture,
+  }));
 }
 
 async function unpack(workFolder: string, wanted: readonly string[], update: (fraction: number) => void): Promise<void> {
@@ -127,6 +138,9 @@ function writeManifest(folder: string, version: string): void {
   const driverDir = libraryDirs.find((dir) => existsSync(join(folder, dir, 'libvulkan_lvp.so')));
   if (!driverDir) throw new Error('the packages hold no lavapipe');
   for (const name of readdirSync(join(folder, driverDir))) if (/^libvulkan_(?!lvp).*\.so$/.test(name)) rmSync(join(folder, driverDir, name)); // drivers of GPUs
-  writeFileSync(join(folder, 'icd.json'), JSON.stringify({ file_format_version: '1.0.0', ICD: { api_version: '1.3.0', library_path: `./${driverDir}/libvulkan_lvp.so` } }));
+  writeFileSync(
+    join(folder, 'icd.json'),
+    JSON.stringify({ file_format_version: '1.0.0', ICD: { api_version: '1.3.0', library_path: `./${driverDir}/libvulkan_lvp.so` } }),
+  );
   writeFileSync(join(folder, privateDriverManifest), JSON.stringify({ reason: `private Mesa ${version.split('-')[0]}`, icdFile: 'icd.json', libraryDirs }));
 }

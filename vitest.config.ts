@@ -1,0 +1,20 @@
+/**
+ * Owns how tests run: pure ones side by side, those that load a device one file after the other, because a CPU
+ * device takes every core and a measurement or a deadline beside it would lie.
+ */
+import { defineConfig } from 'vitest/config';
+
+const gpu = ['test/kernels/**/*.test.ts', 'test/runtime/engine/**/*.test.ts', 'test/models/**/*.test.ts', 'test/**/*.gpu.test.ts'];
+const exclude = ['dist/**', 'node_modules/**', 'bench/peers/**'];
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...exclude, ...gpu], sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'gpu', include: gpu, exclude, fileParallelism: false, sequence: { groupOrder: 1 } } },
+    ],
+  },
+});
