@@ -36,8 +36,16 @@ export interface StreamDecoder {
 
 export interface TextModel extends AsyncDisposable {
   readonly info: TextInfo;
-  encode(text: string, options?: { readonly addSpecial?: boolean }): Promise<Uint32Array>;
-  /** Renders the chat template (generation prompt added) and encodes it. */
+  /**
+   * `addSpecial` (default true): BOS and EOS where the model asks for them. `parseSpecial` (default false): text that
+   * spells a control token becomes that token; only for text that no user wrote.
+   * Errors: text_deadline, text_memory, shutting_down.
+   */
+  encode(text: string, options?: { readonly addSpecial?: boolean; readonly parseSpecial?: boolean }): Promise<Uint32Array>;
+  /**
+   * Renders the chat template (generation prompt added) and encodes it. Control tokens come from the template alone:
+   * a message that spells one stays text. Errors: those of encode, template_missing, template_failed.
+   */
   encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array>;
   createDecoder(): StreamDecoder;
 }

@@ -1,0 +1,250 @@
+/**
+ * Owns the way of weights from a file to the device: checks what the family needs against what the file has,
+ * streams rows in chunks, repacks them on the device. Refuses to hold more than one chunk on the host.
+ */
+import type { PipelineCache } from '../../kernels/pipeline.ts';
+import { repackChunk, repackVariant } from '../../kernels/repack.ts';
+import { blockColumns, packedSizes, packedStorages, type PackedMatrix, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
+import type { Slice } from '../../kernels/kernel.ts';
+import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
+import { InwardError } from '../errors.ts';
+import { type DeviceMemory, wholeBuffer } from '../memory.ts';
+import type { Checkpoint, TensorHeader } from './types.ts';
+
+/** Bytes of the host's chunk. */
+const chunkSize = 8 * 2 ** 20;
+
+/** Tensors of equal storage that become one packed matrix. */
+interface Piece {
+  readonly storage: StorageWithKernels;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly tensors: readonly TensorHeader[];
+}
+
+export interface LoaderTarget {
+  readonly device: GPUDevice;
+  readonly memory: DeviceMemory;
+  readonly pipelines: PipelineCache;
+  /** Largest storage binding, in bytes. */
+  readonly bindingLimit: number;
+  readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
+}
+
+/** Bytes that the weights will take on the device; throws model_unsupported naming the first tensor that does not fit the family. */
+export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>): number {
+  let total = 0;
+  for (const spec of specs.values()) {
+    if (spec.kind === 'matrix') {
+      for (const piece of planPieces(checkpoint, spec)) {
+        const sizes = packedSizes(piece.storage, piece.rows, spec.columns);
+        total += sizes.codes + sizes.affine;
+      }
+    } else if (spec.kind === 'vector') total += spec.length * 4;
+  }
+  return total;
+}
+
+/** Reads every tensor of the specs. Throws model_unsupported, gguf_invalid, out_of_memory. */
+export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, target: LoaderTarget): Promise<Weights> {
+  const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs));
+  const matrices = new Map<string, LoadedMatrix>();
+  const vectors = new Map<string, Slice>();
+  const hosts = new Map<string, Float32Array>();
+  for (const [name, spec] of specs) {
+    if (spec.kind === 'matrix') {
+      const matrix = await loader.matrix(name, spec);
+      if (matrix !== undefined) matrices.set(name, matrix);
+    } else if (spec.kind === 'vector') vectors.set(name, loader.vector(name, readFloats(checkpoint, spec.tensor, spec.length)));
+    else if (!spec.optional || checkpoint.tensors.has(spec.tensor)) hosts.set(name, readFloats(checkpoint, spec.tensor, spec.length));
+  }
+  loader.finish();
+  return {
+    matrix: (name) => present(matrices.get(name), name),
+    optionalMatrix: (name) => matrices.get(name),
+    vector: (name) => present(vectors.get(name), name),
+    host: (name) => hosts.get(name),
+  };
+}
+
+function present<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`the family asks for "${name}", which it did not list`);
+  return value;
+}
+
+/** Runs of parts with equal storage; empty when an optional matrix is not in the file. */
+function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
+  const first = spec.parts[0];
+  if (spec.optional && first !== undefined && !checkpoint.tensors.has(first.tensor)) return [];
+  const pieces: { storage: StorageWithKernels; firstRow: number; rows: number; tensors: TensorHeader[] }[] = [];
+  let row = 0;
+  for (const part of spec.parts) {
+    const header = findTensor(checkpoint, part.tensor, [part.rows, spec.columns]);
+    const storage = storageOf(header);
+    if (spec.columns % blockColumns !== 0) throw unsupported(`tensor ${part.tensor}`, `rows of a multiple of ${blockColumns} elements`, spec.columns);
+    const last = pieces.at(-1);
+    if (last?.storage === storage) {
+      last.rows += part.rows;
+      last.tensors.push(header);
+    } else pieces.push({ storage, firstRow: row, rows: part.rows, tensors: [header] });
+    row += part.rows;
+  }
+  return pieces;
+}
+
+function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
+  const header = checkpoint.tensors.get(name);
+  if (header === undefined) throw unsupported(`tensor ${name}`, `shape ${shape.join(' x ')}`, 'nothing');
+  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${name}`, `shape ${shape.join(' x ')}`, header.shape.join(' x '));
+  return header;
+}
+
+function storageOf(header: TensorHeader): StorageWithKernels {
+  const names = Object.keys(packedStorages) as StorageWithKernels[];
+  const found = names.find((name) => name === header.storage);
+  if (found === undefined) throw unsupported(`tensor ${header.name}`, `storage ${names.join(', ')}`, header.storage);
+  return found;
+}
+
+function unsupported(part: string, expected: string | number, found: string | number): InwardError {
+  return new InwardError('model_unsupported', { part, expected, found });
+}
+
+/** A small tensor as f32 on the host; F32 or F16. */
+function readFloats(checkpoint: Checkpoint, name: string, length: number): Float32Array {
+  const header = findTensor(checkpoint, name, [length]);
+  const bytes = new Uint8Array(header.size);
+  checkpoint.read(header.offset, bytes);
+  if (header.storage === 'F32') return new Float32Array(bytes.buffer);
+  if (header.storage === 'F16') return Float32Array.from(new Float16Array(bytes.buffer));
+  throw unsupported(`tensor ${name}`, 'storage F32, F16', header.storage);
+}
+
+class Loader {
+  readonly #checkpoint: Checkpoint;
+  readonly #target: LoaderTarget;
+  readonly #total: number;
+  #done = 0;
+  #staging: GPUBuffer | undefined;
+
+  constructor(checkpoint: Checkpoint, target: LoaderTarget, total: number) {
+    this.#checkpoint = checkpoint;
+    this.#target = target;
+    this.#total = total;
+    target.memory.reserve('weights', total);
+  }
+
+  vector(label: string, values: Float32Array): Slice {
+    const { device, memory } = this.#target;
+    const buffer = memory.create('weights', label, values.byteLength, usage.read);
+    device.queue.writeBuffer(buffer, 0, values);
+    this.#advance(values.byteLength);
+    return wholeBuffer(buffer);
+  }
+
+  async matrix(label: string, spec: MatrixSpec): Promise<LoadedMatrix | undefined> {
+    const pieces = planPieces(this.#checkpoint, spec);
+    if (pieces.length === 0) return undefined;
+    const loaded = [];
+    for (const piece of pieces) loaded.push({ firstRow: piece.firstRow, matrix: await this.#piece(label, piece, spec.columns) });
+    return { rows: spec.parts.reduce((sum, part) => sum + part.rows, 0), columns: spec.columns, pieces: loaded };
+  }
+
+  finish(): void {
+    if (this.#staging !== undefined) this.#target.memory.release('staging', this.#staging);
+  }
+
+  async #piece(label: string, piece: Piece, columns: number): Promise<PackedMatrix> {
+    const shards = this.#createShards(label, piece, columns);
+    let row = 0;
+    for (const header of piece.tensors) {
+      await this.#repackTensor(header, piece.storage, columns, row, shards, piece.rows);
+      row += header.shape[0] ?? 0;
+    }
+    return { storage: piece.storage, rows: piece.rows, columns, shards };
+  }
+
+  /** As few shards as the binding limit allows, cut at tiles. */
+  #createShards(label: string, piece: Piece, columns: number): Shard[] {
+    const { memory, bindingLimit } = this.#target;
+    const tileSize = packedSizes(piece.storage, rowTile, columns).codes;
+    const mostRows = Math.max(1, Math.floor(bindingLimit / tileSize)) * rowTile;
+    const shards: Shard[] = [];
+    for (let firstRow = 0; firstRow < piece.rows; firstRow += mostRows) {
+      const rows = Math.min(mostRows, piece.rows - firstRow);
+      const sizes = packedSizes(piece.storage, rows, columns);
+      const affineAt = Math.ceil(sizes.codes / 256) * 256;
+      const buffer = memory.create('weights', label, sizes.affine === 0 ? sizes.codes : affineAt + sizes.affine, usage.repacked);
+      const codes = { buffer, offset: 0, size: sizes.codes };
+      shards.push({ firstRow, rows, codes, affine: sizes.affine === 0 ? codes : { buffer, offset: affineAt, size: sizes.affine } });
+    }
+    return shards;
+  }
+
+  async #repackTensor(header: TensorHeader, storage: StorageWithKernels, columns: number, firstRow: number, shards: readonly Shard[], pieceRows: number): Promise<void> {
+    const rowSize = (columns / blockColumns) * packedStorages[storage].fileBlockSize;
+    const rows = header.shape[0] ?? 0;
+    const most = Math.max(1, Math.floor(chunkSize / rowSize));
+    let row = 0;
+    while (row < rows) {
+      const shard = shards.find((candidate) => firstRow + row < candidate.firstRow + candidate.rows);
+      if (shard === undefined) throw new Error('rows past the last shard');
+      const inShard = firstRow + row - shard.firstRow;
+      const count = Math.min(most, rows - row, shard.rows - inShard);
+      const bytes = new Uint8Array(Math.ceil((count * rowSize + 4) / 4) * 4);
+      this.#checkpoint.read(header.offset + row * rowSize, bytes.subarray(0, count * rowSize));
+      const isLast = firstRow + row + count === pieceRows;
+      const padded = isLast ? Math.ceil((inShard + count) / rowTile) * rowTile - inShard : count;
+      await this.#repack(storage, bytes, shard, { columns, rows: count, firstRow: inShard, padded });
+      this.#advance(count * rowSize);
+      row += count;
+    }
+  }
+
+  async #repack(storage: StorageWithKernels, bytes: Uint8Array, shard: Shard, chunk: Parameters<typeof repackChunk>[1]): Promise<void> {
+    const { device, pipelines } = this.#target;
+    const pipeline = await pipelines.get(repackVariant(storage));
+    const raw = this.#stagingOf(bytes.byteLength);
+    device.queue.writeBuffer(raw, 0, bytes);
+    const { params, grid } = repackChunk(storage, chunk);
+    const uniform = device.createBuffer({ label: 'repack', size: params.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    device.queue.writeBuffer(uniform, 0, params);
+    // Two writable bindings of one buffer may not overlap, so a storage without scales gives the second one a buffer of its own.
+    const affine = shard.affine === shard.codes ? wholeBuffer(this.#dummy()) : shard.affine;
+    const group = pipelines.bind(pipeline, [wholeBuffer(raw), shard.codes, affine, wholeBuffer(uniform)]);
+    const encoder = device.createCommandEncoder({ label: 'repack' });
+    const pass = encoder.beginComputePass({ label: 'repack' });
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(...grid);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    uniform.destroy();
+  }
+
+  #dummyBuffer: GPUBuffer | undefined;
+  #dummy(): GPUBuffer {
+    this.#dummyBuffer ??= this.#target.memory.create('staging', 'no scales', 16, usage.repacked);
+    return this.#dummyBuffer;
+  }
+
+  /** One staging buffer, grown when a row is larger than the chunk. */
+  #stagingOf(size: number): GPUBuffer {
+    const { memory } = this.#target;
+    if (this.#staging !== undefined && this.#staging.size >= size) return this.#staging;
+    if (this.#staging !== undefined) memory.release('staging', this.#staging);
+    this.#staging = memory.create('staging', 'file rows', Math.max(size, chunkSize + 64), usage.read);
+    return this.#staging;
+  }
+
+  #advance(size: number): void {
+    this.#done += size;
+    this.#target.onProgress?.({ done: Math.min(this.#done, this.#total), total: this.#total });
+  }
+}
+
+const usage = {
+  read: 0x80 | 0x08, // STORAGE | COPY_DST
+  repacked: 0x80 | 0x04, // STORAGE | COPY_SRC
+};
