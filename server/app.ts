@@ -34,13 +34,18 @@ export function buildApp({ engine, text, settings, log = () => undefined, life =
     logger: false,
     bodyLimit: settings.bodyLimit,
     requestTimeout: settings.requestTimeoutMs,
-    http: { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000) },
+    // Node swaps the two limits when the one for headers is the larger.
+    http: { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000), headersTimeout: Math.min(settings.requestTimeoutMs, 60_000) },
     genReqId: () => randomUUID(),
     // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
     forceCloseConnections: true,
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, log),
-    frameworkErrors: (error, request, reply) => sendError(toApiError(error, settings.bodyLimit), request, reply, settings),
+    // Paths that the router cannot read; no hook runs for them.
+    frameworkErrors: (error, request, reply) => {
+      logWhenClosed(request, reply, log);
+      sendError(toApiError(error, settings.bodyLimit), request, reply, settings);
+    },
   });
   app.decorateRequest('usage', null);
   addBodyParser(app);
@@ -55,19 +60,8 @@ export function buildApp({ engine, text, settings, log = () => undefined, life =
 
 function addHooks(app: FastifyInstance, life: Life, log: Log): void {
   app.addHook('onRequest', async (request, reply) => {
-    const start = performance.now();
     setHeaders(request, reply);
-    reply.raw.once('close', () =>
-      log({
-        event: 'request',
-        requestId: request.id,
-        route: toRoutePattern(request.routeOptions.url),
-        status: reply.raw.statusCode,
-        finished: reply.raw.writableFinished,
-        durationMs: Math.round(performance.now() - start),
-        ...(request.usage === null ? {} : { promptTokens: request.usage.promptTokens, completionTokens: request.usage.completionTokens }),
-      }),
-    );
+    logWhenClosed(request, reply, log);
     const route = request.routeOptions.url;
     if (life.state === 'ready' || route === '/health' || route === '/ready') return;
     throw new ApiError(life.state === 'failed' ? 'engine_failed' : 'shutting_down');
@@ -76,6 +70,21 @@ function addHooks(app: FastifyInstance, life: Life, log: Log): void {
   app.addHook('onSend', async (_request, reply) => {
     if (life.state !== 'ready') reply.header('connection', 'close');
   });
+}
+
+function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): void {
+  const start = performance.now();
+  reply.raw.once('close', () =>
+    log({
+      event: 'request',
+      requestId: request.id,
+      route: toRoutePattern(request.routeOptions.url),
+      status: reply.raw.statusCode,
+      finished: reply.raw.writableFinished,
+      durationMs: Math.round(performance.now() - start),
+      ...(request.usage ? { promptTokens: request.usage.promptTokens, completionTokens: request.usage.completionTokens } : {}),
+    }),
+  );
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply): void {

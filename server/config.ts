@@ -11,8 +11,7 @@ export const defaultTemperature = 1;
 /** Sent with every answer until the agreement gate exists. */
 export const modeHeader = { name: 'x-inward-mode', value: 'evaluation; not-for-phi' } as const;
 
-const loopbackOnly =
-  'must be a loopback address (127.0.0.1, ::1 or localhost): without the agreement gate this server is for evaluation on one machine only';
+const loopbackOnly = 'must be a loopback address (127.0.0.1, ::1 or localhost): without the agreement gate this server is for evaluation on one machine only';
 
 export interface Settings {
   /** `localhost` becomes 127.0.0.1, so that no hosts file can widen it. Default 127.0.0.1. */

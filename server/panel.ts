@@ -11,7 +11,7 @@ export function describeStart(info: EngineInfo, url: string): string {
     ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
     ['model', `${info.modelName}, family ${info.family}, ${formatCount(info.parameterCount)} parameters`],
     ['memory', `weights ${formatBytes(info.weightBytes)}, KV ${formatBytes(info.kvBytes)} (${info.kv})`],
-    ['limits', `${info.maxSequences} sequences at a time, ${info.contextLength} tokens each`],
+    ['limits', `up to ${info.maxSequences} sequences at a time, up to ${info.contextLength} tokens each`],
     ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
     ['URL', url],
   ];

@@ -128,6 +128,7 @@ export class FakeEngine implements Engine {
       promptTokens: 0,
       generatedTokens: 0,
       dispatchesPerStep: 0,
+      preemptions: 0,
       memory: {},
     };
   }

@@ -28,7 +28,8 @@ async function openBench(): Promise<Bench> {
   try {
     return (await import(place.href)) as Bench;
   } catch (error) {
-    if ((error as { readonly code?: string }).code === 'ERR_MODULE_NOT_FOUND') throw new UsageError('The bench is not part of this installation; run it in a clone.');
+    if ((error as { readonly code?: string }).code === 'ERR_MODULE_NOT_FOUND')
+      throw new UsageError('The bench is not part of this installation; run it in a clone.');
     throw error;
   }
 }

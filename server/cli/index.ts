@@ -39,11 +39,14 @@ export async function runCommand(argv: readonly string[], world: World): Promise
 
 function createProgram(world: World, onExit: (code: number) => void): Command {
   const program = new Command('inward').description('Private LLM inference that stays inside the hospital. Evaluation mode: not for PHI.');
-  program.enablePositionalOptions().showHelpAfterError('See --help.');
+  program.enablePositionalOptions();
   for (const create of [createServeCommand, createRunCommand, createLogitsCommand, createBenchCommand]) program.addCommand(create(world, onExit));
   program.addHelpText('after', '\nExamples:\n  inward serve\n  inward run "Why is the sky blue?"\n  inward logits model.gguf --ids 1,2,3');
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ writeOut: (text) => world.out.write(text), writeErr: (text) => world.err.write(text) });
+    command
+      .exitOverride()
+      .showHelpAfterError('See --help.')
+      .configureOutput({ writeOut: (text) => world.out.write(text), writeErr: (text) => world.err.write(text) });
   }
   return program;
 }

@@ -24,5 +24,8 @@ function formatReport({ top, greedy, positions }: LogitsReport): readonly string
 }
 
 function formatRanked(ranked: readonly Ranked[]): readonly string[] {
-  return [`${'id'.padStart(10)}  ${'logprob'.padStart(10)}`, ...ranked.map(({ id, logprob }) => `${String(id).padStart(10)}  ${logprob.toFixed(4).padStart(10)}`)];
+  return [
+    `${'id'.padStart(10)}  ${'logprob'.padStart(10)}`,
+    ...ranked.map(({ id, logprob }) => `${String(id).padStart(10)}  ${logprob.toFixed(4).padStart(10)}`),
+  ];
 }

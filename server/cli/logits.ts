@@ -45,7 +45,9 @@ export function createLogitsCommand(world: World, onExit: (code: number) => void
     .description('Show what a model predicts after given token ids; for checks against a reference.')
     .argument('<model>', 'GGUF file')
     .addOption(new Option('--ids <list>', 'prompt as token ids with commas between; repeat it for a batch').argParser(collect).makeOptionMandatory())
-    .addOption(new Option('--top <count>', 'tokens to show for each position, or all').argParser((value) => (value === 'all' ? value : count(value))).default(20))
+    .addOption(
+      new Option('--top <count>', 'tokens to show for each position, or all').argParser((value) => (value === 'all' ? value : count(value))).default(20),
+    )
     .addOption(new Option('--greedy <count>', 'continue with the likeliest token, so many times').argParser(integer(0)).default(0))
     .option('--all-positions', 'report every position of the prompt, with the log-probability of the id that follows')
     .option('--chunk <tokens>', 'tokens that one step computes at most (default: 128)', count)
@@ -75,9 +77,12 @@ async function runLogits(model: string, flags: LogitsFlags, world: World): Promi
 function toEngineOptions(prompts: readonly Uint32Array[], flags: LogitsFlags): Partial<EngineOptions> {
   const kv = flags.exact ? 'f32' : flags.kv;
   const activations = flags.exact ? 'f32' : flags.activations;
+  const contextLength = Math.max(...prompts.map((ids) => ids.length)) + Math.max(1, flags.greedy);
   return {
-    contextLength: Math.max(...prompts.map((ids) => ids.length)) + Math.max(1, flags.greedy),
+    contextLength,
     maxSequences: prompts.length,
+    // Room for all at once, the last block of each only partly filled: no sequence is preempted and computed twice.
+    kvTokens: (contextLength + 64) * prompts.length,
     ...(flags.chunk === undefined ? {} : { tokenBudget: flags.chunk }),
     ...(kv === undefined ? {} : { kv }),
     ...(activations === undefined ? {} : { activations }),

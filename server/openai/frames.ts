@@ -50,7 +50,15 @@ export function createChunk(head: AnswerHead, delta: Delta, reason: FinishReason
 
 /** The chunk after the last choice, with `stream_options.include_usage`. */
 export function createUsageChunk(head: AnswerHead, usage: Usage): object {
-  return { id: head.id, object: 'chat.completion.chunk', created: head.created, model: head.model, system_fingerprint: null, choices: [], usage: toUsage(usage) };
+  return {
+    id: head.id,
+    object: 'chat.completion.chunk',
+    created: head.created,
+    model: head.model,
+    system_fingerprint: null,
+    choices: [],
+    usage: toUsage(usage),
+  };
 }
 
 /** The plain answer. */

@@ -7,7 +7,7 @@ import type { ChatMessage } from '../../runtime/text/types.ts';
 import type { Sampling } from '../../runtime/types.ts';
 import { defaultTemperature } from '../config.ts';
 import { ApiError } from './errors.ts';
-import { ignored, listOf, text, unsupported, validate } from './validate.ts';
+import { ignored, listOf, text, unsupported, validate, wholeNumber } from './validate.ts';
 
 /** Bounds the cost of holding back text in which a stop string could still begin. */
 const stopLengthLimit = 256;
@@ -33,7 +33,7 @@ const stopText = z
   .min(1)
   .max(stopLengthLimit)
   .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
-const tokenLimit = z.int().min(1).max(2_147_483_647).nullish();
+const tokenLimit = wholeNumber(1, 2_147_483_647).nullish();
 
 const chatShape = {
   model: z.string().min(1),
@@ -43,10 +43,10 @@ const chatShape = {
   max_tokens: tokenLimit,
   max_completion_tokens: tokenLimit,
   stop: z.union([stopText, listOf(stopText, 4)]).nullish(),
-  seed: z.int().min(0).max(4_294_967_295).nullish(),
+  seed: wholeNumber(0, 4_294_967_295).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  top_k: z.int().min(0).max(1_000_000).nullish(),
+  top_k: wholeNumber(0, 1_000_000).nullish(),
 
   n: unsupported(1),
   store: unsupported(false),

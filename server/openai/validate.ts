@@ -8,6 +8,11 @@ import { ApiError } from './errors.ts';
 /** Text that survives the way to UTF-8 and back. */
 export const text: z.ZodType<string> = z.string().refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
 
+/** A whole number; zod's own `int` would name the limit of float64 where ours is meant. */
+export function wholeNumber(low: number, high: number): z.ZodType<number> {
+  return z.number().refine(Number.isInteger, 'must be a whole number').min(low).max(high);
+}
+
 /** A field that is accepted and has no effect. */
 export const ignored: z.ZodOptional<z.ZodUnknown> = z.unknown().optional();
 
@@ -17,7 +22,10 @@ export function unsupported(...neutral: readonly (string | number | boolean)[]):
     if (value === null || value === undefined) return true;
     return typeof value === 'object' ? Object.keys(value).length === 0 : neutral.some((entry) => entry === value);
   };
-  return z.unknown().refine(isNeutral, { params: { unsupported: true } }).optional();
+  return z
+    .unknown()
+    .refine(isNeutral, { params: { unsupported: true } })
+    .optional();
 }
 
 /** An array whose check ends at its first bad element: a body full of bad elements must not become a heap full of issues. */
@@ -86,7 +94,7 @@ function describeRule(issue: Issue): string {
 
 const measures: Readonly<Record<string, string>> = { string: 'have a length of', array: 'have a length of' };
 const measure = (origin: string): string => measures[origin] ?? 'be';
-const article = (name: string): string => `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name === 'int' ? 'whole number' : name}`;
+const article = (name: string): string => `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`;
 
 /** `messages[0].content`; only names of the schema and indices get here, because every object is strict. */
 function formatPath(path: readonly PropertyKey[]): string {

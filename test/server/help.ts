@@ -49,6 +49,13 @@ export function rawPost(body: Buffer, headers: readonly string[] = []): Buffer {
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\nconnection: close\r\n\r\n`), body]);
 }
 
+/** Everything that an async iterable gives. */
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
 /** Waits until `condition` holds. */
 export async function until(condition: () => boolean, limitMs = 5000): Promise<void> {
   const end = performance.now() + limitMs;

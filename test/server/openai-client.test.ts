@@ -2,7 +2,7 @@ import OpenAI from 'openai';
 import { expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
 import { say } from '../fake-text.ts';
-import { listen, until, user } from './help.ts';
+import { collect, listen, until, user } from './help.ts';
 
 const client = (url: string): OpenAI => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
 
@@ -29,7 +29,7 @@ test('a stream with usage, frame by frame', async () => {
     stream: true,
     stream_options: { include_usage: true },
   });
-  const chunks = await Array.fromAsync(stream);
+  const chunks = await collect(stream);
   expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
   expect(chunks.every(({ object, model }) => object === 'chat.completion.chunk' && model === 'fake-model')).toBe(true);
   expect(chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta))).toEqual([
@@ -80,7 +80,7 @@ test('stop strings end the answer, in both presentations, and the engine with it
   const plain = await api.create(base);
   expect(plain.choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: 'one two ' } });
   expect(plain.usage?.completion_tokens).toBe('one two STOP'.length);
-  const chunks = await Array.fromAsync(await api.create({ ...base, stream: true }));
+  const chunks = await collect(await api.create({ ...base, stream: true }));
   expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('one two ');
   await until(() => bench.engine.running === 0);
   expect(bench.engine.steps).toBeLessThan(100);
@@ -142,13 +142,16 @@ test('an engine failure is a 500 that says nothing of it, and an error frame ins
 test('a template that refuses is the client’s error', async () => {
   await using bench = await listen();
   bench.text.failure = new InwardError('template_failed');
-  await expect(client(bench.url).chat.completions.create({ model: 'default', messages: [user('Hi')] })).rejects.toMatchObject({ status: 400, code: 'rejected' });
+  await expect(client(bench.url).chat.completions.create({ model: 'default', messages: [user('Hi')] })).rejects.toMatchObject({
+    status: 400,
+    code: 'rejected',
+  });
 });
 
 test('models', async () => {
   await using bench = await listen();
   const api = client(bench.url).models;
-  const list = await Array.fromAsync(await api.list());
+  const list = await collect(await api.list());
   expect(list.map(({ id, object, owned_by }) => ({ id, object, owned_by }))).toEqual([{ id: 'fake-model', object: 'model', owned_by: 'inward' }]);
   expect(await api.retrieve('default')).toEqual(list[0]);
   await expect(api.retrieve('other/model')).rejects.toThrow(OpenAI.NotFoundError);

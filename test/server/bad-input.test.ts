@@ -1,0 +1,263 @@
+import type { LightMyRequestResponse } from 'fastify';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type Bench, listen, rawPost, talk, user } from './help.ts';
+
+const bench: Bench = await listen({}, { bodyLimit: 2048, requestTimeoutMs: 300 });
+afterAll(() => bench.app.close());
+
+const post = (payload: string | Buffer | object, headers: Record<string, string> = {}): Promise<LightMyRequestResponse> =>
+  bench.app.inject({ method: 'POST', url: '/v1/chat/completions', payload, headers: { 'content-type': 'application/json', ...headers } });
+const base = { model: 'default', messages: [user('Hi')] };
+
+/** Every error answer has the envelope and the headers, whatever its cause. */
+function expectEnvelope(response: LightMyRequestResponse, status: number, code: string, param: string | null = null): string {
+  const { error } = response.json<{ error: { message: string; type: string; param: string | null; code: string } }>();
+  expect({ status: response.statusCode, code: error.code, param: error.param }).toEqual({ status, code, param });
+  expect(Object.keys(error).sort()).toEqual(['code', 'message', 'param', 'type']);
+  expect(response.headers).toMatchObject({ 'x-inward-mode': 'evaluation; not-for-phi', 'cache-control': 'no-store' });
+  expect(response.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  return error.message;
+}
+
+describe('values out of their rules', () => {
+  const cases: readonly (readonly [string, object, string, string])[] = [
+    ['messages empty', { messages: [] }, 'messages', 'messages must have a length of at least 1.'],
+    ['messages missing', { messages: undefined }, 'messages', 'messages must be an array.'],
+    ['messages a string', { messages: 'Hi' }, 'messages', 'messages must be an array.'],
+    ['too many messages', { messages: Array(300).fill(1) }, 'messages[0]', 'messages[0] must be an object.'],
+    ['message a number', { messages: [user('a'), 7] }, 'messages[1]', 'messages[1] must be an object.'],
+    [
+      'role unknown',
+      { messages: [{ role: 'doctor', content: 'a' }] },
+      'messages[0].role',
+      'messages[0].role must be one of system, developer, user, assistant, tool, function.',
+    ],
+    ['content missing', { messages: [{ role: 'user' }] }, 'messages[0].content', 'messages[0].content must be a string or an array.'],
+    ['content a number', { messages: [{ role: 'user', content: 5 }] }, 'messages[0].content', 'messages[0].content must be a string or an array.'],
+    ['content without parts', { messages: [{ role: 'user', content: [] }] }, 'messages[0].content', 'messages[0].content must have a length of at least 1.'],
+    [
+      'an image part',
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'a' },
+              { type: 'image_url', image_url: { url: 'http://x' } },
+            ],
+          },
+        ],
+      },
+      'messages[0].content[1].type',
+      'messages[0].content[1].type must be text.',
+    ],
+    ['half a surrogate pair', { messages: [user('\ud800')] }, 'messages[0].content', 'messages[0].content must be well-formed Unicode.'],
+    ['model missing', { model: undefined }, 'model', 'model must be a string.'],
+    ['model null', { model: null }, 'model', 'model must be a string.'],
+    ['stream a string', { stream: 'yes' }, 'stream', 'stream must be a boolean.'],
+    ['temperature high', { temperature: 2.1 }, 'temperature', 'temperature must be at most 2.'],
+    ['temperature low', { temperature: -0.1 }, 'temperature', 'temperature must be at least 0.'],
+    ['temperature a string', { temperature: '1' }, 'temperature', 'temperature must be a number.'],
+    ['top_p high', { top_p: 1.01 }, 'top_p', 'top_p must be at most 1.'],
+    ['top_k broken', { top_k: 1.5 }, 'top_k', 'top_k must be a whole number.'],
+    ['max_tokens zero', { max_tokens: 0 }, 'max_tokens', 'max_tokens must be at least 1.'],
+    ['max_tokens huge', { max_tokens: 1e15 }, 'max_tokens', 'max_tokens must be at most 2147483647.'],
+    ['max_completion_tokens broken', { max_completion_tokens: 0.5 }, 'max_completion_tokens', 'max_completion_tokens must be a whole number.'],
+    ['seed negative', { seed: -1 }, 'seed', 'seed must be at least 0.'],
+    ['seed too large', { seed: 2 ** 32 }, 'seed', 'seed must be at most 4294967295.'],
+    ['seed unsafe', { seed: 2 ** 60 }, 'seed', 'seed must be at most 4294967295.'],
+    ['stop empty', { stop: '' }, 'stop', 'stop must have a length of at least 1.'],
+    ['five stops', { stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop', 'stop must have a length of at most 4.'],
+    ['a stop a number', { stop: ['a', 1] }, 'stop[1]', 'stop[1] must be a string.'],
+    ['a stop too long', { stop: 'a'.repeat(257) }, 'stop', 'stop must have a length of at most 256.'],
+    ['stream_options without a stream', { stream_options: { include_usage: true } }, 'stream_options', 'stream_options is only allowed with "stream": true.'],
+  ];
+  test.each(cases)('%s', async (_, change, param, message) => {
+    expect(expectEnvelope(await post({ ...base, ...change }), 400, 'invalid_value', param)).toBe(message);
+  });
+
+  test.each(['NaN', 'Infinity', '-'])('%s is not JSON', async (number) => {
+    expectEnvelope(await post(`{"model":"default","messages":[{"role":"user","content":"a"}],"temperature":${number}}`), 400, 'invalid_json');
+  });
+
+  test('a number beyond float64', async () => {
+    const body = '{"model":"default","messages":[{"role":"user","content":"a"}],"temperature":1e999}';
+    expectEnvelope(await post(body), 400, 'invalid_value', 'temperature');
+  });
+});
+
+describe('fields', () => {
+  const refused: readonly (readonly [string, unknown])[] = [
+    ['n', 2],
+    ['n', '1'],
+    ['store', true],
+    ['logprobs', true],
+    ['top_logprobs', 3],
+    ['logit_bias', { 50256: -100 }],
+    ['presence_penalty', 0.1],
+    ['frequency_penalty', -0.1],
+    ['tools', [{ type: 'function' }]],
+    ['tool_choice', 'required'],
+    ['functions', [{}]],
+    ['response_format', { type: 'json_object' }],
+    ['response_format', 'json'],
+    ['modalities', ['text', 'audio']],
+    ['audio', { voice: 'alloy' }],
+    ['reasoning_effort', 'high'],
+    ['min_p', 0.1],
+  ];
+  test.each(refused)('%s = %j is refused by name', async (name, value) => {
+    expectEnvelope(await post({ ...base, [name]: value }), 400, 'unsupported_parameter', name);
+  });
+
+  test('a tool message is refused by name', async () => {
+    expectEnvelope(await post({ ...base, messages: [{ role: 'tool', content: 'a' }] }), 400, 'unsupported_parameter', 'messages[0].role');
+  });
+
+  test('defaults of refused fields and harmless fields pass', async () => {
+    const response = await post({
+      ...base,
+      messages: [
+        { role: 'assistant', content: 'a', refusal: null, annotations: [], audio: null, tool_calls: [] },
+        { ...user('b'), name: 'n' },
+      ],
+      ...{ n: 1, store: false, logprobs: false, logit_bias: {}, presence_penalty: 0, frequency_penalty: 0, tools: [], tool_choice: 'auto' },
+      ...{ response_format: { type: 'text' }, modalities: ['text'], audio: null, user: 'u', metadata: { a: 'b' }, service_tier: 'auto' },
+      ...{ temperature: null, top_p: null, seed: null, stop: null, max_tokens: null, stream: null, stream_options: null },
+    });
+    expect(response.statusCode).toBe(200);
+    expect(bench.engine.requests.at(-1)?.sampling).toEqual({ temperature: 1, topK: 0, topP: 1 });
+  });
+
+  test.each(['["__proto__"]', '"__proto__":{"polluted":1}', '"constructor":{"prototype":{"polluted":1}}', '"my_field":1'])('unknown: %s', async (field) => {
+    const body = field.startsWith('[') ? field : `{${JSON.stringify(base).slice(1, -1)},${field}}`;
+    const response = await post(body);
+    expect(response.statusCode).toBe(400);
+    expect(response.body).not.toMatch(/__proto__|constructor|my_field/);
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+
+  test('an unknown field inside a message is told by its place', async () => {
+    expectEnvelope(await post({ ...base, messages: [{ ...user('a'), nickname: 'b' }] }), 400, 'unknown_parameter', 'messages[0]');
+  });
+});
+
+describe('bodies', () => {
+  test.each([
+    ['malformed', '{"model": "default", messages}', 'invalid_json'],
+    ['cut', '{"model": "default"', 'invalid_json'],
+    ['two values', '{} {}', 'invalid_json'],
+    ['empty', '', 'empty_body'],
+    ['deep arrays', '['.repeat(1000), 'too_deep'],
+    ['deep objects', '{"a":'.repeat(200), 'too_deep'],
+    ['a byte order mark', '\ufeff{}', 'invalid_json'],
+  ])('%s', async (_, body, code) => {
+    expectEnvelope(await post(body), 400, code);
+  });
+
+  test.each([
+    ['a lone continuation', [0x80]],
+    ['an overlong slash', [0xc0, 0xaf]],
+    ['a surrogate half', [0xed, 0xa0, 0x80]],
+    ['a cut character', [0xe2, 0x82]],
+  ])('invalid UTF-8: %s', async (_, bytes) => {
+    const body = Buffer.concat([Buffer.from('{"model":"'), Buffer.from(bytes), Buffer.from('"}')]);
+    expectEnvelope(await post(body), 400, 'invalid_utf8');
+    expect(await talk(bench.port, rawPost(body))).toMatch(/^HTTP\/1.1 400 .*"code":"invalid_utf8"/s);
+  });
+
+  test.each(['null', '1', '"text"', '[]', 'true'])('%s is not a request', async (body) => {
+    expectEnvelope(await post(body), 400, 'invalid_value', 'body');
+  });
+
+  test('brackets inside strings do not count as depth', async () => {
+    expect((await post({ ...base, messages: [user('[{"\\'.repeat(100))] })).statusCode).toBe(200);
+  });
+
+  test('over the limit, told by length or found while reading', async () => {
+    expectEnvelope(await post({ ...base, messages: [user('x'.repeat(2048))] }), 413, 'body_too_large');
+    const chunked = ['POST /v1/chat/completions HTTP/1.1', 'host: a', 'content-type: application/json', 'transfer-encoding: chunked', 'connection: close'];
+    const answer = await talk(bench.port, `${chunked.join('\r\n')}\r\n\r\n1000\r\n${'x'.repeat(4096)}\r\n0\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 413 .*"code":"body_too_large"/s);
+  });
+
+  test.each([
+    ['text/plain', {}],
+    ['application/x-www-form-urlencoded', {}],
+    ['application/json; charset=latin1', {}],
+    ['application/json', { 'content-encoding': 'gzip' }],
+    ['nonsense', {}],
+  ])('media type %s %j', async (type, more) => {
+    expectEnvelope(await post('{}', { 'content-type': type, ...more }), 415, 'media_type');
+  });
+
+  test('no media type at all', async () => {
+    const answer = await talk(bench.port, 'POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}');
+    expect(answer).toMatch(/^HTTP\/1.1 415 .*"code":"media_type"/s);
+  });
+
+  test('a charset of UTF-8 is welcome', async () => {
+    expect((await post(base, { 'content-type': 'application/json; charset=UTF-8' })).statusCode).toBe(200);
+  });
+});
+
+describe('routes', () => {
+  test.each(['/', '/v1', '/v1/completions', '/v1/chat/completions/x', '/%zz', `/v1/models/${'x'.repeat(500)}`])('%s is not there', async (url) => {
+    expectEnvelope(await bench.app.inject({ url }), 404, 'route_not_found');
+  });
+
+  test.each([
+    ['GET', '/v1/chat/completions', 'POST'],
+    ['DELETE', '/v1/chat/completions', 'POST'],
+    ['POST', '/v1/models', 'GET, HEAD'],
+    ['PUT', '/v1/models/x', 'GET, HEAD'],
+    ['POST', '/health', 'GET, HEAD'],
+    ['OPTIONS', '/ready', 'GET, HEAD'],
+  ] as const)('%s %s', async (method, url, allow) => {
+    const response = await bench.app.inject({ method, url });
+    expectEnvelope(response, 405, 'method_not_allowed');
+    expect(response.headers['allow']).toBe(allow);
+  });
+
+  test('an unknown model', async () => {
+    expect(expectEnvelope(await post({ ...base, model: 'gpt-4o' }), 404, 'model_not_found', 'model')).toContain('"fake-model"');
+    expectEnvelope(await bench.app.inject({ url: '/v1/models/gpt-4o' }), 404, 'model_not_found', 'model');
+  });
+
+  test('health and readiness', async () => {
+    expect((await bench.app.inject({ url: '/health' })).json()).toEqual({ status: 'alive' });
+    const ready = await bench.app.inject({ url: '/ready' });
+    expect([ready.statusCode, ready.json()]).toEqual([200, { status: 'ready' }]);
+  });
+});
+
+describe('connections', () => {
+  test('what is not HTTP', async () => {
+    expect(await talk(bench.port, 'hello there\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*"code":"bad_request"/s);
+  });
+
+  test('headers over the limit', async () => {
+    expect(await talk(bench.port, `GET /health HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 431 .*"code":"headers_too_large"/s,
+    );
+  });
+
+  test('a body that never comes', async () => {
+    const head = 'POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{';
+    expect(await talk(bench.port, head)).toMatch(/^HTTP\/1.1 408 .*"code":"request_timeout"/s);
+  });
+
+  test('a body that is cut, and the server goes on', async () => {
+    const { connect } = await import('node:net');
+    const socket = connect(bench.port, '127.0.0.1', () =>
+      socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{', () => socket.destroy()),
+    );
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect((await fetch(`${bench.url}/health`)).status).toBe(200);
+  });
+});
+
+test('after all that the server still answers', async () => {
+  const response = await post(base);
+  expect(response.json<{ choices: { message: { content: string } }[] }>().choices[0]?.message.content).toBe('Hello, world.');
+});

@@ -1,0 +1,174 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { InwardError } from '../../runtime/errors.ts';
+import { parseSettings, type SettingsInput } from '../../server/config.ts';
+import { readEnvironment, serve } from '../../server/main.ts';
+import type { FakeEngineOptions } from '../fake-engine.ts';
+import { say } from '../fake-text.ts';
+import { FakeWorld } from './fake-world.ts';
+import { until, user } from './help.ts';
+
+interface Served {
+  readonly world: FakeWorld;
+  readonly url: string;
+  readonly code: Promise<number>;
+}
+
+async function start(options: Partial<FakeEngineOptions> = {}, settings: SettingsInput = {}): Promise<Served> {
+  const world = new FakeWorld(options);
+  const listening = Promise.withResolvers<string>();
+  const code = serve({ engine: { modelPath: 'm.gguf' }, settings: { port: 0, ...settings }, onListening: listening.resolve }, world);
+  code.catch(listening.reject);
+  return { world, url: await listening.promise, code };
+}
+
+function call(url: string, path: string, body?: object, agent?: Agent): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${url}${path}`, {
+      method: body ? 'POST' : 'GET',
+      headers: { 'content-type': 'application/json' },
+      ...(agent ? { agent } : {}),
+    });
+    request
+      .on('response', resolve)
+      .on('error', reject)
+      .end(body && JSON.stringify(body));
+  });
+}
+const chat = (stream: boolean): object => ({ model: 'default', messages: [user('Hi')], stream });
+
+test('the panel tells what is served, in which mode, and a curl line that works as pasted', async (context) => {
+  const { world, url, code } = await start();
+  for (const part of ['EVALUATION MODE: not for PHI', 'fake-model', 'swiftshader', 'weights 2.0 KiB', 'KV 2.9 KiB', url]) expect(world.printed).toContain(part);
+  const line = world.printed.split('\n').find((entry) => entry.includes('curl ')) ?? '';
+  const answer = await promisify(execFile)('sh', ['-c', `command -v curl >/dev/null || exit 99; ${line.trim()}`]).catch((error: { code?: number }) => error);
+  world.send('SIGTERM');
+  expect(await code).toBe(0);
+  if ('code' in answer && answer.code === 99) context.skip('there is no curl on this machine');
+  expect((answer as { stdout: string }).stdout).toContain('"content":"Hello, world."');
+});
+
+test('a signal lets running answers end, refuses new ones, and is not held up by kept connections', async () => {
+  const { world, url, code } = await start({ script: say('abc'.repeat(20)), stepMs: 10 });
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+  const idle = await call(url, '/health', undefined, agent);
+  await readText(idle);
+  const streaming = await call(url, '/v1/chat/completions', chat(true), agent);
+  const plain = call(url, '/v1/chat/completions', chat(false), agent).then(readText);
+  await until(() => world.engine.running === 2);
+  world.send('SIGTERM');
+  const [ready, refused, health] = await Promise.all([call(url, '/ready'), call(url, '/v1/chat/completions', chat(false)), call(url, '/health')]);
+  expect([ready.statusCode, JSON.parse(await readText(ready))]).toEqual([503, { status: 'draining' }]);
+  expect(refused.statusCode).toBe(503);
+  expect(refused.headers).toMatchObject({ 'retry-after': '2', connection: 'close' });
+  expect(JSON.parse(await readText(refused))).toMatchObject({ error: { code: 'shutting_down', type: 'server_error' } });
+  expect(health.statusCode).toBe(200);
+  health.resume();
+  expect(await readText(streaming)).toContain('data: [DONE]');
+  expect(JSON.parse(await plain)).toMatchObject({ choices: [{ finish_reason: 'stop', message: { content: 'abc'.repeat(20) } }] });
+  const before = performance.now();
+  expect(await code).toBe(0);
+  expect(performance.now() - before).toBeLessThan(1000);
+  expect(world.engine.isDisposed).toBe(true);
+  expect(world.signals.listenerCount('SIGTERM')).toBe(0);
+  await expect(call(url, '/health')).rejects.toThrow('ECONNREFUSED');
+  agent.destroy();
+});
+
+test.each([
+  ['the drain time is over', { drainTimeoutMs: 50 }, 1],
+  ['a second signal comes', { drainTimeoutMs: 60_000 }, 2],
+] as const)('running answers are cut when %s', async (_, settings, signalCount) => {
+  const { world, url, code } = await start({ script: say('x'.repeat(3000)), stepMs: 5 }, settings);
+  const streaming = await call(url, '/v1/chat/completions', chat(true));
+  const plain = call(url, '/v1/chat/completions', chat(false));
+  await until(() => world.engine.running === 2);
+  const before = performance.now();
+  world.send('SIGTERM');
+  if (signalCount === 2) world.send('SIGINT');
+  expect(await readText(streaming)).toMatch(/data: \{"error":\{[^\n]*"code":"shutting_down"\}\}\n\n$/);
+  expect((await plain).statusCode).toBe(503);
+  expect(await code).toBe(0);
+  expect(performance.now() - before).toBeLessThan(3000);
+  expect(world.engine.stepsAfterAbort).toBeLessThanOrEqual(2);
+});
+
+test('when the engine dies the server says so and ends with 1', async () => {
+  const { world, url, code } = await start({ script: say('x'.repeat(3000)), stepMs: 5 });
+  const streaming = await call(url, '/v1/chat/completions', chat(true));
+  world.engine.die(new InwardError('device_lost', { reason: 'destroyed' }));
+  streaming.resume();
+  expect(await code).toBe(1);
+  expect(world.complained).toContain('The device was lost (destroyed).');
+  expect(world.complained).toContain('"event":"engine_failed"');
+});
+
+test('a port in use is told before anything is loaded', async () => {
+  const blocker = createServer().listen(0, '127.0.0.1');
+  await once(blocker, 'listening');
+  const { port } = blocker.address() as { port: number };
+  const world = new FakeWorld();
+  await expect(serve({ engine: { modelPath: 'm' }, settings: { port } }, world)).rejects.toThrow(
+    `Port ${port} on 127.0.0.1 is in use; choose another with --port`,
+  );
+  expect(world.opened).toHaveLength(0);
+  blocker.close();
+});
+
+test.each(['0.0.0.0', '::', '192.168.1.1', 'example.org', '128.0.0.1', '127.1', '::ffff:127.0.0.1', ''])('host %j is refused', (host) => {
+  expect(() => parseSettings({ host })).toThrow(/^The setting host cannot be used: must be a loopback address .*agreement/);
+});
+
+test.each([
+  ['127.0.0.1', '127.0.0.1'],
+  ['127.8.9.10', '127.8.9.10'],
+  ['::1', '::1'],
+  ['localhost', '127.0.0.1'],
+])('host %s listens on %s', (host, address) => {
+  expect(parseSettings({ host }).host).toBe(address);
+});
+
+test('the environment', () => {
+  expect(parseSettings(readEnvironment({ INWARD_PORT: '9000', INWARD_LOG: 'json', INWARD_DRAIN_TIMEOUT_MS: '5' }))).toMatchObject({
+    ...{ port: 9000, log: 'json', drainTimeoutMs: 5, bodyLimit: 8 * 1024 * 1024, host: '127.0.0.1' },
+  });
+  expect(() => readEnvironment({ INWARD_PORT: '80a' })).toThrow('INWARD_PORT must be a whole number');
+  expect(() => readEnvironment({ INWARD_LOG: 'loud' })).toThrow('INWARD_LOG');
+  expect(() => parseSettings({ port: 70_000 })).toThrow('The setting port');
+});
+
+async function spawnServer(): Promise<{ child: ChildProcess; url: string; exit: Promise<readonly unknown[]> }> {
+  const script = fileURLToPath(new URL('./serve-fake.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, 'serve', '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  child.stdout.on('data', (chunk) => (printed += chunk));
+  await until(() => /curl http/.test(printed), 30_000);
+  return { child, url: /curl (http:\/\/[^/]+)/.exec(printed)?.[1] ?? '', exit: once(child, 'exit') };
+}
+
+test.each(['SIGTERM', 'SIGINT'] as const)('a real %s ends the process with code 0', async (signal) => {
+  const { child, url, exit } = await spawnServer();
+  expect((await call(url, '/ready')).statusCode).toBe(200);
+  child.kill(signal);
+  expect(await exit).toEqual([0, null]);
+});
+
+test('a second real signal ends the process at once', async () => {
+  const { child, url, exit } = await spawnServer();
+  const streaming = await call(url, '/v1/chat/completions', chat(true));
+  child.kill('SIGTERM');
+  await until(() => true);
+  const draining = await call(url, '/ready');
+  expect(draining.statusCode).toBe(503);
+  const before = performance.now();
+  child.kill('SIGTERM');
+  expect(await readText(streaming)).toContain('shutting_down');
+  expect(await exit).toEqual([0, null]);
+  expect(performance.now() - before).toBeLessThan(3000);
+});

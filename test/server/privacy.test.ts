@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FakeEngine } from '../fake-engine.ts';
+import { say } from '../fake-text.ts';
+import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
+
+/** What a leak would look like; letters only, so that no encoding on the way can hide it. */
+const marker = `Marker${randomBytes(12).toString('hex')}`;
+let bench: Bench;
+let printed: string[];
+
+beforeEach(async () => {
+  printed = [];
+  const capture = (chunk: unknown): boolean => {
+    printed.push(String(chunk));
+    return true;
+  };
+  vi.spyOn(process.stdout, 'write').mockImplementation(capture);
+  vi.spyOn(process.stderr, 'write').mockImplementation(capture);
+  for (const name of ['log', 'info', 'warn', 'error', 'debug'] as const) vi.spyOn(console, name).mockImplementation(capture);
+  bench = await listen({}, { bodyLimit: 4096, requestTimeoutMs: 300 });
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await bench.app.close();
+});
+
+const json = { 'content-type': 'application/json' };
+const base = { model: 'default', messages: [user('Hi')] };
+const send = (body: unknown, path = '/v1/chat/completions', headers: Record<string, string> = json): Promise<Response> =>
+  fetch(`${bench.url}${path}`, { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
+
+async function expectSilence(status: number, response: Response | string): Promise<void> {
+  const text = typeof response === 'string' ? response : `${JSON.stringify([...response.headers])} ${await response.text()}`;
+  if (typeof response === 'string') expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  else expect(response.status).toBe(status);
+  await until(() => bench.lines.length > 0);
+  expect([...bench.lines, ...printed, text].join('\n')).not.toContain(marker);
+}
+
+const places: readonly (readonly [string, number, () => Promise<Response | string>])[] = [
+  ['a prompt', 200, () => send({ ...base, messages: [user(marker)], stop: marker, user: marker, metadata: { [marker]: marker } })],
+  ['a prompt of a stream', 200, () => send({ ...base, messages: [{ ...user(marker), name: marker }], stream: true })],
+  ['a query', 200, () => send(base, `/v1/chat/completions?key=${marker}`)],
+  [
+    'a header',
+    200,
+    () => send(base, undefined, { ...json, 'x-patient': marker, authorization: `Bearer ${marker}`, 'x-request-id': marker, 'user-agent': marker }),
+  ],
+  ['a path', 404, () => send(base, `/v1/${marker}`)],
+  ['a broken path', 404, () => talk(bench.port, `GET /%zz${marker} HTTP/1.1\r\nhost: ${marker}\r\nconnection: close\r\n\r\n`)],
+  ['a model in the path', 404, () => fetch(`${bench.url}/v1/models/${marker}`)],
+  ['a long model in the path', 404, () => fetch(`${bench.url}/v1/models/${marker.repeat(10)}`)],
+  ['a method', 400, () => talk(bench.port, `${marker} / HTTP/1.1\r\n\r\n`)],
+  ['a method that is not taken', 405, () => fetch(`${bench.url}/v1/models?${marker}`, { method: 'DELETE', headers: { a: marker } })],
+  ['malformed JSON', 400, () => send(`{"messages": ${marker}`)],
+  ['JSON with a tail', 400, () => send(`{"a":"${marker}"} ${marker}`)],
+  ['a key', 400, () => send({ ...base, [marker]: 1 })],
+  ['a key of a message', 400, () => send({ ...base, messages: [{ ...user('a'), [marker]: 1 }] })],
+  ['a key of a part', 400, () => send({ ...base, messages: [{ role: 'user', content: [{ type: 'text', text: 'a', [marker]: marker }] }] })],
+  ['a part type', 400, () => send({ ...base, messages: [{ role: 'user', content: [{ type: marker, text: marker }] }] })],
+  ['a role', 400, () => send({ ...base, messages: [{ role: marker, content: marker }] })],
+  ['a wrong type', 400, () => send({ ...base, messages: [{ role: 'user', content: { [marker]: marker } }] })],
+  ['messages as text', 400, () => send({ ...base, messages: marker })],
+  ['a setting', 400, () => send({ ...base, temperature: marker })],
+  ['a refused field', 400, () => send({ ...base, tools: [{ [marker]: marker }] })],
+  ['a stop string too long', 400, () => send({ ...base, stop: marker.repeat(10) })],
+  ['a model', 404, () => send({ ...base, model: marker })],
+  ['a body over the limit', 413, () => send({ ...base, messages: [user(marker.repeat(200))] })],
+  ['a body of another type', 415, () => send(marker, undefined, { 'content-type': `text/${marker}` })],
+  ['invalid UTF-8', 400, () => talk(bench.port, rawPost(Buffer.concat([Buffer.from(`{"model":"${marker}`), Buffer.from([0xff]), Buffer.from('"}')])))],
+  [
+    'a body that is cut',
+    408,
+    () => talk(bench.port, `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n${'content-type: application/json'}\r\ncontent-length: 500\r\n\r\n${marker}`),
+  ],
+  ['headers over the limit', 431, () => talk(bench.port, `GET /health HTTP/1.1\r\nhost: a\r\nx: ${marker.repeat(3000)}\r\n\r\n`)],
+  ['what is not HTTP', 400, () => talk(bench.port, `${marker}\r\n\r\n`)],
+];
+test.each(places)('%s leaves no trace', async (_, status, act) => {
+  await expectSilence(status, await act());
+});
+
+test('a failure of the text side leaves no trace', async () => {
+  bench.text.failure = new Error(`template: ${marker}`);
+  await expectSilence(500, await send({ ...base, messages: [user(marker)] }));
+  bench.text.failure = marker;
+  await expectSilence(500, await send({ ...base, messages: [user(marker)], stream: true }));
+});
+
+test('a failure of the engine leaves no trace, before and inside a stream', async () => {
+  await bench.app.close();
+  bench = await listen({ script: say('abc'), failAt: { index: 1, error: new Error(marker) } });
+  await expectSilence(500, await send({ ...base, messages: [user(marker)] }));
+  await expectSilence(200, await send({ ...base, messages: [user(marker)], stream: true }));
+});
+
+test('a thrown thing with a status of its own is not trusted', async () => {
+  bench.text.failure = Object.assign(new Error(marker), { statusCode: 422, code: `FST_${marker}` });
+  await expectSilence(400, await send(base));
+});
+
+test('a client that goes away leaves no trace', async () => {
+  await bench.app.close();
+  bench = await listen({ script: say(marker.repeat(100)), stepMs: 1 });
+  const abort = new AbortController();
+  const response = await fetch(`${bench.url}/v1/chat/completions`, {
+    ...{ method: 'POST', headers: json, signal: abort.signal },
+    body: JSON.stringify({ ...base, messages: [user(marker)], stream: true }),
+  });
+  await response.body?.getReader().read();
+  abort.abort();
+  await until(() => bench.lines.length > 0 && bench.engine.running === 0);
+  expect([...bench.lines, ...printed].join('\n')).not.toContain(marker);
+});
+
+test('log lines have the columns of the closed list and nothing else', async () => {
+  await send({ ...base, messages: [user(marker)] });
+  await until(() => bench.lines.length > 0);
+  const line = JSON.parse(bench.lines[0] ?? '') as Record<string, unknown>;
+  expect(Object.keys(line)).toEqual(['time', 'level', 'event', 'requestId', 'route', 'status', 'finished', 'durationMs', 'promptTokens', 'completionTokens']);
+  expect(line).toMatchObject({ event: 'request', route: '/v1/chat/completions', status: 200, finished: true, completionTokens: 14 });
+  expect(bench.engine).toBeInstanceOf(FakeEngine);
+});
