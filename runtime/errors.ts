@@ -43,10 +43,11 @@ const table = {
   // ours
   engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
   internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
-} as const satisfies Record<string, ErrorRow>;
+} as const;
 
 export type ErrorCode = keyof typeof table;
 export type ErrorKind = ErrorRow['kind'];
+const rows: Readonly<Record<ErrorCode, ErrorRow>> = table;
 export type ErrorFields = Readonly<Record<string, ErrorField>>;
 
 /** The only error class that leaves a door of Inward. */
@@ -56,13 +57,13 @@ export class InwardError extends Error {
   readonly fields: ErrorFields;
 
   constructor(code: ErrorCode, fields: ErrorFields = {}) {
-    super(`${table[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(fields[key] ?? '?'))} ${table[code].remedy}`);
+    super(`${rows[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(fields[key] ?? '?'))} ${rows[code].remedy}`);
     this.code = code;
     this.fields = fields;
   }
 
   get kind(): ErrorKind {
-    return table[this.code].kind;
+    return rows[this.code].kind;
   }
 }
 

@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly contextLength?: number;
   /** Sequences that run at the same time. Default 8. */
   readonly maxSequences?: number;
+  /** Tokens that the KV pool holds for all sequences together, at least one context. Default 4,096. */
+  readonly kvTokens?: number;
   /** Requests that may wait beside the running ones before `queue_full`. Default 64. */
   readonly queueLength?: number;
   /** Tokens that one step computes at most, prefill and decode together. Default 128. */
@@ -101,6 +103,8 @@ export interface EngineStats {
   readonly steps: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
+  /** Times a sequence had to give its KV blocks back and was computed anew. */
+  readonly preemptions: number;
   /** Dispatches of the last step that decoded. */
   readonly dispatchesPerStep: number;
   /** Device memory by owner, in bytes. */

@@ -1,0 +1,73 @@
+/**
+ * Owns what a model family is: how its settings are read, which tensors it needs, and its forward pass.
+ * Refuses to know file formats and devices.
+ */
+import type { PackedMatrix } from '../kernels/weights.ts';
+import type { Slice } from '../kernels/kernel.ts';
+import type { Graph } from './graph.ts';
+
+/** Settings of a checkpoint; a missing or wrongly typed key throws unless a fallback is given. */
+export interface Settings {
+  /** A whole number from 1 to 2^24. */
+  integer(key: string, fallback?: number): number;
+  number(key: string, fallback?: number): number;
+}
+
+/** A matrix made of the rows of one or more tensors of equal width, one below the other. */
+export interface MatrixSpec {
+  readonly kind: 'matrix';
+  readonly parts: readonly { readonly tensor: string; readonly rows: number }[];
+  readonly columns: number;
+  readonly optional?: boolean;
+}
+
+/** A vector that the device reads as f32. */
+export interface VectorSpec {
+  readonly kind: 'vector';
+  readonly tensor: string;
+  readonly length: number;
+}
+
+/** A vector that only the host reads, to make tables. */
+export interface HostSpec {
+  readonly kind: 'host';
+  readonly tensor: string;
+  readonly length: number;
+  readonly optional?: boolean;
+}
+
+export type WeightSpec = MatrixSpec | VectorSpec | HostSpec;
+
+/** A loaded MatrixSpec: neighbouring parts of equal storage are one packed matrix. */
+export interface LoadedMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly pieces: readonly { readonly firstRow: number; readonly matrix: PackedMatrix }[];
+}
+
+export interface Weights {
+  matrix(name: string): LoadedMatrix;
+  optionalMatrix(name: string): LoadedMatrix | undefined;
+  vector(name: string): Slice;
+  host(name: string): Float32Array | undefined;
+}
+
+/** What every family says about its size, so that memory can be planned. */
+export interface ModelShape {
+  readonly layerCount: number;
+  readonly embeddingLength: number;
+  readonly vocabularySize: number;
+  /** Positions the model was trained for. */
+  readonly contextLength: number;
+  readonly kvHeads: number;
+  readonly headLength: number;
+}
+
+export interface Family<Config extends ModelShape = ModelShape> {
+  /** `general.architecture` of the checkpoint. */
+  readonly architecture: string;
+  readConfig(settings: Settings, tensorShape: (name: string) => readonly number[] | undefined): Config;
+  /** By the name that `forward` uses. */
+  weights(config: Config): ReadonlyMap<string, WeightSpec>;
+  forward(config: Config, weights: Weights, graph: Graph): void;
+}

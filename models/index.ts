@@ -1,0 +1,9 @@
+/** Owns the static table of model families. */
+import type { Family } from './family.ts';
+import { llama } from './llama.ts';
+
+/** By `general.architecture`. */
+export const families: ReadonlyMap<string, Family> = new Map<string, Family>([[llama.architecture, llama]]);
+
+export type { Family, LoadedMatrix, MatrixSpec, ModelShape, Settings, Weights, WeightSpec } from './family.ts';
+export { Graph } from './graph.ts';

@@ -1,0 +1,82 @@
+/**
+ * The Llama family (Touvron et al. 2023; Grattafiori et al. 2024): pre-norm decoder with RMSNorm, rotary positions on
+ * interleaved pairs (GGUF permutes q and k rows for that), grouped-query attention and SwiGLU.
+ * Also SmolLM2. Source of keys and tensor names: the GGUF specification, architecture `llama`.
+ */
+import type { Family, MatrixSpec, ModelShape, WeightSpec } from './family.ts';
+
+interface LlamaConfig extends ModelShape {
+  readonly heads: number;
+  readonly rotaryLength: number;
+  readonly feedForwardLength: number;
+  readonly epsilon: number;
+  readonly ropeBase: number;
+}
+
+export const llama: Family<LlamaConfig> = {
+  architecture: 'llama',
+
+  readConfig(settings, tensorShape) {
+    const integer = (key: string, fallback?: number): number => settings.integer(`llama.${key}`, fallback);
+    const heads = integer('attention.head_count');
+    const embeddingLength = integer('embedding_length');
+    const headLength = integer('attention.key_length', embeddingLength / heads);
+    return {
+      layerCount: integer('block_count'),
+      embeddingLength,
+      vocabularySize: tensorShape('token_embd.weight')?.[0] ?? integer('vocab_size'),
+      contextLength: integer('context_length'),
+      heads,
+      kvHeads: integer('attention.head_count_kv', heads),
+      headLength,
+      rotaryLength: integer('rope.dimension_count', headLength),
+      feedForwardLength: integer('feed_forward_length'),
+      epsilon: settings.number('llama.attention.layer_norm_rms_epsilon'),
+      ropeBase: settings.number('llama.rope.freq_base', 10_000),
+    };
+  },
+
+  weights(c) {
+    const matrix = (columns: number, ...parts: [tensor: string, rows: number][]): MatrixSpec => ({
+      kind: 'matrix',
+      columns,
+      parts: parts.map(([tensor, rows]) => ({ tensor: `${tensor}.weight`, rows })),
+    });
+    const vector = (tensor: string): WeightSpec => ({ kind: 'vector', tensor: `${tensor}.weight`, length: c.embeddingLength });
+    const specs = new Map<string, WeightSpec>([
+      ['embedding', matrix(c.embeddingLength, ['token_embd', c.vocabularySize])],
+      ['output', { ...matrix(c.embeddingLength, ['output', c.vocabularySize]), optional: true }],
+      ['output norm', vector('output_norm')],
+      ['rope divisors', { kind: 'host', tensor: 'rope_freqs.weight', length: c.rotaryLength / 2, optional: true }],
+    ]);
+    const queryRows = c.heads * c.headLength;
+    const kvRows = c.kvHeads * c.headLength;
+    for (let layer = 0; layer < c.layerCount; layer++) {
+      const name = `blk.${layer}`;
+      specs.set(`${layer} attention norm`, vector(`${name}.attn_norm`));
+      specs.set(`${layer} projections`, matrix(c.embeddingLength, [`${name}.attn_q`, queryRows], [`${name}.attn_k`, kvRows], [`${name}.attn_v`, kvRows]));
+      specs.set(`${layer} attention output`, matrix(queryRows, [`${name}.attn_output`, c.embeddingLength]));
+      specs.set(`${layer} feed-forward norm`, vector(`${name}.ffn_norm`));
+      specs.set(`${layer} gate and up`, matrix(c.embeddingLength, [`${name}.ffn_gate`, c.feedForwardLength], [`${name}.ffn_up`, c.feedForwardLength]));
+      specs.set(`${layer} down`, matrix(c.feedForwardLength, [`${name}.ffn_down`, c.embeddingLength]));
+    }
+    return specs;
+  },
+
+  forward(c, w, g) {
+    const rotation = g.rotation(c.rotaryLength, c.ropeBase, w.host('rope divisors'));
+    const x = g.embed(w.matrix('embedding'));
+    for (let layer = 0; layer < c.layerCount; layer++) {
+      const projections = w.matrix(`${layer} projections`);
+      const attentionOutput = w.matrix(`${layer} attention output`);
+      const projected = g.linear('projected', projections, g.norm(x, w.vector(`${layer} attention norm`), c.epsilon, projections));
+      g.addLinear(x, attentionOutput, g.attention(layer, projected, c, rotation, attentionOutput));
+
+      const gateAndUp = w.matrix(`${layer} gate and up`);
+      const down = w.matrix(`${layer} down`);
+      const gateUp = g.linear('gate and up', gateAndUp, g.norm(x, w.vector(`${layer} feed-forward norm`), c.epsilon, gateAndUp));
+      g.addLinear(x, down, g.swiglu(gateUp, down));
+    }
+    g.choose(x, w.vector('output norm'), c.epsilon, w.optionalMatrix('output') ?? w.matrix('embedding'));
+  },
+};

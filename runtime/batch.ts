@@ -1,0 +1,151 @@
+/**
+ * Owns what one step computes, as the one array that is uploaded: counts, per-token, per-item, per-logit-row
+ * sections and block tables at fixed word offsets (the BATCH_ constants that kernels get through lib/batch.wgsl).
+ * Arrays of the maximum size, made once. Refuses to decide what goes in.
+ */
+import type { StepCounts } from '../kernels/kernel.ts';
+import type { Sequence } from './sequence.ts';
+
+export interface BatchLimits {
+  readonly maxTokens: number;
+  readonly maxSequences: number;
+  readonly maxLogitRows: number;
+  readonly contextLength: number;
+  /** Blocks of the pool (as many can be cleared in a step). */
+  readonly blockCount: number;
+  readonly blockLength: number;
+}
+
+/** Attention of one token is cut into at most so many items; where it is cut depends on its position alone, so that sums are the same in every batch. */
+const maxItemsPerToken = 16;
+const minItemLength = 256;
+
+/** KV positions of one item for a token that sees `length` positions. */
+export function itemLength(length: number, blockLength: number): number {
+  const even = Math.ceil(length / maxItemsPerToken / blockLength) * blockLength;
+  return Math.max(minItemLength, even);
+}
+
+export class Batch {
+  readonly limits: BatchLimits;
+  readonly words: Uint32Array;
+  readonly #floats: Float32Array;
+  /** Constants for kernels: BATCH_ offsets in words, TABLE_LENGTH in blocks. */
+  readonly layout: Readonly<Record<string, number>>;
+  readonly maxItems: number;
+  readonly counts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears: 0 };
+  /** The sequence of every logit row, and the position whose logits the row holds. */
+  readonly rowSequences: Sequence[] = [];
+  readonly rowPositions: number[] = [];
+  /** Sequences in this step, in table order. */
+  readonly sequences: Sequence[] = [];
+  wantsLogits = false;
+
+  constructor(limits: BatchLimits) {
+    this.limits = limits;
+    const { maxTokens, maxLogitRows, maxSequences } = limits;
+    const tableLength = Math.ceil(limits.contextLength / limits.blockLength);
+    this.maxItems = maxTokens * Math.min(maxItemsPerToken, Math.ceil(limits.contextLength / minItemLength));
+    let next = 4;
+    const section = (length: number): number => {
+      const start = next;
+      next += length;
+      return start;
+    };
+    this.layout = {
+      BATCH_IDS: section(maxTokens),
+      BATCH_POSITIONS: section(maxTokens),
+      BATCH_SLOTS: section(maxTokens),
+      BATCH_ROWS: section(maxTokens),
+      BATCH_TOKEN_ITEMS: section(maxTokens + 1),
+      BATCH_ITEM_TOKENS: section(this.maxItems),
+      BATCH_ITEM_STARTS: section(this.maxItems),
+      BATCH_ITEM_ENDS: section(this.maxItems),
+      BATCH_LOGIT_TOKENS: section(maxLogitRows),
+      BATCH_TEMPERATURES: section(maxLogitRows),
+      BATCH_TOP_KS: section(maxLogitRows),
+      BATCH_TOP_PS: section(maxLogitRows),
+      BATCH_SEEDS: section(maxLogitRows),
+      BATCH_DRAWS: section(maxLogitRows),
+      BATCH_CLEARS: section(limits.blockCount),
+      BATCH_TABLES: section(maxSequences * tableLength),
+      TABLE_LENGTH: tableLength,
+    };
+    this.words = new Uint32Array(next);
+    this.#floats = new Float32Array(this.words.buffer);
+  }
+
+  reset(): void {
+    const { counts } = this;
+    counts.tokens = counts.logitRows = counts.items = counts.clears = 0;
+    this.rowSequences.length = this.rowPositions.length = this.sequences.length = 0;
+    this.wantsLogits = false;
+  }
+
+  addClear(block: number): void {
+    this.words[this.#at('BATCH_CLEARS') + this.counts.clears++] = block;
+  }
+
+  /** Adds tokens [computed, computed + count) of a sequence whose blocks are in place. */
+  addTokens(sequence: Sequence, count: number): void {
+    const { words, limits } = this;
+    const table = this.sequences.length;
+    this.sequences.push(sequence);
+    words.set(sequence.blocks, this.#at('BATCH_TABLES') + table * this.#at('TABLE_LENGTH'));
+    for (let i = 0; i < count; i++) {
+      const token = this.counts.tokens++;
+      const position = sequence.computed + i;
+      words[this.#at('BATCH_IDS') + token] = sequence.ids[position] ?? 0;
+      words[this.#at('BATCH_POSITIONS') + token] = position;
+      words[this.#at('BATCH_SLOTS') + token] = (sequence.blocks[Math.floor(position / limits.blockLength)] ?? 0) * limits.blockLength + (position % limits.blockLength);
+      words[this.#at('BATCH_ROWS') + token] = table;
+      this.#addItems(token, position + 1);
+    }
+  }
+
+  /** Asks for the logits, and a token drawn from them, of the batch's token that stands at `position` of the sequence. */
+  addLogitRow(sequence: Sequence, token: number, position: number): void {
+    const row = this.counts.logitRows++;
+    const { sampling } = sequence;
+    this.words[this.#at('BATCH_LOGIT_TOKENS') + row] = token;
+    this.#floats[this.#at('BATCH_TEMPERATURES') + row] = sampling.temperature;
+    this.words[this.#at('BATCH_TOP_KS') + row] = sampling.topK;
+    this.#floats[this.#at('BATCH_TOP_PS') + row] = sampling.topP;
+    this.words[this.#at('BATCH_SEEDS') + row] = sampling.seed;
+    this.words[this.#at('BATCH_DRAWS') + row] = position;
+    this.rowSequences.push(sequence);
+    this.rowPositions.push(position);
+    this.wantsLogits ||= sequence.logits !== 'none';
+  }
+
+  /** Writes the header; returns the words to upload. */
+  seal(): Uint32Array {
+    const { counts, words } = this;
+    words[0] = counts.tokens;
+    words[1] = counts.logitRows;
+    words[2] = counts.items;
+    words[3] = counts.clears;
+    words[this.#at('BATCH_TOKEN_ITEMS') + counts.tokens] = counts.items;
+    return words;
+  }
+
+  /** Overwrites the host's copy of token ids. */
+  zero(): void {
+    this.words.fill(0);
+  }
+
+  #addItems(token: number, length: number): void {
+    const step = itemLength(length, this.limits.blockLength);
+    this.words[this.#at('BATCH_TOKEN_ITEMS') + token] = this.counts.items;
+    for (let start = 0; start < length; start += step) {
+      const item = this.counts.items++;
+      this.words[this.#at('BATCH_ITEM_TOKENS') + item] = token;
+      this.words[this.#at('BATCH_ITEM_STARTS') + item] = start;
+      this.words[this.#at('BATCH_ITEM_ENDS') + item] = Math.min(length, start + step);
+    }
+  }
+
+  #at(name: string): number {
+    return this.layout[name] ?? 0;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Owns the events of one request between the step loop, which pushes, and its consumer, who awaits. Starts the
+ * request on the first next(); ending the loop or aborting the signal cancels it. Refuses to drop or reorder.
+ */
+import { InwardError } from './errors.ts';
+import type { SequenceSink } from './sequence.ts';
+import type { TokenEvent } from './types.ts';
+
+/** Starts the request and gives back its cancel function. May throw. */
+export type Start = (sink: SequenceSink) => () => void;
+
+export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<TokenEvent> {
+  readonly #signal: AbortSignal | undefined;
+  readonly #start: Start;
+  readonly #events: TokenEvent[] = [];
+  #error: InwardError | undefined;
+  #cancel: (() => void) | undefined;
+  #waiter: (() => void) | undefined;
+  #isStarted = false;
+  #isDone = false;
+  readonly #onAbort = (): void => this.#close(new InwardError('aborted'));
+
+  constructor(signal: AbortSignal | undefined, start: Start) {
+    this.#signal = signal;
+    this.#start = start;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<TokenEvent>> {
+    if (!this.#isStarted) this.#open();
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return { done: false, value: event };
+      if (this.#error !== undefined) {
+        const error = this.#error;
+        this.#error = undefined;
+        throw error;
+      }
+      if (this.#isDone) return { done: true, value: undefined };
+      await new Promise<void>((resolve) => {
+        this.#waiter = resolve;
+      });
+    }
+  }
+
+  async return(): Promise<IteratorResult<TokenEvent>> {
+    this.#isStarted = true;
+    this.#close();
+    this.#events.length = 0;
+    return { done: true, value: undefined };
+  }
+
+  #open(): void {
+    this.#isStarted = true;
+    if (this.#signal?.aborted) return this.#close(new InwardError('aborted'));
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    try {
+      this.#cancel = this.#start({
+        event: (event) => {
+          if (this.#isDone) return;
+          this.#events.push(event);
+          if (event.type === 'end') this.#settle();
+          this.#notify();
+        },
+        fail: (error) => {
+          if (this.#isDone) return;
+          this.#error = error;
+          this.#settle();
+          this.#notify();
+        },
+      });
+    } catch (error) {
+      this.#settle();
+      throw error;
+    }
+  }
+
+  /** Cancels a running request; with an error, the consumer gets it at once and events not yet read are dropped. */
+  #close(error?: InwardError): void {
+    if (this.#isDone) return;
+    this.#error = error;
+    this.#events.length = 0;
+    const cancel = this.#cancel;
+    this.#settle();
+    cancel?.();
+    this.#notify();
+  }
+
+  #settle(): void {
+    this.#isDone = true;
+    this.#cancel = undefined;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #notify(): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.();
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Owns the GPU instance, the adapter and the device: brought up once, limits and features read once, loss reported.
+ * Refuses to install drivers (set-up does) and to create buffers (memory.ts does).
+ *
+ * The Vulkan loader reads LD_LIBRARY_PATH when the process starts, so the engine process is started with
+ * `driverEnvironment`; VK_DRIVER_FILES is read when Dawn creates its instance and is set here.
+ */
+import { readFileSync } from 'node:fs';
+import { freemem } from 'node:os';
+import { create, globals } from 'webgpu';
+import { chooseDriver, type Driver } from './drivers.ts';
+import { InwardError } from './errors.ts';
+import type { DeviceName } from './types.ts';
+
+Object.assign(globalThis, globals);
+
+export interface OpenDevice extends Disposable {
+  readonly device: GPUDevice;
+  readonly driver: Driver;
+  /** Adapter and driver as the driver calls itself. */
+  readonly adapter: string;
+  /** Lanes of a subgroup, the same for every pipeline. */
+  readonly subgroupSize: number;
+  /** Largest storage binding, in bytes. */
+  readonly bindingLimit: number;
+  /** Bytes that buffers may take; Infinity where the device does not say. */
+  readonly memoryLimit: number;
+  /** Resolves when the device is lost by itself or reports an error that no scope caught. */
+  readonly lost: Promise<InwardError>;
+}
+
+/** Throws device_missing, device_unfit. */
+export async function openDevice(wanted: DeviceName | 'auto'): Promise<OpenDevice> {
+  const driver = chooseDriver(wanted);
+  process.env['VK_DRIVER_FILES'] = driver.icdFile;
+  return openAdapter(create(['backend=vulkan']), driver);
+}
+
+/** A device that validates and compiles but computes nothing: for tests on machines without any driver. */
+export async function openNullDevice(): Promise<OpenDevice> {
+  return openAdapter(create(['backend=null']), { name: 'swiftshader', reason: 'Dawn null backend', icdFile: '', libraryDirs: [] });
+}
+
+async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) throw new InwardError('device_unfit', { feature: 'a Vulkan adapter', expected: driver.name, found: 'none' });
+  if (!adapter.features.has('subgroups')) throw new InwardError('device_unfit', { feature: 'subgroups', expected: 'subgroup operations', found: 'none' });
+  const { subgroupMinSize, subgroupMaxSize } = adapter.info;
+  if (subgroupMinSize === undefined || subgroupMinSize !== subgroupMaxSize) {
+    throw new InwardError('device_unfit', { feature: 'a fixed subgroup size', expected: 'one size', found: `${subgroupMinSize} to ${subgroupMaxSize}` });
+  }
+  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;
+  const device = await adapter.requestDevice({
+    label: 'inward',
+    requiredFeatures: ['subgroups'],
+    requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
+  });
+  return {
+    device,
+    driver,
+    adapter: [adapter.info.device, adapter.info.description].filter(Boolean).join(', '),
+    subgroupSize: subgroupMinSize,
+    bindingLimit: maxStorageBufferBindingSize,
+    memoryLimit: driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory(),
+    lost: watch(device, gpu),
+    [Symbol.dispose]: () => device.destroy(),
+  };
+}
+
+/** Holds on to the instance: Dawn's device dies with it. */
+function watch(device: GPUDevice, instance: GPU): Promise<InwardError> {
+  const { promise, resolve } = Promise.withResolvers<InwardError>();
+  device.lost.then((info) => {
+    if (info.reason !== 'destroyed') resolve(new InwardError('device_lost', { reason: info.reason ?? 'unknown' }));
+    return instance;
+  });
+  device.addEventListener('uncapturederror', (event) => {
+    const kind = event.error instanceof GPUOutOfMemoryError ? 'out of memory' : 'validation error';
+    if (process.env['INWARD_DEBUG'] === '1') console.error(event.error.message);
+    resolve(new InwardError('device_lost', { reason: kind }));
+  });
+  return promise;
+}
+
+/** Bytes that a software device can take: what the machine has free, within the container's limit. */
+function availableMemory(): number {
+  const available = Number(/MemAvailable:\s+(\d+) kB/.exec(readText('/proc/meminfo'))?.[1] ?? Number.NaN) * 1024;
+  const free = Number.isFinite(available) ? available : freemem();
+  const limit = Number(readText('/sys/fs/cgroup/memory.max'));
+  const used = Number(readText('/sys/fs/cgroup/memory.current'));
+  return limit > 0 && used > 0 ? Math.min(free, limit - used) : free;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}

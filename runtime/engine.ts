@@ -1,0 +1,261 @@
+/**
+ * Owns the step loop: schedule, run, commit, publish. No branch on model or quantization. Opens everything an
+ * in-process engine needs; runtime/host puts one into a process of its own. Refuses text.
+ */
+import { PipelineCache } from '../kernels/pipeline.ts';
+import { families, type Family, Graph, type ModelShape, type Settings } from '../models/index.ts';
+import { Batch } from './batch.ts';
+import { BlockPool } from './blocks.ts';
+import { EventChannel } from './channel.ts';
+import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
+import { loadWeights, weightSize } from './checkpoint/loader.ts';
+import type { Checkpoint } from './checkpoint/types.ts';
+import { type OpenDevice, openDevice } from './device.ts';
+import { formatBytes, InwardError, toInwardError } from './errors.ts';
+import { DeviceMemory, wholeBuffer } from './memory.ts';
+import { Runner } from './runner.ts';
+import { Scheduler } from './scheduler.ts';
+import { Sequence } from './sequence.ts';
+import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
+
+const blockLength = 16;
+const defaultContext = 4096;
+
+/** Everything a step touches. */
+interface Parts {
+  readonly open: OpenDevice;
+  readonly memory: DeviceMemory;
+  readonly runner: Runner;
+  readonly batch: Batch;
+  readonly pool: BlockPool;
+  readonly scheduler: Scheduler;
+}
+
+/** An engine in this process. The process must have been started with the driver's environment (drivers.ts). */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const started = performance.now();
+  using checkpoint = openCheckpoint(options.modelPath);
+  const { family, config } = readModel(checkpoint);
+  const open = await openDevice(options.device ?? 'auto');
+  try {
+    const { parts, info } = await assemble(options, checkpoint, family, config, open);
+    return new LocalEngine(parts, { ...info, loadMs: performance.now() - started });
+  } catch (error) {
+    open[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
+  const { family: name } = describeCheckpoint(checkpoint);
+  const family = families.get(name);
+  if (family === undefined) {
+    throw new InwardError('model_unsupported', { part: 'general.architecture', expected: [...families.keys()].join(', '), found: /^[\w.-]{1,40}$/.test(name) ? name : 'something else' });
+  }
+  const settings: Settings = {
+    integer: (key, fallback) => (fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback)),
+    number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
+  };
+  return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
+}
+
+async function assemble(
+  options: EngineOptions,
+  checkpoint: Checkpoint,
+  family: Family,
+  config: ModelShape,
+  open: OpenDevice,
+): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
+  const { device, subgroupSize: lanes } = open;
+  const contextLength = Math.min(options.contextLength ?? Math.min(config.contextLength, defaultContext), config.contextLength);
+  const maxSequences = options.maxSequences ?? 8;
+  const tokenBudget = Math.max(options.tokenBudget ?? 128, maxSequences);
+  const kv = options.kv ?? 'f16';
+  const activations = options.activations ?? 'int8';
+  const kvTokens = Math.max(contextLength, options.kvTokens ?? defaultContext);
+  const blockCount = Math.ceil(kvTokens / blockLength) + 1;
+  const batch = new Batch({ maxTokens: tokenBudget, maxSequences, maxLogitRows: Math.max(maxSequences, 16), contextLength, blockCount, blockLength });
+
+  const memory = new DeviceMemory(device, open.memoryLimit);
+  const specs = family.weights(config);
+  const poolSize = blockCount * blockLength * config.kvHeads * config.headLength * (kv === 'f16' ? 2 : 4);
+  memory.reserve('weights', weightSize(checkpoint, specs));
+  memory.reserve('kv', weightSize(checkpoint, specs) + 2 * config.layerCount * poolSize);
+  if (poolSize > open.bindingLimit) throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
+
+  const pipelines = new PipelineCache(device);
+  const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: options.onProgress });
+  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
+  const graph = new Graph({
+    lanes,
+    layout: batch.layout,
+    activations,
+    kv,
+    maxTokens: tokenBudget,
+    maxLogitRows: batch.limits.maxLogitRows,
+    maxItems: batch.maxItems,
+    contextLength,
+    blockLength,
+    batch: wholeBuffer(batchBuffer),
+    pools: Array.from({ length: config.layerCount }, (_, layer) => ({
+      keys: wholeBuffer(memory.create('kv', `keys ${layer}`, poolSize, storage)),
+      values: wholeBuffer(memory.create('kv', `values ${layer}`, poolSize, storage)),
+    })),
+    create: (owner, label, size, data) => {
+      const buffer = memory.create(owner, label, size, storage);
+      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
+      return wholeBuffer(buffer);
+    },
+  });
+  family.forward(config, weights, graph);
+  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph);
+  const pool = new BlockPool(blockCount);
+  const scheduler = new Scheduler({ maxSequences, queueLength: options.queueLength ?? 64, tokenBudget, blockLength }, pool);
+  const summary = describeCheckpoint(checkpoint);
+  return {
+    parts: { open, memory, runner, batch, pool, scheduler },
+    info: {
+      device: open.driver.name,
+      deviceReason: open.driver.reason,
+      adapter: open.adapter,
+      subgroupSize: lanes,
+      modelName: summary.name,
+      family: family.architecture,
+      parameterCount: summary.parameterCount,
+      vocabularySize: config.vocabularySize,
+      contextLength,
+      maxSequences,
+      kv,
+      activations,
+      weightBytes: memory.usage()['weights'] ?? 0,
+      kvBytes: memory.usage()['kv'] ?? 0,
+    },
+  };
+}
+
+class LocalEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly failed: Promise<Error>;
+  readonly #parts: Parts;
+  readonly #fail: (error: Error) => void;
+  #failure: InwardError | undefined;
+  #wake: (() => void) | undefined;
+  #isClosed = false;
+  readonly #loop: Promise<void>;
+  #steps = 0;
+  #promptTokens = 0;
+  #generatedTokens = 0;
+  #dispatchesPerStep = 0;
+
+  constructor(parts: Parts, info: EngineInfo) {
+    this.#parts = parts;
+    this.info = info;
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#fail = resolve;
+    parts.open.lost.then((error) => this.#stop(error));
+    this.#loop = this.#run();
+  }
+
+  generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent> {
+    return new EventChannel(signal, (sink) => {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#isClosed) throw new InwardError('shutting_down');
+      checkRequest(request, this.info);
+      const sequence = new Sequence(request, this.info.contextLength, sink);
+      this.#parts.scheduler.add(sequence);
+      this.#wake?.();
+      return () => {
+        sequence.aborted = true;
+        this.#wake?.();
+      };
+    });
+  }
+
+  stats(): EngineStats {
+    const { scheduler, pool, memory } = this.#parts;
+    return {
+      running: scheduler.runningCount,
+      waiting: scheduler.waitingCount,
+      kvBlocksTotal: pool.total,
+      kvBlocksFree: pool.freeCount + pool.dirtyCount,
+      steps: this.#steps,
+      promptTokens: this.#promptTokens,
+      generatedTokens: this.#generatedTokens,
+      preemptions: scheduler.preemptionCount,
+      dispatchesPerStep: this.#dispatchesPerStep,
+      memory: memory.usage(),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#parts.scheduler.failAll(new InwardError('shutting_down'));
+    this.#wake?.();
+    await this.#loop;
+    this.#parts.memory[Symbol.dispose]();
+    this.#parts.open[Symbol.dispose]();
+  }
+
+  async #run(): Promise<void> {
+    const { scheduler } = this.#parts;
+    try {
+      while (!this.#isClosed && this.#failure === undefined) {
+        if (scheduler.hasWork) await this.#step();
+        else await this.#sleep();
+      }
+    } catch (error) {
+      this.#stop(toInwardError(error, 'a step'));
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { scheduler, runner, batch } = this.#parts;
+    scheduler.schedule(batch);
+    // Nothing could be placed and nothing is to be zeroed: wait for an arrival or an abort.
+    if (batch.counts.tokens === 0 && batch.counts.clears === 0) return this.#sleep();
+    const { ids, logits } = await runner.run(batch);
+    const width = this.info.vocabularySize;
+    const prompts = batch.sequences.length;
+    scheduler.commit(batch, ids, (row) => logits?.slice(row * width, (row + 1) * width) ?? new Float32Array());
+    this.#steps++;
+    this.#generatedTokens += batch.counts.logitRows;
+    this.#promptTokens += batch.counts.tokens - Math.min(prompts, batch.counts.tokens);
+    if (batch.counts.tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
+    batch.zero();
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #stop(error: InwardError): void {
+    if (this.#failure !== undefined || this.#isClosed) return;
+    this.#failure = error;
+    this.#parts.scheduler.failAll(error);
+    this.#wake?.();
+    this.#fail(error);
+  }
+}
+
+function checkRequest(request: GenerateRequest, info: EngineInfo): void {
+  const { promptIds, maxTokens } = request;
+  if (promptIds.length === 0) throw new InwardError('prompt_empty');
+  const room = info.contextLength - (maxTokens > 0 ? 1 : 0);
+  if (promptIds.length > room) throw new InwardError('prompt_too_long', { found: promptIds.length, limit: info.contextLength });
+  for (const id of promptIds) if (id >= info.vocabularySize) throw new InwardError('token_out_of_range', { limit: info.vocabularySize });
+  if (!Number.isInteger(maxTokens) || maxTokens < 0) throw new InwardError('invalid_request', { path: 'maxTokens', rule: 'a whole number from 0' });
+  const { temperature = 0, topK = 0, topP = 1, seed = 0 } = request.sampling ?? {};
+  if (!(temperature >= 0 && temperature <= 100)) throw new InwardError('invalid_request', { path: 'sampling.temperature', rule: 'from 0 to 100' });
+  if (!(topP > 0 && topP <= 1)) throw new InwardError('invalid_request', { path: 'sampling.topP', rule: 'above 0, at most 1' });
+  if (!(Number.isInteger(topK) && topK >= 0)) throw new InwardError('invalid_request', { path: 'sampling.topK', rule: 'a whole number from 0' });
+  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) throw new InwardError('invalid_request', { path: 'sampling.seed', rule: 'a whole number under 2^32' });
+}
+

@@ -1,0 +1,139 @@
+/**
+ * Owns the parent's side of an engine in a process of its own: same interface as in-process. The process is started
+ * with the environment that the driver needs, so that an embedder has to set nothing. Refuses to restart it: the
+ * caller learns through `failed` and decides.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { EventChannel } from '../channel.ts';
+import { chooseDriver, driverEnvironment } from '../drivers.ts';
+import { InwardError } from '../errors.ts';
+import type { SequenceSink } from '../sequence.ts';
+import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from '../types.ts';
+import type { FromEngine, ToEngine } from './messages.ts';
+
+/** Longest wait for the process to end by itself, in ms. */
+const closeDeadline = 5_000;
+
+/** Throws device_missing before anything is started, else what the engine refuses with. */
+export async function openHostedEngine(options: EngineOptions): Promise<Engine> {
+  const { onProgress, ...rest } = options;
+  const driver = chooseDriver(options.device ?? 'auto');
+  // .ts in a clone, .js in a published package.
+  const file = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+  const child = fork(file, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: { ...process.env, ...driverEnvironment(driver) }, execArgv: [] });
+  const { promise, resolve, reject } = Promise.withResolvers<EngineInfo>();
+  const onExit = (code: number | null): void => reject(new InwardError('engine_stopped', { code: code ?? -1 }));
+  const onMessage = (message: FromEngine): void => {
+    if (message.type === 'progress') onProgress?.(message);
+    else if (message.type === 'opened') resolve(message.info);
+    else if (message.type === 'refused') reject(new InwardError(message.error.code, message.error.fields));
+  };
+  child.on('exit', onExit).on('error', () => onExit(-1)).on('message', onMessage);
+  child.send({ type: 'open', options: rest } satisfies ToEngine);
+  try {
+    const info = await promise;
+    return new HostedEngine(child, info);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  } finally {
+    child.off('exit', onExit).off('message', onMessage);
+  }
+}
+
+class HostedEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly failed: Promise<Error>;
+  readonly #child: ChildProcess;
+  readonly #sinks = new Map<number, SequenceSink>();
+  readonly #fail: (error: Error) => void;
+  #next = 0;
+  #failure: InwardError | undefined;
+  #closing: Promise<void> | undefined;
+  #stats: EngineStats;
+
+  constructor(child: ChildProcess, info: EngineInfo) {
+    this.#child = child;
+    this.info = info;
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#fail = resolve;
+    this.#stats = { ...emptyStats, memory: { weights: info.weightBytes, kv: info.kvBytes } };
+    child.on('message', (message: FromEngine) => this.#receive(message));
+    child.on('exit', (code) => this.#stop(new InwardError('engine_stopped', { code: code ?? -1 })));
+  }
+
+  generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent> {
+    return new EventChannel(signal, (sink) => {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#closing !== undefined) throw new InwardError('shutting_down');
+      const id = this.#next++;
+      this.#sinks.set(id, sink);
+      this.#send({ type: 'generate', request: id, body: request });
+      return () => {
+        if (this.#sinks.delete(id)) this.#send({ type: 'abort', request: id });
+      };
+    });
+  }
+
+  stats(): EngineStats {
+    return this.#stats;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const sink of this.#sinks.values()) sink.fail(new InwardError('shutting_down'));
+    this.#sinks.clear();
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
+    this.#send({ type: 'close' });
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), closeDeadline);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  #send(message: ToEngine): void {
+    // A dying process is noticed by its exit event; a failed send only comes earlier.
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #receive(message: FromEngine): void {
+    if (message.type === 'stats') this.#stats = message.stats;
+    else if (message.type === 'died') this.#stop(new InwardError(message.error.code, message.error.fields));
+    else if (message.type === 'event') {
+      const sink = this.#sinks.get(message.request);
+      if (message.event.type === 'end') this.#sinks.delete(message.request);
+      sink?.event(message.event);
+    } else if (message.type === 'failed') {
+      const sink = this.#sinks.get(message.request);
+      this.#sinks.delete(message.request);
+      sink?.fail(new InwardError(message.error.code, message.error.fields));
+    }
+  }
+
+  #stop(error: InwardError): void {
+    if (this.#failure !== undefined || this.#closing !== undefined) return;
+    this.#failure = error;
+    for (const sink of this.#sinks.values()) sink.fail(error);
+    this.#sinks.clear();
+    this.#fail(error);
+  }
+}
+
+const emptyStats: EngineStats = {
+  running: 0,
+  waiting: 0,
+  kvBlocksTotal: 0,
+  kvBlocksFree: 0,
+  steps: 0,
+  promptTokens: 0,
+  generatedTokens: 0,
+  preemptions: 0,
+  dispatchesPerStep: 0,
+  memory: {},
+};
+

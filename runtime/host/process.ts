@@ -1,0 +1,73 @@
+/**
+ * The engine's own process: an in-process engine behind messages. Started by host.ts with the driver's environment.
+ * Refuses to outlive its parent.
+ */
+import { createEngine } from '../engine.ts';
+import { type InwardError, toInwardError } from '../errors.ts';
+import type { Engine } from '../types.ts';
+import type { FromEngine, ToEngine, WireError } from './messages.ts';
+
+const aborts = new Map<number, AbortController>();
+let engine: Engine | undefined;
+let sentStats = '';
+
+function send(message: FromEngine): void {
+  if (process.connected) process.send?.(message);
+}
+
+function wire({ code, fields }: InwardError): WireError {
+  return { code, fields };
+}
+
+/** Only when something changed, so that an idle engine is silent. */
+function sendStats(): void {
+  if (engine === undefined) return;
+  const stats = engine.stats();
+  const text = JSON.stringify(stats);
+  if (text === sentStats) return;
+  sentStats = text;
+  send({ type: 'stats', stats });
+}
+
+async function open(message: ToEngine & { type: 'open' }): Promise<void> {
+  try {
+    engine = await createEngine({ ...message.options, onProgress: ({ done, total }) => send({ type: 'progress', done, total }) });
+  } catch (error) {
+    send({ type: 'refused', error: wire(toInwardError(error, 'opening the engine')) });
+    return;
+  }
+  engine.failed.then((error) => send({ type: 'died', error: wire(toInwardError(error, 'the engine')) }));
+  setInterval(sendStats, 100).unref();
+  sendStats();
+  send({ type: 'opened', info: engine.info });
+}
+
+async function generate({ request, body }: ToEngine & { type: 'generate' }): Promise<void> {
+  const abort = new AbortController();
+  aborts.set(request, abort);
+  try {
+    if (engine === undefined) return;
+    for await (const event of engine.generate(body, abort.signal)) send({ type: 'event', request, event });
+  } catch (error) {
+    send({ type: 'failed', request, error: wire(toInwardError(error, 'a request')) });
+  } finally {
+    aborts.delete(request);
+    sendStats();
+  }
+}
+
+async function close(): Promise<void> {
+  await engine?.[Symbol.asyncDispose]();
+  process.exit(0);
+}
+
+process.on('message', (message: ToEngine) => {
+  if (message.type === 'open') void open(message);
+  else if (message.type === 'generate') void generate(message);
+  else if (message.type === 'abort') aborts.get(message.request)?.abort();
+  else void close();
+});
+process.on('disconnect', () => process.exit(0));
+// The parent decides when to stop; a Ctrl-C in the terminal reaches both processes.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);

@@ -1,0 +1,137 @@
+/**
+ * Owns the way of a batch through the device: one upload, one command buffer, token ids back. The only place that
+ * submits to the queue. Refuses to decide what a batch holds.
+ */
+import type { Operation, Slice } from '../kernels/kernel.ts';
+import type { Pipeline, PipelineCache } from '../kernels/pipeline.ts';
+import type { Graph } from '../models/index.ts';
+import type { Batch } from './batch.ts';
+import type { DeviceMemory } from './memory.ts';
+import { waitFor } from './waiting.ts';
+
+interface Step {
+  readonly operation: Operation;
+  readonly pipelines: readonly Pipeline[];
+  readonly groups: readonly GPUBindGroup[];
+}
+
+export class Runner {
+  readonly #device: GPUDevice;
+  readonly #batchBuffer: GPUBuffer;
+  readonly #ids: Slice;
+  readonly #logits: Slice;
+  readonly #idStaging: GPUBuffer;
+  readonly #logitStaging: () => GPUBuffer;
+  readonly #clears: readonly Step[];
+  readonly #steps: readonly Step[];
+  readonly #idWords: Uint32Array;
+  #dispatches = 0;
+
+  private constructor(device: GPUDevice, memory: DeviceMemory, batchBuffer: GPUBuffer, graph: Graph, clears: readonly Step[], steps: readonly Step[]) {
+    const { ids, logits } = graph.results;
+    this.#device = device;
+    this.#batchBuffer = batchBuffer;
+    this.#ids = ids;
+    this.#logits = logits;
+    this.#clears = clears;
+    this.#steps = steps;
+    this.#idStaging = memory.create('staging', 'ids', ids.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    let logitStaging: GPUBuffer | undefined;
+    this.#logitStaging = () => {
+      logitStaging ??= memory.create('staging', 'logits', logits.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+      return logitStaging;
+    };
+    this.#idWords = new Uint32Array(ids.size / 4);
+  }
+
+  /** Compiles every variant that the graph can choose, and binds it. */
+  static async create(device: GPUDevice, memory: DeviceMemory, pipelines: PipelineCache, batchBuffer: GPUBuffer, graph: Graph): Promise<Runner> {
+    const uniforms = new UniformArena(device, memory, [...graph.clears, ...graph.operations]);
+    const prepare = (operations: readonly Operation[]): Promise<Step[]> =>
+      Promise.all(
+        operations.map(async (operation) => {
+          const compiled = await Promise.all(operation.variants.map((variant) => pipelines.get(variant)));
+          const uniform = uniforms.of(operation);
+          const slices = uniform === undefined ? operation.buffers : [...operation.buffers, uniform];
+          return { operation, pipelines: compiled, groups: compiled.map((pipeline) => pipelines.bind(pipeline, slices)) };
+        }),
+      );
+    return new Runner(device, memory, batchBuffer, graph, await prepare(graph.clears), await prepare(graph.operations));
+  }
+
+  /** Dispatches of the last step. */
+  get dispatchCount(): number {
+    return this.#dispatches;
+  }
+
+  /**
+   * Runs one step. Resolves with one id a logit row (valid until the next call); with `batch.wantsLogits`, also with
+   * all logit rows, [row][vocabulary].
+   */
+  async run(batch: Batch): Promise<{ ids: Uint32Array; logits: Float32Array | undefined }> {
+    const device = this.#device;
+    const words = batch.seal();
+    device.queue.writeBuffer(this.#batchBuffer, 0, words);
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    this.#dispatches = 0;
+    if (batch.counts.clears > 0) this.#encode(pass, this.#clears, batch);
+    if (batch.counts.tokens > 0) this.#encode(pass, this.#steps, batch);
+    pass.end();
+    const rows = batch.counts.logitRows;
+    const logitSize = (this.#logits.size / batch.limits.maxLogitRows) * rows;
+    encoder.copyBufferToBuffer(this.#ids.buffer, 0, this.#idStaging, 0, this.#ids.size);
+    if (batch.wantsLogits) encoder.copyBufferToBuffer(this.#logits.buffer, 0, this.#logitStaging(), 0, logitSize);
+    device.queue.submit([encoder.finish()]);
+
+    const idsMapped = this.#idStaging.mapAsync(GPUMapMode.READ);
+    const logitsMapped = batch.wantsLogits ? this.#logitStaging().mapAsync(GPUMapMode.READ, 0, logitSize) : undefined;
+    await waitFor(idsMapped);
+    this.#idWords.set(new Uint32Array(this.#idStaging.getMappedRange()));
+    this.#idStaging.unmap();
+    if (logitsMapped === undefined) return { ids: this.#idWords, logits: undefined };
+    await waitFor(logitsMapped);
+    const logits = new Float32Array(this.#logitStaging().getMappedRange(0, logitSize).slice(0));
+    this.#logitStaging().unmap();
+    return { ids: this.#idWords, logits };
+  }
+
+  #encode(pass: GPUComputePassEncoder, steps: readonly Step[], batch: Batch): void {
+    const { counts } = batch;
+    for (const { operation, pipelines, groups } of steps) {
+      const variant = operation.choose(counts);
+      const x = operation.gridX(counts, variant);
+      const y = operation.gridY(counts, variant);
+      const pipeline = pipelines[variant];
+      const group = groups[variant];
+      if (x === 0 || y === 0 || pipeline === undefined || group === undefined) continue;
+      pass.setPipeline(pipeline.pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(x, y);
+      this.#dispatches++;
+    }
+  }
+}
+
+/** The uniforms of all operations in one buffer. */
+class UniformArena {
+  readonly #slices = new Map<Operation, Slice>();
+
+  constructor(device: GPUDevice, memory: DeviceMemory, operations: readonly Operation[]) {
+    const stride = 256; // the alignment that every device allows
+    const withParams = operations.filter((operation) => operation.params !== undefined);
+    const words = new Uint32Array((withParams.length * stride) / 4);
+    const buffer = memory.create('activations', 'uniforms', words.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    withParams.forEach((operation, i) => {
+      const params = operation.params ?? new Uint32Array();
+      words.set(params, (i * stride) / 4);
+      this.#slices.set(operation, { buffer, offset: i * stride, size: params.byteLength });
+    });
+    device.queue.writeBuffer(buffer, 0, words);
+  }
+
+  of(operation: Operation): Slice | undefined {
+    return this.#slices.get(operation);
+  }
+}
+
