@@ -18,7 +18,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
   raw.writeHead(200, {
     ...(reply.getHeaders() as Record<string, string>),
     'content-type': 'text/event-stream; charset=utf-8',
-    // A kept connection would hold up the drain of a stopping server.
+    // The end of the stream also ends its connection: a stopping server then waits for no kept one.
     connection: 'close',
     'x-accel-buffering': 'no',
   });

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -97,6 +97,18 @@ test.each([
   expect(await code).toBe(0);
   expect(performance.now() - before).toBeLessThan(3000);
   expect(world.engine.stepsAfterAbort).toBeLessThanOrEqual(2);
+});
+
+test('half a request does not hold up the end', async () => {
+  const { world, url, code } = await start();
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  await new Promise((resolve) => socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n', resolve));
+  await readText(await call(url, '/health'));
+  const before = performance.now();
+  world.send('SIGTERM');
+  expect(await code).toBe(0);
+  expect(performance.now() - before).toBeLessThan(1000);
+  socket.destroy();
 });
 
 test('when the engine dies the server says so and ends with 1', async () => {

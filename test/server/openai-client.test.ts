@@ -52,6 +52,7 @@ test('the stream on the wire ends with [DONE] and says that nothing may keep it'
   });
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
   expect(response.headers.get('cache-control')).toBe('no-store');
+  expect(response.headers.get('connection')).toBe('close');
   expect(response.headers.get('x-inward-mode')).toBe('evaluation; not-for-phi');
   const frames = (await response.text()).split('\n\n');
   expect(frames.slice(-2)).toEqual(['data: [DONE]', '']);
