@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
-import { toInwardError } from '../runtime/errors.ts';
+import { toInwardError } from '../runtime/index.ts';
 import { addBodyParser } from './body.ts';
 import { modeHeader, type Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';

@@ -3,7 +3,7 @@
  * A job is cancelled when its client goes away before the answer is complete, or when the drain is cut short.
  */
 import type { ServerResponse } from 'node:http';
-import { InwardError } from '../runtime/errors.ts';
+import { InwardError } from '../runtime/index.ts';
 
 export interface Life {
   readonly state: 'ready' | 'draining' | 'failed';

@@ -3,7 +3,7 @@
  * Refuses free text: a record has only numbers, names from closed lists and random ids, and the writer copies only the
  * columns it knows, so that no URL, header, prompt or completion can reach a log line.
  */
-import type { ErrorCode } from '../runtime/errors.ts';
+import type { ErrorCode } from '../runtime/index.ts';
 
 /** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
 export const routePatterns = ['/v1/chat/completions', '/v1/models', '/v1/models/:id', '/health', '/ready'] as const;

@@ -4,8 +4,7 @@
  */
 import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { toInwardError } from '../runtime/errors.ts';
-import type { Engine, EngineOptions } from '../runtime/types.ts';
+import { type Engine, type EngineOptions, toInwardError } from '../runtime/index.ts';
 import { buildApp } from './app.ts';
 import { parseSettings, type Settings, SettingsError, type SettingsInput } from './config.ts';
 import { createLife, type Life } from './life.ts';

@@ -1,8 +1,8 @@
 /**
  * Owns what the operator reads when the server has started.
  */
-import { formatBytes } from '../runtime/errors.ts';
-import type { EngineInfo } from '../runtime/types.ts';
+
+import { type EngineInfo, formatBytes } from '../runtime/index.ts';
 
 /** The start-up panel: device, model, memory, URL and a request that works as pasted. */
 export function describeStart(info: EngineInfo, url: string): string {

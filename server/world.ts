@@ -3,8 +3,8 @@
  * interface, so that tests give a world of their own. Everything heavy is imported when it is first used.
  */
 import { text as readAll } from 'node:stream/consumers';
-import type { TextModel, TextOptions } from '../runtime/text/types.ts';
-import type { DeviceName, Engine, EngineOptions } from '../runtime/types.ts';
+import type { DeviceName, Engine, EngineOptions } from '../runtime/index.ts';
+import type { TextModel, TextOptions } from '../runtime/text/index.ts';
 
 export interface Output {
   write(text: string): unknown;

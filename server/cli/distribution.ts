@@ -1,7 +1,7 @@
 /**
  * Owns the arithmetic of `inward logits`: logits -> log-probabilities in float64, ranked. Pure.
  */
-import { InwardError } from '../../runtime/errors.ts';
+import { InwardError } from '../../runtime/index.ts';
 
 export interface Ranked {
   readonly id: number;

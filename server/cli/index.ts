@@ -3,7 +3,7 @@
  * standard error), 2 the command line cannot be used, 130 interrupted.
  */
 import { Command, CommanderError } from 'commander';
-import { InwardError } from '../../runtime/errors.ts';
+import { InwardError } from '../../runtime/index.ts';
 import { SettingsError } from '../config.ts';
 import { createProcessWorld, type World } from '../world.ts';
 import { createBenchCommand } from './bench.ts';

@@ -3,8 +3,7 @@
  * Needs no tokenizer. Refuses to repeat the ids of a prompt in a message.
  */
 import { Command, Option } from 'commander';
-import { InwardError } from '../../runtime/errors.ts';
-import type { ActivationFormat, DeviceName, Engine, EngineOptions, KvFormat } from '../../runtime/types.ts';
+import { type ActivationFormat, type DeviceName, type Engine, type EngineOptions, InwardError, type KvFormat } from '../../runtime/index.ts';
 import type { World } from '../world.ts';
 import { createDistribution, type Ranked } from './distribution.ts';
 import { formatReports } from './logits-table.ts';

@@ -2,7 +2,7 @@
  * Owns the options that several commands share, and how their values are read.
  */
 import { InvalidArgumentError, Option } from 'commander';
-import { type DeviceName, deviceNames, type EngineOptions } from '../../runtime/types.ts';
+import { type DeviceName, deviceNames, type EngineOptions } from '../../runtime/index.ts';
 import type { World } from '../world.ts';
 import { createProgress } from './progress.ts';
 

@@ -3,9 +3,8 @@
  * Refuses to pass control characters of the model's text to a terminal.
  */
 import { Command, Option } from 'commander';
-import { InwardError } from '../../runtime/errors.ts';
-import type { TextModel } from '../../runtime/text/types.ts';
-import type { Engine, Sampling } from '../../runtime/types.ts';
+import { type Engine, InwardError, type Sampling } from '../../runtime/index.ts';
+import type { TextModel } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import type { World } from '../world.ts';
 import { contextOption, decimal, deviceOption, type EngineFlags, integer, modelOption, prepareEngine, UsageError } from './options.ts';

@@ -3,7 +3,7 @@
  * the same parts). Cancels the engine's work when nobody waits for the answer any more.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { InwardError } from '../../runtime/errors.ts';
+import { InwardError } from '../../runtime/index.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
 import { complete, type Models, type Part } from './completion.ts';

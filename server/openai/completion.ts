@@ -2,9 +2,9 @@
  * Owns the making of one answer: messages -> ids -> engine events -> pieces of text and an end. One generator, which
  * both presentations (stream and plain JSON) consume. Refuses to know the wire format.
  */
-import { InwardError } from '../../runtime/errors.ts';
-import type { TextModel } from '../../runtime/text/types.ts';
-import type { Engine, FinishReason } from '../../runtime/types.ts';
+
+import { type Engine, type FinishReason, InwardError } from '../../runtime/index.ts';
+import type { TextModel } from '../../runtime/text/index.ts';
 import type { ChatRequest } from './schema.ts';
 import { createStopMatcher } from './stop.ts';
 

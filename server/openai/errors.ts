@@ -2,7 +2,7 @@
  * Owns the one table of errors that clients get, and OpenAI's envelope around them. Refuses free text: a sentence has
  * places for numbers, names of the schema and rules of the schema, never for a value or a key that a client chose.
  */
-import { InwardError } from '../../runtime/errors.ts';
+import { InwardError } from '../../runtime/index.ts';
 
 interface Row {
   readonly status: number;

@@ -2,7 +2,7 @@
  * Owns the shapes that OpenAI's chat API answers with. Ids are random, never derived from content.
  */
 import { randomBytes } from 'node:crypto';
-import type { FinishReason } from '../../runtime/types.ts';
+import type { FinishReason } from '../../runtime/index.ts';
 import type { Usage } from './completion.ts';
 
 /** What all frames of one answer share. */

@@ -2,7 +2,7 @@
  * Owns GET /v1/models and /v1/models/:id. One model is served; `default` is another name for it.
  */
 import type { FastifyInstance } from 'fastify';
-import type { Engine } from '../../runtime/types.ts';
+import type { Engine } from '../../runtime/index.ts';
 import { ApiError } from './errors.ts';
 
 export function isServedModel(engine: Engine, id: string): boolean {

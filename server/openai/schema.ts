@@ -3,8 +3,8 @@
  * Refuses every field that is not listed here: a setting that silently does nothing would be a wrong answer.
  */
 import { z } from 'zod';
-import type { ChatMessage } from '../../runtime/text/types.ts';
-import type { Sampling } from '../../runtime/types.ts';
+import type { Sampling } from '../../runtime/index.ts';
+import type { ChatMessage } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import { ApiError } from './errors.ts';
 import { ignored, listOf, text, unsupported, validate, wholeNumber } from './validate.ts';
