@@ -38,6 +38,7 @@ const table = {
   model_unsupported: { kind: 'setup', sentence: 'The model is not supported: {part}: expected {expected}, found {found}.', remedy: 'Choose a model of a supported family and storage format.' },
   out_of_memory: { kind: 'setup', sentence: '{owner} needs {needed}, and {free} are free.', remedy: 'Lower --context or --max-sequences, or choose a smaller model.' },
   device_missing: { kind: 'setup', sentence: 'The device "{wanted}" is not here; this machine has: {available}.', remedy: 'Choose one of those with --device, or leave it out.' },
+  no_device: { kind: 'setup', sentence: 'No device works here ({reasons}).', remedy: 'Connect this machine to a network so that a software device can be fetched, or install a Vulkan driver.' },
   device_unfit: { kind: 'setup', sentence: 'The device lacks {feature}: expected {expected}, found {found}.', remedy: 'Choose another device with --device.' },
   device_lost: { kind: 'internal', sentence: 'The device was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },
   // ours

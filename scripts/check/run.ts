@@ -2,7 +2,7 @@
  * `npm run check`: types, lint and format, import rules, names, unused code. Every finding is an error.
  * `--fix` lets the formatter and linter correct what they can first.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CommandError, runCommand } from '../setup/command.ts';
 import { fail, followParent, root } from '../setup.mjs';
 import { listFiles, readTextFile } from './files.ts';
@@ -13,7 +13,7 @@ followParent();
 process.chdir(root);
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
 // The tools start with `#!/usr/bin/env node`, which must be this Node.
-const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env['PATH']}`, NO_COLOR: '1' };
+const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, NO_COLOR: '1' };
 
 /** Findings of one check, as lines; none is good. */
 type Check = () => Promise<readonly string[]>;

@@ -14,7 +14,7 @@ const installers = { lavapipe: installLavapipe, swiftshader: installSwiftshader 
 
 /**
  * The driver for `wanted`, working; its reason says why it and not a better one.
- * Throws `device_missing` with the devices that are here.
+ * Throws `device_missing` with the devices that are here, or `no_device` if none works.
  */
 export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promise<Driver> {
   const refused: string[] = [];
@@ -23,8 +23,9 @@ export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promis
     if (typeof found !== 'string') return { ...found, reason: [found.reason, ...refused].join('; ') };
     refused.push(`${name}: ${found}`);
   }
+  if (wanted === 'auto') throw new InwardError('no_device', { reasons: refused.join('; ') });
   const names = [...new Set(findDrivers().map(({ name }) => name))].filter((name) => name !== wanted);
-  const available = wanted === 'auto' ? refused.join('; ') : `${names.join(', ') || 'none'} (${refused.join('; ')})`;
+  const available = `${names.join(', ') || 'none'} (${refused.join('; ')})`;
   throw new InwardError('device_missing', { wanted, available });
 }
 

@@ -91,6 +91,7 @@ function aptSettings(folder: string, architecture: string): string {
     'APT::Architecture': architecture,
     'APT::Architectures::': architecture,
     'APT::Sandbox::User': 'root', // as root, apt would give the download to a user who may not enter the cache
+    'APT::Update::Error-Mode': 'any', // else a mirror that cannot be reached is a mere warning
     'Acquire::Languages': 'none',
     'Acquire::Retries': '1',
     'Acquire::http::Timeout': '20',

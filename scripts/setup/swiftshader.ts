@@ -38,7 +38,16 @@ async function fetchAndUnpack(workFolder: string): Promise<void> {
   const driver = join(workFolder, 'driver');
   mkdirSync(driver);
   // npm's cache inside the work folder: its growth is the progress, and 70 MB do not stay behind.
-  const npm = ['--silent', '--pack-destination', workFolder, '--cache', join(workFolder, 'npm'), '--fetch-retries=1', '--fetch-retry-mintimeout=1000'];
+  const npm = [
+    '--loglevel=error',
+    '--no-progress',
+    '--pack-destination',
+    workFolder,
+    '--cache',
+    join(workFolder, 'npm'),
+    '--fetch-retries=1',
+    '--fetch-retry-mintimeout=1000',
+  ];
   await runCommand('npm', ['pack', `@sparticuz/chromium@${source.version}`, ...npm], { cwd: workFolder });
   const archive = readdirSync(workFolder).find((name) => name.endsWith('.tgz'));
   if (!archive) throw new Error('npm fetched no package');
