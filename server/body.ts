@@ -26,7 +26,7 @@ export function addBodyParser(app: FastifyInstance): void {
 }
 
 /** The JSON value in `bytes`; throws ApiError. */
-export function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new ApiError('empty_body');
   checkDepth(bytes);
   let text: string;

@@ -61,6 +61,6 @@ export function parseSettings(input: SettingsInput): Settings {
 }
 
 /** Only literal loopback addresses and the name `localhost` count. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

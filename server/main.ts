@@ -37,6 +37,8 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
 export interface ServeOptions {
   readonly engine: EngineOptions;
   readonly settings: SettingsInput;
+  /** Why that device and not a better one, for the panel; without it the engine's own reason. */
+  readonly deviceReason?: string;
   /** Called when the server listens, with its URL. */
   readonly onListening?: (url: string) => void;
 }
@@ -52,7 +54,7 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   const life = createLife();
   const app = buildApp({ engine, text, settings, log, life });
   const url = await listen(app, settings);
-  world.out.write(describeStart(engine.info, url));
+  world.out.write(describeStart(engine.info, url, options.deviceReason));
   log({ event: 'listening', port: Number(new URL(url).port) });
   options.onListening?.(url);
   return await waitForEnd({ app, engine, life, log, settings, world });

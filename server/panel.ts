@@ -5,9 +5,9 @@
 import { type EngineInfo, formatBytes } from '../runtime/index.ts';
 
 /** The start-up panel: device, model, memory, URL and a request that works as pasted. */
-export function describeStart(info: EngineInfo, url: string): string {
+export function describeStart(info: EngineInfo, url: string, deviceReason: string = info.deviceReason): string {
   const rows: readonly (readonly [string, string])[] = [
-    ['device', `${info.device} (${info.deviceReason})`],
+    ['device', `${info.device} (${deviceReason})`],
     ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
     ['model', `${info.modelName}, family ${info.family}, ${formatCount(info.parameterCount)} parameters`],
     ['memory', `weights ${formatBytes(info.weightBytes)}, KV ${formatBytes(info.kvBytes)} (${info.kv})`],
@@ -30,7 +30,7 @@ export function describeStart(info: EngineInfo, url: string): string {
 }
 
 /** `134.5 M`. */
-export function formatCount(count: number): string {
+function formatCount(count: number): string {
   const units = ['', ' k', ' M', ' G', ' T'];
   const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   return `${unit === 0 ? count : (count / 1000 ** unit).toFixed(1)}${units[unit]}`;

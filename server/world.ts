@@ -11,13 +11,18 @@ export interface Output {
   readonly isTTY?: boolean;
 }
 
+export interface ChosenDevice {
+  readonly name: DeviceName;
+  readonly reason: string;
+}
+
 export type SignalName = 'SIGINT' | 'SIGTERM';
 
 export interface World {
   openEngine(options: EngineOptions): Promise<Engine>;
   openText(options: TextOptions): Promise<TextModel>;
-  /** Makes the wanted device usable (drivers may have to be unpacked first). */
-  ensureDevice(wanted: DeviceName | 'auto'): Promise<void>;
+  /** Makes the wanted device usable (drivers may have to be unpacked first); says which it is and why. */
+  ensureDevice(wanted: DeviceName | 'auto'): Promise<ChosenDevice>;
   /** Path of the default model, fetched when missing. */
   ensureDefaultModel(): Promise<string>;
   readInput(): Promise<string>;
@@ -34,9 +39,7 @@ export function createProcessWorld(): World {
   return {
     openEngine: async (options) => (await import('../runtime/index.ts')).openEngine(options),
     openText: async (options) => (await import('../runtime/text/index.ts')).openText(options),
-    ensureDevice: async (wanted) => {
-      await (await import('../scripts/setup/index.ts')).ensureDevice(wanted);
-    },
+    ensureDevice: async (wanted) => (await import('../scripts/setup/index.ts')).ensureDevice(wanted),
     ensureDefaultModel: async () => (await import('../scripts/setup/index.ts')).ensureDefaultModel(),
     readInput: () => readAll(process.stdin),
     out: process.stdout,

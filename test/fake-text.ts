@@ -4,7 +4,7 @@
 import type { ChatMessage, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
 import type { TokenId } from '../runtime/types.ts';
 
-export const endId = 256;
+const endId = 256;
 const startId = 257;
 
 export class FakeText implements TextModel {

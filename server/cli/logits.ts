@@ -64,7 +64,8 @@ export function createLogitsCommand(world: World, onExit: (code: number) => void
 
 async function runLogits(model: string, flags: LogitsFlags, world: World): Promise<number> {
   const prompts = flags.ids.map(parseIds);
-  await using engine = await world.openEngine({ ...(await prepareEngine({ model, device: flags.device }, world)), ...toEngineOptions(prompts, flags) });
+  const prepared = await prepareEngine({ model, device: flags.device }, world);
+  await using engine = await world.openEngine({ ...prepared.engine, ...toEngineOptions(prompts, flags) });
   const limit = engine.info.vocabularySize;
   if (prompts.some((ids) => ids.some((id) => id >= limit))) throw new InwardError('token_out_of_range', { limit });
   // Submitted together, so that they run as one batch.

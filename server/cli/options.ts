@@ -41,14 +41,21 @@ export function decimal(low: number, high: number): (value: string) => number {
   };
 }
 
+export interface Prepared {
+  readonly engine: EngineOptions;
+  readonly deviceReason: string;
+}
+
 /** Fetches what is missing and gives the engine's options, with a progress bar on the terminal. */
-export async function prepareEngine(flags: EngineFlags, world: World): Promise<EngineOptions> {
-  await world.ensureDevice(flags.device);
+export async function prepareEngine(flags: EngineFlags, world: World): Promise<Prepared> {
+  const device = await world.ensureDevice(flags.device);
   const modelPath = flags.model ?? (await world.ensureDefaultModel());
-  return {
+  const engine = {
     modelPath,
-    device: flags.device,
+    // The one that was proved to work, not `auto`: the engine would take the first that is installed.
+    device: device.name,
     onProgress: createProgress('Loading weights', world.err),
     ...(flags.context === undefined ? {} : { contextLength: flags.context }),
   };
+  return { engine, deviceReason: device.reason };
 }

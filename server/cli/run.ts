@@ -37,7 +37,7 @@ export function createRunCommand(world: World, onExit: (code: number) => void): 
 async function runPrompt(prompt: string, flags: RunFlags, world: World): Promise<number> {
   const question = prompt === '-' ? (await world.readInput()).trimEnd() : prompt;
   if (question === '') throw new UsageError('The prompt is empty.');
-  const options = await prepareEngine(flags, world);
+  const { engine: options } = await prepareEngine(flags, world);
   await using engine = await world.openEngine({ ...options, maxSequences: 1 });
   await using text = await world.openText({ modelPath: options.modelPath });
   const interrupt = new AbortController();

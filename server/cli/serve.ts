@@ -40,6 +40,6 @@ async function runServe(flags: ServeFlags, world: World): Promise<number> {
   const settings = { ...environment, host: flags.host ?? environment.host, port: flags.port ?? environment.port };
   // Before anything is fetched or loaded: a wrong setting is told at once.
   parseSettings(settings);
-  const engine = await prepareEngine(flags, world);
-  return serve({ engine: { ...engine, ...(flags.maxSequences === undefined ? {} : { maxSequences: flags.maxSequences }) }, settings }, world);
+  const { engine, deviceReason } = await prepareEngine(flags, world);
+  return serve({ deviceReason, engine: { ...engine, ...(flags.maxSequences === undefined ? {} : { maxSequences: flags.maxSequences }) }, settings }, world);
 }

@@ -34,7 +34,7 @@ test('log-probabilities of the last position, ranked', async () => {
   ]);
   expect(reports[0]).toMatchObject({ greedy: [], positions: [] });
   expect(world.engine.requests[0]).toMatchObject({ maxTokens: 1, logits: 'sampled' });
-  expect(world.opened[0]).toMatchObject({ modelPath: 'm.gguf', contextLength: 3, maxSequences: 1, device: 'auto' });
+  expect(world.opened[0]).toMatchObject({ modelPath: 'm.gguf', contextLength: 3, maxSequences: 1, device: 'swiftshader' });
 });
 
 test('all ids, and the sum of their probabilities is one', async () => {

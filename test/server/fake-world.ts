@@ -2,8 +2,8 @@
  * Owns a world for commands: fakes for engine and text, recorded output, signals that a test sends.
  */
 import { EventEmitter } from 'node:events';
-import type { EngineOptions } from '../../runtime/types.ts';
-import type { SignalName, World } from '../../server/world.ts';
+import type { DeviceName, EngineOptions } from '../../runtime/types.ts';
+import type { ChosenDevice, SignalName, World } from '../../server/world.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
 
@@ -32,8 +32,9 @@ export class FakeWorld implements World {
     return this.text;
   }
 
-  async ensureDevice(wanted: string): Promise<void> {
+  async ensureDevice(wanted: DeviceName | 'auto'): Promise<ChosenDevice> {
     this.wantedDevices.push(wanted);
+    return { name: wanted === 'auto' ? 'swiftshader' : wanted, reason: 'chosen by the test' };
   }
 
   async ensureDefaultModel(): Promise<string> {

@@ -161,6 +161,7 @@ async function spawnServer(): Promise<{ child: ChildProcess; url: string; exit: 
   let printed = '';
   child.stdout.on('data', (chunk) => (printed += chunk));
   await until(() => /curl http/.test(printed), 30_000);
+  expect(printed).toContain('swiftshader (chosen by the test)');
   return { child, url: /curl (http:\/\/[^/]+)/.exec(printed)?.[1] ?? '', exit: once(child, 'exit') };
 }
 

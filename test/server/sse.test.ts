@@ -1,0 +1,34 @@
+import { EventEmitter } from 'node:events';
+import type { FastifyReply } from 'fastify';
+import { expect, test } from 'vitest';
+import { openEventStream } from '../../server/openai/sse.ts';
+
+/** A reply whose client reads only when the test says so. */
+function createReply(): { reply: FastifyReply; raw: EventEmitter; written: string[] } {
+  const written: string[] = [];
+  const raw = Object.assign(new EventEmitter(), { writeHead: () => undefined, write: (text: string) => written.push(text) < 2, end: () => undefined });
+  return { reply: { raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply, raw, written };
+}
+const pause = (): Promise<string> => new Promise((resolve) => setTimeout(() => resolve('waits'), 20));
+
+test('a full socket holds the stream until it drains', async () => {
+  const { reply, raw, written } = createReply();
+  const stream = openEventStream(reply);
+  await stream.send({ a: 1 }, new AbortController().signal);
+  const second = stream.send('[DONE]', new AbortController().signal).then(() => 'sent');
+  expect(await Promise.race([second, pause()])).toBe('waits');
+  raw.emit('drain');
+  expect(await second).toBe('sent');
+  expect(written).toEqual(['data: {"a":1}\n\n', 'data: [DONE]\n\n']);
+});
+
+test('a client that goes away ends the wait', async () => {
+  const { reply, raw } = createReply();
+  const stream = openEventStream(reply);
+  const abort = new AbortController();
+  await stream.send({}, abort.signal);
+  const waiting = expect(stream.send({}, abort.signal)).rejects.toThrow(/aborted/);
+  abort.abort();
+  await waiting;
+  expect(raw.listenerCount('drain')).toBe(0);
+});
