@@ -43,7 +43,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var position = batch[BATCH_ITEM_STARTS + item]; position < end; position += RUN) {
     let slot = batch[table + position / BLOCK_LENGTH] * BLOCK_LENGTH + position % BLOCK_LENGTH;
     let place = (slot * KV_HEADS + kvHead) * HEAD_QUADS + lane;
-    var scores: array<array<f32, RUN>, GROUP>;
+    // The value matters: a variable without one is zeroed once by Dawn, not every turn of a loop.
+    var scores = array<array<f32, RUN>, GROUP>();
     for (var k = 0u; k < QUADS; k++) {
       for (var i = 0u; i < RUN; i++) {
         // Lanes past the head have a zero query, so what they read does not count.

@@ -63,7 +63,7 @@ fn lanesBest(value: Best) -> Best {
 fn threshold(first: u32, lane: u32, floor_: u32, wanted: f32, largest: f32, inverseTemperature: f32) -> u32 {
   var found = 0u;
   for (var shift = 30u; ; shift -= 3u) {
-    var mass: array<f32, 7>;
+    var mass = array<f32, 7>(); // without a value Dawn zeroes it once, not every turn
     for (var i = lane; i < shape.vocabulary; i += LANES) {
       let logit = logits[first + i];
       let key = orderedKey(logit);

@@ -15,14 +15,14 @@ export interface PackedStorage {
   readonly hasAffine: boolean;
 }
 
-export const packedStorages = {
+export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>> = {
   F32: { stem: 'f32', fileBlockSize: 128, blockVectors: 8, hasAffine: false },
   F16: { stem: 'f16', fileBlockSize: 64, blockVectors: 4, hasAffine: false },
   Q4_1: { stem: 'q4_1', fileBlockSize: 20, blockVectors: 1, hasAffine: true },
   Q8_0: { stem: 'q8_0', fileBlockSize: 34, blockVectors: 2, hasAffine: true },
-} as const satisfies Record<string, PackedStorage>;
+};
 
-export type StorageWithKernels = keyof typeof packedStorages;
+export type StorageWithKernels = 'F32' | 'F16' | 'Q4_1' | 'Q8_0';
 
 export const rowTile = 8;
 export const blockColumns = 32;

@@ -1,0 +1,52 @@
+/**
+ * CPU references of the attention kernels, in double precision, over plain arrays (no paging).
+ * Bound: attentionBound for f32 KV; with f16 KV the caller rounds keys and values first, so the same bound holds.
+ */
+
+/** Normalised mean squared error that f32 sums of a few thousand terms stay under. */
+export const attentionBound = 1e-10;
+
+export interface AttentionReference {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headLength: number;
+}
+
+/** query: [head][length] already scaled; keys, values: [position][KV head][length]; gives [head][length]. */
+export function attentionReference(shape: AttentionReference, query: Float32Array, keys: Float32Array, values: Float32Array, positions: number): Float64Array {
+  const { heads, kvHeads, headLength } = shape;
+  const out = new Float64Array(heads * headLength);
+  for (let head = 0; head < heads; head++) {
+    const kvHead = Math.floor(head / (heads / kvHeads));
+    const at = (position: number): number => (position * kvHeads + kvHead) * headLength;
+    const scores = Array.from({ length: positions }, (_, position) => dot(query, head * headLength, keys, at(position), headLength));
+    const largest = Math.max(...scores);
+    const weights = scores.map((score) => Math.exp(score - largest));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    weights.forEach((weight, position) => {
+      for (let i = 0; i < headLength; i++) {
+        const index = head * headLength + i;
+        out[index] = (out[index] ?? 0) + (weight / total) * (values[at(position) + i] ?? 0);
+      }
+    });
+  }
+  return out;
+}
+
+/** Rotation of interleaved pairs of one head by `position`, frequencies base^(-2i/rotaryLength). */
+export function ropeReference(head: Float32Array, position: number, rotaryLength: number, base: number): Float64Array {
+  const out = Float64Array.from(head);
+  for (let i = 0; i < rotaryLength; i += 2) {
+    const angle = position * base ** (-i / rotaryLength);
+    const [a, b] = [head[i] ?? 0, head[i + 1] ?? 0];
+    out[i] = a * Math.cos(angle) - b * Math.sin(angle);
+    out[i + 1] = a * Math.sin(angle) + b * Math.cos(angle);
+  }
+  return out;
+}
+
+function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length: number): number {
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += (a[atA + i] ?? 0) * (b[atB + i] ?? 0);
+  return sum;
+}

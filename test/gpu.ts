@@ -1,0 +1,139 @@
+/**
+ * Owns what every GPU test shares: one device a process, buffers with sentinel words behind them, error scopes
+ * around every run, one comparer that names the worst element. Refuses to skip silently.
+ */
+import type { Operation, Slice, StepCounts } from '../kernels/kernel.ts';
+import { PipelineCache } from '../kernels/pipeline.ts';
+import { type OpenDevice, openDevice } from '../runtime/device.ts';
+import { DeviceMemory } from '../runtime/memory.ts';
+import { type DeviceName, deviceNames } from '../runtime/types.ts';
+
+/** Which device the GPU tests run on: INWARD_TEST_DEVICE, else the best one. */
+export function testDevice(): DeviceName | 'auto' {
+  const name = process.env['INWARD_TEST_DEVICE'];
+  return deviceNames.find((known) => known === name) ?? 'auto';
+}
+
+const sentinel = 0x5eed5eed;
+const sentinelLength = 16;
+
+export class Gpu {
+  readonly open: OpenDevice;
+  readonly pipelines: PipelineCache;
+  readonly memory: DeviceMemory;
+
+  private constructor(open: OpenDevice) {
+    this.open = open;
+    this.pipelines = new PipelineCache(open.device);
+    this.memory = new DeviceMemory(open.device, Number.POSITIVE_INFINITY);
+  }
+
+  static async create(device: DeviceName | 'auto' = testDevice()): Promise<Gpu> {
+    return new Gpu(await openDevice(device));
+  }
+
+  get lanes(): number {
+    return this.open.subgroupSize;
+  }
+
+  /** A storage buffer with this content and sentinel words behind the slice. */
+  buffer(data: ArrayBufferView): Slice {
+    const words = Math.ceil(data.byteLength / 4);
+    const buffer = this.memory.create('activations', 'test', (words + sentinelLength) * 4, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+    const all = new Uint32Array(words + sentinelLength).fill(sentinel);
+    new Uint8Array(all.buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    this.open.device.queue.writeBuffer(buffer, 0, all);
+    return { buffer, offset: 0, size: words * 4 };
+  }
+
+  /** Bytes of a slice made by `buffer`; throws when a word behind it was touched. */
+  async read(slice: Slice): Promise<ArrayBuffer> {
+    const { device } = this.open;
+    const size = slice.size + sentinelLength * 4;
+    const staging = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const encoder = device.createCommandEncoder();
+    encoder.copyBufferToBuffer(slice.buffer, 0, staging, 0, size);
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const bytes = staging.getMappedRange().slice(0);
+    staging.destroy();
+    if (new Uint32Array(bytes, slice.size).some((word) => word !== sentinel)) throw new Error('words behind the buffer were written');
+    return bytes.slice(0, slice.size);
+  }
+
+  async readFloats(slice: Slice): Promise<Float32Array> {
+    return new Float32Array(await this.read(slice));
+  }
+
+  async readWords(slice: Slice): Promise<Uint32Array> {
+    return new Uint32Array(await this.read(slice));
+  }
+
+  /** Runs operations in one pass; `variant` forces one instead of the one the counts choose. Any device error is thrown. */
+  async run(operations: readonly Operation[], counts: StepCounts, variant?: number): Promise<void> {
+    const { device } = this.open;
+    for (const filter of ['validation', 'out-of-memory', 'internal'] as const) device.pushErrorScope(filter);
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const operation of operations) {
+      const chosen = variant ?? operation.choose(counts);
+      const source = operation.variants[chosen];
+      if (source === undefined) throw new Error(`no variant ${chosen}`);
+      const pipeline = await this.pipelines.get(source);
+      const uniform = operation.params === undefined ? [] : [this.#uniform(operation.params)];
+      pass.setPipeline(pipeline.pipeline);
+      pass.setBindGroup(0, this.pipelines.bind(pipeline, [...operation.buffers, ...uniform]));
+      pass.dispatchWorkgroups(operation.gridX(counts, chosen), operation.gridY(counts, chosen));
+    }
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    for (let i = 0; i < 3; i++) {
+      const error = await device.popErrorScope();
+      if (error !== null) throw new Error(error.message);
+    }
+  }
+
+  #uniform(params: Uint32Array): Slice {
+    const buffer = this.memory.create('activations', 'params', params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    this.open.device.queue.writeBuffer(buffer, 0, params);
+    return { buffer, offset: 0, size: params.byteLength };
+  }
+}
+
+/** Normalised mean squared error; the message names the worst element. */
+export function compare(got: ArrayLike<number>, expected: ArrayLike<number>): { error: number; message: string } {
+  let squares = 0;
+  let scale = 0;
+  let worst = 0;
+  let worstIndex = -1;
+  if (got.length !== expected.length) return { error: Number.POSITIVE_INFINITY, message: `${got.length} elements instead of ${expected.length}` };
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs((got[i] ?? Number.NaN) - (expected[i] ?? Number.NaN));
+    if (!(difference <= worst)) {
+      worst = difference;
+      worstIndex = i;
+    }
+    squares += difference ** 2;
+    scale += (expected[i] ?? 0) ** 2;
+  }
+  const error = squares / Math.max(scale, Number.MIN_VALUE);
+  return { error: Number.isNaN(error) ? Number.POSITIVE_INFINITY : error, message: `worst at ${worstIndex}: got ${got[worstIndex]}, expected ${expected[worstIndex]}; NMSE ${error}` };
+}
+
+/** Deterministic numbers in [0, 1): mulberry32. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Roughly normal values. */
+export function randomFloats(length: number, seed: number, scale = 1): Float32Array {
+  const next = random(seed);
+  return Float32Array.from({ length }, () => (next() + next() + next() + next() - 2) * 1.7 * scale);
+}
