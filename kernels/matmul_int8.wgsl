@@ -2,7 +2,6 @@
 // A lane owns ROWS rows; the workgroup (one subgroup) shares the activations of TOKENS tokens: lanes load
 // them together and hand them round by shuffles with constant lane numbers (1 ns, a uniform load costs 9).
 enable subgroups;
-requires packed_4x8_integer_dot_product;
 
 struct Shape {
   rows: u32,
@@ -18,10 +17,6 @@ struct Shape {
 
 #include "lib/weights.wgsl"
 #include QUANT
-
-fn dotCodes(a: vec4u, b: vec4u) -> i32 {
-  return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
-}
 
 const PARTS = TOKENS * 3u;
 const LOADS = (PARTS + LANES - 1u) / LANES;

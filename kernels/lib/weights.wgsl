@@ -1,3 +1,4 @@
+requires packed_4x8_integer_dot_product;
 // Weights of the narrow family: rows interleaved in tiles of ROW_TILE, so that neighbouring lanes read
 // neighbouring 16-byte vectors. Vector v of (row, block) lies at
 // ((row / ROW_TILE * blocks + block) * BLOCK_VECTORS + v) * ROW_TILE + row % ROW_TILE.
@@ -16,4 +17,9 @@ fn rowPlace(row: u32, blocks: u32) -> RowPlace {
   let affine = row / ROW_TILE * (blocks * ROW_TILE) + row % ROW_TILE;
   let codes = row / ROW_TILE * (blocks * ROW_TILE * BLOCK_VECTORS) + row % ROW_TILE;
   return RowPlace(codes, affine);
+}
+
+// 16 products of int8 codes.
+fn dotCodes(a: vec4u, b: vec4u) -> i32 {
+  return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
 }
