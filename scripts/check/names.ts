@@ -7,7 +7,7 @@ const rules: readonly { readonly pattern: RegExp; readonly what: string }[] = [
     pattern: /registry\.npmjs|registry\.yarnpkg|files\.pythonhosted|pypi\.org|(?:deb|security|ftp)\.debian\.org|archive\.ubuntu\.com/i,
     what: 'a registry or mirror host',
   },
-  { pattern: /(?<![\w.}-])\/(?:home|root|Users|work|opt|mnt|tmp)\/[\w.-]+/, what: 'a path of one machine' },
+  { pattern: /(?<![\w.}-])\/(?:home|root|Users|work|tmp)\/[\w.-]+/, what: 'a path of one machine' },
 ];
 
 /** What is wrong with the text of a file, one sentence a line of it. */

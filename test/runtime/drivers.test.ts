@@ -91,10 +91,10 @@ test('order: GPU, installed lavapipe, private lavapipe, SwiftShader', () => {
 test('a driver that the operator named in VK_DRIVER_FILES is found; a private one named there is not listed twice', () => {
   putLoader();
   putPrivate('lavapipe');
-  put('/opt/own/lvp.json', icd('./libvulkan_lvp.so'));
-  put('/opt/own/libvulkan_lvp.so', 'Mesa 26.0.1');
+  put('/srv/own/lvp.json', icd('./libvulkan_lvp.so'));
+  put('/srv/own/libvulkan_lvp.so', 'Mesa 26.0.1');
   const privateIcd = join(root, 'cache/devices', privateDriverFolders.lavapipe, 'icd.json');
-  machine = { root, environment: { ...machine.environment, VK_DRIVER_FILES: `${join(root, 'opt/own/lvp.json')}:${privateIcd}` } };
+  machine = { root, environment: { ...machine.environment, VK_DRIVER_FILES: `${join(root, 'srv/own/lvp.json')}:${privateIcd}` } };
   expect(findDrivers(machine).map(({ reason }) => reason)).toEqual(['installed Mesa 26.0.1', 'private lavapipe']);
 });
 
