@@ -4,10 +4,11 @@
  * fresh clone, goes on under the packaged Node if the running one is too old, and hands over to server/cli.
  */
 import { fileURLToPath } from 'node:url';
-import { continueUnderNode, ensurePackages, fail, followParent, nodeMajor } from '../scripts/setup.mjs';
+import { continueUnderNode, fail, followParent, isRecent } from '../scripts/node.mjs';
+import { ensurePackages } from '../scripts/setup.mjs';
 
 followParent();
 await ensurePackages().catch(fail);
-if (Number.parseInt(process.versions.node, 10) < nodeMajor) await continueUnderNode([fileURLToPath(import.meta.url), ...process.argv.slice(2)]);
+if (!isRecent()) await continueUnderNode([fileURLToPath(import.meta.url), ...process.argv.slice(2)]);
 const { main } = await import('../server/cli/index.ts');
 await main(process.argv.slice(2));

@@ -1,10 +1,4 @@
-export declare const root: string;
-export declare const nodeMajor: number;
 export declare function machineProblem(platform?: string, glibc?: string): string | undefined;
 export declare function arePackagesCurrent(folder?: string, options?: { development?: boolean }): boolean;
-export declare function packagedNode(folder?: string): string | undefined;
 export declare function ensurePackages(options?: { development?: boolean }): Promise<void>;
 export declare function explainNpm(output: string): string;
-export declare function continueUnderNode(args: readonly string[]): Promise<never>;
-export declare function followParent(): void;
-export declare function fail(error: unknown): never;

@@ -1,20 +1,16 @@
 /**
  * Owns the first part of set-up, which must run on Node 20: is this machine one of ours, are the locked
- * packages installed, and how does a script continue under the packaged Node 24.
+ * packages installed.
  * Everything after it is TypeScript (scripts/setup/). Run directly, it does the whole set-up.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { constants, homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { continueUnderNode, fail, isRecent, packagedNode, root } from './node.mjs';
 import { startProgress } from './progress.mjs';
-
-/** Folder of package.json. */
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/** The oldest major version of Node that runs the TypeScript part. */
-export const nodeMajor = 24;
 
 /** What is wrong with this machine, as one sentence, or undefined. webgpu's binary needs glibc 2.34. */
 export function machineProblem(platform = process.platform, glibc = glibcVersion()) {
@@ -50,13 +46,6 @@ function readPackages(path) {
   }
 }
 
-/** The Node binary that came with the packages, wherever its installer put it; undefined if it is not there. */
-export function packagedNode(folder = root) {
-  const platform = `node-${process.platform}-${process.arch}`;
-  const places = ['node/bin/node', `node/node_modules/${platform}/bin/node`, `${platform}/bin/node`];
-  return places.map((place) => join(folder, 'node_modules', place)).find(existsSync);
-}
-
 /** Installs the locked packages if they are not there. Throws an Error whose message is a sentence for the operator. */
 export async function ensurePackages(options) {
   if (!existsSync(join(root, 'package-lock.json'))) return; // installed as a package: whoever installed it did this
@@ -71,8 +60,6 @@ export async function ensurePackages(options) {
     if (!isReady()) throw new Error('The packages were installed, but the packaged Node is missing: use Node 24 or newer, or allow install scripts in npm.');
   });
 }
-
-const isRecent = () => Number.parseInt(process.versions.node, 10) >= nodeMajor;
 
 async function installPackages() {
   const total = Object.keys(readPackages(join(root, 'package-lock.json')) ?? {}).length || 1;
@@ -159,39 +146,6 @@ function isAlive(pid) {
   } catch (error) {
     return error.code === 'EPERM';
   }
-}
-
-/**
- * Goes on as `node args` under a Node that is recent enough and never comes back: this process ends with the child's code or signal.
- * The child has a process group of its own, so that Ctrl-C reaches it once, through us, and a channel that tells it when we are gone.
- */
-export function continueUnderNode(args) {
-  const node = isRecent() ? process.execPath : packagedNode();
-  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true });
-  const last = {};
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.on(signal, () => {
-      // npm hands on the Ctrl-C that the terminal has sent us already: within 300 ms it is the same one.
-      if (Date.now() - (last[signal] ?? 0) > 300) child.kill(signal);
-      last[signal] = Date.now();
-    });
-  return new Promise(() => {
-    child.on('error', () => fail(new Error(`Node at ${node} cannot be started.`)));
-    child.on('exit', (code, signal) => process.exit(signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1)));
-  });
-}
-
-/** For a script that `continueUnderNode` started: ends it when its parent is gone, however that ended. */
-export function followParent() {
-  if (!process.channel) return;
-  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-  process.channel.unref();
-}
-
-/** Prints the sentence and ends with exit code 1. */
-export function fail(error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

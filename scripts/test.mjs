@@ -1,6 +1,7 @@
 /** `npm test`: installs what is missing, then goes on in scripts/test/run.ts under Node 24. */
 import { join } from 'node:path';
-import { continueUnderNode, ensurePackages, fail, root } from './setup.mjs';
+import { continueUnderNode, fail, root } from './node.mjs';
+import { ensurePackages } from './setup.mjs';
 
 await ensurePackages({ development: true }).catch(fail);
 await continueUnderNode([join(root, 'scripts', 'test', 'run.ts'), ...process.argv.slice(2)]);

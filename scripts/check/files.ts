@@ -1,8 +1,8 @@
 /** Owns the list of files that the checks look at: what git tracks or would track. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { root } from '../node.mjs';
 import { runCommand } from '../setup/command.ts';
-import { root } from '../setup.mjs';
 
 /** Paths from the top of the repository. */
 export async function listFiles(): Promise<string[]> {

@@ -3,8 +3,8 @@
  * `--fix` lets the formatter and linter correct what they can first.
  */
 import { dirname, join } from 'node:path';
+import { fail, followParent, root } from '../node.mjs';
 import { CommandError, runCommand } from '../setup/command.ts';
-import { fail, followParent, root } from '../setup.mjs';
 import { listFiles, readTextFile } from './files.ts';
 import { findCycles, judgeImport, readImports } from './imports.ts';
 import { judgeNames } from './names.ts';

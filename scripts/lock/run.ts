@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from '../setup.mjs';
+import { root } from '../node.mjs';
 import { completeLock, type Lock } from './complete.ts';
 
 const path = join(root, 'package-lock.json');

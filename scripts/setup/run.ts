@@ -1,5 +1,5 @@
 /** `node scripts/setup.mjs`: everything that `npm start` would set up, and what there is then. */
-import { fail, followParent } from '../setup.mjs';
+import { fail, followParent } from '../node.mjs';
 import { ensureDefaultModel, ensureDevice } from './index.ts';
 
 followParent();

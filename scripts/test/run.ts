@@ -4,8 +4,8 @@
  * The last line is `N passed, N failed` (with `, N skipped`), and every skipped test has been named with its reason.
  */
 import { chooseDriver, type Driver } from '../../runtime/drivers.ts';
+import { fail, followParent, root } from '../node.mjs';
 import { ensureDefaultModel, ensureDevice } from '../setup/index.ts';
-import { fail, followParent, root } from '../setup.mjs';
 import { summarize } from './summary.ts';
 
 followParent();

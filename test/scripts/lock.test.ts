@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { completeLock, type Lock } from '../../scripts/lock/complete.ts';
-import { root } from '../../scripts/setup.mjs';
+import { root } from '../../scripts/node.mjs';
 
 test('the lock of this repository names every optional package, so that npm ci takes it', () => {
   expect(completeLock(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock).added).toEqual([]);

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { arePackagesCurrent, explainNpm, machineProblem, nodeMajor, packagedNode, root } from '../../scripts/setup.mjs';
+import { nodeMajor, packagedNode, root } from '../../scripts/node.mjs';
+import { arePackagesCurrent, explainNpm, machineProblem } from '../../scripts/setup.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'inward-setup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -64,7 +65,7 @@ const noOldNode = `no Node older than ${nodeMajor} in PATH`;
 const child = join(folder, 'child.mjs');
 writeFileSync(
   child,
-  `import { followParent } from ${JSON.stringify(join(root, 'scripts/setup.mjs'))};
+  `import { followParent } from ${JSON.stringify(join(root, 'scripts/node.mjs'))};
 followParent();
 let count = 0;
 const timer = setInterval(() => {}, 1000);
@@ -80,7 +81,7 @@ if (process.argv[2] === 'die') process.kill(process.pid, 'SIGKILL');
 const parent = join(folder, 'parent.mjs');
 writeFileSync(
   parent,
-  `import { continueUnderNode } from ${JSON.stringify(join(root, 'scripts/setup.mjs'))};
+  `import { continueUnderNode } from ${JSON.stringify(join(root, 'scripts/node.mjs'))};
 await continueUnderNode([${JSON.stringify(child)}, ...process.argv.slice(2)]);
 console.log('never');
 `,

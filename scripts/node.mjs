@@ -1,0 +1,57 @@
+/**
+ * Owns how a script gets to run under a Node that is recent enough: which one the packages brought, going on under
+ * it as if it had been started that way, and ending with it. Plain JavaScript for Node 20; installs nothing.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Folder of package.json. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The oldest major version of Node that runs the TypeScript part. */
+export const nodeMajor = 24;
+
+/** Whether the running Node is recent enough. */
+export const isRecent = () => Number.parseInt(process.versions.node, 10) >= nodeMajor;
+
+/** The Node binary that came with the packages, wherever its installer put it; undefined if it is not there. */
+export function packagedNode(folder = root) {
+  const platform = `node-${process.platform}-${process.arch}`;
+  const places = ['node/bin/node', `node/node_modules/${platform}/bin/node`, `${platform}/bin/node`];
+  return places.map((place) => join(folder, 'node_modules', place)).find(existsSync);
+}
+
+/**
+ * Goes on as `node args` under a Node that is recent enough and never comes back: this process ends with the child's code or signal.
+ * The child has a process group of its own, so that Ctrl-C reaches it once, through us, and a channel that tells it when we are gone.
+ */
+export function continueUnderNode(args) {
+  const node = isRecent() ? process.execPath : packagedNode();
+  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true });
+  const last = {};
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => {
+      // npm hands on the Ctrl-C that the terminal has sent us already: within 300 ms it is the same one.
+      if (Date.now() - (last[signal] ?? 0) > 300) child.kill(signal);
+      last[signal] = Date.now();
+    });
+  return new Promise(() => {
+    child.on('error', () => fail(new Error(`Node at ${node} cannot be started.`)));
+    child.on('exit', (code, signal) => process.exit(signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1)));
+  });
+}
+
+/** For a script that `continueUnderNode` started: ends it when its parent is gone, however that ended. */
+export function followParent() {
+  if (!process.channel) return;
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel.unref();
+}
+
+/** Prints the sentence and ends with exit code 1. */
+export function fail(error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
