@@ -2,10 +2,11 @@
  * Owns the way of weights from a file to the device: checks what the family needs against what the file has,
  * streams rows in chunks, repacks them on the device. Refuses to hold more than one chunk on the host.
  */
+
+import type { Slice } from '../../kernels/kernel.ts';
 import type { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackChunk, repackVariant } from '../../kernels/repack.ts';
-import { blockColumns, packedSizes, packedStorages, type PackedMatrix, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
-import type { Slice } from '../../kernels/kernel.ts';
+import { blockColumns, type PackedMatrix, packedSizes, packedStorages, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
 import { InwardError } from '../errors.ts';
 import { type DeviceMemory, wholeBuffer } from '../memory.ts';
@@ -181,7 +182,14 @@ class Loader {
     return shards;
   }
 
-  async #repackTensor(header: TensorHeader, storage: StorageWithKernels, columns: number, firstRow: number, shards: readonly Shard[], pieceRows: number): Promise<void> {
+  async #repackTensor(
+    header: TensorHeader,
+    storage: StorageWithKernels,
+    columns: number,
+    firstRow: number,
+    shards: readonly Shard[],
+    pieceRows: number,
+  ): Promise<void> {
     const rowSize = (columns / blockColumns) * packedStorages[storage].fileBlockSize;
     const rows = header.shape[0] ?? 0;
     const most = Math.max(1, Math.floor(chunkSize / rowSize));

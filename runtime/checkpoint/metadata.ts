@@ -83,7 +83,7 @@ function required<T>(read: Read<T>, expected: string): (checkpoint: Checkpoint, 
 }
 
 /** Each getter: undefined when the key is missing (`optional...`) or gguf_invalid; gguf_invalid when the type is another. */
-export const optionalNumber: Read<number> = getter('a number', (value): value is number => typeof value === 'number');
+export const optionalNumber: Read<number> = getter('a finite number', (value): value is number => Number.isFinite(value));
 export const optionalString: Read<string> = getter('a string', (value): value is string => typeof value === 'string');
 export const optionalBoolean: Read<boolean> = getter('a boolean', (value): value is boolean => typeof value === 'boolean');
 export const optionalStrings: Read<readonly string[]> = getter(
@@ -95,7 +95,7 @@ export const optionalIntegers: Read<Int32Array | Uint32Array> = getter(
   'an array of 32-bit integers',
   (value): value is Int32Array | Uint32Array => value instanceof Int32Array || value instanceof Uint32Array,
 );
-export const metadataNumber: (checkpoint: Checkpoint, key: string) => number = required(optionalNumber, 'a number');
+export const metadataNumber: (checkpoint: Checkpoint, key: string) => number = required(optionalNumber, 'a finite number');
 export const metadataString: (checkpoint: Checkpoint, key: string) => string = required(optionalString, 'a string');
 export const metadataBoolean: (checkpoint: Checkpoint, key: string) => boolean = required(optionalBoolean, 'a boolean');
 export const metadataStrings: (checkpoint: Checkpoint, key: string) => readonly string[] = required(optionalStrings, 'an array of strings');

@@ -84,12 +84,10 @@ export class Supervisor {
       resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryMiB, maxYoungGenerationSizeMb: 16 },
       env: {},
       execArgv: [],
-      // Nothing a library prints leaves the worker.
+      // Nothing that is printed in the worker reaches a terminal or a log; the worker silences its console as well.
       stdout: true,
       stderr: true,
     });
-    worker.stdout.resume();
-    worker.stderr.resume();
     this.#worker = worker;
     this.#begin(job, startDeadlineMs);
     worker.on('message', (answer: WorkerAnswer) => this.#settle(worker, answer));

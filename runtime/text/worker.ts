@@ -18,6 +18,9 @@ interface Text {
   readonly templateSource: string;
 }
 
+// A library's warning may show what it was given.
+for (const method of ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const) console[method] = () => {};
+
 const port = parentPort;
 if (port !== null) serve(port, workerData as WorkerStart);
 

@@ -1,0 +1,51 @@
+/** The malformed files: each as expected, in bounded time and memory, always with an InwardError. */
+import { afterAll, expect, test } from 'vitest';
+import { metadataInteger, metadataNumber, openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import { InwardError } from '../../../runtime/errors.ts';
+import { createFolder } from '../../gguf-file.ts';
+import { malformedCases } from '../../test-data.ts';
+
+const folder = createFolder();
+afterAll(folder.remove);
+
+const cases = malformedCases();
+/** What only the reader of vocabularies (tok-, test/runtime/text) or of family settings (model-, test/models) can see. */
+const isForOthers = (id: string) => /^(tok-|model-(?!ok$|arch-))/.test(id);
+
+function open(bytes: Uint8Array): unknown {
+  try {
+    openCheckpoint(folder.write(bytes))[Symbol.dispose]();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+test('all 72 cases are here', () => expect(cases.length).toBe(72));
+
+test.each(cases.filter(({ id }) => !isForOthers(id)))('$id: $condition', ({ expect: expected, bytes }) => {
+  const started = performance.now();
+  const heap = process.memoryUsage();
+  const error = open(bytes);
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  expect(performance.now() - started).toBeLessThan(1000);
+  expect(heapUsed - heap.heapUsed + arrayBuffers - heap.arrayBuffers).toBeLessThan(32 * 2 ** 20);
+  if (expected === 'reject') {
+    expect(error).toBeInstanceOf(InwardError);
+    expect((error as InwardError).code).toBe('gguf_invalid');
+    expect((error as InwardError).message).not.toMatch(/\?|undefined|NaN/);
+  } else if (expected !== 'either') expect(error).toBeUndefined();
+});
+
+test.each(cases.filter(({ id }) => isForOthers(id)))('$id opens: its header is sound', ({ bytes }) => expect(open(bytes)).toBeUndefined());
+
+test.each([
+  ['model-block_count-stored_as_float', metadataInteger, 'llama.block_count'],
+  ['model-block_count-stored_as_string', metadataInteger, 'llama.block_count'],
+  ['model-block_count-2^32-1', metadataInteger, 'llama.block_count'],
+  ['model-attention.head_count_kv-0', metadataInteger, 'llama.attention.head_count_kv'],
+  ['model-attention.layer_norm_rms_epsilon-NaN', metadataNumber, 'llama.attention.layer_norm_rms_epsilon'],
+] as const)('the getters refuse %s', (id, read, key) => {
+  using checkpoint = openCheckpoint(folder.write(cases.find((one) => one.id === id)!.bytes));
+  expect(() => read(checkpoint, key, 1, 2 ** 20)).toThrow(expect.objectContaining({ code: 'gguf_invalid' }));
+});

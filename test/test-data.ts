@@ -1,0 +1,39 @@
+/**
+ * Owns where tests find their material: fixtures in the repository, and the larger folder that INWARD_TEST_DATA names.
+ * Refuses to skip silently: without the folder it prints one line.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+const fixtures = join(import.meta.dirname, 'fixtures');
+
+/** A fixture's bytes; names ending in .gz are unpacked. */
+export function readFixture(name: string): Buffer {
+  const bytes = readFileSync(join(fixtures, name));
+  return name.endsWith('.gz') ? gunzipSync(bytes) : bytes;
+}
+
+/** The folder named by INWARD_TEST_DATA, or undefined after saying what is left out. */
+export function findTestData(what: string): string | undefined {
+  const folder = process.env['INWARD_TEST_DATA'];
+  if (folder !== undefined && existsSync(folder)) return folder;
+  console.log(`INWARD_TEST_DATA names no folder: left out: ${what}`);
+  return undefined;
+}
+
+export interface MalformedCase {
+  readonly id: string;
+  readonly expect: 'accept' | 'reject' | 'either' | 'reject-at-render' | 'no-effect';
+  readonly condition: string;
+  readonly bytes: Buffer;
+}
+
+/** The malformed GGUF files of the fixtures. */
+export function malformedCases(): MalformedCase[] {
+  const lines = readFixture('malformed/gguf-cases.jsonl.gz').toString('utf8').trim().split('\n');
+  return lines.map((line) => {
+    const { id, expect, condition, base64 } = JSON.parse(line);
+    return { id, expect, condition, bytes: Buffer.from(base64, 'base64') };
+  });
+}
