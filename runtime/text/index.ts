@@ -1,5 +1,5 @@
 /**
- * Owns the door `inward/text`: messages -> ids, ids -> text. Template and tokenizer run in a worker with a deadline
+ * Owns the door `inward/text`: messages -> ids, ids -> text. Template and tokenizer run in a process of their own with a deadline
  * and a memory limit; decoding runs here, from a table of bytes.
  * Refuses to keep, log or put into an error anything of what it is given.
  */

@@ -1,39 +1,40 @@
 /**
- * Owns the life of the worker thread and the queue before it. One request is with the worker at a time; the deadline
- * and the memory limit are enforced from here by ending the thread. A request that breaks a limit fails alone:
- * those behind it wait for the next worker. Refuses to wait for ever, at start as well.
+ * Owns the life of the text process and the queue before it. One request is with the process at a time; the deadline
+ * is enforced from here by killing it, the memory limit by V8's own abort. (In a thread that abort takes the whole
+ * server along: V8 gives an isolate over its limit 16 MiB to end in, and one growing array needs more.)
+ * A request that breaks a limit fails alone: those behind it wait for the next process. Refuses to wait for ever,
+ * at start as well.
  */
-import { Worker } from 'node:worker_threads';
+import { type ChildProcess, fork } from 'node:child_process';
 import { InwardError } from '../errors.ts';
-import type { Pieces } from './pieces.ts';
-import type { WorkerAnswer, WorkerRequest, WorkerStart } from './protocol.ts';
-import type { TextInfo } from './types.ts';
+import type { ProcessAnswer, ProcessRequest, ProcessStart } from './protocol.ts';
 
 export interface SupervisorOptions {
   readonly modelPath: string;
   /** For one request, in ms. */
   readonly deadlineMs: number;
-  /** Heap of the worker, in MiB. */
+  /** Heap of the process, in MiB. */
   readonly memoryMiB: number;
 }
 
-export type Ready = Extract<WorkerAnswer, { kind: 'ready' }>;
+type Ready = Extract<ProcessAnswer, { kind: 'ready' }>;
 
 interface Job {
-  /** Undefined for the start of a worker. */
-  readonly request: WorkerRequest | undefined;
-  readonly resolve: (answer: WorkerAnswer) => void;
+  /** Undefined for the start of a process. */
+  readonly request: ProcessRequest | undefined;
+  readonly resolve: (answer: ProcessAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** ms; a worker reads at most a few MB and parses no template before it is ready. */
+/** ms; a process reads at most a few MB and parses no template before it is ready. */
 const startDeadlineMs = 60_000;
-const workerFile = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+/** .ts in a clone, .js in a published package. */
+const file = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #queue: Job[] = [];
-  #worker: Worker | undefined;
+  #child: ChildProcess | undefined;
   #current: Job | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -42,24 +43,25 @@ export class Supervisor {
     this.#options = options;
   }
 
-  /** Starts the first worker; fails with what the model file is refused for. */
-  async start(): Promise<{ readonly info: TextInfo; readonly pieces: Pieces }> {
-    const answer = await new Promise<WorkerAnswer>((resolve, reject) => this.#spawn({ request: undefined, resolve, reject }));
-    if (answer.kind !== 'ready') throw new InwardError('internal', { part: 'text worker' });
+  /** Starts the first process; fails with what the model file is refused for. */
+  async start(): Promise<Ready> {
+    const answer = await new Promise<ProcessAnswer>((resolve, reject) => this.#spawn({ request: undefined, resolve, reject }));
+    if (answer.kind !== 'ready') throw new InwardError('internal', { part: 'the text process' });
     return answer;
   }
 
-  async encode(request: WorkerRequest): Promise<Uint32Array> {
+  async encode(request: ProcessRequest): Promise<Uint32Array> {
     if (this.#isClosed) throw new InwardError('shutting_down');
-    const answer = await new Promise<WorkerAnswer>((resolve, reject) => {
+    const answer = await new Promise<ProcessAnswer>((resolve, reject) => {
       this.#queue.push({ request, resolve, reject });
       this.#next();
     });
-    if (answer.kind !== 'ids') throw new InwardError('internal', { part: 'text worker' });
-    return answer.ids;
+    if (answer.kind !== 'ids') throw new InwardError('internal', { part: 'the text process' });
+    // A copy of its own: what the channel gives may lie in a buffer shared with other messages.
+    return Uint32Array.from(answer.ids);
   }
 
-  /** Ends the worker; what waits fails with shutting_down. May be called more than once. */
+  /** Ends the process; what waits fails with shutting_down. May be called more than once. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const job of this.#queue.splice(0)) job.reject(new InwardError('shutting_down'));
@@ -68,36 +70,43 @@ export class Supervisor {
 
   #next(): void {
     if (this.#current !== undefined || this.#queue.length === 0) return;
-    if (this.#worker === undefined) {
-      // The job that starts a worker has no caller: a failure goes to the request that needed it.
+    if (this.#child === undefined) {
+      // The job that starts a process has no caller: a failure goes to the request that needed it.
       this.#spawn({ request: undefined, resolve: () => {}, reject: (error) => this.#queue.shift()?.reject(error) });
       return;
     }
     const job = this.#queue.shift() as Job;
     this.#begin(job, this.#options.deadlineMs);
-    this.#worker.postMessage(job.request);
+    this.#child.send(job.request as ProcessRequest);
   }
 
   #spawn(job: Job): void {
-    const worker = new Worker(workerFile, {
-      workerData: { modelPath: this.#options.modelPath } satisfies WorkerStart,
-      resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryMiB, maxYoungGenerationSizeMb: 16 },
+    const { modelPath, memoryMiB } = this.#options;
+    const child = fork(file, [], {
+      ...launch([
+        `--max-old-space-size=${memoryMiB}`,
+        '--max-semi-space-size=2',
+        '--disallow-code-generation-from-strings',
+        '--permission',
+        '--allow-fs-read=*',
+      ]),
+      serialization: 'advanced',
+      // What V8 prints when it aborts, or a library warns of, reaches no terminal and no log.
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       env: {},
-      execArgv: [],
-      // Nothing that is printed in the worker reaches a terminal or a log; the worker silences its console as well.
-      stdout: true,
-      stderr: true,
     });
-    this.#worker = worker;
+    this.#child = child;
     this.#begin(job, startDeadlineMs);
-    worker.on('message', (answer: WorkerAnswer) => this.#settle(worker, answer));
-    worker.on('error', (error) => this.#lose(worker, error));
-    worker.on('exit', () => this.#lose(worker, undefined));
+    child.on('message', (answer: ProcessAnswer) => this.#settle(child, answer));
+    child.on('error', () => this.#lose(child, null));
+    child.on('exit', (_, signal) => this.#lose(child, signal));
+    child.send({ modelPath } satisfies ProcessStart);
   }
 
   #begin(job: Job, deadlineMs: number): void {
     this.#current = job;
-    this.#worker?.ref();
+    this.#child?.ref();
+    this.#child?.channel?.ref();
     this.#timer = setTimeout(() => {
       void this.#drop(new InwardError('text_deadline', { limit: deadlineMs }));
       this.#next();
@@ -108,36 +117,47 @@ export class Supervisor {
     const job = this.#current;
     clearTimeout(this.#timer);
     this.#current = undefined;
-    // An idle worker keeps no process alive.
-    this.#worker?.unref();
+    // An idle child keeps no process alive.
+    this.#child?.unref();
+    this.#child?.channel?.unref();
     return job;
   }
 
-  #settle(worker: Worker, answer: WorkerAnswer): void {
-    if (worker !== this.#worker) return;
+  #settle(child: ChildProcess, answer: ProcessAnswer): void {
+    if (child !== this.#child) return;
     const job = this.#end();
     if (answer.kind === 'failed') {
-      // A worker that could not start is of no use.
+      // A process that could not start is of no use.
       if (job?.request === undefined) void this.#drop();
       job?.reject(new InwardError(answer.code, answer.fields));
     } else job?.resolve(answer);
     this.#next();
   }
 
-  /** The worker ended by itself: out of memory, or a bug of ours. */
-  #lose(worker: Worker, error: unknown): void {
-    if (worker !== this.#worker) return;
-    const isMemory = error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    void this.#drop(isMemory ? new InwardError('text_memory', { limit: this.#options.memoryMiB }) : new InwardError('internal', { part: 'text worker' }));
+  /** The process ended by itself: V8 aborts when memory runs out; anything else is a bug of ours. */
+  #lose(child: ChildProcess, signal: NodeJS.Signals | null): void {
+    if (child !== this.#child) return;
+    const isMemory = signal === 'SIGABRT' || signal === 'SIGTRAP' || signal === 'SIGILL';
+    void this.#drop(isMemory ? new InwardError('text_memory', { limit: this.#options.memoryMiB }) : new InwardError('internal', { part: 'the text process' }));
     this.#next();
   }
 
-  /** Ends the worker and fails its job. */
+  /** Ends the process and fails its job. */
   async #drop(error?: InwardError): Promise<void> {
-    const worker = this.#worker;
+    const child = this.#child;
     const job = this.#end();
-    this.#worker = undefined;
+    this.#child = undefined;
     if (error !== undefined) job?.reject(error);
-    await worker?.terminate();
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    child.once('exit', () => resolve());
+    child.ref();
+    if (child.kill('SIGKILL')) await promise;
   }
+}
+
+/** How Node is started with these flags: through a shell that forbids core files, because an abort would write prompts into one. */
+function launch(flags: readonly string[]): { readonly execPath: string; readonly execArgv: string[] } {
+  if (process.platform === 'win32') return { execPath: process.execPath, execArgv: [...flags] };
+  return { execPath: '/bin/sh', execArgv: ['-c', 'ulimit -c 0 && exec "$0" "$@"', process.execPath, ...flags] };
 }

@@ -1,6 +1,6 @@
 /**
- * Owns the rendering of chat templates. A template is model data: it may fail or never end, so this runs in the
- * worker only. Refuses to pass on what a template says: every failure is template_failed.
+ * Owns the rendering of chat templates. A template is model data: it may fail or never end, so this runs in
+ * the text process only. Refuses to pass on what a template says: every failure is template_failed.
  */
 import { Template } from '@huggingface/jinja';
 import { InwardError } from '../errors.ts';

@@ -8,7 +8,7 @@ export interface TextOptions {
   readonly modelPath: string;
   /** Longest time one encode may take, in ms. Default 10,000. */
   readonly deadlineMs?: number;
-  /** Heap of the worker, in MiB. Default 512. */
+  /** Heap of the text process, in MiB. Default 512. */
   readonly memoryMiB?: number;
 }
 

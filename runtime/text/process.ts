@@ -1,12 +1,11 @@
 /**
- * Owns the worker thread: builds tokenizer and template from the model file, then answers one request at a time.
- * Refuses to keep anything of a request, and to fail with anything but a code of the error table.
+ * The text process: builds tokenizer and template from the model file, then answers one request at a time.
+ * Refuses to keep anything of a request, to fail with anything but a code of the error table, and to outlive its parent.
  */
-import { parentPort, workerData } from 'node:worker_threads';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
 import { createPieces } from './pieces.ts';
-import type { WorkerAnswer, WorkerRequest, WorkerStart } from './protocol.ts';
+import type { ProcessAnswer, ProcessRequest, ProcessStart } from './protocol.ts';
 import { type ChatTemplate, createTemplate, markMessages } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
 import type { ChatMessage, TextInfo } from './types.ts';
@@ -18,50 +17,39 @@ interface Text {
   readonly templateSource: string;
 }
 
-// A library's warning may show what it was given.
-for (const method of ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const) console[method] = () => {};
+let text: Text | undefined;
 
-const port = parentPort;
-if (port !== null) serve(port, workerData as WorkerStart);
-
-function serve(answers: NonNullable<typeof parentPort>, start: WorkerStart): void {
-  const fail = (error: unknown) => {
-    const { code, fields } = toInwardError(error, 'text worker');
-    answers.postMessage({ kind: 'failed', code, fields } satisfies WorkerAnswer);
-  };
-  try {
-    const { text, ready, buffers } = open(start.modelPath);
-    answers.on('message', (request: WorkerRequest) => {
-      try {
-        const ids = answer(text, request);
-        answers.postMessage({ kind: 'ids', ids } satisfies WorkerAnswer, [ids.buffer]);
-      } catch (error) {
-        fail(error);
-      } finally {
-        forgetMatches();
-      }
-    });
-    answers.postMessage(ready, buffers);
-  } catch (error) {
-    fail(error);
-  }
+function send(answer: ProcessAnswer): void {
+  if (process.connected) process.send?.(answer);
 }
 
-function open(modelPath: string): { readonly text: Text; readonly ready: WorkerAnswer; readonly buffers: ArrayBuffer[] } {
+process.on('message', (message: ProcessStart | ProcessRequest) => {
+  try {
+    if ('modelPath' in message) start(message);
+    else if (text !== undefined) send({ kind: 'ids', ids: answer(text, message) });
+  } catch (error) {
+    const { code, fields } = toInwardError(error, 'the text process');
+    send({ kind: 'failed', code, fields });
+  } finally {
+    forgetMatches();
+  }
+});
+process.on('disconnect', () => process.exit(0));
+// The parent decides when to stop; a Ctrl-C in the terminal reaches both processes.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+
+function start({ modelPath }: ProcessStart): void {
   // Closed before the first request: what is needed of the metadata is in the tokenizer then.
   using checkpoint = openCheckpoint(modelPath);
   const vocabulary = readVocabulary(checkpoint);
-  const pieces = createPieces(vocabulary);
   const templateSource = vocabulary.chatTemplate ?? '';
-  return {
-    text: {
-      tokenizer: createTokenizer(vocabulary),
-      template: vocabulary.chatTemplate === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
-      templateSource,
-    },
-    ready: { kind: 'ready', info: describe(vocabulary), pieces },
-    buffers: [pieces.offsets.buffer as ArrayBuffer, pieces.bytes.buffer as ArrayBuffer],
+  text = {
+    tokenizer: createTokenizer(vocabulary),
+    template: vocabulary.chatTemplate === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
+    templateSource,
   };
+  send({ kind: 'ready', info: describe(vocabulary), pieces: createPieces(vocabulary) });
 }
 
 function templateTokens({ tokens, bosId, eosId }: Vocabulary): Readonly<Record<string, string>> {
@@ -77,7 +65,7 @@ function describe(vocabulary: Vocabulary): TextInfo {
   };
 }
 
-function answer(text: Text, request: WorkerRequest): Uint32Array<ArrayBuffer> {
+function answer(text: Text, request: ProcessRequest): Uint32Array<ArrayBuffer> {
   return request.kind === 'text' ? text.tokenizer.encode(request.text, request) : encodeChat(text, request.messages);
 }
 

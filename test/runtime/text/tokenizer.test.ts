@@ -1,0 +1,132 @@
+/** Ids equal those of the models' own tokenizers: llama.cpp's vectors, transformers' goldens, tokenizer.json files. */
+import { Tokenizer as Reference } from '@huggingface/tokenizers';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import { createDecoder } from '../../../runtime/text/detokenizer.ts';
+import { createPieces } from '../../../runtime/text/pieces.ts';
+import { createTokenizer } from '../../../runtime/text/tokenizer.ts';
+import { readVocabulary, type Vocabulary } from '../../../runtime/text/vocabulary.ts';
+import type { TokenId } from '../../../runtime/types.ts';
+import { createFolder, ggufBytes, tokenizerPairs } from '../../gguf-file.ts';
+import { malformedCases, readFixture } from '../../test-data.ts';
+
+const folder = createFolder();
+afterAll(folder.remove);
+
+function load(bytes: Uint8Array): Vocabulary {
+  using checkpoint = openCheckpoint(folder.write(bytes));
+  return readVocabulary(checkpoint);
+}
+const loadFixture = (name: string) => load(readFixture(`tokenizer/${name}.gguf.gz`));
+const plain = { addSpecial: false, parseSpecial: false };
+
+function decode(vocabulary: Vocabulary, ids: Iterable<number>): string {
+  const decoder = createDecoder(createPieces(vocabulary));
+  let text = '';
+  for (const id of ids) text += decoder.push(id as TokenId);
+  return text + decoder.end();
+}
+
+describe.each(['gpt-2', 'deepseek-coder'])('llama.cpp vectors of %s', (name) => {
+  const vocabulary = loadFixture(name);
+  const tokenizer = createTokenizer(vocabulary);
+  const texts = readFixture(`tokenizer/${name}.inp`).toString('utf8').split('\n__ggml_vocab_test__\n');
+  const lines = readFixture(`tokenizer/${name}.out`).toString('utf8').split('\n');
+  test.each(texts.map((text, i) => [i, text] as const))('text %i', (i, text) => {
+    const ids = Array.from(tokenizer.encode(text, plain));
+    expect(ids).toEqual((lines[i] as string).split(' ').filter(Boolean).map(Number));
+    expect(decode(vocabulary, ids)).toBe(text);
+  });
+  test('all of them', () => expect([texts.length, lines.length]).toEqual([47, 47]));
+});
+
+describe('transformers goldens of SmolLM2', () => {
+  const vocabulary = loadFixture('smollm2');
+  const tokenizer = createTokenizer(vocabulary);
+  const cases: { text?: string; rendered?: string; ids: number[] }[] = JSON.parse(readFixture('tokenizer/smollm2.golden.json').toString('utf8'));
+  test.each(cases)('%#', ({ text, rendered, ids }) => {
+    expect(Array.from(tokenizer.encode((text ?? rendered) as string, { addSpecial: true, parseSpecial: rendered !== undefined }))).toEqual(ids);
+  });
+  test('stops: end of turn and end of text', () => expect(vocabulary.stopIds).toEqual([0, 2]));
+});
+
+/** Text with what pre-tokenizers care about. */
+const anyText = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 6 }),
+      fc.constantFrom(' ', '  ', '\n', '\r\n', '\t', "'s", "'LL", 'é', '123', '½', '患者', '🦙', 'the ', ' and', '\u00a0', '__', '//'),
+    ),
+    {
+      maxLength: 12,
+    },
+  )
+  .map((parts) => parts.join(''));
+
+describe.each(['tiny-llama', 'tiny-qwen3'])('%s beside its tokenizer.json', (name) => {
+  const vocabulary = loadFixture(name);
+  const tokenizer = createTokenizer(vocabulary);
+  const reference = new Reference(JSON.parse(readFixture(`tokenizer/${name}.tokenizer.json`).toString('utf8')), {});
+  test('any text gives the same ids, and comes back', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const ids = Array.from(tokenizer.encode(text, plain));
+        expect(ids).toEqual(reference.encode(text, { add_special_tokens: false }).ids);
+        expect(decode(vocabulary, ids)).toBe((name === 'tiny-qwen3' ? text.normalize('NFC') : text).toWellFormed());
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('special tokens', () => {
+  const vocabulary = load(
+    ggufBytes(
+      tokenizerPairs({
+        merges: ['a b'],
+        control: ['<s>', '</s>', '<|im_end|>'],
+        user: ['<think>'],
+        extra: [
+          ['tokenizer.ggml.bos_token_id', 'u32', 257],
+          ['tokenizer.ggml.eos_token_id', 'u32', 258],
+          ['tokenizer.ggml.add_bos_token', 'bool', 1],
+        ],
+      }),
+    ),
+  );
+  const tokenizer = createTokenizer(vocabulary);
+  test('text that spells a control token stays text unless asked', () => {
+    expect(Array.from(tokenizer.encode('ab</s>', { addSpecial: true, parseSpecial: true }))).toEqual([257, 256, 258]);
+    expect(Array.from(tokenizer.encode('ab</s>', plain)).includes(258)).toBe(false);
+    expect(decode(vocabulary, tokenizer.encode('ab</s>', plain))).toBe('ab</s>');
+  });
+  test('user-defined tokens are always found, and have text', () => {
+    expect(Array.from(tokenizer.encode('ab<think>', plain))).toEqual([256, 260]);
+    expect(decode(vocabulary, [257, 256, 260, 259])).toBe('ab<think>');
+  });
+  test('BOS is not added twice', () => {
+    expect(Array.from(tokenizer.encode('<s>ab', { addSpecial: true, parseSpecial: true }))).toEqual([257, 256]);
+  });
+  test('stops are the ids of the metadata and known control tokens', () => expect(vocabulary.stopIds).toEqual([258, 259]));
+});
+
+describe('refusals', () => {
+  test.each(malformedCases().filter(({ id }) => /^(tok-|model-missing-tok)/.test(id)))('$id: $condition', ({ bytes }) => {
+    expect(() => load(bytes)).toThrow(expect.objectContaining({ code: 'gguf_invalid' }));
+  });
+  const change = (key: string, ...value: [type: 'string', unknown] | [type: 'array', unknown, 'string' | 'i32']) =>
+    ggufBytes([...tokenizerPairs({}).filter(([name]) => name !== key), [key, ...value]]);
+  test.each([
+    ['an SPM vocabulary', 'model_unsupported', change('tokenizer.ggml.model', 'string', 'llama')],
+    ['a WPM vocabulary', 'model_unsupported', change('tokenizer.ggml.model', 'string', 'bert')],
+    ['an unknown pre-tokenizer', 'model_unsupported', change('tokenizer.ggml.pre', 'string', 'no-such')],
+    ['a merge of one piece', 'gguf_invalid', change('tokenizer.ggml.merges', 'array', ['ab'], 'string')],
+    ['too few kinds', 'gguf_invalid', change('tokenizer.ggml.token_type', 'array', [1], 'i32')],
+  ])('%s', (_, code, bytes) => expect(() => load(bytes)).toThrow(expect.objectContaining({ code })));
+  test('a name that is no name is not shown', () => {
+    expect(() => load(change('tokenizer.ggml.pre', 'string', 'a\nb'))).toThrow(
+      expect.objectContaining({ fields: expect.objectContaining({ found: 'another' }) }),
+    );
+  });
+});
