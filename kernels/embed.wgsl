@@ -24,8 +24,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let place = rowPlace(row, shape.blocks);
   for (var block = lane; block < shape.blocks; block += LANES) {
     let weights = loadBlock(place, block);
+    let affine = blockAffine(weights);
     for (var quad = 0u; quad < 8u; quad++) {
-      x[(token * shape.blocks + block) * 8u + quad] = blockQuad(weights, quad);
+      x[(token * shape.blocks + block) * 8u + quad] = blockCodes(weights, quad) * affine.x + affine.y;
     }
   }
 }

@@ -13,7 +13,7 @@ interface Tile {
 }
 /** Tokens x rows a lane, measured best on lavapipe and SwiftShader (bench/README.md). */
 const tiles: readonly Tile[] = [
-  { tokens: 1, rows: 4 },
+  { tokens: 1, rows: 2 },
   { tokens: 2, rows: 4 },
   { tokens: 4, rows: 4 },
   { tokens: 8, rows: 4 },

@@ -71,7 +71,7 @@ async function assemble(
   const maxSequences = options.maxSequences ?? 8;
   const tokenBudget = Math.max(options.tokenBudget ?? 128, maxSequences);
   const kv = options.kv ?? 'f16';
-  const activations = options.activations ?? 'int8';
+  const activations = options.activations ?? 'f32';
   const kvTokens = Math.max(contextLength, options.kvTokens ?? defaultContext);
   const blockCount = Math.ceil(kvTokens / blockLength) + 1;
   const batch = new Batch({ maxTokens: tokenBudget, maxSequences, maxLogitRows: Math.max(maxSequences, 16), contextLength, blockCount, blockLength });

@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly tokenBudget?: number;
   /** Storage of K and V. Default `f16`. */
   readonly kv?: KvFormat;
-  /** What linear layers with quantized weights multiply by. Default `int8`; `f32` is exact. */
+  /** What linear layers with quantized weights multiply by. Default `f32`: exact, and on CPU devices as fast as `int8`. */
   readonly activations?: ActivationFormat;
   /** Called while weights are loaded: `done` and `total` in bytes. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;

@@ -2,6 +2,8 @@
 // codes: one vec4u a block (word j of byte i: column 4j+i in the low nibble, 16+4j+i in the high one),
 // affine: scale and offset as two f16 in one word. Both row-interleaved, see lib/weights.wgsl.
 const BLOCK_VECTORS = 1u;
+const HAS_SCALE = true;
+const HAS_OFFSET = true;
 
 struct WeightBlock {
   codes: vec4u,
@@ -13,10 +15,14 @@ fn loadBlock(place: RowPlace, block: u32) -> WeightBlock {
   return WeightBlock(weightCodes[index], unpack2x16float(weightAffine[place.affine + block * ROW_TILE]));
 }
 
-// Columns 4 * quad .. 4 * quad + 3 of the block, quad 0..7.
-fn blockQuad(block: WeightBlock, quad: u32) -> vec4f {
-  let codes = unpack4xU8((block.codes[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu);
-  return vec4f(codes) * block.affine.x + block.affine.y;
+// Codes of columns 4 * quad .. 4 * quad + 3 of the block, quad 0..7.
+fn blockCodes(block: WeightBlock, quad: u32) -> vec4f {
+  return vec4f(unpack4xU8((block.codes[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu));
+}
+
+// (scale, offset) of the codes.
+fn blockAffine(block: WeightBlock) -> vec2f {
+  return block.affine;
 }
 
 // Dot product with 32 activations: codes of columns 0..15 and 16..31, (scale, scale * sum of codes).

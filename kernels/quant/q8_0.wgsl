@@ -1,6 +1,8 @@
 // Q8_0: blocks of 32 columns, value = scale * code, code -127..127 (int8).
 // codes: two vec4u a block (columns 0..15, 16..31), affine: scale as f16 in the low half of a word.
 const BLOCK_VECTORS = 2u;
+const HAS_SCALE = true;
+const HAS_OFFSET = false;
 
 struct WeightBlock {
   low: vec4u,
@@ -13,9 +15,12 @@ fn loadBlock(place: RowPlace, block: u32) -> WeightBlock {
   return WeightBlock(weightCodes[index], weightCodes[index + ROW_TILE], unpack2x16float(weightAffine[place.affine + block * ROW_TILE]).x);
 }
 
-fn blockQuad(block: WeightBlock, quad: u32) -> vec4f {
-  let word = select(block.high[quad & 3u], block.low[quad & 3u], quad < 4u);
-  return vec4f(unpack4xI8(word)) * block.scale;
+fn blockCodes(block: WeightBlock, quad: u32) -> vec4f {
+  return vec4f(unpack4xI8(select(block.high[quad & 3u], block.low[quad & 3u], quad < 4u)));
+}
+
+fn blockAffine(block: WeightBlock) -> vec2f {
+  return vec2f(block.scale, 0.0);
 }
 
 fn blockDotInt8(block: WeightBlock, low: vec4u, high: vec4u, scales: vec2f) -> f32 {
