@@ -28,6 +28,8 @@ interface Job {
 
 /** ms; a process reads at most a few MB and parses no template before it is ready. */
 const startDeadlineMs = 60_000;
+/** How V8 ends a process whose heap is full, by platform; and how the system ends one when the machine is. */
+const memorySignals: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGKILL']);
 /** .ts in a clone, .js in a published package. */
 const file = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
@@ -38,9 +40,12 @@ export class Supervisor {
   #current: Job | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** A busy child does not see that its parent is gone. */
+  readonly #onExit = (): void => void this.#child?.kill('SIGKILL');
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    process.on('exit', this.#onExit);
   }
 
   /** Starts the first process; fails with what the model file is refused for. */
@@ -64,6 +69,7 @@ export class Supervisor {
   /** Ends the process; what waits fails with shutting_down. May be called more than once. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    process.off('exit', this.#onExit);
     for (const job of this.#queue.splice(0)) job.reject(new InwardError('shutting_down'));
     await this.#drop(new InwardError('shutting_down'));
   }
@@ -134,10 +140,10 @@ export class Supervisor {
     this.#next();
   }
 
-  /** The process ended by itself: V8 aborts when memory runs out; anything else is a bug of ours. */
+  /** The process ended by itself: out of memory, or a bug of ours. */
   #lose(child: ChildProcess, signal: NodeJS.Signals | null): void {
     if (child !== this.#child) return;
-    const isMemory = signal === 'SIGABRT' || signal === 'SIGTRAP' || signal === 'SIGILL';
+    const isMemory = signal !== null && memorySignals.has(signal);
     void this.#drop(isMemory ? new InwardError('text_memory', { limit: this.#options.memoryMiB }) : new InwardError('internal', { part: 'the text process' }));
     this.#next();
   }

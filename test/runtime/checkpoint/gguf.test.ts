@@ -113,6 +113,21 @@ test('long string arrays stay in the file and are decoded when asked', () => {
   expect(() => optionalString(checkpoint, 'strings')).toThrow(code('gguf_invalid'));
 });
 
+test('a header of a real size opens in well under a second', () => {
+  const tokens = Array.from({ length: 152_000 }, (_, i) => `piece number ${i}`);
+  const path = folder.write(
+    ggufBytes([
+      ['tokens', 'array', tokens, 'string'],
+      ['merges', 'array', tokens, 'string'],
+      ['types', 'array', tokens.map(() => 1), 'i32'],
+    ]),
+  );
+  const started = performance.now();
+  using checkpoint = openCheckpoint(path);
+  expect(performance.now() - started).toBeLessThan(500);
+  expect(checkpoint.metadata.size).toBe(3);
+});
+
 test('one part of a split model is refused', () => {
   expect(() => openCheckpoint(folder.write(ggufBytes([['split.count', 'u16', 3]])))).toThrow(code('model_unsupported'));
 });
