@@ -1,16 +1,15 @@
 /**
- * Owns the three kernels around the KV pool: rope_store (rotate, scale, store), attention (per item and KV head)
- * and attention_merge (join a token's items), and clear_blocks, which zeroes freed blocks.
+ * Owns the kernels around the KV pool: attention (per item and KV head), attention_merge (join a token's items) and
+ * clear_blocks, which zeroes freed blocks. What stores keys and values is matmul's `rope` end.
  */
-import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
-import type { Activations } from './weights.ts';
+import type { BindingKind, Operation, Slice, Variant } from './kernel.ts';
 
 export interface AttentionShape {
   readonly heads: number;
   readonly kvHeads: number;
   /** A multiple of 4. */
   readonly headLength: number;
-  /** Dimensions of a head that are rotated; a multiple of 4. */
+  /** Dimensions of a head that are rotated; even. */
   readonly rotaryLength: number;
   readonly kv: 'f16' | 'f32';
   readonly blockLength: number;
@@ -25,28 +24,18 @@ export interface KvPool {
   readonly values: Slice;
 }
 
-export function ropeStoreVariant(shape: AttentionShape): Variant {
+/** Constants of the kernels that know heads; matmul's `rope` end is one of them. */
+export function attentionConstants(shape: AttentionShape): Record<string, number> {
   return {
-    label: `rope_store/${shape.kv}/sg${shape.lanes}`,
-    file: 'rope_store.wgsl',
-    includes: { KV: `kv/${shape.kv}.wgsl` },
-    constants: { LANES: shape.lanes, HEADS: shape.heads, KV_HEADS: shape.kvHeads, HEAD_QUADS: shape.headLength / 4, ROTARY_QUADS: shape.rotaryLength / 4, ...shape.layout },
-    bindings: ['read', 'write', 'write', 'write', 'read', 'read', 'uniform'] satisfies BindingKind[],
-  };
-}
-
-/**
- * projected: [token][(heads + 2 * KV heads) * head length] f32, queries then keys then values;
- * queries out: [token][head][head length] f32, times headLength^-0.5; rotation: [position][rotary length] f32, pairs of cos and sin.
- */
-export function ropeStore(shape: AttentionShape, projected: Slice, queries: Slice, pool: KvPool, rotation: Slice, batch: Slice): Operation {
-  return {
-    variants: [ropeStoreVariant(shape)],
-    buffers: [projected, queries, pool.keys, pool.values, rotation, batch],
-    params: packParams(((shape.heads + 2 * shape.kvHeads) * shape.headLength) / 4, { f32: shape.headLength ** -0.5 }),
-    choose: () => 0,
-    gridX: (counts) => counts.tokens,
-    gridY: () => 1,
+    ...shape.layout,
+    LANES: shape.lanes,
+    HEADS: shape.heads,
+    KV_HEADS: shape.kvHeads,
+    GROUP: shape.heads / shape.kvHeads,
+    HEAD_LENGTH: shape.headLength,
+    HEAD_QUADS: shape.headLength / 4,
+    ROTARY_LENGTH: shape.rotaryLength,
+    BLOCK_LENGTH: shape.blockLength,
   };
 }
 
@@ -56,16 +45,8 @@ export function attentionVariant(shape: AttentionShape): Variant {
     label: `attention/${shape.kv}/d${shape.headLength}g${group}/sg${shape.lanes}`,
     file: 'attention.wgsl',
     includes: { KV: `kv/${shape.kv}.wgsl` },
-    constants: {
-      LANES: shape.lanes,
-      HEADS: shape.heads,
-      KV_HEADS: shape.kvHeads,
-      GROUP: group,
-      HEAD_QUADS: shape.headLength / 4,
-      BLOCK_LENGTH: shape.blockLength,
-      ...shape.layout,
-    },
-    bindings: ['read', 'read', 'read', 'write', 'write', 'read'] satisfies BindingKind[],
+    constants: attentionConstants(shape),
+    bindings: ['read', 'read', 'read', 'write', 'write', 'write', 'read'] satisfies BindingKind[],
   };
 }
 
@@ -76,33 +57,33 @@ export interface AttentionScratch {
   readonly states: Slice;
 }
 
-export function attention(shape: AttentionShape, queries: Slice, pool: KvPool, scratch: AttentionScratch, batch: Slice): Operation {
+/** queries: [token][head][head length] f32, scaled; y: the same shape, complete for tokens with one item. */
+export function attention(shape: AttentionShape, queries: Slice, pool: KvPool, scratch: AttentionScratch, y: Slice, batch: Slice): Operation {
   return {
     variants: [attentionVariant(shape)],
-    buffers: [queries, pool.keys, pool.values, scratch.partials, scratch.states, batch],
+    buffers: [queries, pool.keys, pool.values, scratch.partials, scratch.states, y, batch],
     choose: () => 0,
     gridX: (counts) => counts.items,
     gridY: () => shape.kvHeads,
   };
 }
 
-export function attentionMergeVariant(shape: AttentionShape, store: Activations['format']): Variant {
+export function attentionMergeVariant(shape: AttentionShape): Variant {
   return {
-    label: `attention_merge/${store}/d${shape.headLength}/sg${shape.lanes}`,
+    label: `attention_merge/d${shape.headLength}/sg${shape.lanes}`,
     file: 'attention_merge.wgsl',
-    includes: { STORE: `store/${store}.wgsl` },
-    constants: { LANES: shape.lanes, HEADS: shape.heads, HEAD_QUADS: shape.headLength / 4, ...shape.layout },
+    constants: attentionConstants(shape),
     bindings: ['read', 'read', 'write', 'read'] satisfies BindingKind[],
   };
 }
 
-/** y: [token][heads * head length]. */
-export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch, y: Activations, batch: Slice): Operation {
+/** Completes y for tokens with several items; no dispatch when the step has none. */
+export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch, y: Slice, batch: Slice): Operation {
   return {
-    variants: [attentionMergeVariant(shape, y.format)],
-    buffers: [scratch.partials, scratch.states, y.slice, batch],
+    variants: [attentionMergeVariant(shape)],
+    buffers: [scratch.partials, scratch.states, y, batch],
     choose: () => 0,
-    gridX: (counts) => counts.tokens,
+    gridX: (counts) => (counts.items === counts.tokens ? 0 : counts.tokens),
     gridY: () => 1,
   };
 }
@@ -112,7 +93,7 @@ export function clearBlocksVariant(shape: AttentionShape): Variant {
   return {
     label: `clear_blocks/sg${shape.lanes}`,
     file: 'clear_blocks.wgsl',
-    constants: { LANES: shape.lanes, BLOCK_VECTORS: blockVectors, ...shape.layout },
+    constants: { ...attentionConstants(shape), BLOCK_VECTORS: blockVectors },
     bindings: ['write', 'write', 'read'] satisfies BindingKind[],
   };
 }

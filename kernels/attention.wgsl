@@ -1,14 +1,16 @@
 // Paged attention with online softmax (Milakov and Gimelshein 2018; Kwon et al. 2023), one item (token, run
 // of KV positions) and one KV head a workgroup. Lanes hold quads of the head; all GROUP query heads of the
-// KV head share each key and value read. Gives unnormalised sums; attention_merge joins the items of a token.
+// KV head share each key and value read. A token with one item gets its result at once; else the item leaves
+// unnormalised sums, which attention_merge joins.
 enable subgroups;
-const BATCH = 5u;
+const BATCH = 6u;
 
 @group(0) @binding(0) var<storage, read> queries: array<vec4f>;
 @group(0) @binding(1) var<storage, read> keys: array<KvQuad>;
 @group(0) @binding(2) var<storage, read> values: array<KvQuad>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;   // [item][head][quad]
 @group(0) @binding(4) var<storage, read_write> states: array<vec2f>;     // [item][head] (largest score, sum)
+@group(0) @binding(5) var<storage, read_write> attended: array<vec4f>;   // [token][head][quad]
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
@@ -84,16 +86,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
 
+  let isWhole = batch[BATCH_TOKEN_ITEMS + token + 1u] - batch[BATCH_TOKEN_ITEMS + token] == 1u;
   for (var g = 0u; g < GROUP; g++) {
-    let head = item * HEADS + kvHead * GROUP + g;
+    let head = kvHead * GROUP + g;
     for (var k = 0u; k < QUADS; k++) {
       let quad = lane + k * LANES;
-      if (quad < HEAD_QUADS) {
-        partials[head * HEAD_QUADS + quad] = sums[g][k];
+      if (quad < HEAD_QUADS && isWhole) {
+        attended[(token * HEADS + head) * HEAD_QUADS + quad] = sums[g][k] / total[g];
+      } else if (quad < HEAD_QUADS) {
+        partials[(item * HEADS + head) * HEAD_QUADS + quad] = sums[g][k];
       }
     }
     if (lane == 0u) {
-      states[head] = vec2f(largest[g], total[g]);
+      states[item * HEADS + head] = vec2f(largest[g], total[g]);
     }
   }
 }

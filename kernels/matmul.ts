@@ -1,17 +1,31 @@
 /**
- * Owns the variants of matrix times activations: matmul_int8.wgsl and matmul_f32.wgsl, `narrow` family.
- * Decode is the same kernel with a small token tile.
+ * Owns the variants of matrix times activations: matmul_f32.wgsl and matmul_int8.wgsl, `narrow` family, with what
+ * happens on the way in (RMSNorm) and out (residual, SwiGLU, rotary embedding and KV store). Decode is the same kernel
+ * with a small token tile.
  */
+import { type AttentionShape, attentionConstants, type KvPool } from './attention.ts';
 import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
-import { type Activations, blockColumns, packedStorages, type PackedMatrix, type Shard, type StorageWithKernels } from './weights.ts';
+import { type Activations, blockColumns, type PackedMatrix, packedStorages, type Shard, type StorageWithKernels } from './weights.ts';
 
-const bindings: readonly BindingKind[] = ['read', 'read', 'read', 'write', 'read', 'uniform'];
+/** RMSNorm of the input; weight: [columns] f32. */
+export interface Norm {
+  readonly weight: Slice;
+  readonly epsilon: number;
+}
+
+/** What becomes of the sums. y: f32, [row of x][stride]. */
+export type Finish =
+  | { readonly kind: 'store' | 'add'; readonly y: Slice; readonly stride: number }
+  /** The matrix holds gate rows, then as many up rows. y: [row of x][rows / 2]. */
+  | { readonly kind: 'swiglu'; readonly y: Slice }
+  /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
+  | { readonly kind: 'rope'; readonly y: Slice; readonly pool: KvPool; readonly rotation: Slice; readonly shape: AttentionShape };
 
 interface Tile {
   readonly tokens: number;
   readonly rows: number;
 }
-/** Tokens x rows a lane, measured best on lavapipe and SwiftShader (bench/README.md). */
+/** Tokens x rows a lane. Rows are even, for SwiGLU. */
 const tiles: readonly Tile[] = [
   { tokens: 1, rows: 2 },
   { tokens: 2, rows: 4 },
@@ -23,47 +37,87 @@ export interface MatmulChoice {
   readonly storage: StorageWithKernels;
   readonly activations: Activations['format'];
   readonly lanes: number;
-  /** Add to y instead of overwriting it. */
-  readonly accumulate: boolean;
+  readonly isNormed: boolean;
+  readonly over: 'tokens' | 'logitRows';
+  readonly finish: 'store' | 'add' | 'swiglu';
+  readonly layout: Readonly<Record<string, number>>;
 }
 
-/** One variant a token tile, smallest tile first. */
-export function matmulVariants(choice: MatmulChoice): Variant[] {
+/** One variant a token tile, smallest tile first; `rope` instead of choice.finish where an attention shape is given. */
+export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Variant[] {
   const { stem } = packedStorages[choice.storage];
+  const finish = rope === undefined ? choice.finish : 'rope';
+  const input = choice.isNormed ? 'normed' : 'plain';
+  const bindings: BindingKind[] = ['read', 'read', 'read', 'write', 'read'];
+  const norm = choice.isNormed ? bindings.push('read') - 1 : 0;
+  const epilogue = rope === undefined ? 0 : bindings.push('write', 'write', 'read') - 3;
+  const constants = {
+    ...choice.layout,
+    ...(rope === undefined ? {} : attentionConstants(rope)),
+    LANES: choice.lanes,
+    SHAPE: bindings.push('uniform') - 1,
+    NORM: norm,
+    EPILOGUE: epilogue,
+    GATHER: choice.over === 'logitRows',
+  };
   return tiles.map((tile) => ({
-    label: `matmul/${stem}/${choice.activations}${choice.accumulate ? '/add' : ''}/sg${choice.lanes}/t${tile.tokens}r${tile.rows}`,
+    label: ['matmul', stem, choice.activations, input, finish + (rope === undefined ? '' : `-${rope.kv}`), `sg${choice.lanes}`, `t${tile.tokens}r${tile.rows}`].join('/'),
     file: `matmul_${choice.activations}.wgsl`,
-    includes: { QUANT: `quant/${stem}.wgsl` },
-    constants: { LANES: choice.lanes, ROWS: tile.rows, TOKENS: tile.tokens, ACCUMULATE: choice.accumulate },
+    includes: { QUANT: `quant/${stem}.wgsl`, INPUT: `input/${input}.wgsl`, FINISH: `epilogue/${finish}.wgsl`, KV: `kv/${rope?.kv ?? 'f32'}.wgsl` },
+    constants: { ...constants, ROWS: tile.rows, TOKENS: tile.tokens },
     bindings,
   }));
 }
 
-export interface MatmulArguments extends Omit<MatmulChoice, 'storage' | 'activations'> {
+export interface MatmulArguments {
   readonly x: Activations;
-  /** [row of x][stride] f32. */
-  readonly y: Slice;
-  /** Elements of a row of y. */
-  readonly stride: number;
-  /** Where this matrix starts inside a row of y, in elements. */
+  /** Only with f32 activations. */
+  readonly norm?: Norm;
+  readonly finish: Finish;
+  /** Row of y's rows where this matrix starts. */
   readonly offset: number;
-  readonly batch: Slice;
-  /** Which count of the step says how many rows x has. */
+  /** Which count of the step says how many rows x has; with a norm, `logitRows` also gathers them. */
   readonly over: 'tokens' | 'logitRows';
+  readonly batch: Slice;
+  readonly lanes: number;
+  readonly layout: Readonly<Record<string, number>>;
 }
 
-/** Operations of y (+)= W x, one a shard. int8 activations need a storage with scales. */
+/** Operations of W x, one a shard. int8 activations need a storage with scales; SwiGLU needs one shard. */
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
-  const variants = matmulVariants({ storage: matrix.storage, activations: args.x.format, lanes: args.lanes, accumulate: args.accumulate });
+  const { finish, x, lanes, layout, over } = args;
+  const rope = finish.kind === 'rope' ? finish.shape : undefined;
+  const variants = matmulVariants(
+    { storage: matrix.storage, activations: x.format, lanes, isNormed: args.norm !== undefined, over, finish: finish.kind === 'rope' ? 'store' : finish.kind, layout },
+    rope,
+  );
   return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, args));
 }
 
 function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], args: MatmulArguments): Operation {
-  const { over } = args;
+  const { over, finish, norm } = args;
+  const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
+  const queryScale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : 1;
   return {
     variants,
-    buffers: [shard.codes, shard.affine, args.x.slice, args.y, args.batch],
-    params: packParams(shard.rows, matrix.columns / blockColumns, args.stride, args.offset + shard.firstRow, over === 'tokens' ? 0 : 1),
+    buffers: [
+      shard.codes,
+      shard.affine,
+      args.x.slice,
+      finish.y,
+      args.batch,
+      ...(norm === undefined ? [] : [norm.weight]),
+      ...(finish.kind === 'rope' ? [finish.pool.keys, finish.pool.values, finish.rotation] : []),
+    ],
+    params: packParams(
+      shard.rows,
+      matrix.columns / blockColumns,
+      stride,
+      args.offset + shard.firstRow,
+      over === 'tokens' ? 0 : 1,
+      { f32: norm?.epsilon ?? 0 },
+      { f32: queryScale },
+    ),
     choose: (counts) => {
       const index = tiles.findIndex((tile) => tile.tokens >= counts[over]);
       return index < 0 ? tiles.length - 1 : index;

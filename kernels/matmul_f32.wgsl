@@ -1,4 +1,5 @@
-// y[token, row] (+)= sum over columns of W[row, column] * x[token, column], everything in f32 (exact).
+// Sum over columns of W[row, column] * x[token, column], everything in f32 (exact). INPUT says what x is
+// (input/*.wgsl), FINISH what becomes of the sums (epilogue/*.wgsl).
 // On CPU devices this costs the same as int8 activations: a multiply-add of floats takes 0.47 ns, a quarter of dot4I8Packed.
 // Same shape as matmul_int8: a lane owns ROWS rows, activations go round by shuffles.
 enable subgroups;
@@ -7,16 +8,21 @@ struct Shape {
   rows: u32,
   blocks: u32,       // columns / 32
   stride: u32,       // of y, in elements
-  offset: u32,       // of this matrix inside a row of y
-  count: u32,        // index of the token count in the batch header
+  offset: u32,       // of this matrix among the rows of y
+  count: u32,        // index in the batch header of the number of rows of x
+  epsilon: f32,      // of the norm on the way in
+  scale: f32,        // of the queries on the way out
 }
 @group(0) @binding(2) var<storage, read> activations: array<vec4f>;   // [token][block][8]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read> batch: array<u32>;
-@group(0) @binding(5) var<uniform> shape: Shape;
+@group(0) @binding(SHAPE) var<uniform> shape: Shape;
 
+#include "lib/lanes.wgsl"
 #include "lib/weights.wgsl"
 #include QUANT
+#include INPUT
+#include FINISH
 
 const LOADS = (8u + LANES - 1u) / LANES;
 
@@ -41,16 +47,16 @@ fn blockSum(quads: array<vec4f, LOADS>) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tokens = batch[shape.count];
   let blocks = shape.blocks;
-  let firstRow = group.x * (ROWS * LANES) + lane;
   let firstToken = group.y * TOKENS;
   var sums: array<array<f32, TOKENS>, ROWS>;
+  var squares: array<f32, TOKENS>;
   var places: array<RowPlace, ROWS>;
   for (var r = 0u; r < ROWS; r++) {
-    places[r] = rowPlace(min(firstRow + r * LANES, shape.rows - 1u), blocks);
+    places[r] = rowPlace(min(rowOf(group.x, r, lane), shape.rows - 1u), blocks);
   }
   var rows: array<u32, TOKENS>;
   for (var t = 0u; t < TOKENS; t++) {
-    rows[t] = min(firstToken + t, tokens - 1u) * blocks * 8u + lane % 8u;
+    rows[t] = inputRow(min(firstToken + t, tokens - 1u)) * blocks * 8u + lane % 8u;
   }
 
   for (var block = 0u; block < blocks; block++) {
@@ -62,6 +68,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var t = 0u; t < TOKENS; t++) {
       for (var load = 0u; load < LOADS; load++) {
         loaded[t][load] = activations[rows[t] + block * 8u + load * LANES];
+      }
+    }
+    if (NORMED) {
+      for (var load = 0u; load < LOADS; load++) {
+        let weight = normWeight(block * 8u + lane % 8u + load * LANES);
+        for (var t = 0u; t < TOKENS; t++) {
+          squares[t] += dot(loaded[t][load], loaded[t][load]);
+          loaded[t][load] *= weight;
+        }
       }
     }
     // Codes first, scale and offset once a block: sum (scale * code + offset) * x = scale * sum code * x + offset * sum x.
@@ -95,12 +110,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   for (var t = 0u; t < TOKENS; t++) {
-    for (var r = 0u; r < ROWS; r++) {
-      let row = firstRow + r * LANES;
-      if (firstToken + t < tokens && row < shape.rows) {
-        let index = (firstToken + t) * shape.stride + shape.offset + row;
-        y[index] = select(0.0, y[index], ACCUMULATE) + sums[r][t];
+    if (firstToken + t < tokens) {
+      var factor = 1.0;
+      if (NORMED) {
+        // Past 8 lanes a quad lies in several of them.
+        factor = 1.0 / sqrt(lanesSum(squares[t]) / f32(blocks * 32u * max(1u, LANES / 8u)) + shape.epsilon);
       }
+      var results: array<f32, ROWS>;
+      for (var r = 0u; r < ROWS; r++) {
+        results[r] = sums[r][t] * factor;
+      }
+      finish(group.x, lane, firstToken + t, results);
     }
   }
 }

@@ -1,4 +1,5 @@
-// y[token, row] (+)= sum over columns of W[row, column] * x[token, column], x as int8 blocks of 32.
+// Sum over columns of W[row, column] * x[token, column], x as int8 blocks of 32 (lib/int8.wgsl).
+// FINISH says what becomes of the sums (epilogue/*.wgsl).
 // A lane owns ROWS rows; the workgroup (one subgroup) shares the activations of TOKENS tokens: lanes load
 // them together and hand them round by shuffles with constant lane numbers (1 ns, a uniform load costs 9).
 enable subgroups;
@@ -7,16 +8,19 @@ struct Shape {
   rows: u32,
   blocks: u32,       // columns / 32
   stride: u32,       // of y, in elements
-  offset: u32,       // of this matrix inside a row of y
-  count: u32,        // index of the token count in the batch header
+  offset: u32,       // of this matrix among the rows of y
+  count: u32,        // index in the batch header of the number of rows of x
+  epsilon: f32,      // of the norm on the way in
+  scale: f32,        // of the queries on the way out
 }
 @group(0) @binding(2) var<storage, read> activations: array<vec4u>;   // [token][block][3]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read> batch: array<u32>;
-@group(0) @binding(5) var<uniform> shape: Shape;
+@group(0) @binding(SHAPE) var<uniform> shape: Shape;
 
 #include "lib/weights.wgsl"
 #include QUANT
+#include FINISH
 
 const PARTS = TOKENS * 3u;
 const LOADS = (PARTS + LANES - 1u) / LANES;
@@ -29,7 +33,6 @@ fn fromLane(value: vec4u, lane: u32) -> vec4u {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tokens = batch[shape.count];
   let blocks = shape.blocks;
-  let firstRow = group.x * (ROWS * LANES) + lane;
   let firstToken = group.y * TOKENS;
   var sums: array<array<f32, TOKENS>, ROWS>;
   var part: array<u32, LOADS>;
@@ -41,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   var places: array<RowPlace, ROWS>;
   for (var r = 0u; r < ROWS; r++) {
-    places[r] = rowPlace(min(firstRow + r * LANES, shape.rows - 1u), blocks);
+    places[r] = rowPlace(min(rowOf(group.x, r, lane), shape.rows - 1u), blocks);
   }
 
   for (var block = 0u; block < blocks; block++) {
@@ -65,12 +68,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   for (var t = 0u; t < TOKENS; t++) {
-    for (var r = 0u; r < ROWS; r++) {
-      let row = firstRow + r * LANES;
-      if (firstToken + t < tokens && row < shape.rows) {
-        let index = (firstToken + t) * shape.stride + shape.offset + row;
-        y[index] = select(0.0, y[index], ACCUMULATE) + sums[r][t];
+    if (firstToken + t < tokens) {
+      var results: array<f32, ROWS>;
+      for (var r = 0u; r < ROWS; r++) {
+        results[r] = sums[r][t];
       }
+      finish(group.x, lane, firstToken + t, results);
     }
   }
 }

@@ -1,4 +1,5 @@
-// y = x / sqrt(mean(x^2) + epsilon) * weight, a row a workgroup (Zhang and Sennrich 2019).
+// y = x / sqrt(mean(x^2) + epsilon) * weight as int8 blocks, a row a workgroup (Zhang and Sennrich 2019). With f32
+// activations the norm is part of the matmul (input/normed.wgsl).
 // GATHER: row i of y is the token that logit row i names; else row i is token i.
 enable subgroups;
 const OUTPUT = 2u;
@@ -14,7 +15,7 @@ struct Shape {
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
-#include STORE
+#include "lib/int8.wgsl"
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -2,13 +2,12 @@
  * Owns the list of operations that a forward pass becomes, and the scratch buffers between them. A family's
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
-import { type AttentionShape, attention, attentionMerge, clearBlocks, type KvPool, ropeStore } from '../kernels/attention.ts';
+import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
+import { type AttentionShape, attention, attentionMerge, clearBlocks, type KvPool } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice } from '../kernels/kernel.ts';
-import { matmul } from '../kernels/matmul.ts';
-import { rmsNorm } from '../kernels/rms_norm.ts';
+import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { sample } from '../kernels/sample.ts';
-import { swiglu } from '../kernels/swiglu.ts';
 import { type Activations, activationRowSize, packedStorages } from '../kernels/weights.ts';
 import type { LoadedMatrix } from './family.ts';
 
@@ -57,64 +56,59 @@ export class Graph {
 
   /** Embedding of the batch's ids: the residual stream [token][embedding length]. */
   embed(table: LoadedMatrix): Slice {
-    const x = this.#perToken('residual', table.columns * 4);
+    const x = this.#perToken('residual', table.columns);
     const { lanes, batch, layout } = this.settings;
     for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, x, batch, lanes, layout));
     return x;
   }
 
-  /** RMSNorm in the format that the matrix `next` multiplies by. */
-  norm(x: Slice, weight: Slice, epsilon: number, next: LoadedMatrix, over: 'tokens' | 'logitRows' = 'tokens'): Activations {
-    const { lanes, batch, layout } = this.settings;
-    const y = this.#activationsFor(over === 'tokens' ? 'normed' : 'normed rows', next, over);
-    this.operations.push(rmsNorm({ x, weight, y, columns: next.columns, epsilon, over, batch, lanes, layout }));
-    return y;
-  }
-
-  /** W x as f32 [token][rows]; `label` names the scratch buffer. */
-  linear(label: string, matrix: LoadedMatrix, x: Activations): Slice {
-    const y = this.#perToken(label, matrix.rows * 4);
-    this.#multiply(matrix, x, y, false, 'tokens');
-    return y;
-  }
-
   /** y += W x. */
-  addLinear(y: Slice, matrix: LoadedMatrix, x: Activations): void {
-    this.#multiply(matrix, x, y, true, 'tokens');
+  addLinear(y: Slice, matrix: LoadedMatrix, x: Slice): void {
+    this.#multiply(matrix, x, undefined, { kind: 'add', y, stride: matrix.rows }, 'tokens');
   }
 
-  /** Rotary position embedding, KV store and causal attention; projected = queries, keys, values side by side. */
-  attention(layer: number, projected: Slice, shape: AttentionHeads, rotation: Slice, next: LoadedMatrix): Activations {
+  /**
+   * Queries, keys and values of the normed x, rotary position embedding, KV store and causal attention:
+   * [token][heads * head length].
+   */
+  attention(layer: number, x: Slice, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Slice {
     const { batch, kv, blockLength, lanes, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
-    const full: AttentionShape = { ...shape, kv, blockLength, lanes, layout };
-    const width = shape.heads * shape.headLength;
-    const queries = this.#perToken('queries', width * 4);
+    const shape: AttentionShape = { ...heads, kv, blockLength, lanes, layout };
+    const width = heads.heads * heads.headLength;
+    const queries = this.#perToken('queries', width);
     const scratch = {
       partials: this.#buffer('partials', maxItems * width * 4),
-      states: this.#buffer('states', maxItems * shape.heads * 8),
+      states: this.#buffer('states', maxItems * heads.heads * 8),
     };
-    const y = this.#activationsFor('attended', next, 'tokens');
-    this.clears.push(clearBlocks(full, pool, batch));
-    this.operations.push(ropeStore(full, projected, queries, pool, rotation, batch));
-    this.operations.push(attention(full, queries, pool, scratch, batch), attentionMerge(full, scratch, y, batch));
-    return y;
+    const attended = this.#perToken('attended', width);
+    this.clears.push(clearBlocks(shape, pool, batch));
+    this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
+    this.operations.push(attention(shape, queries, pool, scratch, attended, batch), attentionMerge(shape, scratch, attended, batch));
+    return attended;
   }
 
-  swiglu(gateUp: Slice, next: LoadedMatrix): Activations {
-    const y = this.#activationsFor('hidden', next, 'tokens');
-    this.operations.push(swiglu(gateUp, y, next.columns, this.settings.lanes));
-    return y;
+  /** silu(gate) * up of the normed x, where the matrix holds gate rows, then up rows. */
+  swiglu(x: Slice, norm: Norm, gateAndUp: LoadedMatrix): Slice {
+    const columns = gateAndUp.rows / 2;
+    const hidden = this.#perToken('hidden', columns);
+    const isOne = gateAndUp.pieces.length === 1 && gateAndUp.pieces[0]?.matrix.shards.length === 1;
+    if (isOne) this.#multiply(gateAndUp, x, norm, { kind: 'swiglu', y: hidden }, 'tokens');
+    else {
+      const gateUp = this.#perToken('gate and up', gateAndUp.rows);
+      this.#multiply(gateAndUp, x, norm, { kind: 'store', y: gateUp, stride: gateAndUp.rows }, 'tokens');
+      this.operations.push(swiglu(gateUp, hidden, columns, this.settings.lanes));
+    }
+    return hidden;
   }
 
   /** Logits of the batch's logit rows, and one token drawn from each. */
-  choose(x: Slice, norm: Slice, epsilon: number, output: LoadedMatrix): void {
+  choose(x: Slice, norm: Norm, output: LoadedMatrix): void {
     const { lanes, batch, layout, maxLogitRows } = this.settings;
-    const normed = this.norm(x, norm, epsilon, output, 'logitRows');
     this.#logits = this.settings.create('logits', 'logits', maxLogitRows * output.rows * 4);
     this.#ids = this.settings.create('logits', 'ids', maxLogitRows * 4);
-    this.#multiply(output, normed, this.#logits, false, 'logitRows');
+    this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride: output.rows }, 'logitRows');
     this.operations.push(sample(this.#logits, this.#ids, output.rows, batch, lanes, layout));
   }
 
@@ -134,23 +128,29 @@ export class Graph {
     return this.settings.create('activations', 'rotation', table.byteLength, table);
   }
 
-  #multiply(matrix: LoadedMatrix, x: Activations, y: Slice, accumulate: boolean, over: 'tokens' | 'logitRows'): void {
-    const { lanes, batch } = this.settings;
+  #multiply(matrix: LoadedMatrix, x: Slice, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
+    const { lanes, batch, layout } = this.settings;
+    // int8 only where every piece has scales; plain floats are multiplied by floats.
+    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasAffine);
+    const input: Activations = isInt8 ? { format: 'int8', slice: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', slice: x };
     for (const piece of matrix.pieces) {
-      this.operations.push(...matmul(piece.matrix, { x, y, stride: matrix.rows, offset: piece.firstRow, accumulate, over, batch, lanes }));
+      const fused = isInt8 || norm === undefined ? {} : { norm };
+      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout }));
     }
   }
 
-  /** int8 only where every piece has scales; plain floats are multiplied by floats. */
-  #activationsFor(label: string, matrix: LoadedMatrix, over: 'tokens' | 'logitRows'): Activations {
-    const quantized = matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasAffine);
-    const format = quantized ? this.settings.activations : 'f32';
-    const rows = over === 'tokens' ? this.settings.maxTokens : this.settings.maxLogitRows;
-    return { format, slice: this.#buffer(`${label} ${format}`, rows * activationRowSize(format, matrix.columns)) };
+  /** x, normed if asked, as int8 blocks. */
+  #int8(columns: number, x: Slice, norm: Norm | undefined, over: 'tokens' | 'logitRows'): Slice {
+    const { lanes, batch, layout } = this.settings;
+    const y = this.#buffer(`int8 ${columns}`, Math.max(this.settings.maxTokens, this.settings.maxLogitRows) * activationRowSize('int8', columns));
+    if (norm === undefined) this.operations.push(quantize(x, y, columns, lanes));
+    else this.operations.push(rmsNorm({ x, ...norm, y, columns, over, batch, lanes, layout }));
+    return y;
   }
 
-  #perToken(label: string, rowSize: number): Slice {
-    return this.#buffer(label, this.settings.maxTokens * rowSize);
+  /** f32 scratch, `width` elements a token. */
+  #perToken(label: string, width: number): Slice {
+    return this.#buffer(label, this.settings.maxTokens * width * 4);
   }
 
   /** One buffer a label, shared by all layers; a second use may not need more. */

@@ -3,6 +3,7 @@
  * interleaved pairs (GGUF permutes q and k rows for that), grouped-query attention and SwiGLU.
  * Also SmolLM2. Source of keys and tensor names: the GGUF specification, architecture `llama`.
  */
+import type { Norm } from '../kernels/matmul.ts';
 import type { Family, MatrixSpec, ModelShape, WeightSpec } from './family.ts';
 
 interface LlamaConfig extends ModelShape {
@@ -65,18 +66,14 @@ export const llama: Family<LlamaConfig> = {
 
   forward(c, w, g) {
     const rotation = g.rotation(c.rotaryLength, c.ropeBase, w.host('rope divisors'));
+    const norm = (name: string): Norm => ({ weight: w.vector(name), epsilon: c.epsilon });
     const x = g.embed(w.matrix('embedding'));
     for (let layer = 0; layer < c.layerCount; layer++) {
-      const projections = w.matrix(`${layer} projections`);
-      const attentionOutput = w.matrix(`${layer} attention output`);
-      const projected = g.linear('projected', projections, g.norm(x, w.vector(`${layer} attention norm`), c.epsilon, projections));
-      g.addLinear(x, attentionOutput, g.attention(layer, projected, c, rotation, attentionOutput));
-
-      const gateAndUp = w.matrix(`${layer} gate and up`);
-      const down = w.matrix(`${layer} down`);
-      const gateUp = g.linear('gate and up', gateAndUp, g.norm(x, w.vector(`${layer} feed-forward norm`), c.epsilon, gateAndUp));
-      g.addLinear(x, down, g.swiglu(gateUp, down));
+      const attended = g.attention(layer, x, norm(`${layer} attention norm`), w.matrix(`${layer} projections`), c, rotation);
+      g.addLinear(x, w.matrix(`${layer} attention output`), attended);
+      const hidden = g.swiglu(x, norm(`${layer} feed-forward norm`), w.matrix(`${layer} gate and up`));
+      g.addLinear(x, w.matrix(`${layer} down`), hidden);
     }
-    g.choose(x, w.vector('output norm'), c.epsilon, w.optionalMatrix('output') ?? w.matrix('embedding'));
+    g.choose(x, norm('output norm'), w.optionalMatrix('output') ?? w.matrix('embedding'));
   },
 };

@@ -39,7 +39,12 @@ export class Gpu {
   /** A storage buffer with this content and sentinel words behind the slice. */
   buffer(data: ArrayBufferView): Slice {
     const words = Math.ceil(data.byteLength / 4);
-    const buffer = this.memory.create('activations', 'test', (words + sentinelLength) * 4, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+    const buffer = this.memory.create(
+      'activations',
+      'test',
+      (words + sentinelLength) * 4,
+      GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    );
     const all = new Uint32Array(words + sentinelLength).fill(sentinel);
     new Uint8Array(all.buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     this.open.device.queue.writeBuffer(buffer, 0, all);
@@ -81,6 +86,7 @@ export class Gpu {
       if (source === undefined) throw new Error(`no variant ${chosen}`);
       const pipeline = await this.pipelines.get(source);
       const uniform = operation.params === undefined ? [] : [this.#uniform(operation.params)];
+      if (operation.gridX(counts, chosen) === 0) continue;
       pass.setPipeline(pipeline.pipeline);
       pass.setBindGroup(0, this.pipelines.bind(pipeline, [...operation.buffers, ...uniform]));
       pass.dispatchWorkgroups(operation.gridX(counts, chosen), operation.gridY(counts, chosen));
@@ -118,7 +124,10 @@ export function compare(got: ArrayLike<number>, expected: ArrayLike<number>): { 
     scale += (expected[i] ?? 0) ** 2;
   }
   const error = squares / Math.max(scale, Number.MIN_VALUE);
-  return { error: Number.isNaN(error) ? Number.POSITIVE_INFINITY : error, message: `worst at ${worstIndex}: got ${got[worstIndex]}, expected ${expected[worstIndex]}; NMSE ${error}` };
+  return {
+    error: Number.isNaN(error) ? Number.POSITIVE_INFINITY : error,
+    message: `worst at ${worstIndex}: got ${got[worstIndex]}, expected ${expected[worstIndex]}; NMSE ${error}`,
+  };
 }
 
 /** Deterministic numbers in [0, 1): mulberry32. */

@@ -5,6 +5,9 @@ fn unpackQuad(quad: KvQuad) -> vec4f {
   return quad;
 }
 
-fn packQuad(values: vec4f) -> KvQuad {
-  return values;
+alias KvWord = f32;
+const KV_VALUES = 1u;
+
+fn kvWord(value: f32, next: f32) -> KvWord {
+  return value;
 }

@@ -40,11 +40,11 @@ describe.each(['f32', 'f16'] as const)('attention over %s', (kv) => {
     const values = round(randomFloats(positions * kvHeads * headLength, 3));
     const pool = { keys: gpu.buffer(paged(keys, sequence.blocks, kvHeads * headLength, limits.blockCount, kv)), values: gpu.buffer(paged(values, sequence.blocks, kvHeads * headLength, limits.blockCount, kv)) };
     const scratch = { partials: gpu.buffer(new Float32Array(batch.maxItems * heads * headLength)), states: gpu.buffer(new Float32Array(batch.maxItems * heads * 2)) };
-    const y = { format: 'f32' as const, slice: gpu.buffer(new Float32Array(heads * headLength)) };
+    const y = gpu.buffer(new Float32Array(heads * headLength));
     const words = gpu.buffer(batch.seal());
-    await gpu.run([attention(shape, gpu.buffer(query), pool, scratch, words), attentionMerge(shape, scratch, y, words)], batch.counts);
+    await gpu.run([attention(shape, gpu.buffer(query), pool, scratch, y, words), attentionMerge(shape, scratch, y, words)], batch.counts);
 
-    const { error, message } = compare(await gpu.readFloats(y.slice), attentionReference(shape, query, keys, values, positions));
+    const { error, message } = compare(await gpu.readFloats(y), attentionReference(shape, query, keys, values, positions));
     expect(error, message).toBeLessThan(attentionBound);
   });
 });
