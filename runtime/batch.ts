@@ -75,6 +75,11 @@ export class Batch {
     this.#floats = new Float32Array(this.words.buffer);
   }
 
+  /** Whether a step of it would do nothing. */
+  get isEmpty(): boolean {
+    return this.counts.tokens === 0 && this.counts.clears === 0;
+  }
+
   reset(): void {
     const { counts } = this;
     counts.tokens = counts.logitRows = counts.items = counts.clears = 0;

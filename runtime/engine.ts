@@ -144,8 +144,6 @@ class LocalEngine implements Engine {
   #isClosed = false;
   readonly #loop: Promise<void>;
   #steps = 0;
-  #promptTokens = 0;
-  #generatedTokens = 0;
   #dispatchesPerStep = 0;
 
   constructor(parts: Parts, info: EngineInfo) {
@@ -181,8 +179,8 @@ class LocalEngine implements Engine {
       kvBlocksTotal: pool.total,
       kvBlocksFree: pool.freeCount + pool.dirtyCount,
       steps: this.#steps,
-      promptTokens: this.#promptTokens,
-      generatedTokens: this.#generatedTokens,
+      promptTokens: scheduler.promptTokenCount,
+      generatedTokens: scheduler.generatedTokenCount,
       preemptions: scheduler.preemptionCount,
       dispatchesPerStep: this.#dispatchesPerStep,
       memory: memory.usage(),
@@ -214,15 +212,11 @@ class LocalEngine implements Engine {
   async #step(): Promise<void> {
     const { scheduler, runner, batch } = this.#parts;
     scheduler.schedule(batch);
-    // Nothing could be placed and nothing is to be zeroed: wait for an arrival or an abort.
-    if (batch.counts.tokens === 0 && batch.counts.clears === 0) return this.#sleep();
+    if (batch.isEmpty) return this.#sleep(); // until an arrival or an abort
     const { ids, logits } = await runner.run(batch);
     const width = this.info.vocabularySize;
-    const prompts = batch.sequences.length;
     scheduler.commit(batch, ids, (row) => logits?.slice(row * width, (row + 1) * width) ?? new Float32Array());
     this.#steps++;
-    this.#generatedTokens += batch.counts.logitRows;
-    this.#promptTokens += batch.counts.tokens - Math.min(prompts, batch.counts.tokens);
     if (batch.counts.tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
     batch.zero();
   }

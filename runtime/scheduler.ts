@@ -22,6 +22,8 @@ export class Scheduler {
   /** In order of admission: the newest is last, and the first to be preempted. */
   readonly #running: Sequence[] = [];
   #preemptions = 0;
+  #promptTokens = 0;
+  #generatedTokens = 0;
 
   constructor(limits: SchedulerLimits, pool: BlockPool) {
     this.#limits = limits;
@@ -41,6 +43,16 @@ export class Scheduler {
     return this.#preemptions;
   }
 
+  /** Prompt tokens put into batches; those of a preempted sequence count again. */
+  get promptTokenCount(): number {
+    return this.#promptTokens;
+  }
+
+  /** Tokens that sequences have gained. */
+  get generatedTokenCount(): number {
+    return this.#generatedTokens;
+  }
+
   /** Whether a step would do anything (zeroing freed blocks counts). */
   get hasWork(): boolean {
     return this.#running.length > 0 || this.#waiting.length > 0 || this.#pool.dirtyCount > 0;
@@ -53,25 +65,11 @@ export class Scheduler {
     this.#waiting.push(sequence);
   }
 
-  /** Fills the batch. Aborted sequences leave first, so that their blocks are zeroed by this very step. */
+  /** Fills the batch. It stays empty only if nothing can change before a sequence arrives or is aborted. */
   schedule(batch: Batch): void {
-    batch.reset();
-    this.#dropAborted();
-    for (const block of this.#pool.clean()) batch.addClear(block);
-    let budget = this.#limits.tokenBudget;
-    // Decoding sequences first: a long prompt must not make others wait.
-    for (const sequence of [...this.#running]) {
-      if (sequence.pending === 1 && budget > 0) budget -= this.#place(batch, sequence, 1);
-    }
-    for (const sequence of [...this.#running]) {
-      if (sequence.pending > 1 && budget > 0) budget -= this.#place(batch, sequence, budget);
-    }
-    while (budget > 0 && this.#running.length < this.#limits.maxSequences && this.#canAdmit()) {
-      const sequence = this.#waiting.shift();
-      if (sequence === undefined) break;
-      this.#running.push(sequence);
-      budget -= this.#place(batch, sequence, budget);
-    }
+    this.#fill(batch);
+    // Preemption may have taken place before anything found room: the blocks are there now.
+    if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch);
   }
 
   /** Advances the sequences of a step that has run. `ids`: one token a logit row; `logits(row)`: that row on the host. */
@@ -96,6 +94,27 @@ export class Scheduler {
     this.#dropAborted();
   }
 
+  /** Aborted sequences leave first, so that their blocks are zeroed by this very step. */
+  #fill(batch: Batch): void {
+    batch.reset();
+    this.#dropAborted();
+    for (const block of this.#pool.clean()) batch.addClear(block);
+    let budget = this.#limits.tokenBudget;
+    // Decoding sequences first: a long prompt must not make others wait.
+    for (const sequence of [...this.#running]) {
+      if (sequence.pending === 1 && budget > 0) budget -= this.#place(batch, sequence, 1);
+    }
+    for (const sequence of [...this.#running]) {
+      if (sequence.pending > 1 && budget > 0) budget -= this.#place(batch, sequence, budget);
+    }
+    while (budget > 0 && this.#running.length < this.#limits.maxSequences && this.#canAdmit()) {
+      const sequence = this.#waiting.shift();
+      if (sequence === undefined) break;
+      this.#running.push(sequence);
+      budget -= this.#place(batch, sequence, budget);
+    }
+  }
+
   /** Puts up to `most` pending tokens of a running sequence into the batch; returns how many. */
   #place(batch: Batch, sequence: Sequence, most: number): number {
     if (!this.#running.includes(sequence)) return 0;
@@ -110,24 +129,31 @@ export class Scheduler {
     for (let i = 0; i < count; i++) {
       const position = sequence.computed + i;
       const isLast = position === sequence.length - 1;
-      if (isLast || (scoring && position >= sequence.reported)) batch.addLogitRow(sequence, first + i, position);
+      // After a preemption generated tokens stand behind the prompt: they were drawn already.
+      const isUnreported = scoring && position >= sequence.reported && position < sequence.promptLength - 1;
+      if (isLast || isUnreported) batch.addLogitRow(sequence, first + i, position);
     }
+    this.#promptTokens += Math.max(0, Math.min(count, sequence.promptLength - sequence.computed));
     sequence.computed += count;
     return count;
   }
 
   /**
-   * Gives the sequence blocks for `length` tokens. False: none are left this step. Then the newest sequence that is
-   * not in the batch yet goes back to the queue; its blocks are zeroed by the next step and can be taken there.
+   * Gives the sequence blocks for `length` tokens. False: not this step. If those that the next step zeroes are too
+   * few, the newest sequences that are not in the batch yet go back to the queue.
    */
   #grow(batch: Batch, sequence: Sequence, length: number): boolean {
-    const needed = Math.ceil(length / this.#limits.blockLength) - sequence.blocks.length;
+    const needed = this.#blocksFor(length) - sequence.blocks.length;
     if (needed <= this.#pool.freeCount) {
       for (let i = 0; i < needed; i++) sequence.blocks.push(this.#pool.take());
       return true;
     }
-    const victim = this.#running.findLast((running) => !batch.sequences.includes(running));
-    if (victim !== undefined && this.#running.length > 1) this.#preempt(victim);
+    while (needed > this.#pool.freeCount + this.#pool.dirtyCount && this.#running.length > 1) {
+      const victim = this.#running.findLast((running) => !batch.sequences.includes(running));
+      if (victim === undefined) break;
+      this.#preempt(victim);
+      if (victim === sequence) break;
+    }
     return false;
   }
 
@@ -146,15 +172,26 @@ export class Scheduler {
     if (index >= 0) this.#running.splice(index, 1);
   }
 
-  /** The head of the queue comes in when the pool holds all its tokens and one block more: no thrashing. */
+  /**
+   * The head of the queue comes in when the pool holds its tokens and one block more, beside what the running
+   * sequences have yet to take for theirs: no one comes in only to drive another out.
+   */
   #canAdmit(): boolean {
     const next = this.#waiting[0];
-    return next !== undefined && Math.ceil(next.length / this.#limits.blockLength) + 1 <= this.#pool.freeCount;
+    if (next === undefined) return false;
+    let needed = this.#blocksFor(next.length) + 1;
+    for (const running of this.#running) needed += this.#blocksFor(running.length) - running.blocks.length;
+    return needed <= this.#pool.freeCount;
+  }
+
+  #blocksFor(length: number): number {
+    return Math.ceil(length / this.#limits.blockLength);
   }
 
   #append(sequence: Sequence, id: TokenId, logits: Float32Array | undefined): void {
     if (sequence.maxTokens === 0) return this.#finish(sequence, 'length');
     sequence.ids[sequence.length++] = id;
+    this.#generatedTokens++;
     sequence.sink.event(logits === undefined ? { type: 'token', id } : { type: 'token', id, logits });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
@@ -167,7 +204,8 @@ export class Scheduler {
   }
 
   #dropAborted(): void {
-    for (const sequence of this.#running.filter((running) => running.aborted)) {
+    for (const sequence of [...this.#running, ...this.#waiting]) {
+      if (!sequence.aborted) continue;
       this.#release(sequence);
       sequence.zero();
     }
