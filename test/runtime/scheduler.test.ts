@@ -1,0 +1,209 @@
+/** The scheduler against a device that keeps books: whatever arrives, leaves and runs short, each sequence gets what it would get alone. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { InwardError } from '../../runtime/errors.ts';
+import type { GenerateRequest, TokenId } from '../../runtime/types.ts';
+import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
+
+const world: World = { maxSequences: 3, queueLength: 4, tokenBudget: 8, blockLength: 4, contextLength: 32, maxLogitRows: 8, blockCount: 25 };
+const prompt = (length: number, first = 1): Uint32Array => Uint32Array.from({ length }, (_, i) => (first + 7 * i) % vocabularySize);
+const tokensOf = ({ events }: Client): number[] => events.flatMap((event) => (event.type === 'token' ? [event.id] : []));
+
+/** All events of a sequence that ran to its end. */
+function checkEnded({ request, events, error }: Client, contextLength: number): void {
+  expect(error).toBeUndefined();
+  const tokens = expectedTokens(request, contextLength);
+  const promptLength = request.promptIds.length;
+  const positions = request.logits === 'all' ? Array.from({ length: promptLength - 1 }, (_, i) => i) : [];
+  expect(events.flatMap((event) => (event.type === 'prompt' ? [event.position] : []))).toEqual(positions);
+  expect(events.map(({ type }) => type)).toEqual([...positions.map(() => 'prompt'), ...tokens.map(() => 'token'), 'end']);
+  expect(events.flatMap((event) => (event.type === 'token' ? [event.id] : []))).toEqual(tokens);
+  const isStopped = (request.stopIds as readonly number[] | undefined)?.includes(tokens.at(-1) ?? -1) ?? false;
+  expect(events.at(-1)).toEqual({ type: 'end', reason: isStopped ? 'stop' : 'length', promptTokens: promptLength, completionTokens: tokens.length });
+}
+
+type Op = { readonly add: GenerateRequest } | { readonly abort: number } | { readonly steps: number };
+
+const worlds = fc
+  .record({
+    maxSequences: fc.integer({ min: 1, max: 5 }),
+    queueLength: fc.integer({ min: 0, max: 6 }),
+    extraBudget: fc.integer({ min: 0, max: 12 }),
+    blockLength: fc.constantFrom(1, 2, 4),
+    contextLength: fc.integer({ min: 4, max: 40 }),
+    extraRows: fc.integer({ min: 0, max: 6 }),
+    extraBlocks: fc.integer({ min: 0, max: 12 }),
+  })
+  .map(({ extraBudget, extraRows, extraBlocks, ...rest }): World => {
+    const { maxSequences, contextLength, blockLength } = rest;
+    return {
+      ...rest,
+      tokenBudget: maxSequences + extraBudget,
+      maxLogitRows: maxSequences + extraRows,
+      blockCount: Math.ceil(contextLength / blockLength) + 1 + extraBlocks,
+    };
+  });
+
+const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
+  const add = fc
+    .record({
+      promptIds: fc.uint32Array({ min: 0, max: vocabularySize - 1, minLength: 1, maxLength: contextLength - 1 }),
+      maxTokens: fc.integer({ min: 0, max: contextLength + 2 }),
+      stopIds: fc.array(
+        fc.nat(vocabularySize - 1).map((id) => id as TokenId),
+        { maxLength: 3 },
+      ),
+      logits: fc.constantFrom('none', 'sampled', 'all'),
+    })
+    .map((request): Op => ({ add: request }));
+  return fc.array(fc.oneof({ weight: 4, arbitrary: add }, { weight: 1, arbitrary: fc.nat(20).map((abort) => ({ abort })) }, fc.integer({ min: 1, max: 6 }).map((steps) => ({ steps }))), {
+    maxLength: 30,
+  });
+};
+
+test('any order of arrivals, aborts and steps in any pool: every sequence ends with what it gets alone', () => {
+  const seen = { preempted: 0, refused: 0, aborted: 0 };
+  fc.assert(
+    fc.property(worlds.chain((limits) => fc.tuple(fc.constant(limits), operations(limits.contextLength))), ([limits, ops]) => {
+      const simulation = new Simulation(limits);
+      const { scheduler, clients } = simulation;
+      for (const op of ops) {
+        if ('add' in op) {
+          const waiting = scheduler.runningCount + scheduler.waitingCount;
+          if (waiting < limits.maxSequences + limits.queueLength) simulation.add(op.add);
+          else {
+            expect(() => simulation.add(op.add)).toThrow(expect.objectContaining({ code: 'queue_full' }));
+            seen.refused++;
+          }
+        } else if ('abort' in op) {
+          const client = clients[op.abort % Math.max(1, clients.length)];
+          if (client === undefined || client.events.at(-1)?.type === 'end') continue;
+          client.sequence.aborted = true;
+          const before = client.events.length;
+          simulation.step();
+          expect(client.sequence.blocks).toEqual([]);
+          expect(client.events.length).toBe(before);
+          expect(client.sequence.ids.every((id) => id === 0)).toBe(true);
+          seen.aborted++;
+        } else for (let i = 0; i < op.steps; i++) simulation.step();
+      }
+      // Each step computes at least one token, or zeroes; each token is computed once a preemption at most.
+      const tokens = clients.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
+      simulation.drain(2 * (tokens + 1) * (1 + scheduler.preemptionCount + clients.length) + 10);
+      for (const client of clients) if (!client.sequence.aborted) checkEnded(client, limits.contextLength);
+      expect(simulation.pool.freeCount).toBe(limits.blockCount);
+      expect(simulation.kv.every((word) => word === 0)).toBe(true);
+      expect(clients.every(({ sequence }) => sequence.ids.every((id) => id === 0))).toBe(true);
+      seen.preempted += scheduler.preemptionCount;
+    }),
+    { numRuns: 600 },
+  );
+  // Else the property would say nothing about them.
+  expect(Math.min(seen.preempted, seen.refused, seen.aborted)).toBeGreaterThan(10);
+});
+
+test('two sequences that need a block at once when none is left: the newer gives way, nobody sleeps', () => {
+  const simulation = new Simulation({ ...world, blockCount: 9, maxSequences: 2 });
+  const clients = [simulation.add({ promptIds: prompt(12), maxTokens: 20 }), simulation.add({ promptIds: prompt(12, 5), maxTokens: 20 })];
+  simulation.drain(200);
+  expect(simulation.scheduler.preemptionCount).toBe(1);
+  for (const client of clients) checkEnded(client, world.contextLength);
+});
+
+test('a preempted sequence that wants all logits gets none of them, and no token, twice', () => {
+  const simulation = new Simulation({ ...world, blockCount: 9, maxSequences: 2 });
+  const clients = ([0, 5] as const).map((first) => simulation.add({ promptIds: prompt(9, first), maxTokens: 23, logits: 'all' }));
+  simulation.drain(200);
+  expect(simulation.scheduler.preemptionCount).toBeGreaterThan(0);
+  for (const client of clients) checkEnded(client, world.contextLength);
+});
+
+test('decoding sequences come before prompts, and prompts get what is left of the budget', () => {
+  const simulation = new Simulation(world);
+  simulation.add({ promptIds: prompt(5), maxTokens: 20 });
+  simulation.add({ promptIds: prompt(3), maxTokens: 20 });
+  simulation.step();
+  simulation.add({ promptIds: prompt(20), maxTokens: 4 });
+  const shares: number[][] = [];
+  for (let i = 0; i < 4; i++) {
+    const lengths = simulation.clients.map(({ sequence }) => sequence.computed);
+    simulation.step();
+    shares.push(simulation.clients.map(({ sequence }, client) => sequence.computed - (lengths[client] ?? 0)));
+  }
+  expect(shares).toEqual([
+    [1, 1, 6],
+    [1, 1, 6],
+    [1, 1, 6],
+    [1, 1, 2],
+  ]);
+});
+
+test('a prompt that the free blocks cannot hold waits until they can, and keeps its place before shorter ones', () => {
+  const simulation = new Simulation({ ...world, blockCount: 10 });
+  const first = simulation.add({ promptIds: prompt(20), maxTokens: 6 });
+  for (let i = 0; i < 4; i++) simulation.step();
+  const long = simulation.add({ promptIds: prompt(24), maxTokens: 2 });
+  const short = simulation.add({ promptIds: prompt(2), maxTokens: 2 });
+  while (first.events.at(-1)?.type !== 'end') {
+    simulation.step();
+    expect([long.sequence.blocks.length, short.sequence.blocks.length]).toEqual([0, 0]);
+  }
+  simulation.drain(50);
+  for (const client of [first, long, short]) checkEnded(client, world.contextLength);
+  expect(simulation.scheduler.preemptionCount).toBe(0);
+});
+
+test('logits at all positions never take more rows than there are', () => {
+  const simulation = new Simulation({ ...world, maxLogitRows: 3, tokenBudget: 16 });
+  const clients = [1, 2, 3].map((first) => simulation.add({ promptIds: prompt(20, first), maxTokens: 0, logits: 'all' }));
+  simulation.drain(100);
+  expect(simulation.steps).toBeGreaterThanOrEqual(20);
+  for (const client of clients) checkEnded(client, world.contextLength);
+});
+
+test('maxTokens 0 computes the prompt and ends without a token', () => {
+  const simulation = new Simulation(world);
+  const client = simulation.add({ promptIds: prompt(10), maxTokens: 0 });
+  simulation.drain(10);
+  expect(client.events).toEqual([{ type: 'end', reason: 'length', promptTokens: 10, completionTokens: 0 }]);
+});
+
+test('counts: prompt tokens computed, tokens gained', () => {
+  const simulation = new Simulation(world);
+  const requests = [
+    { promptIds: prompt(10), maxTokens: 5 },
+    { promptIds: prompt(3), maxTokens: 0, logits: 'all' as const },
+    { promptIds: prompt(1), maxTokens: 1 },
+  ];
+  for (const request of requests) simulation.add(request);
+  simulation.drain(50);
+  expect(simulation.scheduler.promptTokenCount).toBe(14);
+  expect(simulation.scheduler.generatedTokenCount).toBe(6);
+});
+
+test('failAll ends what runs and what waits, once, and a result that comes later changes nothing', () => {
+  const simulation = new Simulation({ ...world, maxSequences: 2 });
+  const clients = [1, 2, 3].map((first) => simulation.add({ promptIds: prompt(4, first), maxTokens: 9 }));
+  simulation.step();
+  const { scheduler, batch } = simulation;
+  scheduler.schedule(batch);
+  const before = clients.map(({ events }) => events.length);
+  scheduler.failAll(new InwardError('shutting_down'));
+  scheduler.commit(batch, new Uint32Array(8), () => new Float32Array());
+  expect(clients.map(({ error }) => error?.code)).toEqual(['shutting_down', 'shutting_down', 'shutting_down']);
+  expect(clients.map(({ events }) => events.length)).toEqual(before);
+  expect([scheduler.runningCount, scheduler.waitingCount]).toEqual([0, 0]);
+  expect(clients.every(({ sequence }) => sequence.ids.every((id) => id === 0))).toBe(true);
+  simulation.drain(2);
+  expect(simulation.pool.freeCount).toBe(world.blockCount);
+});
+
+test('the tokens of one sequence do not depend on the budget', () => {
+  const request = { promptIds: prompt(17), maxTokens: 9 };
+  for (const tokenBudget of [3, 4, 7, 16, 64]) {
+    const simulation = new Simulation({ ...world, tokenBudget });
+    const client = simulation.add(request);
+    simulation.drain(50);
+    expect(tokensOf(client)).toEqual(expectedTokens(request, world.contextLength));
+  }
+});

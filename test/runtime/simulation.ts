@@ -1,0 +1,162 @@
+/**
+ * Owns a device that computes nothing but keeps books: it carries a batch out word by word as the kernels would, on a
+ * KV pool of ids, and complains about whatever a kernel would silently get wrong. The next token of its model is a
+ * hash of all ids that attention would see, so that a lost, repeated or foreign one changes everything after it.
+ */
+import { Batch, type BatchLimits, itemLength } from '../../runtime/batch.ts';
+import { BlockPool } from '../../runtime/blocks.ts';
+import type { InwardError } from '../../runtime/errors.ts';
+import { Scheduler, type SchedulerLimits } from '../../runtime/scheduler.ts';
+import { Sequence, type SequenceSink } from '../../runtime/sequence.ts';
+import type { GenerateRequest, TokenEvent } from '../../runtime/types.ts';
+
+export const vocabularySize = 64;
+
+/** What the model says after these ids. */
+export function nextToken(ids: ArrayLike<number>): number {
+  let hash = 2166136261;
+  for (let i = 0; i < ids.length; i++) hash = Math.imul(hash ^ ((ids[i] ?? 0) + 1), 16777619) >>> 0;
+  return ((hash ^ (hash >>> 13)) >>> 0) % vocabularySize;
+}
+
+/** What a sequence gets alone on an endless device. */
+export function expectedTokens({ promptIds, maxTokens, stopIds = [] }: GenerateRequest, contextLength: number): number[] {
+  const ids = [...promptIds];
+  const tokens: number[] = [];
+  while (tokens.length < Math.min(maxTokens, contextLength - promptIds.length)) {
+    const id = nextToken(ids);
+    ids.push(id);
+    tokens.push(id);
+    if ((stopIds as readonly number[]).includes(id)) break;
+  }
+  return tokens;
+}
+
+export interface Client {
+  readonly request: GenerateRequest;
+  readonly sequence: Sequence;
+  readonly events: TokenEvent[];
+  error?: InwardError;
+}
+
+export type World = SchedulerLimits & Pick<BatchLimits, 'contextLength' | 'maxLogitRows' | 'blockCount'>;
+
+export class Simulation {
+  readonly world: World;
+  readonly pool: BlockPool;
+  readonly scheduler: Scheduler;
+  readonly batch: Batch;
+  readonly clients: Client[] = [];
+  /** id + 1 in every slot; 0 is zeroed. */
+  readonly kv: Uint32Array;
+  steps = 0;
+
+  constructor(world: World) {
+    this.world = world;
+    this.pool = new BlockPool(world.blockCount);
+    this.scheduler = new Scheduler(world, this.pool);
+    this.batch = new Batch({ ...world, maxTokens: world.tokenBudget });
+    this.kv = new Uint32Array(world.blockCount * world.blockLength);
+  }
+
+  /** Throws what the scheduler throws. */
+  add(request: GenerateRequest): Client {
+    const events: TokenEvent[] = [];
+    let client: Client | undefined;
+    const sink: SequenceSink = {
+      event: (event) => events.push(event),
+      fail: (error) => {
+        if (client !== undefined) client.error = error;
+      },
+    };
+    const made: Client = { request, sequence: new Sequence(request, this.world.contextLength, sink), events };
+    client = made;
+    this.scheduler.add(made.sequence);
+    this.clients.push(made);
+    return made;
+  }
+
+  /** One turn of the engine. False: it would go to sleep. */
+  step(): boolean {
+    this.scheduler.schedule(this.batch);
+    if (this.batch.isEmpty) return false;
+    this.steps++;
+    const ids = this.#compute();
+    this.scheduler.commit(this.batch, ids, (row) => Float32Array.of(row));
+    return true;
+  }
+
+  /** Steps until everything has ended; throws when the engine would sleep before that, or needs more than `limit` steps. */
+  drain(limit: number): void {
+    for (let turn = 0; this.scheduler.hasWork; turn++) {
+      if (turn > limit) throw new Error(`not done after ${limit} steps`);
+      if (!this.step() && this.scheduler.hasWork) throw new Error('the engine sleeps although there is work');
+    }
+  }
+
+  /** A section of the uploaded words. */
+  section(name: string): Uint32Array {
+    return this.batch.words.subarray(this.batch.layout[`BATCH_${name}`] ?? Number.NaN);
+  }
+
+  #compute(): Uint32Array {
+    const { batch, kv, world } = this;
+    const { blockLength } = world;
+    this.#checkLimits();
+    const words = batch.seal();
+    const [tokens = 0, rows = 0, items = 0, clears = 0] = words;
+    for (let i = 0; i < clears; i++) kv.fill(0, (this.section('CLEARS')[i] ?? 0) * blockLength, ((this.section('CLEARS')[i] ?? 0) + 1) * blockLength);
+    this.#checkOwners();
+    const tableOf = (token: number) => this.section('TABLES').subarray((this.section('ROWS')[token] ?? 0) * (batch.layout['TABLE_LENGTH'] ?? 0));
+    const slotOf = (token: number, position: number) => (tableOf(token)[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
+    for (let token = 0; token < tokens; token++) {
+      const slot = this.section('SLOTS')[token] ?? 0;
+      if (slot !== slotOf(token, this.section('POSITIONS')[token] ?? 0)) throw new Error('slot and block table disagree');
+      if (kv[slot] !== 0) throw new Error('a token is stored into a slot that was not zeroed');
+      kv[slot] = (this.section('IDS')[token] ?? 0) + 1;
+    }
+    this.#checkItems(tokens, items);
+    return Uint32Array.from({ length: rows }, (_, row) => {
+      const token = this.section('LOGIT_TOKENS')[row] ?? 0;
+      return nextToken(Array.from({ length: (this.section('POSITIONS')[token] ?? 0) + 1 }, (_, position) => (kv[slotOf(token, position)] ?? 0) - 1));
+    });
+  }
+
+  #checkLimits(): void {
+    const { counts, sequences } = this.batch;
+    if (counts.tokens > this.world.tokenBudget) throw new Error('token budget passed');
+    if (counts.logitRows > this.world.maxLogitRows) throw new Error('logit rows passed');
+    if (counts.items > this.batch.maxItems) throw new Error('items passed');
+    if (sequences.length > this.world.maxSequences || new Set(sequences).size !== sequences.length) throw new Error('sequences passed or doubled');
+  }
+
+  /** No block belongs to two sequences, or to one and the pool. */
+  #checkOwners(): void {
+    const taken = this.clients.flatMap(({ sequence }) => sequence.blocks);
+    if (new Set(taken).size !== taken.length) throw new Error('a block has two owners');
+    if (taken.length + this.pool.freeCount + this.pool.dirtyCount !== this.world.blockCount) throw new Error('blocks were lost or multiplied');
+    if (this.pool.dirtyCount > 0) return;
+    for (let slot = 0; slot < this.kv.length; slot++) {
+      if (this.kv[slot] !== 0 && !taken.some((block) => block === Math.floor(slot / this.world.blockLength))) throw new Error('a free block holds data');
+    }
+  }
+
+  /** The items of each token cover what it sees, once, cut as its position alone says. */
+  #checkItems(tokens: number, items: number): void {
+    for (let token = 0; token < tokens; token++) {
+      const length = (this.section('POSITIONS')[token] ?? 0) + 1;
+      let covered = 0;
+      for (let item = this.section('TOKEN_ITEMS')[token] ?? 0; item < (this.section('TOKEN_ITEMS')[token + 1] ?? 0); item++) {
+        const end = Math.min(length, covered + itemLength(length, this.world.blockLength));
+        const isRight =
+          item < items &&
+          this.section('ITEM_TOKENS')[item] === token &&
+          this.section('ITEM_STARTS')[item] === covered &&
+          this.section('ITEM_ENDS')[item] === end;
+        if (!isRight) throw new Error('an attention item is wrong');
+        covered = end;
+      }
+      if (covered !== length) throw new Error('attention does not see the whole sequence');
+    }
+  }
+}
