@@ -25,11 +25,14 @@ interface Tile {
   readonly tokens: number;
   readonly rows: number;
 }
-/** Tokens x rows a lane. Rows are even, for SwiGLU. */
+/**
+ * Tokens x rows a lane; rows are even, for SwiGLU. Larger tiles multiply faster but take long to compile on CPU devices
+ * (lavapipe: 0.2 s for 1 x 2, 1.2 s for 8 x 4, 1.9 s for 8 x 8).
+ */
 const tiles: readonly Tile[] = [
   { tokens: 1, rows: 2 },
-  { tokens: 2, rows: 4 },
-  { tokens: 4, rows: 4 },
+  { tokens: 2, rows: 2 },
+  { tokens: 4, rows: 2 },
   { tokens: 8, rows: 4 },
 ];
 

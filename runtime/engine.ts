@@ -16,6 +16,7 @@ import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
+import { warmUp } from './warmup.ts';
 import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
 
 const blockLength = 16;
@@ -112,6 +113,7 @@ async function assemble(
   const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph);
   const pool = new BlockPool(blockCount);
   const scheduler = new Scheduler({ maxSequences, queueLength: options.queueLength ?? 64, tokenBudget, blockLength }, pool);
+  await warmUp(scheduler, batch, runner, config.vocabularySize);
   const summary = describeCheckpoint(checkpoint);
   return {
     parts: { open, memory, runner, batch, pool, scheduler },
