@@ -70,16 +70,8 @@ interface Running {
 }
 
 async function waitForEnd({ app, engine, life, log, settings, world }: Running): Promise<number> {
-  const stopped = Promise.withResolvers<undefined>();
-  let signalCount = 0;
-  const onSignal = (): void => {
-    signalCount++;
-    if (signalCount === 1) stopped.resolve(undefined);
-    else life.cut();
-  };
-  world.signals.on('SIGINT', onSignal);
-  world.signals.on('SIGTERM', onSignal);
-  const failure = await Promise.race([stopped.promise, engine.failed]);
+  const signals = watchSignals(world.signals, () => life.cut());
+  const failure = await Promise.race([signals.first, engine.failed]);
   const start = performance.now();
   if (failure === undefined) log({ event: 'draining', running: life.running });
   else {
@@ -93,9 +85,35 @@ async function waitForEnd({ app, engine, life, log, settings, world }: Running):
   await app.close();
   log({ event: 'stopped', durationMs: Math.round(performance.now() - start) });
   // From here on a signal ends the process by Node's default: closing the engine cannot hang it.
-  world.signals.off('SIGINT', onSignal);
-  world.signals.off('SIGTERM', onSignal);
+  signals.release();
   return failure === undefined ? 0 : 1;
+}
+
+/** A Ctrl-C comes from the terminal and, under `npm start`, a moment later once more from npm: within this time, in ms, it is the same one. */
+const echoMs = 300;
+
+/** `first` resolves with the first signal; `onNext` is called with each later one that is no echo. */
+function watchSignals(signals: World['signals'], onNext: () => void): { readonly first: Promise<undefined>; release(): void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  let count = 0;
+  let interruptedAt = Number.NEGATIVE_INFINITY;
+  const onSignal = (): void => (count++ === 0 ? resolve(undefined) : onNext());
+  const onInterrupt = (): void => {
+    const now = performance.now();
+    if (now - interruptedAt < echoMs) return;
+    interruptedAt = now;
+    onSignal();
+  };
+  signals.on('SIGINT', onInterrupt);
+  signals.on('SIGTERM', onSignal);
+  return {
+    first: promise,
+    release: () => {
+      signals.off('SIGTERM', onSignal);
+      // The echo may be still to come, and would end the process with another code: the timer also keeps the process until then.
+      setTimeout(() => signals.off('SIGINT', onInterrupt), Math.max(0, interruptedAt + echoMs - performance.now()));
+    },
+  };
 }
 
 /** Finds out that a port is taken before the model is loaded, which may take minutes. */

@@ -14,9 +14,22 @@ import { createServeCommand } from './serve.ts';
 
 /** Runs one command. `argv` holds the arguments only, without node and script. Sets the process's exit code and gives it. */
 export async function main(argv: readonly string[]): Promise<number> {
+  survivePipes();
   const code = await runCommand(argv, createProcessWorld());
   process.exitCode = code;
   return code;
+}
+
+/** Who closes the pipe of the output (`| head`) wants no more of it: the command ends as if by SIGPIPE. A log that nobody reads ends nothing. */
+function survivePipes(): void {
+  const on = (stream: NodeJS.WriteStream, onClosed: () => void): void => {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      onClosed();
+    });
+  };
+  on(process.stdout, () => process.exit(141));
+  on(process.stderr, () => undefined);
 }
 
 /** Runs one command in a given world and gives its exit code. */

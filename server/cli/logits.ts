@@ -51,7 +51,7 @@ export function createLogitsCommand(world: World, onExit: (code: number) => void
     .option('--all-positions', 'report every position of the prompt, with the log-probability of the id that follows')
     .option('--chunk <tokens>', 'tokens that one step computes at most (default: 128)', count)
     .addOption(new Option('--kv <format>', 'storage of K and V (default: f16)').choices(['f32', 'f16']))
-    .addOption(new Option('--activations <format>', 'what quantized weights are multiplied by (default: int8)').choices(['f32', 'int8']))
+    .addOption(new Option('--activations <format>', 'what quantized weights are multiplied by (default: f32)').choices(['f32', 'int8']))
     .addOption(new Option('--exact', 'f32 activations and KV').conflicts(['kv', 'activations']))
     .option('--json', 'print JSON in full precision: an object for one prompt, an array for a batch')
     .addOption(deviceOption())

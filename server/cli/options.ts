@@ -15,6 +15,7 @@ export interface EngineFlags {
   readonly model?: string;
   readonly device: DeviceName | 'auto';
   readonly context?: number;
+  readonly kvTokens?: number;
 }
 
 export const modelOption = (): Option => new Option('--model <path>', 'GGUF file to load (default: SmolLM2-135M-Instruct, fetched when missing)');
@@ -22,6 +23,8 @@ export const deviceOption = (): Option =>
   new Option('--device <name>', 'where to compute; auto takes the first that works').choices(['auto', ...deviceNames]).default('auto');
 export const contextOption = (): Option =>
   new Option('--context <tokens>', "tokens of prompt and answer together (default: the model's limit, at most 4096)").argParser(integer(1));
+export const kvTokensOption = (): Option =>
+  new Option('--kv-tokens <tokens>', 'tokens that the KV cache holds for all requests together (default: 4096, at least one context)').argParser(integer(1));
 
 /** A parser of whole numbers from `low` to `high`. */
 export function integer(low: number, high: number = 2_147_483_647): (value: string) => number {
@@ -56,6 +59,7 @@ export async function prepareEngine(flags: EngineFlags, world: World): Promise<P
     device: device.name,
     onProgress: createProgress('Loading weights', world.err),
     ...(flags.context === undefined ? {} : { contextLength: flags.context }),
+    ...(flags.kvTokens === undefined ? {} : { kvTokens: flags.kvTokens }),
   };
   return { engine, deviceReason: device.reason };
 }

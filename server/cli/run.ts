@@ -7,7 +7,7 @@ import { type Engine, InwardError, type Sampling } from '../../runtime/index.ts'
 import type { TextModel } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import type { World } from '../world.ts';
-import { contextOption, decimal, deviceOption, type EngineFlags, integer, modelOption, prepareEngine, UsageError } from './options.ts';
+import { contextOption, decimal, deviceOption, type EngineFlags, integer, kvTokensOption, modelOption, prepareEngine, UsageError } from './options.ts';
 
 interface RunFlags extends EngineFlags {
   readonly maxTokens?: number;
@@ -26,6 +26,7 @@ export function createRunCommand(world: World, onExit: (code: number) => void): 
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(contextOption())
+    .addOption(kvTokensOption())
     .option('--max-tokens <count>', 'tokens to generate at most (default: what the context holds)', integer(1))
     .addOption(new Option('--temperature <number>', '0 always takes the likeliest token').argParser(decimal(0, 2)).default(defaultTemperature))
     .addOption(new Option('--top-p <number>', 'samples from the likeliest tokens of this total probability').argParser(decimal(0, 1)).default(1))

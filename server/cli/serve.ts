@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { parseSettings } from '../config.ts';
 import { readEnvironment, serve } from '../main.ts';
 import type { World } from '../world.ts';
-import { contextOption, deviceOption, type EngineFlags, integer, modelOption, prepareEngine } from './options.ts';
+import { contextOption, deviceOption, type EngineFlags, integer, kvTokensOption, modelOption, prepareEngine } from './options.ts';
 
 interface ServeFlags extends EngineFlags {
   readonly host?: string;
@@ -21,6 +21,7 @@ export function createServeCommand(world: World, onExit: (code: number) => void)
     .option('--host <address>', 'loopback address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on, 0 for a free one (default: 8080)', integer(0, 65_535))
     .addOption(contextOption())
+    .addOption(kvTokensOption())
     .option('--max-sequences <count>', 'requests that run at the same time (default: 8)', integer(1, 1024))
     .addHelpText(
       'after',

@@ -99,6 +99,15 @@ test.each([
   expect(world.engine.stepsAfterAbort).toBeLessThanOrEqual(2);
 });
 
+test('a Ctrl-C that npm hands on is no second signal', async () => {
+  const { world, url, code } = await start({ script: say('abc'.repeat(20)), stepMs: 5 }, { drainTimeoutMs: 60_000 });
+  const streaming = await call(url, '/v1/chat/completions', chat(true));
+  world.send('SIGINT');
+  world.send('SIGINT');
+  expect(await readText(streaming)).toContain('data: [DONE]');
+  expect(await code).toBe(0);
+});
+
 test('half a request does not hold up the end', async () => {
   const { world, url, code } = await start();
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -169,6 +178,16 @@ test.each(['SIGTERM', 'SIGINT'] as const)('a real %s ends the process with code 
   const { child, url, exit } = await spawnServer();
   expect((await call(url, '/ready')).statusCode).toBe(200);
   child.kill(signal);
+  expect(await exit).toEqual([0, null]);
+});
+
+test('a Ctrl-C that npm hands on after an idle server has stopped leaves its exit code', async () => {
+  const { child, exit } = await spawnServer();
+  child.kill('SIGINT');
+  for (let count = 0; count < 10; count++) {
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    child.kill('SIGINT');
+  }
   expect(await exit).toEqual([0, null]);
 });
 
