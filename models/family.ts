@@ -2,8 +2,9 @@
  * Owns what a model family is: how its settings are read, which tensors it needs, and its forward pass.
  * Refuses to know file formats and devices.
  */
-import type { PackedMatrix } from '../kernels/weights.ts';
+
 import type { Slice } from '../kernels/kernel.ts';
+import type { PackedMatrix } from '../kernels/weights.ts';
 import type { Graph } from './graph.ts';
 
 /** Settings of a checkpoint; a missing or wrongly typed key throws unless a fallback is given. */

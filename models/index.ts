@@ -5,5 +5,5 @@ import { llama } from './llama.ts';
 /** By `general.architecture`. */
 export const families: ReadonlyMap<string, Family> = new Map<string, Family>([[llama.architecture, llama]]);
 
-export type { Family, LoadedMatrix, MatrixSpec, ModelShape, Settings, Weights, WeightSpec } from './family.ts';
+export type { Family, LoadedMatrix, MatrixSpec, ModelShape, Settings, WeightSpec, Weights } from './family.ts';
 export { Graph } from './graph.ts';

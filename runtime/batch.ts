@@ -102,7 +102,8 @@ export class Batch {
       const position = sequence.computed + i;
       words[this.#at('BATCH_IDS') + token] = sequence.ids[position] ?? 0;
       words[this.#at('BATCH_POSITIONS') + token] = position;
-      words[this.#at('BATCH_SLOTS') + token] = (sequence.blocks[Math.floor(position / limits.blockLength)] ?? 0) * limits.blockLength + (position % limits.blockLength);
+      words[this.#at('BATCH_SLOTS') + token] =
+        (sequence.blocks[Math.floor(position / limits.blockLength)] ?? 0) * limits.blockLength + (position % limits.blockLength);
       words[this.#at('BATCH_ROWS') + token] = table;
       this.#addItems(token, position + 1);
     }

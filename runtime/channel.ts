@@ -55,7 +55,10 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
 
   #open(): void {
     this.#isStarted = true;
-    if (this.#signal?.aborted) return this.#close(new InwardError('aborted'));
+    if (this.#signal?.aborted) {
+      this.#close(new InwardError('aborted'));
+      return;
+    }
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     try {
       this.#cancel = this.#start({

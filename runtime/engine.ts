@@ -3,7 +3,7 @@
  * in-process engine needs; runtime/host puts one into a process of its own. Refuses text.
  */
 import { PipelineCache } from '../kernels/pipeline.ts';
-import { families, type Family, Graph, type ModelShape, type Settings } from '../models/index.ts';
+import { type Family, families, Graph, type ModelShape, type Settings } from '../models/index.ts';
 import { Batch } from './batch.ts';
 import { BlockPool } from './blocks.ts';
 import { EventChannel } from './channel.ts';
@@ -16,8 +16,8 @@ import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
-import { warmUp } from './warmup.ts';
 import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
+import { warmUp } from './warmup.ts';
 
 const blockLength = 16;
 const defaultContext = 4096;
@@ -51,10 +51,15 @@ function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape
   const { family: name } = describeCheckpoint(checkpoint);
   const family = families.get(name);
   if (family === undefined) {
-    throw new InwardError('model_unsupported', { part: 'general.architecture', expected: [...families.keys()].join(', '), found: /^[\w.-]{1,40}$/.test(name) ? name : 'something else' });
+    throw new InwardError('model_unsupported', {
+      part: 'general.architecture',
+      expected: [...families.keys()].join(', '),
+      found: /^[\w.-]{1,40}$/.test(name) ? name : 'something else',
+    });
   }
   const settings: Settings = {
-    integer: (key, fallback) => (fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback)),
+    integer: (key, fallback) =>
+      fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback),
     number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
   };
   return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
@@ -82,7 +87,8 @@ async function assemble(
   const poolSize = blockCount * blockLength * config.kvHeads * config.headLength * (kv === 'f16' ? 2 : 4);
   memory.reserve('weights', weightSize(checkpoint, specs));
   memory.reserve('kv', weightSize(checkpoint, specs) + 2 * config.layerCount * poolSize);
-  if (poolSize > open.bindingLimit) throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
+  if (poolSize > open.bindingLimit)
+    throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
 
   const pipelines = new PipelineCache(device);
   const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: options.onProgress });
@@ -252,6 +258,6 @@ function checkRequest(request: GenerateRequest, info: EngineInfo): void {
   if (!(temperature >= 0 && temperature <= 100)) throw new InwardError('invalid_request', { path: 'sampling.temperature', rule: 'from 0 to 100' });
   if (!(topP > 0 && topP <= 1)) throw new InwardError('invalid_request', { path: 'sampling.topP', rule: 'above 0, at most 1' });
   if (!(Number.isInteger(topK) && topK >= 0)) throw new InwardError('invalid_request', { path: 'sampling.topK', rule: 'a whole number from 0' });
-  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) throw new InwardError('invalid_request', { path: 'sampling.seed', rule: 'a whole number under 2^32' });
+  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
+    throw new InwardError('invalid_request', { path: 'sampling.seed', rule: 'a whole number under 2^32' });
 }
-

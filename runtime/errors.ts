@@ -17,6 +17,7 @@ interface ErrorRow {
   readonly remedy: string;
 }
 
+// biome-ignore format: a table
 const table = {
   // requests
   invalid_request: { kind: 'request', sentence: 'The request field {path} breaks the rule "{rule}".', remedy: 'Correct that field and send the request again.' },

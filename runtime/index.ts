@@ -18,7 +18,6 @@ export function openEngine(options: EngineOptions): Promise<Engine> {
 }
 
 export { type ErrorCode, type ErrorFields, type ErrorKind, formatBytes, InwardError, toInwardError } from './errors.ts';
-export { deviceNames } from './types.ts';
 export type {
   ActivationFormat,
   DeviceName,
@@ -33,3 +32,4 @@ export type {
   TokenEvent,
   TokenId,
 } from './types.ts';
+export { deviceNames } from './types.ts';

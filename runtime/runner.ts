@@ -134,4 +134,3 @@ class UniformArena {
     return this.#slices.get(operation);
   }
 }
-

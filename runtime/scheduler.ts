@@ -189,7 +189,10 @@ export class Scheduler {
   }
 
   #append(sequence: Sequence, id: TokenId, logits: Float32Array | undefined): void {
-    if (sequence.maxTokens === 0) return this.#finish(sequence, 'length');
+    if (sequence.maxTokens === 0) {
+      this.#finish(sequence, 'length');
+      return;
+    }
     sequence.ids[sequence.length++] = id;
     this.#generatedTokens++;
     sequence.sink.event(logits === undefined ? { type: 'token', id } : { type: 'token', id, logits });

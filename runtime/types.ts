@@ -10,8 +10,6 @@ type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 export type TokenId = Brand<number, 'TokenId'>;
 /** Place of a block in the KV pool. */
 export type BlockId = Brand<number, 'BlockId'>;
-/** Place of one token's K and V in the KV pool: block * blockLength + offset. */
-export type SlotIndex = Brand<number, 'SlotIndex'>;
 
 /** The devices in the order in which `auto` tries them. */
 export const deviceNames = ['gpu', 'lavapipe', 'swiftshader'] as const;

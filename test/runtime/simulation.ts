@@ -13,7 +13,7 @@ import type { GenerateRequest, TokenEvent } from '../../runtime/types.ts';
 export const vocabularySize = 64;
 
 /** What the model says after these ids. */
-export function nextToken(ids: ArrayLike<number>): number {
+function nextToken(ids: ArrayLike<number>): number {
   let hash = 2166136261;
   for (let i = 0; i < ids.length; i++) hash = Math.imul(hash ^ ((ids[i] ?? 0) + 1), 16777619) >>> 0;
   return ((hash ^ (hash >>> 13)) >>> 0) % vocabularySize;
