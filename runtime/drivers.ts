@@ -83,7 +83,12 @@ export function chooseDriver(wanted: DeviceName | 'auto', drivers: readonly Driv
 export function driverEnvironment(driver: Driver, environment: Machine['environment'] = process.env): Record<string, string> {
   const inherited = (environment['LD_LIBRARY_PATH'] ?? '').split(':').filter((folder) => folder !== '' && !driver.libraryDirs.includes(folder));
   const folders = [...driver.libraryDirs, ...inherited];
-  return { VK_DRIVER_FILES: driver.icdFile, ...(folders.length > 0 && { LD_LIBRARY_PATH: folders.join(':') }) };
+  return {
+    VK_DRIVER_FILES: driver.icdFile,
+    // Mesa keeps compiled kernels (never data) on disk: in our folder, not in one of its own.
+    MESA_SHADER_CACHE_DIR: join(cacheFolder(environment), 'kernels'),
+    ...(folders.length > 0 && { LD_LIBRARY_PATH: folders.join(':') }),
+  };
 }
 
 /** Whether a GPU and its driver are here, even if the Vulkan loader (libvulkan.so.1) is not. */

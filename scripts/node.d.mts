@@ -4,4 +4,5 @@ export declare function isRecent(): boolean;
 export declare function packagedNode(folder?: string): string | undefined;
 export declare function continueUnderNode(args: readonly string[]): Promise<never>;
 export declare function followParent(): void;
+export declare function cacheCompiledCode(): void;
 export declare function fail(error: unknown): never;

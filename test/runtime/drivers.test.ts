@@ -126,8 +126,15 @@ test('asking for a device that is not there lists those that are', () => {
 
 test('the environment puts the driver first, keeps the rest and adds nothing twice', () => {
   const driver = { name: 'lavapipe', reason: '', icdFile: '/c/icd.json', libraryDirs: ['/c/lib', '/c/usr/lib'] } as const;
-  expect(driverEnvironment(driver, { LD_LIBRARY_PATH: '/own:/c/lib:' })).toEqual({ VK_DRIVER_FILES: '/c/icd.json', LD_LIBRARY_PATH: '/c/lib:/c/usr/lib:/own' });
-  expect(driverEnvironment({ ...driver, libraryDirs: [] }, {})).toEqual({ VK_DRIVER_FILES: '/c/icd.json' });
+  expect(driverEnvironment(driver, { INWARD_CACHE: '/c', LD_LIBRARY_PATH: '/own:/c/lib:' })).toEqual({
+    VK_DRIVER_FILES: '/c/icd.json',
+    MESA_SHADER_CACHE_DIR: '/c/kernels',
+    LD_LIBRARY_PATH: '/c/lib:/c/usr/lib:/own',
+  });
+  expect(driverEnvironment({ ...driver, libraryDirs: [] }, { INWARD_CACHE: '/c' })).toEqual({
+    VK_DRIVER_FILES: '/c/icd.json',
+    MESA_SHADER_CACHE_DIR: '/c/kernels',
+  });
 });
 
 test('the cache folder: INWARD_CACHE, else XDG_CACHE_HOME if absolute, else the home folder', () => {
