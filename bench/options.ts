@@ -1,0 +1,72 @@
+/**
+ * Owns the command line of the bench. Refuses to measure: it only says what is to be measured.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { DeviceName } from '../runtime/index.ts';
+import { deviceOption, integer, modelOption } from '../server/cli/options.ts';
+import type { Workload } from './arithmetic.ts';
+import { type PeerName, peerNames } from './peer.ts';
+
+export interface BenchOptions {
+  readonly model?: string;
+  readonly device: DeviceName | 'auto';
+  readonly rounds: number;
+  readonly promptTokens: readonly number[];
+  readonly newTokens: number;
+  readonly batch: number;
+  readonly peers: readonly PeerName[];
+  readonly peerTokens: number;
+  readonly threads: number;
+  readonly installPeers: boolean;
+}
+
+/** Throws commander's CommanderError, after it has printed help or what is wrong. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const command = new Command('inward bench')
+    .description('Measure speed and memory on this machine, beside llama.cpp where it is installed. The last line is JSON.')
+    .addOption(modelOption())
+    .addOption(deviceOption())
+    .option('--rounds <count>', 'rounds; each opens every engine anew', integer(1, 100), 3)
+    .addOption(
+      new Option('--prompt-tokens <list>', 'lengths of the prompts; the first is that of the batch and of the comparison')
+        .argParser(parseLengths)
+        .default([128, 512], '128,512'),
+    )
+    .option('--new-tokens <count>', 'tokens that each sequence generates', integer(2), 32)
+    .option('--batch <count>', 'sequences of the batch', integer(1, 256), 8)
+    .addOption(new Option('--peers <list>', 'what to compare with: vulkan, cpu, both, or none').argParser(parsePeers).default(peerNames, 'vulkan,cpu'))
+    .option('--peer-tokens <count>', 'new tokens of the comparison, for both sides', integer(2), 16)
+    .option('--threads <count>', 'threads of the CPU peer', integer(1, 1024), 2)
+    .option('--install-peers', 'first install the peers that bench/peers names (155 MB)', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npm run bench\n  npm run bench -- --device lavapipe --rounds 5\n  npm run bench -- --peers none --prompt-tokens 16 --new-tokens 8',
+    )
+    .exitOverride()
+    .showHelpAfterError('See --help.');
+  return command.parse(args, { from: 'user' }).opts<BenchOptions>();
+}
+
+function parseLengths(list: string): readonly number[] {
+  return list.split(',').map(integer(1));
+}
+
+function parsePeers(list: string): readonly PeerName[] {
+  if (list === 'none') return [];
+  const names = list.split(',');
+  const chosen = peerNames.filter((name) => names.includes(name));
+  if (chosen.length !== names.length) throw new InvalidArgumentError(`Expected none or some of ${peerNames.join(', ')}, with commas between.`);
+  return chosen;
+}
+
+/** What is compared: one sequence of the first length and few new tokens, because a CPU peer behind Vulkan takes a third of a second for each. */
+export function comparedWorkload({ promptTokens, peerTokens }: BenchOptions): Workload {
+  return { sequences: 1, promptTokens: promptTokens[0] ?? 1, newTokens: peerTokens };
+}
+
+/** Everything that ours and the CPU peer run: one sequence of each length, a batch of the first length, then what is compared. */
+export function allWorkloads(options: BenchOptions): Workload[] {
+  const { promptTokens, newTokens, batch } = options;
+  const single = promptTokens.map((length) => ({ sequences: 1, promptTokens: length, newTokens }));
+  return [...single, { sequences: batch, promptTokens: promptTokens[0] ?? 1, newTokens }, comparedWorkload(options)];
+}
