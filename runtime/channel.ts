@@ -16,6 +16,7 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
   #error: InwardError | undefined;
   #cancel: (() => void) | undefined;
   #waiter: (() => void) | undefined;
+  #turn: Promise<void> = Promise.resolve();
   #isStarted = false;
   #isDone = false;
   readonly #onAbort = (): void => this.#close(new InwardError('aborted'));
@@ -31,6 +32,23 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
 
   async next(): Promise<IteratorResult<TokenEvent>> {
     if (!this.#isStarted) this.#open();
+    // One reader at a time: calls that overlap are answered in the order in which they came.
+    const turn = this.#turn.then(() => this.#read());
+    this.#turn = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return turn;
+  }
+
+  async return(): Promise<IteratorResult<TokenEvent>> {
+    this.#isStarted = true;
+    this.#close();
+    this.#events.length = 0;
+    return { done: true, value: undefined };
+  }
+
+  async #read(): Promise<IteratorResult<TokenEvent>> {
     for (;;) {
       const event = this.#events.shift();
       if (event !== undefined) return { done: false, value: event };
@@ -44,13 +62,6 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
         this.#waiter = resolve;
       });
     }
-  }
-
-  async return(): Promise<IteratorResult<TokenEvent>> {
-    this.#isStarted = true;
-    this.#close();
-    this.#events.length = 0;
-    return { done: true, value: undefined };
   }
 
   #open(): void {

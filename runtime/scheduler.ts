@@ -172,16 +172,10 @@ export class Scheduler {
     if (index >= 0) this.#running.splice(index, 1);
   }
 
-  /**
-   * The head of the queue comes in when the pool holds its tokens and one block more, beside what the running
-   * sequences have yet to take for theirs: no one comes in only to drive another out.
-   */
+  /** The head of the queue comes in when the pool holds all its tokens and one block more: no thrashing. */
   #canAdmit(): boolean {
     const next = this.#waiting[0];
-    if (next === undefined) return false;
-    let needed = this.#blocksFor(next.length) + 1;
-    for (const running of this.#running) needed += this.#blocksFor(running.length) - running.blocks.length;
-    return needed <= this.#pool.freeCount;
+    return next !== undefined && this.#blocksFor(next.length) + 1 <= this.#pool.freeCount;
   }
 
   #blocksFor(length: number): number {
