@@ -56,46 +56,56 @@ const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
       logits: fc.constantFrom('none', 'sampled', 'all'),
     })
     .map((request): Op => ({ add: request }));
-  return fc.array(fc.oneof({ weight: 4, arbitrary: add }, { weight: 1, arbitrary: fc.nat(20).map((abort) => ({ abort })) }, fc.integer({ min: 1, max: 6 }).map((steps) => ({ steps }))), {
-    maxLength: 30,
-  });
+  return fc.array(
+    fc.oneof(
+      { weight: 4, arbitrary: add },
+      { weight: 1, arbitrary: fc.nat(20).map((abort) => ({ abort })) },
+      fc.integer({ min: 1, max: 6 }).map((steps) => ({ steps })),
+    ),
+    {
+      maxLength: 30,
+    },
+  );
 };
 
 test('any order of arrivals, aborts and steps in any pool: every sequence ends with what it gets alone', () => {
   const seen = { preempted: 0, refused: 0, aborted: 0 };
   fc.assert(
-    fc.property(worlds.chain((limits) => fc.tuple(fc.constant(limits), operations(limits.contextLength))), ([limits, ops]) => {
-      const simulation = new Simulation(limits);
-      const { scheduler, clients } = simulation;
-      for (const op of ops) {
-        if ('add' in op) {
-          const waiting = scheduler.runningCount + scheduler.waitingCount;
-          if (waiting < limits.maxSequences + limits.queueLength) simulation.add(op.add);
-          else {
-            expect(() => simulation.add(op.add)).toThrow(expect.objectContaining({ code: 'queue_full' }));
-            seen.refused++;
-          }
-        } else if ('abort' in op) {
-          const client = clients[op.abort % Math.max(1, clients.length)];
-          if (client === undefined || client.events.at(-1)?.type === 'end') continue;
-          client.sequence.aborted = true;
-          const before = client.events.length;
-          simulation.step();
-          expect(client.sequence.blocks).toEqual([]);
-          expect(client.events.length).toBe(before);
-          expect(client.sequence.ids.every((id) => id === 0)).toBe(true);
-          seen.aborted++;
-        } else for (let i = 0; i < op.steps; i++) simulation.step();
-      }
-      // Each step computes at least one token, or zeroes; each token is computed once a preemption at most.
-      const tokens = clients.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
-      simulation.drain(2 * (tokens + 1) * (1 + scheduler.preemptionCount + clients.length) + 10);
-      for (const client of clients) if (!client.sequence.aborted) checkEnded(client, limits.contextLength);
-      expect(simulation.pool.freeCount).toBe(limits.blockCount);
-      expect(simulation.kv.every((word) => word === 0)).toBe(true);
-      expect(clients.every(({ sequence }) => sequence.ids.every((id) => id === 0))).toBe(true);
-      seen.preempted += scheduler.preemptionCount;
-    }),
+    fc.property(
+      worlds.chain((limits) => fc.tuple(fc.constant(limits), operations(limits.contextLength))),
+      ([limits, ops]) => {
+        const simulation = new Simulation(limits);
+        const { scheduler, clients } = simulation;
+        for (const op of ops) {
+          if ('add' in op) {
+            const waiting = scheduler.runningCount + scheduler.waitingCount;
+            if (waiting < limits.maxSequences + limits.queueLength) simulation.add(op.add);
+            else {
+              expect(() => simulation.add(op.add)).toThrow(expect.objectContaining({ code: 'queue_full' }));
+              seen.refused++;
+            }
+          } else if ('abort' in op) {
+            const client = clients[op.abort % Math.max(1, clients.length)];
+            if (client === undefined || client.events.at(-1)?.type === 'end') continue;
+            client.sequence.aborted = true;
+            const before = client.events.length;
+            simulation.step();
+            expect(client.sequence.blocks).toEqual([]);
+            expect(client.events.length).toBe(before);
+            expect(client.sequence.ids.every((id) => id === 0)).toBe(true);
+            seen.aborted++;
+          } else for (let i = 0; i < op.steps; i++) simulation.step();
+        }
+        // Each step computes at least one token, or zeroes; each token is computed once a preemption at most.
+        const tokens = clients.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
+        simulation.drain(2 * (tokens + 1) * (1 + scheduler.preemptionCount + clients.length) + 10);
+        for (const client of clients) if (!client.sequence.aborted) checkEnded(client, limits.contextLength);
+        expect(simulation.pool.freeCount).toBe(limits.blockCount);
+        expect(simulation.kv.every((word) => word === 0)).toBe(true);
+        expect(clients.every(({ sequence }) => sequence.ids.every((id) => id === 0))).toBe(true);
+        seen.preempted += scheduler.preemptionCount;
+      },
+    ),
     { numRuns: 600 },
   );
   // Else the property would say nothing about them.
@@ -103,16 +113,16 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
 });
 
 test('two sequences that need a block at once when none is left: the newer gives way, nobody sleeps', () => {
-  const simulation = new Simulation({ ...world, blockCount: 9, maxSequences: 2 });
-  const clients = [simulation.add({ promptIds: prompt(12), maxTokens: 20 }), simulation.add({ promptIds: prompt(12, 5), maxTokens: 20 })];
+  const simulation = new Simulation({ ...world, blockCount: 9, maxSequences: 2, tokenBudget: 32 });
+  const clients = [simulation.add({ promptIds: prompt(16), maxTokens: 16 }), simulation.add({ promptIds: prompt(12, 5), maxTokens: 20 })];
   simulation.drain(200);
   expect(simulation.scheduler.preemptionCount).toBe(1);
   for (const client of clients) checkEnded(client, world.contextLength);
 });
 
 test('a preempted sequence that wants all logits gets none of them, and no token, twice', () => {
-  const simulation = new Simulation({ ...world, blockCount: 9, maxSequences: 2 });
-  const clients = ([0, 5] as const).map((first) => simulation.add({ promptIds: prompt(9, first), maxTokens: 23, logits: 'all' }));
+  const simulation = new Simulation({ ...world, blockCount: 9, maxSequences: 2, maxLogitRows: 32, tokenBudget: 32 });
+  const clients = [0, 5].map((first) => simulation.add({ promptIds: prompt(7, first), maxTokens: 25, logits: 'all' }));
   simulation.drain(200);
   expect(simulation.scheduler.preemptionCount).toBeGreaterThan(0);
   for (const client of clients) checkEnded(client, world.contextLength);

@@ -1,0 +1,89 @@
+/** The uploaded array: sections apart from each other, and values that do not depend on who else is in the batch. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Batch, type BatchLimits, itemLength } from '../../runtime/batch.ts';
+import { Sequence } from '../../runtime/sequence.ts';
+import type { BlockId, Sampling } from '../../runtime/types.ts';
+
+const limits: BatchLimits = { maxTokens: 12, maxSequences: 3, maxLogitRows: 5, contextLength: 1000, blockCount: 90, blockLength: 16 };
+const sink = { event: () => undefined, fail: () => undefined };
+
+function sequence(length: number, computed: number, firstBlock: number, sampling: Sampling = {}): Sequence {
+  const made = new Sequence({ promptIds: Uint32Array.from({ length }, (_, i) => 1000 + i), maxTokens: 1, sampling }, limits.contextLength, sink);
+  made.computed = computed;
+  made.blocks = Array.from({ length: Math.ceil(length / 16) }, (_, i) => (firstBlock + i) as BlockId);
+  return made;
+}
+
+test('sections lie behind the header, do not overlap, and end with the array', () => {
+  const batch = new Batch(limits);
+  const { maxTokens, maxLogitRows, blockCount, maxSequences } = limits;
+  const tableLength = Math.ceil(1000 / 16);
+  const sizes: Record<string, number> = {
+    ...Object.fromEntries(['IDS', 'POSITIONS', 'SLOTS', 'ROWS'].map((name) => [name, maxTokens])),
+    TOKEN_ITEMS: maxTokens + 1,
+    ...Object.fromEntries(['ITEM_TOKENS', 'ITEM_STARTS', 'ITEM_ENDS'].map((name) => [name, batch.maxItems])),
+    ...Object.fromEntries(['LOGIT_TOKENS', 'TEMPERATURES', 'TOP_KS', 'TOP_PS', 'SEEDS', 'DRAWS'].map((name) => [name, maxLogitRows])),
+    CLEARS: blockCount,
+    TABLES: maxSequences * tableLength,
+  };
+  expect(batch.layout['TABLE_LENGTH']).toBe(tableLength);
+  expect(Object.keys(batch.layout).sort()).toEqual([...Object.keys(sizes).map((name) => `BATCH_${name}`), 'TABLE_LENGTH'].sort());
+  const owners = new Int32Array(batch.words.length);
+  for (const [name, size] of Object.entries(sizes)) {
+    const start = batch.layout[`BATCH_${name}`] ?? Number.NaN;
+    for (let word = start; word < start + size; word++) owners[word] = (owners[word] ?? 0) + 1;
+  }
+  expect([...owners.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
+  expect(owners.subarray(4).every((count) => count === 1)).toBe(true);
+});
+
+test('what is added stands where kernels look for it', () => {
+  const batch = new Batch(limits);
+  const at = (name: string, index = 0) => batch.words[(batch.layout[`BATCH_${name}`] ?? Number.NaN) + index];
+  const float = (name: string, index = 0) => new Float32Array(batch.words.buffer)[(batch.layout[`BATCH_${name}`] ?? Number.NaN) + index];
+  batch.addClear(7);
+  batch.addTokens(sequence(600, 598, 0), 2);
+  const second = sequence(20, 17, 50, { temperature: 0.5, topK: 9, topP: 0.25, seed: 0xfedcba98 });
+  batch.addTokens(second, 3);
+  batch.addLogitRow(second, 4, 19);
+  expect([...batch.seal().subarray(0, 4)]).toEqual([5, 1, 2 * 3 + 3, 1]);
+  expect(at('CLEARS')).toBe(7);
+  expect([0, 1, 2, 3, 4].map((i) => [at('IDS', i), at('POSITIONS', i), at('SLOTS', i), at('ROWS', i)])).toEqual([
+    [1598, 598, 598, 0],
+    [1599, 599, 599, 0],
+    [1017, 17, 51 * 16 + 1, 1],
+    [1018, 18, 51 * 16 + 2, 1],
+    [1019, 19, 51 * 16 + 3, 1],
+  ]);
+  expect([at('TABLES', 37), at('TABLES', 63), at('TABLES', 64)]).toEqual([37, 50, 51]);
+  expect([0, 1, 2, 3, 4, 5].map((i) => at('TOKEN_ITEMS', i))).toEqual([0, 3, 6, 7, 8, 9]);
+  expect([at('LOGIT_TOKENS'), at('TOP_KS'), at('SEEDS'), at('DRAWS')]).toEqual([4, 9, 0xfedcba98, 19]);
+  expect([float('TEMPERATURES'), float('TOP_PS')]).toEqual([0.5, 0.25]);
+  batch.zero();
+  expect(batch.words.every((word) => word === 0)).toBe(true);
+});
+
+test('attention is cut by position alone, never into more items than a token has room for', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 18 }), fc.constantFrom(16, 32), (length, blockLength) => {
+      const step = itemLength(length, blockLength);
+      expect(step % blockLength).toBe(0);
+      // What batch.ts reserves: 16 items a token, fewer in a short context.
+      expect(Math.ceil(length / step)).toBeLessThanOrEqual(Math.min(16, Math.ceil(length / 256)));
+    }),
+  );
+});
+
+test('logits travel only when a sequence in the batch wants them', () => {
+  const batch = new Batch(limits);
+  const quiet = sequence(4, 3, 0);
+  batch.addTokens(quiet, 1);
+  batch.addLogitRow(quiet, 0, 3);
+  expect(batch.wantsLogits).toBe(false);
+  const loud = new Sequence({ promptIds: Uint32Array.of(1), maxTokens: 1, logits: 'sampled' }, 10, sink);
+  batch.addLogitRow(loud, 0, 0);
+  expect(batch.wantsLogits).toBe(true);
+  batch.reset();
+  expect([batch.wantsLogits, batch.isEmpty, batch.rowSequences.length, batch.sequences.length]).toEqual([false, true, 0, 0]);
+});
