@@ -54,10 +54,12 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   const life = createLife();
   const app = buildApp({ engine, text, settings, log, life });
   const url = await listen(app, settings);
+  // Before anybody can read that the server is there.
+  const signals = watchSignals(world.signals, () => life.cut());
   world.out.write(describeStart(engine.info, url, options.deviceReason));
   log({ event: 'listening', port: Number(new URL(url).port) });
   options.onListening?.(url);
-  return await waitForEnd({ app, engine, life, log, settings, world });
+  return await waitForEnd({ app, engine, life, log, settings, signals, world });
 }
 
 interface Running {
@@ -66,11 +68,11 @@ interface Running {
   readonly life: Life;
   readonly log: Log;
   readonly settings: Settings;
+  readonly signals: Signals;
   readonly world: World;
 }
 
-async function waitForEnd({ app, engine, life, log, settings, world }: Running): Promise<number> {
-  const signals = watchSignals(world.signals, () => life.cut());
+async function waitForEnd({ app, engine, life, log, settings, signals, world }: Running): Promise<number> {
   const failure = await Promise.race([signals.first, engine.failed]);
   const start = performance.now();
   if (failure === undefined) log({ event: 'draining', running: life.running });
@@ -92,8 +94,14 @@ async function waitForEnd({ app, engine, life, log, settings, world }: Running):
 /** A Ctrl-C comes from the terminal and, under `npm start`, a moment later once more from npm: within this time, in ms, it is the same one. */
 const echoMs = 300;
 
-/** `first` resolves with the first signal; `onNext` is called with each later one that is no echo. */
-function watchSignals(signals: World['signals'], onNext: () => void): { readonly first: Promise<undefined>; release(): void } {
+interface Signals {
+  /** Resolves with the first signal. */
+  readonly first: Promise<undefined>;
+  release(): void;
+}
+
+/** `onNext` is called with each signal after the first that is no echo. */
+function watchSignals(signals: World['signals'], onNext: () => void): Signals {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   let count = 0;
   let interruptedAt = Number.NEGATIVE_INFINITY;
