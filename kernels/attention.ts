@@ -18,10 +18,9 @@ export interface AttentionShape {
   readonly layout: Readonly<Record<string, number>>;
 }
 
-/** K and V of one layer: [slot][KV head][head length] in the KV format. */
-export interface KvPool {
-  readonly keys: Slice;
-  readonly values: Slice;
+/** Bytes of one layer's KV pool: [slot][keys, values][KV head][head length] in the KV format. */
+export function kvPoolSize(shape: Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>, slots: number): number {
+  return slots * 2 * shape.kvHeads * shape.headLength * (shape.kv === 'f16' ? 2 : 4);
 }
 
 /** Constants of the kernels that know heads; matmul's `rope` end is one of them. */
@@ -46,7 +45,7 @@ export function attentionVariant(shape: AttentionShape): Variant {
     file: 'attention.wgsl',
     includes: { KV: `kv/${shape.kv}.wgsl` },
     constants: attentionConstants(shape),
-    bindings: ['read', 'read', 'read', 'write', 'write', 'write', 'read'] satisfies BindingKind[],
+    bindings: ['read', 'read', 'write', 'write', 'write', 'read'] satisfies BindingKind[],
   };
 }
 
@@ -58,10 +57,10 @@ export interface AttentionScratch {
 }
 
 /** queries: [token][head][head length] f32, scaled; y: the same shape, complete for tokens with one item. */
-export function attention(shape: AttentionShape, queries: Slice, pool: KvPool, scratch: AttentionScratch, y: Slice, batch: Slice): Operation {
+export function attention(shape: AttentionShape, queries: Slice, pool: Slice, scratch: AttentionScratch, y: Slice, batch: Slice): Operation {
   return {
     variants: [attentionVariant(shape)],
-    buffers: [queries, pool.keys, pool.values, scratch.partials, scratch.states, y, batch],
+    buffers: [queries, pool, scratch.partials, scratch.states, y, batch],
     choose: () => 0,
     gridX: (counts) => counts.items,
     gridY: () => shape.kvHeads,
@@ -89,19 +88,19 @@ export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch,
 }
 
 export function clearBlocksVariant(shape: AttentionShape): Variant {
-  const blockVectors = (shape.blockLength * shape.kvHeads * shape.headLength * (shape.kv === 'f16' ? 2 : 4)) / 16;
+  const blockVectors = kvPoolSize(shape, shape.blockLength) / 16;
   return {
     label: `clear_blocks/sg${shape.lanes}`,
     file: 'clear_blocks.wgsl',
     constants: { ...attentionConstants(shape), BLOCK_VECTORS: blockVectors },
-    bindings: ['write', 'write', 'read'] satisfies BindingKind[],
+    bindings: ['write', 'read'] satisfies BindingKind[],
   };
 }
 
-export function clearBlocks(shape: AttentionShape, pool: KvPool, batch: Slice): Operation {
+export function clearBlocks(shape: AttentionShape, pool: Slice, batch: Slice): Operation {
   return {
     variants: [clearBlocksVariant(shape)],
-    buffers: [pool.keys, pool.values, batch],
+    buffers: [pool, batch],
     choose: () => 0,
     gridX: (counts) => counts.clears,
     gridY: () => 1,

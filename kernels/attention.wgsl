@@ -3,20 +3,20 @@
 // KV head share each key and value read. A token with one item gets its result at once; else the item leaves
 // unnormalised sums, which attention_merge joins.
 enable subgroups;
-const BATCH = 6u;
+const BATCH = 5u;
 
 @group(0) @binding(0) var<storage, read> queries: array<vec4f>;
-@group(0) @binding(1) var<storage, read> keys: array<KvQuad>;
-@group(0) @binding(2) var<storage, read> values: array<KvQuad>;
-@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;   // [item][head][quad]
-@group(0) @binding(4) var<storage, read_write> states: array<vec2f>;     // [item][head] (largest score, sum)
-@group(0) @binding(5) var<storage, read_write> attended: array<vec4f>;   // [token][head][quad]
+@group(0) @binding(1) var<storage, read> pool: array<KvQuad>;            // [slot][keys, values][KV head][quad]
+@group(0) @binding(2) var<storage, read_write> partials: array<vec4f>;   // [item][head][quad]
+@group(0) @binding(3) var<storage, read_write> states: array<vec2f>;     // [item][head] (largest score, sum)
+@group(0) @binding(4) var<storage, read_write> attended: array<vec4f>;   // [token][head][quad]
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
 #include KV
 
 const QUADS = (HEAD_QUADS + LANES - 1u) / LANES;
+const SLOT_QUADS = 2u * KV_HEADS * HEAD_QUADS;
 const RUN = 4u;              // positions a turn; divides BLOCK_LENGTH
 const MASKED = -1e30;        // WGSL has no infinities
 
@@ -44,13 +44,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   for (var position = batch[BATCH_ITEM_STARTS + item]; position < end; position += RUN) {
     let slot = batch[table + position / BLOCK_LENGTH] * BLOCK_LENGTH + position % BLOCK_LENGTH;
-    let place = (slot * KV_HEADS + kvHead) * HEAD_QUADS + lane;
+    let place = (slot * (2u * KV_HEADS) + kvHead) * HEAD_QUADS + lane;
     // The value matters: a variable without one is zeroed once by Dawn, not every turn of a loop.
     var scores = array<array<f32, RUN>, GROUP>();
     for (var k = 0u; k < QUADS; k++) {
       for (var i = 0u; i < RUN; i++) {
         // Lanes past the head have a zero query, so what they read does not count.
-        let key = unpackQuad(keys[place + i * (KV_HEADS * HEAD_QUADS) + k * LANES]);
+        let key = unpackQuad(pool[place + i * SLOT_QUADS + k * LANES]);
         for (var g = 0u; g < GROUP; g++) {
           scores[g][i] += dot(query[g][k], key);
         }
@@ -74,7 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var k = 0u; k < QUADS; k++) {
       var value: array<vec4f, RUN>;
       for (var i = 0u; i < RUN; i++) {
-        value[i] = unpackQuad(values[place + i * (KV_HEADS * HEAD_QUADS) + k * LANES]);
+        value[i] = unpackQuad(pool[place + SLOT_QUADS / 2u + i * SLOT_QUADS + k * LANES]);
       }
       for (var g = 0u; g < GROUP; g++) {
         var sum = sums[g][k] * rescale[g];

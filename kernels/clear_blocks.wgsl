@@ -1,8 +1,7 @@
-// Zeroes the KV blocks that the batch names, in K and V of one layer.
-const BATCH = 2u;
+// Zeroes the KV blocks that the batch names, in the pool of one layer.
+const BATCH = 1u;
 
-@group(0) @binding(0) var<storage, read_write> keys: array<vec4u>;
-@group(0) @binding(1) var<storage, read_write> values: array<vec4u>;
+@group(0) @binding(0) var<storage, read_write> pool: array<vec4u>;
 
 #include "lib/batch.wgsl"
 
@@ -10,7 +9,6 @@ const BATCH = 2u;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first = batch[BATCH_CLEARS + group.x] * BLOCK_VECTORS;
   for (var i = lane; i < BLOCK_VECTORS; i += LANES) {
-    keys[first + i] = vec4u();
-    values[first + i] = vec4u();
+    pool[first + i] = vec4u();
   }
 }

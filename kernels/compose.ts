@@ -27,8 +27,11 @@ function readSource(file: string): string {
   return text;
 }
 
-/** The WGSL text of a variant; throws on an include that the variant does not name. */
-export function compose(source: VariantSource): string {
+/**
+ * The WGSL text of a variant; throws on an include that the variant does not name. `pinSubgroups`: for devices with
+ * several subgroup sizes, demands the one that the variant is made for.
+ */
+export function compose(source: VariantSource, pinSubgroups = false): string {
   const done = new Set<string>();
   const directives: string[] = [];
   const expand = (file: string): string =>
@@ -44,7 +47,9 @@ export function compose(source: VariantSource): string {
         done.add(target);
         return expand(target);
       });
-  const body = expand(source.file);
+  const plain = expand(source.file);
+  const body = pinSubgroups ? plain.replace('@workgroup_size(LANES)', '@workgroup_size(LANES) @subgroup_size(LANES)') : plain;
+  if (body !== plain) directives.push('enable subgroup_size_control;');
   const constants = Object.entries(source.constants ?? {}).map(([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`);
   return [...new Set(directives), ...constants, body].join('\n');
 }

@@ -1,6 +1,6 @@
 /** Owns the embedding lookup: rows of a packed matrix as f32 activations. */
 import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
-import { blockColumns, packedStorages, type PackedMatrix, type StorageWithKernels } from './weights.ts';
+import { blockColumns, type PackedMatrix, packedStorages, type StorageWithKernels } from './weights.ts';
 
 const bindings: readonly BindingKind[] = ['read', 'read', 'write', 'read', 'uniform'];
 

@@ -3,7 +3,7 @@
  * happens on the way in (RMSNorm) and out (residual, SwiGLU, rotary embedding and KV store). Decode is the same kernel
  * with a small token tile.
  */
-import { type AttentionShape, attentionConstants, type KvPool } from './attention.ts';
+import { type AttentionShape, attentionConstants } from './attention.ts';
 import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
 import { type Activations, blockColumns, type PackedMatrix, packedStorages, type Shard, type StorageWithKernels } from './weights.ts';
 
@@ -19,7 +19,7 @@ export type Finish =
   /** The matrix holds gate rows, then as many up rows. y: [row of x][rows / 2]. */
   | { readonly kind: 'swiglu'; readonly y: Slice }
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
-  | { readonly kind: 'rope'; readonly y: Slice; readonly pool: KvPool; readonly rotation: Slice; readonly shape: AttentionShape };
+  | { readonly kind: 'rope'; readonly y: Slice; readonly pool: Slice; readonly rotation: Slice; readonly shape: AttentionShape };
 
 interface Tile {
   readonly tokens: number;
@@ -53,7 +53,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
   const input = choice.isNormed ? 'normed' : 'plain';
   const bindings: BindingKind[] = ['read', 'read', 'read', 'write', 'read'];
   const norm = choice.isNormed ? bindings.push('read') - 1 : 0;
-  const epilogue = rope === undefined ? 0 : bindings.push('write', 'write', 'read') - 3;
+  const epilogue = rope === undefined ? 0 : bindings.push('write', 'read') - 2;
   const constants = {
     ...choice.layout,
     ...(rope === undefined ? {} : attentionConstants(rope)),
@@ -64,7 +64,15 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     GATHER: choice.over === 'logitRows',
   };
   return tiles.map((tile) => ({
-    label: ['matmul', stem, choice.activations, input, finish + (rope === undefined ? '' : `-${rope.kv}`), `sg${choice.lanes}`, `t${tile.tokens}r${tile.rows}`].join('/'),
+    label: [
+      'matmul',
+      stem,
+      choice.activations,
+      input,
+      finish + (rope === undefined ? '' : `-${rope.kv}`),
+      `sg${choice.lanes}`,
+      `t${tile.tokens}r${tile.rows}`,
+    ].join('/'),
     file: `matmul_${choice.activations}.wgsl`,
     includes: { QUANT: `quant/${stem}.wgsl`, INPUT: `input/${input}.wgsl`, FINISH: `epilogue/${finish}.wgsl`, KV: `kv/${rope?.kv ?? 'f32'}.wgsl` },
     constants: { ...constants, ROWS: tile.rows, TOKENS: tile.tokens },
@@ -91,7 +99,15 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
   const { finish, x, lanes, layout, over } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
   const variants = matmulVariants(
-    { storage: matrix.storage, activations: x.format, lanes, isNormed: args.norm !== undefined, over, finish: finish.kind === 'rope' ? 'store' : finish.kind, layout },
+    {
+      storage: matrix.storage,
+      activations: x.format,
+      lanes,
+      isNormed: args.norm !== undefined,
+      over,
+      finish: finish.kind === 'rope' ? 'store' : finish.kind,
+      layout,
+    },
     rope,
   );
   return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, args));
@@ -110,7 +126,7 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
       finish.y,
       args.batch,
       ...(norm === undefined ? [] : [norm.weight]),
-      ...(finish.kind === 'rope' ? [finish.pool.keys, finish.pool.values, finish.rotation] : []),
+      ...(finish.kind === 'rope' ? [finish.pool, finish.rotation] : []),
     ],
     params: packParams(
       shard.rows,

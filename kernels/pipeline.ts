@@ -15,11 +15,14 @@ const bufferTypes: Record<BindingKind, GPUBufferBindingType> = { read: 'read-onl
 
 export class PipelineCache {
   readonly #device: GPUDevice;
+  readonly #pinSubgroups: boolean;
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
 
-  constructor(device: GPUDevice) {
+  /** `pinSubgroups`: see compose; the device must have `subgroup-size-control`. */
+  constructor(device: GPUDevice, pinSubgroups = false) {
     this.#device = device;
+    this.#pinSubgroups = pinSubgroups;
   }
 
   /** Compiles once per label and constants; rejects with the label and the compiler's message. */
@@ -58,7 +61,7 @@ export class PipelineCache {
   async #compile(variant: Variant): Promise<Pipeline> {
     const { label } = variant;
     const layout = this.#layoutOf(variant.bindings);
-    const module = this.#device.createShaderModule({ label, code: compose(variant) });
+    const module = this.#device.createShaderModule({ label, code: compose(variant, this.#pinSubgroups) });
     try {
       const pipeline = await this.#device.createComputePipelineAsync({
         label,

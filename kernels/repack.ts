@@ -1,5 +1,5 @@
 /** Owns the repacking of file rows into the packed layout, run once a chunk while a model loads. */
-import { packParams, type BindingKind, type Variant } from './kernel.ts';
+import { type BindingKind, packParams, type Variant } from './kernel.ts';
 import { blockColumns, packedStorages, type StorageWithKernels } from './weights.ts';
 
 const bindings: readonly BindingKind[] = ['read', 'write', 'write', 'uniform'];

@@ -3,7 +3,7 @@
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
 import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
-import { type AttentionShape, attention, attentionMerge, clearBlocks, type KvPool } from '../kernels/attention.ts';
+import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice } from '../kernels/kernel.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
@@ -23,7 +23,7 @@ export interface GraphSettings {
   readonly blockLength: number;
   readonly batch: Slice;
   /** KV pool of every layer. */
-  readonly pools: readonly KvPool[];
+  readonly pools: readonly Slice[];
   /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables. */
   create(owner: 'activations' | 'logits', label: string, size: number, data?: Float32Array): Slice;
 }

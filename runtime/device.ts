@@ -21,6 +21,8 @@ export interface OpenDevice extends Disposable {
   readonly adapter: string;
   /** Lanes of a subgroup, the same for every pipeline. */
   readonly subgroupSize: number;
+  /** The device has several subgroup sizes, so pipelines must demand this one. */
+  readonly pinsSubgroups: boolean;
   /** Largest storage binding, in bytes. */
   readonly bindingLimit: number;
   /** Bytes that buffers may take; Infinity where the device does not say. */
@@ -45,26 +47,38 @@ async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new InwardError('device_unfit', { feature: 'a Vulkan adapter', expected: driver.name, found: 'none' });
   if (!adapter.features.has('subgroups')) throw new InwardError('device_unfit', { feature: 'subgroups', expected: 'subgroup operations', found: 'none' });
-  const { subgroupMinSize, subgroupMaxSize } = adapter.info;
-  if (subgroupMinSize === undefined || subgroupMinSize !== subgroupMaxSize) {
-    throw new InwardError('device_unfit', { feature: 'a fixed subgroup size', expected: 'one size', found: `${subgroupMinSize} to ${subgroupMaxSize}` });
-  }
+  const { lanes, isPinned } = chooseSubgroups(adapter);
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'inward',
-    requiredFeatures: ['subgroups'],
+    requiredFeatures: isPinned ? ['subgroups', sizeControl] : ['subgroups'],
     requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
   });
   return {
     device,
     driver,
     adapter: [adapter.info.device, adapter.info.description].filter(Boolean).join(', '),
-    subgroupSize: subgroupMinSize,
+    subgroupSize: lanes,
+    pinsSubgroups: isPinned,
     bindingLimit: maxStorageBufferBindingSize,
     memoryLimit: driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory(),
     lost: watch(device, gpu),
     [Symbol.dispose]: () => device.destroy(),
   };
+}
+
+/** Dawn's extension, not yet in the types. */
+const sizeControl = 'subgroup-size-control' as GPUFeatureName;
+
+/** Kernels are made for one subgroup size: the device's only one, else 32 or what is nearest, where it can be demanded. */
+function chooseSubgroups(adapter: GPUAdapter): { lanes: number; isPinned: boolean } {
+  const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = adapter.info;
+  const lanes = Math.min(Math.max(32, min), max);
+  if (lanes < 4) throw new InwardError('device_unfit', { feature: 'subgroups of 4 or more', expected: 'at least 4', found: max });
+  if (min !== max && !adapter.features.has(sizeControl)) {
+    throw new InwardError('device_unfit', { feature: 'a fixed subgroup size', expected: 'one size', found: `${min} to ${max}` });
+  }
+  return { lanes, isPinned: min !== max };
 }
 
 /** Holds on to the instance: Dawn's device dies with it. */

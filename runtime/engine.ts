@@ -2,6 +2,7 @@
  * Owns the step loop: schedule, run, commit, publish. No branch on model or quantization. Opens everything an
  * in-process engine needs; runtime/host puts one into a process of its own. Refuses text.
  */
+import { kvPoolSize } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type Family, families, Graph, type ModelShape, type Settings } from '../models/index.ts';
 import { Batch } from './batch.ts';
@@ -10,6 +11,7 @@ import { EventChannel } from './channel.ts';
 import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
+import { checkOptions, checkRequest } from './checks.ts';
 import { type OpenDevice, openDevice } from './device.ts';
 import { formatBytes, InwardError, toInwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
@@ -34,6 +36,7 @@ interface Parts {
 
 /** An engine in this process. The process must have been started with the driver's environment (drivers.ts). */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
+  checkOptions(options);
   const started = performance.now();
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);
@@ -80,17 +83,18 @@ async function assemble(
   const activations = options.activations ?? 'f32';
   const kvTokens = Math.max(contextLength, options.kvTokens ?? defaultContext);
   const blockCount = Math.ceil(kvTokens / blockLength) + 1;
-  const batch = new Batch({ maxTokens: tokenBudget, maxSequences, maxLogitRows: Math.max(maxSequences, 16), contextLength, blockCount, blockLength });
 
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
-  const poolSize = blockCount * blockLength * config.kvHeads * config.headLength * (kv === 'f16' ? 2 : 4);
-  memory.reserve('weights', weightSize(checkpoint, specs));
-  memory.reserve('kv', weightSize(checkpoint, specs) + 2 * config.layerCount * poolSize);
+  const poolSize = kvPoolSize({ ...config, kv }, blockCount * blockLength);
+  const weightsSize = weightSize(checkpoint, specs);
+  memory.reserve('weights', weightsSize);
+  memory.reserve('kv', config.layerCount * poolSize, weightsSize);
   if (poolSize > open.bindingLimit)
     throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
 
-  const pipelines = new PipelineCache(device);
+  const batch = new Batch({ maxTokens: tokenBudget, maxSequences, maxLogitRows: Math.max(maxSequences, 16), contextLength, blockCount, blockLength });
+  const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: options.onProgress });
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
@@ -105,10 +109,7 @@ async function assemble(
     contextLength,
     blockLength,
     batch: wholeBuffer(batchBuffer),
-    pools: Array.from({ length: config.layerCount }, (_, layer) => ({
-      keys: wholeBuffer(memory.create('kv', `keys ${layer}`, poolSize, storage)),
-      values: wholeBuffer(memory.create('kv', `values ${layer}`, poolSize, storage)),
-    })),
+    pools: Array.from({ length: config.layerCount }, (_, layer) => wholeBuffer(memory.create('kv', `KV ${layer}`, poolSize, storage))),
     create: (owner, label, size, data) => {
       const buffer = memory.create(owner, label, size, storage);
       if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
@@ -118,11 +119,12 @@ async function assemble(
   family.forward(config, weights, graph);
   const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph);
   const pool = new BlockPool(blockCount);
-  const scheduler = new Scheduler({ maxSequences, queueLength: options.queueLength ?? 64, tokenBudget, blockLength }, pool);
-  await warmUp(scheduler, batch, runner, config.vocabularySize);
+  const limits = { maxSequences, queueLength: options.queueLength ?? 64, tokenBudget, blockLength };
+  // On a scheduler of its own, so that no one sees it in the counts.
+  await warmUp(new Scheduler(limits, pool), batch, runner, config.vocabularySize);
   const summary = describeCheckpoint(checkpoint);
   return {
-    parts: { open, memory, runner, batch, pool, scheduler },
+    parts: { open, memory, runner, batch, pool, scheduler: new Scheduler(limits, pool) },
     info: {
       device: open.driver.name,
       deviceReason: open.driver.reason,
@@ -150,6 +152,7 @@ class LocalEngine implements Engine {
   #failure: InwardError | undefined;
   #wake: (() => void) | undefined;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   readonly #loop: Promise<void>;
   #steps = 0;
   #dispatchesPerStep = 0;
@@ -195,8 +198,12 @@ class LocalEngine implements Engine {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return;
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     this.#parts.scheduler.failAll(new InwardError('shutting_down'));
     this.#wake?.();
@@ -245,19 +252,4 @@ class LocalEngine implements Engine {
     this.#wake?.();
     this.#fail(error);
   }
-}
-
-function checkRequest(request: GenerateRequest, info: EngineInfo): void {
-  const { promptIds, maxTokens } = request;
-  if (promptIds.length === 0) throw new InwardError('prompt_empty');
-  const room = info.contextLength - (maxTokens > 0 ? 1 : 0);
-  if (promptIds.length > room) throw new InwardError('prompt_too_long', { found: promptIds.length, limit: info.contextLength });
-  for (const id of promptIds) if (id >= info.vocabularySize) throw new InwardError('token_out_of_range', { limit: info.vocabularySize });
-  if (!Number.isInteger(maxTokens) || maxTokens < 0) throw new InwardError('invalid_request', { path: 'maxTokens', rule: 'a whole number from 0' });
-  const { temperature = 0, topK = 0, topP = 1, seed = 0 } = request.sampling ?? {};
-  if (!(temperature >= 0 && temperature <= 100)) throw new InwardError('invalid_request', { path: 'sampling.temperature', rule: 'from 0 to 100' });
-  if (!(topP > 0 && topP <= 1)) throw new InwardError('invalid_request', { path: 'sampling.topP', rule: 'above 0, at most 1' });
-  if (!(Number.isInteger(topK) && topK >= 0)) throw new InwardError('invalid_request', { path: 'sampling.topK', rule: 'a whole number from 0' });
-  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    throw new InwardError('invalid_request', { path: 'sampling.seed', rule: 'a whole number under 2^32' });
 }

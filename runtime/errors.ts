@@ -33,6 +33,7 @@ const table = {
   queue_full: { kind: 'busy', sentence: 'All {limit} places in the queue are taken.', remedy: 'Try again after the time in Retry-After.' },
   shutting_down: { kind: 'busy', sentence: 'The server is shutting down.', remedy: 'Send the request to another server or try again later.' },
   // set-up
+  invalid_option: { kind: 'setup', sentence: 'The engine option {option} breaks the rule "{rule}".', remedy: 'Correct it and open the engine again.' },
   file_missing: { kind: 'setup', sentence: 'There is no readable file at {path}.', remedy: 'Give the path of a GGUF file with --model.' },
   default_model_missing: { kind: 'setup', sentence: 'The default model could not be fetched: {reason}; the file {file} with SHA-256 {sha256} belongs at {path}.', remedy: 'Put it there, or serve another GGUF file with --model.' },
   gguf_invalid: { kind: 'setup', sentence: 'The GGUF file is not usable: {part}: expected {expected}, found {found}.', remedy: 'Fetch the file again, or convert the model anew.' },

@@ -30,9 +30,9 @@ export class DeviceMemory implements Disposable {
     return buffer;
   }
 
-  /** Throws out_of_memory when `size` more bytes do not fit. */
-  reserve(owner: MemoryOwner, size: number): void {
-    const free = this.#limit - this.total;
+  /** Throws out_of_memory when `size` more bytes do not fit beside what is taken and the `promised` bytes of others. */
+  reserve(owner: MemoryOwner, size: number, promised = 0): void {
+    const free = this.#limit - this.total - promised;
     if (size > free) throw new InwardError('out_of_memory', { owner: ownerNames[owner], needed: formatBytes(size), free: formatBytes(Math.max(0, free)) });
   }
 

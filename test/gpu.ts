@@ -24,7 +24,7 @@ export class Gpu {
 
   private constructor(open: OpenDevice) {
     this.open = open;
-    this.pipelines = new PipelineCache(open.device);
+    this.pipelines = new PipelineCache(open.device, open.pinsSubgroups);
     this.memory = new DeviceMemory(open.device, Number.POSITIVE_INFINITY);
   }
 

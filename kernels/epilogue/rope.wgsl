@@ -2,9 +2,8 @@
 // pairs (2i, 2i+1) of each head: the partner of a row is the neighbouring lane. Queries, times shape.scale, go to y;
 // keys and values to their slot of the KV pool. rotation[position][pair] = (cos, sin) comes from the CPU in double
 // precision, because sin() of a large angle is not accurate on every device.
-@group(0) @binding(EPILOGUE) var<storage, read_write> keys: array<KvWord>;
-@group(0) @binding(EPILOGUE + 1u) var<storage, read_write> values: array<KvWord>;
-@group(0) @binding(EPILOGUE + 2u) var<storage, read> rotation: array<vec2f>;
+@group(0) @binding(EPILOGUE) var<storage, read_write> pool: array<KvWord>;   // [slot][keys, values]
+@group(0) @binding(EPILOGUE + 1u) var<storage, read> rotation: array<vec2f>;
 
 #include KV
 
@@ -16,7 +15,7 @@ fn rowOf(group: u32, r: u32, lane: u32) -> u32 {
 }
 
 fn finish(group: u32, lane: u32, token: u32, results: array<f32, ROWS>) {
-  let slot = batch[BATCH_SLOTS + token] * KV_ROWS;
+  let slot = batch[BATCH_SLOTS + token] * (2u * KV_ROWS);
   let turns = batch[BATCH_POSITIONS + token] * (ROTARY_LENGTH / 2u);
   for (var r = 0u; r < ROWS; r++) {
     let row = rowOf(group, r, lane) + shape.offset;
@@ -33,13 +32,7 @@ fn finish(group: u32, lane: u32, token: u32, results: array<f32, ROWS>) {
     if (isInside && row < QUERY_ROWS) {
       y[token * QUERY_ROWS + row] = value * shape.scale;
     } else if (isInside && row % KV_VALUES == 0u) {
-      let isKey = row < QUERY_ROWS + KV_ROWS;
-      let index = (slot + row - QUERY_ROWS - select(KV_ROWS, 0u, isKey)) / KV_VALUES;
-      if (isKey) {
-        keys[index] = word;
-      } else {
-        values[index] = word;
-      }
+      pool[(slot + row - QUERY_ROWS) / KV_VALUES] = word;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type AttentionShape, attention, attentionMerge } from '../../kernels/attention.ts';
 import { attentionBound, attentionReference } from '../../kernels/attention.ref.ts';
+import { type AttentionShape, attention, attentionMerge } from '../../kernels/attention.ts';
 import { Batch } from '../../runtime/batch.ts';
 import { Sequence } from '../../runtime/sequence.ts';
 import type { BlockId } from '../../runtime/types.ts';
@@ -38,8 +38,11 @@ describe.each(['f32', 'f16'] as const)('attention over %s', (kv) => {
     const query = randomFloats(heads * headLength, 1, headLength ** -0.5);
     const keys = round(randomFloats(positions * kvHeads * headLength, 2));
     const values = round(randomFloats(positions * kvHeads * headLength, 3));
-    const pool = { keys: gpu.buffer(paged(keys, sequence.blocks, kvHeads * headLength, limits.blockCount, kv)), values: gpu.buffer(paged(values, sequence.blocks, kvHeads * headLength, limits.blockCount, kv)) };
-    const scratch = { partials: gpu.buffer(new Float32Array(batch.maxItems * heads * headLength)), states: gpu.buffer(new Float32Array(batch.maxItems * heads * 2)) };
+    const pool = gpu.buffer(paged(keys, values, sequence.blocks, kvHeads * headLength, limits.blockCount, kv));
+    const scratch = {
+      partials: gpu.buffer(new Float32Array(batch.maxItems * heads * headLength)),
+      states: gpu.buffer(new Float32Array(batch.maxItems * heads * 2)),
+    };
     const y = gpu.buffer(new Float32Array(heads * headLength));
     const words = gpu.buffer(batch.seal());
     await gpu.run([attention(shape, gpu.buffer(query), pool, scratch, y, words), attentionMerge(shape, scratch, y, words)], batch.counts);
@@ -49,13 +52,13 @@ describe.each(['f32', 'f16'] as const)('attention over %s', (kv) => {
   });
 });
 
-/** [position][width] values spread over the pool's blocks. */
-function paged(values: Float32Array, blocks: readonly BlockId[], width: number, blockCount: number, kv: 'f16' | 'f32'): ArrayBufferView {
-  const pool = new (kv === 'f16' ? Float16Array : Float32Array)(blockCount * blockLength * width).fill(1000);
+/** [position][width] keys and values spread over the pool's blocks. */
+function paged(keys: Float32Array, values: Float32Array, blocks: readonly BlockId[], width: number, blockCount: number, kv: 'f16' | 'f32'): ArrayBufferView {
+  const pool = new (kv === 'f16' ? Float16Array : Float32Array)(blockCount * blockLength * width * 2).fill(1000);
   for (let position = 0; position * width < values.length; position++) {
     const slot = (blocks[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
-    pool.set(values.subarray(position * width, (position + 1) * width), slot * width);
+    pool.set(keys.subarray(position * width, (position + 1) * width), slot * 2 * width);
+    pool.set(values.subarray(position * width, (position + 1) * width), (slot * 2 + 1) * width);
   }
   return pool;
 }
-

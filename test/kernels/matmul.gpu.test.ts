@@ -1,0 +1,248 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dequantizeInt8, elementwiseBound, rmsNormReference, swigluReference } from '../../kernels/activations.ref.ts';
+import { quantize, rmsNorm, swiglu } from '../../kernels/activations.ts';
+import { ropeReference } from '../../kernels/attention.ref.ts';
+import type { AttentionShape } from '../../kernels/attention.ts';
+import { embed } from '../../kernels/embed.ts';
+import type { StepCounts } from '../../kernels/kernel.ts';
+import { type Finish, matmul } from '../../kernels/matmul.ts';
+import { dequantizeRow, matmulF32Bound, matmulInt8Bound, matvecReference } from '../../kernels/weights.ref.ts';
+import { type PackedMatrix, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { compare, Gpu, randomFloats } from '../gpu.ts';
+import { packMatrix, randomFileRows } from '../packed.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await Gpu.create();
+});
+afterAll(() => gpu.open[Symbol.dispose]());
+
+const storages = Object.keys(packedStorages) as StorageWithKernels[];
+/** Words of a batch: header, ids at 8, positions at 24, slots at 40, logit tokens at 56. */
+const layout = { BATCH_IDS: 8, BATCH_POSITIONS: 24, BATCH_SLOTS: 40, BATCH_LOGIT_TOKENS: 56 };
+function batchWords(tokens: number, logitTokens: readonly number[] = []): Uint32Array {
+  const words = new Uint32Array(72);
+  words.set([tokens, logitTokens.length]);
+  words.set(logitTokens, layout.BATCH_LOGIT_TOKENS);
+  return words;
+}
+function counts(tokens: number, logitRows = 0): StepCounts {
+  return { tokens, logitRows, items: tokens, clears: 0 };
+}
+
+interface Case {
+  readonly storage: StorageWithKernels;
+  readonly rows: number;
+  readonly columns: number;
+  readonly tokens: number;
+  readonly isWhole?: boolean;
+}
+
+async function prepare({ storage, rows, columns, tokens, isWhole }: Case): Promise<{ matrix: PackedMatrix; weights: Float64Array[]; x: Float32Array[] }> {
+  const file = randomFileRows(storage, rows, columns, rows + columns);
+  const matrix = await packMatrix(gpu, storage, file, rows, columns, isWhole);
+  const rowSize = file.byteLength / rows;
+  const weights = Array.from({ length: rows }, (_, row) => dequantizeRow(storage, file.subarray(row * rowSize, (row + 1) * rowSize), columns));
+  return { matrix, weights, x: Array.from({ length: tokens }, (_, token) => randomFloats(columns, token + 1)) };
+}
+
+function joined(rows: readonly ArrayLike<number>[]): Float32Array {
+  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
+}
+
+describe.each(storages)('%s', (storage) => {
+  // Rows that fill no tile, tokens that fill none either, every tile of the table.
+  it.each([
+    { rows: 8, columns: 32, tokens: 1 },
+    { rows: 37, columns: 96, tokens: 2 },
+    { rows: 70, columns: 64, tokens: 3 },
+    { rows: 129, columns: 160, tokens: 13 },
+  ])('f32: $rows rows, $columns columns, $tokens tokens, stored and added', async (shape) => {
+    const { matrix, weights, x } = await prepare({ storage, ...shape });
+    const stride = shape.rows + 5;
+    const before = randomFloats(shape.tokens * stride, 99);
+    const y = gpu.buffer(before);
+    const words = gpu.buffer(batchWords(shape.tokens));
+    const input = { format: 'f32' as const, slice: gpu.buffer(joined(x)) };
+    for (const kind of ['store', 'add'] as const) {
+      await gpu.run(
+        matmul(matrix, { x: input, finish: { kind, y, stride }, offset: 3, over: 'tokens', batch: words, lanes: gpu.lanes, layout }),
+        counts(shape.tokens),
+      );
+    }
+    const expected = Float64Array.from(before);
+    x.forEach((row, token) => {
+      matvecReference(weights, row).forEach((value, i) => {
+        expected[token * stride + 3 + i] = 2 * value;
+      });
+    });
+    const { error, message } = compare(await gpu.readFloats(y), expected);
+    expect(error, message).toBeLessThan(matmulF32Bound);
+  });
+
+  it('normed, of gathered rows', async () => {
+    const { matrix, weights, x } = await prepare({ storage, rows: 41, columns: 128, tokens: 6 });
+    const norm = randomFloats(128, 7);
+    const logitTokens = [5, 0, 3];
+    const y = gpu.buffer(new Float32Array(3 * 41));
+    const finish: Finish = { kind: 'store', y, stride: 41 };
+    const input = { format: 'f32' as const, slice: gpu.buffer(joined(x)) };
+    const args = { x: input, norm: { weight: gpu.buffer(norm), epsilon: 1e-5 }, finish, offset: 0, over: 'logitRows' as const, lanes: gpu.lanes, layout };
+    await gpu.run(matmul(matrix, { ...args, batch: gpu.buffer(batchWords(6, logitTokens)) }), counts(6, 3));
+    const expected = joined(logitTokens.map((token) => matvecReference(weights, rmsNormReference(x[token] ?? [], norm, 1e-5))));
+    const { error, message } = compare(await gpu.readFloats(y), expected);
+    expect(error, message).toBeLessThan(matmulF32Bound);
+  });
+
+  it.each([1, 5])('SwiGLU of gate and up, %i tokens', async (tokens) => {
+    const { matrix, weights, x } = await prepare({ storage, rows: 2 * 45, columns: 64, tokens, isWhole: true });
+    const y = gpu.buffer(new Float32Array(tokens * 45));
+    const input = { format: 'f32' as const, slice: gpu.buffer(joined(x.map((row) => row.map((value) => value / 4)))) };
+    await gpu.run(
+      matmul(matrix, { x: input, finish: { kind: 'swiglu', y }, offset: 0, over: 'tokens', batch: gpu.buffer(batchWords(tokens)), lanes: gpu.lanes, layout }),
+      counts(tokens),
+    );
+    const expected = joined(
+      x.map((row) => {
+        const sums = matvecReference(
+          weights,
+          row.map((value) => value / 4),
+        );
+        return swigluReference(sums.subarray(0, 45), sums.subarray(45));
+      }),
+    );
+    const { error, message } = compare(await gpu.readFloats(y), expected);
+    expect(error, message).toBeLessThan(elementwiseBound);
+  });
+
+  it('embedding rows, shards included', async () => {
+    const { matrix, weights } = await prepare({ storage, rows: 27, columns: 64, tokens: 1 });
+    const ids = [26, 0, 7, 8];
+    const words = batchWords(ids.length);
+    words.set(ids, layout.BATCH_IDS);
+    const x = gpu.buffer(new Float32Array(ids.length * 64));
+    await gpu.run(embed(matrix, x, gpu.buffer(words), gpu.lanes, layout), counts(ids.length));
+    const { error, message } = compare(await gpu.readFloats(x), joined(ids.map((id) => weights[id] ?? [])));
+    expect(error, message).toBeLessThan(1e-13);
+  });
+});
+
+describe.each(storages.filter((storage) => packedStorages[storage].hasAffine))('%s with int8 activations', (storage) => {
+  it.each([1, 2, 4, 11])('%i tokens', async (tokens) => {
+    const { matrix, weights, x } = await prepare({ storage, rows: 50, columns: 96, tokens });
+    const quantized = gpu.buffer(new Uint32Array(tokens * 3 * 12));
+    const y = gpu.buffer(new Float32Array(tokens * 50));
+    const args = {
+      finish: { kind: 'store' as const, y, stride: 50 },
+      offset: 0,
+      over: 'tokens' as const,
+      batch: gpu.buffer(batchWords(tokens)),
+      lanes: gpu.lanes,
+      layout,
+    };
+    await gpu.run(
+      [quantize(gpu.buffer(joined(x)), quantized, 96, gpu.lanes), ...matmul(matrix, { x: { format: 'int8', slice: quantized }, ...args })],
+      counts(tokens),
+    );
+    const got = await gpu.readFloats(y);
+    const exact = compare(got, joined(x.map((row) => matvecReference(weights, row))));
+    expect(exact.error, exact.message).toBeLessThan(matmulInt8Bound);
+    // Against the codes that were really multiplied, nothing but f32 rounding is left.
+    const words = await gpu.readWords(quantized);
+    const rounded = x.map((_, token) => dequantizeInt8(words.slice(token * 36, (token + 1) * 36), 3));
+    const { error, message } = compare(got, joined(rounded.map((row) => matvecReference(weights, row))));
+    expect(error, message).toBeLessThan(matmulF32Bound);
+  });
+});
+
+it.each(['f16', 'f32'] as const)('queries, keys and values rotated and stored as %s', async (kv) => {
+  const [heads, kvHeads, headLength, rotaryLength, tokens] = [4, 2, 16, 12, 3];
+  const rows = (heads + 2 * kvHeads) * headLength;
+  const { matrix, weights, x } = await prepare({ storage: 'F32', rows, columns: 64, tokens });
+  const positions = [9, 0, 70];
+  const slots = [4, 2, 7];
+  const words = batchWords(tokens);
+  words.set(positions, layout.BATCH_POSITIONS);
+  words.set(slots, layout.BATCH_SLOTS);
+  const table = new Float32Array(80 * rotaryLength);
+  for (let position = 0; position < 80; position++) {
+    for (let i = 0; i < rotaryLength; i += 2)
+      table.set([Math.cos(position * 100 ** (-i / rotaryLength)), Math.sin(position * 100 ** (-i / rotaryLength))], position * rotaryLength + i);
+  }
+  const width = kvHeads * headLength;
+  const pool = gpu.buffer(new (kv === 'f16' ? Float16Array : Float32Array)(8 * 2 * width));
+  const shape: AttentionShape = { heads, kvHeads, headLength, rotaryLength, kv, blockLength: 16, lanes: gpu.lanes, layout };
+  const y = gpu.buffer(new Float32Array(tokens * heads * headLength));
+  const finish: Finish = { kind: 'rope', y, pool, rotation: gpu.buffer(table), shape };
+  const input = { format: 'f32' as const, slice: gpu.buffer(joined(x)) };
+  await gpu.run(matmul(matrix, { x: input, finish, offset: 0, over: 'tokens', batch: gpu.buffer(words), lanes: gpu.lanes, layout }), counts(tokens));
+
+  const queries = await gpu.readFloats(y);
+  const stored = new (kv === 'f16' ? Float16Array : Float32Array)(await gpu.read(pool));
+  const bound = kv === 'f16' ? 1e-6 : matmulF32Bound;
+  x.forEach((row, token) => {
+    const sums = Float32Array.from(matvecReference(weights, row));
+    const rotated = Array.from({ length: heads + kvHeads }, (_, head) =>
+      ropeReference(sums.subarray(head * headLength, (head + 1) * headLength), positions[token] ?? 0, rotaryLength, 100),
+    );
+    const at = (slots[token] ?? 0) * 2 * width;
+    const query = compare(
+      queries.subarray(token * heads * headLength, (token + 1) * heads * headLength),
+      joined(rotated.slice(0, heads)).map((value) => value / 4),
+    );
+    expect(query.error, query.message).toBeLessThan(1e-10);
+    const key = compare(Array.from(stored.subarray(at, at + width)), joined(rotated.slice(heads)));
+    expect(key.error, key.message).toBeLessThan(Math.max(bound, 1e-10));
+    const value = compare(Array.from(stored.subarray(at + width, at + 2 * width)), sums.subarray(rows - width));
+    expect(value.error, value.message).toBeLessThan(bound);
+  });
+});
+
+describe('activations', () => {
+  it('int8 blocks: half a step at most, zero blocks stay zero', async () => {
+    const x = randomFloats(3 * 64, 5);
+    x.fill(0, 32, 64);
+    const y = gpu.buffer(new Uint32Array(3 * 2 * 12));
+    await gpu.run([quantize(gpu.buffer(x), y, 64, gpu.lanes)], counts(3));
+    const got = dequantizeInt8(await gpu.readWords(y), 6);
+    got.forEach((value, i) => {
+      const block = x.subarray(Math.floor(i / 32) * 32, Math.floor(i / 32) * 32 + 32);
+      const step = Math.max(...block.map(Math.abs)) / 127;
+      expect(Math.abs(value - (x[i] ?? 0))).toBeLessThanOrEqual(step * 0.5001);
+    });
+  });
+
+  it.each(['tokens', 'logitRows'] as const)('RMSNorm over %s as int8 blocks', async (over) => {
+    const x = Array.from({ length: 4 }, (_, token) => randomFloats(96, token + 20));
+    const weight = randomFloats(96, 30);
+    const chosen = over === 'tokens' ? [0, 1, 2, 3] : [2, 0];
+    const y = gpu.buffer(new Uint32Array(4 * 3 * 12));
+    await gpu.run(
+      [
+        rmsNorm({
+          x: gpu.buffer(joined(x)),
+          weight: gpu.buffer(weight),
+          y,
+          columns: 96,
+          epsilon: 1e-6,
+          over,
+          batch: gpu.buffer(batchWords(4, chosen)),
+          lanes: gpu.lanes,
+          layout,
+        }),
+      ],
+      counts(4, chosen.length),
+    );
+    const got = dequantizeInt8(await gpu.readWords(y), chosen.length * 3);
+    const { error, message } = compare(got, joined(chosen.map((token) => rmsNormReference(x[token] ?? [], weight, 1e-6))));
+    expect(error, message).toBeLessThan(matmulInt8Bound);
+  });
+
+  it('SwiGLU of rows that hold gate and up', async () => {
+    const rows = [randomFloats(192, 1, 3), randomFloats(192, 2, 3)];
+    const y = gpu.buffer(new Float32Array(2 * 96));
+    await gpu.run([swiglu(gpu.buffer(joined(rows)), y, 96, gpu.lanes)], counts(2));
+    const { error, message } = compare(await gpu.readFloats(y), joined(rows.map((row) => swigluReference(row.subarray(0, 96), row.subarray(96)))));
+    expect(error, message).toBeLessThan(elementwiseBound);
+  });
+});

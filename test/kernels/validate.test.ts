@@ -1,0 +1,108 @@
+/** Every variant that the engine can choose, compiled and bound on Dawn's null backend: no GPU, no driver. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { quantizeVariant, rmsNormVariant, swigluVariant } from '../../kernels/activations.ts';
+import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant } from '../../kernels/attention.ts';
+import { compose } from '../../kernels/compose.ts';
+import { embedVariant } from '../../kernels/embed.ts';
+import type { Variant } from '../../kernels/kernel.ts';
+import { matmulVariants } from '../../kernels/matmul.ts';
+import { PipelineCache } from '../../kernels/pipeline.ts';
+import { repackVariant } from '../../kernels/repack.ts';
+import { sampleVariant } from '../../kernels/sample.ts';
+import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { Batch } from '../../runtime/batch.ts';
+import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
+
+const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16 });
+const storages = Object.keys(packedStorages) as StorageWithKernels[];
+
+let open: OpenDevice;
+beforeAll(async () => {
+  open = await openNullDevice();
+});
+
+function attentionShapes(lanes: number): AttentionShape[] {
+  const shapes = [
+    [9, 3, 64],
+    [32, 8, 128],
+    [4, 2, 32],
+    [8, 8, 96],
+  ] as const;
+  return (['f16', 'f32'] as const).flatMap((kv) =>
+    shapes.map(([heads, kvHeads, headLength]) => ({ heads, kvHeads, headLength, rotaryLength: headLength, kv, blockLength: 16, lanes, layout })),
+  );
+}
+
+function matmuls(lanes: number): Variant[] {
+  return storages.flatMap((storage) =>
+    (packedStorages[storage].hasAffine ? (['f32', 'int8'] as const) : (['f32'] as const)).flatMap((activations) => {
+      const choice = { storage, activations, lanes, layout, isNormed: activations === 'f32', over: 'tokens' as const, finish: 'store' as const };
+      return [
+        ...matmulVariants({ ...choice, over: 'logitRows' }),
+        ...matmulVariants({ ...choice, isNormed: false, finish: 'add' }),
+        ...matmulVariants({ ...choice, finish: 'swiglu' }),
+        ...attentionShapes(lanes)
+          .slice(0, 5)
+          .flatMap((shape) => matmulVariants(choice, shape)),
+      ];
+    }),
+  );
+}
+
+function variants(lanes: number): Variant[] {
+  return [
+    ...matmuls(lanes),
+    ...storages.flatMap((storage) => [embedVariant(storage, lanes, layout), repackVariant(storage)]),
+    ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape), attentionMergeVariant(shape), clearBlocksVariant(shape)]),
+    ...[true, false].map((gather) => rmsNormVariant(gather, lanes, layout)),
+    quantizeVariant(lanes),
+    swigluVariant(lanes),
+    sampleVariant(lanes, layout),
+  ];
+}
+
+describe.each(
+  [4, 8, 16, 32].flatMap((lanes) => [
+    { lanes, pin: false },
+    { lanes, pin: true },
+  ]),
+)('subgroups of $lanes, pinned: $pin', ({ lanes, pin }) => {
+  it('every variant compiles and binds', async () => {
+    const { device } = open;
+    const pipelines = new PipelineCache(device, pin);
+    const buffer = device.createBuffer({ size: 65536, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    const all = variants(lanes);
+    expect(all.length).toBeGreaterThan(100);
+    for (const variant of all) {
+      device.pushErrorScope('validation');
+      const pipeline = await pipelines.get(variant);
+      // Slices apart from each other: writable ones may not overlap.
+      pipelines.bind(
+        pipeline,
+        variant.bindings.map((_, i) => ({ buffer, offset: i * 4096, size: 4096 })),
+      );
+      const error = await device.popErrorScope();
+      expect(error?.message, variant.label).toBeUndefined();
+    }
+  });
+});
+
+describe('compose', () => {
+  it('puts directives first, constants next, each include once', () => {
+    const text = compose({ file: 'attention.wgsl', includes: { KV: 'kv/f16.wgsl' }, constants: { LANES: 8, GATHER: true } });
+    expect(text.startsWith('enable subgroups;\nconst LANES = 8u;\nconst GATHER = true;')).toBe(true);
+    expect(text.match(/fn lanesSum/g)).toHaveLength(1);
+    expect(text).not.toContain('#include');
+  });
+
+  it('refuses an include that the variant does not name', () => {
+    expect(() => compose({ file: 'attention.wgsl' })).toThrow('no file given for #include KV');
+  });
+
+  it('a kernel that does not compile is named', async () => {
+    const broken: Variant = { label: 'broken/one', file: 'attention.wgsl', includes: { KV: 'kv/f16.wgsl' }, constants: { LANES: 8 }, bindings: ['read'] };
+    open.device.pushErrorScope('validation');
+    await expect(new PipelineCache(open.device).get(broken)).rejects.toThrow('kernel broken/one does not compile');
+    await open.device.popErrorScope();
+  });
+});
