@@ -23,14 +23,22 @@ export function kvPoolSize(shape: Pick<AttentionShape, 'kvHeads' | 'headLength' 
   return slots * 2 * shape.kvHeads * shape.headLength * (shape.kv === 'f16' ? 2 : 4);
 }
 
+/** Workgroups that share the query heads of a KV head, four heads each at most: more would take long to compile. */
+function groupTiles(shape: AttentionShape): number {
+  return Math.ceil(shape.heads / shape.kvHeads / 4);
+}
+
 /** Constants of the kernels that know heads; matmul's `rope` end is one of them. */
 export function attentionConstants(shape: AttentionShape): Record<string, number> {
+  const group = shape.heads / shape.kvHeads;
   return {
     ...shape.layout,
     LANES: shape.lanes,
     HEADS: shape.heads,
     KV_HEADS: shape.kvHeads,
-    GROUP: shape.heads / shape.kvHeads,
+    GROUP: group,
+    GROUP_TILES: groupTiles(shape),
+    GROUP_TILE: Math.ceil(group / groupTiles(shape)),
     HEAD_LENGTH: shape.headLength,
     HEAD_QUADS: shape.headLength / 4,
     ROTARY_LENGTH: shape.rotaryLength,
@@ -63,7 +71,7 @@ export function attention(shape: AttentionShape, queries: Slice, pool: Slice, sc
     buffers: [queries, pool, scratch.partials, scratch.states, y, batch],
     choose: () => 0,
     gridX: (counts) => counts.items,
-    gridY: () => shape.kvHeads,
+    gridY: () => shape.kvHeads * groupTiles(shape),
   };
 }
 

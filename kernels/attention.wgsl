@@ -1,6 +1,6 @@
 // Paged attention with online softmax (Milakov and Gimelshein 2018; Kwon et al. 2023), one item (token, run
-// of KV positions) and one KV head a workgroup. Lanes hold quads of the head; all GROUP query heads of the
-// KV head share each key and value read. A token with one item gets its result at once; else the item leaves
+// of KV positions) and up to GROUP_TILE of the GROUP query heads of one KV head a workgroup. Lanes hold quads of the
+// head; the query heads share each key and value read. A token with one item gets its result at once; else the item leaves
 // unnormalised sums, which attention_merge joins.
 enable subgroups;
 const BATCH = 5u;
@@ -17,27 +17,30 @@ const BATCH = 5u;
 
 const QUADS = (HEAD_QUADS + LANES - 1u) / LANES;
 const SLOT_QUADS = 2u * KV_HEADS * HEAD_QUADS;
-const RUN = 4u;              // positions a turn; divides BLOCK_LENGTH
+// Positions a turn; divides BLOCK_LENGTH. Fewer for large heads: unrolled code grows with all three, and so does
+// the time a CPU device takes to compile it.
+const RUN = select(select(1u, 2u, GROUP_TILE * QUADS <= 12u), 4u, GROUP_TILE * QUADS <= 6u);
 const MASKED = -1e30;        // WGSL has no infinities
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let item = group.x;
-  let kvHead = group.y;
+  let kvHead = group.y / GROUP_TILES;
+  let firstInGroup = group.y % GROUP_TILES * GROUP_TILE;
   let token = batch[BATCH_ITEM_TOKENS + item];
   let end = batch[BATCH_ITEM_ENDS + item];
   let table = BATCH_TABLES + batch[BATCH_ROWS + token] * TABLE_LENGTH;
 
-  var query: array<array<vec4f, QUADS>, GROUP>;
-  var sums: array<array<vec4f, QUADS>, GROUP>;
-  var largest: array<f32, GROUP>;
-  var total: array<f32, GROUP>;
-  for (var g = 0u; g < GROUP; g++) {
+  var query: array<array<vec4f, QUADS>, GROUP_TILE>;
+  var sums: array<array<vec4f, QUADS>, GROUP_TILE>;
+  var largest: array<f32, GROUP_TILE>;
+  var total: array<f32, GROUP_TILE>;
+  for (var g = 0u; g < GROUP_TILE; g++) {
     largest[g] = MASKED;
     for (var k = 0u; k < QUADS; k++) {
       let quad = lane + k * LANES;
-      if (quad < HEAD_QUADS) {
-        query[g][k] = queries[(token * HEADS + kvHead * GROUP + g) * HEAD_QUADS + quad];
+      if (quad < HEAD_QUADS && firstInGroup + g < GROUP) {
+        query[g][k] = queries[(token * HEADS + kvHead * GROUP + firstInGroup + g) * HEAD_QUADS + quad];
       }
     }
   }
@@ -46,18 +49,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let slot = batch[table + position / BLOCK_LENGTH] * BLOCK_LENGTH + position % BLOCK_LENGTH;
     let place = (slot * (2u * KV_HEADS) + kvHead) * HEAD_QUADS + lane;
     // The value matters: a variable without one is zeroed once by Dawn, not every turn of a loop.
-    var scores = array<array<f32, RUN>, GROUP>();
+    var scores = array<array<f32, RUN>, GROUP_TILE>();
     for (var k = 0u; k < QUADS; k++) {
       for (var i = 0u; i < RUN; i++) {
         // Lanes past the head have a zero query, so what they read does not count.
         let key = unpackQuad(pool[place + i * SLOT_QUADS + k * LANES]);
-        for (var g = 0u; g < GROUP; g++) {
+        for (var g = 0u; g < GROUP_TILE; g++) {
           scores[g][i] += dot(query[g][k], key);
         }
       }
     }
-    var rescale: array<f32, GROUP>;
-    for (var g = 0u; g < GROUP; g++) {
+    var rescale: array<f32, GROUP_TILE>;
+    for (var g = 0u; g < GROUP_TILE; g++) {
       var next = largest[g];
       for (var i = 0u; i < RUN; i++) {
         scores[g][i] = select(MASKED, lanesSum(scores[g][i]), position + i < end);
@@ -76,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var i = 0u; i < RUN; i++) {
         value[i] = unpackQuad(pool[place + SLOT_QUADS / 2u + i * SLOT_QUADS + k * LANES]);
       }
-      for (var g = 0u; g < GROUP; g++) {
+      for (var g = 0u; g < GROUP_TILE; g++) {
         var sum = sums[g][k] * rescale[g];
         for (var i = 0u; i < RUN; i++) {
           sum += scores[g][i] * value[i];
@@ -87,17 +90,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   let isWhole = batch[BATCH_TOKEN_ITEMS + token + 1u] - batch[BATCH_TOKEN_ITEMS + token] == 1u;
-  for (var g = 0u; g < GROUP; g++) {
-    let head = kvHead * GROUP + g;
+  for (var g = 0u; g < GROUP_TILE; g++) {
+    let head = kvHead * GROUP + firstInGroup + g;
+    let isHead = firstInGroup + g < GROUP;
     for (var k = 0u; k < QUADS; k++) {
       let quad = lane + k * LANES;
-      if (quad < HEAD_QUADS && isWhole) {
+      if (isHead && quad < HEAD_QUADS && isWhole) {
         attended[(token * HEADS + head) * HEAD_QUADS + quad] = sums[g][k] / total[g];
-      } else if (quad < HEAD_QUADS) {
+      } else if (isHead && quad < HEAD_QUADS) {
         partials[(item * HEADS + head) * HEAD_QUADS + quad] = sums[g][k];
       }
     }
-    if (lane == 0u) {
+    if (isHead && lane == 0u) {
       states[item * HEADS + head] = vec2f(largest[g], total[g]);
     }
   }

@@ -21,6 +21,7 @@ describe.each(['f32', 'f16'] as const)('attention over %s', (kv) => {
     { heads: 9, kvHeads: 3, headLength: 64, positions: 33 },
     { heads: 2, kvHeads: 2, headLength: 16, positions: 19 },
     { heads: 8, kvHeads: 1, headLength: 128, positions: 300 },
+    { heads: 14, kvHeads: 2, headLength: 64, positions: 40 },
     { heads: 6, kvHeads: 3, headLength: 96, positions: 1100 },
   ])('$heads heads, $kvHeads KV heads of $headLength, $positions positions', async ({ heads, kvHeads, headLength, positions }) => {
     const limits = { maxTokens: 4, maxSequences: 2, maxLogitRows: 2, contextLength: 2048, blockCount: 200, blockLength };
