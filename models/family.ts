@@ -12,6 +12,9 @@ export interface Settings {
   /** A whole number from 1 to 2^24. */
   integer(key: string, fallback?: number): number;
   number(key: string, fallback?: number): number;
+  has(key: string): boolean;
+  /** Throws model_unsupported unless the condition is met. */
+  demand(isMet: boolean, part: string, expected: string | number, found: string | number): void;
 }
 
 /** A matrix made of the rows of one or more tensors of equal width, one below the other. */

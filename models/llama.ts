@@ -22,7 +22,7 @@ export const llama: Family<LlamaConfig> = {
     const heads = integer('attention.head_count');
     const embeddingLength = integer('embedding_length');
     const headLength = integer('attention.key_length', embeddingLength / heads);
-    return {
+    const config = {
       layerCount: integer('block_count'),
       embeddingLength,
       vocabularySize: tensorShape('token_embd.weight')?.[0] ?? integer('vocab_size'),
@@ -35,6 +35,26 @@ export const llama: Family<LlamaConfig> = {
       epsilon: settings.number('llama.attention.layer_norm_rms_epsilon'),
       ropeBase: settings.number('llama.rope.freq_base', 10_000),
     };
+    const { kvHeads, rotaryLength, feedForwardLength, epsilon, ropeBase, layerCount } = config;
+    // What the kernels rely on; the shapes of all tensors are checked against these numbers at load.
+    settings.demand(layerCount <= 1024, 'llama.block_count', 'at most 1024', layerCount);
+    settings.demand(embeddingLength % 32 === 0, 'llama.embedding_length', 'a multiple of 32', embeddingLength);
+    settings.demand(feedForwardLength % 32 === 0, 'llama.feed_forward_length', 'a multiple of 32', feedForwardLength);
+    settings.demand(heads % kvHeads === 0, 'llama.attention.head_count_kv', `a divisor of ${heads}`, kvHeads);
+    settings.demand(headLength % 4 === 0 && headLength <= 512, 'length of a head', 'a multiple of 4, at most 512', headLength);
+    settings.demand((heads * headLength) % 32 === 0, 'length of all heads', 'a multiple of 32', heads * headLength);
+    settings.demand(rotaryLength % 2 === 0 && rotaryLength <= headLength, 'llama.rope.dimension_count', `even, at most ${headLength}`, rotaryLength);
+    settings.demand(epsilon > 0 && epsilon < 1, 'llama.attention.layer_norm_rms_epsilon', 'between 0 and 1', epsilon);
+    settings.demand(ropeBase > 1, 'llama.rope.freq_base', 'above 1', ropeBase);
+    // Llama 3 scales through the tensor rope_freqs; scaling by these keys is another formula.
+    settings.demand(
+      !settings.has('llama.rope.scaling.type') || settings.number('llama.rope.scaling.factor', 1) === 1,
+      'llama.rope.scaling',
+      'none',
+      'scaled positions',
+    );
+    settings.demand(!settings.has('llama.expert_count') || settings.number('llama.expert_count', 0) === 0, 'llama.expert_count', 'no experts', 'experts');
+    return config;
   },
 
   weights(c) {

@@ -2,6 +2,7 @@
  * Owns the step loop: schedule, run, commit, publish. No branch on model or quantization. Opens everything an
  * in-process engine needs; runtime/host puts one into a process of its own. Refuses text.
  */
+import { basename } from 'node:path';
 import { kvPoolSize } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type Family, families, Graph, type ModelShape, type Settings } from '../models/index.ts';
@@ -64,6 +65,10 @@ function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape
     integer: (key, fallback) =>
       fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback),
     number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
+    has: (key) => checkpoint.metadata.has(key),
+    demand: (isMet, part, expected, found) => {
+      if (!isMet) throw new InwardError('model_unsupported', { part, expected, found });
+    },
   };
   return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
 }
@@ -130,7 +135,7 @@ async function assemble(
       deviceReason: open.driver.reason,
       adapter: open.adapter,
       subgroupSize: lanes,
-      modelName: summary.name,
+      modelName: basename(options.modelPath, '.gguf'),
       family: family.architecture,
       parameterCount: summary.parameterCount,
       vocabularySize: config.vocabularySize,
