@@ -1,0 +1,123 @@
+/**
+ * The Llama family against Hugging Face transformers, on tiny random models in four storages.
+ * Bounds: exact mode (f32 activations, f32 KV) 20 x the distance of the reference's own float32 and float64; f16 KV
+ * the distance of the reference's own f16 run; int8 activations, which are coarser than f16, see below.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findDrivers } from '../../runtime/drivers.ts';
+import { createEngine } from '../../runtime/engine.ts';
+import type { Engine, EngineOptions } from '../../runtime/types.ts';
+import { distance, firstDifference, type Result, run } from '../engine-run.ts';
+import { testDevice } from '../gpu.ts';
+import { type Oracle, type OraclePrompt, type PromptName, promptNames, readOracle } from '../oracle.ts';
+
+const exact = { kv: 'f32', activations: 'f32', contextLength: 512, kvTokens: 4096 } as const;
+const all = { maxTokens: 24, logits: 'all' } as const;
+
+const open = ({ modelPath }: Oracle, options: Partial<EngineOptions> = {}): Promise<Engine> =>
+  createEngine({ modelPath, device: testDevice(), ...exact, ...options });
+
+/** Largest distance from everything that the golden knows of the prompt and its continuation. */
+function distanceFrom(golden: OraclePrompt, { logits }: Result, steps: number): number {
+  const promptLength = golden.ids.length;
+  const distances = [distance(logits[promptLength - 1], golden.lastLogits64), distance(logits[promptLength - 1], golden.lastLogits)];
+  const compareTop = (row: Float32Array | undefined, ids: readonly number[], values: readonly number[]): void => {
+    distances.push(distance(row && ids.map((id) => row[id] ?? Number.NaN), values));
+    // The five largest, whichever they are: none that the golden does not know lies above.
+    distances.push(distance(row?.toSorted().reverse().subarray(0, 5), values));
+  };
+  for (const [position, ids] of golden.topIds.entries()) compareTop(logits[position], ids, golden.topLogits[position] ?? []);
+  for (const [step, ids] of golden.greedyTopIds.slice(0, steps).entries()) compareTop(logits[promptLength - 1 + step], ids, golden.greedyTopLogits[step] ?? []);
+  if (steps === 24) distances.push(distance(logits[promptLength + 22], golden.greedyFinalLogits));
+  golden.ids.forEach((_, position) => {
+    const row = golden.logits?.subarray(position * golden.lastLogits.length, (position + 1) * golden.lastLogits.length);
+    if (row !== undefined) distances.push(distance(logits[position], row));
+  });
+  return Math.max(...distances);
+}
+
+/** Steps before the first whose lead over the second token is under `margin`. */
+function stepsBeforeTie(golden: OraclePrompt, margin: number): number {
+  const step = golden.greedyTopLogits.findIndex(([first = 0, second = 0]) => first - second < margin);
+  return step < 0 ? golden.greedy.length : step;
+}
+
+describe.each(['f32', 'f16', 'q4_1', 'q8_0'])('tiny llama in %s', (storage) => {
+  const oracle = readOracle(`gguf_llama_${storage}`);
+  const alone = new Map<PromptName, Result>();
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await open(oracle);
+  });
+  afterAll(() => engine[Symbol.asyncDispose]());
+
+  test.each(promptNames)('exact: %s, its 24 tokens and the logits of every position', async (name) => {
+    const golden = oracle.prompts[name];
+    const result = await run(engine, golden.ids, all);
+    alone.set(name, result);
+    const bound = 20 * oracle.tolerance;
+    expect(result.logits.length).toBe(golden.ids.length + 23);
+    // The goldens were drawn so that every lead is 20 x the tolerance: no token may differ in exact mode.
+    expect(Math.min(...golden.greedyTopLogits.map(([first = 0, second = 0]) => first - second))).toBeGreaterThanOrEqual(bound);
+    expect(result.tokens).toEqual(golden.greedy);
+    expect(distanceFrom(golden, result, 24)).toBeLessThan(bound);
+  });
+
+  test('all prompts as one batch give what each gives alone, bit for bit', async () => {
+    const together = await Promise.all(promptNames.map((name) => run(engine, oracle.prompts[name].ids, all)));
+    promptNames.forEach((name, i) => {
+      expect(together[i]?.tokens, name).toEqual(alone.get(name)?.tokens);
+      expect(firstDifference(together[i]?.logits ?? [], alone.get(name)?.logits ?? []), name).toBeUndefined();
+    });
+  });
+
+  test('prompts cut into odd chunks give the same, bit for bit', async () => {
+    await using chunked = await open(oracle, { tokenBudget: 7, maxSequences: 1 });
+    for (const name of ['len33', 'long'] as const) {
+      const result = await run(chunked, oracle.prompts[name].ids, all);
+      expect(result.tokens, name).toEqual(alone.get(name)?.tokens);
+      expect(firstDifference(result.logits, alone.get(name)?.logits ?? []), name).toBeUndefined();
+    }
+  });
+});
+
+/** Tokens up to the first near tie, and logits up to there, of every prompt. */
+async function checkNear(oracle: Oracle, options: Partial<EngineOptions>, boundOf: (name: PromptName) => number): Promise<void> {
+  await using engine = await open(oracle, options);
+  for (const name of promptNames) {
+    const golden = oracle.prompts[name];
+    const bound = boundOf(name);
+    const steps = stepsBeforeTie(golden, Math.max(0.05, 2 * bound));
+    const result = await run(engine, golden.ids, all);
+    expect(result.tokens.slice(0, steps), name).toEqual(golden.greedy.slice(0, steps));
+    expect(distanceFrom(golden, result, steps), name).toBeLessThan(bound);
+  }
+}
+
+test.each(['f32', 'q4_1'])('f16 KV, %s: as near to the reference as its own f16 run', async (storage) => {
+  const oracle = readOracle(`gguf_llama_${storage}`);
+  await checkNear(oracle, { kv: 'f16' }, (name) => oracle.half.f16[name]);
+});
+
+// An int8 code of a block of 32 is off by up to 1/254 of the block's largest value, a bf16 number by up to 1/512 of
+// itself: two to three times as much on average.
+test.each(['q4_1', 'q8_0'])('int8 activations, %s: within three times what a bf16 run of the reference is off', async (storage) => {
+  const oracle = readOracle(`gguf_llama_${storage}`);
+  await checkNear(oracle, { kv: 'f16', activations: 'int8' }, (name) => 3 * oracle.half.bf16[name]);
+});
+
+test('exact on SwiftShader, whatever the other tests run on', async (context) => {
+  const has = findDrivers().some(({ name }) => name === 'swiftshader');
+  if (!has) console.log('left out: the tests on SwiftShader, which is not on this machine');
+  context.skip(!has, 'SwiftShader is not on this machine');
+  const oracle = readOracle('gguf_llama_q4_1');
+  await using engine = await open(oracle, { device: 'swiftshader' });
+  expect(engine.info.device).toBe('swiftshader');
+  const names = ['len7', 'len33', 'batch0', 'batch3'] as const;
+  const results = await Promise.all(names.map((name) => run(engine, oracle.prompts[name].ids, all)));
+  names.forEach((name, i) => {
+    const golden = oracle.prompts[name];
+    expect(results[i]?.tokens, name).toEqual(golden.greedy);
+    expect(distanceFrom(golden, results[i] as Result, 24), name).toBeLessThan(20 * oracle.tolerance);
+  });
+});
