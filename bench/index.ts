@@ -4,6 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { describeCheckpoint, metadataInteger, openCheckpoint } from '../runtime/checkpoint/index.ts';
 import { InwardError } from '../runtime/index.ts';
 import { ensureDefaultModel, ensureDevice } from '../scripts/setup/index.ts';
 import { UsageError } from '../server/cli/options.ts';
@@ -24,8 +25,21 @@ export async function main(args: readonly string[]): Promise<void> {
   if (options.installPeers) await orUsageError(installPeers());
   const device = await ensureDevice(options.device);
   const model = options.model ?? (await ensureDefaultModel());
+  checkContext(model, longestSequence(options));
   const record = await measureAll({ ...options, model, device: device.name });
   console.log(`${formatReport(record).join('\n')}\n${JSON.stringify(record)}`);
+}
+
+/** Before minutes are spent. */
+function checkContext(model: string, longest: number): void {
+  using checkpoint = openCheckpoint(model);
+  const limit = metadataInteger(checkpoint, `${describeCheckpoint(checkpoint).family}.context_length`, 1, 2 ** 24);
+  if (longest > limit)
+    throw new UsageError(`The context of this model holds ${limit} tokens, and ${longest} are to be measured: lower --prompt-tokens or --new-tokens.`);
+}
+
+function longestSequence(options: BenchOptions): number {
+  return Math.max(...allWorkloads(options).map(({ promptTokens, newTokens }) => promptTokens + newTokens));
 }
 
 async function measureAll(options: Prepared): Promise<BenchRecord> {
@@ -87,14 +101,13 @@ async function measureOurs(options: Prepared, prefix: string): Promise<OurRound>
   await using subject = await openOurs({
     modelPath: options.model,
     device: options.device,
+    // As served, unless more is asked.
+    contextLength: Math.max(4096, longestSequence(options)),
     maxSequences: Math.max(8, options.batch),
-    // As served, and no less than what keeps a batch from being computed twice.
+    // No less than what keeps a batch from being computed twice.
     kvTokens: Math.max(4096, room),
   });
-  const { contextLength, vocabularySize } = subject.info;
-  const longest = Math.max(...workloads.map(({ promptTokens, newTokens }) => promptTokens + newTokens));
-  if (longest > contextLength)
-    throw new UsageError(`The context of this model holds ${contextLength} tokens, and ${longest} are to be measured: lower --prompt-tokens or --new-tokens.`);
+  const { vocabularySize } = subject.info;
   const sample = await measure(subject, workloads, vocabularySize, load);
   // The last workload is one sequence.
   return { sample, dispatchesPerToken: await subject.readDispatches(), vocabularySize };

@@ -13,8 +13,10 @@ import type { Subject } from './subject.ts';
 
 const folder = join(import.meta.dirname, 'peers');
 const packageFolder = join(folder, 'node_modules', 'node-llama-cpp');
-/** Longest wait for one answer, in ms: a prompt on a CPU device takes seconds, a hang takes for ever. */
-const deadlineMs = 300_000;
+/** Longest wait for one answer, in ms: a CPU device compiles the peer's kernels for minutes at the very first run, a hang takes for ever. */
+const deadlineMs = 1_200_000;
+/** Longest wait for its process to end by itself, in ms. */
+const closeDeadlineMs = 10_000;
 
 export const peerNames = ['vulkan', 'cpu'] as const;
 export type PeerName = (typeof peerNames)[number];
@@ -68,10 +70,10 @@ export async function openPeer({ name, modelPath, device, threadCount }: PeerOpt
       device: opened.device ?? '',
       run: async (prompts, newTokens) => (await ask(child, { type: 'run', prompts: prompts.map((ids) => [...ids]), newTokens })).times ?? [],
       readMemory: () => readTreeMemory(child.pid ?? 0),
-      [Symbol.asyncDispose]: () => end(child),
+      [Symbol.asyncDispose]: () => close(child),
     };
   } catch (error) {
-    await end(child);
+    await close(child);
     throw error;
   }
 }
@@ -100,12 +102,13 @@ function ask(child: ChildProcess, question: { readonly type: 'open' | 'run' } & 
   });
 }
 
-/** It has nothing to save. */
-async function end(child: ChildProcess): Promise<void> {
+async function close(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGKILL');
+  if (child.connected) child.send({ type: 'close' }, () => undefined);
+  const timer = setTimeout(() => child.kill('SIGKILL'), closeDeadlineMs);
   await exited;
+  clearTimeout(timer);
 }
 
 function readJson(path: string): { readonly version?: string; readonly dependencies?: Readonly<Record<string, string>> } {

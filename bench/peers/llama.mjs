@@ -6,11 +6,12 @@
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
 
 let threads = 0;
+let llama;
 let model;
 
 async function open({ gpu, modelPath, threadCount }) {
   threads = threadCount;
-  const llama = await getLlama({ gpu: gpu ? 'vulkan' : false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: threads });
+  llama = await getLlama({ gpu: gpu ? 'vulkan' : false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: threads });
   // It goes on without a GPU when it finds none; a comparison with the wrong device would look like a result.
   if (gpu && llama.gpu !== 'vulkan') throw new Error('it found no Vulkan device');
   model = await llama.loadModel({ modelPath, gpuLayers: gpu ? 'max' : 0 });
@@ -47,8 +48,15 @@ async function readTimes(sequence, ids, newTokens, started) {
   return times;
 }
 
+/** In order, because the driver writes what it compiled to its cache until its instance is closed. */
+async function close() {
+  await llama?.dispose();
+  process.exit(0);
+}
+
 process.on('message', async (message) => {
   try {
+    if (message.type === 'close') return await close();
     process.send(await (message.type === 'open' ? open(message) : run(message)));
   } catch (error) {
     process.send({

@@ -1,0 +1,67 @@
+import { CommanderError } from 'commander';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { allWorkloads, comparedWorkload, parseOptions } from '../../bench/options.ts';
+
+test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, both peers', () => {
+  const options = parseOptions([]);
+  expect(options).toEqual({
+    device: 'auto',
+    rounds: 3,
+    promptTokens: [128, 512],
+    newTokens: 32,
+    batch: 8,
+    peers: ['vulkan', 'cpu'],
+    peerTokens: 16,
+    threads: 2,
+    installPeers: false,
+  });
+  expect(allWorkloads(options)).toEqual([
+    { sequences: 1, promptTokens: 128, newTokens: 32 },
+    { sequences: 1, promptTokens: 512, newTokens: 32 },
+    { sequences: 8, promptTokens: 128, newTokens: 32 },
+    { sequences: 1, promptTokens: 128, newTokens: 16 },
+  ]);
+});
+
+test('every option', () => {
+  const line =
+    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-tokens 3 --threads 6 --install-peers';
+  const options = parseOptions(line.split(' '));
+  expect(options).toEqual({
+    model: 'm.gguf',
+    device: 'lavapipe',
+    rounds: 5,
+    promptTokens: [7, 9],
+    newTokens: 4,
+    batch: 2,
+    peers: ['cpu'],
+    peerTokens: 3,
+    threads: 6,
+    installPeers: true,
+  });
+  expect(comparedWorkload(options)).toEqual({ sequences: 1, promptTokens: 7, newTokens: 3 });
+  expect(parseOptions(['--peers', 'none']).peers).toEqual([]);
+});
+
+test.for([
+  '--rounds 0',
+  '--rounds 1.5',
+  '--new-tokens 1',
+  '--peer-tokens 1',
+  '--prompt-tokens 128,',
+  '--prompt-tokens 0',
+  '--peers vulkan,ort',
+  '--device tpu',
+  '--speed',
+  'stray',
+])('%s is refused with a sentence', (line) => {
+  let said = '';
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+  onTestFinished(() => write.mockRestore());
+  expect(() => parseOptions(line.split(' '))).toThrow(CommanderError);
+  expect(said).toMatch(/^error: /);
+  expect(said).toContain('--help');
+});

@@ -1,0 +1,87 @@
+/**
+ * The whole command with a tiny model: that it ends, what it leaves behind, and what it says of a wrong use. Speed is
+ * not judged: a test machine is busy.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { BenchRecord } from '../../bench/record.ts';
+import { testDevice } from '../gpu.ts';
+
+const root = join(import.meta.dirname, '../..');
+const model = 'test/fixtures/oracles/gguf_llama_q4_1/model.gguf';
+/** Of that file, in bytes. */
+const modelBytes = 108_288;
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function runBench(...args: readonly string[]): Promise<Ended> {
+  const all = ['bin/inward.mjs', 'bench', '--model', model, '--device', testDevice(), '--rounds', '1', ...args];
+  return new Promise((resolve) => {
+    execFile(process.execPath, all, { cwd: root, timeout: 110_000 }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
+    );
+  });
+}
+
+/** Every key at every depth, once. */
+function listKeys(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return [...new Set(value.flatMap((element) => listKeys(element, `${path}[]`)))];
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([key, inner]) => listKeys(inner, `${path}.${key}`));
+}
+
+const statistic = (path: string): string[] => ['median', 'min', 'max'].map((key) => `${path}.${key}`);
+const workload = (path: string): string[] => ['sequences', 'promptTokens', 'newTokens'].map((key) => `${path}.${key}`);
+
+/** Written by hand: what is not in this list must not be in the record. */
+const closedKeys = [
+  ...['.date', '.version', '.device', '.rounds', '.dispatchesPerToken'],
+  ...['cpu', 'cores', 'memoryBytes', 'node'].map((key) => `.machine.${key}`),
+  ...['file', 'bytes'].map((key) => `.model.${key}`),
+  ...['name', 'device', 'processes'].map((key) => `.engines[].${key}`),
+  ...['loadMs', 'coldFirstTokenMs', 'residentBytes', 'peakBytes', 'loadAverage'].flatMap((key) => statistic(`.engines[].${key}`)),
+  ...workload('.engines[].runs[]'),
+  ...['firstTokenMs', 'prefillPerSecond', 'decodePerSecond'].flatMap((key) => statistic(`.engines[].runs[].${key}`)),
+  ...workload('.compared'),
+  '.ratios[]',
+  ...['name', 'limit', 'found', 'isMet'].map((key) => `.targets[].${key}`),
+];
+
+test('one round on a tiny model: the last line is a record of closed keys with measured values', async () => {
+  const { code, out, err } = await runBench('--peers', 'none', '--prompt-tokens', '16,40', '--new-tokens', '6', '--peer-tokens', '4', '--batch', '3');
+  expect(code, err).toBe(0);
+  const lines = out.trimEnd().split('\n');
+  const record = JSON.parse(lines.at(-1) ?? '') as BenchRecord;
+  expect([...listKeys(record), '.ratios[]'].sort()).toEqual([...closedKeys].sort());
+  expect(record.model).toEqual({ file: 'model.gguf', bytes: modelBytes });
+  expect(record.targets.map(({ isMet }) => isMet === null)).toEqual([true, true, false]);
+  const [own] = record.engines;
+  expect(own?.runs.map((run) => [run.sequences, run.promptTokens, run.newTokens])).toEqual([
+    [1, 16, 6],
+    [1, 40, 6],
+    [3, 16, 6],
+    [1, 16, 4],
+  ]);
+  for (const run of own?.runs ?? []) {
+    expect(run.firstTokenMs.median).toBeGreaterThan(0);
+    expect(run.decodePerSecond.median).toBeGreaterThan(0);
+    expect(run.prefillPerSecond.median).toBeCloseTo((1000 * run.sequences * run.promptTokens) / run.firstTokenMs.median, 6);
+  }
+  // The bench, the engine and the text process.
+  expect(own?.processes).toBe(3);
+  expect(own?.residentBytes.median).toBeGreaterThan(100e6);
+  expect(record.dispatchesPerToken).toBeGreaterThan(0);
+  expect(lines.join('\n')).toContain('not measured');
+});
+
+test('more tokens than the context holds: one sentence that says what to lower', async () => {
+  const { code, out, err } = await runBench('--peers', 'none', '--prompt-tokens', '8,1000000');
+  expect(code).toBe(2);
+  expect(out).toBe('');
+  expect(err.trim().split('\n').at(-1)).toMatch(/^The context of this model holds \d+ tokens, and 1000032 are to be measured: lower /);
+});
