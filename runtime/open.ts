@@ -1,0 +1,149 @@
+/**
+ * Owns the opening of an engine: file, family, device, memory plan, weights, graph, runner, in this order. The only
+ * place that knows all of them. Refuses to run steps for anyone but the warm-up.
+ */
+import { basename } from 'node:path';
+import { kvPoolSize } from '../kernels/attention.ts';
+import { PipelineCache } from '../kernels/pipeline.ts';
+import { type Family, families, Graph, type ModelShape, type Settings } from '../models/index.ts';
+import { Batch } from './batch.ts';
+import { BlockPool } from './blocks.ts';
+import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
+import { loadWeights, weightSize } from './checkpoint/loader.ts';
+import type { Checkpoint } from './checkpoint/types.ts';
+import { type OpenDevice, openDevice } from './device.ts';
+import { formatBytes, InwardError } from './errors.ts';
+import { DeviceMemory, wholeBuffer } from './memory.ts';
+import { Runner } from './runner.ts';
+import { Scheduler } from './scheduler.ts';
+import type { EngineInfo, EngineOptions } from './types.ts';
+import { warmUp } from './warmup.ts';
+
+const blockLength = 16;
+const defaultContext = 4096;
+
+/** Everything a step touches. */
+export interface Parts {
+  readonly open: OpenDevice;
+  readonly memory: DeviceMemory;
+  readonly runner: Runner;
+  readonly batch: Batch;
+  readonly pool: BlockPool;
+  readonly scheduler: Scheduler;
+}
+
+/**
+ * From a model file and a device to everything that a step touches: weights on the device, KV pools, compiled kernels,
+ * warmed up. Throws InwardError: file_missing, gguf_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
+ */
+export async function openParts(options: EngineOptions): Promise<{ parts: Parts; info: EngineInfo }> {
+  const started = performance.now();
+  using checkpoint = openCheckpoint(options.modelPath);
+  const { family, config } = readModel(checkpoint);
+  const open = await openDevice(options.device ?? 'auto');
+  try {
+    const { parts, info } = await assemble(options, checkpoint, family, config, open);
+    return { parts, info: { ...info, loadMs: performance.now() - started } };
+  } catch (error) {
+    open[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
+  const { family: name } = describeCheckpoint(checkpoint);
+  const family = families.get(name);
+  if (family === undefined) {
+    throw new InwardError('model_unsupported', {
+      part: 'general.architecture',
+      expected: [...families.keys()].join(', '),
+      found: /^[\w.-]{1,40}$/.test(name) ? name : 'something else',
+    });
+  }
+  const settings: Settings = {
+    integer: (key, fallback) =>
+      fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback),
+    number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
+    has: (key) => checkpoint.metadata.has(key),
+    demand: (isMet, part, expected, found) => {
+      if (!isMet) throw new InwardError('model_unsupported', { part, expected, found });
+    },
+  };
+  return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
+}
+
+async function assemble(
+  options: EngineOptions,
+  checkpoint: Checkpoint,
+  family: Family,
+  config: ModelShape,
+  open: OpenDevice,
+): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
+  const { device, subgroupSize: lanes } = open;
+  const contextLength = Math.min(options.contextLength ?? Math.min(config.contextLength, defaultContext), config.contextLength);
+  const maxSequences = options.maxSequences ?? 8;
+  const tokenBudget = Math.max(options.tokenBudget ?? 128, maxSequences);
+  const kv = options.kv ?? 'f16';
+  const activations = options.activations ?? 'f32';
+  const kvTokens = Math.max(contextLength, options.kvTokens ?? defaultContext);
+  const blockCount = Math.ceil(kvTokens / blockLength) + 1;
+
+  const memory = new DeviceMemory(device, open.memoryLimit);
+  const specs = family.weights(config);
+  const poolSize = kvPoolSize({ ...config, kv }, blockCount * blockLength);
+  const weightsSize = weightSize(checkpoint, specs);
+  memory.reserve('weights', weightsSize);
+  memory.reserve('kv', config.layerCount * poolSize, weightsSize);
+  if (poolSize > open.bindingLimit)
+    throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
+
+  const batch = new Batch({ maxTokens: tokenBudget, maxSequences, maxLogitRows: Math.max(maxSequences, 16), contextLength, blockCount, blockLength });
+  const pipelines = new PipelineCache(device, open.pinsSubgroups);
+  const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: options.onProgress });
+  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
+  const graph = new Graph({
+    lanes,
+    layout: batch.layout,
+    activations,
+    kv,
+    maxTokens: tokenBudget,
+    maxLogitRows: batch.limits.maxLogitRows,
+    maxItems: batch.maxItems,
+    contextLength,
+    blockLength,
+    batch: wholeBuffer(batchBuffer),
+    pools: Array.from({ length: config.layerCount }, (_, layer) => wholeBuffer(memory.create('kv', `KV ${layer}`, poolSize, storage))),
+    create: (owner, label, size, data) => {
+      const buffer = memory.create(owner, label, size, storage);
+      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
+      return wholeBuffer(buffer);
+    },
+  });
+  family.forward(config, weights, graph);
+  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph);
+  const pool = new BlockPool(blockCount);
+  const limits = { maxSequences, queueLength: options.queueLength ?? 64, tokenBudget, blockLength };
+  // On a scheduler of its own, so that no one sees it in the counts.
+  await warmUp(new Scheduler(limits, pool), batch, runner, config.vocabularySize);
+  const summary = describeCheckpoint(checkpoint);
+  return {
+    parts: { open, memory, runner, batch, pool, scheduler: new Scheduler(limits, pool) },
+    info: {
+      device: open.driver.name,
+      deviceReason: open.driver.reason,
+      adapter: open.adapter,
+      subgroupSize: lanes,
+      modelName: basename(options.modelPath, '.gguf'),
+      family: family.architecture,
+      parameterCount: summary.parameterCount,
+      vocabularySize: config.vocabularySize,
+      contextLength,
+      maxSequences,
+      kv,
+      activations,
+      weightBytes: memory.usage()['weights'] ?? 0,
+      kvBytes: memory.usage()['kv'] ?? 0,
+    },
+  };
+}
