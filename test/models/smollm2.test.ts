@@ -1,0 +1,105 @@
+/**
+ * A real model: SmolLM2-135M-Instruct in Q4_1 against transformers on the same dequantized weights. Needs the file
+ * that set-up fetches, and says so when it is not there.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cacheFolder } from '../../runtime/drivers.ts';
+import { createEngine } from '../../runtime/engine.ts';
+import { openText } from '../../runtime/text/index.ts';
+import type { Engine } from '../../runtime/types.ts';
+import { defaultModel } from '../../scripts/setup/model.ts';
+import { distance, firstDifference, run } from '../engine-run.ts';
+import { testDevice } from '../gpu.ts';
+import { readFixture } from '../test-data.ts';
+
+interface Case {
+  readonly ids: readonly number[];
+  readonly top20: readonly (readonly [id: number, logprob: number])[];
+  readonly greedy: readonly number[];
+  readonly margins: readonly number[];
+  readonly chat?: readonly { readonly role: 'user' | 'system' | 'assistant'; readonly content: string }[];
+}
+interface Golden {
+  readonly sha256: string;
+  readonly cases: readonly Case[];
+  readonly passage: { readonly ids: readonly number[]; readonly mean_nll: number };
+}
+
+const golden: Golden = JSON.parse(readFixture('smollm2/golden.json').toString('utf8'));
+const modelPath = join(cacheFolder(), 'models', defaultModel.file);
+const isHere = existsSync(modelPath);
+if (!isHere) console.log('left out: SmolLM2, whose file is not in the cache: node scripts/setup.mjs fetches it');
+
+function logProbabilities(logits: Float32Array): Float64Array {
+  const peak = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - peak);
+  return Float64Array.from(logits, (logit) => logit - peak - Math.log(sum));
+}
+
+/** Mean of -log p(next id) over the passage. */
+async function meanNll(engine: Engine): Promise<number> {
+  const { ids } = golden.passage;
+  const { logits } = await run(engine, ids, { maxTokens: 0, logits: 'all' });
+  expect(logits.length).toBe(ids.length - 1);
+  return logits.reduce((sum, row, position) => sum - (logProbabilities(row)[ids[position + 1] ?? 0] ?? Number.NaN), 0) / logits.length;
+}
+
+const tieAt = ({ margins }: Case): number => {
+  const step = margins.findIndex((margin) => margin < 0.05);
+  return step < 0 ? margins.length : step;
+};
+
+test.skipIf(!isHere)('the golden belongs to the file that set-up fetches', () => expect(golden.sha256).toBe(defaultModel.sha256));
+
+describe.skipIf(!isHere).each([
+  { mode: 'exact', options: { kv: 'f32', activations: 'f32' }, best: 20, bound: 0.002, nll: 0.0005, steps: 48 },
+  { mode: 'default', options: {}, best: 10, bound: 0.15, nll: 0.005, steps: 8 },
+] as const)('$mode', ({ options, best, bound, nll, steps }) => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await createEngine({ modelPath, device: testDevice(), contextLength: 512, kvTokens: 2048, ...options });
+  });
+  afterAll(() => engine[Symbol.asyncDispose]());
+
+  test('the likeliest next tokens, and greedy up to the first near tie', async () => {
+    const results = await Promise.all(golden.cases.map(({ ids }) => run(engine, ids, { maxTokens: steps, logits: 'sampled' })));
+    for (const [i, expected] of golden.cases.entries()) {
+      const logprobs = logProbabilities(results[i]?.logits[0] ?? new Float32Array());
+      const top = expected.top20.slice(0, best);
+      expect(
+        distance(
+          top.map(([id]) => logprobs[id] ?? Number.NaN),
+          top.map(([, logprob]) => logprob),
+        ),
+        `case ${i}`,
+      ).toBeLessThan(bound);
+      const certain = Math.min(steps, tieAt(expected));
+      expect(results[i]?.tokens.slice(0, certain), `case ${i}`).toEqual(expected.greedy.slice(0, certain));
+    }
+  });
+
+  test('a passage is as likely as the reference holds it', async () => {
+    expect(Math.abs((await meanNll(engine)) / golden.passage.mean_nll - 1)).toBeLessThan(nll);
+  });
+
+  test('a sequence gives the same alone and among others, bit for bit', async () => {
+    const lengths = [0, 5, 1];
+    const request = { maxTokens: 6, logits: 'sampled' } as const;
+    const together = await Promise.all(lengths.map((i) => run(engine, golden.cases[i]?.ids ?? [], request)));
+    for (const [place, i] of lengths.entries()) {
+      const alone = await run(engine, golden.cases[i]?.ids ?? [], request);
+      expect(together[place]?.tokens).toEqual(alone.tokens);
+      expect(firstDifference(together[place]?.logits ?? [], alone.logits)).toBeUndefined();
+    }
+  });
+});
+
+test.skipIf(!isHere)('the text door makes of a chat the ids that the golden was computed from', async () => {
+  await using text = await openText({ modelPath });
+  const chats = golden.cases.filter(({ chat }) => chat !== undefined);
+  expect(chats.length).toBe(3);
+  for (const { chat = [], ids } of chats) expect([...(await text.encodeChat(chat))]).toEqual(ids);
+});
