@@ -1,0 +1,58 @@
+/**
+ * Owns a look at what an engine in this process does on the device: every object it makes is counted, and its KV pools
+ * can be read. Wraps Dawn's own class, so that the engine needs no door for tests.
+ */
+import { globals } from 'webgpu';
+
+type Maker = (this: GPUDevice, ...args: unknown[]) => unknown;
+const prototype = (globals as unknown as { readonly GPUDevice: { readonly prototype: Record<string, Maker> } }).GPUDevice.prototype;
+
+export class DeviceWatch implements Disposable {
+  /** Objects made so far, by the method that made them. */
+  readonly made: Record<string, number> = {};
+  readonly #pools = new Map<GPUBuffer, GPUDevice>();
+  readonly #originals = new Map<string, Maker>();
+
+  constructor() {
+    for (const name of Object.getOwnPropertyNames(prototype).filter((method) => method.startsWith('create'))) {
+      const original = prototype[name] as Maker;
+      this.#originals.set(name, original);
+      const { made } = this;
+      const pools = this.#pools;
+      prototype[name] = function (this: GPUDevice, ...args: unknown[]): unknown {
+        made[name] = (made[name] ?? 0) + 1;
+        const result = original.apply(this, args);
+        if (name === 'createBuffer' && /^KV \d+$/.test((args[0] as GPUBufferDescriptor).label ?? '')) pools.set(result as GPUBuffer, this);
+        return result;
+      };
+    }
+  }
+
+  /** Objects that a step may not make: all but the encoder of its one command buffer. */
+  get lasting(): number {
+    return Object.entries(this.made).reduce((sum, [name, count]) => sum + (name === 'createCommandEncoder' ? 0 : count), 0);
+  }
+
+  /** Words of all KV pools that are not zero, and how many there are. */
+  async readKv(): Promise<{ used: number; total: number }> {
+    let used = 0;
+    let total = 0;
+    for (const [pool, device] of this.#pools) {
+      const create = this.#originals.get('createBuffer') as Maker;
+      const staging = create.call(device, { size: pool.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }) as GPUBuffer;
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(pool, 0, staging, 0, pool.size);
+      device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      const words = new Uint32Array(staging.getMappedRange());
+      total += words.length;
+      for (const word of words) if (word !== 0) used++;
+      staging.destroy();
+    }
+    return { used, total };
+  }
+
+  [Symbol.dispose](): void {
+    for (const [name, original] of this.#originals) prototype[name] = original;
+  }
+}
