@@ -28,8 +28,6 @@ export interface StepCounts {
   clears: number;
 }
 
-export type Grid = readonly [x: number, y: number];
-
 /** One dispatch of every step: buffers are fixed, the variant and the grid depend on the counts of the step. */
 export interface Operation {
   readonly variants: readonly Variant[];
