@@ -4,8 +4,7 @@
  */
 
 import type { Slice } from '../kernels/kernel.ts';
-import type { PackedMatrix } from '../kernels/weights.ts';
-import type { Graph } from './graph.ts';
+import type { Graph, LoadedMatrix } from './graph.ts';
 
 /** Settings of a checkpoint; a missing or wrongly typed key throws unless a fallback is given. */
 export interface Settings {
@@ -41,13 +40,6 @@ export interface HostSpec {
 }
 
 export type WeightSpec = MatrixSpec | VectorSpec | HostSpec;
-
-/** A loaded MatrixSpec: neighbouring parts of equal storage are one packed matrix. */
-export interface LoadedMatrix {
-  readonly rows: number;
-  readonly columns: number;
-  readonly pieces: readonly { readonly firstRow: number; readonly matrix: PackedMatrix }[];
-}
 
 export interface Weights {
   matrix(name: string): LoadedMatrix;

@@ -8,8 +8,14 @@ import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice } from '../kernels/kernel.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { sample } from '../kernels/sample.ts';
-import { type Activations, activationRowSize, packedStorages } from '../kernels/weights.ts';
-import type { LoadedMatrix } from './family.ts';
+import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
+
+/** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
+export interface LoadedMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly pieces: readonly { readonly firstRow: number; readonly matrix: PackedMatrix }[];
+}
 
 export interface GraphSettings {
   readonly lanes: number;

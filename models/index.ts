@@ -5,5 +5,5 @@ import { llama } from './llama.ts';
 /** By `general.architecture`. */
 export const families: ReadonlyMap<string, Family> = new Map<string, Family>([[llama.architecture, llama]]);
 
-export type { Family, LoadedMatrix, MatrixSpec, ModelShape, Settings, WeightSpec, Weights } from './family.ts';
-export { Graph } from './graph.ts';
+export type { Family, MatrixSpec, ModelShape, Settings, WeightSpec, Weights } from './family.ts';
+export { Graph, type LoadedMatrix } from './graph.ts';

@@ -1,7 +1,5 @@
 // y[token][row] += value: the residual connection.
-fn rowOf(group: u32, r: u32, lane: u32) -> u32 {
-  return (group * ROWS + r) * LANES + lane;
-}
+#include "lib/rows.wgsl"
 
 fn finish(group: u32, lane: u32, token: u32, values: array<f32, ROWS>) {
   for (var r = 0u; r < ROWS; r++) {

@@ -6,13 +6,10 @@
 @group(0) @binding(EPILOGUE + 1u) var<storage, read> rotation: array<vec2f>;
 
 #include KV
+#include "lib/rows.wgsl"
 
 const QUERY_ROWS = HEADS * HEAD_LENGTH;
 const KV_ROWS = KV_HEADS * HEAD_LENGTH;
-
-fn rowOf(group: u32, r: u32, lane: u32) -> u32 {
-  return (group * ROWS + r) * LANES + lane;
-}
 
 fn finish(group: u32, lane: u32, token: u32, results: array<f32, ROWS>) {
   let slot = batch[BATCH_SLOTS + token] * (2u * KV_ROWS);

@@ -1,8 +1,22 @@
 /**
- * Owns how `inward logits` shows its reports to people.
+ * Owns what `inward logits` reports, and how it shows it to people.
  */
 import type { Ranked } from './distribution.ts';
-import type { LogitsReport } from './logits.ts';
+
+export interface PositionReport {
+  readonly position: number;
+  readonly top: readonly Ranked[];
+  /** The id that the prompt goes on with, and how likely the model held it. */
+  readonly next?: Ranked;
+}
+
+export interface LogitsReport {
+  /** After the last id of the prompt. */
+  readonly top: readonly Ranked[];
+  readonly greedy: readonly { readonly id: number; readonly margin: number }[];
+  /** With --all-positions, one for each id of the prompt. */
+  readonly positions: readonly PositionReport[];
+}
 
 /** Tables of all reports of a batch. */
 export function formatReports(reports: readonly LogitsReport[]): string {

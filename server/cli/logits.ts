@@ -6,23 +6,8 @@ import { Command, Option } from 'commander';
 import { type ActivationFormat, type DeviceName, type Engine, type EngineOptions, InwardError, type KvFormat } from '../../runtime/index.ts';
 import type { World } from '../world.ts';
 import { createDistribution, type Ranked } from './distribution.ts';
-import { formatReports } from './logits-table.ts';
+import { formatReports, type LogitsReport, type PositionReport } from './logits-table.ts';
 import { deviceOption, integer, prepareEngine, UsageError } from './options.ts';
-
-export interface PositionReport {
-  readonly position: number;
-  readonly top: readonly Ranked[];
-  /** The id that the prompt goes on with, and how likely the model held it. */
-  readonly next?: Ranked;
-}
-
-export interface LogitsReport {
-  /** After the last id of the prompt. */
-  readonly top: readonly Ranked[];
-  readonly greedy: readonly { readonly id: number; readonly margin: number }[];
-  /** With --all-positions, one for each id of the prompt. */
-  readonly positions: readonly PositionReport[];
-}
 
 interface LogitsFlags {
   readonly ids: readonly string[];

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { LogitsReport } from '../../server/cli/logits.ts';
+import type { LogitsReport } from '../../server/cli/logits-table.ts';
 import { createFolder } from '../gguf-file.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
 import { runCommand } from '../../server/cli/index.ts';
-import type { LogitsReport } from '../../server/cli/logits.ts';
+import type { LogitsReport } from '../../server/cli/logits-table.ts';
 import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
 import { until } from './help.ts';
