@@ -46,7 +46,7 @@ export class DeviceWatch implements Disposable {
       await staging.mapAsync(GPUMapMode.READ);
       const words = new Uint32Array(staging.getMappedRange());
       total += words.length;
-      for (const word of words) if (word !== 0) used++;
+      for (let i = 0; i < words.length; i++) if (words[i] !== 0) used++;
       staging.destroy();
     }
     return { used, total };

@@ -108,7 +108,6 @@ test.each(['q4_1', 'q8_0'])('int8 activations, %s: within three times what a bf1
 
 test('exact on SwiftShader, whatever the other tests run on', async (context) => {
   const has = findDrivers().some(({ name }) => name === 'swiftshader');
-  if (!has) console.log('left out: the tests on SwiftShader, which is not on this machine');
   context.skip(!has, 'SwiftShader is not on this machine');
   const oracle = readOracle('gguf_llama_q4_1');
   await using engine = await open(oracle, { device: 'swiftshader' });
