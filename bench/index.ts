@@ -144,7 +144,7 @@ async function orUsageError(work: Promise<void>): Promise<void> {
   });
 }
 
-/** Progress goes to stderr, results to stdout. */
+/** Progress goes to stderr, results to stdout; with the time since the start, so that a slow part is seen. */
 function say(line: string): void {
-  console.error(line);
+  console.error(`${Math.round(performance.now() / 1000)} s  ${line}`);
 }

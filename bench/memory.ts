@@ -1,6 +1,7 @@
 /**
  * Owns what is known about the memory of processes: read from /proc, summed over a process and all its descendants.
- * A page that two of them share counts twice: the sum is an upper bound.
+ * Resident is the kernel's proportional set size (Pss): a page that two processes share counts half in each, so the sum
+ * is what they take together. Where the kernel does not tell it, VmRSS stands in, which counts such a page twice.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,8 +9,10 @@ import { join } from 'node:path';
 export interface TreeMemory {
   /** Processes of the tree. */
   readonly processes: number;
-  /** Resident bytes now. */
+  /** Resident bytes now, each page once. */
   readonly resident: number;
+  /** The same with shared pages counted in every process that maps them. */
+  readonly residentWithShared: number;
   /** Sum of each process's own highest resident size, in bytes; they need not have had it at the same time. */
   readonly peak: number;
 }
@@ -18,9 +21,17 @@ export interface TreeMemory {
 export function readTreeMemory(pid: number, root: string = '/proc'): TreeMemory {
   const parents = readParents(root);
   const isBelow = (process: number | undefined): boolean => process === pid || (process !== undefined && isBelow(parents.get(process)));
-  const statuses = [...parents.keys()].filter(isBelow).flatMap((process) => readText(join(root, String(process), 'status')) ?? []);
-  const sum = (field: string): number => statuses.reduce((total, status) => total + readKibibytes(status, field) * 1024, 0);
-  return { processes: statuses.length, resident: sum('VmRSS'), peak: sum('VmHWM') };
+  const read = [...parents.keys()].filter(isBelow).flatMap((process) => {
+    const status = readText(join(root, String(process), 'status'));
+    return status === undefined ? [] : [{ status, rollup: readText(join(root, String(process), 'smaps_rollup')) ?? '' }];
+  });
+  const sum = (size: (files: (typeof read)[number]) => number): number => read.reduce((total, files) => total + size(files) * 1024, 0);
+  return {
+    processes: read.length,
+    resident: sum(({ status, rollup }) => readKibibytes(rollup, 'Pss') || readKibibytes(status, 'VmRSS')),
+    residentWithShared: sum(({ status }) => readKibibytes(status, 'VmRSS')),
+    peak: sum(({ status }) => readKibibytes(status, 'VmHWM')),
+  };
 }
 
 /** The parent of each process. `/proc/PID/stat` is `PID (NAME) STATE PARENT ...`, and a name may hold spaces and brackets. */

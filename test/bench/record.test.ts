@@ -12,7 +12,7 @@ function series(name: string, rounds: readonly { readonly prefill: number; reado
       loadMs: 100 + round,
       coldFirstTokenMs: 50,
       speeds: [{ firstTokenMs: 128_000 / prefill, prefillPerSecond: prefill, decodePerSecond: decode }],
-      memory: { processes: 3, resident: 300e6, peak: 400e6 },
+      memory: { processes: 3, resident: 300e6, residentWithShared: 350e6, peak: 400e6 },
       load: 0.5,
     }),
   );
