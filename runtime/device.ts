@@ -90,7 +90,6 @@ function watch(device: GPUDevice, instance: GPU): Promise<InwardError> {
   });
   device.addEventListener('uncapturederror', (event) => {
     const kind = event.error instanceof GPUOutOfMemoryError ? 'out of memory' : 'validation error';
-    if (process.env['INWARD_DEBUG'] === '1') console.error(event.error.message);
     resolve(new InwardError('device_lost', { reason: kind }));
   });
   return promise;
