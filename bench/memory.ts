@@ -1,7 +1,7 @@
 /**
  * Owns what is known about the memory of processes: read from /proc, summed over a process and all its descendants.
- * Resident is the kernel's proportional set size (Pss): a page that two processes share counts half in each, so the sum
- * is what they take together. Where the kernel does not tell it, VmRSS stands in, which counts such a page twice.
+ * Two counts: the resident sizes (VmRSS), in which a page that two processes share counts twice, and the kernel's
+ * proportional set sizes (Pss), in which it counts half in each, so that their sum is what the processes take together.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +9,10 @@ import { join } from 'node:path';
 export interface TreeMemory {
   /** Processes of the tree. */
   readonly processes: number;
-  /** Resident bytes now, each page once. */
+  /** Resident bytes now, shared pages counted in every process that maps them. */
   readonly resident: number;
-  /** The same with shared pages counted in every process that maps them. */
-  readonly residentWithShared: number;
+  /** The same with each page counted once; equal to `resident` where the kernel does not tell it. */
+  readonly proportional: number;
   /** Sum of each process's own highest resident size, in bytes; they need not have had it at the same time. */
   readonly peak: number;
 }
@@ -28,8 +28,8 @@ export function readTreeMemory(pid: number, root: string = '/proc'): TreeMemory 
   const sum = (size: (files: (typeof read)[number]) => number): number => read.reduce((total, files) => total + size(files) * 1024, 0);
   return {
     processes: read.length,
-    resident: sum(({ status, rollup }) => readKibibytes(rollup, 'Pss') || readKibibytes(status, 'VmRSS')),
-    residentWithShared: sum(({ status }) => readKibibytes(status, 'VmRSS')),
+    resident: sum(({ status }) => readKibibytes(status, 'VmRSS')),
+    proportional: sum(({ status, rollup }) => readKibibytes(rollup, 'Pss') || readKibibytes(status, 'VmRSS')),
     peak: sum(({ status }) => readKibibytes(status, 'VmHWM')),
   };
 }

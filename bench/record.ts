@@ -21,7 +21,10 @@ export interface EngineRecord {
   readonly loadMs: Statistic;
   readonly coldFirstTokenMs: Statistic;
   readonly processes: number;
+  /** By VmRSS, which counts a shared page twice: the stricter count, by which the target is judged. */
   readonly residentBytes: Statistic;
+  /** By Pss, each page once. */
+  readonly proportionalBytes: Statistic;
   readonly peakBytes: Statistic;
   readonly loadAverage: Statistic;
   readonly runs: readonly RunRecord[];
@@ -71,6 +74,7 @@ export function summarizeEngine({ name, workloads, samples }: Series): EngineRec
     coldFirstTokenMs: over((sample) => sample.coldFirstTokenMs),
     processes: samples[0]?.memory.processes ?? 0,
     residentBytes: over((sample) => sample.memory.resident),
+    proportionalBytes: over((sample) => sample.memory.proportional),
     peakBytes: over((sample) => sample.memory.peak),
     loadAverage: over((sample) => sample.load),
     runs: workloads.map((workload, index) => ({

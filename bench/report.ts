@@ -30,7 +30,7 @@ function formatTable({ engines, dispatchesPerToken }: BenchRecord): string[] {
   const cells = new Map(engines.map((engine) => [engine, new Map(engineCells(engine))]));
   const first = engines[0];
   if (first !== undefined) cells.get(first)?.set('dispatches a token', String(dispatchesPerToken));
-  const rows = [...names, 'first token after loading, ms', 'load, ms', 'resident (peak), MB', 'dispatches a token'];
+  const rows = [...names, 'first token after loading, ms', 'load, ms', 'resident (peak), MB', 'each page once, MB', 'dispatches a token'];
   const table = [['', ...engines.map(({ name }) => name)], ...rows.map((row) => [row, ...engines.map((engine) => cells.get(engine)?.get(row) ?? '-')])];
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   return table.map((row) =>
@@ -47,7 +47,7 @@ function rowNames(run: Workload): string[] {
   return [`prefill ${describe(run)}, tok/s`, `decode ${describe(run)}, tok/s`, `first token ${describe(run)}, ms`];
 }
 
-function engineCells({ runs, coldFirstTokenMs, loadMs, residentBytes, peakBytes }: EngineRecord): [string, string][] {
+function engineCells({ runs, coldFirstTokenMs, loadMs, residentBytes, proportionalBytes, peakBytes }: EngineRecord): [string, string][] {
   const speeds = runs.flatMap((run): [string, string][] => {
     const [prefill = '', decode = '', first = ''] = rowNames(run);
     return [
@@ -61,6 +61,7 @@ function engineCells({ runs, coldFirstTokenMs, loadMs, residentBytes, peakBytes 
     ['first token after loading, ms', formatStatistic(coldFirstTokenMs)],
     ['load, ms', formatStatistic(loadMs)],
     ['resident (peak), MB', `${formatMegabytes(residentBytes.median, '')} (${formatMegabytes(peakBytes.median, '')})`],
+    ['each page once, MB', formatMegabytes(proportionalBytes.median, '')],
   ];
 }
 

@@ -4,12 +4,13 @@
  * fresh clone, goes on under the packaged Node if the running one is too old, and hands over to server/cli.
  */
 import { fileURLToPath } from 'node:url';
-import { cacheCompiledCode, continueUnderNode, fail, followParent, isRecent } from '../scripts/node.mjs';
+import { cacheCompiledCode, continueUnderNode, fail, followParent, isRecent, keepHeapSmall } from '../scripts/node.mjs';
 import { ensurePackages } from '../scripts/setup.mjs';
 
 followParent();
 await ensurePackages().catch(fail);
 if (!isRecent()) await continueUnderNode([fileURLToPath(import.meta.url), ...process.argv.slice(2)]);
+keepHeapSmall();
 cacheCompiledCode();
 const { main } = await import('../server/cli/index.ts');
 await main(process.argv.slice(2));

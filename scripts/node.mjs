@@ -8,6 +8,7 @@ import module from 'node:module';
 import { constants, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
 
 /** Folder of package.json. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -66,4 +67,9 @@ export function cacheCompiledCode() {
   const folder = INWARD_CACHE || (XDG_CACHE_HOME ? join(XDG_CACHE_HOME, 'inward') : join(HOME || homedir(), '.cache', 'inward'));
   process.env.NODE_COMPILE_CACHE ??= join(folder, 'code');
   module.enableCompileCache?.(process.env.NODE_COMPILE_CACHE);
+}
+
+/** Keeps the young generation of the heap at its first size: 6 MB less, for a process that mostly waits for the device. */
+export function keepHeapSmall() {
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
 }

@@ -79,10 +79,11 @@ export function ggufBytes(pairs: readonly Pair[], tensors: readonly TensorSpec[]
 }
 
 /** A folder for files of one test file; `write` gives the path of a new file with these bytes. */
-export function createFolder(): { write(bytes: Uint8Array): string; remove(): void } {
+export function createFolder(): { readonly path: string; write(bytes: Uint8Array): string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'inward-test-'));
   let count = 0;
   return {
+    path,
     write(bytes) {
       const file = join(path, `${count++}.gguf`);
       writeFileSync(file, bytes);

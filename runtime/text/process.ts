@@ -2,6 +2,7 @@
  * The text process: builds tokenizer and template from the model file, then answers one request at a time.
  * Refuses to keep anything of a request, to fail with anything but a code of the error table, and to outlive its parent.
  */
+import { flushCompileCache } from 'node:module';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
 import { createPieces } from './pieces.ts';
@@ -49,7 +50,15 @@ function start({ modelPath }: ProcessStart): void {
     template: vocabulary.chatTemplate === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
     templateSource,
   };
+  lockFiles();
   send({ kind: 'ready', info: describe(vocabulary), pieces: createPieces(vocabulary) });
+}
+
+/** All that is needed is loaded: from here on, and before the first request, this process can neither read nor write a file. */
+function lockFiles(): void {
+  flushCompileCache();
+  // Not yet in the types; an older Node was never allowed to write, see supervisor.ts.
+  (process.permission as { drop?(scope: string): void }).drop?.('fs');
 }
 
 function templateTokens({ tokens, bosId, eosId }: Vocabulary): Readonly<Record<string, string>> {

@@ -12,7 +12,7 @@ function series(name: string, rounds: readonly { readonly prefill: number; reado
       loadMs: 100 + round,
       coldFirstTokenMs: 50,
       speeds: [{ firstTokenMs: 128_000 / prefill, prefillPerSecond: prefill, decodePerSecond: decode }],
-      memory: { processes: 3, resident: 300e6, residentWithShared: 350e6, peak: 400e6 },
+      memory: { processes: 3, resident: 300e6, proportional: 250e6, peak: 400e6 },
       load: 0.5,
     }),
   );
@@ -80,6 +80,7 @@ test('the report names machine, medians with ranges, ratios and verdicts', () =>
   expect(text).toMatch(/decode 128 \+ 16, tok\/s +20\.0 \(10\.0 to 30\.0\) +5\.00/);
   expect(text).toMatch(/dispatches a token +211 +-/);
   expect(text).toMatch(/resident \(peak\), MB +300 \(400\)/);
+  expect(text).toMatch(/each page once, MB +250/);
   expect(text).toContain('ours / llama.cpp Vulkan: prefill 3.00 (1.50 to 3.00), decode 4.00 (2.00 to 6.00)');
   expect(text).toContain('decode >= 4 x llama.cpp Vulkan on the same device: 4.00 x: met');
   expect(text).toContain('resident <= 2 x model + 400 MB = 600 MB: 300 MB: met');

@@ -44,7 +44,7 @@ const closedKeys = [
   ...['cpu', 'cores', 'memoryBytes', 'node'].map((key) => `.machine.${key}`),
   ...['file', 'bytes'].map((key) => `.model.${key}`),
   ...['name', 'device', 'processes'].map((key) => `.engines[].${key}`),
-  ...['loadMs', 'coldFirstTokenMs', 'residentBytes', 'peakBytes', 'loadAverage'].flatMap((key) => statistic(`.engines[].${key}`)),
+  ...['loadMs', 'coldFirstTokenMs', 'residentBytes', 'proportionalBytes', 'peakBytes', 'loadAverage'].flatMap((key) => statistic(`.engines[].${key}`)),
   ...workload('.engines[].runs[]'),
   ...['firstTokenMs', 'prefillPerSecond', 'decodePerSecond'].flatMap((key) => statistic(`.engines[].runs[].${key}`)),
   ...workload('.compared'),

@@ -1,4 +1,8 @@
 /** The door as a whole: chats, limits, what survives a process that had to be ended. */
+import { fork } from 'node:child_process';
+import { on } from 'node:events';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { openCheckpoint, optionalString } from '../../../runtime/checkpoint/index.ts';
 import type { InwardError } from '../../../runtime/errors.ts';
@@ -122,4 +126,37 @@ test('dispose ends what runs and waits, twice is once, and afterwards nothing is
   await text[Symbol.asyncDispose]();
   expect((await pending).map((result) => result.status === 'rejected' && (result.reason as InwardError).code)).toEqual(['shutting_down', 'shutting_down']);
   await expect(text.encode('a')).rejects.toEqual(failure('shutting_down'));
+});
+
+test('from its first request on the process can read and write no file', async () => {
+  const probe = `process.on('message', () => process.send({ probe: ['read', 'write'].map((scope) => process.permission.has('fs.' + scope, process.env.NODE_COMPILE_CACHE)) }))`;
+  const cache = join(folder.path, 'code');
+  mkdirSync(cache);
+  const child = fork(new URL('../../../runtime/text/process.ts', import.meta.url), [], {
+    // The probe listens first, so it answers before the process does.
+    execArgv: ['--permission', '--allow-fs-read=*', `--allow-fs-write=${cache}`, '--import', `data:text/javascript,${encodeURIComponent(probe)}`],
+    env: { NODE_COMPILE_CACHE: cache },
+    serialization: 'advanced',
+  });
+  try {
+    const said: unknown[] = [];
+    const answers = on(child, 'message');
+    for (const message of [
+      { modelPath: folder.write(ggufBytes(tokenizerPairs({ control }))) },
+      { kind: 'text', text: 'a', addSpecial: false, parseSpecial: false },
+    ]) {
+      child.send(message);
+      for (let i = 0; i < 2; i++) said.push((await answers.next()).value?.[0]);
+    }
+    expect(said).toEqual([
+      { probe: [true, true] },
+      expect.objectContaining({ kind: 'ready' }),
+      { probe: [false, false] },
+      { kind: 'ids', ids: Uint32Array.of(97) },
+    ]);
+    // What it wrote while it started is the compiled form of sources.
+    expect(readdirSync(cache, { recursive: true }).length).toBeGreaterThan(5);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
