@@ -28,8 +28,10 @@ export type {
   FinishReason,
   GenerateRequest,
   KvFormat,
+  LogitBias,
   Sampling,
   TokenEvent,
   TokenId,
+  TokenLogprobs,
 } from './types.ts';
-export { deviceNames } from './types.ts';
+export { deviceNames, logitBiasLimit, logprobsLimit } from './types.ts';

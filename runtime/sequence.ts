@@ -10,6 +10,18 @@ export interface SequenceSink {
   fail(error: InwardError): void;
 }
 
+/** Greedy, nothing cut off, nothing shifted. */
+const neutralSampling: Omit<Required<Sampling>, 'seed'> = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+};
+
 export class Sequence {
   /** Prompt and generated tokens, room for all of them. */
   readonly ids: Uint32Array;
@@ -37,12 +49,7 @@ export class Sequence {
     this.length = promptIds.length;
     this.stopIds = new Set(request.stopIds);
     this.logits = request.logits ?? 'none';
-    this.sampling = {
-      temperature: request.sampling?.temperature ?? 0,
-      topK: request.sampling?.topK ?? 0,
-      topP: request.sampling?.topP ?? 1,
-      seed: request.sampling?.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
-    };
+    this.sampling = { ...neutralSampling, seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0, ...withoutUndefined(request.sampling) };
     this.sink = sink;
   }
 
@@ -60,4 +67,8 @@ export class Sequence {
     this.ids.fill(0);
     this.length = this.promptLength;
   }
+}
+
+function withoutUndefined(sampling: Sampling = {}): Sampling {
+  return Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined));
 }

@@ -41,6 +41,16 @@ export interface EngineOptions {
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
+/** Tokens whose logits one request may shift, and alternatives that it may ask for. */
+export const logitBiasLimit = 1024;
+export const logprobsLimit = 20;
+
+export interface LogitBias {
+  readonly id: TokenId;
+  /** From -100 (as good as never) to 100. */
+  readonly bias: number;
+}
+
 export interface Sampling {
   /** 0 = greedy (default). */
   readonly temperature?: number;
@@ -48,29 +58,53 @@ export interface Sampling {
   readonly topK?: number;
   /** 1 = off (default). */
   readonly topP?: number;
+  /** Keeps tokens of at least this part of the likeliest one's probability. 0 = off (default). */
+  readonly minP?: number;
+  /** Divides positive logits, multiplies negative ones, of tokens that prompt or answer hold (Keskar et al. 2019). 1 = off (default). */
+  readonly repetitionPenalty?: number;
+  /** Taken from the logits of tokens that the answer holds. 0 = off (default). */
+  readonly presencePenalty?: number;
+  /** Taken from the logits of tokens that the answer holds, times how often it does. 0 = off (default). */
+  readonly frequencyPenalty?: number;
+  /** Added to the logits of these tokens, before everything else; at most `logitBiasLimit` of them, each once. */
+  readonly logitBias?: readonly LogitBias[];
   /** Same seed, prompt and settings: same tokens. Unsigned 32 bit; random when left out. */
   readonly seed?: number;
 }
 
 export interface GenerateRequest {
   readonly promptIds: Uint32Array;
-  /** Tokens to generate at most; may be 0 together with `logits: 'all'`. */
+  /** Tokens to generate at most; may be 0, to score a prompt. */
   readonly maxTokens: number;
   /** Generation ends with reason `stop` when one of these is chosen; that token is still reported. */
   readonly stopIds?: readonly TokenId[];
   readonly sampling?: Sampling;
   /** `sampled`: logits with every generated token. `all`: also at every prompt position but the last. Default `none`. */
   readonly logits?: 'none' | 'sampled' | 'all';
+  /** Log-probabilities with every generated token: how many of the likeliest tokens to name beside it, 0 to `logprobsLimit`. Default: none at all. */
+  readonly logprobs?: number;
+  /** The same for the tokens of the prompt from the second on; events of type `prompt` then carry it. */
+  readonly promptLogprobs?: number;
+  /** Longest time from now to the end, in ms; then the request fails with `deadline_exceeded`, waiting or running. Default: none. */
+  readonly deadlineMs?: number;
 }
 
 export type FinishReason = 'stop' | 'length';
 
+/** Natural logarithms of the model's own probabilities: before bias, penalties and temperature. */
+export interface TokenLogprobs {
+  /** Of the token itself. */
+  readonly logprob: number;
+  /** The likeliest tokens, likeliest first, equal ones by id. */
+  readonly top: readonly { readonly id: TokenId; readonly logprob: number }[];
+}
+
 /** The events of one request, in order: `prompt`* `token`* `end`. Failures are thrown as InwardError from the iterator. */
 export type TokenEvent =
-  /** Logits [vocabulary] at a prompt position (they predict position + 1); only with `logits: 'all'`. */
-  | { readonly type: 'prompt'; readonly position: number; readonly logits: Float32Array }
-  /** One generated token; `logits` [vocabulary] are those it was chosen from. */
-  | { readonly type: 'token'; readonly id: TokenId; readonly logits?: Float32Array }
+  /** What the model predicted at a prompt position, for position + 1: `logits` [vocabulary] with `logits: 'all'`, `logprobs` of the token that stands there with `promptLogprobs`. */
+  | { readonly type: 'prompt'; readonly position: number; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs }
+  /** One generated token; `logits` [vocabulary] are those it was chosen from, after bias and penalties. */
+  | { readonly type: 'token'; readonly id: TokenId; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs }
   | { readonly type: 'end'; readonly reason: FinishReason; readonly promptTokens: number; readonly completionTokens: number };
 
 export interface EngineInfo {
