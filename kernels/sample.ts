@@ -1,17 +1,41 @@
-/** Owns the choice of a token from each logit row: greedy, temperature, top-k, top-p, seed. */
+/** Owns what comes of each logit row: a token (greedy, or drawn after bias, penalties, top-k, top-p, min-p) and log-probabilities. */
 import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
 
-const bindings: readonly BindingKind[] = ['read', 'write', 'read', 'uniform'];
+/** Likeliest tokens that a row can name. */
+export const topLimit = 20;
+/** Words of a row's result: chosen id, log-probability (f32), `topLimit` ids, `topLimit` log-probabilities (f32). */
+export const resultLength: number = 2 + 2 * topLimit;
+
+const bindings: readonly BindingKind[] = ['write', 'write', 'read', 'write', 'uniform'];
 
 export function sampleVariant(lanes: number, layout: Readonly<Record<string, number>>): Variant {
-  return { label: `sample/sg${lanes}`, file: 'sample.wgsl', constants: { LANES: lanes, ...layout }, bindings };
+  return {
+    label: `sample/sg${lanes}`,
+    file: 'sample.wgsl',
+    constants: { LANES: lanes, TOP_LIMIT: topLimit, RESULT_LENGTH: resultLength, ...layout },
+    bindings,
+  };
 }
 
-/** logits: [logit row][vocabulary] f32; ids: [logit row] u32. */
-export function sample(logits: Slice, ids: Slice, vocabulary: number, batch: Slice, lanes: number, layout: Readonly<Record<string, number>>): Operation {
+export interface SampleBuffers {
+  /** [logit row][vocabulary] f32; edits change it in place. */
+  readonly logits: Slice;
+  /** [logit row][resultLength] words. */
+  readonly results: Slice;
+  /** Scratch, one f32 an edit. */
+  readonly originals: Slice;
+  readonly batch: Slice;
+}
+
+export function sample(
+  { logits, results, originals, batch }: SampleBuffers,
+  vocabulary: number,
+  lanes: number,
+  layout: Readonly<Record<string, number>>,
+): Operation {
   return {
     variants: [sampleVariant(lanes, layout)],
-    buffers: [logits, ids, batch],
+    buffers: [logits, results, batch, originals],
     params: packParams(vocabulary),
     choose: () => 0,
     gridX: (counts) => counts.logitRows,

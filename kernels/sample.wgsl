@@ -1,18 +1,24 @@
-// One logit row a workgroup -> one token id; nothing but ids leaves the device.
-// temperature 0: the largest logit, the lowest id among equals. Else, in the order top-k, top-p:
-// a threshold on the logits is found by bisection over their bit patterns (exact, no sort), then a token is
-// drawn with the Gumbel-max trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1).
-// The noise is a hash of (seed, index of the token in its sequence, id): it depends on nothing else, so a
-// sequence draws the same tokens alone and in a batch. Equal logits at a threshold are all kept.
+// One logit row a workgroup -> the id of a token, its log-probability, and the likeliest ids; nothing else leaves the device.
+// 1. Where the row asks for it: logarithm of the sum of exp over the raw logits, and the likeliest ids one after the other
+//    (each the best that comes after the one before, equal logits by id).
+// 2. The row's edits, in place: bias, repetition penalty, presence and frequency penalties (summed by the host).
+// 3. temperature 0: the largest logit, the lowest id among equals. Else, in the order top-k, top-p, min-p: a threshold on
+//    the logits is found by bisection over their bit patterns (exact, no sort), then a token is drawn with the Gumbel-max
+//    trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1). The noise is a hash of (seed, index
+//    of the token in its sequence, id): it depends on nothing else, so a sequence draws the same tokens alone and in a
+//    batch. Equal logits at a threshold are all kept.
 enable subgroups;
 const BATCH = 2u;
 
 struct Shape {
   vocabulary: u32,
 }
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read_write> ids: array<u32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(0) var<storage, read_write> logits: array<f32>;
+// [row][RESULT_LENGTH]: id, log-probability, TOP_LIMIT ids, TOP_LIMIT log-probabilities.
+@group(0) @binding(1) var<storage, read_write> results: array<u32>;
+// The logit that each edit found, so that the log-probability of an edited token is still the model's own.
+@group(0) @binding(3) var<storage, read_write> originals: array<f32>;
+@group(0) @binding(4) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
@@ -91,45 +97,135 @@ fn threshold(first: u32, lane: u32, floor_: u32, wanted: f32, largest: f32, inve
   return found;
 }
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = group.x;
-  let first = row * shape.vocabulary;
+fn findLargest(first: u32, lane: u32) -> Best {
   var best = Best(LOWEST, 0xffffffffu);
   for (var i = lane; i < shape.vocabulary; i += LANES) {
     best = better(best, Best(logits[first + i], i));
   }
-  best = lanesBest(best);
+  return lanesBest(best);
+}
 
-  let temperature = bitcast<f32>(batch[BATCH_TEMPERATURES + row]);
-  if (temperature > 0.0) {
-    let inverse = 1.0 / temperature;
-    let topK = batch[BATCH_TOP_KS + row];
-    let topP = bitcast<f32>(batch[BATCH_TOP_PS + row]);
-    var lowest = 0u;
-    if (topK > 0u && topK < shape.vocabulary) {
-      lowest = threshold(first, lane, 0u, f32(topK), best.value, 0.0);
+// The best that comes after `before` in the order of logits, equal ones by id.
+fn findNext(first: u32, lane: u32, before: Best) -> Best {
+  var best = Best(LOWEST, 0xffffffffu);
+  for (var i = lane; i < shape.vocabulary; i += LANES) {
+    let logit = logits[first + i];
+    if (logit < before.value || (logit == before.value && i > before.id)) {
+      best = better(best, Best(logit, i));
     }
-    if (topP < 1.0) {
-      var total = 0.0;
-      for (var i = lane; i < shape.vocabulary; i += LANES) {
-        let logit = logits[first + i];
-        total += select(0.0, exp((logit - best.value) * inverse), orderedKey(logit) >= lowest);
-      }
-      // The largest logit is always kept: its key bounds the threshold from above when rounding loses mass.
-      lowest = min(threshold(first, lane, lowest, topP * lanesSum(total), best.value, inverse), orderedKey(best.value));
+  }
+  return lanesBest(best);
+}
+
+// log(sum(exp(logits))).
+fn logSum(first: u32, lane: u32, greatest: f32) -> f32 {
+  var sum = 0.0;
+  for (var i = lane; i < shape.vocabulary; i += LANES) {
+    sum += exp(logits[first + i] - greatest);
+  }
+  return greatest + log(lanesSum(sum));
+}
+
+fn writeTops(row: u32, first: u32, lane: u32, best: Best, sum: f32, count: u32) {
+  var top = best;
+  for (var i = 0u; i < count; i++) {
+    if (i > 0u) {
+      top = findNext(first, lane, top);
     }
-    let seed = hash(batch[BATCH_SEEDS + row] ^ hash(batch[BATCH_DRAWS + row]));
-    var drawn = Best(LOWEST, best.id);
+    if (lane == 0u) {
+      results[row * RESULT_LENGTH + 2u + i] = top.id;
+      results[row * RESULT_LENGTH + 2u + TOP_LIMIT + i] = bitcast<u32>(top.value - sum);
+    }
+  }
+}
+
+fn edit(first: u32, lane: u32, start: u32, end: u32) {
+  for (var i = start + lane; i < end; i += LANES) {
+    let at = BATCH_EDITS + 4u * i;
+    let place = first + batch[at];
+    let original = logits[place];
+    let biased = original + bitcast<f32>(batch[at + 1u]);
+    let repetition = bitcast<f32>(batch[at + 2u]);
+    originals[i] = original;
+    logits[place] = select(biased * repetition, biased / repetition, biased > 0.0) - bitcast<f32>(batch[at + 3u]);
+  }
+}
+
+// The model's own logit of `id`, whatever the edits did.
+fn originalLogit(first: u32, lane: u32, start: u32, end: u32, id: u32) -> f32 {
+  var found = LOWEST;
+  for (var i = start + lane; i < end; i += LANES) {
+    if (batch[BATCH_EDITS + 4u * i] == id) {
+      found = originals[i];
+    }
+  }
+  let original = lanesMax(found);
+  return select(logits[first + id], original, original > LOWEST);
+}
+
+fn draw(row: u32, first: u32, lane: u32, best: Best, temperature: f32) -> Best {
+  let inverse = 1.0 / temperature;
+  let topK = batch[BATCH_TOP_KS + row];
+  let topP = bitcast<f32>(batch[BATCH_TOP_PS + row]);
+  let minP = bitcast<f32>(batch[BATCH_MIN_PS + row]);
+  var lowest = 0u;
+  if (topK > 0u && topK < shape.vocabulary) {
+    lowest = threshold(first, lane, 0u, f32(topK), best.value, 0.0);
+  }
+  if (topP < 1.0) {
+    var total = 0.0;
     for (var i = lane; i < shape.vocabulary; i += LANES) {
       let logit = logits[first + i];
-      if (orderedKey(logit) >= lowest) {
-        drawn = better(drawn, Best((logit - best.value) * inverse - log(exponential(hash(seed ^ hash(i)))), i));
-      }
+      total += select(0.0, exp((logit - best.value) * inverse), orderedKey(logit) >= lowest);
     }
-    best = lanesBest(drawn);
+    // The largest logit is always kept: its key bounds the threshold from above when rounding loses mass.
+    lowest = min(threshold(first, lane, lowest, topP * lanesSum(total), best.value, inverse), orderedKey(best.value));
+  }
+  if (minP > 0.0) {
+    lowest = max(lowest, orderedKey(best.value + temperature * log(minP)));
+  }
+  let seed = hash(batch[BATCH_SEEDS + row] ^ hash(batch[BATCH_DRAWS + row]));
+  var drawn = Best(LOWEST, best.id);
+  for (var i = lane; i < shape.vocabulary; i += LANES) {
+    let logit = logits[first + i];
+    if (orderedKey(logit) >= lowest) {
+      drawn = better(drawn, Best((logit - best.value) * inverse - log(exponential(hash(seed ^ hash(i)))), i));
+    }
+  }
+  return lanesBest(drawn);
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let first = row * shape.vocabulary;
+  let tops = batch[BATCH_TOPS + row]; // how many to name, plus one; 0: no log-probabilities
+  let start = batch[BATCH_EDIT_STARTS + row];
+  let end = batch[BATCH_EDIT_STARTS + row + 1u];
+  var best = findLargest(first, lane);
+  var sum = 0.0;
+  if (tops > 0u) {
+    sum = logSum(first, lane, best.value);
+    writeTops(row, first, lane, best, sum, tops - 1u);
+  }
+  if (start < end) {
+    edit(first, lane, start, end);
+    storageBarrier();
+    best = findLargest(first, lane);
+  }
+  let temperature = bitcast<f32>(batch[BATCH_TEMPERATURES + row]);
+  if (temperature > 0.0) {
+    best = draw(row, first, lane, best, temperature);
+  }
+  if (tops > 0u) {
+    let target_ = batch[BATCH_TARGETS + row];
+    let id = select(target_, best.id, target_ == 0xffffffffu);
+    let logit = originalLogit(first, lane, start, end, id);
+    if (lane == 0u) {
+      results[row * RESULT_LENGTH + 1u] = bitcast<u32>(logit - sum);
+    }
   }
   if (lane == 0u) {
-    ids[row] = best.id;
+    results[row * RESULT_LENGTH] = best.id;
   }
 }

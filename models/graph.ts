@@ -7,7 +7,7 @@ import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice } from '../kernels/kernel.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
-import { sample } from '../kernels/sample.ts';
+import { resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -25,6 +25,7 @@ export interface GraphSettings {
   readonly maxTokens: number;
   readonly maxLogitRows: number;
   readonly maxItems: number;
+  readonly maxEdits: number;
   readonly contextLength: number;
   readonly blockLength: number;
   readonly batch: Slice;
@@ -48,16 +49,16 @@ export class Graph {
   readonly operations: Operation[] = [];
   readonly #scratch = new Map<string, Slice>();
   #logits: Slice | undefined;
-  #ids: Slice | undefined;
+  #rows: Slice | undefined;
 
   constructor(settings: GraphSettings) {
     this.settings = settings;
   }
 
-  /** [logit row][vocabulary] f32, and the chosen ids [logit row] u32; there once the family has called `choose`. */
-  get results(): { logits: Slice; ids: Slice } {
-    if (this.#logits === undefined || this.#ids === undefined) throw new Error('the forward pass chose no token');
-    return { logits: this.#logits, ids: this.#ids };
+  /** [logit row][vocabulary] f32, and what came of each row (kernels/sample.ts); there once the family has called `choose`. */
+  get results(): { logits: Slice; rows: Slice } {
+    if (this.#logits === undefined || this.#rows === undefined) throw new Error('the forward pass chose no token');
+    return { logits: this.#logits, rows: this.#rows };
   }
 
   /** Embedding of the batch's ids: the residual stream [token][embedding length]. */
@@ -109,13 +110,14 @@ export class Graph {
     return hidden;
   }
 
-  /** Logits of the batch's logit rows, and one token drawn from each. */
+  /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. */
   choose(x: Slice, norm: Norm, output: LoadedMatrix): void {
-    const { lanes, batch, layout, maxLogitRows } = this.settings;
+    const { lanes, batch, layout, maxLogitRows, maxEdits } = this.settings;
     this.#logits = this.settings.create('logits', 'logits', maxLogitRows * output.rows * 4);
-    this.#ids = this.settings.create('logits', 'ids', maxLogitRows * 4);
+    this.#rows = this.settings.create('logits', 'results', maxLogitRows * resultLength * 4);
+    const originals = this.settings.create('logits', 'originals', maxEdits * 4);
     this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride: output.rows }, 'logitRows');
-    this.operations.push(sample(this.#logits, this.#ids, output.rows, batch, lanes, layout));
+    this.operations.push(sample({ logits: this.#logits, results: this.#rows, originals, batch }, output.rows, lanes, layout));
   }
 
   /** Table [position][rotary length] of (cos, sin) pairs; angles as the reference computes them: position times inverse frequency in f32. */

@@ -1,9 +1,10 @@
 /**
  * Owns what one step computes, as the one array that is uploaded: counts, per-token, per-item, per-logit-row
- * sections and block tables at fixed word offsets (the BATCH_ constants that kernels get through lib/batch.wgsl).
+ * sections, block tables and logit edits at fixed word offsets (the BATCH_ constants that kernels get through lib/batch.wgsl).
  * Arrays of the maximum size, made once. Refuses to decide what goes in.
  */
 import type { StepCounts } from '../kernels/kernel.ts';
+import { editLength } from './edits.ts';
 import type { Sequence } from './sequence.ts';
 
 export interface BatchLimits {
@@ -14,7 +15,12 @@ export interface BatchLimits {
   /** Blocks of the pool (as many can be cleared in a step). */
   readonly blockCount: number;
   readonly blockLength: number;
+  /** Changed logits of a step, over all rows. */
+  readonly maxEdits: number;
 }
+
+/** In place of a token whose log-probability is asked for: the one that the row chooses. */
+const chosen = 0xffffffff;
 
 /** Attention of one token is cut into at most so many items; where it is cut depends on its position alone, so that sums are the same in every batch. */
 const maxItemsPerToken = 16;
@@ -40,6 +46,7 @@ export class Batch {
   /** Sequences in this step, in table order. */
   readonly sequences: Sequence[] = [];
   wantsLogits = false;
+  #edits = 0;
 
   constructor(limits: BatchLimits) {
     this.limits = limits;
@@ -65,10 +72,16 @@ export class Batch {
       BATCH_TEMPERATURES: section(maxLogitRows),
       BATCH_TOP_KS: section(maxLogitRows),
       BATCH_TOP_PS: section(maxLogitRows),
+      BATCH_MIN_PS: section(maxLogitRows),
       BATCH_SEEDS: section(maxLogitRows),
       BATCH_DRAWS: section(maxLogitRows),
+      BATCH_TOPS: section(maxLogitRows),
+      BATCH_TARGETS: section(maxLogitRows),
+      BATCH_EDIT_STARTS: section(maxLogitRows + 1),
       BATCH_CLEARS: section(limits.blockCount),
       BATCH_TABLES: section(maxSequences * tableLength),
+      // Last, so that what is not used is not uploaded.
+      BATCH_EDITS: section(limits.maxEdits * editLength),
       TABLE_LENGTH: tableLength,
     };
     this.words = new Uint32Array(next);
@@ -85,6 +98,12 @@ export class Batch {
     counts.tokens = counts.logitRows = counts.items = counts.clears = 0;
     this.rowSequences.length = this.rowPositions.length = this.sequences.length = 0;
     this.wantsLogits = false;
+    this.#edits = 0;
+  }
+
+  /** Changed logits that still find room. */
+  get freeEdits(): number {
+    return this.limits.maxEdits - this.#edits;
   }
 
   addClear(block: number): void {
@@ -109,22 +128,41 @@ export class Batch {
     }
   }
 
-  /** Asks for the logits, and a token drawn from them, of the batch's token that stands at `position` of the sequence. */
-  addLogitRow(sequence: Sequence, token: number, position: number): void {
-    const row = this.counts.logitRows++;
-    const { sampling } = sequence;
-    this.words[this.#at('BATCH_LOGIT_TOKENS') + row] = token;
+  /** Asks for a token drawn from the logits of the batch's token that stands at `position` of the sequence, the last one known. */
+  addChoice(sequence: Sequence, token: number, position: number): void {
+    const { sampling, edits, logprobs } = sequence;
+    const row = this.#addRow(sequence, token, position);
     this.#floats[this.#at('BATCH_TEMPERATURES') + row] = sampling.temperature;
     this.words[this.#at('BATCH_TOP_KS') + row] = sampling.topK;
     this.#floats[this.#at('BATCH_TOP_PS') + row] = sampling.topP;
+    this.#floats[this.#at('BATCH_MIN_PS') + row] = sampling.minP;
     this.words[this.#at('BATCH_SEEDS') + row] = sampling.seed;
     this.words[this.#at('BATCH_DRAWS') + row] = position;
+    this.words[this.#at('BATCH_TOPS') + row] = logprobs === undefined ? 0 : logprobs + 1;
+    this.words[this.#at('BATCH_TARGETS') + row] = chosen;
+    edits?.write(this.words, this.#floats, this.#at('BATCH_EDITS') + this.#edits * editLength);
+    this.#edits += edits?.length ?? 0;
+  }
+
+  /** Asks what the model says at `position` of a prompt about the token that follows there. */
+  addScore(sequence: Sequence, token: number, position: number): void {
+    const row = this.#addRow(sequence, token, position);
+    this.words[this.#at('BATCH_TEMPERATURES') + row] = 0;
+    this.words[this.#at('BATCH_TOPS') + row] = sequence.promptLogprobs === undefined ? 0 : sequence.promptLogprobs + 1;
+    this.words[this.#at('BATCH_TARGETS') + row] = sequence.ids[position + 1] ?? 0;
+  }
+
+  #addRow(sequence: Sequence, token: number, position: number): number {
+    const row = this.counts.logitRows++;
+    this.words[this.#at('BATCH_LOGIT_TOKENS') + row] = token;
+    this.words[this.#at('BATCH_EDIT_STARTS') + row] = this.#edits;
     this.rowSequences.push(sequence);
     this.rowPositions.push(position);
     this.wantsLogits ||= sequence.logits !== 'none';
+    return row;
   }
 
-  /** Writes the header; returns the words to upload. */
+  /** Writes the header and the ends of lists; returns the words to upload. */
   seal(): Uint32Array {
     const { counts, words } = this;
     words[0] = counts.tokens;
@@ -132,12 +170,18 @@ export class Batch {
     words[2] = counts.items;
     words[3] = counts.clears;
     words[this.#at('BATCH_TOKEN_ITEMS') + counts.tokens] = counts.items;
-    return words;
+    words[this.#at('BATCH_EDIT_STARTS') + counts.logitRows] = this.#edits;
+    return words.subarray(0, this.#end);
   }
 
   /** Overwrites the host's copy of token ids. */
   zero(): void {
-    this.words.fill(0);
+    this.words.fill(0, 0, this.#end);
+  }
+
+  /** Behind the last word in use. */
+  get #end(): number {
+    return this.#at('BATCH_EDITS') + this.#edits * editLength;
   }
 
   #addItems(token: number, length: number): void {

@@ -1,24 +1,37 @@
 /**
  * Owns the events of one request between the step loop, which pushes, and its consumer, who awaits. Starts the
- * request on the first next(); ending the loop or aborting the signal cancels it. Refuses to drop or reorder.
+ * request on the first next(); ending the loop or aborting the signal cancels it; a consumer that falls behind parks it.
+ * Refuses to drop or reorder.
  */
 import { InwardError } from './errors.ts';
 import type { SequenceSink } from './sequence.ts';
 import type { TokenEvent } from './types.ts';
 
-/** Starts the request and gives back its cancel function. May throw. */
-export type Start = (sink: SequenceSink) => () => void;
+/** What the channel can do to the request that it has started. */
+export interface RequestControl {
+  cancel(): void;
+  /** Parked, it computes nothing more; what is on its way still comes. */
+  park(isParked: boolean): void;
+}
+
+/** Starts the request. May throw. */
+export type Start = (sink: SequenceSink) => RequestControl;
+
+/** Events not yet read at which a request is parked, and at which it goes on. */
+const parkAt = 64;
+const goOnAt = 16;
 
 export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<TokenEvent> {
   readonly #signal: AbortSignal | undefined;
   readonly #start: Start;
   readonly #events: TokenEvent[] = [];
   #error: InwardError | undefined;
-  #cancel: (() => void) | undefined;
+  #control: RequestControl | undefined;
   #waiter: (() => void) | undefined;
   #turn: Promise<void> = Promise.resolve();
   #isStarted = false;
   #isDone = false;
+  #isParked = false;
   readonly #onAbort = (): void => this.#close(new InwardError('aborted'));
 
   constructor(signal: AbortSignal | undefined, start: Start) {
@@ -51,7 +64,10 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
   async #read(): Promise<IteratorResult<TokenEvent>> {
     for (;;) {
       const event = this.#events.shift();
-      if (event !== undefined) return { done: false, value: event };
+      if (event !== undefined) {
+        if (this.#events.length <= goOnAt) this.#park(false);
+        return { done: false, value: event };
+      }
       if (this.#error !== undefined) {
         const error = this.#error;
         this.#error = undefined;
@@ -72,11 +88,12 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
     }
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     try {
-      this.#cancel = this.#start({
+      this.#control = this.#start({
         event: (event) => {
           if (this.#isDone) return;
           this.#events.push(event);
           if (event.type === 'end') this.#settle();
+          else if (this.#events.length >= parkAt) this.#park(true);
           this.#notify();
         },
         fail: (error) => {
@@ -97,16 +114,22 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
     if (this.#isDone) return;
     this.#error = error;
     this.#events.length = 0;
-    const cancel = this.#cancel;
+    const control = this.#control;
     this.#settle();
-    cancel?.();
+    control?.cancel();
     this.#notify();
   }
 
   #settle(): void {
     this.#isDone = true;
-    this.#cancel = undefined;
+    this.#control = undefined;
     this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #park(isParked: boolean): void {
+    if (this.#isParked === isParked || this.#control === undefined) return;
+    this.#isParked = isParked;
+    this.#control.park(isParked);
   }
 
   #notify(): void {

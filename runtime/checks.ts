@@ -3,7 +3,7 @@
  * rule; refuses to repeat a value.
  */
 import { InwardError } from './errors.ts';
-import type { EngineInfo, EngineOptions, GenerateRequest } from './types.ts';
+import { type EngineInfo, type EngineOptions, type GenerateRequest, logitBiasLimit, logprobsLimit, type Sampling } from './types.ts';
 
 /** Lowest and highest value of each whole-number option. */
 const ranges = {
@@ -29,21 +29,42 @@ function checkChoice(option: string, value: string | undefined, choices: readonl
   if (value !== undefined && !choices.includes(value)) throw new InwardError('invalid_option', { option, rule: `one of ${choices.join(', ')}` });
 }
 
+function rule(isKept: boolean, path: string, text: string): void {
+  if (!isKept) throw new InwardError('invalid_request', { path, rule: text });
+}
+
+const isWhole = (value: number, low: number, high: number): boolean => Number.isInteger(value) && value >= low && value <= high;
+
 /** Throws prompt_empty, prompt_too_long, token_out_of_range, invalid_request. */
 export function checkRequest(request: GenerateRequest, info: EngineInfo): void {
-  const { promptIds, maxTokens } = request;
-  const rule = (isKept: boolean, path: string, text: string): void => {
-    if (!isKept) throw new InwardError('invalid_request', { path, rule: text });
-  };
+  const { promptIds, maxTokens, logprobs = 0, promptLogprobs = 0, deadlineMs = 1 } = request;
   rule(promptIds instanceof Uint32Array, 'promptIds', 'a Uint32Array');
-  rule(Number.isInteger(maxTokens) && maxTokens >= 0, 'maxTokens', 'a whole number from 0');
+  rule(isWhole(maxTokens, 0, Number.MAX_SAFE_INTEGER), 'maxTokens', 'a whole number from 0');
   if (promptIds.length === 0) throw new InwardError('prompt_empty');
   const room = info.contextLength - (maxTokens > 0 ? 1 : 0);
   if (promptIds.length > room) throw new InwardError('prompt_too_long', { found: promptIds.length, limit: info.contextLength });
   if (promptIds.some((id) => id >= info.vocabularySize)) throw new InwardError('token_out_of_range', { limit: info.vocabularySize });
-  const { temperature = 0, topK = 0, topP = 1, seed = 0 } = request.sampling ?? {};
+  rule(isWhole(logprobs, 0, logprobsLimit), 'logprobs', `a whole number from 0 to ${logprobsLimit}`);
+  rule(isWhole(promptLogprobs, 0, logprobsLimit), 'promptLogprobs', `a whole number from 0 to ${logprobsLimit}`);
+  rule(deadlineMs > 0 && deadlineMs < Number.POSITIVE_INFINITY, 'deadlineMs', 'a number above 0');
+  checkSampling(request.sampling ?? {}, info);
+}
+
+function checkSampling(sampling: Sampling, info: EngineInfo): void {
+  const { temperature = 0, topK = 0, topP = 1, minP = 0, seed = 0 } = sampling;
+  const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0, logitBias = [] } = sampling;
   rule(temperature >= 0 && temperature <= 100, 'sampling.temperature', 'from 0 to 100');
   rule(topP > 0 && topP <= 1, 'sampling.topP', 'above 0, at most 1');
-  rule(Number.isInteger(topK) && topK >= 0 && topK < 2 ** 32, 'sampling.topK', 'a whole number from 0 to 2^32 - 1');
-  rule(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32, 'sampling.seed', 'a whole number from 0 to 2^32 - 1');
+  rule(minP >= 0 && minP <= 1, 'sampling.minP', 'from 0 to 1');
+  rule(isWhole(topK, 0, 2 ** 32 - 1), 'sampling.topK', 'a whole number from 0 to 2^32 - 1');
+  rule(isWhole(seed, 0, 2 ** 32 - 1), 'sampling.seed', 'a whole number from 0 to 2^32 - 1');
+  rule(repetitionPenalty > 0 && repetitionPenalty <= 10, 'sampling.repetitionPenalty', 'above 0, at most 10');
+  rule(Math.abs(presencePenalty) <= 10, 'sampling.presencePenalty', 'from -10 to 10');
+  rule(Math.abs(frequencyPenalty) <= 10, 'sampling.frequencyPenalty', 'from -10 to 10');
+  rule(Array.isArray(logitBias) && logitBias.length <= logitBiasLimit, 'sampling.logitBias', `a list of at most ${logitBiasLimit}`);
+  for (const { id, bias } of logitBias) {
+    if (!isWhole(id, 0, info.vocabularySize - 1)) throw new InwardError('token_out_of_range', { limit: info.vocabularySize });
+    rule(Math.abs(bias) <= 100, 'sampling.logitBias', 'values from -100 to 100');
+  }
+  rule(new Set(logitBias.map(({ id }) => id)).size === logitBias.length, 'sampling.logitBias', 'each token once');
 }

@@ -44,13 +44,14 @@ class LocalEngine implements Engine {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#isClosed) throw new InwardError('shutting_down');
       checkRequest(request, this.info);
-      const sequence = new Sequence(request, this.info.contextLength, sink);
+      const sequence = new Sequence(request, this.info.contextLength, sink, performance.now());
       this.#parts.scheduler.add(sequence);
       this.#wake?.();
-      return () => {
-        sequence.aborted = true;
+      const change = (values: Partial<Pick<Sequence, 'aborted' | 'isParked'>>): void => {
+        Object.assign(sequence, values);
         this.#wake?.();
       };
+      return { cancel: () => change({ aborted: true }), park: (isParked) => change({ isParked }) };
     });
   }
 
@@ -59,6 +60,7 @@ class LocalEngine implements Engine {
     return {
       running: scheduler.runningCount,
       waiting: scheduler.waitingCount,
+      parked: scheduler.parkedCount,
       kvBlocksTotal: pool.total,
       kvBlocksFree: pool.freeCount + pool.dirtyCount,
       steps: this.#steps,
@@ -99,21 +101,27 @@ class LocalEngine implements Engine {
   async #step(): Promise<void> {
     const { scheduler, runner, batch } = this.#parts;
     scheduler.schedule(batch);
-    if (batch.isEmpty) return this.#sleep(); // until an arrival or an abort
-    const { ids, logits } = await runner.run(batch);
-    const width = this.info.vocabularySize;
-    scheduler.commit(batch, ids, (row) => logits?.slice(row * width, (row + 1) * width) ?? new Float32Array());
+    if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
+    const results = await runner.run(batch);
+    scheduler.commit(batch, results);
     this.#steps++;
     if (batch.counts.tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
     batch.zero();
+    results.zero();
   }
 
   #sleep(): Promise<void> {
+    const { nextDeadline } = this.#parts.scheduler;
     return new Promise((resolve) => {
-      this.#wake = () => {
+      const wake = (): void => {
+        clearTimeout(timer);
         this.#wake = undefined;
         resolve();
       };
+      // Node takes no delay beyond 2^31 - 1 ms; then it is looked at once more.
+      const delay = Math.min(Math.max(0, nextDeadline - performance.now()) + 1, 2 ** 31 - 1);
+      const timer = nextDeadline === Number.POSITIVE_INFINITY ? undefined : setTimeout(wake, delay);
+      this.#wake = wake;
     });
   }
 

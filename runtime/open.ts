@@ -12,11 +12,12 @@ import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, op
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type OpenDevice, openDevice } from './device.ts';
+import { editsOfOne } from './edits.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
-import type { EngineInfo, EngineOptions } from './types.ts';
+import { type EngineInfo, type EngineOptions, logitBiasLimit } from './types.ts';
 import { warmUp } from './warmup.ts';
 
 const blockLength = 16;
@@ -97,7 +98,15 @@ async function assemble(
   if (poolSize > open.bindingLimit)
     throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
 
-  const batch = new Batch({ maxTokens: tokenBudget, maxSequences, maxLogitRows: Math.max(maxSequences, 16), contextLength, blockCount, blockLength });
+  const batch = new Batch({
+    maxTokens: tokenBudget,
+    maxSequences,
+    maxLogitRows: Math.max(maxSequences, 16),
+    contextLength,
+    blockCount,
+    blockLength,
+    maxEdits: editLimit(maxSequences, editsOfOne(config.vocabularySize, contextLength, logitBiasLimit)),
+  });
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: options.onProgress });
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
@@ -110,6 +119,7 @@ async function assemble(
     maxTokens: tokenBudget,
     maxLogitRows: batch.limits.maxLogitRows,
     maxItems: batch.maxItems,
+    maxEdits: batch.limits.maxEdits,
     contextLength,
     blockLength,
     batch: wholeBuffer(batchBuffer),
@@ -125,7 +135,7 @@ async function assemble(
   const pool = new BlockPool(blockCount);
   const limits = { maxSequences, queueLength: options.queueLength ?? 64, tokenBudget, blockLength };
   // On a scheduler of its own, so that no one sees it in the counts.
-  await warmUp(new Scheduler(limits, pool), batch, runner, config.vocabularySize);
+  await warmUp(new Scheduler(limits, pool), batch, runner);
   const summary = describeCheckpoint(checkpoint);
   return {
     parts: { open, memory, runner, batch, pool, scheduler: new Scheduler(limits, pool) },
@@ -146,4 +156,9 @@ async function assemble(
       kvBytes: memory.usage()['kv'] ?? 0,
     },
   };
+}
+
+/** Room for the edits of all sequences, as long as that is no more than 16 MiB of upload; of one in any case. */
+function editLimit(maxSequences: number, editsOfOne: number): number {
+  return Math.max(editsOfOne, Math.min(maxSequences * editsOfOne, 2 ** 20));
 }

@@ -1,5 +1,5 @@
 /**
- * Owns the way of a batch through the device: one upload, one command buffer, token ids back. The only place that
+ * Owns the way of a batch through the device: one upload, one command buffer, one result row a logit row back. The only place that
  * submits to the queue. Refuses to decide what a batch holds.
  */
 import type { Operation, Slice } from '../kernels/kernel.ts';
@@ -7,6 +7,7 @@ import type { Pipeline, PipelineCache } from '../kernels/pipeline.ts';
 import type { Graph } from '../models/index.ts';
 import type { Batch } from './batch.ts';
 import type { DeviceMemory } from './memory.ts';
+import { StepResults } from './results.ts';
 import { waitFor } from './waiting.ts';
 
 interface Step {
@@ -18,30 +19,31 @@ interface Step {
 export class Runner {
   readonly #device: GPUDevice;
   readonly #batchBuffer: GPUBuffer;
-  readonly #ids: Slice;
+  readonly #rows: Slice;
   readonly #logits: Slice;
-  readonly #idStaging: GPUBuffer;
+  readonly #rowStaging: GPUBuffer;
   readonly #logitStaging: () => GPUBuffer;
   readonly #clears: readonly Step[];
   readonly #steps: readonly Step[];
-  readonly #idWords: Uint32Array;
+  readonly #results: StepResults;
   #dispatches = 0;
 
   private constructor(device: GPUDevice, memory: DeviceMemory, batchBuffer: GPUBuffer, graph: Graph, clears: readonly Step[], steps: readonly Step[]) {
-    const { ids, logits } = graph.results;
+    const { rows, logits } = graph.results;
     this.#device = device;
     this.#batchBuffer = batchBuffer;
-    this.#ids = ids;
+    this.#rows = rows;
     this.#logits = logits;
     this.#clears = clears;
     this.#steps = steps;
-    this.#idStaging = memory.create('staging', 'ids', ids.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    this.#rowStaging = memory.create('staging', 'results', rows.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     let logitStaging: GPUBuffer | undefined;
     this.#logitStaging = () => {
       logitStaging ??= memory.create('staging', 'logits', logits.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
       return logitStaging;
     };
-    this.#idWords = new Uint32Array(ids.size / 4);
+    const { maxLogitRows } = graph.settings;
+    this.#results = new StepResults(maxLogitRows, logits.size / 4 / maxLogitRows);
   }
 
   /** Compiles every variant that the graph can choose, and binds it. */
@@ -64,11 +66,8 @@ export class Runner {
     return this.#dispatches;
   }
 
-  /**
-   * Runs one step. Resolves with one id a logit row (valid until the next call); with `batch.wantsLogits`, also with
-   * all logit rows, [row][vocabulary].
-   */
-  async run(batch: Batch): Promise<{ ids: Uint32Array; logits: Float32Array | undefined }> {
+  /** Runs one step. Resolves with a row for each logit row, valid until the next call; logits only with `batch.wantsLogits`. */
+  async run(batch: Batch): Promise<StepResults> {
     const device = this.#device;
     const words = batch.seal();
     device.queue.writeBuffer(this.#batchBuffer, 0, words);
@@ -80,20 +79,19 @@ export class Runner {
     pass.end();
     const rows = batch.counts.logitRows;
     const logitSize = (this.#logits.size / batch.limits.maxLogitRows) * rows;
-    encoder.copyBufferToBuffer(this.#ids.buffer, 0, this.#idStaging, 0, this.#ids.size);
+    encoder.copyBufferToBuffer(this.#rows.buffer, 0, this.#rowStaging, 0, this.#rows.size);
     if (batch.wantsLogits) encoder.copyBufferToBuffer(this.#logits.buffer, 0, this.#logitStaging(), 0, logitSize);
     device.queue.submit([encoder.finish()]);
 
-    const idsMapped = this.#idStaging.mapAsync(GPUMapMode.READ);
+    const rowsMapped = this.#rowStaging.mapAsync(GPUMapMode.READ);
     const logitsMapped = batch.wantsLogits ? this.#logitStaging().mapAsync(GPUMapMode.READ, 0, logitSize) : undefined;
-    await waitFor(idsMapped);
-    this.#idWords.set(new Uint32Array(this.#idStaging.getMappedRange()));
-    this.#idStaging.unmap();
-    if (logitsMapped === undefined) return { ids: this.#idWords, logits: undefined };
-    await waitFor(logitsMapped);
-    const logits = new Float32Array(this.#logitStaging().getMappedRange(0, logitSize).slice(0));
-    this.#logitStaging().unmap();
-    return { ids: this.#idWords, logits };
+    await waitFor(rowsMapped);
+    if (logitsMapped !== undefined) await waitFor(logitsMapped);
+    const logits = logitsMapped && new Float32Array(this.#logitStaging().getMappedRange(0, logitSize).slice(0));
+    this.#results.set(new Uint32Array(this.#rowStaging.getMappedRange()), logits);
+    this.#rowStaging.unmap();
+    if (logitsMapped !== undefined) this.#logitStaging().unmap();
+    return this.#results;
   }
 
   #encode(pass: GPUComputePassEncoder, steps: readonly Step[], batch: Batch): void {

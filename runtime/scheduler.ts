@@ -1,12 +1,14 @@
 /**
  * Owns the queues and decides what a step computes: continuous batching, chunked prefill under a token budget,
- * admission, preemption by recompute, and what a result means for a sequence. Pure and synchronous: no GPU, no I/O.
+ * admission, deadlines, preemption by recompute, and what a result means for a sequence. Pure and synchronous: no GPU,
+ * no I/O, and time only through the clock that it is given.
  */
 import type { Batch } from './batch.ts';
 import type { BlockPool } from './blocks.ts';
 import { InwardError } from './errors.ts';
+import type { RowResults } from './results.ts';
 import type { Sequence } from './sequence.ts';
-import type { FinishReason, TokenId } from './types.ts';
+import type { FinishReason, TokenLogprobs } from './types.ts';
 
 export interface SchedulerLimits {
   readonly maxSequences: number;
@@ -18,6 +20,7 @@ export interface SchedulerLimits {
 export class Scheduler {
   readonly #limits: SchedulerLimits;
   readonly #pool: BlockPool;
+  readonly #now: () => number;
   readonly #waiting: Sequence[] = [];
   /** In order of admission: the newest is last, and the first to be preempted. */
   readonly #running: Sequence[] = [];
@@ -25,9 +28,11 @@ export class Scheduler {
   #promptTokens = 0;
   #generatedTokens = 0;
 
-  constructor(limits: SchedulerLimits, pool: BlockPool) {
+  /** `now`: the clock of the sequences' deadlines, in ms. */
+  constructor(limits: SchedulerLimits, pool: BlockPool, now: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#pool = pool;
+    this.#now = now;
   }
 
   get runningCount(): number {
@@ -36,6 +41,20 @@ export class Scheduler {
 
   get waitingCount(): number {
     return this.#waiting.length;
+  }
+
+  /** Sequences whose readers are behind. */
+  get parkedCount(): number {
+    return this.#all.filter(({ isParked }) => isParked).length;
+  }
+
+  /** The earliest deadline, on the clock's scale; Infinity if there is none. */
+  get nextDeadline(): number {
+    return this.#all.reduce((earliest, { deadline }) => Math.min(earliest, deadline), Number.POSITIVE_INFINITY);
+  }
+
+  get #all(): Sequence[] {
+    return [...this.#waiting, ...this.#running];
   }
 
   /** Times a sequence had to give its blocks back and start over. */
@@ -72,31 +91,31 @@ export class Scheduler {
     if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch);
   }
 
-  /** Advances the sequences of a step that has run. `ids`: one token a logit row; `logits(row)`: that row on the host. */
-  commit(batch: Batch, ids: Uint32Array, logits: (row: number) => Float32Array): void {
+  /** Advances the sequences of a step that has run. */
+  commit(batch: Batch, results: RowResults): void {
     for (let row = 0; row < batch.counts.logitRows; row++) {
       const sequence = batch.rowSequences[row];
       const position = batch.rowPositions[row] ?? 0;
       if (sequence === undefined || sequence.aborted) continue;
       if (position < sequence.promptLength - 1) {
         sequence.reported = position + 1;
-        sequence.sink.event({ type: 'prompt', position, logits: logits(row) });
-      } else this.#append(sequence, ids[row] as TokenId, sequence.logits === 'none' ? undefined : logits(row));
+        sequence.sink.event({ type: 'prompt', position, ...details(results, row, sequence.logits === 'all', sequence.promptLogprobs) });
+      } else this.#append(sequence, row, results);
     }
   }
 
   /** Ends every sequence with an error (device lost, shutdown). */
   failAll(error: InwardError): void {
-    for (const sequence of [...this.#waiting, ...this.#running]) {
-      sequence.sink.fail(error);
-      sequence.aborted = true;
-    }
+    for (const sequence of this.#all) fail(sequence, error);
     this.#dropAborted();
   }
 
-  /** Aborted sequences leave first, so that their blocks are zeroed by this very step. */
+  /** Aborted and late sequences leave first, so that their blocks are zeroed by this very step. */
   #fill(batch: Batch): void {
     batch.reset();
+    const now = this.#now();
+    for (const sequence of this.#all)
+      if (sequence.deadline <= now && !sequence.aborted) fail(sequence, new InwardError('deadline_exceeded', { limit: sequence.deadlineMs }));
     this.#dropAborted();
     for (const block of this.#pool.clean()) batch.addClear(block);
     let budget = this.#limits.tokenBudget;
@@ -107,8 +126,8 @@ export class Scheduler {
     for (const sequence of [...this.#running]) {
       if (sequence.pending > 1 && budget > 0) budget -= this.#place(batch, sequence, budget);
     }
-    while (budget > 0 && this.#running.length < this.#limits.maxSequences && this.#canAdmit()) {
-      const sequence = this.#waiting.shift();
+    while (budget > 0 && this.#running.length < this.#limits.maxSequences) {
+      const sequence = this.#admit();
       if (sequence === undefined) break;
       this.#running.push(sequence);
       budget -= this.#place(batch, sequence, budget);
@@ -117,12 +136,14 @@ export class Scheduler {
 
   /** Puts up to `most` pending tokens of a running sequence into the batch; returns how many. */
   #place(batch: Batch, sequence: Sequence, most: number): number {
-    if (!this.#running.includes(sequence)) return 0;
+    if (sequence.isParked || !this.#running.includes(sequence)) return 0;
     let count = Math.min(most, sequence.pending);
-    const scoring = sequence.logits === 'all' && sequence.computed < sequence.promptLength - 1;
+    const scoring = sequence.isScoring && sequence.computed < sequence.promptLength - 1;
     const freeRows = batch.limits.maxLogitRows - batch.counts.logitRows;
     if (scoring) count = Math.min(count, freeRows);
     if (count <= 0 || freeRows <= 0) return 0;
+    // The last token asks for a choice, which brings its edits; without room for them it waits for the next step.
+    if (count === sequence.pending && (sequence.edits?.length ?? 0) > batch.freeEdits) return 0;
     if (!this.#grow(batch, sequence, sequence.computed + count)) return 0;
     const first = batch.counts.tokens;
     batch.addTokens(sequence, count);
@@ -131,7 +152,8 @@ export class Scheduler {
       const isLast = position === sequence.length - 1;
       // After a preemption generated tokens stand behind the prompt: they were drawn already.
       const isUnreported = scoring && position >= sequence.reported && position < sequence.promptLength - 1;
-      if (isLast || isUnreported) batch.addLogitRow(sequence, first + i, position);
+      if (isLast) batch.addChoice(sequence, first + i, position);
+      else if (isUnreported) batch.addScore(sequence, first + i, position);
     }
     this.#promptTokens += Math.max(0, Math.min(count, sequence.promptLength - sequence.computed));
     sequence.computed += count;
@@ -140,7 +162,7 @@ export class Scheduler {
 
   /**
    * Gives the sequence blocks for `length` tokens. False: not this step. If those that the next step zeroes are too
-   * few, the newest sequences that are not in the batch yet go back to the queue.
+   * few, sequences that are not in the batch yet go back to the queue: parked ones first, then the newest.
    */
   #grow(batch: Batch, sequence: Sequence, length: number): boolean {
     const needed = this.#blocksFor(length) - sequence.blocks.length;
@@ -149,7 +171,8 @@ export class Scheduler {
       return true;
     }
     while (needed > this.#pool.freeCount + this.#pool.dirtyCount && this.#running.length > 1) {
-      const victim = this.#running.findLast((running) => !batch.sequences.includes(running));
+      const outside = this.#running.filter((running) => !batch.sequences.includes(running));
+      const victim = outside.findLast(({ isParked }) => isParked) ?? outside.at(-1);
       if (victim === undefined) break;
       this.#preempt(victim);
       if (victim === sequence) break;
@@ -172,24 +195,28 @@ export class Scheduler {
     if (index >= 0) this.#running.splice(index, 1);
   }
 
-  /** The head of the queue comes in when the pool holds all its tokens and one block more: no thrashing. */
-  #canAdmit(): boolean {
-    const next = this.#waiting[0];
-    return next !== undefined && this.#blocksFor(next.length) + 1 <= this.#pool.freeCount;
+  /** Takes the first of the queue that is not parked, if the pool holds all its tokens and one block more: no thrashing. */
+  #admit(): Sequence | undefined {
+    const index = this.#waiting.findIndex(({ isParked }) => !isParked);
+    const next = this.#waiting[index];
+    if (next === undefined || this.#blocksFor(next.length) + 1 > this.#pool.freeCount) return undefined;
+    this.#waiting.splice(index, 1);
+    return next;
   }
 
   #blocksFor(length: number): number {
     return Math.ceil(length / this.#limits.blockLength);
   }
 
-  #append(sequence: Sequence, id: TokenId, logits: Float32Array | undefined): void {
+  #append(sequence: Sequence, row: number, results: RowResults): void {
     if (sequence.maxTokens === 0) {
       this.#finish(sequence, 'length');
       return;
     }
-    sequence.ids[sequence.length++] = id;
+    const id = results.id(row);
+    sequence.append(id);
     this.#generatedTokens++;
-    sequence.sink.event(logits === undefined ? { type: 'token', id } : { type: 'token', id, logits });
+    sequence.sink.event({ type: 'token', id, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
   }
@@ -201,7 +228,7 @@ export class Scheduler {
   }
 
   #dropAborted(): void {
-    for (const sequence of [...this.#running, ...this.#waiting]) {
+    for (const sequence of this.#all) {
       if (!sequence.aborted) continue;
       this.#release(sequence);
       sequence.zero();
@@ -209,4 +236,22 @@ export class Scheduler {
     const waiting = this.#waiting.filter((sequence) => !sequence.aborted);
     this.#waiting.splice(0, this.#waiting.length, ...waiting);
   }
+}
+
+function fail(sequence: Sequence, error: InwardError): void {
+  sequence.sink.fail(error);
+  sequence.aborted = true;
+}
+
+/** What an event carries beside its token. */
+function details(
+  results: RowResults,
+  row: number,
+  withLogits: boolean,
+  logprobs: number | undefined,
+): { readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs } {
+  return {
+    ...(withLogits && { logits: results.logits(row) }),
+    ...(logprobs !== undefined && { logprobs: results.logprobs(row, logprobs) }),
+  };
 }

@@ -2,6 +2,8 @@
  * Owns one request's life: its tokens, how many of them are in the KV pool, its blocks, its settings.
  * Refuses to decide: the scheduler moves it.
  */
+
+import { LogitEdits } from './edits.ts';
 import type { InwardError } from './errors.ts';
 import type { BlockId, GenerateRequest, Sampling, TokenEvent, TokenId } from './types.ts';
 
@@ -30,17 +32,27 @@ export class Sequence {
   readonly stopIds: ReadonlySet<TokenId>;
   readonly sampling: Required<Sampling>;
   readonly logits: 'none' | 'sampled' | 'all';
+  /** Likeliest tokens to name with each generated one; undefined: no log-probabilities. */
+  readonly logprobs: number | undefined;
+  readonly promptLogprobs: number | undefined;
+  /** What changes the logits before a token is drawn; undefined: nothing does. */
+  readonly edits: LogitEdits | undefined;
+  /** Milliseconds from the start to the deadline, and the deadline on the clock of `performance.now()`. */
+  readonly deadlineMs: number;
+  readonly deadline: number;
   readonly sink: SequenceSink;
   /** Tokens known. */
   length: number;
   /** Tokens whose K and V are stored. */
   computed = 0;
-  /** Prompt positions whose logits have been reported (logits: 'all'). */
+  /** Prompt positions that have been reported (`isScoring`). */
   reported = 0;
   blocks: BlockId[] = [];
   aborted = false;
+  /** Its reader is behind: it computes nothing until that has caught up. */
+  isParked = false;
 
-  constructor(request: GenerateRequest, contextLength: number, sink: SequenceSink) {
+  constructor(request: GenerateRequest, contextLength: number, sink: SequenceSink, now = 0) {
     const { promptIds } = request;
     this.promptLength = promptIds.length;
     this.maxTokens = Math.min(request.maxTokens, contextLength - promptIds.length);
@@ -50,6 +62,11 @@ export class Sequence {
     this.stopIds = new Set(request.stopIds);
     this.logits = request.logits ?? 'none';
     this.sampling = { ...neutralSampling, seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0, ...withoutUndefined(request.sampling) };
+    this.logprobs = request.logprobs;
+    this.promptLogprobs = request.promptLogprobs;
+    this.edits = isEdited(this.sampling) ? new LogitEdits(this.sampling, promptIds) : undefined;
+    this.deadlineMs = request.deadlineMs ?? Number.POSITIVE_INFINITY;
+    this.deadline = now + this.deadlineMs;
     this.sink = sink;
   }
 
@@ -62,13 +79,29 @@ export class Sequence {
     return this.length - this.computed;
   }
 
+  /** Whether every position of the prompt is to be reported. */
+  get isScoring(): boolean {
+    return this.logits === 'all' || this.promptLogprobs !== undefined;
+  }
+
+  /** The answer gains a token. */
+  append(id: TokenId): void {
+    this.ids[this.length++] = id;
+    this.edits?.add(id);
+  }
+
   /** Overwrites what the host remembers of the text. */
   zero(): void {
     this.ids.fill(0);
+    this.edits?.clear();
     this.length = this.promptLength;
   }
 }
 
 function withoutUndefined(sampling: Sampling = {}): Sampling {
   return Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined));
+}
+
+function isEdited({ repetitionPenalty, presencePenalty, frequencyPenalty, logitBias }: Required<Sampling>): boolean {
+  return repetitionPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0 || logitBias.length > 0;
 }

@@ -130,6 +130,8 @@ export interface EngineInfo {
 export interface EngineStats {
   readonly running: number;
   readonly waiting: number;
+  /** Of these, sequences that compute nothing because their readers are behind. */
+  readonly parked: number;
   readonly kvBlocksTotal: number;
   readonly kvBlocksFree: number;
   readonly steps: number;

@@ -10,7 +10,7 @@ import { Sequence } from './sequence.ts';
 /** Tokens of the steps: they reach every tile of kernels/matmul.ts, for tokens and for logit rows. */
 const stepLengths = [1, 2, 4, 8];
 
-export async function warmUp(scheduler: Scheduler, batch: Batch, runner: Runner, vocabularySize: number): Promise<void> {
+export async function warmUp(scheduler: Scheduler, batch: Batch, runner: Runner): Promise<void> {
   const { contextLength, maxLogitRows, maxTokens } = batch.limits;
   const silent = { event: () => undefined, fail: () => undefined };
   for (const length of stepLengths.filter((candidate) => candidate < contextLength && candidate <= Math.min(maxLogitRows, maxTokens))) {
@@ -18,8 +18,7 @@ export async function warmUp(scheduler: Scheduler, batch: Batch, runner: Runner,
     scheduler.add(new Sequence({ promptIds: new Uint32Array(length), maxTokens: 1, logits: 'all' }, contextLength, silent));
     scheduler.schedule(batch);
     batch.wantsLogits = false;
-    const { ids } = await runner.run(batch);
-    scheduler.commit(batch, ids, () => new Float32Array(vocabularySize));
+    scheduler.commit(batch, await runner.run(batch));
   }
   // The blocks of the last one are zeroed here.
   scheduler.schedule(batch);

@@ -122,6 +122,7 @@ export class FakeEngine implements Engine {
     return {
       running: this.running,
       waiting: 0,
+      parked: 0,
       kvBlocksTotal: 1,
       kvBlocksFree: 1,
       steps: this.steps,

@@ -85,8 +85,15 @@ class HostedEngine implements Engine {
       const id = this.#next++;
       this.#sinks.set(id, sink);
       this.#send({ type: 'generate', request: id, body: request });
-      return () => {
-        if (this.#sinks.delete(id)) this.#send({ type: 'abort', request: id });
+      const tell = (type: 'abort' | 'park' | 'go on'): void => {
+        if (this.#sinks.has(id)) this.#send({ type, request: id });
+      };
+      return {
+        cancel: () => {
+          tell('abort');
+          this.#sinks.delete(id);
+        },
+        park: (isParked) => tell(isParked ? 'park' : 'go on'),
       };
     });
   }
@@ -142,6 +149,7 @@ class HostedEngine implements Engine {
 const emptyStats: EngineStats = {
   running: 0,
   waiting: 0,
+  parked: 0,
   kvBlocksTotal: 0,
   kvBlocksFree: 0,
   steps: 0,

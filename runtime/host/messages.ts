@@ -13,7 +13,7 @@ export interface WireError {
 export type ToEngine =
   | { readonly type: 'open'; readonly options: Omit<EngineOptions, 'onProgress'> }
   | { readonly type: 'generate'; readonly request: number; readonly body: GenerateRequest }
-  | { readonly type: 'abort'; readonly request: number }
+  | { readonly type: 'abort' | 'park' | 'go on'; readonly request: number }
   | { readonly type: 'close' };
 
 export type FromEngine =

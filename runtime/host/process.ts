@@ -7,7 +7,8 @@ import { type InwardError, toInwardError } from '../errors.ts';
 import type { Engine } from '../types.ts';
 import type { FromEngine, ToEngine, WireError } from './messages.ts';
 
-const aborts = new Map<number, AbortController>();
+/** Of the requests that run: their cancellation, and the wait of one whose reader in the other process is behind. */
+const running = new Map<number, { readonly abort: AbortController; parked?: PromiseWithResolvers<void> | undefined }>();
 let engine: Engine | undefined;
 let sentStats = '';
 
@@ -43,16 +44,31 @@ async function open(message: ToEngine & { type: 'open' }): Promise<void> {
 }
 
 async function generate({ request, body }: ToEngine & { type: 'generate' }): Promise<void> {
-  const abort = new AbortController();
-  aborts.set(request, abort);
+  const state = { abort: new AbortController(), parked: undefined as PromiseWithResolvers<void> | undefined };
+  running.set(request, state);
   try {
     if (engine === undefined) return;
-    for await (const event of engine.generate(body, abort.signal)) send({ type: 'event', request, event });
+    for await (const event of engine.generate(body, state.abort.signal)) {
+      send({ type: 'event', request, event });
+      // Not reading on makes the engine's own channel park the sequence.
+      await state.parked?.promise;
+    }
   } catch (error) {
     send({ type: 'failed', request, error: wire(toInwardError(error, 'a request')) });
   } finally {
-    aborts.delete(request);
+    running.delete(request);
     sendStats();
+  }
+}
+
+function control({ type, request }: ToEngine & { type: 'abort' | 'park' | 'go on' }): void {
+  const state = running.get(request);
+  if (state === undefined) return;
+  if (type === 'park') state.parked ??= Promise.withResolvers();
+  else {
+    state.parked?.resolve();
+    state.parked = undefined;
+    if (type === 'abort') state.abort.abort();
   }
 }
 
@@ -64,8 +80,8 @@ async function close(): Promise<void> {
 process.on('message', (message: ToEngine) => {
   if (message.type === 'open') void open(message);
   else if (message.type === 'generate') void generate(message);
-  else if (message.type === 'abort') aborts.get(message.request)?.abort();
-  else void close();
+  else if (message.type === 'close') void close();
+  else control(message);
 });
 process.on('disconnect', () => process.exit(0));
 // The parent decides when to stop; a Ctrl-C in the terminal reaches both processes.

@@ -58,7 +58,7 @@ function start({ modelPath }: ProcessStart): void {
 function lockFiles(): void {
   flushCompileCache();
   // Not yet in the types; an older Node was never allowed to write, see supervisor.ts.
-  (process.permission as { drop?(scope: string): void }).drop?.('fs');
+  (process.permission as { drop?(scope: string): void } | undefined)?.drop?.('fs');
 }
 
 function templateTokens({ tokens, bosId, eosId }: Vocabulary): Readonly<Record<string, string>> {

@@ -24,7 +24,7 @@ describe.each(['f32', 'f16'] as const)('attention over %s', (kv) => {
     { heads: 14, kvHeads: 2, headLength: 64, positions: 40 },
     { heads: 6, kvHeads: 3, headLength: 96, positions: 1100 },
   ])('$heads heads, $kvHeads KV heads of $headLength, $positions positions', async ({ heads, kvHeads, headLength, positions }) => {
-    const limits = { maxTokens: 4, maxSequences: 2, maxLogitRows: 2, contextLength: 2048, blockCount: 200, blockLength };
+    const limits = { maxTokens: 4, maxSequences: 2, maxLogitRows: 2, contextLength: 2048, blockCount: 200, blockLength, maxEdits: 0 };
     const batch = new Batch(limits);
     const sequence = new Sequence({ promptIds: new Uint32Array(positions), maxTokens: 1 }, 2048, sink);
     // Blocks in an order that no address arithmetic could guess.

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type AttentionShape, clearBlocks } from '../../kernels/attention.ts';
-import { type SampleReference, sampleDistribution } from '../../kernels/sample.ref.ts';
-import { sample } from '../../kernels/sample.ts';
+import { type EditReference, editLogits, logSoftmax, type SampleReference, sampleDistribution } from '../../kernels/sample.ref.ts';
+import { resultLength, sample, topLimit } from '../../kernels/sample.ts';
+import { logprobsLimit } from '../../runtime/types.ts';
 import { Gpu, random, randomFloats } from '../gpu.ts';
 
 let gpu: Gpu;
@@ -11,42 +12,81 @@ beforeAll(async () => {
 afterAll(() => gpu.open[Symbol.dispose]());
 
 const most = 2048;
-const layout = {
-  BATCH_TEMPERATURES: 4,
-  BATCH_TOP_KS: 4 + most,
-  BATCH_TOP_PS: 4 + 2 * most,
-  BATCH_SEEDS: 4 + 3 * most,
-  BATCH_DRAWS: 4 + 4 * most,
+const editRoom = 4096;
+const rowSections = ['TEMPERATURES', 'TOP_KS', 'TOP_PS', 'MIN_PS', 'SEEDS', 'DRAWS', 'TOPS', 'TARGETS'];
+const layout: Record<string, number> = {
+  ...Object.fromEntries(rowSections.map((name, i) => [`BATCH_${name}`, 4 + i * most])),
+  BATCH_EDIT_STARTS: 4 + rowSections.length * most,
+  BATCH_EDITS: 4 + rowSections.length * most + most + 1,
 };
 
 interface Row extends SampleReference {
   readonly seed: number;
   readonly draw: number;
+  readonly edits?: readonly EditReference[];
+  /** Likeliest tokens to name. */
+  readonly tops?: number;
+  /** Whose log-probability is wanted; undefined: of the token that is drawn. */
+  readonly target?: number;
 }
 
-async function draw(logits: readonly Float32Array[], rows: readonly Row[]): Promise<Uint32Array> {
-  const words = new Uint32Array(4 + 5 * most);
+interface Result {
+  readonly id: number;
+  readonly logprob: number;
+  readonly top: readonly { readonly id: number; readonly logprob: number }[];
+}
+
+const chosen = 0xffffffff;
+
+function fill(rows: readonly Row[]): Uint32Array {
+  const words = new Uint32Array((layout['BATCH_EDITS'] ?? 0) + 4 * editRoom);
   const floats = new Float32Array(words.buffer);
+  const at = (name: string, row: number) => (layout[`BATCH_${name}`] ?? Number.NaN) + row;
   words[1] = rows.length;
+  let edits = 0;
   rows.forEach((row, i) => {
-    floats[layout.BATCH_TEMPERATURES + i] = row.temperature;
-    words[layout.BATCH_TOP_KS + i] = row.topK;
-    floats[layout.BATCH_TOP_PS + i] = row.topP;
-    words[layout.BATCH_SEEDS + i] = row.seed;
-    words[layout.BATCH_DRAWS + i] = row.draw;
+    floats[at('TEMPERATURES', i)] = row.temperature;
+    words[at('TOP_KS', i)] = row.topK;
+    floats[at('TOP_PS', i)] = row.topP;
+    floats[at('MIN_PS', i)] = row.minP;
+    words[at('SEEDS', i)] = row.seed;
+    words[at('DRAWS', i)] = row.draw;
+    words[at('TOPS', i)] = row.tops === undefined ? 0 : row.tops + 1;
+    words[at('TARGETS', i)] = row.target ?? chosen;
+    words[at('EDIT_STARTS', i)] = edits;
+    for (const { id, bias, repetition, penalty } of row.edits ?? []) {
+      const first = at('EDITS', 4 * edits++);
+      words[first] = id;
+      floats.set([bias, repetition, penalty], first + 1);
+    }
   });
+  words[at('EDIT_STARTS', rows.length)] = edits;
+  return words;
+}
+
+async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): Promise<Result[]> {
   const vocabulary = logits[0]?.length ?? 0;
   const all = new Float32Array(vocabulary * rows.length);
   rows.forEach((_, i) => {
     all.set(logits[i % logits.length] ?? [], i * vocabulary);
   });
-  const ids = gpu.buffer(new Uint32Array(rows.length));
-  const counts = { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 };
-  await gpu.run([sample(gpu.buffer(all), ids, vocabulary, gpu.buffer(words), gpu.lanes, layout)], counts);
-  return gpu.readWords(ids);
+  const results = gpu.buffer(new Uint32Array(rows.length * resultLength));
+  const buffers = { logits: gpu.buffer(all), results, originals: gpu.buffer(new Float32Array(editRoom)), batch: gpu.buffer(fill(rows)) };
+  await gpu.run([sample(buffers, vocabulary, gpu.lanes, layout)], { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 });
+  const words = await gpu.readWords(results);
+  const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
+  return rows.map((row, i) => {
+    const first = i * resultLength;
+    const top = Array.from({ length: row.tops ?? 0 }, (_, t) => ({ id: words[first + 2 + t] ?? -1, logprob: floats[first + 2 + topLimit + t] ?? Number.NaN }));
+    return { id: words[first] ?? -1, logprob: floats[first + 1] ?? Number.NaN, top };
+  });
 }
 
-const greedy = { temperature: 0, topK: 0, topP: 1, seed: 0, draw: 0 };
+async function draw(logits: readonly Float32Array[], rows: readonly Row[]): Promise<Uint32Array> {
+  return Uint32Array.from(await evaluate(logits, rows), ({ id }) => id);
+}
+
+const greedy: Row = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, draw: 0 };
 
 it('greedy: the largest logit, the lowest id among equals, for any vocabulary length', async () => {
   for (const length of [1, 7, 8, 361, 5000]) {
@@ -60,7 +100,7 @@ it('greedy: the largest logit, the lowest id among equals, for any vocabulary le
 
 it('same seed and draw: same token, alone and in a batch; another draw: another stream', async () => {
   const logits = randomFloats(500, 3, 0.2);
-  const rows = Array.from({ length: 64 }, (_, i): Row => ({ temperature: 1, topK: 0, topP: 1, seed: 42, draw: i }));
+  const rows = Array.from({ length: 64 }, (_, i): Row => ({ ...greedy, temperature: 1, seed: 42, draw: i }));
   const together = await draw([logits], rows);
   for (const i of [0, 13, 63]) expect(await draw([logits], [rows[i] ?? greedy])).toEqual(together.slice(i, i + 1));
   expect(new Set(together).size).toBeGreaterThan(32);
@@ -72,19 +112,34 @@ it('same seed and draw: same token, alone and in a batch; another draw: another 
 });
 
 // Chi-square over 2,048 draws: 60 degrees of freedom at most, and a false alarm once in a million.
+const someEdits: EditReference[] = [
+  { id: 3, bias: 2, repetition: 1, penalty: 0 },
+  { id: 11, bias: 0, repetition: 1.8, penalty: 0 },
+  { id: 12, bias: -1, repetition: 1.8, penalty: 0.75 },
+  { id: 40, bias: 0, repetition: 1, penalty: -1.5 },
+  { id: 60, bias: -100, repetition: 1, penalty: 0 },
+];
 it.each([
-  { temperature: 1, topK: 0, topP: 1 },
-  { temperature: 0.5, topK: 0, topP: 1 },
-  { temperature: 2, topK: 5, topP: 1 },
-  { temperature: 1, topK: 0, topP: 0.6 },
-  { temperature: 0.8, topK: 12, topP: 0.7 },
-  { temperature: 1, topK: 1, topP: 0.1 },
-])('draws as temperature $temperature, top-k $topK, top-p $topP say', async (settings) => {
+  { temperature: 1, topK: 0, topP: 1, minP: 0 },
+  { temperature: 0.5, topK: 0, topP: 1, minP: 0 },
+  { temperature: 2, topK: 5, topP: 1, minP: 0 },
+  { temperature: 1, topK: 0, topP: 0.6, minP: 0 },
+  { temperature: 0.8, topK: 12, topP: 0.7, minP: 0 },
+  { temperature: 1, topK: 1, topP: 0.1, minP: 0 },
+  { temperature: 1, topK: 0, topP: 1, minP: 0.2 },
+  { temperature: 1.7, topK: 20, topP: 0.9, minP: 0.4 },
+  { temperature: 1, topK: 0, topP: 1, minP: 1 },
+  { temperature: 1, topK: 0, topP: 1, minP: 0, edits: someEdits },
+  { temperature: 0.9, topK: 15, topP: 0.8, minP: 0.05, edits: someEdits },
+])('draws as temperature $temperature, top-k $topK, top-p $topP, min-p $minP, edits $edits.length say', async (settings) => {
   const logits = randomFloats(61, 11, 1.5);
   const next = random(5);
-  const rows = Array.from({ length: most }, (_, i): Row => ({ ...settings, seed: Math.floor(next() * 2 ** 32), draw: i % 50 }));
+  const edits = settings.edits ?? [];
+  // Rows with edits have room for 800 of 5.
+  const rows = Array.from({ length: edits.length > 0 ? 800 : most }, (_, i): Row => ({ ...settings, seed: Math.floor(next() * 2 ** 32), draw: i % 50 }));
   const ids = await draw([logits], rows);
-  const expected = sampleDistribution(logits, settings);
+  const expected = sampleDistribution(editLogits(logits, edits), settings);
+  const drawn = rows.length;
   const found = new Float64Array(61);
   for (const id of ids) found[id] = (found[id] ?? 0) + 1;
   let chiSquare = 0;
@@ -92,12 +147,12 @@ it.each([
   let [restFound, restExpected] = [0, 0];
   expected.forEach((probability, id) => {
     if (probability === 0) expect(found[id], `id ${id} was cut off`).toBe(0);
-    else if (probability * most >= 5) {
-      chiSquare += ((found[id] ?? 0) - probability * most) ** 2 / (probability * most);
+    else if (probability * drawn >= 5) {
+      chiSquare += ((found[id] ?? 0) - probability * drawn) ** 2 / (probability * drawn);
       cells++;
     } else {
       restFound += found[id] ?? 0;
-      restExpected += probability * most;
+      restExpected += probability * drawn;
     }
   });
   if (restExpected > 0) chiSquare += (restFound - restExpected) ** 2 / Math.max(1, restExpected);
@@ -106,9 +161,49 @@ it.each([
   expect(chiSquare).toBeLessThan(freedom * (1 - 2 / (9 * freedom) + 4.75 * Math.sqrt(2 / (9 * freedom))) ** 3);
 });
 
+it('log-probabilities are those of the raw logits, whatever edits, temperature and thresholds do', async () => {
+  expect(topLimit).toBe(logprobsLimit);
+  for (const length of [21, 361, 5000]) {
+    const logits = randomFloats(length, length + 1, 3);
+    const expected = logSoftmax(logits);
+    const ranked = Array.from(expected.keys()).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
+    const edits = someEdits.filter(({ id }) => id < length);
+    const rows: Row[] = [
+      { ...greedy, tops: 20 },
+      { ...greedy, tops: 0, edits },
+      { ...greedy, temperature: 3, topK: 7, tops: 3, seed: 9, edits },
+      { ...greedy, tops: 5, target: 12, edits },
+      { ...greedy, tops: 1, target: 0 },
+      greedy,
+    ];
+    const results = await evaluate([logits], rows);
+    results.forEach(({ id, logprob, top }, i) => {
+      const { tops, target = id } = rows[i] ?? greedy;
+      if (tops === undefined) return;
+      expect(Math.abs(logprob - (expected[target] ?? 0)), `row ${i} of ${length}`).toBeLessThan(1e-4);
+      expect(top.map((entry) => entry.id)).toEqual(ranked.slice(0, tops));
+      for (const entry of top) expect(Math.abs(entry.logprob - (expected[entry.id] ?? 0))).toBeLessThan(1e-4);
+    });
+    expect(results[1]?.id).toBe(Array.from(editLogits(logits, edits)).reduce((best, value, id, all) => (value > (all[best] ?? 0) ? id : best), 0));
+    // Nothing was asked for, so nothing was written.
+    expect(results[5]?.logprob).toBe(0);
+  }
+});
+
+it('equal logits are named by id, each once', async () => {
+  const [result] = await evaluate([new Float32Array(100).fill(2)], [{ ...greedy, tops: 20 }]);
+  expect(result?.top.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, id) => id));
+  for (const { logprob } of result?.top ?? []) expect(Math.abs(logprob + Math.log(100))).toBeLessThan(1e-5);
+});
+
+it('a vocabulary smaller than the alternatives asked for', async () => {
+  const [result] = await evaluate([Float32Array.of(1, 3, 2)], [{ ...greedy, tops: 3 }]);
+  expect(result?.top.map(({ id }) => id)).toEqual([1, 2, 0]);
+});
+
 it('extreme logits: nothing but ids of the vocabulary comes back', async () => {
   const logits = Float32Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
-  const rows = [0, 1, 50].flatMap((topK) => [0.01, 0.5, 1].map((topP): Row => ({ temperature: 0.01, topK, topP, seed: 1, draw: 1 })));
+  const rows = [0, 1, 50].flatMap((topK) => [0.01, 0.5, 1].map((topP): Row => ({ ...greedy, temperature: 0.01, topK, topP, seed: 1, draw: 1 })));
   for (const id of await draw([logits], rows)) expect(id % 2).toBe(0);
 });
 

@@ -13,7 +13,7 @@ import { packedStorages, type StorageWithKernels } from '../../kernels/weights.t
 import { Batch } from '../../runtime/batch.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
 
-const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16 });
+const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 64 });
 const storages = Object.keys(packedStorages) as StorageWithKernels[];
 
 let open: OpenDevice;

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Batch, type BatchLimits, itemLength } from '../../runtime/batch.ts';
 import { Sequence } from '../../runtime/sequence.ts';
-import type { BlockId, Sampling } from '../../runtime/types.ts';
+import type { BlockId, Sampling, TokenId } from '../../runtime/types.ts';
 
-const limits: BatchLimits = { maxTokens: 12, maxSequences: 3, maxLogitRows: 5, contextLength: 1000, blockCount: 90, blockLength: 16 };
+const limits: BatchLimits = { maxTokens: 12, maxSequences: 3, maxLogitRows: 5, contextLength: 1000, blockCount: 90, blockLength: 16, maxEdits: 6 };
 const sink = { event: () => undefined, fail: () => undefined };
 
 function sequence(length: number, computed: number, firstBlock: number, sampling: Sampling = {}): Sequence {
@@ -23,8 +23,12 @@ test('sections lie behind the header, do not overlap, and end with the array', (
     ...Object.fromEntries(['IDS', 'POSITIONS', 'SLOTS', 'ROWS'].map((name) => [name, maxTokens])),
     TOKEN_ITEMS: maxTokens + 1,
     ...Object.fromEntries(['ITEM_TOKENS', 'ITEM_STARTS', 'ITEM_ENDS'].map((name) => [name, batch.maxItems])),
-    ...Object.fromEntries(['LOGIT_TOKENS', 'TEMPERATURES', 'TOP_KS', 'TOP_PS', 'SEEDS', 'DRAWS'].map((name) => [name, maxLogitRows])),
+    ...Object.fromEntries(
+      ['LOGIT_TOKENS', 'TEMPERATURES', 'TOP_KS', 'TOP_PS', 'MIN_PS', 'SEEDS', 'DRAWS', 'TOPS', 'TARGETS'].map((name) => [name, maxLogitRows]),
+    ),
     CLEARS: blockCount,
+    EDIT_STARTS: maxLogitRows + 1,
+    EDITS: limits.maxEdits * 4,
     TABLES: maxSequences * tableLength,
   };
   expect(batch.layout['TABLE_LENGTH']).toBe(tableLength);
@@ -46,7 +50,7 @@ test('what is added stands where kernels look for it', () => {
   batch.addTokens(sequence(600, 598, 0), 2);
   const second = sequence(20, 17, 50, { temperature: 0.5, topK: 9, topP: 0.25, seed: 0xfedcba98 });
   batch.addTokens(second, 3);
-  batch.addLogitRow(second, 4, 19);
+  batch.addChoice(second, 4, 19);
   expect([...batch.seal().subarray(0, 4)]).toEqual([5, 1, 2 * 3 + 3, 1]);
   expect(at('CLEARS')).toBe(7);
   expect([0, 1, 2, 3, 4].map((i) => [at('IDS', i), at('POSITIONS', i), at('SLOTS', i), at('ROWS', i)])).toEqual([
@@ -64,6 +68,34 @@ test('what is added stands where kernels look for it', () => {
   expect(batch.words.every((word) => word === 0)).toBe(true);
 });
 
+test('a choice brings its edits, a score its target; what is not used is not uploaded', () => {
+  const batch = new Batch(limits);
+  const at = (name: string, index = 0) => batch.words[(batch.layout[`BATCH_${name}`] ?? Number.NaN) + index];
+  const float = (index: number) => new Float32Array(batch.words.buffer)[(batch.layout['BATCH_EDITS'] ?? Number.NaN) + index];
+  const sampling = { logitBias: [{ id: 7 as TokenId, bias: -2.5 }], repetitionPenalty: 1.5, presencePenalty: 1, frequencyPenalty: 0.25 };
+  const request = { promptIds: Uint32Array.of(7, 9, 9), maxTokens: 5, sampling, logprobs: 3, promptLogprobs: 0 };
+  const edited = new Sequence(request, limits.contextLength, sink);
+  for (const id of [4, 9, 4]) edited.append(id as TokenId);
+  batch.addScore(edited, 0, 0);
+  batch.addChoice(edited, 5, 5);
+  expect([at('TOPS'), at('TARGETS'), at('TOPS', 1), at('TARGETS', 1)]).toEqual([1, 9, 4, 0xffffffff]);
+  const words = batch.seal();
+  expect([0, 1, 2].map((row) => at('EDIT_STARTS', row))).toEqual([0, 0, 3]);
+  expect(words.length).toBe((batch.layout['BATCH_EDITS'] ?? 0) + 3 * 4);
+  expect([0, 4, 8].map((first) => [at('EDITS', first), float(first + 1), float(first + 2), float(first + 3)])).toEqual([
+    [7, -2.5, 1.5, 0],
+    [9, 0, 1.5, 1.25],
+    [4, 0, 1.5, 1.5],
+  ]);
+  expect(batch.freeEdits).toBe(3);
+  edited.zero();
+  expect(edited.edits?.length).toBe(0);
+  batch.zero();
+  expect(batch.words.every((word) => word === 0)).toBe(true);
+  batch.reset();
+  expect(batch.freeEdits).toBe(6);
+});
+
 test('attention is cut by position alone, never into more items than a token has room for', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2 ** 18 }), fc.constantFrom(16, 32), (length, blockLength) => {
@@ -79,10 +111,10 @@ test('logits travel only when a sequence in the batch wants them', () => {
   const batch = new Batch(limits);
   const quiet = sequence(4, 3, 0);
   batch.addTokens(quiet, 1);
-  batch.addLogitRow(quiet, 0, 3);
+  batch.addChoice(quiet, 0, 3);
   expect(batch.wantsLogits).toBe(false);
   const loud = new Sequence({ promptIds: Uint32Array.of(1), maxTokens: 1, logits: 'sampled' }, 10, sink);
-  batch.addLogitRow(loud, 0, 0);
+  batch.addChoice(loud, 0, 0);
   expect(batch.wantsLogits).toBe(true);
   batch.reset();
   expect([batch.wantsLogits, batch.isEmpty, batch.rowSequences.length, batch.sequences.length]).toEqual([false, true, 0, 0]);

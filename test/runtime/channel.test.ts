@@ -29,13 +29,16 @@ function watched() {
 }
 
 function open(signal?: AbortSignal) {
-  const calls = { started: 0, cancelled: 0 };
+  const calls = { started: 0, cancelled: 0, parked: [] as boolean[] };
   const ready = Promise.withResolvers<SequenceSink>();
   const channel = new EventChannel(signal, (sink) => {
     calls.started++;
     ready.resolve(sink);
-    return () => {
-      calls.cancelled++;
+    return {
+      cancel: () => {
+        calls.cancelled++;
+      },
+      park: (isParked: boolean) => calls.parked.push(isParked),
     };
   });
   return { channel, calls, sink: ready.promise };
@@ -71,7 +74,7 @@ test('events arrive all and in order, whatever the pace of both sides', async ()
         producer.event(end);
         await consumer;
         expect(events).toEqual([...Array.from({ length: next }, (_, i) => token(i)), end]);
-        expect(calls).toEqual({ started: 1, cancelled: 0 });
+        expect(calls).toMatchObject({ started: 1, cancelled: 0 });
       },
     ),
     { numRuns: 60 },
@@ -99,7 +102,7 @@ test('aborted before it starts: it never starts', async () => {
   controller.abort();
   const { channel, calls } = open(signal);
   await expect(channel.next()).rejects.toMatchObject({ code: 'aborted' });
-  expect(calls).toEqual({ started: 0, cancelled: 0 });
+  expect(calls).toMatchObject({ started: 0, cancelled: 0 });
   expect(listeners()).toBe(0);
 });
 
@@ -192,4 +195,25 @@ test('several next() at once are answered in order', async () => {
   expect(await Promise.all(reads)).toEqual(
     [token(1), token(2), end].map((value) => ({ done: false, value })).concat({ done: true, value: undefined } as never),
   );
+});
+
+test('a consumer that falls behind parks the request, one that catches up lets it go on; nothing is lost', async () => {
+  const { channel, calls, sink } = open();
+  const first = channel.next();
+  const { event } = await sink;
+  for (let id = 0; id < 100; id++) event({ type: 'token', id: id as TokenId });
+  expect(calls.parked).toEqual([true]);
+  const seen = [await first];
+  while (seen.length < 60) seen.push(await channel.next());
+  expect(calls.parked).toEqual([true]);
+  while (seen.length < 100) seen.push(await channel.next());
+  expect(calls.parked).toEqual([true, false]);
+  expect(seen.map(({ value }) => (value as { id: number }).id)).toEqual(Array.from({ length: 100 }, (_, id) => id));
+  for (let id = 0; id < 100; id++) event({ type: 'token', id: id as TokenId });
+  event({ type: 'end', reason: 'stop', promptTokens: 1, completionTokens: 200 });
+  // An ended request is parked no more, and told nothing more.
+  expect(calls.parked).toEqual([true, false, true]);
+  const rest = await collect(channel);
+  expect(rest.length).toBe(101);
+  expect(calls.parked).toEqual([true, false, true]);
 });

@@ -14,7 +14,7 @@ function checkEnded({ request, events, error }: Client, contextLength: number): 
   expect(error).toBeUndefined();
   const tokens = expectedTokens(request, contextLength);
   const promptLength = request.promptIds.length;
-  const positions = request.logits === 'all' ? Array.from({ length: promptLength - 1 }, (_, i) => i) : [];
+  const positions = request.logits === 'all' || request.promptLogprobs !== undefined ? Array.from({ length: promptLength - 1 }, (_, i) => i) : [];
   expect(events.flatMap((event) => (event.type === 'prompt' ? [event.position] : []))).toEqual(positions);
   expect(events.map(({ type }) => type)).toEqual([...positions.map(() => 'prompt'), ...tokens.map(() => 'token'), 'end']);
   expect(events.flatMap((event) => (event.type === 'token' ? [event.id] : []))).toEqual(tokens);
@@ -22,7 +22,7 @@ function checkEnded({ request, events, error }: Client, contextLength: number): 
   expect(events.at(-1)).toEqual({ type: 'end', reason: isStopped ? 'stop' : 'length', promptTokens: promptLength, completionTokens: tokens.length });
 }
 
-type Op = { readonly add: GenerateRequest } | { readonly abort: number } | { readonly steps: number };
+type Op = { readonly add: GenerateRequest } | { readonly abort: number } | { readonly park: number } | { readonly steps: number };
 
 const worlds = fc
   .record({
@@ -54,12 +54,20 @@ const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
         { maxLength: 3 },
       ),
       logits: fc.constantFrom('none', 'sampled', 'all'),
+      promptLogprobs: fc.option(fc.nat(3), { nil: undefined }),
+      sampling: fc.constantFrom({}, { frequencyPenalty: 0.5, presencePenalty: 0.25 }, { repetitionPenalty: 1.5, frequencyPenalty: 1 }),
+      deadlineMs: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined, freq: 8 }),
     })
-    .map((request): Op => ({ add: request }));
+    .map(
+      ({ promptLogprobs, deadlineMs, ...request }): Op => ({
+        add: { ...request, ...(promptLogprobs !== undefined && { promptLogprobs }), ...(deadlineMs !== undefined && { deadlineMs }) },
+      }),
+    );
   return fc.array(
     fc.oneof(
       { weight: 4, arbitrary: add },
       { weight: 1, arbitrary: fc.nat(20).map((abort) => ({ abort })) },
+      { weight: 1, arbitrary: fc.nat(20).map((park) => ({ park })) },
       fc.integer({ min: 1, max: 6 }).map((steps) => ({ steps })),
     ),
     {
@@ -69,7 +77,7 @@ const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
 };
 
 test('any order of arrivals, aborts and steps in any pool: every sequence ends with what it gets alone', () => {
-  const seen = { preempted: 0, refused: 0, aborted: 0 };
+  const seen = { preempted: 0, refused: 0, aborted: 0, parked: 0, late: 0 };
   fc.assert(
     fc.property(
       worlds.chain((limits) => fc.tuple(fc.constant(limits), operations(limits.contextLength))),
@@ -86,7 +94,7 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
             }
           } else if ('abort' in op) {
             const client = clients[op.abort % Math.max(1, clients.length)];
-            if (client === undefined || client.events.at(-1)?.type === 'end') continue;
+            if (client === undefined || client.sequence.aborted || client.events.at(-1)?.type === 'end') continue;
             client.sequence.aborted = true;
             const before = client.events.length;
             simulation.step();
@@ -94,12 +102,28 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
             expect(client.events.length).toBe(before);
             expect(client.sequence.ids.every((id) => id === 0)).toBe(true);
             seen.aborted++;
-          } else for (let i = 0; i < op.steps; i++) simulation.step();
+          } else if ('park' in op) {
+            const client = clients[op.park % Math.max(1, clients.length)];
+            if (client === undefined) continue;
+            const before = client.events.length;
+            client.sequence.isParked = true;
+            for (let i = 0; i < 3; i++) simulation.step();
+            expect(client.events.length).toBe(before);
+            client.sequence.isParked = op.park % 2 === 0;
+            seen.parked++;
+          } else for (let i = 0; i < op.steps; i++, simulation.now++) simulation.step();
         }
+        for (const { sequence } of clients) sequence.isParked = false;
         // Each step computes at least one token, or zeroes; each token is computed once a preemption at most.
         const tokens = clients.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
         simulation.drain(2 * (tokens + 1) * (1 + scheduler.preemptionCount + clients.length) + 10);
-        for (const client of clients) if (!client.sequence.aborted) checkEnded(client, limits.contextLength);
+        for (const client of clients) {
+          if (!client.sequence.aborted) checkEnded(client, limits.contextLength);
+          else if (client.error !== undefined) {
+            expect(client.error).toMatchObject({ code: 'deadline_exceeded', fields: { limit: client.request.deadlineMs } });
+            seen.late++;
+          }
+        }
         expect(simulation.pool.freeCount).toBe(limits.blockCount);
         expect(simulation.kv.every((word) => word === 0)).toBe(true);
         expect(clients.every(({ sequence }) => sequence.ids.every((id) => id === 0))).toBe(true);
@@ -109,7 +133,7 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
     { numRuns: 600 },
   );
   // Else the property would say nothing about them.
-  expect(Math.min(seen.preempted, seen.refused, seen.aborted)).toBeGreaterThan(10);
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(10);
 });
 
 test('two sequences that need a block at once when none is left: the newer gives way, nobody sleeps', () => {
@@ -199,7 +223,7 @@ test('failAll ends what runs and what waits, once, and a result that comes later
   scheduler.schedule(batch);
   const before = clients.map(({ events }) => events.length);
   scheduler.failAll(new InwardError('shutting_down'));
-  scheduler.commit(batch, new Uint32Array(8), () => new Float32Array());
+  scheduler.commit(batch, { id: () => 0 as TokenId, logits: () => new Float32Array(), logprobs: () => ({ logprob: 0, top: [] }) });
   expect(clients.map(({ error }) => error?.code)).toEqual(['shutting_down', 'shutting_down', 'shutting_down']);
   expect(clients.map(({ events }) => events.length)).toEqual(before);
   expect([scheduler.runningCount, scheduler.waitingCount]).toEqual([0, 0]);

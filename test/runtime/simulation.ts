@@ -8,7 +8,7 @@ import { BlockPool } from '../../runtime/blocks.ts';
 import type { InwardError } from '../../runtime/errors.ts';
 import { Scheduler, type SchedulerLimits } from '../../runtime/scheduler.ts';
 import { Sequence, type SequenceSink } from '../../runtime/sequence.ts';
-import type { GenerateRequest, TokenEvent } from '../../runtime/types.ts';
+import type { GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.ts';
 
 export const vocabularySize = 64;
 
@@ -39,7 +39,7 @@ export interface Client {
   error?: InwardError;
 }
 
-export type World = SchedulerLimits & Pick<BatchLimits, 'contextLength' | 'maxLogitRows' | 'blockCount'>;
+export type World = SchedulerLimits & Pick<BatchLimits, 'contextLength' | 'maxLogitRows' | 'blockCount'> & { readonly maxEdits?: number };
 
 export class Simulation {
   readonly world: World;
@@ -50,12 +50,14 @@ export class Simulation {
   /** id + 1 in every slot; 0 is zeroed. */
   readonly kv: Uint32Array;
   steps = 0;
+  /** The scheduler's clock, in ms. */
+  now = 0;
 
   constructor(world: World) {
     this.world = world;
     this.pool = new BlockPool(world.blockCount);
-    this.scheduler = new Scheduler(world, this.pool);
-    this.batch = new Batch({ ...world, maxTokens: world.tokenBudget });
+    this.scheduler = new Scheduler(world, this.pool, () => this.now);
+    this.batch = new Batch({ ...world, maxTokens: world.tokenBudget, maxEdits: world.maxEdits ?? vocabularySize });
     this.kv = new Uint32Array(world.blockCount * world.blockLength);
   }
 
@@ -69,7 +71,7 @@ export class Simulation {
         if (client !== undefined) client.error = error;
       },
     };
-    const made: Client = { request, sequence: new Sequence(request, this.world.contextLength, sink), events };
+    const made: Client = { request, sequence: new Sequence(request, this.world.contextLength, sink, this.now), events };
     client = made;
     this.scheduler.add(made.sequence);
     this.clients.push(made);
@@ -82,7 +84,11 @@ export class Simulation {
     if (this.batch.isEmpty) return false;
     this.steps++;
     const ids = this.#compute();
-    this.scheduler.commit(this.batch, ids, (row) => Float32Array.of(row));
+    this.scheduler.commit(this.batch, {
+      id: (row) => (ids[row] ?? 0) as TokenId,
+      logits: (row) => Float32Array.of(row),
+      logprobs: (row) => ({ logprob: -(this.section('TARGETS')[row] ?? 0), top: [] }),
+    });
     return true;
   }
 
@@ -118,8 +124,29 @@ export class Simulation {
     this.#checkItems(tokens, items);
     return Uint32Array.from({ length: rows }, (_, row) => {
       const token = this.section('LOGIT_TOKENS')[row] ?? 0;
-      return nextToken(Array.from({ length: (this.section('POSITIONS')[token] ?? 0) + 1 }, (_, position) => (kv[slotOf(token, position)] ?? 0) - 1));
+      const ids = Array.from({ length: (this.section('POSITIONS')[token] ?? 0) + 1 }, (_, position) => (kv[slotOf(token, position)] ?? 0) - 1);
+      this.#checkEdits(row, ids);
+      return nextToken(ids);
     });
+  }
+
+  /** The edits of a row count the tokens that attention sees, however the sequence got here. */
+  #checkEdits(row: number, ids: readonly number[]): void {
+    const sequence = this.batch.rowSequences[row];
+    if (sequence?.edits === undefined || ids.length < sequence.length) return;
+    const { sampling, promptLength } = sequence;
+    const answer = ids.slice(promptLength);
+    const seen = new Set(sampling.repetitionPenalty === 1 ? answer : ids);
+    const floats = new Float32Array(this.batch.words.buffer);
+    const [start = 0, end = 0] = this.section('EDIT_STARTS').subarray(row, row + 2);
+    const first = this.batch.layout['BATCH_EDITS'] ?? Number.NaN;
+    for (let at = first + start * 4; at < first + end * 4; at += 4) {
+      const id = this.batch.words[at] ?? 0;
+      const count = answer.filter((other) => other === id).length;
+      const expected = [sampling.repetitionPenalty, count > 0 ? sampling.presencePenalty + sampling.frequencyPenalty * count : 0].map(Math.fround);
+      if (!seen.delete(id) || floats[at + 2] !== expected[0] || floats[at + 3] !== expected[1]) throw new Error('an edit is wrong');
+    }
+    if (seen.size > 0) throw new Error('an edit is missing');
   }
 
   #checkLimits(): void {

@@ -1,0 +1,60 @@
+/**
+ * Owns what a step gives back, read row by row from the words of kernels/sample.wgsl. Refuses to keep anything:
+ * it is valid until the next step.
+ */
+import { resultLength, topLimit } from '../kernels/sample.ts';
+import type { TokenId, TokenLogprobs } from './types.ts';
+
+/** One row each for every logit row of the batch, in its order. */
+export interface RowResults {
+  /** The token that was chosen. */
+  id(row: number): TokenId;
+  /** Log-probabilities of the row's target and its `count` likeliest tokens. */
+  logprobs(row: number, count: number): TokenLogprobs;
+  /** The row's logits, a copy; only in a step that wants logits. */
+  logits(row: number): Float32Array;
+}
+
+export class StepResults implements RowResults {
+  readonly #words: Uint32Array;
+  readonly #floats: Float32Array;
+  readonly #vocabularySize: number;
+  /** [logit row][vocabulary], where the step wanted them. */
+  #logits: Float32Array | undefined;
+
+  constructor(rowCount: number, vocabularySize: number) {
+    this.#words = new Uint32Array(rowCount * resultLength);
+    this.#floats = new Float32Array(this.#words.buffer);
+    this.#vocabularySize = vocabularySize;
+  }
+
+  set(words: Uint32Array, logits: Float32Array | undefined): void {
+    this.#words.set(words);
+    this.#logits = logits;
+  }
+
+  /** Overwrites token ids and drops logits. */
+  zero(): void {
+    this.#words.fill(0);
+    this.#logits?.fill(0);
+    this.#logits = undefined;
+  }
+
+  id(row: number): TokenId {
+    return (this.#words[row * resultLength] ?? 0) as TokenId;
+  }
+
+  logprobs(row: number, count: number): TokenLogprobs {
+    const first = row * resultLength + 2;
+    const top = Array.from({ length: Math.min(count, this.#vocabularySize) }, (_, i) => ({
+      id: (this.#words[first + i] ?? 0) as TokenId,
+      logprob: this.#floats[first + topLimit + i] ?? 0,
+    }));
+    return { logprob: this.#floats[first - 1] ?? 0, top };
+  }
+
+  logits(row: number): Float32Array {
+    const width = this.#vocabularySize;
+    return this.#logits?.slice(row * width, (row + 1) * width) ?? new Float32Array();
+  }
+}
