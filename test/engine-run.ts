@@ -1,25 +1,32 @@
 /**
  * Owns how tests run a request to its end and what they keep of it. Tokens and logits only.
  */
-import type { Engine, FinishReason, GenerateRequest } from '../runtime/types.ts';
+import type { Engine, FinishReason, GenerateRequest, TokenLogprobs } from '../runtime/types.ts';
 
 export interface Result {
   readonly tokens: number[];
   /** Logits at every prompt position but the last, then at every token. */
   readonly logits: Float32Array[];
+  /** Log-probabilities in the same places, where they were asked for. */
+  readonly logprobs: TokenLogprobs[];
   readonly reason: FinishReason | undefined;
 }
 
 export async function run(engine: Engine, promptIds: ArrayLike<number>, rest: Omit<GenerateRequest, 'promptIds'>, signal?: AbortSignal): Promise<Result> {
   const tokens: number[] = [];
   const logits: Float32Array[] = [];
+  const logprobs: TokenLogprobs[] = [];
   let reason: FinishReason | undefined;
   for await (const event of engine.generate({ promptIds: Uint32Array.from(promptIds), ...rest }, signal)) {
-    if (event.type === 'end') reason = event.reason;
-    else if (event.logits !== undefined) logits.push(event.logits);
+    if (event.type === 'end') {
+      reason = event.reason;
+      continue;
+    }
+    if (event.logits !== undefined) logits.push(event.logits);
+    if (event.logprobs !== undefined) logprobs.push(event.logprobs);
     if (event.type === 'token') tokens.push(event.id);
   }
-  return { tokens, logits, reason };
+  return { tokens, logits, logprobs, reason };
 }
 
 /** Largest absolute difference; NaN and a wrong length are infinite. */
