@@ -1,34 +1,43 @@
 /**
- * Owns a text side without a model file: a token is a byte, 256 ends the answer, 257 starts the prompt.
+ * Owns a text side without a model file: a token is a byte, 256 ends the answer, 257 starts the prompt, 258 is silent.
  */
-import type { ChatMessage, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
+import type { ChatMessage, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
 import type { TokenId } from '../runtime/types.ts';
 
-const endId = 256;
-const startId = 257;
+const names = ['<|end|>', '<|start|>', '<|silent|>'] as const;
+export const endId = 256;
+export const startId = 257;
+export const silentId = 258;
 
 export class FakeText implements TextModel {
   readonly info: TextInfo = { vocabularySize: 300, bosId: startId as TokenId, stopIds: [endId as TokenId], hasChatTemplate: true };
   readonly chats: (readonly ChatMessage[])[] = [];
-  /** Thrown by encodeChat when set. */
+  readonly texts: string[] = [];
+  /** Thrown by encode and encodeChat when set. */
   failure: unknown;
 
   async encode(text: string, options?: { readonly addSpecial?: boolean }): Promise<Uint32Array> {
-    return Uint32Array.from([...(options?.addSpecial ? [startId] : []), ...Buffer.from(text)]);
+    if (this.failure !== undefined) throw this.failure;
+    this.texts.push(text);
+    return Uint32Array.from([...((options?.addSpecial ?? true) ? [startId] : []), ...Buffer.from(text)]);
   }
 
   async encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array> {
-    if (this.failure !== undefined) throw this.failure;
     this.chats.push(messages);
-    return this.encode(messages.map(({ role, content }) => `${role}:${content}\n`).join(''), { addSpecial: true });
+    return this.encode(messages.map(({ role, content }) => `${role}:${content}\n`).join(''));
   }
 
   createDecoder(): StreamDecoder {
-    const decoder = new TextDecoder();
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     return {
       push: (id) => (id < 256 ? decoder.decode(Uint8Array.of(id), { stream: true }) : ''),
       end: () => decoder.decode(),
     };
+  }
+
+  readPiece(id: TokenId): Piece {
+    if (id < 256) return { bytes: Uint8Array.of(id), isText: true };
+    return { bytes: Buffer.from(names[id - 256] ?? ''), isText: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

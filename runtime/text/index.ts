@@ -4,10 +4,11 @@
  * Refuses to keep, log or put into an error anything of what it is given.
  */
 import { createDecoder } from './detokenizer.ts';
+import { readPiece } from './pieces.ts';
 import { Supervisor } from './supervisor.ts';
 import type { TextModel, TextOptions } from './types.ts';
 
-export type { ChatMessage, StreamDecoder, TextInfo, TextModel, TextOptions } from './types.ts';
+export type { ChatMessage, Piece, StreamDecoder, TextInfo, TextModel, TextOptions } from './types.ts';
 
 /** Opens the text side of a model file. Errors: file_missing, gguf_invalid, model_unsupported (tokenizer). */
 export async function openText(options: TextOptions): Promise<TextModel> {
@@ -19,6 +20,7 @@ export async function openText(options: TextOptions): Promise<TextModel> {
       encode: (text, { addSpecial = true, parseSpecial = false } = {}) => supervisor.encode({ kind: 'text', text, addSpecial, parseSpecial }),
       encodeChat: (messages) => supervisor.encode({ kind: 'chat', messages }),
       createDecoder: () => createDecoder(pieces),
+      readPiece: (id) => readPiece(pieces, id),
       [Symbol.asyncDispose]: () => supervisor.close(),
     };
   } catch (error) {

@@ -26,6 +26,14 @@ export interface TextInfo {
   readonly hasChatTemplate: boolean;
 }
 
+/** One token as the vocabulary spells it. */
+export interface Piece {
+  /** Not always whole characters. Empty for an id outside the vocabulary. */
+  readonly bytes: Uint8Array;
+  /** False for control, unknown and unused tokens: their bytes are a name, which no decoder gives. */
+  readonly isText: boolean;
+}
+
 /** Ids in, text out; holds back incomplete UTF-8. One per completion; synchronous. */
 export interface StreamDecoder {
   /** Text that became complete with this token ('' while a character is incomplete). Control tokens give ''. */
@@ -48,4 +56,6 @@ export interface TextModel extends AsyncDisposable {
    */
   encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array>;
   createDecoder(): StreamDecoder;
+  /** The bytes of one token, for whoever shows tokens one by one. Valid as long as this object; not to be written to. */
+  readPiece(id: TokenId): Piece;
 }

@@ -2,16 +2,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createDecoder } from '../../../runtime/text/detokenizer.ts';
-import { createPieces } from '../../../runtime/text/pieces.ts';
+import { createPieces, type Pieces, readPiece } from '../../../runtime/text/pieces.ts';
 import type { TokenId } from '../../../runtime/types.ts';
 
 /** A table whose tokens are exactly these runs of bytes. */
-function table(runs: readonly Uint8Array[]): { offsets: Uint32Array; bytes: Uint8Array } {
+function table(runs: readonly Uint8Array[]): Pieces {
   const offsets = new Uint32Array(runs.length + 1);
   runs.forEach((run, i) => {
     offsets[i + 1] = offsets[i]! + run.length;
   });
-  return { offsets, bytes: Buffer.concat(runs) };
+  return { offsets, bytes: Buffer.concat(runs), names: new Uint8Array(runs.length) };
 }
 
 const whole = (bytes: Uint8Array) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
@@ -57,13 +57,21 @@ test('no part of a valid text holds a replacement character', () => {
 
 test('an incomplete end is one U+FFFD, given by end()', () => expect(stream([Buffer.from('a'), Uint8Array.of(0xf0, 0x9f, 0xa6)])).toEqual(['a', '', '\ufffd']));
 
-test('kinds of tokens: bytes of normal and user tokens, nothing of the others', () => {
+test('kinds of tokens: the bytes of text, the names of the others', () => {
   const tokens = ['Ġa', 'Ã¤', 'Ġ', '<unk>', '<|end|>', 'ä b', '[unused]', '<0x0A>', '漢'];
-  const { offsets, bytes: all } = createPieces({ tokens, kinds: [1, 1, 1, 2, 3, 4, 5, 6, 1] });
-  expect(tokens.map((_, id) => Buffer.from(all.subarray(offsets[id], offsets[id + 1])).toString())).toEqual([' a', 'ä', ' ', '', '', 'ä b', '', '\n', '漢']);
+  const pieces = createPieces({ tokens, kinds: [1, 1, 1, 2, 3, 4, 5, 6, 1] });
+  const read = tokens.map((_, id) => readPiece(pieces, id as TokenId));
+  expect(read.map(({ bytes: part }) => Buffer.from(part).toString())).toEqual([' a', 'ä', ' ', '<unk>', '<|end|>', 'ä b', '[unused]', '\n', '漢']);
+  expect(read.map(({ isText }) => isText)).toEqual([true, true, true, false, false, true, false, true, true]);
+  const decoder = createDecoder(pieces);
+  expect(tokens.map((_, id) => decoder.push(id as TokenId))).toEqual([' a', 'ä', ' ', '', '', 'ä b', '', '\n', '漢']);
 });
 
 test('an id outside the vocabulary has no text', () => {
   const decoder = createDecoder(table([Buffer.from('a')]));
+  for (const id of [1, 5]) {
+    const piece = readPiece(table([Buffer.from('a')]), id as TokenId);
+    expect([piece.bytes.length, piece.isText]).toEqual([0, false]);
+  }
   expect([decoder.push(5 as TokenId), decoder.push(1 as TokenId), decoder.push(0 as TokenId), decoder.end()]).toEqual(['', '', 'a', '']);
 });
