@@ -10,10 +10,13 @@ import { addBodyParser } from './body.ts';
 import { modeHeader, type Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
 import { type Log, routePatterns, toRoutePattern } from './log.ts';
-import { addChatRoute } from './openai/chat.ts';
-import type { Models, Usage } from './openai/completion.ts';
+import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
+import { createChatDialect } from './openai/chat.ts';
+import { createCompletionsDialect } from './openai/completions.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
+import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
+import type { Models } from './openai/plan.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -53,7 +56,8 @@ export function buildApp({ engine, text, settings, log = () => undefined, life =
   addErrors(app, settings, log);
   addStateRoutes(app, life);
   addModelRoutes(app, engine);
-  addChatRoute(app, { engine, text, settings, life, onStreamError: (request, error) => logFailure(error, request, log) });
+  const context: AnswerContext = { engine, text, settings, life, onStreamError: (request, error) => logFailure(error, request, log) };
+  for (const dialect of [createChatDialect(text), createCompletionsDialect(text)]) addAnswerRoute(app, context, dialect);
   addMethodRefusals(app);
   return app;
 }

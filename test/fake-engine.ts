@@ -1,22 +1,37 @@
 /**
  * Owns an engine without a model: it answers with scripted ids at a set pace and records what was done to it.
- * Like the real one it works on its own clock, so that steps after an abort can be counted.
+ * Like the real one it works on its own clock, so that steps after an abort can be counted, checks what it is asked, and
+ * gives log-probabilities. Settings of the sampler do not move it off its script.
  */
+import { checkRequest } from '../runtime/checks.ts';
 import { InwardError } from '../runtime/errors.ts';
-import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId } from '../runtime/types.ts';
+import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs } from '../runtime/types.ts';
 
 export interface FakeEngineOptions {
   /** The ids to answer with. */
-  readonly script: (promptIds: Uint32Array) => readonly number[];
-  /** Time of one step. Default 0. */
+  readonly script: (promptIds: Uint32Array, request: GenerateRequest) => readonly number[];
+  /** Time of one step, in ms. Default 0. */
   readonly stepMs?: number;
   readonly info?: Partial<EngineInfo>;
   /** Requests that may run at once before `queue_full`. */
   readonly places?: number;
   /** Thrown instead of the token with this index. */
   readonly failAt?: { readonly index: number; readonly error: unknown };
-  /** Logits that the token after `ids` is chosen from. */
+  /** Logits that the token after `ids` is chosen from. Default: something that differs from place to place. */
   readonly logits?: (ids: readonly number[]) => Float32Array;
+}
+
+function inventLogits(ids: readonly number[]): Float32Array {
+  return Float32Array.from({ length: info.vocabularySize }, (_, id) => ((id * 7919 + ids.length * 104_729 + (ids.at(-1) ?? 0) * 31) % 1009) / 100);
+}
+
+/** Natural logarithms of the softmax, in double precision: of `id`, and the `count` likeliest. */
+export function scoreToken(logits: Float32Array, id: number, count: number): TokenLogprobs {
+  const greatest = logits.reduce((a, b) => Math.max(a, b));
+  const sum = greatest + Math.log(logits.reduce((total, logit) => total + Math.exp(logit - greatest), 0));
+  const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
+  const top = order.slice(0, count).map((other) => ({ id: other as TokenId, logprob: (logits[other] as number) - sum }));
+  return { logprob: (logits[id] as number) - sum, top };
 }
 
 const info: EngineInfo = {
@@ -48,6 +63,8 @@ export class FakeEngine implements Engine {
   steps = 0;
   aborts = 0;
   stepsAfterAbort = 0;
+  /** Events that somebody has taken. */
+  delivered = 0;
   isDisposed = false;
 
   constructor(options: FakeEngineOptions) {
@@ -63,6 +80,7 @@ export class FakeEngine implements Engine {
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<TokenEvent, void, undefined> {
     if (this.running >= (this.options.places ?? Number.POSITIVE_INFINITY)) throw new InwardError('queue_full', { limit: this.options.places ?? 0 });
     if (signal?.aborted) throw new InwardError('aborted');
+    checkRequest(request, this.info);
     this.requests.push(request);
     this.running++;
     this.peak = Math.max(this.peak, this.running);
@@ -70,7 +88,10 @@ export class FakeEngine implements Engine {
     const left = new AbortController();
     void this.#work(request, AbortSignal.any(signal ? [signal, left.signal] : [left.signal]), channel);
     try {
-      yield* channel;
+      for await (const event of channel) {
+        this.delivered++;
+        yield event;
+      }
     } finally {
       left.abort();
     }
@@ -79,10 +100,13 @@ export class FakeEngine implements Engine {
   async #work(request: GenerateRequest, signal: AbortSignal, channel: Channel<TokenEvent>): Promise<void> {
     const wake = (): void => channel.fail(new InwardError('aborted'));
     signal.addEventListener('abort', wake, { once: true });
+    const { stepMs = 0 } = this.options;
+    const end = performance.now() + (request.deadlineMs ?? Number.POSITIVE_INFINITY);
     try {
       for (const event of this.#events(request)) {
-        await new Promise((resolve) => setTimeout(resolve, this.options.stepMs ?? 0));
+        await new Promise((resolve) => (stepMs === 0 ? setImmediate(resolve) : setTimeout(resolve, stepMs)));
         this.steps++;
+        if (performance.now() > end) throw new InwardError('deadline_exceeded', { limit: request.deadlineMs ?? 0 });
         if (signal.aborted) this.stepsAfterAbort++;
         if (signal.aborted) break;
         channel.push(event);
@@ -97,17 +121,25 @@ export class FakeEngine implements Engine {
   }
 
   *#events(request: GenerateRequest): Generator<TokenEvent> {
-    const { script, logits, failAt } = this.options;
+    const { script, logits = inventLogits, failAt } = this.options;
     const ids = [...request.promptIds];
     const wanted = request.logits ?? 'none';
-    for (let position = 0; wanted === 'all' && logits && position < ids.length - 1; position++) {
-      yield { type: 'prompt', position, logits: logits(ids.slice(0, position + 1)) };
+    const predict = (context: readonly number[], id: number, hasLogits: boolean, count: number | undefined) => {
+      const row = hasLogits || count !== undefined ? logits(context) : undefined;
+      return {
+        ...(row && hasLogits ? { logits: row } : {}),
+        ...(row && count !== undefined ? { logprobs: scoreToken(row, id, count) } : {}),
+      };
+    };
+    for (let position = 0; (wanted === 'all' || request.promptLogprobs !== undefined) && position < ids.length - 1; position++) {
+      const seen = predict(ids.slice(0, position + 1), ids[position + 1] as number, wanted === 'all', request.promptLogprobs);
+      yield { type: 'prompt', position, ...seen };
     }
     let completionTokens = 0;
     let reason: 'stop' | 'length' = 'length';
-    for (const id of script(request.promptIds).slice(0, request.maxTokens)) {
+    for (const id of script(request.promptIds, request).slice(0, request.maxTokens)) {
       if (failAt?.index === completionTokens) throw failAt.error;
-      yield { type: 'token', id: id as TokenId, ...(wanted !== 'none' && logits ? { logits: logits(ids) } : {}) };
+      yield { type: 'token', id: id as TokenId, ...predict(ids, id, wanted !== 'none', request.logprobs) };
       ids.push(id);
       completionTokens++;
       if (request.stopIds?.includes(id as TokenId)) {

@@ -1,94 +1,107 @@
 /**
- * Owns POST /v1/chat/completions: check, make the answer, present it as a stream or as one JSON object (the fold of
- * the same parts). Cancels the engine's work when nobody waits for the answer any more.
+ * Owns the dialect of POST /v1/chat/completions: what is taken, what is ignored, what is refused by name, and the shapes
+ * of its choices. Refuses every field that is not listed: a setting that silently does nothing would be a wrong answer.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { InwardError } from '../../runtime/index.ts';
-import type { Settings } from '../config.ts';
-import type { Life } from '../life.ts';
-import { complete, type Models, type Part } from './completion.ts';
-import { ApiError, toApiError } from './errors.ts';
-import { type AnswerHead, createAnswer, createChunk, createHead, createUsageChunk } from './frames.ts';
-import { isServedModel } from './models.ts';
-import { type ChatRequest, parseChatRequest } from './schema.ts';
-import { openEventStream } from './sse.ts';
+import { z } from 'zod';
+import type { ChatMessage, TextModel } from '../../runtime/text/index.ts';
+import type { Dialect } from './dialect.ts';
+import { ApiError } from './errors.ts';
+import { type AnswerRequest, alternatives, readShared, sharedShape, tokenLimit } from './fields.ts';
+import { toChatLogprobs } from './logprobs.ts';
+import { ignored, listOf, text, unsupported, validate } from './validate.ts';
 
-export interface ChatContext extends Models {
-  readonly settings: Settings;
-  readonly life: Life;
-  /** Called with errors that are answered inside a stream, which Fastify's error handler never sees. */
-  readonly onStreamError: (request: FastifyRequest, error: unknown) => void;
+const part = z.strictObject({ type: z.literal('text'), text });
+
+const message = z.strictObject({
+  role: z
+    .enum(['system', 'developer', 'user', 'assistant', 'tool', 'function'])
+    .refine((role) => role !== 'tool' && role !== 'function', { params: { unsupported: true } }),
+  content: z.union([text, listOf(part, 1024)]),
+  name: text.nullish(),
+  // What clients send back when they repeat an answer of ours.
+  refusal: unsupported(),
+  annotations: unsupported(),
+  audio: unsupported(),
+  tool_calls: unsupported(),
+  function_call: unsupported(),
+});
+
+const isText = (value: unknown): boolean => value === 'text';
+const unsupportedUnless = (isNeutral: (value: object) => boolean): z.ZodType<unknown> =>
+  z
+    .unknown()
+    .refine((value) => value === null || value === undefined || isNeutral(value), { params: { unsupported: true } })
+    .optional();
+
+const shape = {
+  ...sharedShape,
+  messages: listOf(message, 4096),
+  max_tokens: tokenLimit(1),
+  max_completion_tokens: tokenLimit(1),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: alternatives,
+
+  store: unsupported(false),
+  tools: unsupported(),
+  tool_choice: unsupported('none', 'auto'),
+  functions: unsupported(),
+  function_call: unsupported('none', 'auto'),
+  response_format: unsupportedUnless((value) => isText((value as { readonly type?: unknown }).type)),
+  modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText)),
+  audio: unsupported(),
+  reasoning_effort: unsupported('none'),
+  verbosity: unsupported('medium'),
+  web_search_options: unsupported(),
+  moderation: unsupported(),
+
+  metadata: ignored,
+  safety_identifier: ignored,
+  prompt_cache_key: ignored,
+  prompt_cache_retention: ignored,
+  parallel_tool_calls: ignored,
+  prediction: ignored,
+  service_tier: ignored,
+};
+const body = z.strictObject(shape);
+
+export function createChatDialect(model: TextModel): Dialect {
+  return {
+    url: '/v1/chat/completions',
+    promptField: 'messages',
+    idPrefix: 'chatcmpl-',
+    objects: { whole: 'chat.completion', chunk: 'chat.completion.chunk' },
+    parse,
+    whole: (index, { text: content, tokens }, reason) => ({
+      index,
+      message: { role: 'assistant', content, refusal: null },
+      logprobs: toChatLogprobs(model, tokens),
+      finish_reason: reason,
+    }),
+    opening: (index) => ({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }),
+    delta: (index, { text: content, tokens }) => ({ index, delta: { content }, logprobs: toChatLogprobs(model, tokens), finish_reason: null }),
+    closing: (index, reason) => ({ index, delta: {}, logprobs: null, finish_reason: reason }),
+  };
 }
 
-export function addChatRoute(app: FastifyInstance, context: ChatContext): void {
-  const { life, engine, settings } = context;
-  app.post('/v1/chat/completions', async (request, reply) => {
-    const chat = parseChatRequest(request.body);
-    if (!isServedModel(engine, chat.model)) throw new ApiError('model_not_found', { path: 'model', model: engine.info.modelName });
-    const signal = life.enter(reply.raw);
-    const head = createHead(engine.info.modelName);
-    const parts = complete(context, chat, signal);
-    try {
-      if (!chat.stream) return await fold(parts, head, request);
-      // The first part decides the status: a full queue or a long prompt must not become a 200.
-      const first = await parts.next();
-      await sendStream(context, { request, reply, chat, head, first, parts, signal });
-      return reply;
-    } catch (error) {
-      throw toApiError(nameAbort(error, signal), settings.bodyLimit);
-    }
-  });
+function parse(value: unknown): AnswerRequest {
+  const chat = validate(body, value, Object.keys(shape));
+  const { logprobs, top_logprobs: top } = chat;
+  if (top && logprobs !== true) throw new ApiError('invalid_value', { path: 'top_logprobs', rule: 'is only allowed with "logprobs": true' });
+  return {
+    ...readShared(chat),
+    prompts: [chat.messages.map(toMessage)],
+    maxTokens: chat.max_completion_tokens ?? chat.max_tokens ?? undefined,
+    isEchoed: false,
+    reportsEnd: false,
+    logprobs: logprobs === true ? (top ?? 0) : undefined,
+  };
 }
 
-async function fold(parts: AsyncIterable<Part>, head: AnswerHead, request: FastifyRequest): Promise<object> {
-  let content = '';
-  for await (const part of parts) {
-    if (part.type === 'text') content += part.text;
-    else {
-      request.usage = part;
-      return createAnswer(head, content, part.reason, part);
-    }
-  }
-  throw new InwardError('internal', { part: 'completion' });
-}
-
-interface StreamJob {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-  readonly chat: ChatRequest;
-  readonly head: AnswerHead;
-  readonly first: IteratorResult<Part, void>;
-  readonly parts: AsyncGenerator<Part, void, undefined>;
-  readonly signal: AbortSignal;
-}
-
-async function sendStream(context: ChatContext, job: StreamJob): Promise<void> {
-  const { request, chat, head, parts, signal } = job;
-  const stream = openEventStream(job.reply);
-  try {
-    await stream.send(createChunk(head, { role: 'assistant', content: '' }, null, chat.includeUsage), signal);
-    for (let next = job.first; !next.done; next = await parts.next()) {
-      const part = next.value;
-      if (part.type === 'text') await stream.send(createChunk(head, { content: part.text }, null, chat.includeUsage), signal);
-      else {
-        request.usage = part;
-        await stream.send(createChunk(head, {}, part.reason, chat.includeUsage), signal);
-        if (chat.includeUsage) await stream.send(createUsageChunk(head, part), signal);
-      }
-    }
-    await stream.send('[DONE]', signal);
-  } catch (error) {
-    const named = nameAbort(error, signal);
-    context.onStreamError(request, named);
-    // Not awaited for back-pressure: the frame is the last thing, and the signal may already be aborted.
-    void stream.send(toApiError(named, context.settings.bodyLimit).toEnvelope(), new AbortController().signal).catch(() => undefined);
-  } finally {
-    stream.end();
-    await parts.return();
-  }
-}
-
-/** An abort is told by its reason (client gone, server stopping), whatever the thing that noticed it threw. */
-function nameAbort(error: unknown, signal: AbortSignal): unknown {
-  return signal.aborted ? signal.reason : error;
+function toMessage({ role, content, name }: z.output<typeof message>): ChatMessage {
+  return {
+    // Chat templates know "system"; "developer" is OpenAI's newer name for it. Parts are joined as the field does it.
+    role: role === 'developer' ? 'system' : role,
+    content: typeof content === 'string' ? content : content.map((entry) => entry.text).join('\n'),
+    ...(name ? { name } : {}),
+  };
 }

@@ -18,9 +18,9 @@ const table = {
   invalid_value: { status: 400, sentence: '{path} {rule}.' },
   unknown_parameter: { status: 400, sentence: '{path} has a field that this server does not know; it knows: {known}.' },
   unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; leave it out.' },
-  context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten the messages.' },
+  context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten {path}.' },
   rejected: { status: 400, sentence: '{sentence}' },
-  route_not_found: { status: 404, sentence: 'There is no such route; see /v1/chat/completions, /v1/models, /health and /ready.' },
+  route_not_found: { status: 404, sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /health and /ready.' },
   model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
   method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },
   request_timeout: { status: 408, sentence: 'The request did not arrive completely in time.' },
@@ -31,6 +31,7 @@ const table = {
   client_closed: { status: 499, sentence: 'The client went away.' },
   internal_error: { status: 500, sentence: 'The server failed to answer; the request itself may be fine.' },
   shutting_down: { status: 503, sentence: 'The server is shutting down; try again later.' },
+  deadline_exceeded: { status: 504, sentence: 'The answer was not complete within the time that x-inward-deadline-ms gave.' },
   engine_failed: { status: 503, sentence: 'The engine has stopped; the server needs a restart.' },
 } as const;
 
@@ -88,10 +89,10 @@ const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
-/** Any thrown thing as an answer. What is not known becomes a 500 that says nothing of it. */
-export function toApiError(error: unknown, bodyLimit: number): ApiError {
+/** Any thrown thing as an answer. What is not known becomes a 500 that says nothing of it. `promptField`: what errors about a prompt name. */
+export function toApiError(error: unknown, bodyLimit: number, promptField: 'messages' | 'prompt' = 'messages'): ApiError {
   if (error instanceof ApiError) return error;
-  if (error instanceof InwardError) return fromInwardError(error);
+  if (error instanceof InwardError) return fromInwardError(error, promptField);
   const { code, statusCode } = (error ?? {}) as { readonly code?: unknown; readonly statusCode?: unknown };
   const known = typeof code === 'string' ? fastifyCodes[code] : undefined;
   if (known !== undefined) return new ApiError(known, { limit: bodyLimit });
@@ -99,12 +100,12 @@ export function toApiError(error: unknown, bodyLimit: number): ApiError {
   return new ApiError(isClientFault || (typeof code === 'string' && code.startsWith('HPE_')) ? 'bad_request' : 'internal_error');
 }
 
-function fromInwardError(error: InwardError): ApiError {
+function fromInwardError(error: InwardError, path: string): ApiError {
   if (error.code === 'prompt_too_long') {
-    return new ApiError('context_length_exceeded', { path: 'messages', found: Number(error.fields['found']), limit: Number(error.fields['limit']) });
+    return new ApiError('context_length_exceeded', { path, found: Number(error.fields['found']), limit: Number(error.fields['limit']) });
   }
   if (error.code === 'aborted') return new ApiError('client_closed');
-  if (error.code === 'queue_full' || error.code === 'shutting_down') return new ApiError(error.code);
+  if (error.code === 'queue_full' || error.code === 'shutting_down' || error.code === 'deadline_exceeded') return new ApiError(error.code);
   // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
-  return error.kind === 'request' ? new ApiError('rejected', { path: 'messages', sentence: error.message }) : new ApiError('internal_error');
+  return error.kind === 'request' ? new ApiError('rejected', { path, sentence: error.message }) : new ApiError('internal_error');
 }

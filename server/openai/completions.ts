@@ -1,0 +1,70 @@
+/**
+ * Owns the dialect of POST /v1/completions, OpenAI's older API, which evaluation harnesses score texts with: its prompts,
+ * its fields and the shapes of its choices. Refuses every field that is not listed.
+ */
+import { z } from 'zod';
+import type { TextModel } from '../../runtime/text/index.ts';
+import type { Dialect } from './dialect.ts';
+import { ApiError } from './errors.ts';
+import { type AnswerRequest, alternatives, choiceLimit, readShared, sharedShape, tokenLimit } from './fields.ts';
+import { toLegacyLogprobs } from './logprobs.ts';
+import { unsupported, validate } from './validate.ts';
+
+/** OpenAI's default. */
+const defaultMaxTokens = 16;
+
+const shape = {
+  ...sharedShape,
+  prompt: z.unknown(),
+  max_tokens: tokenLimit(0),
+  echo: z.boolean().nullish(),
+  logprobs: alternatives,
+  best_of: z.unknown(),
+  suffix: unsupported(''),
+};
+const body = z.strictObject(shape);
+
+export function createCompletionsDialect(model: TextModel): Dialect {
+  return {
+    url: '/v1/completions',
+    promptField: 'prompt',
+    idPrefix: 'cmpl-',
+    objects: { whole: 'text_completion', chunk: 'text_completion' },
+    parse,
+    whole: (index, { text, tokens }, reason) => ({ text, index, logprobs: toLegacyLogprobs(model, tokens), finish_reason: reason }),
+    opening: () => undefined,
+    delta: (index, { text, tokens }) => ({ text, index, logprobs: toLegacyLogprobs(model, tokens), finish_reason: null }),
+    closing: (index, reason) => ({ text: '', index, logprobs: null, finish_reason: reason }),
+  };
+}
+
+function parse(value: unknown): AnswerRequest {
+  const asked = validate(body, value, Object.keys(shape));
+  const prompts = readPrompts(asked.prompt);
+  const shared = readShared(asked);
+  const { best_of: bestOf, max_tokens: maxTokens, echo } = asked;
+  if (bestOf !== undefined && bestOf !== null && bestOf !== shared.choiceCount) throw new ApiError('unsupported_parameter', { path: 'best_of' });
+  if (maxTokens === 0 && echo !== true) refuse('max_tokens', 'must be at least 1, unless "echo" is true');
+  if (prompts.length * shared.choiceCount > choiceLimit) refuse('n', `times the number of prompts must be at most ${choiceLimit}`);
+  return { ...shared, prompts, maxTokens: maxTokens ?? defaultMaxTokens, isEchoed: echo ?? false, reportsEnd: true, logprobs: asked.logprobs ?? undefined };
+}
+
+/** A text, token ids, or a list of either. By hand, because a schema's check of millions of ids would hold up everybody else. */
+function readPrompts(value: unknown): readonly (string | Uint32Array)[] {
+  if (!Array.isArray(value) || typeof value[0] === 'number') return [readPrompt(value, 'prompt')];
+  if (value.length === 0) refuse('prompt', 'must have a length of at least 1');
+  if (value.length > choiceLimit) refuse('prompt', `must be at most ${choiceLimit} prompts`);
+  return value.map((entry, index) => readPrompt(entry, `prompt[${index}]`));
+}
+
+function readPrompt(value: unknown, path: string): string | Uint32Array {
+  if (typeof value === 'string') return value.isWellFormed() ? value : refuse(path, 'must be well-formed Unicode');
+  if (!Array.isArray(value)) return refuse(path, 'must be a string or an array');
+  if (value.length === 0) refuse(path, 'must have a length of at least 1');
+  if (!value.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 32)) refuse(path, 'must be a string or a list of token ids');
+  return Uint32Array.from(value);
+}
+
+function refuse(path: string, rule: string): never {
+  throw new ApiError('invalid_value', { path, rule });
+}

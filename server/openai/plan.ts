@@ -1,0 +1,102 @@
+/**
+ * Owns what a request asks of the engine: prompts encoded, limits of the loaded model checked, one engine request for
+ * each choice. Refuses before anything runs.
+ */
+import { type Engine, type GenerateRequest, InwardError, type Sampling } from '../../runtime/index.ts';
+import type { TextModel } from '../../runtime/text/index.ts';
+import { ApiError } from './errors.ts';
+import type { AnswerRequest, Prompt } from './fields.ts';
+
+export interface Models {
+  readonly engine: Engine;
+  readonly text: TextModel;
+}
+
+export interface ChoicePlan {
+  readonly generate: GenerateRequest;
+  readonly stops: readonly string[];
+  /** Position of the first token of the prompt that comes before the answer; undefined: none does. */
+  readonly echoFrom: number | undefined;
+  readonly reportsEnd: boolean;
+}
+
+export interface Plan {
+  /** Choice i of prompt p is at p * choiceCount + i. */
+  readonly choices: readonly ChoicePlan[];
+  /** Each prompt once, however many choices it has. */
+  readonly promptTokens: number;
+}
+
+/** Log-probabilities of prompts in one answer: keeps its making short and its JSON below some 50 MB. */
+const echoedLogprobsLimit = 1_000_000;
+
+/** `deadline`: on the clock of performance.now(), in ms. Throws ApiError and InwardError. */
+export async function planChoices(models: Models, request: AnswerRequest, deadline: number | undefined, signal: AbortSignal): Promise<Plan> {
+  const { engine, text } = models;
+  const prompts: Uint32Array[] = [];
+  // One after the other, so that other requests get their turn in the text process.
+  for (const prompt of request.prompts) {
+    prompts.push(await encode(text, prompt));
+    signal.throwIfAborted();
+  }
+  const promptTokens = prompts.reduce((sum, ids) => sum + ids.length, 0);
+  checkIds(prompts, request.sampling, engine.info.vocabularySize);
+  checkEcho(request, promptTokens);
+  const shared = {
+    stopIds: request.ignoresEnd ? [] : text.info.stopIds,
+    ...(request.logprobs === undefined ? {} : { logprobs: request.logprobs, ...(request.isEchoed ? { promptLogprobs: request.logprobs } : {}) }),
+    ...(deadline === undefined ? {} : { deadlineMs: measureRest(deadline) }),
+  };
+  const choices = prompts.flatMap((promptIds, index) => {
+    const echoFrom = request.isEchoed ? countAddedStarts(text, request.prompts[index], promptIds) : undefined;
+    const maxTokens = limitTokens(request, promptIds.length, engine.info.contextLength);
+    return Array.from({ length: request.choiceCount }, (_, order): ChoicePlan => {
+      const sampling = seedChoice(request.sampling, order);
+      return { generate: { ...shared, promptIds, maxTokens, sampling }, stops: request.stops, echoFrom, reportsEnd: request.reportsEnd };
+    });
+  });
+  return { choices, promptTokens };
+}
+
+async function encode(text: TextModel, prompt: Prompt): Promise<Uint32Array> {
+  if (prompt instanceof Uint32Array) return prompt;
+  return typeof prompt === 'string' ? text.encode(prompt) : text.encodeChat(prompt);
+}
+
+function checkIds(prompts: readonly Uint32Array[], { logitBias = [] }: Sampling, vocabularySize: number): void {
+  const refuse = (path: string): never => {
+    throw new ApiError('invalid_value', { path, rule: `must name token ids below ${vocabularySize}` });
+  };
+  if (prompts.some((ids) => ids.some((id) => id >= vocabularySize))) refuse('prompt');
+  if (logitBias.some(({ id }) => id >= vocabularySize)) refuse('logit_bias');
+}
+
+function checkEcho({ isEchoed, logprobs, choiceCount }: AnswerRequest, promptTokens: number): void {
+  if (!isEchoed || logprobs === undefined || promptTokens * choiceCount * (logprobs + 1) <= echoedLogprobsLimit) return;
+  const rule = `would give more than ${echoedLogprobsLimit} numbers with that echo; send fewer prompts at once, or ask for fewer alternatives`;
+  throw new ApiError('invalid_value', { path: 'logprobs', rule });
+}
+
+function measureRest(deadline: number): number {
+  const rest = deadline - performance.now();
+  if (rest <= 0) throw new InwardError('deadline_exceeded');
+  return rest;
+}
+
+/** Text that spells the beginning-of-text token does not become it: where it stands first, the tokenizer added it, and it is not shown. */
+function countAddedStarts(text: TextModel, prompt: Prompt | undefined, ids: Uint32Array): 0 | 1 {
+  const { bosId } = text.info;
+  return typeof prompt === 'string' && bosId !== undefined && ids[0] === bosId && !text.readPiece(bosId).isText ? 1 : 0;
+}
+
+/** A limit beyond the context is not an error: the answer then ends with `length` where the context ends. */
+function limitTokens({ maxTokens }: AnswerRequest, promptLength: number, contextLength: number): number {
+  const room = contextLength - promptLength;
+  if (room < (maxTokens === 0 ? 0 : 1)) throw new InwardError('prompt_too_long', { found: promptLength, limit: contextLength });
+  return Math.min(maxTokens ?? room, room);
+}
+
+/** Choices of one prompt differ, and are the same whatever other prompts come with it. */
+function seedChoice(sampling: Sampling, order: number): Sampling {
+  return sampling.seed === undefined ? sampling : { ...sampling, seed: (sampling.seed + order) % 2 ** 32 };
+}
