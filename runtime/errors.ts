@@ -34,8 +34,9 @@ const table = {
   queue_full: { kind: 'busy', sentence: 'All {limit} places in the queue are taken.', remedy: 'Try again after the time in Retry-After.' },
   shutting_down: { kind: 'busy', sentence: 'The server is shutting down.', remedy: 'Send the request to another server or try again later.' },
   // set-up
-  invalid_option: { kind: 'setup', sentence: 'The engine option {option} breaks the rule "{rule}".', remedy: 'Correct it and open the engine again.' },
+  invalid_option: { kind: 'setup', sentence: 'The option {option} breaks the rule "{rule}".', remedy: 'Correct it and open again.' },
   file_missing: { kind: 'setup', sentence: 'There is no readable file at {path}.', remedy: 'Give the path of a GGUF file with --model.' },
+  model_changed: { kind: 'setup', sentence: 'The model file at {path} is no longer the one that was opened.', remedy: 'Put that one back, or restart so that everything uses the new one.' },
   default_model_missing: { kind: 'setup', sentence: 'The default model could not be fetched: {reason}; the file {file} with SHA-256 {sha256} belongs at {path}.', remedy: 'Put it there, or serve another GGUF file with --model.' },
   gguf_invalid: { kind: 'setup', sentence: 'The GGUF file is not usable: {part}: expected {expected}, found {found}.', remedy: 'Fetch the file again, or convert the model anew.' },
   model_unsupported: { kind: 'setup', sentence: 'The model is not supported: {part}: expected {expected}, found {found}.', remedy: 'Choose a model of a supported family and storage format.' },
@@ -53,6 +54,11 @@ export type ErrorCode = keyof typeof table;
 export type ErrorKind = ErrorRow['kind'];
 const rows: Readonly<Record<ErrorCode, ErrorRow>> = table;
 export type ErrorFields = Readonly<Record<string, ErrorField>>;
+
+/** Whether a value is a code of the table. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(table, value);
+}
 
 /** The only error class that leaves a door of Inward. */
 export class InwardError extends Error {

@@ -2,11 +2,12 @@
  * The text process: builds tokenizer and template from the model file, then answers one request at a time.
  * Refuses to keep anything of a request, to fail with anything but a code of the error table, and to outlive its parent.
  */
+import { createHash } from 'node:crypto';
 import { flushCompileCache } from 'node:module';
-import { openCheckpoint } from '../checkpoint/index.ts';
+import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
 import { createPieces } from './pieces.ts';
-import type { ProcessAnswer, ProcessRequest, ProcessStart } from './protocol.ts';
+import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
 import { type ChatTemplate, createTemplate, markMessages } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
 import type { ChatMessage, TextInfo } from './types.ts';
@@ -27,10 +28,11 @@ function send(answer: ProcessAnswer): void {
 process.on('message', (message: ProcessStart | ProcessRequest) => {
   try {
     if ('modelPath' in message) start(message);
-    else if (text !== undefined) send({ kind: 'ids', ids: answer(text, message) });
+    else if (text !== undefined) sendIds(answer(text, message));
   } catch (error) {
     const { code, fields } = toInwardError(error, 'the text process');
-    send({ kind: 'failed', code, fields });
+    if (text === undefined) send({ kind: 'refused', code, fields });
+    else send({ kind: 'failed', code: requestFailures.includes(code as RequestFailure) ? (code as RequestFailure) : 'internal' });
   } finally {
     forgetMatches();
   }
@@ -40,18 +42,38 @@ process.on('disconnect', () => process.exit(0));
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
+function sendIds(ids: Uint32Array): void {
+  send({ kind: 'ids', ids });
+  // The message has its own copy by now.
+  ids.fill(0);
+}
+
 function start({ modelPath }: ProcessStart): void {
   // Closed before the first request: what is needed of the metadata is in the tokenizer then.
   using checkpoint = openCheckpoint(modelPath);
   const vocabulary = readVocabulary(checkpoint);
   const templateSource = vocabulary.chatTemplate ?? '';
+  const ready: ProcessAnswer = { kind: 'ready', info: describe(vocabulary), pieces: createPieces(vocabulary), fingerprint: hashHeader(checkpoint) };
   text = {
     tokenizer: createTokenizer(vocabulary),
     template: vocabulary.chatTemplate === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
     templateSource,
   };
   lockFiles();
-  send({ kind: 'ready', info: describe(vocabulary), pieces: createPieces(vocabulary) });
+  send(ready);
+}
+
+/** SHA-256 of all before the first tensor: with the same header the next process gives the same ids. */
+function hashHeader(checkpoint: Checkpoint): string {
+  const hash = createHash('sha256');
+  const end = Array.from(checkpoint.tensors.values()).reduce((first, { offset }) => Math.min(first, offset), checkpoint.fileSize);
+  const part = new Uint8Array(1 << 20);
+  for (let position = 0; position < end; position += part.length) {
+    const bytes = part.subarray(0, Math.min(part.length, end - position));
+    checkpoint.read(position, bytes);
+    hash.update(bytes);
+  }
+  return hash.digest('hex');
 }
 
 /** All that is needed is loaded: from here on, and before the first request, this process can neither read nor write a file. */

@@ -1,8 +1,12 @@
 /**
  * Owns the messages between this process and the text process: small, closed, plain data, one answer to each request.
- * Refuses free text on the way back: ids, or a code of the error table with its fields.
+ * Refuses free text on the way back: a request is answered by ids or by one of a few codes. Checks what comes back,
+ * because that process runs model data.
+ *
+ * What lies in memory of either side: ids are zeroed once handed on. Strings cannot be, nor the buffers in which Node
+ * moves a message, for nobody can reach them; in the text process its end takes them away, here the garbage collector.
  */
-import type { ErrorCode, ErrorFields } from '../errors.ts';
+import { type ErrorCode, type ErrorFields, isErrorCode } from '../errors.ts';
 import type { Pieces } from './pieces.ts';
 import type { ChatMessage, TextInfo } from './types.ts';
 
@@ -15,8 +19,31 @@ export type ProcessRequest =
   | { readonly kind: 'text'; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
   | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] };
 
-/** The first answer is `ready` or `failed`; then one `ids` or `failed` for each request, in order. */
+/** What a request may fail with, beside the limits, which the parent enforces. */
+export const requestFailures = ['template_failed', 'template_missing', 'internal'] as const;
+export type RequestFailure = (typeof requestFailures)[number];
+
+/** The first answer is `ready` or `refused`; then one `ids` or `failed` for each request, in order. */
 export type ProcessAnswer =
-  | { readonly kind: 'ready'; readonly info: TextInfo; readonly pieces: Pieces }
+  | {
+      readonly kind: 'ready';
+      readonly info: TextInfo;
+      readonly pieces: Pieces;
+      /** SHA-256 of the file's header. */
+      readonly fingerprint: string;
+    }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly fields: ErrorFields }
   | { readonly kind: 'ids'; readonly ids: Uint32Array }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly fields: ErrorFields };
+  | { readonly kind: 'failed'; readonly code: RequestFailure };
+
+/** The message as an answer, or undefined if it is none. */
+export function readAnswer(message: unknown): ProcessAnswer | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { kind, ids, code, fields, info, pieces, fingerprint } = message as Record<string, unknown>;
+  if (kind === 'ids' && ids instanceof Uint32Array) return { kind, ids };
+  if (kind === 'failed' && requestFailures.includes(code as RequestFailure)) return { kind, code: code as RequestFailure };
+  // Before the first request there is nothing to hide, so these may have fields.
+  if (kind === 'refused' && isErrorCode(code)) return { kind, code, fields: fields as ErrorFields };
+  if (kind === 'ready' && typeof fingerprint === 'string') return { kind, fingerprint, info: info as TextInfo, pieces: pieces as Pieces };
+  return undefined;
+}

@@ -1,183 +1,160 @@
 /**
- * Owns the life of the text process and the queue before it. One request is with the process at a time; the deadline
- * is enforced from here by killing it, the memory limit by V8's own abort. (In a thread that abort takes the whole
- * server along: V8 gives an isolate over its limit 16 MiB to end in, and one growing array needs more.)
- * A request that breaks a limit fails alone: those behind it wait for the next process. Refuses to wait for ever,
- * at start as well.
+ * Owns the queue before the text process and when that is replaced: after so many requests and when idle, because what
+ * strings leave in its memory goes with it only; and at once after it broke a limit. One request is with it at a time.
+ * A request that breaks a limit fails alone: those behind it wait for the next process. Refuses to keep a process for
+ * long that cannot be replaced.
+ *
+ * The next process is started beside the serving one and takes over between two requests, so nobody waits for a start.
+ * Measured with SmolLM2's 49,152 tokens: a start takes 0.4 s, in which time both are there, at 33 MB each (PSS; 75 MB resident,
+ * most of it pages of Node that all processes share).
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import { InwardError } from '../errors.ts';
-import type { ProcessAnswer, ProcessRequest, ProcessStart } from './protocol.ts';
+import { type Ready, TextChild, type TextLimits } from './child.ts';
+import type { ProcessRequest } from './protocol.ts';
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends TextLimits {
   readonly modelPath: string;
-  /** For one request, in ms. */
-  readonly deadlineMs: number;
-  /** Heap of the process, in MiB. */
-  readonly memoryMiB: number;
+  /** Requests after which the process is replaced. */
+  readonly renewAfterRequests: number;
+  /** Time without a request after which it is, if it had one, in ms. */
+  readonly renewIdleMs: number;
 }
-
-type Ready = Extract<ProcessAnswer, { kind: 'ready' }>;
 
 interface Job {
-  /** Undefined for the start of a process. */
-  readonly request: ProcessRequest | undefined;
-  readonly resolve: (answer: ProcessAnswer) => void;
-  readonly reject: (error: Error) => void;
+  readonly request: ProcessRequest;
+  readonly resolve: (ids: Uint32Array) => void;
+  readonly reject: (error: unknown) => void;
 }
-
-/** ms; a process reads at most a few MB and parses no template before it is ready. */
-const startDeadlineMs = 60_000;
-/** How V8 ends a process whose heap is full, by platform; and how the system ends one when the machine is. */
-const memorySignals: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGKILL']);
-/** .ts in a clone, .js in a published package. */
-const file = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-
-/**
- * Since Node 24.21 a process can give its permissions back. Then it may write the compiled form of our sources to where
- * the command keeps it while it starts, which spares 18 MB, and nothing before its first request (see process.ts).
- */
-const canLockFiles = compareVersions(process.versions.node, '24.21.0') >= 0;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #queue: Job[] = [];
-  #child: ChildProcess | undefined;
-  #current: Job | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  /** Every process that has not ended. */
+  readonly #children = new Set<TextChild>();
+  /** The one that serves. */
+  #child: TextChild | undefined;
+  /** Started, and waiting for the end of a request to take over. */
+  #spare: TextChild | undefined;
+  #starting: Promise<Ready> | undefined;
+  #fingerprint: string | undefined;
+  #isBusy = false;
+  #isAnswering = false;
   #isClosed = false;
-  /** A busy child does not see that its parent is gone. */
-  readonly #onExit = (): void => void this.#child?.kill('SIGKILL');
+  /** Count of requests at which the serving process is to be replaced. */
+  #renewAt: number;
+  /** Times in a row that it could not be. */
+  #failures = 0;
+  #idle: NodeJS.Timeout | undefined;
+  readonly #onExit = (): void => {
+    for (const child of this.#children) child.kill();
+  };
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#renewAt = options.renewAfterRequests;
     process.on('exit', this.#onExit);
   }
 
-  /** Starts the first process; fails with what the model file is refused for. */
-  async start(): Promise<Ready> {
-    const answer = await new Promise<ProcessAnswer>((resolve, reject) => this.#spawn({ request: undefined, resolve, reject }));
-    if (answer.kind !== 'ready') throw new InwardError('internal', { part: 'the text process' });
-    return answer;
-  }
-
-  async encode(request: ProcessRequest): Promise<Uint32Array> {
-    if (this.#isClosed) throw new InwardError('shutting_down');
-    const answer = await new Promise<ProcessAnswer>((resolve, reject) => {
-      this.#queue.push({ request, resolve, reject });
-      this.#next();
+  /** Starts a process, or joins the start under way; fails with what the model file is refused for. */
+  start(): Promise<Ready> {
+    this.#starting ??= this.#open().finally(() => {
+      this.#starting = undefined;
     });
-    if (answer.kind !== 'ids') throw new InwardError('internal', { part: 'the text process' });
-    // A copy of its own: what the channel gives may lie in a buffer shared with other messages.
-    return Uint32Array.from(answer.ids);
+    return this.#starting;
   }
 
-  /** Ends the process; what waits fails with shutting_down. May be called more than once. */
+  encode(request: ProcessRequest): Promise<Uint32Array> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request, resolve, reject });
+      void this.#answerAll();
+    });
+  }
+
+  /** Ends all processes; what waits fails with shutting_down. May be called more than once. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#idle);
     process.off('exit', this.#onExit);
-    for (const job of this.#queue.splice(0)) job.reject(new InwardError('shutting_down'));
-    await this.#drop(new InwardError('shutting_down'));
+    await Promise.all(Array.from(this.#children, (child) => child.end()));
   }
 
-  #next(): void {
-    if (this.#current !== undefined || this.#queue.length === 0) return;
-    if (this.#child === undefined) {
-      // The job that starts a process has no caller: a failure goes to the request that needed it.
-      this.#spawn({ request: undefined, resolve: () => {}, reject: (error) => this.#queue.shift()?.reject(error) });
-      return;
+  async #answerAll(): Promise<void> {
+    if (this.#isAnswering) return;
+    this.#isAnswering = true;
+    clearTimeout(this.#idle);
+    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+      await this.#answer(job.request).then(job.resolve, job.reject);
+      this.#replace();
+      if (this.#child !== undefined && this.#child.requestCount >= this.#renewAt) this.#renew();
     }
-    const job = this.#queue.shift() as Job;
-    this.#begin(job, this.#options.deadlineMs);
-    this.#child.send(job.request as ProcessRequest);
+    this.#isAnswering = false;
+    this.#watchIdle();
   }
 
-  #spawn(job: Job): void {
-    const { modelPath, memoryMiB } = this.#options;
-    const codeCache = canLockFiles ? process.env['NODE_COMPILE_CACHE'] : undefined;
-    const child = fork(file, [], {
-      ...launch([
-        `--max-old-space-size=${memoryMiB}`,
-        '--max-semi-space-size=1',
+  async #answer(request: ProcessRequest): Promise<Uint32Array> {
+    if (this.#child === undefined && !this.#isClosed) await this.start();
+    if (this.#child === undefined || this.#isClosed) throw new InwardError('shutting_down');
+    this.#isBusy = true;
+    try {
+      return await this.#child.encode(request);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
 
-        '--disallow-code-generation-from-strings',
-        '--permission',
-        '--allow-fs-read=*',
-        ...(codeCache === undefined ? [] : [`--allow-fs-write=${codeCache}`]),
-      ]),
-      serialization: 'advanced',
-      // What V8 prints when it aborts, or a library warns of, reaches no terminal and no log.
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      env: codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache },
+  async #open(): Promise<Ready> {
+    const { modelPath } = this.#options;
+    const child = new TextChild(this.#options, () => this.#lose(child));
+    this.#children.add(child);
+    void child.gone.then(() => this.#children.delete(child));
+    try {
+      const ready = await child.start(modelPath);
+      // Another file would give ids that the loaded weights do not know.
+      if (ready.fingerprint !== (this.#fingerprint ??= ready.fingerprint)) throw new InwardError('model_changed', { path: modelPath });
+      this.#spare = child;
+      this.#replace();
+      return ready;
+    } catch (error) {
+      await child.end();
+      throw error;
+    }
+  }
+
+  /** Starts the next process in the background; the serving one goes on until it is there. */
+  #renew(): void {
+    if (this.#isClosed || this.#starting !== undefined || this.#spare !== undefined) return;
+    this.start().catch(() => {
+      // To be tried once more, after as many requests or as long a time; then without a next one.
+      this.#failures++;
+      this.#renewAt += this.#options.renewAfterRequests;
+      this.#replace();
+      this.#watchIdle();
     });
-    this.#child = child;
-    this.#begin(job, startDeadlineMs);
-    child.on('message', (answer: ProcessAnswer) => this.#settle(child, answer));
-    child.on('error', () => this.#lose(child, null));
-    child.on('exit', (_, signal) => this.#lose(child, signal));
-    child.send({ modelPath } satisfies ProcessStart);
   }
 
-  #begin(job: Job, deadlineMs: number): void {
-    this.#current = job;
-    this.#child?.ref();
-    this.#child?.channel?.ref();
-    this.#timer = setTimeout(() => {
-      void this.#drop(new InwardError('text_deadline', { limit: deadlineMs }));
-      this.#next();
-    }, deadlineMs);
+  /** Between two requests: the spare takes over. One that could not be replaced twice ends: the next request starts a process or says why not. */
+  #replace(): void {
+    if (this.#isBusy || (this.#spare === undefined && this.#failures < 2)) return;
+    const last = this.#child;
+    this.#child = this.#spare;
+    this.#spare = undefined;
+    this.#failures = 0;
+    this.#renewAt = this.#options.renewAfterRequests;
+    void last?.end();
   }
 
-  #end(): Job | undefined {
-    const job = this.#current;
-    clearTimeout(this.#timer);
-    this.#current = undefined;
-    // An idle child keeps no process alive.
-    this.#child?.unref();
-    this.#child?.channel?.unref();
-    return job;
+  #watchIdle(): void {
+    clearTimeout(this.#idle);
+    if (this.#isAnswering || this.#isClosed || !this.#child?.requestCount) return;
+    this.#idle = setTimeout(() => this.#renew(), this.#options.renewIdleMs);
+    this.#idle.unref();
   }
 
-  #settle(child: ChildProcess, answer: ProcessAnswer): void {
+  /** A process is of no more use. One that had served is replaced before anybody asks; another one might go the same way. */
+  #lose(child: TextChild): void {
+    if (child === this.#spare) this.#spare = undefined;
     if (child !== this.#child) return;
-    const job = this.#end();
-    if (answer.kind === 'failed') {
-      // A process that could not start is of no use.
-      if (job?.request === undefined) void this.#drop();
-      job?.reject(new InwardError(answer.code, answer.fields));
-    } else job?.resolve(answer);
-    this.#next();
-  }
-
-  /** The process ended by itself: out of memory, or a bug of ours. */
-  #lose(child: ChildProcess, signal: NodeJS.Signals | null): void {
-    if (child !== this.#child) return;
-    const isMemory = signal !== null && memorySignals.has(signal);
-    void this.#drop(isMemory ? new InwardError('text_memory', { limit: this.#options.memoryMiB }) : new InwardError('internal', { part: 'the text process' }));
-    this.#next();
-  }
-
-  /** Ends the process and fails its job. */
-  async #drop(error?: InwardError): Promise<void> {
-    const child = this.#child;
-    const job = this.#end();
     this.#child = undefined;
-    if (error !== undefined) job?.reject(error);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    child.once('exit', () => resolve());
-    child.ref();
-    if (child.kill('SIGKILL')) await promise;
+    if (child.requestCount > 0) this.#renew();
   }
-}
-
-/** How Node is started with these flags: through a shell that forbids core files, because an abort would write prompts into one. */
-function launch(flags: readonly string[]): { readonly execPath: string; readonly execArgv: string[] } {
-  if (process.platform === 'win32') return { execPath: process.execPath, execArgv: [...flags] };
-  return { execPath: '/bin/sh', execArgv: ['-c', 'ulimit -c 0 && exec "$0" "$@"', process.execPath, ...flags] };
-}
-
-/** Of two versions in numbers: negative, zero or positive, as a sort wants it. */
-function compareVersions(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }

@@ -10,6 +10,10 @@ export interface TextOptions {
   readonly deadlineMs?: number;
   /** Heap of the text process, in MiB. Default 512. */
   readonly memoryMiB?: number;
+  /** Requests after which the text process is replaced, so that nothing of them stays in memory; it answers until the next one is there. Default 256. */
+  readonly renewAfterRequests?: number;
+  /** Time without a request after which it is replaced, if it had one, in ms. Default 60,000. */
+  readonly renewIdleMs?: number;
 }
 
 export interface ChatMessage {
@@ -47,7 +51,8 @@ export interface TextModel extends AsyncDisposable {
   /**
    * `addSpecial` (default true): BOS and EOS where the model asks for them. `parseSpecial` (default false): text that
    * spells a control token becomes that token; only for text that no user wrote.
-   * Errors: text_deadline, text_memory, shutting_down.
+   * Errors: invalid_request (no string, or over 16 Mi characters), text_deadline, text_memory, shutting_down; file_missing,
+   * model_changed and the like when a new text process is needed and cannot be had.
    */
   encode(text: string, options?: { readonly addSpecial?: boolean; readonly parseSpecial?: boolean }): Promise<Uint32Array>;
   /**
