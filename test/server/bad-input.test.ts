@@ -67,13 +67,49 @@ describe('values out of their rules', () => {
     ['seed too large', { seed: 2 ** 32 }, 'seed', 'seed must be at most 4294967295.'],
     ['seed unsafe', { seed: 2 ** 60 }, 'seed', 'seed must be at most 4294967295.'],
     ['stop empty', { stop: '' }, 'stop', 'stop must have a length of at least 1.'],
-    ['five stops', { stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop', 'stop must have a length of at most 4.'],
+    ['17 stops', { stop: Array(17).fill('a') }, 'stop', 'stop must have a length of at most 16.'],
     ['a stop a number', { stop: ['a', 1] }, 'stop[1]', 'stop[1] must be a string.'],
     ['a stop too long', { stop: 'a'.repeat(257) }, 'stop', 'stop must have a length of at most 256.'],
+    ['n zero', { n: 0 }, 'n', 'n must be at least 1.'],
+    ['n huge', { n: 129 }, 'n', 'n must be at most 128.'],
+    ['n a string', { n: '1' }, 'n', 'n must be a number.'],
+    ['n broken', { n: 1.5 }, 'n', 'n must be a whole number.'],
+    ['logprobs a number', { logprobs: 3 }, 'logprobs', 'logprobs must be a boolean.'],
+    ['top_logprobs alone', { top_logprobs: 3 }, 'top_logprobs', 'top_logprobs is only allowed with "logprobs": true.'],
+    ['top_logprobs without logprobs', { logprobs: false, top_logprobs: 3 }, 'top_logprobs', 'top_logprobs is only allowed with "logprobs": true.'],
+    ['top_logprobs high', { logprobs: true, top_logprobs: 21 }, 'top_logprobs', 'top_logprobs must be at most 20.'],
+    ['top_logprobs negative', { logprobs: true, top_logprobs: -1 }, 'top_logprobs', 'top_logprobs must be at least 0.'],
+    ['presence_penalty high', { presence_penalty: 2.1 }, 'presence_penalty', 'presence_penalty must be at most 2.'],
+    ['frequency_penalty low', { frequency_penalty: -2.1 }, 'frequency_penalty', 'frequency_penalty must be at least -2.'],
+    ['repetition_penalty zero', { repetition_penalty: 0 }, 'repetition_penalty', 'repetition_penalty must be more than 0.'],
+    ['repetition_penalty high', { repetition_penalty: 2.1 }, 'repetition_penalty', 'repetition_penalty must be at most 2.'],
+    ['min_p high', { min_p: 1.1 }, 'min_p', 'min_p must be at most 1.'],
+    ['min_p low', { min_p: -0.1 }, 'min_p', 'min_p must be at least 0.'],
+    ['ignore_eos a string', { ignore_eos: 'yes' }, 'ignore_eos', 'ignore_eos must be a boolean.'],
+    ['logit_bias a list', { logit_bias: [1] }, 'logit_bias', 'logit_bias must be an object.'],
+    ['logit_bias a string', { logit_bias: 'a' }, 'logit_bias', 'logit_bias must be an object.'],
+    ['logit_bias by text', { logit_bias: { Marker: 1 } }, 'logit_bias', 'logit_bias must name tokens by their ids.'],
+    ['logit_bias negative id', { logit_bias: { '-1': 1 } }, 'logit_bias', 'logit_bias must name tokens by their ids.'],
+    ['logit_bias one id twice', { logit_bias: { 1: 1, '01': 2 } }, 'logit_bias', 'logit_bias must name tokens by their ids.'],
+    ['logit_bias high', { logit_bias: { 1: 100.5 } }, 'logit_bias', 'logit_bias must give each token a number from -100 to 100.'],
+    ['logit_bias null', { logit_bias: { 1: null } }, 'logit_bias', 'logit_bias must give each token a number from -100 to 100.'],
+    ['logit_bias beyond the vocabulary', { logit_bias: { 300: 1 } }, 'logit_bias', 'logit_bias must name token ids below 300.'],
     ['stream_options without a stream', { stream_options: { include_usage: true } }, 'stream_options', 'stream_options is only allowed with "stream": true.'],
   ];
   test.each(cases)('%s', async (_, change, param, message) => {
     expect(expectEnvelope(await post({ ...base, ...change }), 400, 'invalid_value', param)).toBe(message);
+  });
+
+  test('too many tokens in logit_bias', async () => {
+    await using roomy = await listen();
+    const logit_bias = Object.fromEntries(Array.from({ length: 1025 }, (_, id) => [id, 1]));
+    const response = await roomy.app.inject({ method: 'POST', url: '/v1/chat/completions', payload: { ...base, logit_bias } });
+    expect(expectEnvelope(response, 400, 'invalid_value', 'logit_bias')).toBe('logit_bias must name at most 1024 tokens.');
+  });
+
+  test.each(['0', '-1', '3600001', '1.5', '1e3', '', ' ', 'soon', '99999999999'])('a deadline of %j', async (time) => {
+    const message = expectEnvelope(await post(base, { 'x-inward-deadline-ms': time }), 400, 'invalid_value', 'x-inward-deadline-ms');
+    expect(message).toBe('x-inward-deadline-ms must be a whole number from 1 to 3600000.');
   });
 
   test.each(['NaN', 'Infinity', '-'])('%s is not JSON', async (number) => {
@@ -88,14 +124,7 @@ describe('values out of their rules', () => {
 
 describe('fields', () => {
   const refused: readonly (readonly [string, unknown])[] = [
-    ['n', 2],
-    ['n', '1'],
     ['store', true],
-    ['logprobs', true],
-    ['top_logprobs', 3],
-    ['logit_bias', { 50256: -100 }],
-    ['presence_penalty', 0.1],
-    ['frequency_penalty', -0.1],
     ['tools', [{ type: 'function' }]],
     ['tool_choice', 'required'],
     ['functions', [{}]],
@@ -104,7 +133,6 @@ describe('fields', () => {
     ['modalities', ['text', 'audio']],
     ['audio', { voice: 'alloy' }],
     ['reasoning_effort', 'high'],
-    ['min_p', 0.1],
   ];
   test.each(refused)('%s = %j is refused by name', async (name, value) => {
     expectEnvelope(await post({ ...base, [name]: value }), 400, 'unsupported_parameter', name);
@@ -121,12 +149,14 @@ describe('fields', () => {
         { role: 'assistant', content: 'a', refusal: null, annotations: [], audio: null, tool_calls: [] },
         { ...user('b'), name: 'n' },
       ],
-      ...{ n: 1, store: false, logprobs: false, logit_bias: {}, presence_penalty: 0, frequency_penalty: 0, tools: [], tool_choice: 'auto' },
+      ...{ n: 1, store: false, logprobs: false, top_logprobs: 0, logit_bias: {}, presence_penalty: 0, frequency_penalty: 0, tools: [], tool_choice: 'auto' },
       ...{ response_format: { type: 'text' }, modalities: ['text'], audio: null, user: 'u', metadata: { a: 'b' }, service_tier: 'auto' },
       ...{ temperature: null, top_p: null, seed: null, stop: null, max_tokens: null, stream: null, stream_options: null },
     });
     expect(response.statusCode).toBe(200);
-    expect(bench.engine.requests.at(-1)?.sampling).toEqual({ temperature: 1, topK: 0, topP: 1 });
+    expect(bench.engine.requests.at(-1)?.sampling).toEqual({
+      ...{ temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [] },
+    });
   });
 
   test.each(['["__proto__"]', '"__proto__":{"polluted":1}', '"constructor":{"prototype":{"polluted":1}}', '"my_field":1'])('unknown: %s', async (field) => {
@@ -201,14 +231,83 @@ describe('bodies', () => {
   });
 });
 
+describe('completions', () => {
+  const complete = (body: object): Promise<LightMyRequestResponse> =>
+    bench.app.inject({ method: 'POST', url: '/v1/completions', payload: { model: 'default', ...body } });
+  const cases: readonly (readonly [string, object, string, string])[] = [
+    ['prompt missing', {}, 'prompt', 'prompt must be a string or an array.'],
+    ['prompt null', { prompt: null }, 'prompt', 'prompt must be a string or an array.'],
+    ['prompt an object', { prompt: { a: 1 } }, 'prompt', 'prompt must be a string or an array.'],
+    ['no prompts', { prompt: [] }, 'prompt', 'prompt must have a length of at least 1.'],
+    ['too many prompts', { prompt: Array(129).fill('a') }, 'prompt', 'prompt must be at most 128 prompts.'],
+    ['half a surrogate pair', { prompt: ['a', '\ud800'] }, 'prompt[1]', 'prompt[1] must be well-formed Unicode.'],
+    ['an empty list of ids', { prompt: [[1], []] }, 'prompt[1]', 'prompt[1] must have a length of at least 1.'],
+    ['ids and text', { prompt: [1, 'a'] }, 'prompt', 'prompt must be a string or a list of token ids.'],
+    ['a broken id', { prompt: [[1, 1.5]] }, 'prompt[0]', 'prompt[0] must be a string or a list of token ids.'],
+    ['a negative id', { prompt: [-1] }, 'prompt', 'prompt must be a string or a list of token ids.'],
+    ['an id of 33 bits', { prompt: [2 ** 32] }, 'prompt', 'prompt must be a string or a list of token ids.'],
+    ['an id beyond the vocabulary', { prompt: [[1], [300]] }, 'prompt', 'prompt must name token ids below 300.'],
+    ['a prompt in a prompt', { prompt: [[[1]]] }, 'prompt[0]', 'prompt[0] must be a string or a list of token ids.'],
+    ['a boolean prompt', { prompt: ['a', true] }, 'prompt[1]', 'prompt[1] must be a string or an array.'],
+    ['too many choices', { prompt: Array(65).fill('a'), n: 2 }, 'n', 'n times the number of prompts must be at most 128.'],
+    ['max_tokens zero without echo', { prompt: 'a', max_tokens: 0 }, 'max_tokens', 'max_tokens must be at least 1, unless "echo" is true.'],
+    ['max_tokens negative', { prompt: 'a', max_tokens: -1, echo: true }, 'max_tokens', 'max_tokens must be at least 0.'],
+    ['echo a string', { prompt: 'a', echo: 'yes' }, 'echo', 'echo must be a boolean.'],
+    ['logprobs a boolean', { prompt: 'a', logprobs: true }, 'logprobs', 'logprobs must be a number.'],
+    ['logprobs high', { prompt: 'a', logprobs: 21 }, 'logprobs', 'logprobs must be at most 20.'],
+  ];
+  test.each(cases)('%s', async (_, body, param, message) => {
+    expect(expectEnvelope(await complete(body), 400, 'invalid_value', param)).toBe(message);
+  });
+
+  test.each([
+    ['suffix', 'the end'],
+    ['best_of', 2],
+    ['best_of', '1'],
+  ])('%s = %j is refused by name', async (name, value) => {
+    expectEnvelope(await complete({ prompt: 'a', [name]: value }), 400, 'unsupported_parameter', name);
+  });
+
+  test.each(['messages', 'max_completion_tokens', 'top_logprobs', 'tools'])('%s is not a field of it', async (name) => {
+    expectEnvelope(await complete({ prompt: 'a', [name]: 1 }), 400, 'unknown_parameter', 'body');
+  });
+
+  test('defaults pass', async () => {
+    const defaults = { suffix: '', best_of: 2, n: 2, echo: false, logprobs: null, stop: null, user: 'u', logit_bias: null, max_tokens: null };
+    expect((await complete({ prompt: 'a', ...defaults })).statusCode).toBe(200);
+  });
+
+  test('a prompt without tokens', async () => {
+    await using bare = await listen();
+    bare.text.encode = async () => new Uint32Array();
+    const response = await bare.app.inject({ method: 'POST', url: '/v1/completions', payload: { model: 'default', prompt: '' } });
+    expect(expectEnvelope(response, 400, 'rejected', 'prompt')).toContain('The prompt has no tokens.');
+  });
+
+  test('a prompt beyond the context', async () => {
+    await using narrow = await listen({ info: { contextLength: 4 } });
+    const response = await narrow.app.inject({ method: 'POST', url: '/v1/completions', payload: { model: 'default', prompt: 'abc' } });
+    expect(expectEnvelope(response, 400, 'context_length_exceeded', 'prompt')).toMatch(/has 4 tokens and the context holds 4, .* shorten prompt\.$/);
+  });
+
+  test('more log-probabilities than one answer may hold', async () => {
+    await using roomy = await listen();
+    const body = { model: 'default', prompt: Array(16).fill(Array(4000).fill(1)), echo: true, max_tokens: 0, logprobs: 20 };
+    const response = await roomy.app.inject({ method: 'POST', url: '/v1/completions', payload: body });
+    expect(expectEnvelope(response, 400, 'invalid_value', 'logprobs')).toContain('more than 1000000 numbers');
+    expect(roomy.engine.requests).toHaveLength(0);
+  });
+});
+
 describe('routes', () => {
-  test.each(['/', '/v1', '/v1/completions', '/v1/chat/completions/x', '/%zz', `/v1/models/${'x'.repeat(500)}`])('%s is not there', async (url) => {
+  test.each(['/', '/v1', '/v1/completions/x', '/v1/chat/completions/x', '/%zz', `/v1/models/${'x'.repeat(500)}`])('%s is not there', async (url) => {
     expectEnvelope(await bench.app.inject({ url }), 404, 'route_not_found');
   });
 
   test.each([
     ['GET', '/v1/chat/completions', 'POST'],
     ['DELETE', '/v1/chat/completions', 'POST'],
+    ['GET', '/v1/completions', 'POST'],
     ['POST', '/v1/models', 'GET, HEAD'],
     ['PUT', '/v1/models/x', 'GET, HEAD'],
     ['POST', '/health', 'GET, HEAD'],

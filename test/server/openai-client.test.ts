@@ -66,11 +66,26 @@ test('settings reach the engine; top_p 0 is greedy, the token limit is the small
   const base = { model: 'default', messages: [user('')] };
   const short = await api.create({ ...base, max_tokens: 3, temperature: 0.5, top_p: 0.9, seed: 7, ...({ top_k: 5 } as object) });
   expect(short.choices[0]).toMatchObject({ finish_reason: 'length', message: { content: 'lon' } });
-  await api.create({ ...base, top_p: 0, max_completion_tokens: 1000 });
+  const more = { min_p: 0.1, repetition_penalty: 1.2, ignore_eos: true } as object;
+  await api.create({ ...base, top_p: 0, max_completion_tokens: 1000, presence_penalty: 1, frequency_penalty: -1, logit_bias: { 65: -5 }, ...more });
   const prompt = 1 + 'user:\n'.length;
   expect(bench.engine.requests.map(({ sampling, maxTokens, stopIds }) => ({ sampling, maxTokens, stopIds }))).toEqual([
-    { sampling: { temperature: 0.5, topK: 5, topP: 0.9, seed: 7 }, maxTokens: 3, stopIds: [256] },
-    { sampling: { temperature: 0, topK: 0, topP: 1 }, maxTokens: 20 - prompt, stopIds: [256] },
+    {
+      sampling: {
+        ...{ temperature: 0.5, topK: 5, topP: 0.9, minP: 0, seed: 7, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
+        logitBias: [],
+      },
+      maxTokens: 3,
+      stopIds: [256],
+    },
+    {
+      sampling: {
+        ...{ temperature: 0, topK: 0, topP: 1, minP: 0.1, repetitionPenalty: 1.2, presencePenalty: 1, frequencyPenalty: -1 },
+        logitBias: [{ id: 65, bias: -5 }],
+      },
+      maxTokens: 20 - prompt,
+      stopIds: [],
+    },
   ]);
 });
 

@@ -27,6 +27,7 @@ afterEach(async () => {
 
 const json = { 'content-type': 'application/json' };
 const base = { model: 'default', messages: [user('Hi')] };
+const completions = '/v1/completions';
 const send = (body: unknown, path = '/v1/chat/completions', headers: Record<string, string> = json): Promise<Response> =>
   fetch(`${bench.url}${path}`, { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
 
@@ -41,6 +42,16 @@ async function expectSilence(status: number, response: Response | string): Promi
 const places: readonly (readonly [string, number, () => Promise<Response | string>])[] = [
   ['a prompt', 200, () => send({ ...base, messages: [user(marker)], stop: marker, user: marker, metadata: { [marker]: marker } })],
   ['a prompt of a stream', 200, () => send({ ...base, messages: [{ ...user(marker), name: marker }], stream: true })],
+  ['a prompt of completions', 200, () => send({ model: 'default', prompt: marker, stop: marker, user: marker }, completions)],
+  ['prompts of a stream of choices', 200, () => send({ model: 'default', prompt: [marker, marker], n: 2, stream: true, logprobs: 2 }, completions)],
+  ['a deadline', 400, () => send(base, undefined, { ...json, 'x-inward-deadline-ms': marker })],
+  ['a token of logit_bias', 400, () => send({ ...base, logit_bias: { [marker]: 1 } })],
+  ['a value of logit_bias', 400, () => send({ ...base, logit_bias: { 1: marker } })],
+  ['a suffix', 400, () => send({ model: 'default', prompt: marker, suffix: marker }, completions)],
+  ['a prompt of another type', 400, () => send({ model: 'default', prompt: { [marker]: marker } }, completions)],
+  ['text among token ids', 400, () => send({ model: 'default', prompt: [1, marker] }, completions)],
+  ['a key of completions', 400, () => send({ model: 'default', prompt: marker, [marker]: marker }, completions)],
+  ['too many choices', 400, () => send({ model: 'default', prompt: Array(100).fill(marker), n: 2 }, completions)],
   ['a query', 200, () => send(base, `/v1/chat/completions?key=${marker}`)],
   [
     'a header',
@@ -112,6 +123,31 @@ test('a client that goes away leaves no trace', async () => {
   abort.abort();
   await until(() => bench.lines.length > 0 && bench.engine.running === 0);
   expect([...bench.lines, ...printed].join('\n')).not.toContain(marker);
+});
+
+test('echoed text and token ids are in the answer alone', async () => {
+  await bench.app.close();
+  bench = await listen({ script: say(marker) });
+  // A run of ids that nothing else could print
+  const ids = Array.from(Buffer.from(marker));
+  const response = await send({ model: 'default', prompt: [ids], echo: true, max_tokens: 50, n: 2, logprobs: 3 }, completions);
+  const body = await response.text();
+  expect(body.split(marker)).toHaveLength(1 + 2 * 2);
+  await until(() => bench.lines.length > 0);
+  const traces = [...bench.lines, ...printed, JSON.stringify([...response.headers])].join('\n');
+  expect(traces).not.toContain(marker);
+  expect(traces).not.toContain(ids.slice(0, 4).join(','));
+  expect(JSON.parse(bench.lines[0] ?? '')).toMatchObject({ route: '/v1/completions', promptTokens: ids.length, completionTokens: 2 * (ids.length + 1) });
+});
+
+test('a deadline that passes inside a stream leaves no trace', async () => {
+  await bench.app.close();
+  bench = await listen({ script: say(marker.repeat(50)), stepMs: 1 });
+  const response = await send({ model: 'default', prompt: marker, stream: true, max_tokens: 1000 }, completions, { ...json, 'x-inward-deadline-ms': '20' });
+  const frames = (await response.text()).split('\n\n');
+  expect(frames.at(-2)).toMatch(/^data: \{"error":.*"code":"deadline_exceeded"/);
+  await until(() => bench.lines.length > 0);
+  expect([...bench.lines, ...printed, frames.at(-2)].join('\n')).not.toContain(marker);
 });
 
 test('log lines have the columns of the closed list and nothing else', async () => {
