@@ -15,11 +15,11 @@ const defaultMaxTokens = 16;
 
 const shape = {
   ...sharedShape,
-  prompt: z.unknown(),
+  prompt: z.unknown().optional(),
   max_tokens: tokenLimit(0),
   echo: z.boolean().nullish(),
   logprobs: alternatives,
-  best_of: z.unknown(),
+  best_of: z.unknown().optional(),
   suffix: unsupported(''),
 };
 const body = z.strictObject(shape);
