@@ -1,15 +1,17 @@
 /** Ids equal those of the models' own tokenizers: llama.cpp's vectors, transformers' goldens, tokenizer.json files. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Tokenizer as Reference } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import { metadataString, openCheckpoint } from '../../../runtime/checkpoint/index.ts';
 import { createDecoder } from '../../../runtime/text/detokenizer.ts';
 import { createPieces } from '../../../runtime/text/pieces.ts';
 import { createTokenizer } from '../../../runtime/text/tokenizer.ts';
 import { readVocabulary, type Vocabulary } from '../../../runtime/text/vocabulary.ts';
 import type { TokenId } from '../../../runtime/types.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../../gguf-file.ts';
-import { malformedCases, readFixture } from '../../test-data.ts';
+import { findTestData, malformedCases, readFixture } from '../../test-data.ts';
 
 const folder = createFolder();
 afterAll(folder.remove);
@@ -28,17 +30,42 @@ function decode(vocabulary: Vocabulary, ids: Iterable<number>): string {
   return text + decoder.end();
 }
 
-describe.each(['gpt-2', 'deepseek-coder'])('llama.cpp vectors of %s', (name) => {
-  const vocabulary = loadFixture(name);
+/** Texts and their ids in llama.cpp's form, for a vocabulary. */
+function checkVectors(vocabulary: Vocabulary, inp: string, out: string): void {
   const tokenizer = createTokenizer(vocabulary);
-  const texts = readFixture(`tokenizer/${name}.inp`).toString('utf8').split('\n__ggml_vocab_test__\n');
-  const lines = readFixture(`tokenizer/${name}.out`).toString('utf8').split('\n');
+  const texts = inp.split('\n__ggml_vocab_test__\n');
+  const lines = out.split('\n');
   test.each(texts.map((text, i) => [i, text] as const))('text %i', (i, text) => {
     const ids = Array.from(tokenizer.encode(text, plain));
     expect(ids).toEqual((lines[i] as string).split(' ').filter(Boolean).map(Number));
     expect(decode(vocabulary, ids)).toBe(text);
   });
   test('all of them', () => expect([texts.length, lines.length]).toEqual([47, 47]));
+}
+
+describe.each(['gpt-2', 'deepseek-coder'])('llama.cpp vectors of %s', (name) => {
+  const read = (end: string) => readFixture(`tokenizer/${name}.${end}`).toString('utf8');
+  checkVectors(loadFixture(name), read('inp'), read('out'));
+});
+
+const data = findTestData('tokenizer sets beyond the fixtures');
+const vocabularies = data === undefined ? [] : readdirSync(join(data, 'data', 'tokenizer')).filter((name) => name.endsWith('.gguf'));
+
+describe.each(vocabularies)('tokenizer set %s', (name) => {
+  const path = join(data ?? '', 'data', 'tokenizer', name);
+  const model = (() => {
+    using checkpoint = openCheckpoint(path);
+    return metadataString(checkpoint, 'tokenizer.ggml.model');
+  })();
+  if (model === 'gpt2') {
+    const read = (end: string) => readFileSync(`${path}.${end}`, 'utf8');
+    checkVectors(load(readFileSync(path)), read('inp'), read('out'));
+  } else {
+    test('is refused by the name of its kind', () => {
+      const fields = { part: 'tokenizer', expected: 'byte-level BPE (gpt2)', found: model };
+      expect(() => load(readFileSync(path))).toThrow(expect.objectContaining({ code: 'model_unsupported', fields }));
+    });
+  }
 });
 
 describe('transformers goldens of SmolLM2', () => {
@@ -75,7 +102,7 @@ describe.each(['tiny-llama', 'tiny-qwen3'])('%s beside its tokenizer.json', (nam
         expect(ids).toEqual(reference.encode(text, { add_special_tokens: false }).ids);
         expect(decode(vocabulary, ids)).toBe((name === 'tiny-qwen3' ? text.normalize('NFC') : text).toWellFormed());
       }),
-      { numRuns: 500 },
+      { numRuns: process.env['INWARD_FULL'] ? 20_000 : 500 },
     );
   });
 });
