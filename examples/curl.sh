@@ -1,6 +1,9 @@
 #!/bin/sh
-# A stream with curl against a running `npm start`. Usage: sh examples/curl.sh [URL]
+# With curl against a running `npm start`: a stream, then the score of a text. Usage: sh examples/curl.sh [URL]
+set -e
 url=${1:-http://127.0.0.1:8080}
-curl --no-buffer --fail-with-body "$url/v1/chat/completions" \
-  -H 'content-type: application/json' \
-  -d '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32,"stream":true}'
+post() { curl --no-buffer --fail-with-body "$url$1" -H 'content-type: application/json' -d "$2"; }
+
+post /v1/chat/completions '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32,"stream":true}'
+# Log-probability of each token of a text, given those before it
+post /v1/completions '{"model":"default","prompt":"The sky is blue.","echo":true,"logprobs":1,"max_tokens":0}'

@@ -6,7 +6,7 @@ import type { TokenId } from '../runtime/types.ts';
 
 const names = ['<|end|>', '<|start|>', '<|silent|>'] as const;
 export const endId = 256;
-export const startId = 257;
+const startId = 257;
 export const silentId = 258;
 
 export class FakeText implements TextModel {
