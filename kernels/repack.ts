@@ -5,8 +5,14 @@ import { blockColumns, packedStorages, type StorageWithKernels } from './weights
 const bindings: readonly BindingKind[] = ['read', 'write', 'write', 'uniform'];
 
 export function repackVariant(storage: StorageWithKernels): Variant {
-  const { stem } = packedStorages[storage];
-  return { label: `repack/${stem}`, file: 'repack.wgsl', includes: { REPACK: `repack/${stem}.wgsl` }, bindings };
+  const { stem, repack, fileBlockSize, blockVectors, hasAffine } = packedStorages[storage];
+  return {
+    label: `repack/${stem}`,
+    file: 'repack.wgsl',
+    includes: { REPACK: `repack/${repack}.wgsl` },
+    constants: { FILE_BLOCK_SIZE: fileBlockSize, BLOCK_VECTORS: blockVectors, HAS_AFFINE: hasAffine },
+    bindings,
+  };
 }
 
 export interface RepackChunk {

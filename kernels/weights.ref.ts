@@ -22,13 +22,27 @@ function blockValue(storage: StorageWithKernels, view: DataView, at: number, i: 
       return view.getFloat32(at + 4 * i, true);
     case 'F16':
       return view.getFloat16(at + 2 * i, true);
+    case 'BF16':
+      return bf16Value(view.getUint16(at + 2 * i, true));
     case 'Q8_0':
       return view.getFloat16(at, true) * view.getInt8(at + 2 + i);
+    case 'Q4_0': {
+      const byte = view.getUint8(at + 2 + (i % 16));
+      return view.getFloat16(at, true) * ((i < 16 ? byte & 15 : byte >> 4) - 8);
+    }
     case 'Q4_1': {
       const byte = view.getUint8(at + 4 + (i % 16));
       return view.getFloat16(at, true) * (i < 16 ? byte & 15 : byte >> 4) + view.getFloat16(at + 2, true);
     }
   }
+}
+
+/** BF16 by its definition: sign, 8 bits of exponent with bias 127, 7 bits of fraction. */
+function bf16Value(bits: number): number {
+  const exponent = (bits >> 7) & 255;
+  const fraction = (bits & 127) / 128;
+  const size = exponent === 0 ? fraction * 2 ** -126 : (1 + fraction) * 2 ** (exponent - 127);
+  return bits >> 15 === 1 ? -size : size;
 }
 
 /** y = W x for one activation row. */

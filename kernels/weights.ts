@@ -5,8 +5,10 @@
 import type { Slice } from './kernel.ts';
 
 export interface PackedStorage {
-  /** File stem in quant/ and repack/. */
+  /** File stem in quant/; also in labels. */
   readonly stem: string;
+  /** File stem in repack/. */
+  readonly repack: string;
   /** Bytes of 32 columns in the file. */
   readonly fileBlockSize: number;
   /** vec4u of codes a block of 32 columns. */
@@ -16,13 +18,15 @@ export interface PackedStorage {
 }
 
 export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>> = {
-  F32: { stem: 'f32', fileBlockSize: 128, blockVectors: 8, hasAffine: false },
-  F16: { stem: 'f16', fileBlockSize: 64, blockVectors: 4, hasAffine: false },
-  Q4_1: { stem: 'q4_1', fileBlockSize: 20, blockVectors: 1, hasAffine: true },
-  Q8_0: { stem: 'q8_0', fileBlockSize: 34, blockVectors: 2, hasAffine: true },
+  F32: { stem: 'f32', repack: 'plain', fileBlockSize: 128, blockVectors: 8, hasAffine: false },
+  F16: { stem: 'f16', repack: 'plain', fileBlockSize: 64, blockVectors: 4, hasAffine: false },
+  BF16: { stem: 'bf16', repack: 'plain', fileBlockSize: 64, blockVectors: 4, hasAffine: false },
+  Q4_0: { stem: 'q4_0', repack: 'q4_0', fileBlockSize: 18, blockVectors: 1, hasAffine: true },
+  Q4_1: { stem: 'q4_1', repack: 'q4_1', fileBlockSize: 20, blockVectors: 1, hasAffine: true },
+  Q8_0: { stem: 'q8_0', repack: 'q8_0', fileBlockSize: 34, blockVectors: 2, hasAffine: true },
 };
 
-export type StorageWithKernels = 'F32' | 'F16' | 'Q4_1' | 'Q8_0';
+export type StorageWithKernels = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q8_0';
 
 export const rowTile = 8;
 export const blockColumns = 32;

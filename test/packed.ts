@@ -7,6 +7,11 @@ import { type Gpu, random, randomFloats } from './gpu.ts';
 export function randomFileRows(storage: StorageWithKernels, rows: number, columns: number, seed: number): Uint8Array {
   if (storage === 'F32') return new Uint8Array(randomFloats(rows * columns, seed).buffer);
   if (storage === 'F16') return new Uint8Array(Float16Array.from(randomFloats(rows * columns, seed)).buffer);
+  // BF16 is the upper half of an f32.
+  if (storage === 'BF16') {
+    const bits = new Uint32Array(randomFloats(rows * columns, seed).buffer);
+    return new Uint8Array(Uint16Array.from(bits, (word) => word >>> 16).buffer);
+  }
   const next = random(seed);
   const { fileBlockSize } = packedStorages[storage];
   const bytes = Uint8Array.from({ length: rows * (columns / 32) * fileBlockSize }, () => next() * 256);

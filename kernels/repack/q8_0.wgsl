@@ -1,8 +1,4 @@
 // File block: f16 scale, 32 int8.
-const FILE_BLOCK_SIZE = 34u;
-const BLOCK_VECTORS = 2u;
-const HAS_AFFINE = true;
-
 fn fileVector(at: u32, i: u32) -> vec4u {
   return rawVector(at + 2u + i * 16u);
 }

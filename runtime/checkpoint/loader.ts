@@ -111,14 +111,16 @@ function unsupported(part: string, expected: string | number, found: string | nu
   return new InwardError('model_unsupported', { part, expected, found });
 }
 
-/** A small tensor as f32 on the host; F32 or F16. */
+/** A small tensor as f32 on the host; F32, F16 or BF16. */
 function readFloats(checkpoint: Checkpoint, name: string, length: number): Float32Array {
   const header = findTensor(checkpoint, name, [length]);
   const bytes = new Uint8Array(header.size);
   checkpoint.read(header.offset, bytes);
   if (header.storage === 'F32') return new Float32Array(bytes.buffer);
   if (header.storage === 'F16') return Float32Array.from(new Float16Array(bytes.buffer));
-  throw unsupported(`tensor ${name}`, 'storage F32, F16', header.storage);
+  // BF16 is the upper half of an f32.
+  if (header.storage === 'BF16') return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
+  throw unsupported(`tensor ${name}`, 'storage F32, F16, BF16', header.storage);
 }
 
 class Loader {

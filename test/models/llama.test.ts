@@ -1,5 +1,5 @@
 /**
- * The Llama family against Hugging Face transformers, on tiny random models in four storages.
+ * The Llama family against Hugging Face transformers, on tiny random models in every storage with kernels.
  * Bounds: exact mode (f32 activations, f32 KV) 20 x the distance of the reference's own float32 and float64; f16 KV
  * the distance of the reference's own f16 run; int8 activations, which are coarser than f16, see below.
  */
@@ -42,7 +42,7 @@ function stepsBeforeTie(golden: OraclePrompt, margin: number): number {
   return step < 0 ? golden.greedy.length : step;
 }
 
-describe.each(['f32', 'f16', 'q4_1', 'q8_0'])('tiny llama in %s', (storage) => {
+describe.each(['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q8_0'])('tiny llama in %s', (storage) => {
   const oracle = readOracle(`gguf_llama_${storage}`);
   const alone = new Map<PromptName, Result>();
   let engine: Engine;
@@ -101,7 +101,7 @@ test.each(['f32', 'q4_1'])('f16 KV, %s: as near to the reference as its own f16 
 
 // An int8 code of a block of 32 is off by up to 1/254 of the block's largest value, a bf16 number by up to 1/512 of
 // itself: two to three times as much on average.
-test.each(['q4_1', 'q8_0'])('int8 activations, %s: within three times what a bf16 run of the reference is off', async (storage) => {
+test.each(['q4_0', 'q4_1', 'q8_0'])('int8 activations, %s: within three times what a bf16 run of the reference is off', async (storage) => {
   const oracle = readOracle(`gguf_llama_${storage}`);
   await checkNear(oracle, { kv: 'f16', activations: 'int8' }, (name) => 3 * oracle.half.bf16[name]);
 });

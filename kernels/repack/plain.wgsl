@@ -1,8 +1,4 @@
-// File block: 32 halves.
-const FILE_BLOCK_SIZE = 64u;
-const BLOCK_VECTORS = 4u;
-const HAS_AFFINE = false;
-
+// File block: 32 numbers as they are, of 2 or 4 bytes; no scales.
 fn fileVector(at: u32, i: u32) -> vec4u {
   return rawVector(at + i * 16u);
 }
