@@ -31,6 +31,8 @@ function groupTiles(shape: AttentionShape): number {
 /** Constants of the kernels that know heads; matmul's `rope` end is one of them. */
 export function attentionConstants(shape: AttentionShape): Record<string, number> {
   const group = shape.heads / shape.kvHeads;
+  const groupTile = Math.ceil(group / groupTiles(shape));
+  const quads = Math.ceil(shape.headLength / 4 / shape.lanes);
   return {
     ...shape.layout,
     LANES: shape.lanes,
@@ -38,7 +40,11 @@ export function attentionConstants(shape: AttentionShape): Record<string, number
     KV_HEADS: shape.kvHeads,
     GROUP: group,
     GROUP_TILES: groupTiles(shape),
-    GROUP_TILE: Math.ceil(group / groupTiles(shape)),
+    GROUP_TILE: groupTile,
+    QUADS: quads,
+    // Positions a turn of attention; divides the block length. Fewer for large heads: unrolled code grows with all
+    // three, and so does the time a CPU device takes to compile it.
+    RUN: groupTile * quads <= 6 ? 4 : groupTile * quads <= 12 ? 2 : 1,
     HEAD_LENGTH: shape.headLength,
     HEAD_QUADS: shape.headLength / 4,
     ROTARY_LENGTH: shape.rotaryLength,

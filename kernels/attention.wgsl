@@ -15,11 +15,7 @@ const BATCH = 5u;
 #include "lib/lanes.wgsl"
 #include KV
 
-const QUADS = (HEAD_QUADS + LANES - 1u) / LANES;
 const SLOT_QUADS = 2u * KV_HEADS * HEAD_QUADS;
-// Positions a turn; divides BLOCK_LENGTH. Fewer for large heads: unrolled code grows with all three, and so does
-// the time a CPU device takes to compile it.
-const RUN = select(select(1u, 2u, GROUP_TILE * QUADS <= 12u), 4u, GROUP_TILE * QUADS <= 6u);
 const MASKED = -1e30;        // WGSL has no infinities
 
 @compute @workgroup_size(LANES)
@@ -35,8 +31,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var sums: array<array<vec4f, QUADS>, GROUP_TILE>;
   var largest: array<f32, GROUP_TILE>;
   var total: array<f32, GROUP_TILE>;
+  #unroll
   for (var g = 0u; g < GROUP_TILE; g++) {
     largest[g] = MASKED;
+    #unroll
     for (var k = 0u; k < QUADS; k++) {
       let quad = lane + k * LANES;
       if (quad < HEAD_QUADS && firstInGroup + g < GROUP) {
@@ -50,37 +48,47 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let place = (slot * (2u * KV_HEADS) + kvHead) * HEAD_QUADS + lane;
     // The value matters: a variable without one is zeroed once by Dawn, not every turn of a loop.
     var scores = array<array<f32, RUN>, GROUP_TILE>();
+    #unroll
     for (var k = 0u; k < QUADS; k++) {
+      #unroll
       for (var i = 0u; i < RUN; i++) {
         // Lanes past the head have a zero query, so what they read does not count.
         let key = unpackQuad(pool[place + i * SLOT_QUADS + k * LANES]);
+        #unroll
         for (var g = 0u; g < GROUP_TILE; g++) {
           scores[g][i] += dot(query[g][k], key);
         }
       }
     }
     var rescale: array<f32, GROUP_TILE>;
+    #unroll
     for (var g = 0u; g < GROUP_TILE; g++) {
       var next = largest[g];
+      #unroll
       for (var i = 0u; i < RUN; i++) {
         scores[g][i] = select(MASKED, lanesSum(scores[g][i]), position + i < end);
         next = max(next, scores[g][i]);
       }
       rescale[g] = exp(largest[g] - next);
       total[g] *= rescale[g];
+      #unroll
       for (var i = 0u; i < RUN; i++) {
         scores[g][i] = exp(scores[g][i] - next);
         total[g] += scores[g][i];
       }
       largest[g] = next;
     }
+    #unroll
     for (var k = 0u; k < QUADS; k++) {
       var value: array<vec4f, RUN>;
+      #unroll
       for (var i = 0u; i < RUN; i++) {
         value[i] = unpackQuad(pool[place + SLOT_QUADS / 2u + i * SLOT_QUADS + k * LANES]);
       }
+      #unroll
       for (var g = 0u; g < GROUP_TILE; g++) {
         var sum = sums[g][k] * rescale[g];
+        #unroll
         for (var i = 0u; i < RUN; i++) {
           sum += scores[g][i] * value[i];
         }
@@ -90,9 +98,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   let isWhole = batch[BATCH_TOKEN_ITEMS + token + 1u] - batch[BATCH_TOKEN_ITEMS + token] == 1u;
+  #unroll
   for (var g = 0u; g < GROUP_TILE; g++) {
     let head = kvHead * GROUP + firstInGroup + g;
     let isHead = firstInGroup + g < GROUP;
+    #unroll
     for (var k = 0u; k < QUADS; k++) {
       let quad = lane + k * LANES;
       if (isHead && quad < HEAD_QUADS && isWhole) {

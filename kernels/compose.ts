@@ -1,11 +1,12 @@
 /**
  * Owns the making of one WGSL text out of a kernel file: includes, aliases of includes, constants.
- * Refuses conditions and macros: what differs between variants is an include or a constant.
+ * Refuses conditions and macros: what differs between variants is an include or a constant. `#unroll`: see unroll.ts.
  *
  * `#include "lib/x.wgsl"` inserts a file of this folder once; `#include NAME` inserts the file that the variant
  * gives for NAME. Constants come first as `const NAME = value;` (not `override`: they size arrays).
  */
 import { readFileSync } from 'node:fs';
+import { unroll } from './unroll.ts';
 
 export interface VariantSource {
   /** File in this folder, e.g. `matmul_int8.wgsl`. */
@@ -47,7 +48,7 @@ export function compose(source: VariantSource, pinSubgroups = false): string {
         done.add(target);
         return expand(target);
       });
-  const plain = expand(source.file);
+  const plain = unroll(expand(source.file), source.constants ?? {}, source.file);
   const body = pinSubgroups ? plain.replace('@workgroup_size(LANES)', '@workgroup_size(LANES) @subgroup_size(LANES)') : plain;
   if (body !== plain) directives.push('enable subgroup_size_control;');
   const constants = Object.entries(source.constants ?? {}).map(([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`);

@@ -58,6 +58,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     ...choice.layout,
     ...(rope === undefined ? {} : attentionConstants(rope)),
     LANES: choice.lanes,
+    QUAD_LOADS: Math.ceil(8 / choice.lanes),
     SHAPE: bindings.push('uniform') - 1,
     NORM: norm,
     EPILOGUE: epilogue,

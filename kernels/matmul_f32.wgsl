@@ -13,19 +13,13 @@ enable subgroups;
 #include INPUT
 #include FINISH
 
-const LOADS = (8u + LANES - 1u) / LANES;
-
 fn fromLane(value: vec4f, lane: u32) -> vec4f {
   return vec4f(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
 }
 
-// Sum of the block's 32 activations: its eight quads lie in eight lanes, or in fewer lanes with several each.
-fn blockSum(quads: array<vec4f, LOADS>) -> f32 {
-  var all = vec4f();
-  for (var load = 0u; load < LOADS; load++) {
-    all += quads[load];
-  }
-  var sum = all.x + all.y + all.z + all.w;
+// Sum of the block's 32 activations: its eight quads lie in eight lanes, or, summed, in fewer.
+fn blockSum(quads: vec4f) -> f32 {
+  var sum = quads.x + quads.y + quads.z + quads.w;
   for (var mask = min(LANES, 8u) / 2u; mask > 0u; mask /= 2u) {
     sum += subgroupShuffleXor(sum, mask);
   }
@@ -40,28 +34,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var sums: array<array<f32, TOKENS>, ROWS>;
   var squares: array<f32, TOKENS>;
   var places: array<RowPlace, ROWS>;
+  #unroll
   for (var r = 0u; r < ROWS; r++) {
     places[r] = rowPlace(min(rowOf(group.x, r, lane), shape.rows - 1u), blocks);
   }
   var rows: array<u32, TOKENS>;
+  #unroll
   for (var t = 0u; t < TOKENS; t++) {
     rows[t] = inputRow(min(firstToken + t, tokens - 1u)) * blocks * 8u + lane % 8u;
   }
 
   for (var block = 0u; block < blocks; block++) {
     var weights: array<WeightBlock, ROWS>;
+    #unroll
     for (var r = 0u; r < ROWS; r++) {
       weights[r] = loadBlock(places[r], block);
     }
-    var loaded: array<array<vec4f, LOADS>, TOKENS>;
+    var loaded: array<array<vec4f, QUAD_LOADS>, TOKENS>;
+    #unroll
     for (var t = 0u; t < TOKENS; t++) {
-      for (var load = 0u; load < LOADS; load++) {
+      #unroll
+      for (var load = 0u; load < QUAD_LOADS; load++) {
         loaded[t][load] = activations[rows[t] + block * 8u + load * LANES];
       }
     }
     if (NORMED) {
-      for (var load = 0u; load < LOADS; load++) {
+      #unroll
+      for (var load = 0u; load < QUAD_LOADS; load++) {
         let weight = normWeight(block * 8u + lane % 8u + load * LANES);
+        #unroll
         for (var t = 0u; t < TOKENS; t++) {
           squares[t] += dot(loaded[t][load], loaded[t][load]);
           loaded[t][load] *= weight;
@@ -70,23 +71,34 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     // Codes first, scale and offset once a block: sum (scale * code + offset) * x = scale * sum code * x + offset * sum x.
     var dots = array<array<f32, TOKENS>, ROWS>();
+    #unroll
     for (var quad = 0u; quad < 8u; quad++) {
       var codes: array<vec4f, ROWS>;
+      #unroll
       for (var r = 0u; r < ROWS; r++) {
         codes[r] = blockCodes(weights[r], quad);
       }
+      #unroll
       for (var t = 0u; t < TOKENS; t++) {
         let x = fromLane(loaded[t][quad / LANES], quad % LANES);
+        #unroll
         for (var r = 0u; r < ROWS; r++) {
           dots[r][t] += dot(codes[r], x);
         }
       }
     }
+    #unroll
     for (var t = 0u; t < TOKENS; t++) {
       var total = 0.0;
       if (HAS_OFFSET) {
-        total = blockSum(loaded[t]);
+        var quads = vec4f();
+        #unroll
+        for (var load = 0u; load < QUAD_LOADS; load++) {
+          quads += loaded[t][load];
+        }
+        total = blockSum(quads);
       }
+      #unroll
       for (var r = 0u; r < ROWS; r++) {
         if (HAS_SCALE) {
           let affine = blockAffine(weights[r]);
@@ -98,6 +110,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
 
+  #unroll
   for (var t = 0u; t < TOKENS; t++) {
     if (firstToken + t < tokens) {
       var factor = 1.0;
@@ -106,6 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         factor = 1.0 / sqrt(lanesSum(squares[t]) / f32(blocks * 32u * max(1u, LANES / 8u)) + shape.epsilon);
       }
       var results: array<f32, ROWS>;
+      #unroll
       for (var r = 0u; r < ROWS; r++) {
         results[r] = sums[r][t] * factor;
       }

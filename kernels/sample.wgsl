@@ -77,12 +77,14 @@ fn threshold(first: u32, lane: u32, floor_: u32, wanted: f32, largest: f32, inve
       if (inverseTemperature > 0.0) {
         weight *= exp((logit - largest) * inverseTemperature);
       }
+      #unroll
       for (var step = 0u; step < 7u; step++) {
         mass[step] += select(0.0, weight, key >= (found | ((step + 1u) << shift)));
       }
     }
     var digit = 0u;
     // The top digit has two bits, steps past 3 would overflow it.
+    #unroll
     for (var step = 0u; step < 7u; step++) {
       let usable = shift < 30u || step < 3u;
       if (usable && lanesSum(mass[step]) >= wanted) {
