@@ -3,26 +3,27 @@
  * rule; refuses to repeat a value.
  */
 import { InwardError } from './errors.ts';
-import { type EngineInfo, type EngineOptions, type GenerateRequest, logitBiasLimit, logprobsLimit, type Sampling } from './types.ts';
-
-/** Lowest and highest value of each whole-number option. */
-const ranges = {
-  contextLength: [1, 2 ** 24],
-  maxSequences: [1, 2 ** 12],
-  kvTokens: [1, 2 ** 30],
-  queueLength: [0, 2 ** 20],
-  tokenBudget: [1, 2 ** 16],
-} as const;
+import {
+  activationFormats,
+  type EngineInfo,
+  type EngineOptions,
+  engineNumbers,
+  type GenerateRequest,
+  kvFormats,
+  logitBiasLimit,
+  logprobsLimit,
+  type Sampling,
+} from './types.ts';
 
 /** Throws invalid_option. */
 export function checkOptions(options: EngineOptions): void {
-  for (const [option, [low, high]] of Object.entries(ranges)) {
-    const value = options[option as keyof typeof ranges];
+  for (const [option, { low, high }] of Object.entries(engineNumbers)) {
+    const value = options[option as keyof typeof engineNumbers];
     if (value === undefined || (Number.isInteger(value) && value >= low && value <= high)) continue;
     throw new InwardError('invalid_option', { option, rule: `a whole number from ${low} to ${high}` });
   }
-  checkChoice('kv', options.kv, ['f16', 'f32']);
-  checkChoice('activations', options.activations, ['f32', 'int8']);
+  checkChoice('kv', options.kv, kvFormats);
+  checkChoice('activations', options.activations, activationFormats);
 }
 
 function checkChoice(option: string, value: string | undefined, choices: readonly string[]): void {

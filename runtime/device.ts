@@ -10,7 +10,7 @@ import { freemem } from 'node:os';
 import { create, globals } from 'webgpu';
 import { chooseDriver, type Driver } from './drivers.ts';
 import { InwardError } from './errors.ts';
-import type { DeviceName } from './types.ts';
+import type { AdapterFacts, DeviceName, Requirement } from './types.ts';
 
 Object.assign(globalThis, globals);
 
@@ -46,7 +46,8 @@ export async function openNullDevice(): Promise<OpenDevice> {
 async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new InwardError('device_unfit', { feature: 'a Vulkan adapter', expected: driver.name, found: 'none' });
-  if (!adapter.features.has('subgroups')) throw new InwardError('device_unfit', { feature: 'subgroups', expected: 'subgroup operations', found: 'none' });
+  const unmet = adapterRequirements(adapter).find(({ isMet }) => !isMet);
+  if (unmet !== undefined) throw new InwardError('device_unfit', { feature: unmet.name, expected: unmet.needed, found: unmet.found });
   const { lanes, isPinned } = chooseSubgroups(adapter);
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;
   const device = await adapter.requestDevice({
@@ -71,14 +72,40 @@ async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
 const sizeControl = 'subgroup-size-control' as GPUFeatureName;
 
 /** Kernels are made for one subgroup size: the device's only one, else 32 or what is nearest, where it can be demanded. */
-function chooseSubgroups(adapter: GPUAdapter): { lanes: number; isPinned: boolean } {
+function chooseSubgroups({ info: { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } }: GPUAdapter): { lanes: number; isPinned: boolean } {
+  return { lanes: Math.min(Math.max(32, min), max), isPinned: min !== max };
+}
+
+/** What the kernels rely on. The two limits are what WebGPU promises at least; kernels are made to get by with them. */
+function adapterRequirements(adapter: GPUAdapter): Requirement[] {
   const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = adapter.info;
-  const lanes = Math.min(Math.max(32, min), max);
-  if (lanes < 4) throw new InwardError('device_unfit', { feature: 'subgroups of 4 or more', expected: 'at least 4', found: max });
-  if (min !== max && !adapter.features.has(sizeControl)) {
-    throw new InwardError('device_unfit', { feature: 'a fixed subgroup size', expected: 'one size', found: `${min} to ${max}` });
-  }
-  return { lanes, isPinned: min !== max };
+  const { maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = adapter.limits;
+  const hasSubgroups = adapter.features.has('subgroups');
+  const isFixed = min === max || adapter.features.has(sizeControl);
+  const atLeast = (name: string, needed: number, found: number): Requirement => ({ name, needed, found, isMet: found >= needed });
+  return [
+    { name: 'subgroups', needed: 'subgroup operations', found: hasSubgroups ? 'there' : 'none', isMet: hasSubgroups },
+    atLeast('lanes of a subgroup', 4, chooseSubgroups(adapter).lanes),
+    { name: 'a fixed subgroup size', needed: 'one size, or one that can be demanded', found: min === max ? `${max}` : `${min} to ${max}`, isMet: isFixed },
+    atLeast('storage buffers of a kernel', 8, maxStorageBuffersPerShaderStage),
+    atLeast('bytes of a binding', 2 ** 27, maxStorageBufferBindingSize),
+  ];
+}
+
+/** What an adapter is and has, for set-up and `inward doctor`; no device is made of it. */
+export function describeAdapter(adapter: GPUAdapter): AdapterFacts {
+  const { vendor, architecture, device, description } = adapter.info;
+  const isSoftware = /llvmpipe|swiftshader/i.test(`${architecture} ${device} ${description}`);
+  return {
+    adapter: [vendor, device || architecture, description].filter(Boolean).join(', '),
+    isSoftware,
+    requirements: adapterRequirements(adapter),
+    subgroupSize: chooseSubgroups(adapter).lanes,
+    hasF16: adapter.features.has('shader-f16'),
+    bindingLimit: adapter.limits.maxStorageBufferBindingSize,
+    bufferLimit: adapter.limits.maxBufferSize,
+    ...(isSoftware ? { memoryLimit: availableMemory() } : {}),
+  };
 }
 
 /** Holds on to the instance: Dawn's device dies with it. */

@@ -7,7 +7,7 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 32 })) if (event.type === 'token') use(event.id);
  */
 import { openHostedEngine } from './host/host.ts';
-import type { Engine, EngineOptions } from './types.ts';
+import type { Engine, EngineOptions, ModelEstimate, ModelPlan } from './types.ts';
 
 /**
  * Opens a model on a device, in a process of its own, and compiles its kernels.
@@ -17,9 +17,32 @@ export function openEngine(options: EngineOptions): Promise<Engine> {
   return openHostedEngine(options);
 }
 
+/**
+ * What a model file would take on a device, from its header alone; nothing is opened.
+ * Throws InwardError: file_missing, gguf_invalid, model_unsupported.
+ */
+export async function planModel(options: EngineOptions): Promise<ModelPlan> {
+  return (await import('./plan.ts')).planModel(options);
+}
+
+/** The same for a model that is not here, in every storage that has kernels, as if all its parameters were in that one. */
+export async function estimateModel(
+  shape: {
+    readonly parameterCount: number;
+    readonly contextLength: number;
+    readonly layerCount: number;
+    readonly kvHeads: number;
+    readonly headLength: number;
+  },
+  options: Omit<EngineOptions, 'modelPath'>,
+): Promise<ModelEstimate[]> {
+  return (await import('./plan.ts')).estimateModel(shape, options);
+}
+
 export { type ErrorCode, type ErrorFields, type ErrorKind, formatBytes, InwardError, toInwardError } from './errors.ts';
 export type {
   ActivationFormat,
+  AdapterFacts,
   DeviceName,
   Engine,
   EngineInfo,
@@ -29,9 +52,14 @@ export type {
   GenerateRequest,
   KvFormat,
   LogitBias,
+  MemoryPlan,
+  ModelEstimate,
+  ModelPlan,
+  NumberOption,
+  Requirement,
   Sampling,
   TokenEvent,
   TokenId,
   TokenLogprobs,
 } from './types.ts';
-export { deviceNames, logitBiasLimit, logprobsLimit } from './types.ts';
+export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit } from './types.ts';

@@ -3,25 +3,22 @@
  * place that knows all of them. Refuses to run steps for anyone but the warm-up.
  */
 import { basename } from 'node:path';
-import { kvPoolSize } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
-import { type Family, families, Graph, type ModelShape, type Settings } from '../models/index.ts';
+import { type Family, Graph, type ModelShape } from '../models/index.ts';
 import { Batch } from './batch.ts';
 import { BlockPool } from './blocks.ts';
-import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
+import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type OpenDevice, openDevice } from './device.ts';
 import { editsOfOne } from './edits.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
+import { blockLength, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
-import { type EngineInfo, type EngineOptions, logitBiasLimit } from './types.ts';
+import { type EngineInfo, type EngineOptions, engineNumbers, logitBiasLimit } from './types.ts';
 import { warmUp } from './warmup.ts';
-
-const blockLength = 16;
-const defaultContext = 4096;
 
 /** Everything a step touches. */
 export interface Parts {
@@ -51,28 +48,6 @@ export async function openParts(options: EngineOptions): Promise<{ parts: Parts;
   }
 }
 
-function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
-  const { family: name } = describeCheckpoint(checkpoint);
-  const family = families.get(name);
-  if (family === undefined) {
-    throw new InwardError('model_unsupported', {
-      part: 'general.architecture',
-      expected: [...families.keys()].join(', '),
-      found: /^[\w.-]{1,40}$/.test(name) ? name : 'something else',
-    });
-  }
-  const settings: Settings = {
-    integer: (key, fallback) =>
-      fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback),
-    number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
-    has: (key) => checkpoint.metadata.has(key),
-    demand: (isMet, part, expected, found) => {
-      if (!isMet) throw new InwardError('model_unsupported', { part, expected, found });
-    },
-  };
-  return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
-}
-
 async function assemble(
   options: EngineOptions,
   checkpoint: Checkpoint,
@@ -81,20 +56,12 @@ async function assemble(
   open: OpenDevice,
 ): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
   const { device, subgroupSize: lanes } = open;
-  const contextLength = Math.min(options.contextLength ?? Math.min(config.contextLength, defaultContext), config.contextLength);
-  const maxSequences = options.maxSequences ?? 8;
-  const tokenBudget = Math.max(options.tokenBudget ?? 128, maxSequences);
-  const kv = options.kv ?? 'f16';
-  const activations = options.activations ?? 'f32';
-  const kvTokens = Math.max(contextLength, options.kvTokens ?? defaultContext);
-  const blockCount = Math.ceil(kvTokens / blockLength) + 1;
-
+  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
-  const poolSize = kvPoolSize({ ...config, kv }, blockCount * blockLength);
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
-  memory.reserve('kv', config.layerCount * poolSize, weightsSize);
+  memory.reserve('kv', kvSize, weightsSize);
   if (poolSize > open.bindingLimit)
     throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
 
@@ -133,7 +100,7 @@ async function assemble(
   family.forward(config, weights, graph);
   const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph);
   const pool = new BlockPool(blockCount);
-  const limits = { maxSequences, queueLength: options.queueLength ?? 64, tokenBudget, blockLength };
+  const limits = { maxSequences, queueLength: options.queueLength ?? engineNumbers.queueLength.standard, tokenBudget, blockLength };
   // On a scheduler of its own, so that no one sees it in the counts.
   await warmUp(new Scheduler(limits, pool), batch, runner);
   const summary = describeCheckpoint(checkpoint);

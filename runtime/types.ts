@@ -15,8 +15,30 @@ export type BlockId = Brand<number, 'BlockId'>;
 export const deviceNames = ['gpu', 'lavapipe', 'swiftshader'] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
-export type KvFormat = 'f16' | 'f32';
-export type ActivationFormat = 'int8' | 'f32';
+/** The first of each is the default. */
+export const kvFormats = ['f16', 'f32'] as const;
+export const activationFormats = ['f32', 'int8'] as const;
+export type KvFormat = (typeof kvFormats)[number];
+export type ActivationFormat = (typeof activationFormats)[number];
+
+/** Lowest and highest value of a whole-number option, and the one taken when it is left out. */
+export interface NumberOption {
+  readonly low: number;
+  readonly high: number;
+  readonly standard: number;
+}
+
+type EngineNumber = 'contextLength' | 'maxSequences' | 'kvTokens' | 'queueLength' | 'tokenBudget';
+/** The whole-number options of an engine. */
+export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
+  /** By default, no more than the model's own limit. */
+  contextLength: { low: 1, high: 2 ** 24, standard: 4096 },
+  maxSequences: { low: 1, high: 2 ** 12, standard: 8 },
+  /** Raised to one context. */
+  kvTokens: { low: 1, high: 2 ** 30, standard: 4096 },
+  queueLength: { low: 0, high: 2 ** 20, standard: 64 },
+  tokenBudget: { low: 1, high: 2 ** 16, standard: 128 },
+};
 
 export interface EngineOptions {
   /** Path of a GGUF file. */
@@ -39,6 +61,63 @@ export interface EngineOptions {
   readonly activations?: ActivationFormat;
   /** Called while weights are loaded: `done` and `total` in bytes. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+/** What an engine will take, known before it is opened; sizes in bytes. */
+export interface MemoryPlan {
+  readonly contextLength: number;
+  readonly maxSequences: number;
+  readonly tokenBudget: number;
+  readonly kv: KvFormat;
+  readonly activations: ActivationFormat;
+  /** Tokens that the KV cache holds for all sequences. */
+  readonly kvTokens: number;
+  readonly kvBlocks: number;
+  /** Of one layer: one binding must hold it. */
+  readonly kvLayerSize: number;
+  readonly kvSize: number;
+}
+
+/** The plan for a model file. */
+export interface ModelPlan extends MemoryPlan {
+  readonly family: string;
+  /** `general.name`, '' when the file does not say. */
+  readonly name: string;
+  readonly parameterCount: number;
+  /** Positions that the model was trained for. */
+  readonly modelContextLength: number;
+  readonly weightSize: number;
+}
+
+/** The plan for a model of which no more than the shape is known. */
+export interface ModelEstimate extends MemoryPlan {
+  readonly storage: string;
+  readonly weightSize: number;
+}
+
+/** One thing that a device must have, and what the adapter has. */
+export interface Requirement {
+  readonly name: string;
+  readonly needed: string | number;
+  readonly found: string | number;
+  readonly isMet: boolean;
+}
+
+/** What an adapter says about itself. */
+export interface AdapterFacts {
+  /** Adapter and driver as the driver calls itself. */
+  readonly adapter: string;
+  readonly isSoftware: boolean;
+  readonly requirements: readonly Requirement[];
+  /** Lanes that kernels would be made for. */
+  readonly subgroupSize: number;
+  /** Not needed: kernels widen f16 themselves. */
+  readonly hasF16: boolean;
+  /** Largest storage binding and largest buffer, in bytes. */
+  readonly bindingLimit: number;
+  readonly bufferLimit: number;
+  /** Bytes that buffers may take on a software device; undefined where the device does not say. */
+  readonly memoryLimit?: number;
 }
 
 /** Tokens whose logits one request may shift, and alternatives that it may ask for. */

@@ -3,6 +3,7 @@
  * the types say. Names the field and the rule; refuses to repeat a value.
  */
 import { InwardError } from '../errors.ts';
+import type { NumberOption } from '../types.ts';
 import type { ProcessRequest } from './protocol.ts';
 import type { ChatMessage, TextOptions } from './types.ts';
 
@@ -11,18 +12,19 @@ const textLengthLimit = 2 ** 24;
 /** The longest that a timer of Node waits, in ms; it would take more for 1. */
 const longestWait = 2 ** 31 - 1;
 
-/** Default, lowest and highest value of each whole-number option. */
-const numbers = {
-  deadlineMs: [10_000, 1, longestWait],
-  memoryMiB: [512, 16, 2 ** 20],
-  renewAfterRequests: [256, 1, 2 ** 30],
-  renewIdleMs: [60_000, 1, longestWait],
-} as const;
+type TextNumber = 'deadlineMs' | 'memoryMiB' | 'renewAfterRequests' | 'renewIdleMs';
+/** The whole-number options of a text side. */
+export const textNumbers: Readonly<Record<TextNumber, NumberOption>> = {
+  deadlineMs: { low: 1, high: longestWait, standard: 10_000 },
+  memoryMiB: { low: 16, high: 2 ** 20, standard: 512 },
+  renewAfterRequests: { low: 1, high: 2 ** 30, standard: 256 },
+  renewIdleMs: { low: 1, high: longestWait, standard: 60_000 },
+};
 
 /** Options with their defaults. Throws invalid_option. */
 export function resolveOptions(options: TextOptions): Required<TextOptions> {
-  const resolve = (option: keyof typeof numbers): number => {
-    const [standard, low, high] = numbers[option];
+  const resolve = (option: TextNumber): number => {
+    const { low, high, standard } = textNumbers[option];
     const value = options[option] ?? standard;
     if (Number.isInteger(value) && value >= low && value <= high) return value;
     throw new InwardError('invalid_option', { option, rule: `a whole number from ${low} to ${high}` });

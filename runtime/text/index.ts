@@ -9,6 +9,7 @@ import { readPiece } from './pieces.ts';
 import { Supervisor } from './supervisor.ts';
 import type { TextModel, TextOptions } from './types.ts';
 
+export { textNumbers } from './checks.ts';
 export type { ChatMessage, Piece, StreamDecoder, TextInfo, TextModel, TextOptions } from './types.ts';
 
 /** Opens the text side of a model file. Errors: invalid_option, file_missing, gguf_invalid, model_unsupported (tokenizer). */

@@ -1,0 +1,85 @@
+/**
+ * Owns the memory plan: what a model takes on a device with given options, from its header alone. The opening of an
+ * engine and `inward doctor` both go by it. Refuses to touch a device and to read weights.
+ */
+import { kvPoolSize } from '../kernels/attention.ts';
+import { blockColumns, packedSizes, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
+import { type Family, families, type ModelShape, type Settings } from '../models/index.ts';
+import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
+import { weightSize } from './checkpoint/loader.ts';
+import type { Checkpoint } from './checkpoint/types.ts';
+import { InwardError } from './errors.ts';
+import { activationFormats, type EngineOptions, engineNumbers, kvFormats, type MemoryPlan, type ModelEstimate, type ModelPlan } from './types.ts';
+
+export const blockLength = 16;
+
+/** Throws model_unsupported, gguf_invalid. */
+export function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
+  const { family: name } = describeCheckpoint(checkpoint);
+  const family = families.get(name);
+  if (family === undefined) {
+    throw new InwardError('model_unsupported', {
+      part: 'general.architecture',
+      expected: [...families.keys()].join(', '),
+      found: /^[\w.-]{1,40}$/.test(name) ? name : 'something else',
+    });
+  }
+  const settings: Settings = {
+    integer: (key, fallback) =>
+      fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback),
+    number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
+    has: (key) => checkpoint.metadata.has(key),
+    demand: (isMet, part, expected, found) => {
+      if (!isMet) throw new InwardError('model_unsupported', { part, expected, found });
+    },
+  };
+  return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
+}
+
+type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
+type KvShape = Pick<ModelShape, 'contextLength' | 'layerCount' | 'kvHeads' | 'headLength'>;
+
+/** The options with their defaults, and the KV pool that they ask for. */
+export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
+  const contextLength = Math.min(options.contextLength ?? engineNumbers.contextLength.standard, shape.contextLength);
+  const maxSequences = options.maxSequences ?? engineNumbers.maxSequences.standard;
+  const kv = options.kv ?? kvFormats[0];
+  const kvTokens = Math.max(contextLength, options.kvTokens ?? engineNumbers.kvTokens.standard);
+  const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
+  const kvLayerSize = kvPoolSize({ ...shape, kv }, kvBlocks * blockLength);
+  return {
+    contextLength,
+    maxSequences,
+    tokenBudget: Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences),
+    kv,
+    activations: options.activations ?? activationFormats[0],
+    kvTokens,
+    kvBlocks,
+    kvLayerSize,
+    kvSize: shape.layerCount * kvLayerSize,
+  };
+}
+
+/** What a model file would take, from its header. Throws file_missing, gguf_invalid, model_unsupported. */
+export function planModel(options: EngineOptions): ModelPlan {
+  using checkpoint = openCheckpoint(options.modelPath);
+  const { family, config } = readModel(checkpoint);
+  const { name, parameterCount } = describeCheckpoint(checkpoint);
+  return {
+    ...planMemory(config, options),
+    family: family.architecture,
+    name,
+    parameterCount,
+    modelContextLength: config.contextLength,
+    weightSize: weightSize(checkpoint, family.weights(config)),
+  };
+}
+
+/** The same for a model that is not here, in every storage that has kernels: all its parameters in that one. */
+export function estimateModel(shape: KvShape & { readonly parameterCount: number }, options: PlanOptions): ModelEstimate[] {
+  const plan = planMemory(shape, options);
+  return Object.keys(packedStorages).map((storage) => {
+    const { codes, affine } = packedSizes(storage as StorageWithKernels, rowTile, blockColumns);
+    return { ...plan, storage, weightSize: (shape.parameterCount * (codes + affine)) / (rowTile * blockColumns) };
+  });
+}
