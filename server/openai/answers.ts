@@ -43,7 +43,8 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
     try {
       const plan = await planChoices(context, asked, deadline, signal);
-      const parts = merge((either) => plan.choices.map((choice) => makeChoice(context, choice, either)), signal);
+      const open = (either: AbortSignal) => plan.choices.map((choice) => makeChoice(context, choice, either));
+      const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
       const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName), plan, parts, signal };
       if (!asked.stream) return await fold(answer);
       // The first part decides the status: a full queue must not become a 200.
@@ -58,6 +59,9 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     }
   });
 }
+
+/** So that the engine always finds the next choice waiting, and a large request leaves places of its queue to others. */
+const placesPerSequence = 2;
 
 /** Longest time that a client may give a request, in ms. */
 const longestDeadline = 3_600_000;

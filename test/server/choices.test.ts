@@ -58,6 +58,14 @@ test.each([true, false])('a queue that is full for one choice refuses all, and c
   expect(bench.engine.stepsAfterAbort).toBeLessThanOrEqual(2);
 });
 
+test('a request that is larger than the queue takes its places bit by bit', async () => {
+  await using bench = await listen({ places: 6, info: { maxSequences: 3 }, script: (ids) => [...ids.slice(-1), endId], stepMs: 1 });
+  const prompts = Array.from({ length: 64 }, (_, index) => [1, index]);
+  const { choices } = await client(bench.url).completions.create({ model: 'default', prompt: prompts, n: 2 });
+  expect(choices.map(({ text }) => text)).toEqual(prompts.flatMap(([, id]) => Array(2).fill(String.fromCharCode(id ?? 0))));
+  expect(bench.engine.peak).toBe(6);
+});
+
 test('a choice that fails ends the stream with one error and cancels the others', async () => {
   const failure = { index: 1, error: new Error('broken') };
   await using bench = await listen({ stepMs: 1, script: (_, request) => (seedOf(request) === 1 ? [65, 66] : Array(500).fill(65)), failAt: failure });

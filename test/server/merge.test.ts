@@ -18,35 +18,40 @@ async function* count(delays: readonly number[], onPull: () => void = () => unde
 test('every item once, in its source’s order, whatever the pace of sources and reader', async () => {
   const delays = fc.array(fc.nat(3), { maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(fc.array(delays, { maxLength: 6 }), fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }), async (sources, reader) => {
-      const seen: number[][] = sources.map(() => []);
-      let turn = 0;
-      for await (const { index, item } of merge(() => sources.map((source) => count(source)), never)) {
-        seen[index]?.push(item);
-        for (let left = reader[turn++ % reader.length] ?? 0; left > 0; left--) await new Promise(setImmediate);
-      }
-      expect(seen).toEqual(sources.map((source) => [...source.keys()]));
-    }),
+    fc.asyncProperty(
+      fc.array(delays, { maxLength: 6 }),
+      fc.integer({ min: 1, max: 7 }),
+      fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }),
+      async (sources, limit, reader) => {
+        const seen: number[][] = sources.map(() => []);
+        let turn = 0;
+        for await (const { index, item } of merge(() => sources.map((source) => count(source)), limit, never)) {
+          seen[index]?.push(item);
+          for (let left = reader[turn++ % reader.length] ?? 0; left > 0; left--) await new Promise(setImmediate);
+        }
+        expect(seen).toEqual(sources.map((source) => [...source.keys()]));
+      },
+    ),
     { numRuns: 200, seed: 3 },
   );
 });
 
-test('sources run side by side', async () => {
+test.each([2, 5, 9])('sources run side by side, up to %i', async (limit) => {
   let running = 0;
   let peak = 0;
   async function* one(): AsyncGenerator<number, void, undefined> {
     peak = Math.max(peak, ++running);
     await pause(5);
-    running--;
     yield 1;
+    running--;
   }
-  expect(await collect(merge(() => Array.from({ length: 5 }, one), never))).toHaveLength(5);
-  expect(peak).toBe(5);
+  expect(await collect(merge(() => Array.from({ length: 6 }, one), limit, never))).toHaveLength(6);
+  expect(peak).toBe(Math.min(limit, 6));
 });
 
 test('a reader that stops taking stops every source after one more item', async () => {
   const pulls = [0, 0, 0];
-  const merged = merge(() => pulls.map((_, index) => count(Array(100).fill(0), () => void (pulls[index] = (pulls[index] ?? 0) + 1))), never);
+  const merged = merge(() => pulls.map((_, index) => count(Array(100).fill(0), () => void (pulls[index] = (pulls[index] ?? 0) + 1))), 3, never);
   for (let taken = 0; taken < 9; taken++) await merged.next();
   await pause(10);
   // What was taken, and one that waits for each source.
@@ -74,7 +79,7 @@ test('the first failure ends all sources, before what has arrived is given', asy
   async function* broken(): AsyncGenerator<string, void, undefined> {
     throw new Error('refused');
   }
-  const merged = merge((signal) => [endless('a', signal), broken(), endless('b', signal)], never);
+  const merged = merge((signal) => [endless('a', signal), broken(), endless('b', signal)], 3, never);
   await expect(merged.next()).rejects.toThrow('refused');
   expect(ends.sort()).toEqual(['a', 'b']);
   expect(await merged.next()).toEqual({ done: true, value: undefined });
@@ -87,10 +92,10 @@ test('an abort from outside and a reader that leaves end the sources', async () 
     signals.push(signal);
     return [count(Array(100).fill(1))];
   };
-  for await (const _ of merge(open, outside.signal)) break;
+  for await (const _ of merge(open, 1, outside.signal)) break;
   expect(signals[0]?.aborted).toBe(true);
   expect(outside.signal.aborted).toBe(false);
-  const merged = merge(open, outside.signal);
+  const merged = merge(open, 1, outside.signal);
   await merged.next();
   outside.abort();
   expect(signals[1]?.aborted).toBe(true);
