@@ -58,7 +58,7 @@ async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
   return {
     device,
     driver,
-    adapter: [adapter.info.device, adapter.info.description].filter(Boolean).join(', '),
+    adapter: nameAdapter(adapter),
     subgroupSize: lanes,
     pinsSubgroups: isPinned,
     bindingLimit: maxStorageBufferBindingSize,
@@ -92,12 +92,16 @@ function adapterRequirements(adapter: GPUAdapter): Requirement[] {
   ];
 }
 
+function nameAdapter({ info }: GPUAdapter): string {
+  return [info.device, info.description].filter(Boolean).join(', ');
+}
+
 /** What an adapter is and has, for set-up and `inward doctor`; no device is made of it. */
 export function describeAdapter(adapter: GPUAdapter): AdapterFacts {
-  const { vendor, architecture, device, description } = adapter.info;
+  const { architecture, device, description } = adapter.info;
   const isSoftware = /llvmpipe|swiftshader/i.test(`${architecture} ${device} ${description}`);
   return {
-    adapter: [vendor, device || architecture, description].filter(Boolean).join(', '),
+    adapter: nameAdapter(adapter),
     isSoftware,
     requirements: adapterRequirements(adapter),
     subgroupSize: chooseSubgroups(adapter).lanes,

@@ -45,7 +45,8 @@ export async function watchFolder<T>(folder: string, total: number, update: (fra
   }
 }
 
-function folderSize(folder: string): number {
+/** Bytes of all files under a folder. */
+export function folderSize(folder: string): number {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return files.reduce((sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0), 0);
 }

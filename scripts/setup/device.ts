@@ -29,22 +29,33 @@ export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promis
   throw new InwardError('device_missing', { wanted, available });
 }
 
-/** A driver of this device that gives an adapter; installs the private one if need be. A string says why there is none. */
+/** A driver of this device that works; installs the private one if need be. A string says why there is none. */
 async function findWorking(name: DeviceName): Promise<Driver | string> {
-  const installed = findDrivers().filter((driver) => driver.name === name);
-  for (const driver of installed) if (await probeDriver(driver)) return driver;
-  if (name === 'gpu') return installed.length > 0 ? 'its driver gives no adapter' : await findGpuWithPrivateLoader();
+  let refusal: string | undefined;
+  for (const driver of findDrivers().filter((driver) => driver.name === name)) {
+    refusal = await refuseDriver(driver);
+    if (refusal === undefined) return driver;
+  }
+  if (name === 'gpu') return refusal ?? (await findGpuWithPrivateLoader());
   const target = join(cacheFolder(), 'devices', privateDriverFolders[name]);
   await installers[name](target);
   const added = findDrivers().find((driver) => driver.icdFile.startsWith(target));
-  if (added && (await probeDriver(added))) return added;
+  if (added && (await refuseDriver(added)) === undefined) return added;
   return 'it is installed but gives no adapter';
+}
+
+/** Why a driver cannot be used, or undefined if it can. */
+async function refuseDriver(driver: Driver): Promise<string | undefined> {
+  const facts = await probeDriver(driver);
+  if (facts === undefined) return 'its driver gives no adapter';
+  const unmet = facts.requirements.find(({ isMet }) => !isMet);
+  return unmet && `it lacks ${unmet.name} (needed ${unmet.needed}, found ${unmet.found})`;
 }
 
 /** Containers often have the driver of the GPU but no Vulkan loader: the private drivers bring one. */
 async function findGpuWithPrivateLoader(): Promise<Driver | string> {
   if (!hasHardware()) return 'none with a Vulkan driver';
   await ensureDevice('lavapipe').catch(() => ensureDevice('swiftshader'));
-  for (const driver of findDrivers().filter(({ name }) => name === 'gpu')) if (await probeDriver(driver)) return driver;
+  for (const driver of findDrivers().filter(({ name }) => name === 'gpu')) if ((await refuseDriver(driver)) === undefined) return driver;
   return 'its driver gives no adapter';
 }
