@@ -4,6 +4,7 @@ import { metadataInteger, metadataNumber, openCheckpoint } from '../../../runtim
 import { InwardError } from '../../../runtime/errors.ts';
 import { createFolder } from '../../gguf-file.ts';
 import { malformedCases } from '../../test-data.ts';
+import { measurePeak } from './peak.ts';
 
 const folder = createFolder();
 afterAll(folder.remove);
@@ -38,6 +39,19 @@ test.each(cases.filter(({ id }) => !isForOthers(id)))('$id: $condition', ({ expe
 });
 
 test.each(cases.filter(({ id }) => isForOthers(id)))('$id opens: its header is sound', ({ bytes }) => expect(open(bytes)).toBeUndefined());
+
+test('the peak of memory over all of them, and over their vocabularies, stays near the size of one file', async () => {
+  const ok = cases.find(({ id }) => id === 'model-ok');
+  const { growth, files } = await measurePeak({ first: folder.write(ok?.bytes ?? Buffer.alloc(0)), hostile: cases.map(({ bytes }) => folder.write(bytes)) });
+  expect(files.length).toBe(72);
+  expect(growth).toBeLessThan(16 * 2 ** 20);
+  for (const [i, { code, took }] of files.entries()) {
+    const { id, expect: expected } = cases[i]!;
+    expect(took, id).toBeLessThan(1000);
+    expect(code, id).not.toBe('foreign');
+    if (expected === 'reject' && !/^model-(?!missing-tok|arch)/.test(id)) expect(code, id).toBe('gguf_invalid');
+  }
+});
 
 test.each([
   ['model-block_count-stored_as_float', metadataInteger, 'llama.block_count'],
