@@ -26,6 +26,7 @@ const table = {
   token_out_of_range: { kind: 'request', sentence: 'A token id lies outside the vocabulary of {limit} tokens.', remedy: 'Encode the prompt with the tokenizer of the loaded model.' },
   template_failed: { kind: 'request', sentence: 'The chat template of the model refused the messages.', remedy: 'Check the roles and their order against what the model supports.' },
   template_missing: { kind: 'request', sentence: 'The loaded model carries no chat template.', remedy: 'Serve an instruction-tuned model, or send plain prompts.' },
+  text_unencodable: { kind: 'request', sentence: 'The vocabulary of the model has no token for a part of the text.', remedy: 'Serve a model whose vocabulary has all bytes, or leave such characters out.' },
   text_deadline: { kind: 'request', sentence: 'Turning the request into tokens took longer than {limit} ms and was stopped.', remedy: 'Send a shorter request; if every request fails, the chat template of the model does not end.' },
   text_memory: { kind: 'request', sentence: 'Turning the request into tokens needed more than {limit} MiB and was stopped.', remedy: 'Send a shorter request; if every request fails, the chat template of the model uses too much memory.' },
   deadline_exceeded: { kind: 'busy', sentence: 'The request did not end within {limit} ms.', remedy: 'Ask for fewer tokens, give it more time, or try again when fewer requests run.' },

@@ -20,7 +20,7 @@ export type ProcessRequest =
   | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] };
 
 /** What a request may fail with, beside the limits, which the parent enforces. */
-export const requestFailures = ['template_failed', 'template_missing', 'internal'] as const;
+export const requestFailures = ['template_failed', 'template_missing', 'text_unencodable', 'internal'] as const;
 export type RequestFailure = (typeof requestFailures)[number];
 
 /** The first answer is `ready` or `refused`; then one `ids` or `failed` for each request, in order. */

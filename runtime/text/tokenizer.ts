@@ -4,6 +4,7 @@
  * regular expression matched; both are emptied after every call.
  */
 import { BPE, ByteLevelPreTokenizer, SplitPreTokenizer } from '@huggingface/tokenizers';
+import { InwardError } from '../errors.ts';
 import type { PreTokenizer } from './pretokenizers.ts';
 import { tokenKinds, type Vocabulary } from './vocabulary.ts';
 
@@ -17,6 +18,7 @@ export interface EncodeOptions {
 }
 
 export interface Tokenizer {
+  /** Throws text_unencodable. */
   encode(text: string, options: EncodeOptions): Uint32Array<ArrayBuffer>;
   /** Finds the spellings of control tokens; undefined when the vocabulary has none. */
   readonly controlPattern: RegExp | undefined;
@@ -38,7 +40,7 @@ export function createTokenizer(vocabulary: Vocabulary): Tokenizer {
     for (const { text: section, isToken } of cut(text, options.parseSpecial ? everyPattern : userPattern)) {
       const plain = isToken || options.marker === undefined ? section : section.replaceAll(options.marker, '');
       if (isToken) found.push(specialIds.get(section) as number);
-      else for (const piece of bpe.encode(split(plain))) found.push(bpe.tokens_to_ids.get(piece) as number);
+      else encodeWords(bpe, split(plain), found);
     }
     // A template may have written BOS itself.
     if (addBos && options.addSpecial && found[1] === bosId) found.shift();
@@ -57,6 +59,18 @@ export function createTokenizer(vocabulary: Vocabulary): Tokenizer {
       }
     },
   };
+}
+
+/** Adds the ids of words. The library leaves out in silence what the vocabulary has no token for: that must not reach a model as if nothing had been there. */
+function encodeWords(bpe: BPE, words: string[], into: number[]): void {
+  let missing = words.reduce((sum, word) => sum + word.length, 0);
+  for (const piece of bpe.encode(words)) {
+    const id = bpe.tokens_to_ids.get(piece);
+    if (id === undefined) break;
+    into.push(id);
+    missing -= piece.length;
+  }
+  if (missing !== 0) throw new InwardError('text_unencodable');
 }
 
 /** RegExp.input and its kin hold the last text that matched anything in this thread; afterwards it is the empty text. */

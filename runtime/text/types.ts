@@ -51,7 +51,7 @@ export interface TextModel extends AsyncDisposable {
   /**
    * `addSpecial` (default true): BOS and EOS where the model asks for them. `parseSpecial` (default false): text that
    * spells a control token becomes that token; only for text that no user wrote.
-   * Errors: invalid_request (no string, or over 16 Mi characters), text_deadline, text_memory, shutting_down; file_missing,
+   * Errors: invalid_request (no string, or over 16 Mi characters), text_unencodable, text_deadline, text_memory, shutting_down; file_missing,
    * model_changed and the like when a new text process is needed and cannot be had.
    */
   encode(text: string, options?: { readonly addSpecial?: boolean; readonly parseSpecial?: boolean }): Promise<Uint32Array>;

@@ -151,6 +151,14 @@ describe('refusals', () => {
     ['a merge of one piece', 'gguf_invalid', change('tokenizer.ggml.merges', 'array', ['ab'], 'string')],
     ['too few kinds', 'gguf_invalid', change('tokenizer.ggml.token_type', 'array', [1], 'i32')],
   ])('%s', (_, code, bytes) => expect(() => load(bytes)).toThrow(expect.objectContaining({ code })));
+  test.each([
+    ['bytes that no token has', change('tokenizer.ggml.tokens', 'array', Array(256).fill('a'), 'string'), 'b'],
+    ['a merge whose result is no token', change('tokenizer.ggml.merges', 'array', ['a b'], 'string'), 'ab'],
+  ])('%s: an error, and no text is left out in silence', (_, bytes, text) => {
+    const tokenizer = createTokenizer(load(bytes));
+    expect(Array.from(tokenizer.encode('aa', plain)).length).toBe(2);
+    expect(() => tokenizer.encode(text, plain)).toThrow(expect.objectContaining({ code: 'text_unencodable' }));
+  });
   test('a name that is no name is not shown', () => {
     expect(() => load(change('tokenizer.ggml.pre', 'string', 'a\nb'))).toThrow(
       expect.objectContaining({ fields: expect.objectContaining({ found: 'another' }) }),
