@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { constants, homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 
@@ -22,7 +22,10 @@ export const isRecent = () => Number.parseInt(process.versions.node, 10) >= node
 export function packagedNode(folder = root) {
   const platform = `node-${process.platform}-${process.arch}`;
   const places = ['node/bin/node', `node/node_modules/${platform}/bin/node`, `${platform}/bin/node`];
-  return places.map((place) => join(folder, 'node_modules', place)).find(existsSync);
+  // Installed as a package, its packages lie inside of it or, as a rule, beside it.
+  const beside = folder.lastIndexOf(`${sep}node_modules${sep}`);
+  const folders = beside < 0 ? [folder] : [folder, folder.slice(0, beside)];
+  return folders.flatMap((at) => places.map((place) => join(at, 'node_modules', place))).find(existsSync);
 }
 
 /**
@@ -31,6 +34,8 @@ export function packagedNode(folder = root) {
  */
 export function continueUnderNode(args) {
   const node = isRecent() ? process.execPath : packagedNode();
+  if (!node)
+    fail(new Error(`Inward needs Node ${nodeMajor} or newer; this is ${process.version}, and the Node package that comes with Inward was not installed.`));
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true });
   const last = {};
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])

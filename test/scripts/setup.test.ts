@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { nodeMajor, packagedNode, root } from '../../scripts/node.mjs';
 import { arePackagesCurrent, explainNpm, machineProblem } from '../../scripts/setup.mjs';
@@ -48,6 +48,23 @@ test('npm without a network: one sentence; anything else: what npm said', () => 
   expect(explainNpm('npm error code EINTEGRITY\nnpm error sha512 differs\nnpm error A complete log of this run')).toBe(
     'npm could not install the packages:\nnpm error code EINTEGRITY\nnpm error sha512 differs',
   );
+});
+
+test('the Node that came with the packages: inside of a clone, beside an installed package, or nowhere', () => {
+  const project = join(folder, 'project');
+  const installed = join(project, 'node_modules', 'inward');
+  mkdirSync(installed, { recursive: true });
+  expect(packagedNode(installed)).toBeUndefined();
+  const place = (top: string): string => {
+    const path = join(top, 'node_modules', 'node', 'bin', 'node');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, '');
+    return path;
+  };
+  const beside = place(project);
+  expect([packagedNode(installed), packagedNode(project)]).toEqual([beside, beside]);
+  const inside = place(installed);
+  expect(packagedNode(installed)).toBe(inside);
 });
 
 /** A Node on PATH that is too old for TypeScript, as a newcomer's may be. */
