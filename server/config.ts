@@ -1,9 +1,15 @@
 /**
- * Owns the server's settings: their types, defaults and limits. Refuses to read the environment (main.ts does) and,
- * until the agreement gate exists, any address but loopback.
+ * Owns the server's settings as the rest of the program sees them; the table behind them is config/table.ts.
+ * Refuses to read environment or files itself: whoever starts hands both over.
  */
-import { isIPv4 } from 'node:net';
-import { z } from 'zod';
+import type { EngineOptions } from '../runtime/index.ts';
+import type { TextOptions } from '../runtime/text/index.ts';
+import { findConfigFile, readConfigFile } from './config/file.ts';
+import { type Layer, type Resolved, readEnvironment, readFlags, resolveSettings } from './config/resolve.ts';
+import { type Settings, settingTable } from './config/table.ts';
+
+export { SettingsError } from './config/resolve.ts';
+export type { Settings } from './config/table.ts';
 
 /** Temperature of a request that names none; 1 as in OpenAI's API. */
 export const defaultTemperature = 1;
@@ -11,56 +17,44 @@ export const defaultTemperature = 1;
 /** Sent with every answer until the agreement gate exists. */
 export const modeHeader = { name: 'x-inward-mode', value: 'evaluation; not-for-phi' } as const;
 
-const loopbackOnly = 'must be a loopback address (127.0.0.1, ::1 or localhost): without the agreement gate this server is for evaluation on one machine only';
-
-export interface Settings {
-  /** `localhost` becomes 127.0.0.1, so that no hosts file can widen it. Default 127.0.0.1. */
-  readonly host: string;
-  /** 0 takes a free port. Default 8080. */
-  readonly port: number;
-  /** Largest request body, in bytes. Default 8 MiB. */
-  readonly bodyLimit: number;
-  /** Longest time from the first byte of a request to its last, in ms. Default 60,000. */
-  readonly requestTimeoutMs: number;
-  /** Time that running requests get to end after a stop signal, in ms. Default 30,000. */
-  readonly drainTimeoutMs: number;
-  /** What a client that met a full queue or a stopping server is told to wait, in seconds. Default 2. */
-  readonly retryAfterSeconds: number;
-  /** Log lines: JSON, or for people. Default `auto`: for people on a terminal. */
-  readonly log: 'auto' | 'json' | 'human';
-}
-
-const milliseconds = z.int().min(0).max(3_600_000);
-const settingsSchema: z.ZodType<Settings, unknown> = z.strictObject({
-  host: z
-    .string()
-    .refine(isLoopback, loopbackOnly)
-    .transform((host) => (host === 'localhost' ? '127.0.0.1' : host))
-    .default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(8080),
-  bodyLimit: z.int().min(1024).max(1_073_741_824).default(8_388_608),
-  requestTimeoutMs: milliseconds.min(10).default(60_000),
-  drainTimeoutMs: milliseconds.default(30_000),
-  retryAfterSeconds: z.int().min(1).max(3600).default(2),
-  log: z.enum(['auto', 'json', 'human']).default('auto'),
-});
-
 export type SettingsInput = { readonly [Name in keyof Settings]?: Settings[Name] | undefined };
-
-/** A setting of the operator's that cannot be used; the message is one sentence for the terminal. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-}
 
 /** Defaults filled in and limits checked; throws SettingsError with the first broken rule. */
 export function parseSettings(input: SettingsInput): Settings {
-  const result = settingsSchema.safeParse(input);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new SettingsError(`The setting ${issue?.path.join('.') ?? '?'} cannot be used: ${issue?.message ?? 'unknown rule'}.`);
+  return resolveSettings(settingTable, [{ values: input, source: () => ({ from: 'code' }) }]).settings;
 }
 
-/** Only literal loopback addresses and the name `localhost` count. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+/** Where settings come from. */
+export interface Surroundings {
+  /** The current folder. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** What is in force: file, over it the environment, over that the flags (by the names that commander gives them). */
+export function loadSettings(flags: Readonly<Record<string, unknown>>, { folder, environment }: Surroundings): Resolved<Settings> & { readonly file?: string } {
+  const config = flags['config'];
+  const file = findConfigFile(folder, environment, typeof config === 'string' ? config : undefined);
+  const layers: Layer[] = [
+    ...(file === undefined ? [] : [readConfigFile(settingTable, file)]),
+    readEnvironment(settingTable, environment),
+    readFlags(settingTable, flags),
+  ];
+  return { ...resolveSettings(settingTable, layers), ...(file === undefined ? {} : { file }) };
+}
+
+/** The engine's part, for a model that is here. */
+export function toEngineOptions(settings: Settings, modelPath: string): EngineOptions {
+  const { device, context, maxSequences, kvTokens, queueLength, tokenBudget, kv, activations } = settings;
+  return {
+    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, kv, activations },
+    ...(context === undefined ? {} : { contextLength: context }),
+    ...(kvTokens === undefined ? {} : { kvTokens }),
+  };
+}
+
+/** The text side's part. */
+export function toTextOptions(settings: Settings, modelPath: string): TextOptions {
+  const { textDeadlineMs, textMemoryMib, textRenewRequests, textRenewIdleMs } = settings;
+  return { modelPath, deadlineMs: textDeadlineMs, memoryMiB: textMemoryMib, renewAfterRequests: textRenewRequests, renewIdleMs: textRenewIdleMs };
 }

@@ -1,42 +1,20 @@
 /**
- * Owns the server's start and stop: engine and text opened, port taken, panel shown, signals handled. The only reader
- * of the environment. A first signal drains, a second one stops at once; both end with exit code 0.
+ * Owns the server's start and stop: engine and text opened, port taken, panel shown, signals handled. A first signal drains, a second one stops at once; both end with exit code 0.
  */
 import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Engine, type EngineOptions, toInwardError } from '../runtime/index.ts';
 import { buildApp } from './app.ts';
-import { parseSettings, type Settings, SettingsError, type SettingsInput } from './config.ts';
+import { createStyle } from './cli/style.ts';
+import { type Settings, SettingsError, toTextOptions } from './config.ts';
 import { createLife, type Life } from './life.ts';
 import { createLog, type Log } from './log.ts';
 import { describeStart } from './panel.ts';
 import type { World } from './world.ts';
 
-/** Settings from environment variables; the command line goes over them. Throws SettingsError. */
-export function readEnvironment(environment: Readonly<Record<string, string | undefined>> = process.env): SettingsInput {
-  const number = (name: string): number | undefined => {
-    const value = environment[name];
-    if (value === undefined || value === '') return undefined;
-    if (!/^\d{1,15}$/.test(value)) throw new SettingsError(`The environment variable ${name} must be a whole number.`);
-    return Number(value);
-  };
-  const log = environment['INWARD_LOG'];
-  if (log !== undefined && log !== 'auto' && log !== 'json' && log !== 'human') {
-    throw new SettingsError('The environment variable INWARD_LOG must be auto, json or human.');
-  }
-  return {
-    host: environment['INWARD_HOST'],
-    port: number('INWARD_PORT'),
-    bodyLimit: number('INWARD_BODY_LIMIT'),
-    requestTimeoutMs: number('INWARD_REQUEST_TIMEOUT_MS'),
-    drainTimeoutMs: number('INWARD_DRAIN_TIMEOUT_MS'),
-    log,
-  };
-}
-
 export interface ServeOptions {
   readonly engine: EngineOptions;
-  readonly settings: SettingsInput;
+  readonly settings: Settings;
   /** Why that device and not a better one, for the panel; without it the engine's own reason. */
   readonly deviceReason?: string;
   /** Called when the server listens, with its URL. */
@@ -45,10 +23,10 @@ export interface ServeOptions {
 
 /** Serves until a signal or the end of the engine; gives the exit code. Throws InwardError or SettingsError when it cannot start. */
 export async function serve(options: ServeOptions, world: World): Promise<number> {
-  const settings = parseSettings(options.settings);
+  const { settings } = options;
   await checkPort(settings);
   await using engine = await world.openEngine(options.engine);
-  await using text = await world.openText({ modelPath: options.engine.modelPath });
+  await using text = await world.openText(toTextOptions(settings, options.engine.modelPath));
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
   const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
   const life = createLife();
@@ -56,7 +34,7 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   const url = await listen(app, settings);
   // Before anybody can read that the server is there.
   const signals = watchSignals(world.signals, () => life.cut());
-  world.out.write(describeStart(engine.info, url, options.deviceReason));
+  world.out.write(describeStart(engine.info, url, createStyle(world.out, world.environment), options.deviceReason));
   log({ event: 'listening', port: Number(new URL(url).port) });
   options.onListening?.(url);
   return await waitForEnd({ app, engine, life, log, settings, signals, world });

@@ -3,9 +3,10 @@
  */
 
 import { type EngineInfo, formatBytes } from '../runtime/index.ts';
+import type { Style } from './cli/style.ts';
 
 /** The start-up panel: device, model, memory, URL and a request that works as pasted. */
-export function describeStart(info: EngineInfo, url: string, deviceReason: string = info.deviceReason): string {
+export function describeStart(info: EngineInfo, url: string, style: Style, deviceReason: string = info.deviceReason): string {
   const rows: readonly (readonly [string, string])[] = [
     ['device', `${info.device} (${deviceReason})`],
     ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
@@ -13,14 +14,14 @@ export function describeStart(info: EngineInfo, url: string, deviceReason: strin
     ['memory', `weights ${formatBytes(info.weightBytes)}, KV ${formatBytes(info.kvBytes)} (${info.kv})`],
     ['limits', `up to ${info.maxSequences} sequences at a time, up to ${info.contextLength} tokens each`],
     ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
-    ['URL', url],
+    ['URL', style.bold(url)],
   ];
   const body = '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32}';
   return [
     '',
-    'Inward is running in EVALUATION MODE: not for PHI. It answers on this machine only.',
+    style.warn('Inward is running in EVALUATION MODE: not for PHI. It answers on this machine only.'),
     '',
-    ...rows.map(([name, value]) => `  ${name.padEnd(8)}${value}`),
+    ...rows.map(([name, value]) => `  ${style.dim(name.padEnd(8))}${value}`),
     '',
     'First request:',
     `  curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
@@ -30,7 +31,7 @@ export function describeStart(info: EngineInfo, url: string, deviceReason: strin
 }
 
 /** `134.5 M`. */
-function formatCount(count: number): string {
+export function formatCount(count: number): string {
   const units = ['', ' k', ' M', ' G', ' T'];
   const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   return `${unit === 0 ? count : (count / 1000 ** unit).toFixed(1)}${units[unit]}`;

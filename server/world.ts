@@ -1,15 +1,21 @@
 /**
- * Owns what the commands need from outside: the doors of the engine, the set-up, the terminal, the signals. One
- * interface, so that tests give a world of their own. Everything heavy is imported when it is first used.
+ * Owns what the commands need from outside: the doors of the engine, the set-up, the terminal, the signals, folder and
+ * environment, which nothing else of the server reads. One interface, so that tests give a world of their own. Everything heavy is imported when it is first used.
  */
-import { text as readAll } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import type { DeviceName, Engine, EngineOptions } from '../runtime/index.ts';
 import type { TextModel, TextOptions } from '../runtime/text/index.ts';
+import type { Inspection } from '../scripts/setup/index.ts';
+import type { Surroundings } from './config.ts';
 
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  /** Width of the terminal. */
+  readonly columns?: number;
 }
+
+export type Input = Readable & { readonly isTTY?: boolean };
 
 export interface ChosenDevice {
   readonly name: DeviceName;
@@ -18,14 +24,16 @@ export interface ChosenDevice {
 
 export type SignalName = 'SIGINT' | 'SIGTERM';
 
-export interface World {
+export interface World extends Surroundings {
   openEngine(options: EngineOptions): Promise<Engine>;
   openText(options: TextOptions): Promise<TextModel>;
   /** Makes the wanted device usable (drivers may have to be unpacked first); says which it is and why. */
   ensureDevice(wanted: DeviceName | 'auto'): Promise<ChosenDevice>;
   /** Path of the default model, fetched when missing. */
   ensureDefaultModel(): Promise<string>;
-  readInput(): Promise<string>;
+  /** A look at this machine that changes nothing. */
+  inspectMachine(): Promise<Inspection>;
+  readonly in: Input;
   readonly out: Output;
   readonly err: Output;
   readonly signals: {
@@ -41,9 +49,15 @@ export function createProcessWorld(): World {
     openText: async (options) => (await import('../runtime/text/index.ts')).openText(options),
     ensureDevice: async (wanted) => (await import('../scripts/setup/index.ts')).ensureDevice(wanted),
     ensureDefaultModel: async () => (await import('../scripts/setup/index.ts')).ensureDefaultModel(),
-    readInput: () => readAll(process.stdin),
+    inspectMachine: async () => (await import('../scripts/setup/index.ts')).inspectMachine(),
+    // Looking at it opens it, which would keep a server from a terminal that it does not need.
+    get in() {
+      return process.stdin;
+    },
     out: process.stdout,
     err: process.stderr,
     signals: process,
+    folder: process.cwd(),
+    environment: process.env,
   };
 }

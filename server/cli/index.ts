@@ -1,12 +1,16 @@
 /**
- * Owns the command `inward`: its sub-commands and how they end. Exit codes: 0 done, 1 it failed (one sentence on
- * standard error), 2 the command line cannot be used, 130 interrupted.
+ * Owns the command `inward`: its sub-commands and how they end (exit.ts has the codes).
  */
 import { Command, CommanderError } from 'commander';
 import { InwardError } from '../../runtime/index.ts';
 import { SettingsError } from '../config.ts';
 import { createProcessWorld, type World } from '../world.ts';
 import { createBenchCommand } from './bench.ts';
+import { createChatCommand } from './chat.ts';
+import { createCompletionCommand } from './completion.ts';
+import { createConfigCommand } from './config.ts';
+import { createDoctorCommand } from './doctor.ts';
+import { closedPipeCode, exitCodes } from './exit.ts';
 import { createLogitsCommand } from './logits.ts';
 import { UsageError } from './options.ts';
 import { createRunCommand } from './run.ts';
@@ -28,7 +32,7 @@ function survivePipes(): void {
       onClosed();
     });
   };
-  on(process.stdout, () => process.exit(141));
+  on(process.stdout, () => process.exit(closedPipeCode));
   on(process.stderr, () => undefined);
 }
 
@@ -50,11 +54,34 @@ export async function runCommand(argv: readonly string[], world: World): Promise
   }
 }
 
-function createProgram(world: World, onExit: (code: number) => void): Command {
+const commands = [
+  createServeCommand,
+  createRunCommand,
+  createChatCommand,
+  createDoctorCommand,
+  createConfigCommand,
+  createLogitsCommand,
+  createBenchCommand,
+  createCompletionCommand,
+];
+
+/** The whole command line; `onExit` gets the exit code of the command that ran. */
+export function createProgram(world: World, onExit: (code: number) => void): Command {
   const program = new Command('inward').description('Private LLM inference that stays inside the hospital. Evaluation mode: not for PHI.');
   program.enablePositionalOptions();
-  for (const create of [createServeCommand, createRunCommand, createLogitsCommand, createBenchCommand]) program.addCommand(create(world, onExit));
-  program.addHelpText('after', '\nExamples:\n  inward serve\n  inward run "Why is the sky blue?"\n  inward logits model.gguf --ids 1,2,3');
+  for (const create of commands) program.addCommand(create(world, onExit));
+  program.addHelpText(
+    'after',
+    `
+Exit codes:
+${exitCodes.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}
+
+Examples:
+  inward serve
+  inward run "Why is the sky blue?"
+  inward chat
+  inward doctor`,
+  );
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

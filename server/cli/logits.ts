@@ -3,7 +3,17 @@
  * Needs no tokenizer. Refuses to repeat the ids of a prompt in a message.
  */
 import { Command, Option } from 'commander';
-import { type ActivationFormat, type DeviceName, type Engine, type EngineOptions, InwardError, type KvFormat } from '../../runtime/index.ts';
+import {
+  type ActivationFormat,
+  activationFormats,
+  type DeviceName,
+  type Engine,
+  type EngineOptions,
+  InwardError,
+  type KvFormat,
+  kvFormats,
+} from '../../runtime/index.ts';
+import { parseSettings } from '../config.ts';
 import type { World } from '../world.ts';
 import { createDistribution, type Ranked } from './distribution.ts';
 import { formatReports, type LogitsReport, type PositionReport } from './logits-table.ts';
@@ -35,8 +45,8 @@ export function createLogitsCommand(world: World, onExit: (code: number) => void
     .addOption(new Option('--greedy <count>', 'continue with the likeliest token, so many times').argParser(integer(0)).default(0))
     .option('--all-positions', 'report every position of the prompt, with the log-probability of the id that follows')
     .option('--chunk <tokens>', 'tokens that one step computes at most (default: 128)', count)
-    .addOption(new Option('--kv <format>', 'storage of K and V (default: f16)').choices(['f32', 'f16']))
-    .addOption(new Option('--activations <format>', 'what quantized weights are multiplied by (default: f32)').choices(['f32', 'int8']))
+    .addOption(new Option('--kv <format>', 'storage of K and V (default: f16)').choices(kvFormats))
+    .addOption(new Option('--activations <format>', 'what quantized weights are multiplied by (default: f32)').choices(activationFormats))
     .addOption(new Option('--exact', 'f32 activations and KV').conflicts(['kv', 'activations']))
     .option('--json', 'print JSON in full precision: an object for one prompt, an array for a batch')
     .addOption(deviceOption())
@@ -49,7 +59,7 @@ export function createLogitsCommand(world: World, onExit: (code: number) => void
 
 async function runLogits(model: string, flags: LogitsFlags, world: World): Promise<number> {
   const prompts = flags.ids.map(parseIds);
-  const prepared = await prepareEngine({ model, device: flags.device }, world);
+  const prepared = await prepareEngine(parseSettings({ model, device: flags.device }), world);
   await using engine = await world.openEngine({ ...prepared.engine, ...toEngineOptions(prompts, flags) });
   const limit = engine.info.vocabularySize;
   if (prompts.some((ids) => ids.some((id) => id >= limit))) throw new InwardError('token_out_of_range', { limit });

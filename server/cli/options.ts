@@ -1,8 +1,12 @@
 /**
- * Owns the options that several commands share, and how their values are read.
+ * Owns the options that several commands share, made from the table of settings, and what becomes of their values.
  */
-import { InvalidArgumentError, Option } from 'commander';
-import { type DeviceName, deviceNames, type EngineOptions } from '../../runtime/index.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { EngineOptions } from '../../runtime/index.ts';
+import { configFileName, configVariable } from '../config/file.ts';
+import { type Kind, wholeNumber } from '../config/kinds.ts';
+import { describeStandard, environmentName, flagName, type Setting, type SettingName, settingTable } from '../config/table.ts';
+import { loadSettings, type Settings, toEngineOptions } from '../config.ts';
 import type { World } from '../world.ts';
 import { createProgress } from './progress.ts';
 
@@ -11,37 +15,38 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export interface EngineFlags {
-  readonly model?: string;
-  readonly device: DeviceName | 'auto';
-  readonly context?: number;
-  readonly kvTokens?: number;
-}
+/** Values of flags, by the names that commander gives them. */
+export type Flags = Readonly<Record<string, unknown>>;
 
-export const modelOption = (): Option => new Option('--model <path>', 'GGUF file to load (default: SmolLM2-135M-Instruct, fetched when missing)');
-export const deviceOption = (): Option =>
-  new Option('--device <name>', 'where to compute; auto takes the first that works').choices(['auto', ...deviceNames]).default('auto');
-export const contextOption = (): Option =>
-  new Option('--context <tokens>', "tokens of prompt and answer together (default: the model's limit, at most 4096)").argParser(integer(1));
-export const kvTokensOption = (): Option =>
-  new Option('--kv-tokens <tokens>', 'tokens that the KV cache holds for all requests together (default: 4096, at least one context)').argParser(integer(1));
+/** A parser of one kind of value. */
+export function parser<T>(kind: Kind<T>): (text: string) => T {
+  return (text) => {
+    const result = kind.schema.safeParse(kind.read(text));
+    if (!result.success) throw new InvalidArgumentError(`Expected ${kind.expected}.`);
+    return result.data;
+  };
+}
 
 /** A parser of whole numbers from `low` to `high`. */
-export function integer(low: number, high: number = 2_147_483_647): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (!/^\d+$/.test(value) || number < low || number > high) throw new InvalidArgumentError(`Expected a whole number from ${low} to ${high}.`);
-    return number;
-  };
+export function integer(low: number, high: number = 2_147_483_647): (text: string) => number {
+  return parser(wholeNumber(low, high));
 }
 
-/** A parser of numbers from `low` to `high`. */
-export function decimal(low: number, high: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (!/^\d+(\.\d+)?$/.test(value) || number < low || number > high) throw new InvalidArgumentError(`Expected a number from ${low} to ${high}.`);
-    return number;
-  };
+/** The flag of a setting; `note` stands behind its default. */
+function settingOption(name: SettingName, note = ''): Option {
+  const row: Setting = settingTable[name];
+  const option = new Option(`--${flagName(name, row)} <${row.value}>`, `${row.help} (default: ${describeStandard(row)}${note})`);
+  return row.choices ? option.choices(row.choices) : option.argParser(parser(row));
+}
+
+/** For commands that look at nothing but their flags. */
+export const modelOption = (): Option => settingOption('model');
+export const deviceOption = (): Option => new Option('--device <name>', settingTable.device.help).choices(settingTable.device.choices ?? []).default('auto');
+
+/** Adds the flags of these settings, and --config. */
+export function addSettings(command: Command, names: readonly SettingName[]): Command {
+  for (const name of names) if (!settingTable[name].isSecret) command.addOption(settingOption(name, `; ${environmentName(name)}`));
+  return command.option('--config <file>', `configuration file (default: ${configFileName} in the current folder, if it is there; ${configVariable})`);
 }
 
 export interface Prepared {
@@ -50,16 +55,19 @@ export interface Prepared {
 }
 
 /** Fetches what is missing and gives the engine's options, with a progress bar on the terminal. */
-export async function prepareEngine(flags: EngineFlags, world: World): Promise<Prepared> {
-  const device = await world.ensureDevice(flags.device);
-  const modelPath = flags.model ?? (await world.ensureDefaultModel());
-  const engine = {
-    modelPath,
-    // The one that was proved to work, not `auto`: the engine would take the first that is installed.
-    device: device.name,
-    onProgress: createProgress('Loading weights', world.err),
-    ...(flags.context === undefined ? {} : { contextLength: flags.context }),
-    ...(flags.kvTokens === undefined ? {} : { kvTokens: flags.kvTokens }),
+export async function prepareEngine(settings: Settings, world: World): Promise<Prepared> {
+  const device = await world.ensureDevice(settings.device);
+  const modelPath = settings.model ?? (await world.ensureDefaultModel());
+  return {
+    engine: {
+      ...toEngineOptions(settings, modelPath),
+      // The one that was proved to work, not `auto`: the engine would take the first that is installed.
+      device: device.name,
+      onProgress: createProgress('Loading weights', world.err),
+    },
+    deviceReason: device.reason,
   };
-  return { engine, deviceReason: device.reason };
 }
+
+/** What is in force for a command with these flags. Throws SettingsError. */
+export const readSettings = (flags: Flags, world: World): Settings => loadSettings(flags, world).settings;

@@ -184,7 +184,7 @@ test('run streams the answer and tells the speed', async () => {
 
 test('run takes the default model and reads - from standard input', async () => {
   const world = new FakeWorld();
-  world.input = 'from a pipe\n';
+  world.in.end('from a pipe\n');
   expect(await runCommand(['run', '-'], world)).toBe(0);
   expect(world.opened[0]?.modelPath).toBe('/models/default.gguf');
   expect(world.text.chats[0]).toEqual([{ role: 'user', content: 'from a pipe' }]);

@@ -2,18 +2,43 @@
  * Owns a world for commands: fakes for engine and text, recorded output, signals that a test sends.
  */
 import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
+import type { TextOptions } from '../../runtime/text/types.ts';
 import type { DeviceName, EngineOptions } from '../../runtime/types.ts';
+import type { Inspection } from '../../scripts/setup/inspect.ts';
 import type { ChosenDevice, SignalName, World } from '../../server/world.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
+
+/** A machine without any device or model. */
+export const emptyMachine: Inspection = {
+  system: {
+    platform: 'linux',
+    architecture: 'x64',
+    node: '24.0.0',
+    nodeNeeded: 24,
+    processor: 'a processor',
+    cores: 4,
+    memoryFree: 8 * 2 ** 30,
+    memoryTotal: 16 * 2 ** 30,
+  },
+  drivers: [],
+  lacksLoader: false,
+  cache: { folder: '/cache', models: [], devices: [] },
+  defaultModel: { path: '/cache/models/default.gguf', sha256: 'abc', size: 1000, isThere: false },
+};
 
 export class FakeWorld implements World {
   readonly engine: FakeEngine;
   readonly text: FakeText = new FakeText();
   readonly opened: EngineOptions[] = [];
   readonly wantedDevices: string[] = [];
+  readonly openedTexts: TextOptions[] = [];
   readonly signals: EventEmitter = new EventEmitter();
-  input = '';
+  folder: string = import.meta.dirname;
+  environment: Record<string, string> = {};
+  inspection: Inspection = emptyMachine;
+  readonly in: PassThrough & { isTTY?: boolean } = new PassThrough();
   printed = '';
   complained = '';
   readonly out: World['out'] = { write: (text) => (this.printed += text) };
@@ -28,7 +53,8 @@ export class FakeWorld implements World {
     return this.engine;
   }
 
-  async openText(): Promise<FakeText> {
+  async openText(options: TextOptions): Promise<FakeText> {
+    this.openedTexts.push(options);
     return this.text;
   }
 
@@ -41,8 +67,15 @@ export class FakeWorld implements World {
     return '/models/default.gguf';
   }
 
-  async readInput(): Promise<string> {
-    return this.input;
+  async inspectMachine(): Promise<Inspection> {
+    return this.inspection;
+  }
+
+  /** Makes input and output a terminal. */
+  becomeTerminal(): void {
+    this.in.isTTY = true;
+    Object.assign(this.out, { isTTY: true, columns: 80 });
+    Object.assign(this.err, { isTTY: true });
   }
 
   send(name: SignalName): void {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
 import { parseSettings, type SettingsInput } from '../../server/config.ts';
-import { readEnvironment, serve } from '../../server/main.ts';
+import { serve } from '../../server/main.ts';
 import type { FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
@@ -23,7 +23,7 @@ interface Served {
 async function start(options: Partial<FakeEngineOptions> = {}, settings: SettingsInput = {}): Promise<Served> {
   const world = new FakeWorld(options);
   const listening = Promise.withResolvers<string>();
-  const code = serve({ engine: { modelPath: 'm.gguf' }, settings: { port: 0, ...settings }, onListening: listening.resolve }, world);
+  const code = serve({ engine: { modelPath: 'm.gguf' }, settings: parseSettings({ port: 0, ...settings }), onListening: listening.resolve }, world);
   code.catch(listening.reject);
   return { world, url: await listening.promise, code };
 }
@@ -135,7 +135,7 @@ test('a port in use is told before anything is loaded', async () => {
   await once(blocker, 'listening');
   const { port } = blocker.address() as { port: number };
   const world = new FakeWorld();
-  await expect(serve({ engine: { modelPath: 'm' }, settings: { port } }, world)).rejects.toThrow(
+  await expect(serve({ engine: { modelPath: 'm' }, settings: parseSettings({ port }) }, world)).rejects.toThrow(
     `Port ${port} on 127.0.0.1 is in use; choose another with --port`,
   );
   expect(world.opened).toHaveLength(0);
@@ -143,7 +143,7 @@ test('a port in use is told before anything is loaded', async () => {
 });
 
 test.each(['0.0.0.0', '::', '192.168.1.1', 'example.org', '128.0.0.1', '127.1', '::ffff:127.0.0.1', ''])('host %j is refused', (host) => {
-  expect(() => parseSettings({ host })).toThrow(/^The setting host cannot be used: must be a loopback address .*agreement/);
+  expect(() => parseSettings({ host })).toThrow(/^The setting host must be a loopback address .*agreement/);
 });
 
 test.each([
@@ -153,15 +153,6 @@ test.each([
   ['localhost', '127.0.0.1'],
 ])('host %s listens on %s', (host, address) => {
   expect(parseSettings({ host }).host).toBe(address);
-});
-
-test('the environment', () => {
-  expect(parseSettings(readEnvironment({ INWARD_PORT: '9000', INWARD_LOG: 'json', INWARD_DRAIN_TIMEOUT_MS: '5' }))).toMatchObject({
-    ...{ port: 9000, log: 'json', drainTimeoutMs: 5, bodyLimit: 8 * 1024 * 1024, host: '127.0.0.1' },
-  });
-  expect(() => readEnvironment({ INWARD_PORT: '80a' })).toThrow('INWARD_PORT must be a whole number');
-  expect(() => readEnvironment({ INWARD_LOG: 'loud' })).toThrow('INWARD_LOG');
-  expect(() => parseSettings({ port: 70_000 })).toThrow('The setting port');
 });
 
 async function spawnServer(): Promise<{ child: ChildProcess; url: string; exit: Promise<readonly unknown[]> }> {

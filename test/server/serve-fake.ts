@@ -8,13 +8,5 @@ import { FakeWorld } from './fake-world.ts';
 
 const fake = new FakeWorld({ script: say('x'.repeat(3000)), stepMs: 5 });
 const { out, err, signals } = createProcessWorld();
-process.exitCode = await runCommand(process.argv.slice(2), {
-  out,
-  err,
-  signals,
-  openEngine: (options) => fake.openEngine(options),
-  openText: () => fake.openText(),
-  ensureDevice: (wanted) => fake.ensureDevice(wanted),
-  ensureDefaultModel: () => fake.ensureDefaultModel(),
-  readInput: () => fake.readInput(),
-});
+Object.assign(fake, { out, err, signals, folder: process.cwd(), environment: process.env });
+process.exitCode = await runCommand(process.argv.slice(2), fake);

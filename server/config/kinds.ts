@@ -1,0 +1,63 @@
+/**
+ * Owns the kinds of values that settings and options have: how each is checked, how text stands for it, and how a
+ * sentence names it. Refuses to know any setting.
+ */
+import { z } from 'zod';
+
+export interface Kind<T = unknown> {
+  readonly schema: z.ZodType<T>;
+  /** Ends a sentence: `must be ...`. */
+  readonly expected: string;
+  /** What a text of the command line or the environment stands for; the schema judges it. */
+  read(text: string): unknown;
+  readonly choices?: readonly string[];
+  /** The value names a file; a relative one means the folder of whoever wrote it. */
+  readonly isPath?: boolean;
+}
+
+export function wholeNumber(low: number, high: number): Kind<number> {
+  return {
+    schema: z.int().min(low).max(high),
+    expected: `a whole number from ${low} to ${high}`,
+    read: (text) => (/^\d{1,16}$/.test(text) ? Number(text) : text),
+  };
+}
+
+export function decimal(low: number, high: number): Kind<number> {
+  return {
+    schema: z.number().min(low).max(high),
+    expected: `a number from ${low} to ${high}`,
+    read: (text) => (/^-?\d{1,16}(\.\d{1,16})?$/.test(text) ? Number(text) : text),
+  };
+}
+
+export function choice<const T extends string>(choices: readonly T[]): Kind<T> {
+  return { schema: z.enum(choices), expected: `one of ${choices.join(', ')}`, read: (text) => text, choices };
+}
+
+export const filePath: Kind<string> = { schema: z.string().min(1), expected: 'the path of a file', read: (text) => text, isPath: true };
+
+const octet = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+
+/** Only literal loopback addresses and the name `localhost`, which becomes 127.0.0.1, so that no hosts file can widen it. */
+export const loopbackAddress: Kind<string> = {
+  schema: z
+    .string()
+    .regex(new RegExp(`^(localhost|::1|127(\\.${octet}){3})$`))
+    .transform((host) => (host === 'localhost' ? '127.0.0.1' : host)),
+  expected: 'a loopback address (127.0.0.1, ::1 or localhost): without the agreement gate this server is for evaluation on one machine only',
+  read: (text) => text,
+};
+
+/** `"80a"`, `70000`, `a list`: what stands where something else was expected; long text is cut. */
+export function describeFound(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'string' ? quote(value) : String(value);
+}
+
+/** Text that somebody wrote, for a sentence on a terminal: short, without control characters. */
+export function quote(text: string): string {
+  const short = text.length > 40 ? `${text.slice(0, 40)}...` : text;
+  return JSON.stringify(short).replace(/\p{Cc}/gu, '\ufffd');
+}

@@ -1,0 +1,104 @@
+/**
+ * Owns the one table of settings: what there is, its limits, default and meaning. Flags, environment variables, the
+ * keys of the configuration file, help, JSON Schema and docs/configuration.md all derive from it.
+ * Until the agreement gate exists it refuses any address but loopback.
+ */
+import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
+import { textNumbers } from '../../runtime/text/index.ts';
+import { choice, filePath, type Kind, loopbackAddress, wholeNumber } from './kinds.ts';
+
+/** Meanings and units: the table below. */
+export interface Settings {
+  readonly model?: string;
+  readonly device: DeviceName | 'auto';
+  readonly context?: number;
+  readonly maxSequences: number;
+  readonly kvTokens?: number;
+  readonly queueLength: number;
+  readonly tokenBudget: number;
+  readonly kv: KvFormat;
+  readonly activations: ActivationFormat;
+  readonly textDeadlineMs: number;
+  readonly textMemoryMib: number;
+  readonly textRenewRequests: number;
+  readonly textRenewIdleMs: number;
+  readonly host: string;
+  readonly port: number;
+  readonly bodyLimit: number;
+  readonly requestTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly retryAfterSeconds: number;
+  readonly log: 'auto' | 'json' | 'human';
+}
+
+export type SettingName = keyof Settings;
+
+export interface Setting<T = unknown> extends Kind<T> {
+  /** What it sets, for help and documents. */
+  readonly help: string;
+  /** Stands for the value in help: `<tokens>`. */
+  readonly value: string;
+  /** The value that is in force when nobody gives one. */
+  readonly standard?: T;
+  /** In words, where a value alone would not say it. */
+  readonly standardWords?: string;
+  /** Name of the flag where it is not the setting's own name. */
+  readonly flag?: string;
+  /** Masked wherever settings are shown, and no flag: command lines are open to all on the machine. */
+  readonly isSecret?: boolean;
+}
+
+/** One row for each property of T. */
+export type SettingTable<T> = { readonly [Name in keyof T]-?: Setting<NonNullable<T[Name]>> };
+
+const numberOf = ({ low, high, standard }: (typeof engineNumbers)['kvTokens']): Kind<number> & { readonly standard: number } => ({
+  ...wholeNumber(low, high),
+  standard,
+});
+const milliseconds = (low: number): Kind<number> => wholeNumber(low, 3_600_000);
+
+// biome-ignore format: a table
+export const settingTable: SettingTable<Settings> = {
+  model: { ...filePath, value: 'path', help: 'GGUF file to load', standardWords: 'SmolLM2-135M-Instruct, fetched when missing' },
+  device: { ...choice(['auto', ...deviceNames]), value: 'name', help: 'where to compute; auto takes the first that works', standard: 'auto' },
+  context: { ...wholeNumber(engineNumbers.contextLength.low, engineNumbers.contextLength.high), value: 'tokens', help: 'tokens of prompt and answer together', standardWords: `the model's limit, at most ${engineNumbers.contextLength.standard}` },
+  maxSequences: { ...numberOf(engineNumbers.maxSequences), value: 'count', help: 'requests that run at the same time' },
+  kvTokens: { ...wholeNumber(engineNumbers.kvTokens.low, engineNumbers.kvTokens.high), value: 'tokens', help: 'tokens that the KV cache holds for all requests together', standardWords: `${engineNumbers.kvTokens.standard}, at least one context` },
+  queueLength: { ...numberOf(engineNumbers.queueLength), flag: 'queue', value: 'count', help: 'requests that may wait beside the running ones; more are refused with status 429' },
+  tokenBudget: { ...numberOf(engineNumbers.tokenBudget), value: 'tokens', help: 'tokens that one step computes at most, prompts and answers together' },
+  kv: { ...choice(kvFormats), value: 'format', help: 'storage of K and V', standard: kvFormats[0] },
+  activations: { ...choice(activationFormats), value: 'format', help: 'what quantized weights are multiplied by', standard: activationFormats[0] },
+  textDeadlineMs: { ...numberOf(textNumbers.deadlineMs), value: 'ms', help: 'longest time that template and tokenizer may take for one request' },
+  textMemoryMib: { ...numberOf(textNumbers.memoryMiB), value: 'MiB', help: 'heap of the text process' },
+  textRenewRequests: { ...numberOf(textNumbers.renewAfterRequests), value: 'count', help: 'requests after which the text process is replaced' },
+  textRenewIdleMs: { ...numberOf(textNumbers.renewIdleMs), value: 'ms', help: 'time without a request after which the text process is replaced, if it had one' },
+  host: { ...loopbackAddress, value: 'address', help: 'loopback address to listen on', standard: '127.0.0.1' },
+  port: { ...wholeNumber(0, 65_535), value: 'number', help: 'port to listen on, 0 for a free one', standard: 8080 },
+  bodyLimit: { ...wholeNumber(1024, 2 ** 30), value: 'bytes', help: 'largest request body', standard: 2 ** 23 },
+  requestTimeoutMs: { ...milliseconds(10), value: 'ms', help: 'longest time from the first byte of a request to its last', standard: 60_000 },
+  drainTimeoutMs: { ...milliseconds(0), value: 'ms', help: 'time that running requests get to end after a stop signal', standard: 30_000 },
+  retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a client that met a full queue or a stopping server is told to wait', standard: 2 },
+  log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },
+};
+
+/** Settings of the engine; `run`, `chat` and `doctor` have these. */
+export const engineSettings: readonly SettingName[] = ['model', 'device', 'context', 'kvTokens', 'tokenBudget', 'kv', 'activations'];
+
+/** `requestTimeoutMs` -> `request-timeout-ms`. */
+export function flagName(name: string, { flag }: Pick<Setting, 'flag'>): string {
+  return flag ?? splitName(name).join('-');
+}
+
+/** `requestTimeoutMs` -> `INWARD_REQUEST_TIMEOUT_MS`. */
+export function environmentName(name: string): string {
+  return `INWARD_${splitName(name).join('_').toUpperCase()}`;
+}
+
+/** `8080`, or what happens instead of a value. */
+export function describeStandard({ standard, standardWords }: Pick<Setting, 'standard' | 'standardWords'>): string {
+  return standardWords ?? (standard === undefined ? 'none' : String(standard));
+}
+
+function splitName(name: string): string[] {
+  return name.split(/(?=[A-Z])/).map((part) => part.toLowerCase());
+}
