@@ -51,9 +51,13 @@ const table = {
   internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
 } as const;
 
+/** The codes of the table. */
 export type ErrorCode = keyof typeof table;
+/** Whose fault an error is: of the request, of the server's load, of the operator's set-up, or ours. */
 export type ErrorKind = ErrorRow['kind'];
-const rows: Readonly<Record<ErrorCode, ErrorRow>> = table;
+/** The table as data. */
+export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = table;
+/** What the places of the sentence are filled with. */
 export type ErrorFields = Readonly<Record<string, ErrorField>>;
 
 /** Whether a value is a code of the table. */
@@ -68,13 +72,13 @@ export class InwardError extends Error {
   readonly fields: ErrorFields;
 
   constructor(code: ErrorCode, fields: ErrorFields = {}) {
-    super(`${rows[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(fields[key] ?? '?'))} ${rows[code].remedy}`);
+    super(`${errorTable[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(fields[key] ?? '?'))} ${errorTable[code].remedy}`);
     this.code = code;
     this.fields = fields;
   }
 
   get kind(): ErrorKind {
-    return rows[this.code].kind;
+    return errorTable[this.code].kind;
   }
 }
 

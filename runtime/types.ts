@@ -13,12 +13,16 @@ export type BlockId = Brand<number, 'BlockId'>;
 
 /** The devices in the order in which `auto` tries them. */
 export const deviceNames = ['gpu', 'lavapipe', 'swiftshader'] as const;
+/** What a model runs on: a GPU, or one of two Vulkan drivers for CPUs. */
 export type DeviceName = (typeof deviceNames)[number];
 
-/** The first of each is the default. */
+/** Storages of the KV cache; the first is the default. */
 export const kvFormats = ['f16', 'f32'] as const;
+/** What quantized weights can be multiplied by; the first is the default. */
 export const activationFormats = ['f32', 'int8'] as const;
+/** Storage of K and V. */
 export type KvFormat = (typeof kvFormats)[number];
+/** What linear layers with quantized weights multiply by: f32, or blocks of int8 made from it. */
 export type ActivationFormat = (typeof activationFormats)[number];
 
 /** Lowest and highest value of a whole-number option, and the one taken when it is left out. */
@@ -40,6 +44,7 @@ export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   tokenBudget: { low: 1, high: 2 ** 16, standard: 128 },
 };
 
+/** What `openEngine` is given. Out of range: invalid_option. */
 export interface EngineOptions {
   /** Path of a GGUF file. */
   readonly modelPath: string;
@@ -120,16 +125,19 @@ export interface AdapterFacts {
   readonly memoryLimit?: number;
 }
 
-/** Tokens whose logits one request may shift, and alternatives that it may ask for. */
+/** Tokens whose logits one request may shift. */
 export const logitBiasLimit = 1024;
+/** Alternatives that a request may ask for beside each token. */
 export const logprobsLimit = 20;
 
+/** A shift of one token's logit. */
 export interface LogitBias {
   readonly id: TokenId;
   /** From -100 (as good as never) to 100. */
   readonly bias: number;
 }
 
+/** How a token is chosen from the logits: bias, penalties, then top-k, top-p and min-p at this temperature. */
 export interface Sampling {
   /** 0 = greedy (default). */
   readonly temperature?: number;
@@ -151,7 +159,9 @@ export interface Sampling {
   readonly seed?: number;
 }
 
+/** One prompt and what to make of it. */
 export interface GenerateRequest {
+  /** At least one token, and room for one more in the context. */
   readonly promptIds: Uint32Array;
   /** Tokens to generate at most; may be 0, to score a prompt. */
   readonly maxTokens: number;
@@ -168,6 +178,7 @@ export interface GenerateRequest {
   readonly deadlineMs?: number;
 }
 
+/** Why a generation ended: a token of `stopIds`, or `maxTokens` or the end of the context. */
 export type FinishReason = 'stop' | 'length';
 
 /** Natural logarithms of the model's own probabilities: before bias, penalties and temperature. */
@@ -186,6 +197,7 @@ export type TokenEvent =
   | { readonly type: 'token'; readonly id: TokenId; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs }
   | { readonly type: 'end'; readonly reason: FinishReason; readonly promptTokens: number; readonly completionTokens: number };
 
+/** An open engine: what it runs on, the model, and what both allow. Sizes in bytes. */
 export interface EngineInfo {
   readonly device: DeviceName;
   /** Why this device was taken. */
@@ -203,10 +215,13 @@ export interface EngineInfo {
   readonly activations: ActivationFormat;
   readonly weightBytes: number;
   readonly kvBytes: number;
+  /** From the call to the engine being ready, in ms. */
   readonly loadMs: number;
 }
 
+/** Counts: of now for sequences and blocks, since the start for steps, tokens and preemptions. */
 export interface EngineStats {
+  /** Sequences that have KV blocks. */
   readonly running: number;
   readonly waiting: number;
   /** Of these, sequences that compute nothing because their readers are behind. */
@@ -224,6 +239,7 @@ export interface EngineStats {
   readonly memory: Readonly<Record<string, number>>;
 }
 
+/** A model on a device. Disposing it ends its process; what runs then fails with shutting_down. */
 export interface Engine extends AsyncDisposable {
   readonly info: EngineInfo;
   /**

@@ -102,6 +102,7 @@ export function tensorSize(storage: StorageName, shape: readonly number[]): numb
   return (elementCount(shape) / found.blockLength) * found.blockSize;
 }
 
+/** A model file in a few numbers. */
 export interface CheckpointSummary {
   /** general.architecture, '' when the file does not say. */
   readonly family: string;

@@ -82,22 +82,37 @@ function required<T>(read: Read<T>, expected: string): (checkpoint: Checkpoint, 
   };
 }
 
-/** Each getter: undefined when the key is missing (`optional...`) or gguf_invalid; gguf_invalid when the type is another. */
-export const optionalNumber: Read<number> = getter('a finite number', (value): value is number => Number.isFinite(value));
-export const optionalString: Read<string> = getter('a string', (value): value is string => typeof value === 'string');
-export const optionalBoolean: Read<boolean> = getter('a boolean', (value): value is boolean => typeof value === 'boolean');
-export const optionalStrings: Read<readonly string[]> = getter(
+/** A finite number, or undefined when the key is missing. Throws gguf_invalid otherwise. */
+export const optionalNumber: (checkpoint: Checkpoint, key: string) => number | undefined = getter('a finite number', (value): value is number =>
+  Number.isFinite(value),
+);
+/** A string, or undefined when the key is missing. Throws gguf_invalid otherwise. */
+export const optionalString: (checkpoint: Checkpoint, key: string) => string | undefined = getter(
+  'a string',
+  (value): value is string => typeof value === 'string',
+);
+/** A boolean, or undefined when the key is missing. Throws gguf_invalid otherwise. */
+export const optionalBoolean: (checkpoint: Checkpoint, key: string) => boolean | undefined = getter(
+  'a boolean',
+  (value): value is boolean => typeof value === 'boolean',
+);
+/** An array of strings, read from the file now, or undefined when the key is missing. Throws gguf_invalid otherwise. */
+export const optionalStrings: (checkpoint: Checkpoint, key: string) => readonly string[] | undefined = getter(
   'an array of strings',
   (value): value is readonly string[] => Array.isArray(value) && value.every((element) => typeof element === 'string'),
 );
-/** Arrays of 32-bit integers (also those stored as 8 or 16 bit). */
-export const optionalIntegers: Read<Int32Array | Uint32Array> = getter(
+/** An array of 32-bit integers (also those stored as 8 or 16 bit), or undefined when the key is missing. Throws gguf_invalid otherwise. */
+export const optionalIntegers: (checkpoint: Checkpoint, key: string) => Int32Array | Uint32Array | undefined = getter(
   'an array of 32-bit integers',
   (value): value is Int32Array | Uint32Array => value instanceof Int32Array || value instanceof Uint32Array,
 );
+/** A finite number. Throws gguf_invalid when it is missing or anything else. */
 export const metadataNumber: (checkpoint: Checkpoint, key: string) => number = required(optionalNumber, 'a finite number');
+/** A string. Throws gguf_invalid when it is missing or anything else. */
 export const metadataString: (checkpoint: Checkpoint, key: string) => string = required(optionalString, 'a string');
+/** A boolean. Throws gguf_invalid when it is missing or anything else. */
 export const metadataBoolean: (checkpoint: Checkpoint, key: string) => boolean = required(optionalBoolean, 'a boolean');
+/** An array of strings, read from the file now. Throws gguf_invalid when it is missing or anything else. */
 export const metadataStrings: (checkpoint: Checkpoint, key: string) => readonly string[] = required(optionalStrings, 'an array of strings');
 
 /** A whole number within [min, max], or undefined when the key is missing. Throws gguf_invalid otherwise. */

@@ -5,6 +5,7 @@
  */
 import type { StorageName } from './types.ts';
 
+/** A way of keeping numbers in a file: elements in blocks of a fixed size. */
 export interface Storage {
   readonly name: StorageName;
   /** Elements in one block; a row must be a multiple of it. */

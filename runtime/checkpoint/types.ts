@@ -5,6 +5,7 @@
 /** Storage types that some engine of the field writes; whether a kernel exists for one is the kernels' business. */
 export type StorageName = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q2_K' | 'Q3_K' | 'Q4_K' | 'Q5_K' | 'Q6_K' | (string & {});
 
+/** One tensor of a model file: where its bytes are and what they mean. */
 export interface TensorHeader {
   readonly name: string;
   readonly storage: StorageName;
@@ -19,10 +20,14 @@ export interface TensorHeader {
 /** GGUF arrays of numbers come as typed arrays or number[]; 64-bit values as number when exact, else bigint. */
 export type MetadataValue = number | bigint | boolean | string | readonly MetadataValue[] | Float32Array | Int32Array | Uint32Array | Uint8Array;
 
+/** An open model file. Disposing it closes the file. */
 export interface Checkpoint extends Disposable {
   readonly path: string;
+  /** In bytes. */
   readonly fileSize: number;
+  /** By key. Long arrays of strings stay in the file and are read anew at each `get`. */
   readonly metadata: ReadonlyMap<string, MetadataValue>;
+  /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, TensorHeader>;
   /** Fills `into` from the absolute file position; throws gguf_invalid when the file has become shorter. */
   read(position: number, into: Uint8Array): void;

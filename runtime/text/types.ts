@@ -3,6 +3,7 @@
  */
 import type { TokenId } from '../types.ts';
 
+/** What `openText` is given. Out of range: invalid_option. */
 export interface TextOptions {
   /** Path of a GGUF file with tokenizer keys. */
   readonly modelPath: string;
@@ -16,13 +17,17 @@ export interface TextOptions {
   readonly renewIdleMs?: number;
 }
 
+/** One turn of a chat, as the template of the model gets it. */
 export interface ChatMessage {
+  /** As a rule system, user or assistant; the template decides. */
   readonly role: string;
   readonly content: string;
   readonly name?: string;
 }
 
+/** What the model file says about its text. */
 export interface TextInfo {
+  /** Tokens; ids are below it. */
   readonly vocabularySize: number;
   readonly bosId?: TokenId;
   /** Every token that ends a generation (end of text, end of turn). */
@@ -46,6 +51,7 @@ export interface StreamDecoder {
   end(): string;
 }
 
+/** The text side of a model. Disposing it ends its process; what waits then fails with shutting_down. */
 export interface TextModel extends AsyncDisposable {
   readonly info: TextInfo;
   /**
@@ -60,6 +66,7 @@ export interface TextModel extends AsyncDisposable {
    * a message that spells one stays text. Errors: those of encode, template_missing, template_failed.
    */
   encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array>;
+  /** A decoder for one completion. Needs no process: it reads a table of bytes. */
   createDecoder(): StreamDecoder;
   /** The bytes of one token, for whoever shows tokens one by one. Valid as long as this object; not to be written to. */
   readPiece(id: TokenId): Piece;

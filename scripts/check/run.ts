@@ -1,8 +1,10 @@
 /**
- * `npm run check`: types, lint and format, import rules, names, unused code. Every finding is an error.
- * `--fix` lets the formatter and linter correct what they can first.
+ * `npm run check`: types, lint and format, import rules, names, unused code, API reference. Every finding is an error.
+ * `--fix` lets the formatter and linter correct what they can first, and writes the API reference.
  */
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { referencePath, renderReference } from '../docs/reference.ts';
 import { fail, followParent, root } from '../node.mjs';
 import { CommandError, runCommand } from '../setup/command.ts';
 import { listFiles, readTextFile } from './files.ts';
@@ -12,6 +14,7 @@ import { judgeNames } from './names.ts';
 followParent();
 process.chdir(root);
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+const isFixing = process.argv.includes('--fix');
 // The tools start with `#!/usr/bin/env node`, which must be this Node.
 const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, NO_COLOR: '1' };
 
@@ -37,7 +40,7 @@ const texts = files.flatMap((path) => {
 
 const checks: Record<string, Check> = {
   types: tool('tsc', '-p', '.'),
-  'lint and format': tool('biome', 'check', '--error-on-warnings', '--max-diagnostics=50', ...(process.argv.includes('--fix') ? ['--write'] : []), '.'),
+  'lint and format': tool('biome', 'check', '--error-on-warnings', '--max-diagnostics=50', ...(isFixing ? ['--write'] : []), '.'),
   'import rules': async () => {
     const imports = texts
       .filter(({ path }) => /\.[cm]?[jt]s$/.test(path) && !path.startsWith('test/fixtures/'))
@@ -46,6 +49,12 @@ const checks: Record<string, Check> = {
   },
   names: async () => texts.filter(({ path }) => !path.startsWith('test/fixtures/')).flatMap(({ path, text }) => judgeNames(path, text)),
   'unused code': tool('knip', '--no-config-hints'),
+  'API reference': async () => {
+    const { text, undocumented } = await renderReference();
+    if (isFixing) writeFileSync(join(root, referencePath), text);
+    const isStale = !isFixing && readTextFile(referencePath) !== text;
+    return [...undocumented, ...(isStale ? [`${referencePath} is not what the sources say: npm run check -- --fix writes it anew.`] : [])];
+  },
 };
 
 let failures = 0;
