@@ -35,6 +35,17 @@ const tiles: readonly Tile[] = [
   { tokens: 4, rows: 2 },
   { tokens: 8, rows: 4 },
 ];
+/** SwiftShader, the device with four lanes, pays 45 ns for each load of activations: more rows share it. */
+const fewLanesTiles: readonly Tile[] = [
+  { tokens: 1, rows: 8 },
+  { tokens: 2, rows: 4 },
+  { tokens: 4, rows: 4 },
+  { tokens: 8, rows: 4 },
+];
+
+function tilesFor(lanes: number): readonly Tile[] {
+  return lanes < 8 ? fewLanesTiles : tiles;
+}
 
 export interface MatmulChoice {
   readonly storage: StorageWithKernels;
@@ -64,7 +75,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     EPILOGUE: epilogue,
     GATHER: choice.over === 'logitRows',
   };
-  return tiles.map((tile) => ({
+  return tilesFor(choice.lanes).map((tile) => ({
     label: [
       'matmul',
       stem,
@@ -116,6 +127,8 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
 
 function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], args: MatmulArguments): Operation {
   const { over, finish, norm } = args;
+  const shapes = tilesFor(args.lanes);
+  const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, rows: 1 };
   const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
   const queryScale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : 1;
   return {
@@ -139,14 +152,10 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
       { f32: queryScale },
     ),
     choose: (counts) => {
-      const index = tiles.findIndex((tile) => tile.tokens >= counts[over]);
-      return index < 0 ? tiles.length - 1 : index;
+      const index = shapes.findIndex((tile) => tile.tokens >= counts[over]);
+      return index < 0 ? shapes.length - 1 : index;
     },
     gridX: (_, variant) => Math.ceil(shard.rows / (args.lanes * tileAt(variant).rows)),
     gridY: (counts, variant) => Math.ceil(counts[over] / tileAt(variant).tokens),
   };
-}
-
-function tileAt(variant: number): Tile {
-  return tiles[variant] ?? { tokens: 1, rows: 1 };
 }

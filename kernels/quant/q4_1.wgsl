@@ -17,7 +17,8 @@ fn loadBlock(place: RowPlace, block: u32) -> WeightBlock {
 
 // Codes of columns 4 * quad .. 4 * quad + 3 of the block, quad 0..7.
 fn blockCodes(block: WeightBlock, quad: u32) -> vec4f {
-  return vec4f(unpack4xU8((block.codes[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu));
+  // By way of i32: CPUs convert signed numbers in one instruction, unsigned ones in several.
+  return vec4f(vec4i(unpack4xU8((block.codes[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu)));
 }
 
 // (scale, offset) of the codes.

@@ -89,7 +89,7 @@ describe.each(
 
 describe('compose', () => {
   it('puts directives first, constants next, each include once', () => {
-    const text = compose({ file: 'attention.wgsl', includes: { KV: 'kv/f16.wgsl' }, constants: { LANES: 8, GATHER: true } });
+    const text = compose({ file: 'attention.wgsl', includes: { KV: 'kv/f16.wgsl' }, constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, RUN: 1 } });
     expect(text.startsWith('enable subgroups;\nconst LANES = 8u;\nconst GATHER = true;')).toBe(true);
     expect(text.match(/fn lanesSum/g)).toHaveLength(1);
     expect(text).not.toContain('#include');
@@ -100,7 +100,7 @@ describe('compose', () => {
   });
 
   it('a kernel that does not compile is named', async () => {
-    const broken: Variant = { label: 'broken/one', file: 'attention.wgsl', includes: { KV: 'kv/f16.wgsl' }, constants: { LANES: 8 }, bindings: ['read'] };
+    const broken: Variant = { label: 'broken/one', file: 'swiglu.wgsl', bindings: ['read'] };
     open.device.pushErrorScope('validation');
     await expect(new PipelineCache(open.device).get(broken)).rejects.toThrow('kernel broken/one does not compile');
     await open.device.popErrorScope();
