@@ -56,6 +56,7 @@ export type {
   ModelEstimate,
   ModelPlan,
   NumberOption,
+  OpenProgress,
   Requirement,
   Sampling,
   TokenEvent,

@@ -17,7 +17,7 @@ import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { blockLength, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
-import { type EngineInfo, type EngineOptions, engineNumbers, logitBiasLimit } from './types.ts';
+import { type EngineInfo, type EngineOptions, engineNumbers, logitBiasLimit, type OpenProgress } from './types.ts';
 import { warmUp } from './warmup.ts';
 
 /** Everything a step touches. */
@@ -75,7 +75,7 @@ async function assemble(
     maxEdits: editLimit(maxSequences, editsOfOne(config.vocabularySize, contextLength, logitBiasLimit)),
   });
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
-  const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: options.onProgress });
+  const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: report('weights', options) });
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
@@ -98,11 +98,13 @@ async function assemble(
     },
   });
   family.forward(config, weights, graph);
-  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph);
+  const reportKernels = report('kernels', options);
+  // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
+  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, (done, total) => reportKernels({ done, total: 2 * total }));
   const pool = new BlockPool(blockCount);
   const limits = { maxSequences, queueLength: options.queueLength ?? engineNumbers.queueLength.standard, tokenBudget, blockLength };
   // On a scheduler of its own, so that no one sees it in the counts.
-  await warmUp(new Scheduler(limits, pool), batch, runner);
+  await warmUp(new Scheduler(limits, pool), batch, runner, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
     parts: { open, memory, runner, batch, pool, scheduler: new Scheduler(limits, pool) },
@@ -128,4 +130,8 @@ async function assemble(
 /** Room for the edits of all sequences, as long as that is no more than 16 MiB of upload; of one in any case. */
 function editLimit(maxSequences: number, editsOfOne: number): number {
   return Math.max(editsOfOne, Math.min(maxSequences * editsOfOne, 2 ** 20));
+}
+
+function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {
+  return ({ done, total }) => onProgress?.({ part, done, total });
 }

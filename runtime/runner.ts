@@ -46,8 +46,18 @@ export class Runner {
     this.#results = new StepResults(maxLogitRows, logits.size / 4 / maxLogitRows);
   }
 
-  /** Compiles every variant that the graph can choose, and binds it. */
-  static async create(device: GPUDevice, memory: DeviceMemory, pipelines: PipelineCache, batchBuffer: GPUBuffer, graph: Graph): Promise<Runner> {
+  /** Compiles every variant that the graph can choose, all at the same time, and binds it. */
+  static async create(
+    device: GPUDevice,
+    memory: DeviceMemory,
+    pipelines: PipelineCache,
+    batchBuffer: GPUBuffer,
+    graph: Graph,
+    onCompiled: (done: number, total: number) => void = () => undefined,
+  ): Promise<Runner> {
+    const compiling = new Set([...graph.clears, ...graph.operations].flatMap(({ variants }) => variants.map((variant) => pipelines.get(variant))));
+    let done = 0;
+    for (const pipeline of compiling) void pipeline.then(() => onCompiled(++done, compiling.size)).catch(() => undefined);
     const uniforms = new UniformArena(device, memory, [...graph.clears, ...graph.operations]);
     const prepare = (operations: readonly Operation[]): Promise<Step[]> =>
       Promise.all(

@@ -45,6 +45,13 @@ export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
 };
 
 /** What `openEngine` is given. Out of range: invalid_option. */
+/** How far the opening of an engine is: `weights` in bytes, then `kernels`, compiled and run once, in parts of no unit. */
+export interface OpenProgress {
+  readonly part: 'weights' | 'kernels';
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface EngineOptions {
   /** Path of a GGUF file. */
   readonly modelPath: string;
@@ -64,8 +71,8 @@ export interface EngineOptions {
   readonly kv?: KvFormat;
   /** What linear layers with quantized weights multiply by. Default `f32`: exact, and on CPU devices as fast as `int8`. */
   readonly activations?: ActivationFormat;
-  /** Called while weights are loaded: `done` and `total` in bytes. */
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+  /** Called while the engine opens. */
+  readonly onProgress?: (progress: OpenProgress) => void;
 }
 
 /** What an engine will take, known before it is opened; sizes in bytes. */

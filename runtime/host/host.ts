@@ -36,7 +36,7 @@ export async function openHostedEngine(options: EngineOptions): Promise<Engine> 
   const { promise, resolve, reject } = Promise.withResolvers<EngineInfo>();
   const onExit = (code: number | null): void => reject(new InwardError('engine_stopped', { code: code ?? -1 }));
   const onMessage = (message: FromEngine): void => {
-    if (message.type === 'progress') onProgress?.(message);
+    if (message.type === 'progress') onProgress?.({ part: message.part, done: message.done, total: message.total });
     else if (message.type === 'opened') resolve(message.info);
     else if (message.type === 'refused') reject(new InwardError(message.error.code, message.error.fields));
   };

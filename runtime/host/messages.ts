@@ -3,7 +3,7 @@
  * carries them (typed arrays included). Refuses functions, signals and class instances.
  */
 import type { ErrorCode, ErrorFields } from '../errors.ts';
-import type { EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from '../types.ts';
+import type { EngineInfo, EngineOptions, EngineStats, GenerateRequest, OpenProgress, TokenEvent } from '../types.ts';
 
 export interface WireError {
   readonly code: ErrorCode;
@@ -17,7 +17,7 @@ export type ToEngine =
   | { readonly type: 'close' };
 
 export type FromEngine =
-  | { readonly type: 'progress'; readonly done: number; readonly total: number }
+  | ({ readonly type: 'progress' } & OpenProgress)
   | { readonly type: 'opened'; readonly info: EngineInfo }
   | { readonly type: 'refused'; readonly error: WireError }
   | { readonly type: 'event'; readonly request: number; readonly event: TokenEvent }

@@ -32,7 +32,7 @@ function sendStats(): void {
 
 async function open(message: ToEngine & { type: 'open' }): Promise<void> {
   try {
-    engine = await createEngine({ ...message.options, onProgress: ({ done, total }) => send({ type: 'progress', done, total }) });
+    engine = await createEngine({ ...message.options, onProgress: (progress) => send({ type: 'progress', ...progress }) });
   } catch (error) {
     send({ type: 'refused', error: wire(toInwardError(error, 'opening the engine')) });
     return;

@@ -63,7 +63,7 @@ export async function prepareEngine(settings: Settings, world: World): Promise<P
       ...toEngineOptions(settings, modelPath),
       // The one that was proved to work, not `auto`: the engine would take the first that is installed.
       device: device.name,
-      onProgress: createProgress('Loading weights', world.err),
+      onProgress: createProgress(world.err),
     },
     deviceReason: device.reason,
   };

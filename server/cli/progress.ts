@@ -1,18 +1,22 @@
 /**
  * Owns the bar that shows how far a load is. On anything but a terminal it stays silent.
  */
+import type { OpenProgress } from '../../runtime/index.ts';
 import type { Output } from '../world.ts';
 
 const width = 30;
 
-/** A listener that draws `done` of `total` bytes and wipes the line at the end. */
-export function createProgress(label: string, output: Output): (progress: { readonly done: number; readonly total: number }) => void {
-  let shown = -1;
-  return ({ done, total }) => {
+const labels: Readonly<Record<OpenProgress['part'], string>> = { weights: 'Loading weights', kernels: 'Compiling kernels' };
+
+/** A listener that draws how far each part of opening an engine is, and wipes the line at its end. */
+export function createProgress(output: Output): (progress: OpenProgress) => void {
+  let shown = '';
+  return ({ part, done, total }) => {
     if (output.isTTY !== true) return;
+    const label = labels[part];
     const percent = total > 0 ? Math.min(100, Math.floor((100 * done) / total)) : 0;
-    if (percent === shown) return;
-    shown = percent;
+    if (`${label} ${percent}` === shown) return;
+    shown = `${label} ${percent}`;
     const filled = Math.round((width * percent) / 100);
     output.write(percent === 100 ? '\r\x1b[K' : `\r${label} [${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${percent} %`);
   };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createEngine } from '../../../runtime/engine.ts';
 import { openEngine } from '../../../runtime/index.ts';
-import type { Engine, EngineOptions } from '../../../runtime/types.ts';
+import type { Engine, EngineOptions, OpenProgress } from '../../../runtime/types.ts';
 import { run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';
 import { readOracle } from '../../oracle.ts';
@@ -136,3 +136,18 @@ test('the process ends when its parent dies, however it dies', async () => {
 });
 
 test('/proc is what these tests read', () => expect(existsSync('/proc/self/stat')).toBe(true));
+
+test('opening says how far it is: first the weights, then the kernels, both to their ends and never backwards', async () => {
+  const seen: OpenProgress[] = [];
+  await using _engine = await openEngine({ ...options, onProgress: (progress) => seen.push(progress) });
+  const parts = seen.map(({ part }) => part);
+  expect(new Set(parts)).toEqual(new Set(['weights', 'kernels']));
+  expect(parts.lastIndexOf('weights')).toBeLessThan(parts.indexOf('kernels'));
+  for (const part of ['weights', 'kernels']) {
+    const shares = seen.filter((progress) => progress.part === part).map(({ done, total }) => done / total);
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    expect(shares.at(-1)).toBe(1);
+  }
+  // Each kernel as it is compiled, then each step that runs them.
+  expect(seen.filter(({ part }) => part === 'kernels').length).toBeGreaterThan(10);
+});
