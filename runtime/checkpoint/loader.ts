@@ -155,6 +155,8 @@ class Loader {
 
   finish(): void {
     if (this.#staging !== undefined) this.#target.memory.release('staging', this.#staging);
+    // Sizes on the device are what is counted towards; small tensors that stay on the host are in none.
+    this.#advance(this.#total - this.#done);
   }
 
   async #piece(label: string, piece: Piece, columns: number): Promise<PackedMatrix> {
