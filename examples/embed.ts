@@ -10,8 +10,7 @@ await using text = await openText({ modelPath });
 
 const promptIds = await text.encodeChat([{ role: 'user', content: question }]);
 const decoder = text.createDecoder();
-const sampling = { temperature: 0.7, topP: 0.9, seed: 1 };
-for await (const event of engine.generate({ promptIds, maxTokens: 128, stopIds: text.info.stopIds, sampling })) {
+for await (const event of engine.generate({ promptIds, maxTokens: 128, stopIds: text.info.stopIds })) {
   if (event.type === 'token') process.stdout.write(decoder.push(event.id));
 }
 process.stdout.write(`${decoder.end()}\n`);

@@ -84,6 +84,16 @@ console.log(JSON.stringify({ tokens, back, parameters: describeCheckpoint(checkp
   expect(JSON.parse(output)).toEqual({ tokens: greedy, back: '20 mg täglich', parameters: expect.any(Number) });
 });
 
+test('the example, copied into the project, prints what it prints in the clone', async () => {
+  const source = join(root, 'examples/embed.ts');
+  // It has no types in it, so it is JavaScript as well.
+  write('embed.mjs', readFileSync(source, 'utf8'));
+  const args = [modelPath, 'The patient takes 20 mg'];
+  const output = await inProject(process.execPath, 'embed.mjs', ...args);
+  expect(output.length).toBeGreaterThan(50);
+  expect(output).toBe(await runCommand(process.execPath, [source, ...args], { cwd: root, env }));
+});
+
 test('types: what is right compiles, what is wrong does not', async () => {
   write(
     'use.ts',
