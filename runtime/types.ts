@@ -44,7 +44,6 @@ export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   tokenBudget: { low: 1, high: 2 ** 16, standard: 128 },
 };
 
-/** What `openEngine` is given. Out of range: invalid_option. */
 /** How far the opening of an engine is: `weights` in bytes, then `kernels`, compiled and run once, in parts of no unit. */
 export interface OpenProgress {
   readonly part: 'weights' | 'kernels';
@@ -52,6 +51,7 @@ export interface OpenProgress {
   readonly total: number;
 }
 
+/** What `openEngine` is given. Out of range: invalid_option. */
 export interface EngineOptions {
   /** Path of a GGUF file. */
   readonly modelPath: string;
