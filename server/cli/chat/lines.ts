@@ -37,7 +37,8 @@ export function openLines(world: World, onInterrupt: () => void): Lines {
   return {
     isTerminal,
     read: async (prompt) => {
-      if (isTerminal && !inbox.hasEnded) showPrompt(reader, prompt, inbox, echo);
+      if (isTerminal && inbox.first !== undefined) world.out.write(`${prompt}${toTerminal(inbox.first, world.out)}\n`);
+      else if (isTerminal && !inbox.hasEnded) showPrompt(reader, prompt, echo);
       const line = await inbox.next();
       echo.isMuted = true;
       return line;
@@ -61,14 +62,13 @@ export function openLines(world: World, onInterrupt: () => void): Lines {
  * What was typed while nobody asked is taken out of the line while its echo is muted, and put back behind the prompt: else
  * the editor would move the cursor over an answer.
  */
-function showPrompt(reader: Interface, prompt: string, inbox: Inbox, echo: Echo): void {
+function showPrompt(reader: Interface, prompt: string, echo: Echo): void {
   const typed = reader.line;
   if (typed !== '') eraseTyped(reader);
   echo.isMuted = false;
   reader.setPrompt(prompt);
   reader.prompt();
-  if (inbox.first !== undefined) echo.write(`${toTerminal(inbox.first, echo)}\n`);
-  else if (typed !== '') reader.write(typed);
+  if (typed !== '') reader.write(typed);
 }
 
 function eraseTyped(reader: Interface): void {

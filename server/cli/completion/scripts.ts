@@ -32,7 +32,7 @@ _inward() {
   fi
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W '${names(commands)} help --help' -- "$current"))
+    mapfile -t COMPREPLY < <(compgen -W '${names(commands)} help --help' -- "$current")
     return
   fi
   case "$command:$previous" in
@@ -43,11 +43,11 @@ ${commandCases.join('\n')}
       esac ;;
   esac
   [[ $current == -* ]] && words="$flags" files=''
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
   if [[ -n $files ]]; then
     compopt -o filenames 2>/dev/null
-    local IFS=$'\\n'
-    COMPREPLY+=($(compgen -f -- "$current"))
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+  else
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
   fi
 }
 complete -F _inward inward
@@ -62,15 +62,15 @@ const escaped = (text: string): string => text.replace(/[:[\]\\]/g, '\\$&');
 function createZsh(commands: readonly CommandWords[]): string {
   const action = (values: Values): string => (values.kind === 'choices' ? `(${values.choices.join(' ')})` : values.kind === 'file' ? '_files' : ' ');
   const option = ({ flags, help, values }: OptionWords): string[] =>
-    flags.map((flag) => quoted(`${flag}[${escaped(help)}]${values === undefined ? '' : `:value:${action(values)}`}`));
+    flags.map((flag) => quoted(values === undefined ? `${flag}[${escaped(help)}]` : `${flag}=[${escaped(help)}]:value:${action(values)}`));
   const cases = commands.map((command) => {
     const specifications = [...command.options.flatMap(option), ...(command.values.kind === 'none' ? [] : [quoted(`1:argument:${action(command.values)}`)])];
     return `    ${command.name}) _arguments ${specifications.join(' ')} ;;`;
   });
   return `#compdef inward
-# zsh completion of inward. To use it now: source <(inward completion zsh)
+# zsh completion of inward. To use it now: source <(inward completion zsh); or name it _inward in a folder of $fpath.
 _inward() {
-  local -a commands=(${commands.map(({ name, help }) => quoted(`${name}:${escaped(help)}`)).join(' ')})
+  local -a commands=('help:help of a command' ${commands.map(({ name, help }) => quoted(`${name}:${escaped(help)}`)).join(' ')})
   if ((CURRENT == 2)); then
     _describe 'command' commands
     return
@@ -83,7 +83,11 @@ _inward() {
 ${cases.join('\n')}
   esac
 }
-compdef _inward inward
+if [[ $funcstack[1] == _inward ]]; then
+  _inward "$@"
+else
+  compdef _inward inward
+fi
 `;
 }
 
@@ -100,5 +104,10 @@ function createFish(commands: readonly CommandWords[]): string {
     const argument = values.kind === 'choices' ? [`${when} -f -a ${quote(values.choices.join(' '))}`] : values.kind === 'file' ? [`${when} -F`] : [];
     return [`complete -c inward -n __fish_use_subcommand -f -a ${command.name} -d ${quote(command.help)}`, ...options, ...argument];
   });
-  return `# fish completion of inward. To use it now: inward completion fish | source\ncomplete -c inward -f\n${lines.join('\n')}\n`;
+  return `# fish completion of inward. To use it now: inward completion fish | source
+complete -c inward -f
+complete -c inward -n __fish_use_subcommand -f -a help -d 'help of a command'
+complete -c inward -n '__fish_seen_subcommand_from help' -f -a ${quote(names(commands))}
+${lines.join('\n')}
+`;
 }
