@@ -27,7 +27,7 @@ const holdNext = async (pids: readonly number[]): Promise<number> => {
   return next;
 };
 
-test('under load every process serves about so many requests, two are there at most, and every answer is right', async () => {
+test('under load one process follows the other, and every answer is right', async () => {
   await using text = await open({ renewAfterRequests: 20 });
   const seen = new Set<number>();
   let most = 0;
