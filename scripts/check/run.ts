@@ -1,6 +1,6 @@
 /**
- * `npm run check`: types, lint and format, import rules, names, unused code, API reference. Every finding is an error.
- * `--fix` lets the formatter and linter correct what they can first, and writes the API reference.
+ * `npm run check`: types, lint and format, import rules, names, unused code, API reference, table of settings. Every finding is an error.
+ * `--fix` lets the formatter and linter correct what they can first, and writes what is made from the sources in docs/.
  */
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -54,6 +54,13 @@ const checks: Record<string, Check> = {
     if (isFixing) writeFileSync(join(root, referencePath), text);
     const isStale = !isFixing && readTextFile(referencePath) !== text;
     return [...undocumented, ...(isStale ? [`${referencePath} is not what the sources say: npm run check -- --fix writes it anew.`] : [])];
+  },
+  'table of settings': async () => {
+    const { renderSettings, settingsPath } = await import('../docs/settings.ts');
+    const page = readTextFile(settingsPath) ?? '';
+    const text = renderSettings(page);
+    if (isFixing) writeFileSync(join(root, settingsPath), text);
+    return isFixing || page === text ? [] : [`${settingsPath} is not what the sources say: npm run check -- --fix writes its table anew.`];
   },
 };
 

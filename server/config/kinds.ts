@@ -45,7 +45,7 @@ export const loopbackAddress: Kind<string> = {
     .string()
     .regex(new RegExp(`^(localhost|::1|127(\\.${octet}){3})$`))
     .transform((host) => (host === 'localhost' ? '127.0.0.1' : host)),
-  expected: 'a loopback address (127.0.0.1, ::1 or localhost): without the agreement gate this server is for evaluation on one machine only',
+  expected: 'a loopback address (127.0.0.1, ::1 or localhost), because without the agreement gate this server is for evaluation on one machine only',
   read: (text) => text,
 };
 

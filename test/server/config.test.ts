@@ -104,7 +104,7 @@ test.each<[string, unknown, string]>([
   ['an object', { kv: { a: 1 } }, 'FILE: kv must be one of f16, f32; found an object.'],
   ['none of the choices', { log: 'loud\u0007' }, 'FILE: log must be one of auto, json, human; found "loud\\u0007".'],
   ['an empty path', { model: '' }, 'FILE: model must be the path of a file; found "".'],
-  ['another address', { host: '0.0.0.0' }, 'FILE: host must be a loopback address (127.0.0.1, ::1 or localhost): without the agreement gate this server is for evaluation on one machine only; found "0.0.0.0".'],
+  ['another address', { host: '0.0.0.0' }, 'FILE: host must be a loopback address (127.0.0.1, ::1 or localhost), because without the agreement gate this server is for evaluation on one machine only; found "0.0.0.0".'],
   ['no JSON', '{\n  "port": 1,\n  port: 2\n}', 'The configuration file FILE is not JSON (line 3, column 3).'],
   ['a comma too many', '{"port": 1,}', 'The configuration file FILE is not JSON (line 1, column 12).'],
   ['a comment', '{"port": 1 // hello\n}', 'The configuration file FILE is not JSON (line 1, column 12).'],

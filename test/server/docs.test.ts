@@ -1,0 +1,37 @@
+/** The papers name what the program has. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { renderSettings, settingsPath } from '../../scripts/docs/settings.ts';
+import { root } from '../../scripts/node.mjs';
+import { exitCodes } from '../../server/cli/exit.ts';
+import { createProgram, runCommand } from '../../server/cli/index.ts';
+import { environmentName, flagName, type Setting, settingTable } from '../../server/config/table.ts';
+import { FakeWorld } from './fake-world.ts';
+
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const [configuration, commandLine] = [read(settingsPath), read('docs/command-line.md')];
+
+test('the table of settings is the one of the program', () => {
+  expect(renderSettings(configuration)).toBe(configuration);
+  for (const [name, row] of Object.entries<Setting>(settingTable))
+    for (const part of [`\`${name}\``, `\`--${flagName(name, row)}\``, `\`${environmentName(name)}\``, row.help]) expect(configuration).toContain(part);
+  expect(() => renderSettings('a page without marks')).toThrow('has no place for the table');
+});
+
+test('every command and every option is in one of the two papers', () => {
+  const pages = configuration + commandLine;
+  for (const command of createProgram(new FakeWorld(), () => undefined).commands) {
+    expect(commandLine, command.name()).toMatch(new RegExp(`\\| \`${command.name()}\\b`));
+    for (const { long } of command.options) expect(pages, `${command.name()} ${long}`).toMatch(new RegExp(`\`?${long}\\b`));
+  }
+});
+
+test('exit codes are the same in the papers and in the help', async () => {
+  const world = new FakeWorld();
+  expect(await runCommand(['--help'], world)).toBe(0);
+  for (const [code, meaning] of exitCodes) {
+    expect(commandLine).toContain(`\n| ${code} | ${meaning.split(/[,;]/)[0]}`);
+    expect(world.printed).toMatch(new RegExp(`^ +${code}  ${meaning.slice(0, 20)}`, 'm'));
+  }
+});
