@@ -7,7 +7,6 @@ import { fail, followParent, root } from '../node.mjs';
 import { buildPackage } from './package.ts';
 
 followParent();
+if (process.argv.includes('--prepack')) fail(new Error('The package is the folder dist, not this one: npm run build && npm pack ./dist'));
 const { name, version, fileCount } = await buildPackage(join(root, 'dist')).catch(fail);
-const next = 'npm pack ./dist';
-if (process.argv.includes('--prepack')) fail(new Error(`The package is the folder dist, and it has just been built: ${next}`));
-console.log(`dist: ${name} ${version}, ${fileCount} files. Next: ${next}`);
+console.log(`dist: ${name} ${version}, ${fileCount} files. Next: npm pack ./dist`);

@@ -140,5 +140,5 @@ test('the command, found by npx', async () => {
 test('packing the clone itself is refused with what to do', async () => {
   const refusal = await runCommand('npm', ['pack', '--pack-destination', folder], { cwd: root, env }).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(CommandError);
-  expect((refusal as CommandError).output).toContain('The package is the folder dist, and it has just been built: npm pack ./dist');
+  expect((refusal as CommandError).output).toContain('The package is the folder dist, not this one: npm run build && npm pack ./dist');
 });
