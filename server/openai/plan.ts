@@ -79,7 +79,7 @@ function checkEcho({ isEchoed, logprobs, choiceCount }: AnswerRequest, promptTok
 
 function measureRest(deadline: number): number {
   const rest = deadline - performance.now();
-  if (rest <= 0) throw new InwardError('deadline_exceeded');
+  if (rest <= 0) throw new ApiError('deadline_exceeded');
   return rest;
 }
 
