@@ -44,7 +44,7 @@ export interface AnswerRequest {
   readonly onText?: (piece: string) => void;
 }
 
-/** Streams the answer to the world's output, with a line break at its end. Throws prompt_too_long, aborted and what else the engine does. */
+/** Streams the answer to the world's output, with a line break at its end, and zeroes the ids of the prompt. Throws prompt_too_long, aborted and what else the engine does. */
 export async function streamAnswer({ engine, text }: OpenModel, request: AnswerRequest, world: World): Promise<AnswerReport> {
   const { promptIds, sampling, signal, onText } = request;
   const room = engine.info.contextLength - promptIds.length;
@@ -57,14 +57,18 @@ export async function streamAnswer({ engine, text }: OpenModel, request: AnswerR
   };
   const start = performance.now();
   let [firstAt, tokens, isCut] = [start, 0, false];
-  for await (const event of engine.generate({ promptIds, maxTokens, stopIds: text.info.stopIds, sampling: toSampling(sampling) }, signal)) {
-    if (event.type === 'token') {
-      if (tokens++ === 0) firstAt = performance.now();
-      write(decoder.push(event.id));
-    } else if (event.type === 'end') {
-      isCut = event.reason === 'length';
-      write(decoder.end());
+  try {
+    for await (const event of engine.generate({ promptIds, maxTokens, stopIds: text.info.stopIds, sampling: toSampling(sampling) }, signal)) {
+      if (event.type === 'token') {
+        if (tokens++ === 0) firstAt = performance.now();
+        write(decoder.push(event.id));
+      } else if (event.type === 'end') {
+        isCut = event.reason === 'length';
+        write(decoder.end());
+      }
     }
+  } finally {
+    promptIds.fill(0);
   }
   world.out.write('\n');
   return { promptTokens: promptIds.length, tokens, firstTokenMs: firstAt - start, decodeMs: performance.now() - firstAt, isCut };

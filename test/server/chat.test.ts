@@ -88,7 +88,7 @@ test('/multi sends several lines as one message; /exit leaves the rest unread', 
 test('/help, /stats', async () => {
   const { world } = await pipe('/help\na\n/stats');
   for (const name of ['/help', '/clear', '/system', '/retry', '/set', '/multi', '/stats', '/exit']) expect(world.complained).toContain(`\n${name}`.trim());
-  expect(world.complained).toContain('1 turns kept, 1 answers given');
+  expect(world.complained).toContain('turns kept: 1, answers given: 1');
   // user:a\n and the start token; 13 letters and the end token
   expect(world.complained).toContain(`context: ${8 + 14} of 4096 tokens`);
   expect(world.complained).toMatch(/last answer: 8 prompt tokens, first token after \d+\.\d\d s, 14 tokens/);

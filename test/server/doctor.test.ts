@@ -94,7 +94,9 @@ test('--model: exactly what that file takes, from its header', async () => {
   const { plan } = report.model ?? {};
   // 160 tokens are 10 blocks of 16, one more is kept; keys and values in 4 bytes.
   expect(plan).toMatchObject({ contextLength: 64, kvTokens: 160, kvBlocks: 11, maxSequences: 3, kv: 'f32' });
-  expect(plan?.kvSize).toBe((plan?.kvLayerSize ?? 0) * 2);
+  // The model has 2 layers with 2 KV heads of length 32.
+  expect(plan?.kvLayerSize).toBe(11 * 16 * 2 * 2 * 32 * 4);
+  expect(plan?.kvSize).toBe(2 * (plan?.kvLayerSize ?? 0));
   expect(report.sizedFor).toEqual({ sequences: 3, contextLength: 64, kvTokens: 160 });
 });
 

@@ -52,7 +52,7 @@ export class ChatSession implements Disposable {
     const { contextLength } = this.#model.engine.info;
     const used = this.#last === undefined ? 0 : this.#last.promptTokens + this.#last.tokens;
     const lines = [
-      `${this.conversation.turnCount} turns kept, ${this.#answerCount} answers given`,
+      `turns kept: ${this.conversation.turnCount}, answers given: ${this.#answerCount}`,
       `context: ${used} of ${contextLength} tokens after the last answer`,
     ];
     return [...lines, ...(this.#last === undefined ? [] : [`last answer: ${describeAnswer(this.#last)}`])].join('\n');
@@ -92,11 +92,7 @@ export class ChatSession implements Disposable {
     const { promptIds, dropped } = await this.conversation.fit(text, contextLength, reserve);
     if (dropped > 0)
       this.#notify(`The context of ${contextLength} tokens is full: the ${dropped === 1 ? 'oldest turn was' : `${dropped} oldest turns were`} dropped.`);
-    try {
-      return await streamAnswer(this.#model, { promptIds, sampling: Object.fromEntries(this.sampling), signal, onText }, this.#world);
-    } finally {
-      promptIds.fill(0);
-    }
+    return streamAnswer(this.#model, { promptIds, sampling: Object.fromEntries(this.sampling), signal, onText }, this.#world);
   }
 
   /** What the user stopped, or what is wrong with this question alone, does not end the chat. */
