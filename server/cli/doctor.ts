@@ -43,7 +43,7 @@ async function examine(settings: Settings, world: World): Promise<DoctorReport> 
   const { path, isThere } = inspection.defaultModel;
   const modelPath = settings.model ?? (isThere ? path : undefined);
   const model = modelPath === undefined ? undefined : await examineModel(settings, modelPath, facts, world);
-  const missing = listMissing(inspection, devices, model);
+  const missing = listMissing(inspection, devices, settings.device, model);
   const contextLength = settings.context ?? engineNumbers.contextLength.standard;
   const kvTokens = settings.kvTokens ?? contextLength * settings.maxSequences;
   return {

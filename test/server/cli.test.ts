@@ -135,6 +135,15 @@ test.each([
   [['run', 'a', '--temperature', '-1']],
   [['serve', '--port', '70000']],
   [['serve', '--device', 'abacus']],
+  [['serve', '--host', '0.0.0.0']],
+  [['serve', '--queue', '-1']],
+  [['serve', '--kv', 'q4']],
+  [['serve', '--max-sequences', '0']],
+  [['chat', 'a question']],
+  [['chat', '--min-p', '2']],
+  [['doctor', '--port', '1']],
+  [['config', '--schema', '--show']],
+  [['completion']],
   [['serve', '--flux']],
   [['fly']],
   [[]],
@@ -145,7 +154,8 @@ test.each([
   expect(world.opened).toHaveLength(0);
 });
 
-test.each([['--help'], ['serve', '--help'], ['run', '--help'], ['logits', '--help']].map((args) => [args]))('%j explains with examples', async (args) => {
+const commands = ['serve', 'run', 'chat', 'doctor', 'config', 'logits', 'completion'];
+test.each([['--help'], ...commands.map((name) => [name, '--help'])].map((args) => [args]))('%j explains with examples', async (args) => {
   const world = new FakeWorld();
   expect(await runCommand(args, world)).toBe(0);
   expect(world.printed).toMatch(/Usage: inward .*Examples:\n {2}inward /s);

@@ -59,9 +59,9 @@ test('an empty machine: code 1, and for each thing that is missing where it come
   const { code, report } = await examine({});
   expect([code, report.canStart]).toEqual([1, false]);
   expect(report.missing.map(({ what }) => what)).toEqual([
-    'The device gpu: no GPU with a Vulkan driver.',
-    'The device lavapipe: not installed, and not in the cache.',
-    'The device swiftshader: not installed, and not in the cache.',
+    'No device can be used; gpu: no GPU with a Vulkan driver.',
+    'No device can be used; lavapipe: not installed, and not in the cache.',
+    'No device can be used; swiftshader: not installed, and not in the cache.',
     'The default model is not at /cache/models/default.gguf.',
   ]);
   expect(report.missing.at(-1)?.remedy).toContain('SHA-256 abc');
@@ -82,6 +82,7 @@ test('--device asks for one: another that works does not help', async () => {
   expect((await examine(working, '--device', 'swiftshader')).report.devices.map(({ state }) => state)).toEqual(['missing', 'works', 'chosen']);
   const { code, report } = await examine({ ...working, drivers: [driver('swiftshader', facts)] }, '--device', 'lavapipe');
   expect([code, report.devices.map(({ state }) => state)]).toEqual([1, ['missing', 'missing', 'works']]);
+  expect(report.missing.map(({ what }) => what)).toEqual(['No device can be used; lavapipe: not installed, and not in the cache.']);
 });
 
 test('a second driver of a device is taken where the first fails', async () => {

@@ -80,7 +80,7 @@ const marks: Readonly<Record<Fit, string>> = { yes: ' ', 'no: memory': 'x', 'no:
 const legend: Readonly<Partial<Record<Fit, string>>> = {
   'no: memory': 'x: more than is free',
   'no: binding': 'b: the KV cache of a layer is more than a binding holds; lower --context, --max-sequences or --kv-tokens',
-  unknown: '?: the device does not say how much memory is free',
+  unknown: '?: how much memory the device has free is not known',
 };
 
 function formatSizes(models: readonly SizedModel[], style: Style): string[] {

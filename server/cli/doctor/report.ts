@@ -85,15 +85,24 @@ export function judgeFit({ weightSize, kvSize, kvLayerSize }: MemoryPlan & { rea
   return memoryLimit === undefined ? 'unknown' : 'yes';
 }
 
-/** What keeps a server from starting now, without fetching anything. */
-export function listMissing({ system, defaultModel }: Inspection, devices: readonly DeviceState[], model: InspectedModel | undefined): Missing[] {
+/** What keeps a server from starting now, without fetching anything; of the devices one is enough. */
+export function listMissing(
+  { system, defaultModel }: Inspection,
+  devices: readonly DeviceState[],
+  wanted: DeviceName | 'auto',
+  model: InspectedModel | undefined,
+): Missing[] {
   const missing: Missing[] = [];
   if (system.problem !== undefined) missing.push({ what: system.problem, remedy: 'Use another machine or container image.' });
   if (Number.parseInt(system.node, 10) < system.nodeNeeded) {
     missing.push({ what: `Node ${system.node} is too old.`, remedy: `Use Node ${system.nodeNeeded}; it comes with the packages.` });
   }
   const chosen = devices.find(({ state }) => state === 'chosen');
-  if (chosen === undefined) for (const { name, reason } of devices) missing.push({ what: `The device ${name}: ${reason}.`, remedy: remedies[name] });
+  if (chosen === undefined) {
+    for (const { name, reason } of devices.filter((device) => wanted === 'auto' || device.name === wanted)) {
+      missing.push({ what: `No device can be used; ${name}: ${reason}.`, remedy: remedies[name] });
+    }
+  }
   if (model === undefined) {
     missing.push({
       what: `The default model is not at ${defaultModel.path}.`,
