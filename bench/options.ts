@@ -18,12 +18,18 @@ export interface BenchOptions {
   readonly peerTokens: number;
   readonly threads: number;
   readonly installPeers: boolean;
+  /** Also measure the cold start with an empty cache of compiled kernels. */
+  readonly cold: boolean;
+  /** Folder that gets the charts. */
+  readonly svg?: string;
+  /** Saved output to draw again instead of measuring. */
+  readonly from?: string;
 }
 
 /** Throws commander's CommanderError, after it has printed help or what is wrong. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const command = new Command('inward bench')
-    .description('Measure speed and memory on this machine, beside llama.cpp where it is installed. The last line is JSON.')
+    .description('Measure speed and memory on this machine, beside llama.cpp and onnxruntime where they are installed. The last line is JSON.')
     .addOption(modelOption())
     .addOption(deviceOption())
     .option('--rounds <count>', 'rounds; each opens every engine anew', integer(1, 100), 3)
@@ -34,13 +40,20 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     )
     .option('--new-tokens <count>', 'tokens that each sequence generates', integer(2), 32)
     .option('--batch <count>', 'sequences of the batch', integer(1, 256), 8)
-    .addOption(new Option('--peers <list>', 'what to compare with: vulkan, cpu, both, or none').argParser(parsePeers).default(peerNames, 'vulkan,cpu'))
+    .addOption(
+      new Option('--peers <list>', 'what to compare with: llama.cpp behind vulkan, on the cpu; ort for the kernels of onnxruntime; or none')
+        .argParser(parsePeers)
+        .default(peerNames, 'vulkan,cpu,ort'),
+    )
     .option('--peer-tokens <count>', 'new tokens of the comparison, for both sides', integer(2), 16)
-    .option('--threads <count>', 'threads of the CPU peer', integer(1, 1024), 2)
-    .option('--install-peers', 'first install the peers that bench/peers names (155 MB)', false)
+    .option('--threads <count>', 'threads of the peers on the CPU', integer(1, 1024), 2)
+    .option('--install-peers', 'first install the peers that bench/peers names (450 MB)', false)
+    .option('--cold', 'also measure the cold start with an empty cache of compiled kernels', false)
+    .option('--svg <folder>', 'write the charts decode.svg, prefill.svg and kernels.svg')
+    .option('--from <file>', 'measure nothing: print and draw a record that was saved before')
     .addHelpText(
       'after',
-      '\nExamples:\n  npm run bench\n  npm run bench -- --device lavapipe --rounds 5\n  npm run bench -- --peers none --prompt-tokens 16 --new-tokens 8',
+      '\nExamples:\n  npm run bench\n  npm run bench -- --device lavapipe --rounds 5\n  npm run bench -- --peers none --prompt-tokens 16 --new-tokens 8\n  npm run bench -- --from saved.txt --svg docs/img',
     )
     .exitOverride()
     .showHelpAfterError('See --help.');
@@ -69,4 +82,9 @@ export function allWorkloads(options: BenchOptions): Workload[] {
   const { promptTokens, newTokens, batch } = options;
   const single = promptTokens.map((length) => ({ sequences: 1, promptTokens: length, newTokens }));
   return [...single, { sequences: batch, promptTokens: promptTokens[0] ?? 1, newTokens }, comparedWorkload(options)];
+}
+
+/** Tokens of context that the longest workload needs. */
+export function longestSequence(options: BenchOptions): number {
+  return Math.max(...allWorkloads(options).map(({ promptTokens, newTokens }) => promptTokens + newTokens));
 }

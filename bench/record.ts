@@ -1,13 +1,13 @@
 /**
- * Owns what a bench run leaves behind: one record of closed keys, from which the table is drawn and which is the
- * last line as JSON; and the targets with what was found. Pure.
+ * Owns what a bench run leaves behind: one record of closed keys, from which table and charts are drawn and which is the
+ * last line as JSON. Pure.
  */
+import type { DeviceName } from '../runtime/index.ts';
 import { compareRounds, type Statistic, summarize, type Workload } from './arithmetic.ts';
+import type { KernelSample } from './kernels/side.ts';
 import type { Machine } from './machine.ts';
 import type { Sample } from './round.ts';
-
-/** What is to be reached on a CPU device, and where it is written: issue 3. */
-const targets = { decode: 4, prefill: 2, modelCopies: 2, extraBytes: 400e6 } as const;
+import type { TargetRecord } from './targets.ts';
 
 export interface RunRecord extends Workload {
   readonly firstTokenMs: Statistic;
@@ -36,25 +36,43 @@ export interface RatioRecord {
   readonly prefill: Statistic;
 }
 
-export interface TargetRecord {
-  readonly name: 'decode' | 'prefill' | 'resident';
-  readonly limit: number;
-  /** Null where the peer was not measured. */
-  readonly found: number | null;
-  readonly isMet: boolean | null;
+/** Decoding of the batch over decoding of one sequence with the same prompt and new tokens. */
+export interface StreamsRecord {
+  readonly sequences: number;
+  readonly ratio: Statistic;
+}
+
+/** From the start of the process to the first text, in ms; null where it was not measured. */
+export interface ColdStartRecord {
+  readonly warmMs: Statistic | null;
+  /** With an empty cache of compiled kernels. */
+  readonly emptyMs: Statistic | null;
+}
+
+/** One chain of matrices with this many vectors, on every side. */
+export interface KernelRecord {
+  readonly chain: string;
+  readonly tokens: number;
+  readonly unit: 'GB/s' | 'GFLOP/s';
+  readonly sides: readonly { readonly name: string; readonly rate: Statistic }[];
+  /** The first side over each of the others. */
+  readonly ratios: readonly { readonly against: string; readonly ratio: Statistic }[];
 }
 
 export interface BenchRecord {
   readonly date: string;
   readonly version: string;
   readonly machine: Machine;
-  readonly device: string;
+  readonly device: DeviceName;
   readonly model: { readonly file: string; readonly bytes: number };
   readonly rounds: number;
   readonly dispatchesPerToken: number;
   readonly engines: readonly EngineRecord[];
   readonly compared: Workload;
   readonly ratios: readonly RatioRecord[];
+  readonly streams: StreamsRecord;
+  readonly coldStart: ColdStartRecord;
+  readonly kernels: readonly KernelRecord[];
   readonly targets: readonly TargetRecord[];
 }
 
@@ -63,6 +81,12 @@ export interface Series {
   readonly name: string;
   readonly workloads: readonly Workload[];
   readonly samples: readonly Sample[];
+}
+
+/** Samples of one side of the kernel comparison: all of a round, round by round. */
+export interface KernelSeries {
+  readonly name: string;
+  readonly samples: readonly (readonly KernelSample[])[];
 }
 
 export function summarizeEngine({ name, workloads, samples }: Series): EngineRecord {
@@ -93,18 +117,25 @@ export function compareSeries(ours: Series, theirs: Series): RatioRecord {
   return { against: theirs.name, decode: compare('decodePerSecond'), prefill: compare('prefillPerSecond') };
 }
 
-/** `ratio` is the one against the Vulkan peer, if it was measured. */
-export function judgeTargets(ratio: RatioRecord | undefined, residentBytes: number, modelBytes: number): TargetRecord[] {
-  const atLeast = (name: 'decode' | 'prefill', found: number | undefined): TargetRecord => ({
-    name,
-    limit: targets[name],
-    found: found ?? null,
-    isMet: found === undefined ? null : found >= targets[name],
+/** The batch is the workload before the compared one, one sequence like each of it the first. */
+export function compareStreams({ workloads, samples }: Series): StreamsRecord {
+  const batch = workloads.length - 2;
+  const read = (index: number): number[] => samples.map(({ speeds }) => speeds[index]?.decodePerSecond ?? Number.NaN);
+  return { sequences: workloads[batch]?.sequences ?? 0, ratio: compareRounds(read(batch), read(0)) };
+}
+
+/** The first series is ours; every series ran the same work. */
+export function summarizeKernels(series: readonly KernelSeries[]): KernelRecord[] {
+  const [ours, ...others] = series;
+  const work = ours?.samples[0] ?? [];
+  return work.map(({ chain, tokens }, index) => {
+    const rates = ({ samples }: KernelSeries): number[] => samples.map((round) => round[index]?.rate ?? Number.NaN);
+    return {
+      chain,
+      tokens,
+      unit: tokens === 1 ? 'GB/s' : 'GFLOP/s',
+      sides: series.map((side) => ({ name: side.name, rate: summarize(rates(side)) })),
+      ratios: others.map((side) => ({ against: side.name, ratio: compareRounds(rates(ours as KernelSeries), rates(side)) })),
+    };
   });
-  const limit = targets.modelCopies * modelBytes + targets.extraBytes;
-  return [
-    atLeast('decode', ratio?.decode.median),
-    atLeast('prefill', ratio?.prefill.median),
-    { name: 'resident', limit, found: residentBytes, isMet: residentBytes <= limit },
-  ];
 }

@@ -2,7 +2,8 @@
  * Owns how a record looks in a terminal: a table of medians with their ranges, bars, targets. Pure: lines out.
  */
 import type { Statistic, Workload } from './arithmetic.ts';
-import type { BenchRecord, EngineRecord, TargetRecord } from './record.ts';
+import type { BenchRecord, EngineRecord } from './record.ts';
+import { formatTarget } from './targets.ts';
 
 const barWidth = 40;
 /** Eighths of a character cell. */
@@ -10,7 +11,17 @@ const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
 /** The whole report, without the JSON line. */
 export function formatReport(record: BenchRecord): string[] {
-  return [...formatHead(record), '', ...formatTable(record), '', ...formatBars(record), ...formatRatios(record), '', ...record.targets.map(formatTarget)];
+  return [
+    ...formatHead(record),
+    '',
+    ...formatEngines(record),
+    '',
+    ...formatBars(record),
+    ...formatRatios(record),
+    '',
+    ...formatKernels(record),
+    ...record.targets.map((target) => formatTarget(target, formatNumber)),
+  ];
 }
 
 function formatHead({ machine, device, model, rounds, engines }: BenchRecord): string[] {
@@ -20,18 +31,37 @@ function formatHead({ machine, device, model, rounds, engines }: BenchRecord): s
     `machine  ${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB, Node ${machine.node}`,
     `device   ${device}: ${engines[0]?.device ?? ''}`,
     `model    ${model.file}, ${formatMegabytes(model.bytes)}`,
-    `load     ${low} to ${high} before the measurements, which themselves count; medians of ${rounds} rounds (lowest to highest)`,
+    `load     ${low} to ${high} before the measurements, which themselves count; medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} (lowest to highest)`,
   ];
 }
 
 /** One column an engine. */
-function formatTable({ engines, dispatchesPerToken }: BenchRecord): string[] {
+function formatEngines({ engines, dispatchesPerToken, streams, coldStart }: BenchRecord): string[] {
   const names = [...new Set(engines.flatMap(({ runs }) => runs.flatMap(rowNames)))];
   const cells = new Map(engines.map((engine) => [engine, new Map(engineCells(engine))]));
-  const first = engines[0];
-  if (first !== undefined) cells.get(first)?.set('dispatches a token', String(dispatchesPerToken));
-  const rows = [...names, 'first token after loading, ms', 'load, ms', 'resident (peak), MB', 'each page once, MB', 'dispatches a token'];
-  const table = [['', ...engines.map(({ name }) => name)], ...rows.map((row) => [row, ...engines.map((engine) => cells.get(engine)?.get(row) ?? '-')])];
+  const own = engines[0] && cells.get(engines[0]);
+  own?.set('dispatches a token', String(dispatchesPerToken));
+  own?.set(`decode of ${streams.sequences} over one`, formatStatistic(streams.ratio));
+  if (coldStart.warmMs !== null) own?.set('cold start, ms', formatStatistic(coldStart.warmMs));
+  if (coldStart.emptyMs !== null) own?.set('cold start, kernels compiled anew, ms', formatStatistic(coldStart.emptyMs));
+  const rows = [...names, ...new Set([...cells.values()].flatMap((column) => [...column.keys()]).filter((row) => !names.includes(row)))];
+  return alignColumns([['', ...engines.map(({ name }) => name)], ...rows.map((row) => [row, ...engines.map((engine) => cells.get(engine)?.get(row) ?? '-')])]);
+}
+
+/** One row a chain and count of vectors: the rate of every side, then ours over each of the others. */
+function formatKernels({ kernels }: BenchRecord): string[] {
+  const [first] = kernels;
+  if (first === undefined) return [];
+  const head = ['4-bit matrices', ...first.sides.map(({ name }) => name), ...first.ratios.map(({ against }) => `ours / ${against}`)];
+  const rows = kernels.map(({ chain, tokens, unit, sides, ratios }) => [
+    `${chain}, ${tokens} ${tokens === 1 ? 'vector' : 'vectors'}, ${unit}`,
+    ...sides.map(({ rate }) => formatStatistic(rate)),
+    ...ratios.map(({ ratio }) => formatStatistic(ratio)),
+  ]);
+  return [...alignColumns([head, ...rows]), ''];
+}
+
+function alignColumns(table: readonly (readonly string[])[]): string[] {
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   return table.map((row) =>
     row
@@ -80,12 +110,6 @@ function formatRatios({ ratios }: BenchRecord): string[] {
   return ratios.map(({ against, prefill, decode }) => `ours / ${against}: prefill ${formatStatistic(prefill)}, decode ${formatStatistic(decode)}`);
 }
 
-function formatTarget({ name, limit, found, isMet }: TargetRecord): string {
-  const what = name === 'resident' ? `resident <= 2 x model + 400 MB = ${formatMegabytes(limit)}` : `${name} >= ${limit} x llama.cpp Vulkan on the same device`;
-  const value = found === null ? '' : `: ${name === 'resident' ? formatMegabytes(found) : `${formatNumber(found)} x`}`;
-  return `target   ${what}${value}: ${isMet === null ? 'not measured' : isMet ? 'met' : 'missed'}`;
-}
-
 /** A bar of `fraction` of the full width, to an eighth of a cell. */
 export function drawBar(fraction: number): string {
   const length = Math.round(Math.max(0, Math.min(1, Number.isFinite(fraction) ? fraction : 0)) * barWidth * 8);
@@ -93,7 +117,7 @@ export function drawBar(fraction: number): string {
 }
 
 /** Three significant digits, and no digit after the point from 100 on. */
-function formatNumber(value: number): string {
+export function formatNumber(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 

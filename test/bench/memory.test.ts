@@ -27,7 +27,8 @@ test('our own resident memory agrees with what Node says of itself', () => {
   // The kernel counts pages in batches, and other processes of a test run may hang below this one.
   expect(resident).toBeGreaterThan(0.9 * expected);
   expect(proportional).toBeLessThanOrEqual(resident);
-  expect(proportional).toBeGreaterThan(0.4 * expected);
+  // The more processes share Node's own pages, the less of them is charged to this one.
+  expect(proportional).toBeGreaterThan(0.2 * expected);
   expect(peak).toBeGreaterThanOrEqual(resident);
 });
 

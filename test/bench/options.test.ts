@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { allWorkloads, comparedWorkload, parseOptions } from '../../bench/options.ts';
 
-test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, both peers', () => {
+test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, every peer', () => {
   const options = parseOptions([]);
   expect(options).toEqual({
     device: 'auto',
@@ -10,10 +10,11 @@ test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, both 
     promptTokens: [128, 512],
     newTokens: 32,
     batch: 8,
-    peers: ['vulkan', 'cpu'],
+    peers: ['vulkan', 'cpu', 'ort'],
     peerTokens: 16,
     threads: 2,
     installPeers: false,
+    cold: false,
   });
   expect(allWorkloads(options)).toEqual([
     { sequences: 1, promptTokens: 128, newTokens: 32 },
@@ -25,7 +26,7 @@ test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, both 
 
 test('every option', () => {
   const line =
-    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-tokens 3 --threads 6 --install-peers';
+    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-tokens 3 --threads 6 --install-peers --cold --svg docs/img --from saved.txt';
   const options = parseOptions(line.split(' '));
   expect(options).toEqual({
     model: 'm.gguf',
@@ -38,6 +39,9 @@ test('every option', () => {
     peerTokens: 3,
     threads: 6,
     installPeers: true,
+    cold: true,
+    svg: 'docs/img',
+    from: 'saved.txt',
   });
   expect(comparedWorkload(options)).toEqual({ sequences: 1, promptTokens: 7, newTokens: 3 });
   expect(parseOptions(['--peers', 'none']).peers).toEqual([]);
@@ -50,7 +54,7 @@ test.for([
   '--peer-tokens 1',
   '--prompt-tokens 128,',
   '--prompt-tokens 0',
-  '--peers vulkan,ort',
+  '--peers vulkan,onnx',
   '--device tpu',
   '--speed',
   'stray',

@@ -1,54 +1,103 @@
 import { expect, test } from 'vitest';
-import { type BenchRecord, compareSeries, judgeTargets, type Series, summarizeEngine } from '../../bench/record.ts';
+import { compareSeries, compareStreams, type Series, summarizeEngine, summarizeKernels } from '../../bench/record.ts';
 import { drawBar, formatReport } from '../../bench/report.ts';
 import type { Sample } from '../../bench/round.ts';
+import { savedRecord } from './records.ts';
 
-const workload = { sequences: 1, promptTokens: 128, newTokens: 16 };
+const one = { sequences: 1, promptTokens: 128, newTokens: 32 };
+const eight = { ...one, sequences: 8 };
+const compared = { ...one, newTokens: 16 };
 
-function series(name: string, rounds: readonly { readonly prefill: number; readonly decode: number }[]): Series {
+/** Rounds of decode speeds, one a workload; prefill is twice as fast. */
+function series(name: string, workloads: Series['workloads'], rounds: readonly (readonly number[])[]): Series {
   const samples = rounds.map(
-    ({ prefill, decode }, round): Sample => ({
+    (decodes, round): Sample => ({
       device: 'a device',
       loadMs: 100 + round,
       coldFirstTokenMs: 50,
-      speeds: [{ firstTokenMs: 128_000 / prefill, prefillPerSecond: prefill, decodePerSecond: decode }],
+      speeds: decodes.map((decode) => ({ firstTokenMs: 64_000 / decode, prefillPerSecond: 2 * decode, decodePerSecond: decode })),
       memory: { processes: 3, resident: 300e6, proportional: 250e6, peak: 400e6 },
       load: 0.5,
     }),
   );
-  return { name, workloads: [workload], samples };
+  return { name, workloads, samples };
 }
 
-const ours = series('Inward', [
-  { prefill: 60, decode: 30 },
-  { prefill: 90, decode: 20 },
-  { prefill: 30, decode: 10 },
-]);
-const theirs = series('llama.cpp Vulkan', [
-  { prefill: 20, decode: 5 },
-  { prefill: 30, decode: 5 },
-  { prefill: 20, decode: 5 },
-]);
+const ours = series(
+  'Inward',
+  [one, eight, compared],
+  [
+    [10, 25, 30],
+    [20, 60, 20],
+    [8, 16, 10],
+  ],
+);
+const theirs = series('llama.cpp Vulkan', [compared], [[5], [10], [4]]);
 
-test('ratios compare round with round', () => {
-  // prefill 3, 3, 1.5; decode 6, 4, 2
-  expect(compareSeries(ours, theirs)).toEqual({
-    against: 'llama.cpp Vulkan',
-    prefill: { median: 3, min: 1.5, max: 3 },
-    decode: { median: 4, min: 2, max: 6 },
-  });
+test('ratios compare round with round, the last workload of either side', () => {
+  // decode 30 / 5, 20 / 10, 10 / 4; prefill the same
+  const ratio = { median: 2.5, min: 2, max: 6 };
+  expect(compareSeries(ours, theirs)).toEqual({ against: 'llama.cpp Vulkan', prefill: ratio, decode: ratio });
 });
 
-test('targets: met at the limit, missed below it, not measured without the peer', () => {
-  const ratio = (prefill: number, decode: number) => {
-    const statistic = (median: number) => ({ median, min: median, max: median });
-    return { against: 'llama.cpp Vulkan', prefill: statistic(prefill), decode: statistic(decode) };
-  };
-  const verdicts = (list: ReturnType<typeof judgeTargets>) => Object.fromEntries(list.map(({ name, isMet }) => [name, isMet]));
-  // A model of 100 MB may take 600 MB.
-  expect(verdicts(judgeTargets(ratio(2, 4), 600e6, 100e6))).toEqual({ decode: true, prefill: true, resident: true });
-  expect(verdicts(judgeTargets(ratio(1.99, 3.99), 600e6 + 1, 100e6))).toEqual({ decode: false, prefill: false, resident: false });
-  expect(verdicts(judgeTargets(undefined, 1, 100e6))).toEqual({ decode: null, prefill: null, resident: true });
+test('streams: the batch over one sequence of the same prompt, round with round', () => {
+  // 25 / 10, 60 / 20, 16 / 8
+  expect(compareStreams(ours)).toEqual({ sequences: 8, ratio: { median: 2.5, min: 2, max: 3 } });
+});
+
+test('an engine: medians with ranges of every workload', () => {
+  const { runs, loadMs, residentBytes } = summarizeEngine(ours);
+  expect(runs.map(({ decodePerSecond }) => decodePerSecond)).toEqual([
+    { median: 10, min: 8, max: 20 },
+    { median: 25, min: 16, max: 60 },
+    { median: 20, min: 10, max: 30 },
+  ]);
+  expect(runs[1]).toMatchObject(eight);
+  expect(loadMs).toEqual({ median: 101, min: 100, max: 102 });
+  expect(residentBytes.median).toBe(300e6);
+});
+
+test('kernels: rates of every side, ours over the others round with round', () => {
+  const side = (name: string, rounds: readonly (readonly [number, number])[]) => ({
+    name,
+    samples: rounds.map(([single, many]) => [
+      { chain: 'c', tokens: 1, rate: single },
+      { chain: 'c', tokens: 128, rate: many },
+    ]),
+  });
+  const records = summarizeKernels([
+    side('Inward', [
+      [4, 20],
+      [2, 10],
+    ]),
+    side('onnxruntime CPU', [
+      [8, 100],
+      [8, 50],
+    ]),
+  ]);
+  expect(records).toEqual([
+    {
+      chain: 'c',
+      tokens: 1,
+      unit: 'GB/s',
+      sides: [
+        { name: 'Inward', rate: { median: 3, min: 2, max: 4 } },
+        { name: 'onnxruntime CPU', rate: { median: 8, min: 8, max: 8 } },
+      ],
+      ratios: [{ against: 'onnxruntime CPU', ratio: { median: 0.375, min: 0.25, max: 0.5 } }],
+    },
+    {
+      chain: 'c',
+      tokens: 128,
+      unit: 'GFLOP/s',
+      sides: [
+        { name: 'Inward', rate: { median: 15, min: 10, max: 20 } },
+        { name: 'onnxruntime CPU', rate: { median: 75, min: 50, max: 100 } },
+      ],
+      ratios: [{ against: 'onnxruntime CPU', ratio: { median: 0.2, min: 0.2, max: 0.2 } }],
+    },
+  ]);
+  expect(summarizeKernels([])).toEqual([]);
 });
 
 test('bars are proportional, to an eighth of a cell', () => {
@@ -59,29 +108,27 @@ test('bars are proportional, to an eighth of a cell', () => {
   expect(drawBar(Number.NaN)).toBe('');
 });
 
-test('the report names machine, medians with ranges, ratios and verdicts', () => {
-  const ratio = compareSeries(ours, theirs);
-  const record: BenchRecord = {
-    date: '2026-01-02',
-    version: '1.2.3',
-    machine: { cpu: 'A CPU', cores: 2, memoryBytes: 8 * 2 ** 30, node: '24.0.0' },
-    device: 'lavapipe',
-    model: { file: 'm.gguf', bytes: 100e6 },
-    rounds: 3,
-    dispatchesPerToken: 211,
-    engines: [summarizeEngine(ours), summarizeEngine(theirs)],
-    compared: workload,
-    ratios: [ratio],
-    targets: judgeTargets(ratio, 300e6, 100e6),
-  };
-  const text = formatReport(record).join('\n');
-  expect(text).toContain('A CPU, 2 cores, 8.0 GiB, Node 24.0.0');
-  expect(text).toMatch(/prefill 128 \+ 16, tok\/s +60\.0 \(30\.0 to 90\.0\) +20\.0 \(20\.0 to 30\.0\)/);
-  expect(text).toMatch(/decode 128 \+ 16, tok\/s +20\.0 \(10\.0 to 30\.0\) +5\.00/);
-  expect(text).toMatch(/dispatches a token +211 +-/);
+test('the report names machine, medians with ranges, ratios, kernels and verdicts', () => {
+  const text = formatReport(savedRecord).join('\n');
+  expect(text).toContain('A <fast> CPU, 2 cores, 8.0 GiB, Node 24.0.0');
+  expect(text).toContain('medians of 3 rounds');
+  expect(text).toMatch(/prefill 128 \+ 16, tok\/s +60\.0 \(55\.0 to 65\.0\) +30\.0 \(25\.0 to 35\.0\)/);
+  expect(text).toMatch(/decode 128 \+ 16, tok\/s +20\.0 \(19\.0 to 21\.0\) +5\.00/);
+  expect(text).toMatch(/dispatches a token +153 +-/);
   expect(text).toMatch(/resident \(peak\), MB +300 \(400\)/);
   expect(text).toMatch(/each page once, MB +250/);
-  expect(text).toContain('ours / llama.cpp Vulkan: prefill 3.00 (1.50 to 3.00), decode 4.00 (2.00 to 6.00)');
-  expect(text).toContain('decode >= 4 x llama.cpp Vulkan on the same device: 4.00 x: met');
-  expect(text).toContain('resident <= 2 x model + 400 MB = 600 MB: 300 MB: met');
+  expect(text).toMatch(/decode of 8 over one +2\.60 \(2\.50 to 2\.70\) +-/);
+  expect(text).toMatch(/cold start, ms +4321 \(4221 to 4421\) +-/);
+  expect(text).not.toContain('compiled anew');
+  expect(text).toContain('ours / llama.cpp Vulkan: prefill 2.00 (1.50 to 2.50), decode 4.00 (2.00 to 6.00)');
+  expect(text).toMatch(/64 x 32, 1 vector, GB\/s +4\.00 \(3\.50 to 4\.50\) +8\.00 +0\.50 \(0\.40 to 0\.60\)/);
+  expect(text).toMatch(/64 x 32, 128 vectors, GFLOP\/s +15\.0 +150 +0\.10/);
+  expect(text).toContain('decode over llama.cpp Vulkan on the same device (lavapipe) >= 6.00 x: 4.00 x: missed');
+  expect(text).toContain('decode (swiftshader) >= 3.00 tok/s: not measured');
+  expect(text).toContain('cold start to first token <= 10.0 s: 4.32 s: met');
+  expect(text).toContain('resident memory, 2 x model + 400 MB <= 600 MB: 300 MB: met');
+  const alone = formatReport({ ...savedRecord, rounds: 1, kernels: [], coldStart: { warmMs: null, emptyMs: savedRecord.coldStart.warmMs } }).join('\n');
+  expect(alone).toContain('medians of 1 round (');
+  expect(alone).toMatch(/cold start, kernels compiled anew, ms +4321/);
+  expect(alone).not.toContain('4-bit');
 });

@@ -3,10 +3,13 @@
  * not judged: a test machine is busy.
  */
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { BenchRecord } from '../../bench/record.ts';
 import { testDevice } from '../gpu.ts';
+import { savedRecord } from './records.ts';
 
 const root = join(import.meta.dirname, '../..');
 const model = 'test/fixtures/oracles/gguf_llama_q4_1/model.gguf';
@@ -49,6 +52,11 @@ const closedKeys = [
   ...['firstTokenMs', 'prefillPerSecond', 'decodePerSecond'].flatMap((key) => statistic(`.engines[].runs[].${key}`)),
   ...workload('.compared'),
   '.ratios[]',
+  '.streams.sequences',
+  ...statistic('.streams.ratio'),
+  ...statistic('.coldStart.warmMs'),
+  '.coldStart.emptyMs',
+  '.kernels[]',
   ...['name', 'limit', 'found', 'isMet'].map((key) => `.targets[].${key}`),
 ];
 
@@ -57,9 +65,12 @@ test('one round on a tiny model: the last line is a record of closed keys with m
   expect(code, err).toBe(0);
   const lines = out.trimEnd().split('\n');
   const record = JSON.parse(lines.at(-1) ?? '') as BenchRecord;
-  expect([...listKeys(record), '.ratios[]'].sort()).toEqual([...closedKeys].sort());
+  expect([...listKeys(record), '.ratios[]', '.kernels[]'].sort()).toEqual([...closedKeys].sort());
   expect(record.model).toEqual({ file: 'model.gguf', bytes: modelBytes });
-  expect(record.targets.map(({ isMet }) => isMet === null)).toEqual([true, true, false]);
+  const judged = record.targets.filter(({ isMet }) => isMet !== null).map(({ name }) => name);
+  expect(judged).toEqual(record.device === 'swiftshader' ? ['decodeSwiftshader', 'coldStart', 'resident'] : ['coldStart', 'resident']);
+  expect(record.coldStart.warmMs?.median).toBeGreaterThan(0);
+  expect(record.streams.sequences).toBe(3);
   const [own] = record.engines;
   expect(own?.runs.map((run) => [run.sequences, run.promptTokens, run.newTokens])).toEqual([
     [1, 16, 6],
@@ -77,6 +88,20 @@ test('one round on a tiny model: the last line is a record of closed keys with m
   expect(own?.residentBytes.median).toBeGreaterThan(100e6);
   expect(record.dispatchesPerToken).toBeGreaterThan(0);
   expect(lines.join('\n')).toContain('not measured');
+});
+
+test('a saved record is printed and drawn again, and nothing is measured', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inward-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const saved = join(folder, 'saved.txt');
+  writeFileSync(saved, JSON.stringify(savedRecord));
+  const { code, out, err } = await runBench('--from', saved, '--svg', folder);
+  expect(code, err).toBe(0);
+  expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toEqual(savedRecord);
+  expect(readdirSync(folder).sort()).toEqual(['decode.svg', 'kernels.svg', 'prefill.svg', 'saved.txt']);
+  const none = await runBench('--from', join(folder, 'none'));
+  expect(none.code).toBe(2);
+  expect(none.err.trim()).toMatch(/^Expected the saved output of this version of the bench in .*, found no file that can be read\.$/);
 });
 
 test('more tokens than the context holds: one sentence that says what to lower', async () => {

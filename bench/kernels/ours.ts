@@ -1,0 +1,106 @@
+/** Owns a chain on our device: packed by the engine's loader, multiplied by the engine's matmul, from host vectors to host vectors. */
+import type { Operation, Slice } from '../../kernels/kernel.ts';
+import { matmul } from '../../kernels/matmul.ts';
+import { type Pipeline, PipelineCache } from '../../kernels/pipeline.ts';
+import type { MatrixSpec } from '../../models/index.ts';
+import { loadWeights } from '../../runtime/checkpoint/loader.ts';
+import type { OpenDevice } from '../../runtime/device.ts';
+import { DeviceMemory, wholeBuffer } from '../../runtime/memory.ts';
+import { waitFor } from '../../runtime/waiting.ts';
+import { createCheckpoint, type Stored } from './stored.ts';
+
+interface Step {
+  readonly operation: Operation;
+  readonly pipelines: readonly Pipeline[];
+  readonly groups: readonly GPUBindGroup[];
+}
+interface Loaded {
+  readonly steps: readonly Step[];
+  readonly input: Slice;
+  readonly output: Slice;
+  readonly batch: Slice;
+  readonly staging: GPUBuffer;
+}
+
+export class OurChain {
+  readonly #open: OpenDevice;
+  readonly #pipelines: PipelineCache;
+  #memory: DeviceMemory;
+  #loaded: Loaded | undefined;
+  #outputLength = 0;
+
+  constructor(open: OpenDevice) {
+    this.#open = open;
+    this.#pipelines = new PipelineCache(open.device, open.pinsSubgroups);
+    this.#memory = new DeviceMemory(open.device, open.memoryLimit);
+  }
+
+  /** In place of what was loaded before. */
+  async load(matrices: readonly Stored[], mostTokens: number): Promise<void> {
+    const { device, bindingLimit, memoryLimit, subgroupSize: lanes } = this.#open;
+    this.#memory[Symbol.dispose]();
+    const memory = new DeviceMemory(device, memoryLimit);
+    this.#memory = memory;
+    const specs = matrices.map(({ rows, columns }, i): [string, MatrixSpec] => [`m${i}`, { kind: 'matrix', parts: [{ tensor: `m${i}`, rows }], columns }]);
+    const weights = await loadWeights(createCheckpoint(matrices), new Map(specs), { device, memory, pipelines: this.#pipelines, bindingLimit });
+    const vectors = [matrices[0]?.columns ?? 0, ...matrices.map(({ rows }) => rows)].map((length) =>
+      wholeBuffer(memory.create('activations', 'vectors', length * mostTokens * 4, usage)),
+    );
+    const batch = wholeBuffer(memory.create('activations', 'batch', 16, usage));
+    const operations = matrices.flatMap(({ rows }, i) => {
+      const x = { format: 'f32', slice: vectors[i] as Slice } as const;
+      const finish = { kind: 'store', y: vectors[i + 1] as Slice, stride: rows } as const;
+      // No layout: nothing but the count of tokens is read from the batch.
+      return weights
+        .matrix(`m${i}`)
+        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, lanes, layout: {} }));
+    });
+    const steps = await Promise.all(operations.map((operation) => this.#prepare(operation)));
+    const output = vectors.at(-1) as Slice;
+    const staging = memory.create('staging', 'result', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    this.#outputLength = matrices.at(-1)?.rows ?? 0;
+    this.#loaded = { steps, input: vectors[0] as Slice, output, batch, staging };
+  }
+
+  /** The first row of the result for `tokens` vectors x. */
+  async run(x: Float32Array, tokens: number): Promise<Float32Array> {
+    if (this.#loaded === undefined) throw new Error('run before load');
+    const { steps, input, output, batch, staging } = this.#loaded;
+    const { device } = this.#open;
+    device.queue.writeBuffer(batch.buffer, 0, Uint32Array.of(tokens, 0, 0, 0));
+    device.queue.writeBuffer(input.buffer, 0, x);
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const step of steps) encode(pass, step, tokens);
+    pass.end();
+    const size = this.#outputLength * tokens * 4;
+    encoder.copyBufferToBuffer(output.buffer, 0, staging, 0, size);
+    device.queue.submit([encoder.finish()]);
+    await waitFor(staging.mapAsync(GPUMapMode.READ, 0, size));
+    const result = new Float32Array(staging.getMappedRange(0, size).slice(0));
+    staging.unmap();
+    return result.slice(0, this.#outputLength);
+  }
+
+  async #prepare(operation: Operation): Promise<Step> {
+    const pipelines = await Promise.all(operation.variants.map((variant) => this.#pipelines.get(variant)));
+    const params = operation.params ?? new Uint32Array(4);
+    const uniform = this.#memory.create('activations', 'params', params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    this.#open.device.queue.writeBuffer(uniform, 0, params);
+    const slices = [...operation.buffers, wholeBuffer(uniform)];
+    return { operation, pipelines, groups: pipelines.map((pipeline) => this.#pipelines.bind(pipeline, slices)) };
+  }
+}
+
+const usage = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST
+
+function encode(pass: GPUComputePassEncoder, { operation, pipelines, groups }: Step, tokens: number): void {
+  const counts = { tokens, logitRows: 0, items: 0, clears: 0 };
+  const variant = operation.choose(counts);
+  const pipeline = pipelines[variant];
+  const group = groups[variant];
+  if (pipeline === undefined || group === undefined) throw new RangeError(`no variant ${variant}`);
+  pass.setPipeline(pipeline.pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(operation.gridX(counts, variant), operation.gridY(counts, variant));
+}

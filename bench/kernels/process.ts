@@ -1,0 +1,25 @@
+/** Our side in a process of its own, started by bench/kernels/side.ts with the driver's environment, as the engine's process is. */
+import { openDevice } from '../../runtime/device.ts';
+import type { DeviceName } from '../../runtime/types.ts';
+import { encodeBlocks } from './chain.ts';
+import { OurChain } from './ours.ts';
+import { serve } from './serve.ts';
+
+let own: OurChain | undefined;
+
+function opened(): OurChain {
+  if (own === undefined) throw new Error('asked before it was opened');
+  return own;
+}
+
+serve({
+  open: async ({ device }) => {
+    own = new OurChain(await openDevice(device as DeviceName));
+  },
+  load: ({ matrices }, mostTokens) =>
+    opened().load(
+      matrices.map((matrix) => ({ rows: matrix.rows, columns: matrix.columns, blocks: encodeBlocks(matrix) })),
+      mostTokens,
+    ),
+  run: (x, tokens) => opened().run(x, tokens),
+});

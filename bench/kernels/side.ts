@@ -1,0 +1,73 @@
+/**
+ * Owns the sides of the kernel comparison: our matmul, and MatMulNBits of onnxruntime behind WebGPU on the same device and on the CPU.
+ * Each runs in a process of its own. Refuses a result that is not the product.
+ */
+import { join } from 'node:path';
+import { chooseDriver, driverEnvironment } from '../../runtime/drivers.ts';
+import type { DeviceName } from '../../runtime/index.ts';
+import { summarize } from '../arithmetic.ts';
+import { Child, PeerError } from '../child.ts';
+import { type ChainPlan, rateOf } from './chain.ts';
+import type { Timed } from './serve.ts';
+
+export const sideNames = ['ours', 'ortWebgpu', 'ortCpu'] as const;
+export type SideName = (typeof sideNames)[number];
+
+interface SideInfo {
+  readonly label: string;
+  readonly file: string;
+  /** onnxruntime's execution provider. */
+  readonly provider?: 'webgpu' | 'cpu';
+  /** 4: int8 activations, faster on the CPU; 0: f32, faster behind WebGPU on lavapipe. */
+  readonly accuracyLevel?: 0 | 4;
+  /**
+   * Largest error of a result: of f32 sums, and of int8 activations (each off by up to half a step of 1/127 of its block's largest,
+   * some 0.4 % in each of the 34 matrices of the longest chain).
+   */
+  readonly errorBound: number;
+}
+
+const ortFile = join(import.meta.dirname, '..', 'peers', 'ort.mjs');
+const sides: Readonly<Record<SideName, SideInfo>> = {
+  ours: { label: 'Inward', file: join(import.meta.dirname, 'process.ts'), errorBound: 1e-4 },
+  ortWebgpu: { label: 'onnxruntime WebGPU', file: ortFile, provider: 'webgpu', accuracyLevel: 0, errorBound: 1e-4 },
+  ortCpu: { label: 'onnxruntime CPU', file: ortFile, provider: 'cpu', accuracyLevel: 4, errorBound: 0.1 },
+};
+
+export function labelOf(name: SideName): string {
+  return sides[name].label;
+}
+
+/** A decoding step of one sequence, and a prefill of the engine's token budget. */
+export const tokenCounts = [1, 128] as const;
+
+export interface KernelSample {
+  readonly chain: string;
+  readonly tokens: number;
+  /** GB/s of weights for one vector, which reads them once; GFLOP/s for more, which is arithmetic. */
+  readonly rate: number;
+}
+
+export interface SideOptions {
+  readonly device: DeviceName;
+  /** Of the CPU. */
+  readonly threadCount: number;
+  readonly plans: readonly ChainPlan[];
+}
+
+/** Every chain with every count of vectors. Throws PeerError, also when a result is not the product. */
+export async function measureSide(name: SideName, { device, threadCount, plans }: SideOptions): Promise<KernelSample[]> {
+  const { file, provider, accuracyLevel, errorBound } = sides[name];
+  await using child = new Child(file, provider === 'cpu' ? {} : driverEnvironment(chooseDriver(device)));
+  await child.ask({ type: 'open', options: { device, provider, threadCount, accuracyLevel } });
+  const samples: KernelSample[] = [];
+  for (const plan of plans) {
+    await child.ask({ type: 'load', plan, mostTokens: Math.max(...tokenCounts) });
+    for (const tokens of tokenCounts) {
+      const { times, error } = await child.ask<Timed>({ type: 'run', tokens });
+      if (!(error <= errorBound)) throw new PeerError(`its product is off by ${error.toExponential(1)} of its size, expected at most ${errorBound}`);
+      samples.push({ chain: plan.name, tokens, rate: rateOf(plan, tokens, summarize(times).median) });
+    }
+  }
+  return samples;
+}

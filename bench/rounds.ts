@@ -1,0 +1,129 @@
+/**
+ * Owns the rounds: in each of them ours, its cold start, every peer, and the kernels of every side, one after the other, so that none
+ * runs beside another and what disturbs a round disturbs all of it. A peer that fails is left out with one line.
+ */
+import { type DeviceName, InwardError } from '../runtime/index.ts';
+import type { Workload } from './arithmetic.ts';
+import { PeerError } from './child.ts';
+import { measureColdStart } from './coldstart.ts';
+import { chainPlans } from './kernels/chain.ts';
+import { type KernelSample, labelOf, measureSide, sideNames } from './kernels/side.ts';
+import { readLoad } from './machine.ts';
+import { allWorkloads, type BenchOptions, comparedWorkload, longestSequence } from './options.ts';
+import { openOurs } from './ours.ts';
+import { hasPeer, type LlamaName, openLlama, type PeerName, peerLabels } from './peer.ts';
+import type { KernelSeries, Series } from './record.ts';
+import { measure, type Sample } from './round.ts';
+
+export type Prepared = BenchOptions & { readonly model: string; readonly device: DeviceName };
+
+export interface Measured {
+  readonly dispatchesPerToken: number;
+  readonly ours: Series;
+  readonly others: readonly Series[];
+  /** In ms, one a round; fewer than rounds where it could not be measured. */
+  readonly coldStarts: { readonly warm: readonly number[]; readonly empty: readonly number[] };
+  /** Ours first; empty where onnxruntime is not measured. */
+  readonly kernels: readonly KernelSeries[];
+}
+
+/** Progress goes to stderr, results to stdout; with the time since the start, so that a slow part is seen. */
+export function say(line: string): void {
+  console.error(`${Math.round(performance.now() / 1000)} s  ${line}`);
+}
+
+export async function measureRounds(options: Prepared): Promise<Measured> {
+  const peers = choosePeers(options.peers);
+  const llamas = new Map(peers.filter((name) => name !== 'ort').map((name) => [name, [] as Sample[]]));
+  const sides = new Map((peers.includes('ort') ? sideNames : []).map((name) => [name, [] as KernelSample[][]]));
+  const coldStarts = new Map([['warm', [] as number[]], ...(options.cold ? [['empty', [] as number[]] as const] : [])]);
+  const ours: Sample[] = [];
+  let dispatchesPerToken = 0;
+  for (let round = 1; round <= options.rounds; round++) {
+    say(`round ${round}: Inward`);
+    const own = await measureOurs(options);
+    dispatchesPerToken = own.dispatchesPerToken;
+    ours.push(own.sample);
+    await measureEach(
+      coldStarts,
+      round,
+      (kind) => `cold start, ${kind} cache of kernels`,
+      (kind) => measureColdStart({ model: options.model, device: options.device, isEmpty: kind === 'empty' }),
+    );
+    await measureEach(
+      llamas,
+      round,
+      (name) => peerLabels[name],
+      (name) => measureLlama(name, options, own.vocabularySize),
+    );
+    await measureEach(
+      sides,
+      round,
+      (name) => `kernels, ${labelOf(name)}`,
+      (name) => measureSide(name, { device: options.device, threadCount: options.threads, plans: chainPlans }),
+    );
+  }
+  return {
+    dispatchesPerToken,
+    ours: { name: 'Inward', workloads: allWorkloads(options), samples: ours },
+    others: [...llamas].map(([name, samples]) => ({ name: peerLabels[name], workloads: llamaWorkloads(name, options), samples })),
+    coldStarts: { warm: coldStarts.get('warm') ?? [], empty: coldStarts.get('empty') ?? [] },
+    kernels: sides.has('ours') ? [...sides].map(([name, samples]) => ({ name: labelOf(name), samples })) : [],
+  };
+}
+
+/** One sample more of each; what fails leaves the map, because the rounds of all sides must stand beside each other. */
+async function measureEach<Name, S>(all: Map<Name, S[]>, round: number, label: (name: Name) => string, work: (name: Name) => Promise<S>): Promise<void> {
+  for (const [name, samples] of all) {
+    say(`round ${round}: ${label(name)}`);
+    try {
+      samples.push(await work(name));
+    } catch (error) {
+      if (!(error instanceof PeerError) && !(error instanceof InwardError)) throw error;
+      say(`${label(name)} is left out: ${error.message}`);
+      all.delete(name);
+    }
+  }
+}
+
+interface OurRound {
+  readonly sample: Sample;
+  readonly dispatchesPerToken: number;
+  readonly vocabularySize: number;
+}
+
+async function measureOurs(options: Prepared): Promise<OurRound> {
+  const load = readLoad();
+  const workloads = allWorkloads(options);
+  const room = Math.max(...workloads.map(({ sequences, promptTokens, newTokens }) => sequences * (promptTokens + newTokens + 16)));
+  await using subject = await openOurs({
+    modelPath: options.model,
+    device: options.device,
+    // As served, unless more is asked.
+    contextLength: Math.max(4096, longestSequence(options)),
+    maxSequences: Math.max(8, options.batch),
+    // No less than what keeps a batch from being computed twice.
+    kvTokens: Math.max(4096, room),
+  });
+  const { vocabularySize } = subject.info;
+  const sample = await measure(subject, workloads, vocabularySize, load);
+  // The last workload is one sequence.
+  return { sample, dispatchesPerToken: await subject.readDispatches(), vocabularySize };
+}
+
+async function measureLlama(name: LlamaName, options: Prepared, vocabularySize: number): Promise<Sample> {
+  const load = readLoad();
+  await using subject = await openLlama({ name, modelPath: options.model, device: options.device, threadCount: options.threads });
+  return await measure(subject, llamaWorkloads(name, options), vocabularySize, load);
+}
+
+/** The Vulkan peer on a CPU device needs minutes for what ours does in seconds. */
+function llamaWorkloads(name: LlamaName, options: BenchOptions): Workload[] {
+  return name === 'vulkan' ? [comparedWorkload(options)] : allWorkloads(options);
+}
+
+function choosePeers(wanted: readonly PeerName[]): readonly PeerName[] {
+  const present = wanted.filter(hasPeer);
+  if (present.length < wanted.length) say('not all peers are installed, so they are not compared with. To compare: npm run bench -- --install-peers');
+  return present;
+}
