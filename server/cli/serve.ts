@@ -3,7 +3,6 @@
  */
 import { Command } from 'commander';
 import { type SettingName, settingTable } from '../config/table.ts';
-import { serve } from '../main.ts';
 import type { World } from '../world.ts';
 import { addSettings, type Flags, prepareEngine, readSettings } from './options.ts';
 
@@ -26,5 +25,7 @@ async function runServe(flags: Flags, world: World): Promise<number> {
   // Before anything is fetched or loaded: a wrong setting is told at once.
   const settings = readSettings(flags, world);
   const { engine, deviceReason } = await prepareEngine(settings, world);
+  // The HTTP library takes longer to import than everything else that the other commands need.
+  const { serve } = await import('../main.ts');
   return serve({ deviceReason, engine, settings }, world);
 }
