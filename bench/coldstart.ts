@@ -3,7 +3,7 @@
  * drivers and Node's code in the system's cache. The driver's cache of compiled kernels is as it is, or empty.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from '../runtime/drivers.ts';
@@ -26,7 +26,8 @@ export async function measureColdStart(options: ColdStart): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'inward-bench-'));
   try {
     const cache = cacheFolder();
-    for (const name of readdirSync(cache)) if (name !== 'kernels') symlinkSync(join(cache, name), join(folder, name));
+    const names = existsSync(cache) ? readdirSync(cache) : [];
+    for (const name of names) if (name !== 'kernels') symlinkSync(join(cache, name), join(folder, name));
     return await timeFirstText(options, { INWARD_CACHE: folder });
   } finally {
     rmSync(folder, { recursive: true });
