@@ -81,7 +81,7 @@ test('an idle process is replaced once, one without a request not at all', async
 });
 
 test('deadline and memory limit hold for the next process, and what comes after is answered', async () => {
-  await using text = await open({ renewAfterRequests: 1, deadlineMs: 1500, memoryMiB: 64 });
+  await using text = await open({ renewAfterRequests: 1, deadlineMs: 5000, memoryMiB: 64 });
   const [first = 0] = textProcesses();
   await ask(text, 'a');
   await until(() => !textProcesses().includes(first));
