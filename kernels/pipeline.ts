@@ -13,11 +13,17 @@ export interface Pipeline {
 
 const bufferTypes: Record<BindingKind, GPUBufferBindingType> = { read: 'read-only-storage', write: 'storage', uniform: 'uniform' };
 
+/** Compilers that run at the same time: more only pile up the memory of texts in work, which stays with the process. */
+const compilers = 2;
+
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #pinSubgroups: boolean;
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
+  /** The last work of each compiler. */
+  readonly #lanes: Promise<unknown>[] = Array.from({ length: compilers }, () => Promise.resolve());
+  #next = 0;
 
   /** `pinSubgroups`: see compose; the device must have `subgroup-size-control`. */
   constructor(device: GPUDevice, pinSubgroups = false) {
@@ -30,7 +36,9 @@ export class PipelineCache {
     const key = `${variant.label} ${JSON.stringify(variant.constants ?? {})}`;
     let found = this.#pipelines.get(key);
     if (found === undefined) {
-      found = this.#compile(variant);
+      const lane = this.#next++ % compilers;
+      found = (this.#lanes[lane] ?? Promise.resolve()).then(() => this.#compile(variant));
+      this.#lanes[lane] = found.catch(() => undefined);
       this.#pipelines.set(key, found);
     }
     return found;
