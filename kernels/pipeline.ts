@@ -1,14 +1,35 @@
 /**
- * Owns the way from a variant to a compiled, labelled, cached pipeline, and bind groups for it.
- * Refuses to dispatch: the runner does.
+ * Owns the way from a variant to a compiled, labelled, cached pipeline, and from an operation to a dispatch of it.
+ * Refuses to submit: the runner does.
  */
 import { compose } from './compose.ts';
-import type { BindingKind, Slice, Variant } from './kernel.ts';
+import type { BindingKind, Operation, Slice, StepCounts, Variant } from './kernel.ts';
 
 export interface Pipeline {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+}
+
+/** An operation with everything that a dispatch of it needs. */
+export interface PreparedOperation {
+  readonly operation: Operation;
+  readonly pipelines: readonly Pipeline[];
+  readonly groups: readonly GPUBindGroup[];
+}
+
+/** Encodes the operation as the counts of the step ask for; false where they leave nothing to do. */
+export function dispatch(pass: GPUComputePassEncoder, { operation, pipelines, groups }: PreparedOperation, counts: StepCounts): boolean {
+  const variant = operation.choose(counts);
+  const x = operation.gridX(counts, variant);
+  const y = operation.gridY(counts, variant);
+  const pipeline = pipelines[variant];
+  const group = groups[variant];
+  if (x === 0 || y === 0 || pipeline === undefined || group === undefined) return false;
+  pass.setPipeline(pipeline.pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(x, y);
+  return true;
 }
 
 const bufferTypes: Record<BindingKind, GPUBufferBindingType> = { read: 'read-only-storage', write: 'storage', uniform: 'uniform' };
@@ -21,8 +42,8 @@ export class PipelineCache {
   readonly #pinSubgroups: boolean;
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
-  /** The last work of each compiler. */
-  readonly #lanes: Promise<unknown>[] = Array.from({ length: compilers }, () => Promise.resolve());
+  /** What each compiler does last. */
+  readonly #queues: Promise<unknown>[] = Array.from({ length: compilers }, () => Promise.resolve());
   #next = 0;
 
   /** `pinSubgroups`: see compose; the device must have `subgroup-size-control`. */
@@ -36,12 +57,20 @@ export class PipelineCache {
     const key = `${variant.label} ${JSON.stringify(variant.constants ?? {})}`;
     let found = this.#pipelines.get(key);
     if (found === undefined) {
-      const lane = this.#next++ % compilers;
-      found = (this.#lanes[lane] ?? Promise.resolve()).then(() => this.#compile(variant));
-      this.#lanes[lane] = found.catch(() => undefined);
+      const compiler = this.#next++ % compilers;
+      found = Promise.resolve(this.#queues[compiler]).then(() => this.#compile(variant));
+      // Whoever asked for it gets the failure; the next one only waits for its end.
+      this.#queues[compiler] = found.catch(() => undefined);
       this.#pipelines.set(key, found);
     }
     return found;
+  }
+
+  /** Compiles every variant that the operation can choose, and binds each to its buffers and, where it has parameters, to `uniform`. */
+  async prepare(operation: Operation, uniform: Slice | undefined): Promise<PreparedOperation> {
+    const pipelines = await Promise.all(operation.variants.map((variant) => this.get(variant)));
+    const slices = uniform === undefined ? operation.buffers : [...operation.buffers, uniform];
+    return { operation, pipelines, groups: pipelines.map((pipeline) => this.bind(pipeline, slices)) };
   }
 
   /** Bind group of an operation's slices, the uniform last. */

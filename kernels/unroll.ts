@@ -1,6 +1,6 @@
 /**
  * Owns the writing out of short loops and of the small arrays that they index, as plain statements and plain variables.
- * A driver that unrolls by itself gains nothing; SwiftShader does not, and runs a matmul 7 to 12 times faster this way.
+ * A driver that unrolls by itself gains nothing; SwiftShader does not, and runs a matmul several times faster this way.
  * Refuses loops that are not marked, bounds that are not known, and marked loops that are left early.
  *
  * `#unroll` stands on the line before `for (var i = 0u; i < BOUND; i++) {`, with BOUND a number or a constant of the variant.

@@ -12,25 +12,30 @@ import {
   kvFormats,
   logitBiasLimit,
   logprobsLimit,
+  type NumberOption,
   type Sampling,
 } from './types.ts';
 
 /** Throws invalid_option. */
 export function checkOptions(options: EngineOptions): void {
-  for (const [option, { low, high }] of Object.entries(engineNumbers)) {
-    const value = options[option as keyof typeof engineNumbers];
-    if (value === undefined || (Number.isInteger(value) && value >= low && value <= high)) continue;
-    throw new InwardError('invalid_option', { option, rule: `a whole number from ${low} to ${high}` });
-  }
+  for (const [option, range] of Object.entries(engineNumbers)) resolveNumber(option, options[option as keyof typeof engineNumbers], range);
   checkChoice('kv', options.kv, kvFormats);
   checkChoice('activations', options.activations, activationFormats);
+}
+
+/** The value, or the standard one where it is left out. Throws invalid_option. */
+export function resolveNumber(option: string, value: number | undefined, { low, high, standard }: NumberOption): number {
+  if (value === undefined) return standard;
+  if (isWhole(value, low, high)) return value;
+  throw new InwardError('invalid_option', { option, rule: `a whole number from ${low} to ${high}` });
 }
 
 function checkChoice(option: string, value: string | undefined, choices: readonly string[]): void {
   if (value !== undefined && !choices.includes(value)) throw new InwardError('invalid_option', { option, rule: `one of ${choices.join(', ')}` });
 }
 
-function rule(isKept: boolean, path: string, text: string): void {
+/** Throws invalid_request unless the rule is kept. */
+export function rule(isKept: boolean, path: string, text: string): void {
   if (!isKept) throw new InwardError('invalid_request', { path, rule: text });
 }
 

@@ -2,7 +2,7 @@
  * Owns what one request changes at the logits before a token is drawn: bias, repetition, presence and frequency
  * penalties, as one entry for each token that is touched. Counts tokens as they come. Refuses to touch a device.
  */
-import type { Sampling } from './types.ts';
+import { logitBiasLimit, type Sampling } from './types.ts';
 
 /** Words of an entry: id, what is added, the repetition penalty, what is taken off; see kernels/sample.wgsl. */
 export const editLength = 4;
@@ -67,7 +67,8 @@ export class LogitEdits {
   }
 }
 
-/** The most entries that one request can have. */
-export function editsOfOne(vocabularySize: number, contextLength: number, biasLimit: number): number {
-  return Math.min(vocabularySize, contextLength + biasLimit);
+/** Entries that a step has room for: those of all sequences, as long as that is no more than 16 MiB of upload; of one in any case. */
+export function editRoom(maxSequences: number, vocabularySize: number, contextLength: number): number {
+  const ofOne = Math.min(vocabularySize, contextLength + logitBiasLimit);
+  return Math.max(ofOne, Math.min(maxSequences * ofOne, 2 ** 20));
 }

@@ -11,13 +11,13 @@ import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type OpenDevice, openDevice } from './device.ts';
-import { editsOfOne } from './edits.ts';
+import { editRoom } from './edits.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { blockLength, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
-import { type EngineInfo, type EngineOptions, engineNumbers, logitBiasLimit, type OpenProgress } from './types.ts';
+import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress } from './types.ts';
 import { warmUp } from './warmup.ts';
 
 /** Everything a step touches. */
@@ -72,7 +72,7 @@ async function assemble(
     contextLength,
     blockCount,
     blockLength,
-    maxEdits: editLimit(maxSequences, editsOfOne(config.vocabularySize, contextLength, logitBiasLimit)),
+    maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
   });
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: report('weights', options) });
@@ -125,11 +125,6 @@ async function assemble(
       kvBytes: memory.usage()['kv'] ?? 0,
     },
   };
-}
-
-/** Room for the edits of all sequences, as long as that is no more than 16 MiB of upload; of one in any case. */
-function editLimit(maxSequences: number, editsOfOne: number): number {
-  return Math.max(editsOfOne, Math.min(maxSequences * editsOfOne, 2 ** 20));
 }
 
 function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {

@@ -3,18 +3,12 @@
  * submits to the queue. Refuses to decide what a batch holds.
  */
 import type { Operation, Slice } from '../kernels/kernel.ts';
-import type { Pipeline, PipelineCache } from '../kernels/pipeline.ts';
+import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels/pipeline.ts';
 import type { Graph } from '../models/index.ts';
 import type { Batch } from './batch.ts';
 import type { DeviceMemory } from './memory.ts';
 import { StepResults } from './results.ts';
 import { waitFor } from './waiting.ts';
-
-interface Step {
-  readonly operation: Operation;
-  readonly pipelines: readonly Pipeline[];
-  readonly groups: readonly GPUBindGroup[];
-}
 
 export class Runner {
   readonly #device: GPUDevice;
@@ -23,12 +17,19 @@ export class Runner {
   readonly #logits: Slice;
   readonly #rowStaging: GPUBuffer;
   readonly #logitStaging: () => GPUBuffer;
-  readonly #clears: readonly Step[];
-  readonly #steps: readonly Step[];
+  readonly #clears: readonly PreparedOperation[];
+  readonly #steps: readonly PreparedOperation[];
   readonly #results: StepResults;
   #dispatches = 0;
 
-  private constructor(device: GPUDevice, memory: DeviceMemory, batchBuffer: GPUBuffer, graph: Graph, clears: readonly Step[], steps: readonly Step[]) {
+  private constructor(
+    device: GPUDevice,
+    memory: DeviceMemory,
+    batchBuffer: GPUBuffer,
+    graph: Graph,
+    clears: readonly PreparedOperation[],
+    steps: readonly PreparedOperation[],
+  ) {
     const { rows, logits } = graph.results;
     this.#device = device;
     this.#batchBuffer = batchBuffer;
@@ -46,7 +47,7 @@ export class Runner {
     this.#results = new StepResults(maxLogitRows, logits.size / 4 / maxLogitRows);
   }
 
-  /** Compiles every variant that the graph can choose, all at the same time, and binds it. */
+  /** Compiles every variant that the graph can choose, and binds it. */
   static async create(
     device: GPUDevice,
     memory: DeviceMemory,
@@ -57,17 +58,10 @@ export class Runner {
   ): Promise<Runner> {
     const compiling = new Set([...graph.clears, ...graph.operations].flatMap(({ variants }) => variants.map((variant) => pipelines.get(variant))));
     let done = 0;
+    // A failure comes out of `prepare`, which waits for the same promises.
     for (const pipeline of compiling) void pipeline.then(() => onCompiled(++done, compiling.size)).catch(() => undefined);
     const uniforms = new UniformArena(device, memory, [...graph.clears, ...graph.operations]);
-    const prepare = (operations: readonly Operation[]): Promise<Step[]> =>
-      Promise.all(
-        operations.map(async (operation) => {
-          const compiled = await Promise.all(operation.variants.map((variant) => pipelines.get(variant)));
-          const uniform = uniforms.of(operation);
-          const slices = uniform === undefined ? operation.buffers : [...operation.buffers, uniform];
-          return { operation, pipelines: compiled, groups: compiled.map((pipeline) => pipelines.bind(pipeline, slices)) };
-        }),
-      );
+    const prepare = (operations: readonly Operation[]) => Promise.all(operations.map((operation) => pipelines.prepare(operation, uniforms.of(operation))));
     return new Runner(device, memory, batchBuffer, graph, await prepare(graph.clears), await prepare(graph.operations));
   }
 
@@ -104,20 +98,8 @@ export class Runner {
     return this.#results;
   }
 
-  #encode(pass: GPUComputePassEncoder, steps: readonly Step[], batch: Batch): void {
-    const { counts } = batch;
-    for (const { operation, pipelines, groups } of steps) {
-      const variant = operation.choose(counts);
-      const x = operation.gridX(counts, variant);
-      const y = operation.gridY(counts, variant);
-      const pipeline = pipelines[variant];
-      const group = groups[variant];
-      if (x === 0 || y === 0 || pipeline === undefined || group === undefined) continue;
-      pass.setPipeline(pipeline.pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(x, y);
-      this.#dispatches++;
-    }
+  #encode(pass: GPUComputePassEncoder, steps: readonly PreparedOperation[], batch: Batch): void {
+    for (const step of steps) if (dispatch(pass, step, batch.counts)) this.#dispatches++;
   }
 }
 

@@ -113,9 +113,7 @@ export class Scheduler {
   /** Aborted and late sequences leave first, so that their blocks are zeroed by this very step. */
   #fill(batch: Batch): void {
     batch.reset();
-    const now = this.#now();
-    for (const sequence of this.#all)
-      if (sequence.deadline <= now && !sequence.aborted) fail(sequence, new InwardError('deadline_exceeded', { limit: sequence.deadlineMs }));
+    this.#failLate();
     this.#dropAborted();
     for (const block of this.#pool.clean()) batch.addClear(block);
     let budget = this.#limits.tokenBudget;
@@ -227,9 +225,17 @@ export class Scheduler {
     sequence.zero();
   }
 
+  #failLate(): void {
+    const now = this.#now();
+    // Without a list of both: this is once a step.
+    for (const sequences of [this.#running, this.#waiting])
+      for (const sequence of sequences)
+        if (sequence.deadline <= now && !sequence.aborted) fail(sequence, new InwardError('deadline_exceeded', { limit: sequence.deadlineMs }));
+  }
+
   #dropAborted(): void {
-    for (const sequence of this.#all) {
-      if (!sequence.aborted) continue;
+    if (!this.#running.some(isAborted) && !this.#waiting.some(isAborted)) return;
+    for (const sequence of this.#all.filter(isAborted)) {
       this.#release(sequence);
       sequence.zero();
     }
@@ -237,6 +243,8 @@ export class Scheduler {
     this.#waiting.splice(0, this.#waiting.length, ...waiting);
   }
 }
+
+const isAborted = ({ aborted }: Sequence): boolean => aborted;
 
 function fail(sequence: Sequence, error: InwardError): void {
   sequence.sink.fail(error);

@@ -1,7 +1,7 @@
 /** Owns a chain on our device: packed by the engine's loader, multiplied by the engine's matmul, from host vectors to host vectors. */
 import type { Operation, Slice } from '../../kernels/kernel.ts';
 import { matmul } from '../../kernels/matmul.ts';
-import { type Pipeline, PipelineCache } from '../../kernels/pipeline.ts';
+import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
 import type { MatrixSpec } from '../../models/index.ts';
 import { loadWeights } from '../../runtime/checkpoint/loader.ts';
 import type { OpenDevice } from '../../runtime/device.ts';
@@ -9,13 +9,8 @@ import { DeviceMemory, wholeBuffer } from '../../runtime/memory.ts';
 import { waitFor } from '../../runtime/waiting.ts';
 import { createCheckpoint, type Stored } from './stored.ts';
 
-interface Step {
-  readonly operation: Operation;
-  readonly pipelines: readonly Pipeline[];
-  readonly groups: readonly GPUBindGroup[];
-}
 interface Loaded {
-  readonly steps: readonly Step[];
+  readonly steps: readonly PreparedOperation[];
   readonly input: Slice;
   readonly output: Slice;
   readonly batch: Slice;
@@ -71,7 +66,7 @@ export class OurChain {
     device.queue.writeBuffer(input.buffer, 0, x);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const step of steps) encode(pass, step, tokens);
+    for (const step of steps) dispatch(pass, step, { tokens, logitRows: 0, items: 0, clears: 0 });
     pass.end();
     const size = this.#outputLength * tokens * 4;
     encoder.copyBufferToBuffer(output.buffer, 0, staging, 0, size);
@@ -82,25 +77,12 @@ export class OurChain {
     return result.slice(0, this.#outputLength);
   }
 
-  async #prepare(operation: Operation): Promise<Step> {
-    const pipelines = await Promise.all(operation.variants.map((variant) => this.#pipelines.get(variant)));
+  #prepare(operation: Operation): Promise<PreparedOperation> {
     const params = operation.params ?? new Uint32Array(4);
     const uniform = this.#memory.create('activations', 'params', params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
     this.#open.device.queue.writeBuffer(uniform, 0, params);
-    const slices = [...operation.buffers, wholeBuffer(uniform)];
-    return { operation, pipelines, groups: pipelines.map((pipeline) => this.#pipelines.bind(pipeline, slices)) };
+    return this.#pipelines.prepare(operation, wholeBuffer(uniform));
   }
 }
 
 const usage = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST
-
-function encode(pass: GPUComputePassEncoder, { operation, pipelines, groups }: Step, tokens: number): void {
-  const counts = { tokens, logitRows: 0, items: 0, clears: 0 };
-  const variant = operation.choose(counts);
-  const pipeline = pipelines[variant];
-  const group = groups[variant];
-  if (pipeline === undefined || group === undefined) throw new RangeError(`no variant ${variant}`);
-  pass.setPipeline(pipeline.pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(operation.gridX(counts, variant), operation.gridY(counts, variant));
-}

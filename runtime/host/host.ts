@@ -15,10 +15,9 @@ import type { FromEngine, ToEngine } from './messages.ts';
 const closeDeadline = 5_000;
 
 /**
- * The engine's memory is on the device; V8 and malloc would keep tens of MB more for speed that it does not need
- * (SmolLM2 on lavapipe: 500 MB resident without these, 464 MB with them).
+ * The engine's memory is on the device; V8 and malloc would keep tens of MB more for speed that it does not need.
+ * --gc-global: garbage holds objects of Dawn, which are small to V8 and large to malloc; a full collection of so small a heap is cheap.
  */
-// --gc-global: garbage holds objects of Dawn, which are small to V8 and large to malloc; a full collection of so small a heap takes milliseconds.
 const leanFlags = ['--optimize-for-size', '--gc-global', '--max-semi-space-size=1', '--single-threaded-gc', '--v8-pool-size=1'];
 const leanEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
 

@@ -2,6 +2,7 @@
  * Owns what the text door refuses before anything is started or sent: options out of range, requests that are not what
  * the types say. Names the field and the rule; refuses to repeat a value.
  */
+import { resolveNumber, rule } from '../checks.ts';
 import { InwardError } from '../errors.ts';
 import type { NumberOption } from '../types.ts';
 import type { ProcessRequest } from './protocol.ts';
@@ -23,12 +24,7 @@ export const textNumbers: Readonly<Record<TextNumber, NumberOption>> = {
 
 /** Options with their defaults. Throws invalid_option. */
 export function resolveOptions(options: TextOptions): Required<TextOptions> {
-  const resolve = (option: TextNumber): number => {
-    const { low, high, standard } = textNumbers[option];
-    const value = options[option] ?? standard;
-    if (Number.isInteger(value) && value >= low && value <= high) return value;
-    throw new InwardError('invalid_option', { option, rule: `a whole number from ${low} to ${high}` });
-  };
+  const resolve = (option: TextNumber): number => resolveNumber(option, options[option], textNumbers[option]);
   if (typeof options.modelPath !== 'string') throw new InwardError('invalid_option', { option: 'modelPath', rule: 'a path' });
   return {
     modelPath: options.modelPath,
@@ -37,10 +33,6 @@ export function resolveOptions(options: TextOptions): Required<TextOptions> {
     renewAfterRequests: resolve('renewAfterRequests'),
     renewIdleMs: resolve('renewIdleMs'),
   };
-}
-
-function rule(isKept: boolean, path: string, text: string): void {
-  if (!isKept) throw new InwardError('invalid_request', { path, rule: text });
 }
 
 /** A request to encode a text. Throws invalid_request. */

@@ -79,7 +79,7 @@ function hashHeader(checkpoint: Checkpoint): string {
 /** All that is needed is loaded: from here on, and before the first request, this process can neither read nor write a file. */
 function lockFiles(): void {
   flushCompileCache();
-  // Not yet in the types; an older Node was never allowed to write, see supervisor.ts.
+  // Not yet in the types; an older Node was never allowed to write, see child.ts.
   (process.permission as { drop?(scope: string): void } | undefined)?.drop?.('fs');
 }
 

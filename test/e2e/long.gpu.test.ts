@@ -1,8 +1,6 @@
 /** The long suite (npm run test:full): hours of use in minutes, without growth or error. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import OpenAI from 'openai';
 import { describe, expect, test } from 'vitest';
 import { readTreeMemory } from '../../bench/memory.ts';
@@ -10,6 +8,7 @@ import { cacheFolder } from '../../runtime/drivers.ts';
 import { createEngine } from '../../runtime/engine.ts';
 import { defaultModel } from '../../scripts/setup/model.ts';
 import { DeviceWatch } from '../device-watch.ts';
+import { collectGarbage } from '../garbage.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
 import { serve } from './command.ts';
@@ -19,12 +18,6 @@ const modelPath = existsSync(smollm2) ? smollm2 : readOracle('gguf_llama_q4_1').
 const isWanted = process.env['INWARD_FULL'] === '1';
 /** Bytes of resident memory that may come and go without meaning growth. */
 const noise = 48 * 2 ** 20;
-
-/** V8's own collection of everything, so that garbage which it has not looked at yet does not count as growth. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-}
 
 function checkLong(): void {
   test('1,000 tokens at the end of 4,096 of context', { timeout: 1_800_000 }, async () => {
