@@ -2,23 +2,25 @@
  * Owns the small kernels on activations: rms_norm and quantize, which give int8 blocks, and swiglu for gate and up
  * that are not one packed matrix. With f32 activations norm and SwiGLU are parts of the matmul.
  */
-import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
+import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 import { blockColumns } from './weights.ts';
 
-export function rmsNormVariant(gather: boolean, lanes: number, layout: Readonly<Record<string, number>>): Variant {
+/** `place`: of x and of the norm's weight. */
+export function rmsNormVariant(gather: boolean, place: Place, lanes: number, layout: Readonly<Record<string, number>>): Variant {
   return {
-    label: `rms_norm/int8${gather ? '/gather' : ''}/sg${lanes}`,
+    label: `rms_norm/int8${gather ? '/gather' : ''}/${place}/sg${lanes}`,
     file: 'rms_norm.wgsl',
+    includes: { PLACE_X: `place/x_${place}.wgsl`, PLACE_NORM: `place/norm_${place}.wgsl` },
     constants: { LANES: lanes, GATHER: gather, ...layout },
-    bindings: ['read', 'read', 'write', 'read', 'uniform'] satisfies BindingKind[],
+    bindings: [bindingKind('read', place), bindingKind('read', place), 'write', 'read', 'uniform'],
   };
 }
 
 export interface RmsNormArguments {
   /** [token][columns] f32. */
-  readonly x: Slice;
-  /** [columns] f32. */
-  readonly weight: Slice;
+  readonly x: Vectors;
+  /** [columns] f32; where x is too. */
+  readonly weight: Vectors;
   /** int8 blocks. */
   readonly y: Slice;
   readonly columns: number;
@@ -31,8 +33,8 @@ export interface RmsNormArguments {
 
 export function rmsNorm(args: RmsNormArguments): Operation {
   return {
-    variants: [rmsNormVariant(args.over === 'logitRows', args.lanes, args.layout)],
-    buffers: [args.x, args.weight, args.y, args.batch],
+    variants: [rmsNormVariant(args.over === 'logitRows', placeOf(args.x), args.lanes, args.layout)],
+    resources: [args.x, args.weight, args.y, args.batch],
     params: packParams(args.columns / blockColumns, { f32: args.epsilon }),
     choose: () => 0,
     gridX: (counts) => counts[args.over],
@@ -40,15 +42,21 @@ export function rmsNorm(args: RmsNormArguments): Operation {
   };
 }
 
-export function quantizeVariant(lanes: number): Variant {
-  return { label: `quantize/sg${lanes}`, file: 'quantize.wgsl', constants: { LANES: lanes }, bindings: ['read', 'write', 'uniform'] satisfies BindingKind[] };
+export function quantizeVariant(place: Place, lanes: number): Variant {
+  return {
+    label: `quantize/${place}/sg${lanes}`,
+    file: 'quantize.wgsl',
+    includes: { PLACE_X: `place/x_${place}.wgsl` },
+    constants: { LANES: lanes },
+    bindings: [bindingKind('read', place), 'write', 'uniform'],
+  };
 }
 
 /** x: [token][columns] f32 as int8 blocks. */
-export function quantize(x: Slice, y: Slice, columns: number, lanes: number): Operation {
+export function quantize(x: Vectors, y: Slice, columns: number, lanes: number): Operation {
   return {
-    variants: [quantizeVariant(lanes)],
-    buffers: [x, y],
+    variants: [quantizeVariant(placeOf(x), lanes)],
+    resources: [x, y],
     params: packParams(columns / blockColumns),
     choose: () => 0,
     gridX: (counts) => counts.tokens,
@@ -56,16 +64,22 @@ export function quantize(x: Slice, y: Slice, columns: number, lanes: number): Op
   };
 }
 
-export function swigluVariant(lanes: number): Variant {
-  return { label: `swiglu/sg${lanes}`, file: 'swiglu.wgsl', constants: { LANES: lanes }, bindings: ['read', 'write', 'uniform'] satisfies BindingKind[] };
+export function swigluVariant(place: Place, lanes: number): Variant {
+  return {
+    label: `swiglu/${place}/sg${lanes}`,
+    file: 'swiglu.wgsl',
+    includes: { PLACE_X: `place/x_${place}.wgsl`, PLACE_Y: `place/y_${place}.wgsl` },
+    constants: { LANES: lanes },
+    bindings: [bindingKind('read', place), bindingKind('write', place), 'uniform'] satisfies BindingKind[],
+  };
 }
 
-/** gateUp: [token][2 * columns] f32; y: [token][columns] f32. */
-export function swiglu(gateUp: Slice, y: Slice, columns: number, lanes: number): Operation {
+/** gateUp: [token][2 * columns] f32; y: [token][columns] f32; both in one kind of place. */
+export function swiglu(gateUp: Vectors, y: Vectors, columns: number, lanes: number): Operation {
   const blocks = columns / blockColumns;
   return {
-    variants: [swigluVariant(lanes)],
-    buffers: [gateUp, y],
+    variants: [swigluVariant(placeOf(y), lanes)],
+    resources: [gateUp, y],
     params: packParams(blocks),
     choose: () => 0,
     gridX: (counts) => counts.tokens,

@@ -2,7 +2,7 @@
  * Owns the kernels around the KV pool: attention (per item and KV head), attention_merge (join a token's items) and
  * clear_blocks, which zeroes freed blocks. What stores keys and values is matmul's `rope` end.
  */
-import type { BindingKind, Operation, Slice, Variant } from './kernel.ts';
+import { type BindingKind, bindingKind, type Operation, type Place, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 
 export interface AttentionShape {
   readonly heads: number;
@@ -52,14 +52,15 @@ export function attentionConstants(shape: AttentionShape): Record<string, number
   };
 }
 
-export function attentionVariant(shape: AttentionShape): Variant {
+/** `place`: of queries and results. */
+export function attentionVariant(shape: AttentionShape, place: Place): Variant {
   const group = shape.heads / shape.kvHeads;
   return {
-    label: `attention/${shape.kv}/d${shape.headLength}g${group}/sg${shape.lanes}`,
+    label: `attention/${shape.kv}/d${shape.headLength}g${group}/${place}/sg${shape.lanes}`,
     file: 'attention.wgsl',
-    includes: { KV: `kv/${shape.kv}.wgsl` },
+    includes: { KV: `kv/${shape.kv}.wgsl`, PLACE_X: `place/x_${place}.wgsl`, PLACE_Y: `place/y_${place}.wgsl` },
     constants: attentionConstants(shape),
-    bindings: ['read', 'read', 'write', 'write', 'write', 'read'] satisfies BindingKind[],
+    bindings: [bindingKind('read', place), 'read', 'write', 'write', bindingKind('write', place), 'read'],
   };
 }
 
@@ -70,31 +71,32 @@ export interface AttentionScratch {
   readonly states: Slice;
 }
 
-/** queries: [token][head][head length] f32, scaled; y: the same shape, complete for tokens with one item. */
-export function attention(shape: AttentionShape, queries: Slice, pool: Slice, scratch: AttentionScratch, y: Slice, batch: Slice): Operation {
+/** queries: [token][head][head length] f32, scaled; y: the same shape and kind of place, complete for tokens with one item. */
+export function attention(shape: AttentionShape, queries: Vectors, pool: Slice, scratch: AttentionScratch, y: Vectors, batch: Slice): Operation {
   return {
-    variants: [attentionVariant(shape)],
-    buffers: [queries, pool, scratch.partials, scratch.states, y, batch],
+    variants: [attentionVariant(shape, placeOf(y))],
+    resources: [queries, pool, scratch.partials, scratch.states, y, batch],
     choose: () => 0,
     gridX: (counts) => counts.items,
     gridY: () => shape.kvHeads * groupTiles(shape),
   };
 }
 
-export function attentionMergeVariant(shape: AttentionShape): Variant {
+export function attentionMergeVariant(shape: AttentionShape, place: Place): Variant {
   return {
-    label: `attention_merge/d${shape.headLength}/sg${shape.lanes}`,
+    label: `attention_merge/d${shape.headLength}/${place}/sg${shape.lanes}`,
     file: 'attention_merge.wgsl',
+    includes: { PLACE_Y: `place/y_${place}.wgsl` },
     constants: attentionConstants(shape),
-    bindings: ['read', 'read', 'write', 'read'] satisfies BindingKind[],
+    bindings: ['read', 'read', bindingKind('write', place), 'read'],
   };
 }
 
 /** Completes y for tokens with several items; no dispatch when the step has none. */
-export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch, y: Slice, batch: Slice): Operation {
+export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch, y: Vectors, batch: Slice): Operation {
   return {
-    variants: [attentionMergeVariant(shape)],
-    buffers: [scratch.partials, scratch.states, y, batch],
+    variants: [attentionMergeVariant(shape, placeOf(y))],
+    resources: [scratch.partials, scratch.states, y, batch],
     choose: () => 0,
     gridX: (counts) => (counts.items === counts.tokens ? 0 : counts.tokens),
     gridY: () => 1,
@@ -114,7 +116,7 @@ export function clearBlocksVariant(shape: AttentionShape): Variant {
 export function clearBlocks(shape: AttentionShape, pool: Slice, batch: Slice): Operation {
   return {
     variants: [clearBlocksVariant(shape)],
-    buffers: [pool, batch],
+    resources: [pool, batch],
     choose: () => 0,
     gridX: (counts) => counts.clears,
     gridY: () => 1,

@@ -1,19 +1,21 @@
 // Paged attention with online softmax (Milakov and Gimelshein 2018; Kwon et al. 2023), one item (token, run
 // of KV positions) and up to GROUP_TILE of the GROUP query heads of one KV head a workgroup. Lanes hold quads of the
-// head; the query heads share each key and value read. A token with one item gets its result at once; else the item leaves
+// head; the query heads (x) share each key and value read. A token with one item gets its result (y) at once; else the item leaves
 // unnormalised sums, which attention_merge joins.
 enable subgroups;
+const X = 0u;
+const Y = 4u;
 const BATCH = 5u;
 
-@group(0) @binding(0) var<storage, read> queries: array<vec4f>;
 @group(0) @binding(1) var<storage, read> pool: array<KvQuad>;            // [slot][keys, values][KV head][quad]
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4f>;   // [item][head][quad]
 @group(0) @binding(3) var<storage, read_write> states: array<vec2f>;     // [item][head] (largest score, sum)
-@group(0) @binding(4) var<storage, read_write> attended: array<vec4f>;   // [token][head][quad]
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
 #include KV
+#include PLACE_X
+#include PLACE_Y
 
 const SLOT_QUADS = 2u * KV_HEADS * HEAD_QUADS;
 const MASKED = -1e30;        // WGSL has no infinities
@@ -38,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var k = 0u; k < QUADS; k++) {
       let quad = lane + k * LANES;
       if (quad < HEAD_QUADS && firstInGroup + g < GROUP) {
-        query[g][k] = queries[(token * HEADS + kvHead * GROUP + firstInGroup + g) * HEAD_QUADS + quad];
+        query[g][k] = xAt(token, HEADS * HEAD_QUADS, (kvHead * GROUP + firstInGroup + g) * HEAD_QUADS + quad);
       }
     }
   }
@@ -106,7 +108,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var k = 0u; k < QUADS; k++) {
       let quad = lane + k * LANES;
       if (isHead && quad < HEAD_QUADS && isWhole) {
-        attended[(token * HEADS + head) * HEAD_QUADS + quad] = sums[g][k] / total[g];
+        storeY(token, HEADS * HEAD_QUADS, head * HEAD_QUADS + quad, sums[g][k] / total[g]);
       } else if (isHead && quad < HEAD_QUADS) {
         partials[(item * HEADS + head) * HEAD_QUADS + quad] = sums[g][k];
       }

@@ -1,13 +1,14 @@
 // Joins the partial sums of tokens that have several items:
 // o = sum e^(m_i - m) * partial_i / sum e^(m_i - m) * total_i. One lane takes one quad of the output.
 enable subgroups;
+const Y = 2u;
 const BATCH = 3u;
 
 @group(0) @binding(0) var<storage, read> partials: array<vec4f>;
 @group(0) @binding(1) var<storage, read> states: array<vec2f>;
-@group(0) @binding(2) var<storage, read_write> attended: array<vec4f>;
 
 #include "lib/batch.wgsl"
+#include PLACE_Y
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -31,6 +32,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       sum += weight * partials[item * (HEADS * HEAD_QUADS) + quad];
       total += weight * state.y;
     }
-    attended[token * (HEADS * HEAD_QUADS) + quad] = sum / total;
+    storeY(token, HEADS * HEAD_QUADS, quad, sum / total);
   }
 }

@@ -1,18 +1,19 @@
-// x[token, :] = W[id of token, :]. One lane takes one block of 32 columns.
+// y[token, :] = W[id of token, :]. One lane takes one block of 32 columns.
 enable subgroups;
-const BATCH = 3u;
+const Y = 1u;
+const BATCH = 2u;
 
 struct Shape {
   blocks: u32,
   firstRow: u32,   // rows of the table that this binding holds
   rows: u32,
 }
-@group(0) @binding(2) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(4) var<uniform> shape: Shape;
+@group(0) @binding(3) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
-#include "lib/weights.wgsl"
+#include PLACE_Y
 #include QUANT
+#include "lib/weights.wgsl"
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -21,12 +22,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (row >= shape.rows) {
     return;
   }
-  let place = rowPlace(row, shape.blocks);
+  let place = quadPlace(row / 4u, shape.blocks);
   for (var block = lane; block < shape.blocks; block += LANES) {
-    let weights = loadBlock(place, block);
-    let affine = blockAffine(weights);
+    let weights = loadBlock(place, row % 4u, block);
+    var affine = vec2f(1.0, 0.0);
+    if (HAS_SCALE) {
+      affine = affineOf(quadAffine(place, block)[row % 4u]);
+    }
     for (var quad = 0u; quad < 8u; quad++) {
-      x[(token * shape.blocks + block) * 8u + quad] = blockCodes(weights, quad) * affine.x + affine.y;
+      storeY(token, shape.blocks * 8u, block * 8u + quad, blockCodes(weights, quad) * codeScale(quad) * affine.x + affine.y);
     }
   }
 }

@@ -4,7 +4,16 @@
  */
 import type { VariantSource } from './compose.ts';
 
-export type BindingKind = 'read' | 'write' | 'uniform';
+export type BindingKind = 'read' | 'write' | 'uniform' | `${'read' | 'write'} ${TexelFormat}`;
+
+/** Four numbers of 32 bits. */
+export type TexelFormat = 'rgba32uint' | 'rgba32float';
+
+/**
+ * Where vectors of 16 bytes lie, for the kernels that can do with both. lavapipe checks each lane's buffer load by itself but
+ * calls one function for the texel loads of all lanes: 16 ns instead of 57 for eight lanes. SwiftShader, and any GPU, is better off with buffers.
+ */
+export type Place = 'buffer' | 'texture';
 
 /** A kernel with its choices made; `label` (e.g. `matmul/q4_1/int8/t8r4`) names it in errors, profiles and tests. */
 export interface Variant extends VariantSource {
@@ -20,6 +29,23 @@ export interface Slice {
   readonly size: number;
 }
 
+/** A storage texture of 16-byte texels, all of it. */
+export interface Plane {
+  readonly texture: GPUTexture;
+  readonly view: GPUTextureView;
+}
+
+/** Rows of 16-byte vectors. */
+export type Vectors = Slice | Plane;
+
+export function placeOf(vectors: Vectors): Place {
+  return 'texture' in vectors ? 'texture' : 'buffer';
+}
+
+export function bindingKind(access: 'read' | 'write', place: Place, format: TexelFormat = 'rgba32float'): BindingKind {
+  return place === 'buffer' ? access : `${access} ${format}`;
+}
+
 /** What a step counts, and so what a grid may depend on. */
 export interface StepCounts {
   tokens: number;
@@ -28,7 +54,7 @@ export interface StepCounts {
   clears: number;
 }
 
-/** One dispatch of every step: buffers are fixed, the variant and the grid depend on the counts of the step. */
+/** One dispatch of every step: resources are fixed, the variant and the grid depend on the counts of the step. */
 export interface Operation {
   readonly variants: readonly Variant[];
   /** Index into variants. */
@@ -36,7 +62,8 @@ export interface Operation {
   /** Workgroups; a zero skips the dispatch. */
   gridX(counts: StepCounts, variant: number): number;
   gridY(counts: StepCounts, variant: number): number;
-  readonly buffers: readonly Slice[];
+  /** In the order of the variants' bindings. */
+  readonly resources: readonly Vectors[];
   /** Words of the uniform, bound last; integers and floats share one array. */
   readonly params?: Uint32Array;
 }

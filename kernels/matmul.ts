@@ -4,52 +4,63 @@
  * with a small token tile.
  */
 import { type AttentionShape, attentionConstants } from './attention.ts';
-import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
-import { type Activations, blockColumns, type PackedMatrix, packedStorages, type Shard, type StorageWithKernels } from './weights.ts';
+import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
+import { type Activations, blockColumns, type PackedMatrix, packedStorages, quadRows, type Shard, type StorageWithKernels, weightPlace } from './weights.ts';
 
-/** RMSNorm of the input; weight: [columns] f32. */
+/** RMSNorm of the input; weight: [columns] f32, where the input is too. */
 export interface Norm {
-  readonly weight: Slice;
+  readonly weight: Vectors;
   readonly epsilon: number;
 }
 
-/** What becomes of the sums. y: f32, [row of x][stride]. */
+/** What becomes of the sums. y: f32, [row of x][stride]; stride is a multiple of 4. */
 export type Finish =
-  | { readonly kind: 'store' | 'add'; readonly y: Slice; readonly stride: number }
-  /** The matrix holds gate rows, then as many up rows. y: [row of x][rows / 2]. */
-  | { readonly kind: 'swiglu'; readonly y: Slice }
+  | { readonly kind: 'store'; readonly y: Vectors; readonly stride: number }
+  /** y = to + sums; `to` is not y, but of its shape and in its kind of place. */
+  | { readonly kind: 'add'; readonly y: Vectors; readonly to: Vectors; readonly stride: number }
+  /** Quads of gate rows and of up rows take turns in the matrix. y: [row of x][rows / 2]. */
+  | { readonly kind: 'swiglu'; readonly y: Vectors }
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
-  | { readonly kind: 'rope'; readonly y: Slice; readonly pool: Slice; readonly rotation: Slice; readonly shape: AttentionShape };
+  | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Slice; readonly rotation: Slice; readonly shape: AttentionShape };
 
+/** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
 interface Tile {
   readonly tokens: number;
-  readonly rows: number;
+  readonly quads: number;
 }
-/**
- * Tokens x rows a lane; rows are even, for SwiGLU. Larger tiles multiply faster but take long to compile on CPU devices
- * (lavapipe: 0.2 s for 1 x 2, 1.2 s for 8 x 4, 1.9 s for 8 x 8).
- */
 const tiles: readonly Tile[] = [
-  { tokens: 1, rows: 2 },
-  { tokens: 2, rows: 2 },
-  { tokens: 4, rows: 2 },
-  { tokens: 8, rows: 4 },
+  { tokens: 1, quads: 1 },
+  { tokens: 2, quads: 1 },
+  { tokens: 4, quads: 1 },
+  { tokens: 8, quads: 1 },
 ];
 /** SwiftShader, the device with four lanes, pays 45 ns for each load of activations: more rows share it. */
 const fewLanesTiles: readonly Tile[] = [
-  { tokens: 1, rows: 8 },
-  { tokens: 2, rows: 4 },
-  { tokens: 4, rows: 4 },
-  { tokens: 8, rows: 4 },
+  { tokens: 1, quads: 2 },
+  { tokens: 2, quads: 1 },
+  { tokens: 4, quads: 1 },
+  { tokens: 8, quads: 1 },
 ];
 
-function tilesFor(lanes: number): readonly Tile[] {
-  return lanes < 8 ? fewLanesTiles : tiles;
+function tilesFor(lanes: number, finish: Finish['kind']): readonly Tile[] {
+  const found = lanes < 8 ? fewLanesTiles : tiles;
+  // SwiGLU needs gate and up in one lane.
+  return finish === 'swiglu' ? found.map(({ tokens, quads }) => ({ tokens, quads: Math.max(2, quads) })) : found;
+}
+
+/** Where the kernel finds its numbers. */
+export interface MatmulPlaces {
+  readonly weights: Place;
+  /** Also of the norm's weights; int8 blocks lie in a buffer. */
+  readonly x: Place;
+  /** Also of what the sums are added to. */
+  readonly y: Place;
 }
 
 export interface MatmulChoice {
   readonly storage: StorageWithKernels;
   readonly activations: Activations['format'];
+  readonly places: MatmulPlaces;
   readonly lanes: number;
   readonly isNormed: boolean;
   readonly over: 'tokens' | 'logitRows';
@@ -59,12 +70,16 @@ export interface MatmulChoice {
 
 /** One variant a token tile, smallest tile first; `rope` instead of choice.finish where an attention shape is given. */
 export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Variant[] {
+  const { places } = choice;
   const { stem } = packedStorages[choice.storage];
   const finish = rope === undefined ? choice.finish : 'rope';
   const input = choice.isNormed ? 'normed' : 'plain';
-  const bindings: BindingKind[] = ['read', 'read', 'read', 'write', 'read'];
-  const norm = choice.isNormed ? bindings.push('read') - 1 : 0;
-  const epilogue = rope === undefined ? 0 : bindings.push('write', 'read') - 2;
+  const x = choice.activations === 'int8' ? 'read' : bindingKind('read', places.x);
+  const bindings: BindingKind[] = [bindingKind('read', places.weights, 'rgba32uint'), x, bindingKind('write', places.y), 'read'];
+  const norm = choice.isNormed ? bindings.push(bindingKind('read', places.x)) - 1 : 0;
+  const epilogue = bindings.length;
+  if (finish === 'rope') bindings.push('write', 'read');
+  if (finish === 'add') bindings.push(bindingKind('read', places.y));
   const constants = {
     ...choice.layout,
     ...(rope === undefined ? {} : attentionConstants(rope)),
@@ -75,19 +90,30 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     EPILOGUE: epilogue,
     GATHER: choice.over === 'logitRows',
   };
-  return tilesFor(choice.lanes).map((tile) => ({
+  return tilesFor(choice.lanes, finish).map((tile) => ({
     label: [
       'matmul',
       stem,
       choice.activations,
       input,
       finish + (rope === undefined ? '' : `-${rope.kv}`),
+      [places.weights, places.x, places.y].map((place) => place[0]).join(''),
       `sg${choice.lanes}`,
-      `t${tile.tokens}r${tile.rows}`,
+      `t${tile.tokens}q${tile.quads}`,
     ].join('/'),
     file: `matmul_${choice.activations}.wgsl`,
-    includes: { QUANT: `quant/${stem}.wgsl`, INPUT: `input/${input}.wgsl`, FINISH: `epilogue/${finish}.wgsl`, KV: `kv/${rope?.kv ?? 'f32'}.wgsl` },
-    constants: { ...constants, ROWS: tile.rows, TOKENS: tile.tokens },
+    includes: {
+      QUANT: `quant/${stem}.wgsl`,
+      INPUT: `input/${input}.wgsl`,
+      FINISH: `epilogue/${finish}.wgsl`,
+      KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
+      PLACE_W: `place/weights_${places.weights}.wgsl`,
+      PLACE_X: `place/x_${places.x}.wgsl`,
+      PLACE_NORM: `place/norm_${places.x}.wgsl`,
+      PLACE_Y: `place/y_${places.y}.wgsl`,
+      PLACE_SUM: `place/sum_${places.y}.wgsl`,
+    },
+    constants: { ...constants, QUADS: tile.quads, TOKENS: tile.tokens },
     bindings,
   }));
 }
@@ -97,7 +123,7 @@ export interface MatmulArguments {
   /** Only with f32 activations. */
   readonly norm?: Norm;
   readonly finish: Finish;
-  /** Row of y's rows where this matrix starts. */
+  /** Row of y's rows where this matrix starts; a multiple of 4. */
   readonly offset: number;
   /** Which count of the step says how many rows x has; with a norm, `logitRows` also gathers them. */
   readonly over: 'tokens' | 'logitRows';
@@ -106,7 +132,7 @@ export interface MatmulArguments {
   readonly layout: Readonly<Record<string, number>>;
 }
 
-/** Operations of W x, one a shard. int8 activations need a storage with scales; SwiGLU needs one shard. */
+/** Operations of W x, one a shard. int8 activations need a storage with scales. */
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
   const { finish, x, lanes, layout, over } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
@@ -114,6 +140,7 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
     {
       storage: matrix.storage,
       activations: x.format,
+      places: { weights: weightPlace(matrix), x: placeOf(x.vectors), y: placeOf(finish.y) },
       lanes,
       isNormed: args.norm !== undefined,
       over,
@@ -126,27 +153,28 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
 }
 
 function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], args: MatmulArguments): Operation {
-  const { over, finish, norm } = args;
-  const shapes = tilesFor(args.lanes);
-  const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, rows: 1 };
+  const { over, finish, norm, lanes } = args;
+  const shapes = tilesFor(lanes, finish.kind);
+  const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, quads: 1 };
   const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
   const queryScale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : 1;
+  const quads = Math.ceil(shard.rows / quadRows);
   return {
     variants,
-    buffers: [
-      shard.codes,
-      shard.affine,
-      args.x.slice,
+    resources: [
+      shard.packed,
+      args.x.vectors,
       finish.y,
       args.batch,
       ...(norm === undefined ? [] : [norm.weight]),
       ...(finish.kind === 'rope' ? [finish.pool, finish.rotation] : []),
+      ...(finish.kind === 'add' ? [finish.to] : []),
     ],
     params: packParams(
-      shard.rows,
+      quads,
       matrix.columns / blockColumns,
-      stride,
-      args.offset + shard.firstRow,
+      stride / quadRows,
+      (args.offset + shard.firstRow) / quadRows,
       over === 'tokens' ? 0 : 1,
       { f32: norm?.epsilon ?? 0 },
       { f32: queryScale },
@@ -155,7 +183,7 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
       const index = shapes.findIndex((tile) => tile.tokens >= counts[over]);
       return index < 0 ? shapes.length - 1 : index;
     },
-    gridX: (_, variant) => Math.ceil(shard.rows / (args.lanes * tileAt(variant).rows)),
+    gridX: (_, variant) => Math.ceil(quads / (lanes * tileAt(variant).quads)),
     gridY: (counts, variant) => Math.ceil(counts[over] / tileAt(variant).tokens),
   };
 }

@@ -1,17 +1,19 @@
 // Sum over columns of W[row, column] * x[token, column], everything in f32 (exact). INPUT says what x is
-// (input/*.wgsl), FINISH what becomes of the sums (epilogue/*.wgsl).
-// On CPU devices this costs the same as int8 activations: a multiply-add of floats takes 0.47 ns, a quarter of dot4I8Packed.
-// Same shape as matmul_int8: a lane owns ROWS rows, activations go round by shuffles.
+// (input/*.wgsl), FINISH what becomes of the sums (epilogue/*.wgsl), PLACE_* where everything lies (place/*.wgsl).
+// A lane owns QUADS times four rows; the workgroup (one subgroup) shares the activations of TOKENS tokens: lanes load
+// them together and hand them round by shuffles with constant lane numbers (1 ns, a uniform load costs 9).
 enable subgroups;
-
-@group(0) @binding(2) var<storage, read> activations: array<vec4f>;   // [token][block][8]
 
 #include "lib/lanes.wgsl"
 #include "lib/matmul.wgsl"
+#include "lib/rows.wgsl"
 #include "lib/weights.wgsl"
+#include PLACE_X
 #include QUANT
 #include INPUT
 #include FINISH
+
+const ROWS = QUADS * 4u;
 
 fn fromLane(value: vec4f, lane: u32) -> vec4f {
   return vec4f(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
@@ -31,86 +33,104 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let tokens = batch[shape.count];
   let blocks = shape.blocks;
   let firstToken = group.y * TOKENS;
-  var sums: array<array<f32, TOKENS>, ROWS>;
+  var sums: array<array<vec4f, QUADS>, TOKENS>;
   var squares: array<f32, TOKENS>;
-  var places: array<RowPlace, ROWS>;
+  var places: array<QuadPlace, QUADS>;
   #unroll
-  for (var r = 0u; r < ROWS; r++) {
-    places[r] = rowPlace(min(rowOf(group.x, r, lane), shape.rows - 1u), blocks);
+  for (var q = 0u; q < QUADS; q++) {
+    places[q] = quadPlace(min(quadOf(group.x, q, lane), shape.quads - 1u), blocks);
   }
   var rows: array<u32, TOKENS>;
   #unroll
   for (var t = 0u; t < TOKENS; t++) {
-    rows[t] = inputRow(min(firstToken + t, tokens - 1u)) * blocks * 8u + lane % 8u;
+    rows[t] = inputRow(min(firstToken + t, tokens - 1u));
+  }
+  var codeScales: array<vec4f, QUAD_LOADS>;
+  #unroll
+  for (var load = 0u; load < QUAD_LOADS; load++) {
+    codeScales[load] = codeScale(lane % 8u + load * LANES);
   }
 
   for (var block = 0u; block < blocks; block++) {
-    var weights: array<WeightBlock, ROWS>;
+    var weights: array<array<WeightBlock, 4>, QUADS>;
+    var affines: array<vec4u, QUADS>;
     #unroll
-    for (var r = 0u; r < ROWS; r++) {
-      weights[r] = loadBlock(places[r], block);
-    }
-    var loaded: array<array<vec4f, QUAD_LOADS>, TOKENS>;
-    #unroll
-    for (var t = 0u; t < TOKENS; t++) {
+    for (var q = 0u; q < QUADS; q++) {
       #unroll
-      for (var load = 0u; load < QUAD_LOADS; load++) {
-        loaded[t][load] = activations[rows[t] + block * 8u + load * LANES];
+      for (var r = 0u; r < 4u; r++) {
+        weights[q][r] = loadBlock(places[q], r, block);
+      }
+      if (HAS_SCALE) {
+        affines[q] = quadAffine(places[q], block);
       }
     }
-    if (NORMED) {
+    var loaded: array<array<vec4f, QUAD_LOADS>, TOKENS>;
+    var totals: array<f32, TOKENS>;
+    #unroll
+    for (var t = 0u; t < TOKENS; t++) {
+      var quads = vec4f();
       #unroll
       for (var load = 0u; load < QUAD_LOADS; load++) {
-        let weight = normWeight(block * 8u + lane % 8u + load * LANES);
-        #unroll
-        for (var t = 0u; t < TOKENS; t++) {
-          squares[t] += dot(loaded[t][load], loaded[t][load]);
-          loaded[t][load] *= weight;
+        let quad = block * 8u + lane % 8u + load * LANES;
+        var value = xAt(rows[t], blocks * 8u, quad);
+        if (NORMED) {
+          squares[t] += dot(value, value);
+          value *= normWeight(quad);
         }
+        quads += value;
+        loaded[t][load] = value * codeScales[load];
+      }
+      if (HAS_OFFSET) {
+        totals[t] = blockSum(quads);
       }
     }
     // Codes first, scale and offset once a block: sum (scale * code + offset) * x = scale * sum code * x + offset * sum x.
-    var dots = array<array<f32, TOKENS>, ROWS>();
+    var dots = array<array<vec4f, QUADS>, TOKENS>();
     #unroll
     for (var quad = 0u; quad < 8u; quad++) {
-      var codes: array<vec4f, ROWS>;
+      var codes: array<array<vec4f, 4>, QUADS>;
       #unroll
-      for (var r = 0u; r < ROWS; r++) {
-        codes[r] = blockCodes(weights[r], quad);
+      for (var q = 0u; q < QUADS; q++) {
+        #unroll
+        for (var r = 0u; r < 4u; r++) {
+          codes[q][r] = blockCodes(weights[q][r], quad);
+        }
       }
       #unroll
       for (var t = 0u; t < TOKENS; t++) {
         let x = fromLane(loaded[t][quad / LANES], quad % LANES);
         #unroll
-        for (var r = 0u; r < ROWS; r++) {
-          dots[r][t] += dot(codes[r], x);
+        for (var q = 0u; q < QUADS; q++) {
+          dots[t][q] += vec4f(dot(codes[q][0], x), dot(codes[q][1], x), dot(codes[q][2], x), dot(codes[q][3], x));
         }
       }
     }
     #unroll
-    for (var t = 0u; t < TOKENS; t++) {
-      var total = 0.0;
-      if (HAS_OFFSET) {
-        var quads = vec4f();
+    for (var q = 0u; q < QUADS; q++) {
+      if (HAS_SCALE) {
+        let first = affineOf(affines[q].x);
+        let second = affineOf(affines[q].y);
+        let third = affineOf(affines[q].z);
+        let fourth = affineOf(affines[q].w);
+        let scales = vec4f(first.x, second.x, third.x, fourth.x);
+        let offsets = vec4f(first.y, second.y, third.y, fourth.y);
         #unroll
-        for (var load = 0u; load < QUAD_LOADS; load++) {
-          quads += loaded[t][load];
+        for (var t = 0u; t < TOKENS; t++) {
+          sums[t][q] += scales * dots[t][q];
+          if (HAS_OFFSET) {
+            sums[t][q] += offsets * totals[t];
+          }
         }
-        total = blockSum(quads);
-      }
-      #unroll
-      for (var r = 0u; r < ROWS; r++) {
-        if (HAS_SCALE) {
-          let affine = blockAffine(weights[r]);
-          sums[r][t] += affine.x * dots[r][t] + affine.y * total;
-        } else {
-          sums[r][t] += dots[r][t];
+      } else {
+        #unroll
+        for (var t = 0u; t < TOKENS; t++) {
+          sums[t][q] += dots[t][q];
         }
       }
     }
   }
 
-  var results: array<array<f32, ROWS>, TOKENS>;
+  var results: array<array<vec4f, QUADS>, TOKENS>;
   #unroll
   for (var t = 0u; t < TOKENS; t++) {
     var factor = 1.0;
@@ -119,8 +139,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       factor = 1.0 / sqrt(lanesSum(squares[t]) / f32(blocks * 32u * max(1u, LANES / 8u)) + shape.epsilon);
     }
     #unroll
-    for (var r = 0u; r < ROWS; r++) {
-      results[t][r] = sums[r][t] * factor;
+    for (var q = 0u; q < QUADS; q++) {
+      results[t][q] = sums[t][q] * factor;
     }
   }
   // How often this runs is not known when it is compiled, so the epilogue stands in the code once: eight copies of the

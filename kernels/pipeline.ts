@@ -3,7 +3,7 @@
  * Refuses to submit: the runner does.
  */
 import { compose } from './compose.ts';
-import type { BindingKind, Operation, Slice, StepCounts, Variant } from './kernel.ts';
+import type { BindingKind, Operation, Slice, StepCounts, TexelFormat, Variant, Vectors } from './kernel.ts';
 
 export interface Pipeline {
   readonly label: string;
@@ -32,7 +32,12 @@ export function dispatch(pass: GPUComputePassEncoder, { operation, pipelines, gr
   return true;
 }
 
-const bufferTypes: Record<BindingKind, GPUBufferBindingType> = { read: 'read-only-storage', write: 'storage', uniform: 'uniform' };
+function bindingLayout(kind: BindingKind): Pick<GPUBindGroupLayoutEntry, 'buffer' | 'storageTexture'> {
+  if (kind === 'uniform') return { buffer: { type: 'uniform' } };
+  const [access, format] = kind.split(' ') as ['read' | 'write', TexelFormat | undefined];
+  if (format === undefined) return { buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' } };
+  return { storageTexture: { access: access === 'read' ? 'read-only' : 'write-only', format } };
+}
 
 /** Compilers that run at the same time: more only pile up the memory of texts in work, which stays with the process. */
 const compilers = 2;
@@ -69,16 +74,16 @@ export class PipelineCache {
   /** Compiles every variant that the operation can choose, and binds each to its buffers and, where it has parameters, to `uniform`. */
   async prepare(operation: Operation, uniform: Slice | undefined): Promise<PreparedOperation> {
     const pipelines = await Promise.all(operation.variants.map((variant) => this.get(variant)));
-    const slices = uniform === undefined ? operation.buffers : [...operation.buffers, uniform];
-    return { operation, pipelines, groups: pipelines.map((pipeline) => this.bind(pipeline, slices)) };
+    const resources = uniform === undefined ? operation.resources : [...operation.resources, uniform];
+    return { operation, pipelines, groups: pipelines.map((pipeline) => this.bind(pipeline, resources)) };
   }
 
-  /** Bind group of an operation's slices, the uniform last. */
-  bind(pipeline: Pipeline, slices: readonly Slice[]): GPUBindGroup {
+  /** Bind group of an operation's resources, the uniform last. */
+  bind(pipeline: Pipeline, resources: readonly Vectors[]): GPUBindGroup {
     return this.#device.createBindGroup({
       label: pipeline.label,
       layout: pipeline.layout,
-      entries: slices.map((slice, binding) => ({ binding, resource: { buffer: slice.buffer, offset: slice.offset, size: slice.size } })),
+      entries: resources.map((resource, binding) => ({ binding, resource: 'view' in resource ? resource.view : resource })),
     });
   }
 
@@ -88,7 +93,7 @@ export class PipelineCache {
     if (layout === undefined) {
       layout = this.#device.createBindGroupLayout({
         label: key,
-        entries: bindings.map((kind, binding) => ({ binding, visibility: 4 /* GPUShaderStage.COMPUTE */, buffer: { type: bufferTypes[kind] } })),
+        entries: bindings.map((kind, binding) => ({ binding, visibility: 4 /* GPUShaderStage.COMPUTE */, ...bindingLayout(kind) })),
       });
       this.#layouts.set(key, layout);
     }

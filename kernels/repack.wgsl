@@ -1,18 +1,19 @@
-// Rows of a file's blocks -> the row-interleaved layout of lib/weights.wgsl. One invocation a block;
-// rows past the end of the matrix (padding of the last tile) become zeros.
+// Rows of a file's blocks -> the packed layout of lib/weights.wgsl. One invocation takes one block of a quad of rows;
+// rows past the end of the matrix, which fill its last quad, become zeros.
 struct Shape {
   blocks: u32,      // of 32 columns, in a row
-  rows: u32,        // that `raw` holds
-  firstRow: u32,    // place of the first of them in the packed matrix
-  padded: u32,      // rows to write: `rows`, or more to fill the last tile
+  rows: u32,        // that `raw` holds; its first one begins a quad
+  firstQuad: u32,   // place of its first quad in the packed matrix
+  quadStep: u32,    // from a quad to the next one there
   rowSize: u32,     // bytes of a row in the file
 }
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
-@group(0) @binding(1) var<storage, read_write> packedCodes: array<vec4u>;
-@group(0) @binding(2) var<storage, read_write> packedAffine: array<u32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(2) var<uniform> shape: Shape;
 
-const ROW_TILE = 8u;
+#include PLACE_REPACKED
+
+const QUAD_TILE = 8u;
+const TILE_ROWS = BLOCK_VECTORS * 4u + select(0u, 1u, HAS_AFFINE);
 
 // Little-endian word at any byte.
 fn rawWord(at: u32) -> u32 {
@@ -33,18 +34,27 @@ fn rawVector(at: u32) -> vec4u {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = (group.y * groups.x + group.x) * 64u + lane;
-  if (index >= shape.padded * shape.blocks) {
+  let row = index / shape.blocks * 4u;
+  if (row >= shape.rows) {
     return;
   }
-  let row = index / shape.blocks;
   let block = index % shape.blocks;
-  let at = row * shape.rowSize + block * FILE_BLOCK_SIZE;
-  let tile = ((shape.firstRow + row) / ROW_TILE * shape.blocks + block) * ROW_TILE;
-  let inTile = (shape.firstRow + row) % ROW_TILE;
-  for (var i = 0u; i < BLOCK_VECTORS; i++) {
-    packedCodes[tile * BLOCK_VECTORS + i * ROW_TILE + inTile] = select(vec4u(), fileVector(at, i), row < shape.rows);
+  let quad = shape.firstQuad + row / 4u * shape.quadStep;
+  let x = block * QUAD_TILE + quad % QUAD_TILE;
+  let y = quad / QUAD_TILE * TILE_ROWS;
+  let width = shape.blocks * QUAD_TILE;
+  var affine = vec4u();
+  for (var r = 0u; r < 4u; r++) {
+    let isRow = row + r < shape.rows;
+    let at = (row + r) * shape.rowSize + block * FILE_BLOCK_SIZE;
+    for (var v = 0u; v < BLOCK_VECTORS; v++) {
+      storePacked(x, y + v * 4u + r, width, select(vec4u(), fileVector(at, v), isRow));
+    }
+    if (HAS_AFFINE) {
+      affine[r] = select(0u, fileAffine(at), isRow);
+    }
   }
   if (HAS_AFFINE) {
-    packedAffine[tile + inTile] = select(0u, fileAffine(at), row < shape.rows);
+    storePacked(x, y + BLOCK_VECTORS * 4u, width, affine);
   }
 }

@@ -2,6 +2,8 @@
 // activations the norm is part of the matmul (input/normed.wgsl).
 // GATHER: row i of y is the token that logit row i names; else row i is token i.
 enable subgroups;
+const X = 0u;
+const NORM = 1u;
 const OUTPUT = 2u;
 const BATCH = 3u;
 
@@ -9,21 +11,21 @@ struct Shape {
   blocks: u32,
   epsilon: f32,
 }
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(4) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
 #include "lib/int8.wgsl"
+#include PLACE_X
+#include PLACE_NORM
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let blocks = shape.blocks;
-  let source = select(group.x, batch[BATCH_LOGIT_TOKENS + group.x], GATHER) * blocks * 8u;
+  let source = select(group.x, batch[BATCH_LOGIT_TOKENS + group.x], GATHER);
   var squares = vec4f();
   for (var i = lane; i < blocks * 8u; i += LANES) {
-    let value = x[source + i];
+    let value = xAt(source, blocks * 8u, i);
     squares += value * value;
   }
   let mean = lanesSum(squares.x + squares.y + squares.z + squares.w) / f32(blocks * 32u);
@@ -31,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var block = lane; block < blocks; block += LANES) {
     var values: array<vec4f, 8>;
     for (var i = 0u; i < 8u; i++) {
-      values[i] = x[source + block * 8u + i] * factor * weight[block * 8u + i];
+      values[i] = xAt(source, blocks * 8u, block * 8u + i) * factor * normWeight(block * 8u + i);
     }
     storeBlock(group.x, blocks, block, values);
   }

@@ -18,7 +18,7 @@ export function sampleVariant(lanes: number, layout: Readonly<Record<string, num
 }
 
 export interface SampleBuffers {
-  /** [logit row][vocabulary] f32; edits change it in place. */
+  /** [logit row][stride] f32, of which the first `vocabulary` count; edits change it in place. */
   readonly logits: Slice;
   /** [logit row][resultLength] words. */
   readonly results: Slice;
@@ -29,14 +29,14 @@ export interface SampleBuffers {
 
 export function sample(
   { logits, results, originals, batch }: SampleBuffers,
-  vocabulary: number,
+  { vocabulary, stride }: { readonly vocabulary: number; readonly stride: number },
   lanes: number,
   layout: Readonly<Record<string, number>>,
 ): Operation {
   return {
     variants: [sampleVariant(lanes, layout)],
-    buffers: [logits, results, batch, originals],
-    params: packParams(vocabulary),
+    resources: [logits, results, batch, originals],
+    params: packParams(vocabulary, stride),
     choose: () => 0,
     gridX: (counts) => counts.logitRows,
     gridY: () => 1,

@@ -12,6 +12,7 @@ const BATCH = 2u;
 
 struct Shape {
   vocabulary: u32,
+  stride: u32,       // numbers in a row of logits
 }
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>;
 // [row][RESULT_LENGTH]: id, log-probability, TOP_LIMIT ids, TOP_LIMIT log-probabilities.
@@ -200,7 +201,7 @@ fn draw(row: u32, first: u32, lane: u32, best: Best, temperature: f32) -> Best {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
-  let first = row * shape.vocabulary;
+  let first = row * shape.stride;
   let tops = batch[BATCH_TOPS + row]; // how many to name, plus one; 0: no log-probabilities
   let start = batch[BATCH_EDIT_STARTS + row];
   let end = batch[BATCH_EDIT_STARTS + row + 1u];

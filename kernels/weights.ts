@@ -2,7 +2,7 @@
  * Owns the packed form of weights on the device (layout: lib/weights.wgsl) and the table of storages that have
  * kernels. Refuses files: sizes come in, slices come out.
  */
-import type { Slice } from './kernel.ts';
+import { type Place, placeOf, type Vectors } from './kernel.ts';
 
 export interface PackedStorage {
   /** File stem in quant/; also in labels. */
@@ -28,15 +28,16 @@ export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>>
 
 export type StorageWithKernels = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q8_0';
 
-export const rowTile = 8;
+/** Rows of a quad, and of a tile of eight quads. */
+export const quadRows = 4;
+export const rowTile = 32;
 export const blockColumns = 32;
 
 /** Rows of a packed matrix that one binding holds. */
 export interface Shard {
   readonly firstRow: number;
   readonly rows: number;
-  readonly codes: Slice;
-  readonly affine: Slice;
+  readonly packed: Vectors;
 }
 
 export interface PackedMatrix {
@@ -47,17 +48,28 @@ export interface PackedMatrix {
   readonly shards: readonly Shard[];
 }
 
-/** Bytes of codes and of scales that `rows` packed rows take. */
-export function packedSizes(storage: StorageWithKernels, rows: number, columns: number): { codes: number; affine: number } {
+/** Vectors of 16 bytes in a row of a packed matrix, and how many such rows, for `rows` rows of the matrix. */
+export function packedExtent(storage: StorageWithKernels, rows: number, columns: number): { width: number; height: number } {
   const { blockVectors, hasAffine } = packedStorages[storage];
-  const blocks = Math.ceil(rows / rowTile) * rowTile * (columns / blockColumns);
-  return { codes: blocks * blockVectors * 16, affine: hasAffine ? blocks * 4 : 0 };
+  const tiles = Math.ceil(rows / rowTile);
+  return { width: (columns / blockColumns) * (rowTile / quadRows), height: tiles * (blockVectors * quadRows + (hasAffine ? 1 : 0)) };
+}
+
+/** Bytes that `rows` packed rows take. */
+export function packedSize(storage: StorageWithKernels, rows: number, columns: number): number {
+  const { width, height } = packedExtent(storage, rows, columns);
+  return width * height * 16;
+}
+
+export function weightPlace({ shards }: PackedMatrix): Place {
+  return shards[0] === undefined ? 'buffer' : placeOf(shards[0].packed);
 }
 
 /** Storage formats of the activations that a matmul reads. */
 export interface Activations {
   readonly format: 'int8' | 'f32';
-  readonly slice: Slice;
+  /** int8 blocks lie in a buffer. */
+  readonly vectors: Vectors;
 }
 
 /** Bytes of one activation row. */

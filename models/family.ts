@@ -3,7 +3,7 @@
  * Refuses to know file formats and devices.
  */
 
-import type { Slice } from '../kernels/kernel.ts';
+import type { Vectors } from '../kernels/kernel.ts';
 import type { Graph, LoadedMatrix } from './graph.ts';
 
 /** Settings of a checkpoint; a missing or wrongly typed key throws unless a fallback is given. */
@@ -16,12 +16,14 @@ export interface Settings {
   demand(isMet: boolean, part: string, expected: string | number, found: string | number): void;
 }
 
-/** A matrix made of the rows of one or more tensors of equal width, one below the other. */
+/** A matrix made of the rows of one or more tensors of equal width, one below the other; all but the last have rows in multiples of 4. */
 export interface MatrixSpec {
   readonly kind: 'matrix';
   readonly parts: readonly { readonly tensor: string; readonly rows: number }[];
   readonly columns: number;
   readonly optional?: boolean;
+  /** Two parts of equal height, whose quads of rows take turns where their storage is the same. */
+  readonly interleaved?: boolean;
 }
 
 /** A vector that the device reads as f32. */
@@ -44,7 +46,7 @@ export type WeightSpec = MatrixSpec | VectorSpec | HostSpec;
 export interface Weights {
   matrix(name: string): LoadedMatrix;
   optionalMatrix(name: string): LoadedMatrix | undefined;
-  vector(name: string): Slice;
+  vector(name: string): Vectors;
   host(name: string): Float32Array | undefined;
 }
 

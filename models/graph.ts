@@ -5,7 +5,7 @@
 import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
-import type { Operation, Slice } from '../kernels/kernel.ts';
+import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
@@ -14,6 +14,8 @@ import { type Activations, activationRowSize, type PackedMatrix, packedStorages 
 export interface LoadedMatrix {
   readonly rows: number;
   readonly columns: number;
+  /** Quads of rows of its two tensors take turns. */
+  readonly isInterleaved: boolean;
   readonly pieces: readonly { readonly firstRow: number; readonly matrix: PackedMatrix }[];
 }
 
@@ -33,6 +35,8 @@ export interface GraphSettings {
   readonly pools: readonly Slice[];
   /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables. */
   create(owner: 'activations' | 'logits', label: string, size: number, data?: Float32Array): Slice;
+  /** Rows of `width` f32 that live as long; width is a multiple of 4. */
+  createRows(label: string, rows: number, width: number): Vectors;
 }
 
 export interface AttentionHeads {
@@ -48,37 +52,42 @@ export class Graph {
   readonly clears: Operation[] = [];
   readonly operations: Operation[] = [];
   readonly #scratch = new Map<string, Slice>();
+  readonly #rowScratch = new Map<string, Vectors>();
   #logits: Slice | undefined;
+  #vocabulary = 0;
   #rows: Slice | undefined;
 
   constructor(settings: GraphSettings) {
     this.settings = settings;
   }
 
-  /** [logit row][vocabulary] f32, and what came of each row (kernels/sample.ts); there once the family has called `choose`. */
-  get results(): { logits: Slice; rows: Slice } {
+  /** Rows of f32 logits, as many as the vocabulary or up to three more, and what came of each row (kernels/sample.ts); there once the family has called `choose`. */
+  get results(): { logits: Slice; rows: Slice; vocabulary: number } {
     if (this.#logits === undefined || this.#rows === undefined) throw new Error('the forward pass chose no token');
-    return { logits: this.#logits, rows: this.#rows };
+    return { logits: this.#logits, rows: this.#rows, vocabulary: this.#vocabulary };
   }
 
   /** Embedding of the batch's ids: the residual stream [token][embedding length]. */
-  embed(table: LoadedMatrix): Slice {
+  embed(table: LoadedMatrix): Vectors {
     const x = this.#perToken('residual', table.columns);
     const { lanes, batch, layout } = this.settings;
     for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, x, batch, lanes, layout));
     return x;
   }
 
-  /** y += W x. */
-  addLinear(y: Slice, matrix: LoadedMatrix, x: Slice): void {
-    this.#multiply(matrix, x, undefined, { kind: 'add', y, stride: matrix.rows }, 'tokens');
+  /** to + W x. What comes back is good until the next but one call, `to` until the next. */
+  addLinear(to: Vectors, matrix: LoadedMatrix, x: Vectors): Vectors {
+    const residual = this.#perToken('residual', matrix.rows);
+    const y = to === residual ? this.#perToken('next residual', matrix.rows) : residual;
+    this.#multiply(matrix, x, undefined, { kind: 'add', y, to, stride: matrix.rows }, 'tokens');
+    return y;
   }
 
   /**
    * Queries, keys and values of the normed x, rotary position embedding, KV store and causal attention:
    * [token][heads * head length].
    */
-  attention(layer: number, x: Slice, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Slice {
+  attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
     const { batch, kv, blockLength, lanes, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
@@ -96,12 +105,11 @@ export class Graph {
     return attended;
   }
 
-  /** silu(gate) * up of the normed x, where the matrix holds gate rows, then up rows. */
-  swiglu(x: Slice, norm: Norm, gateAndUp: LoadedMatrix): Slice {
+  /** silu(gate) * up of the normed x, where the matrix holds gate and up. */
+  swiglu(x: Vectors, norm: Norm, gateAndUp: LoadedMatrix): Vectors {
     const columns = gateAndUp.rows / 2;
     const hidden = this.#perToken('hidden', columns);
-    const isOne = gateAndUp.pieces.length === 1 && gateAndUp.pieces[0]?.matrix.shards.length === 1;
-    if (isOne) this.#multiply(gateAndUp, x, norm, { kind: 'swiglu', y: hidden }, 'tokens');
+    if (gateAndUp.isInterleaved) this.#multiply(gateAndUp, x, norm, { kind: 'swiglu', y: hidden }, 'tokens');
     else {
       const gateUp = this.#perToken('gate and up', gateAndUp.rows);
       this.#multiply(gateAndUp, x, norm, { kind: 'store', y: gateUp, stride: gateAndUp.rows }, 'tokens');
@@ -111,13 +119,15 @@ export class Graph {
   }
 
   /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. */
-  choose(x: Slice, norm: Norm, output: LoadedMatrix): void {
+  choose(x: Vectors, norm: Norm, output: LoadedMatrix): void {
     const { lanes, batch, layout, maxLogitRows, maxEdits } = this.settings;
-    this.#logits = this.settings.create('logits', 'logits', maxLogitRows * output.rows * 4);
+    const stride = Math.ceil(output.rows / 4) * 4;
+    this.#vocabulary = output.rows;
+    this.#logits = this.settings.create('logits', 'logits', maxLogitRows * stride * 4);
     this.#rows = this.settings.create('logits', 'results', maxLogitRows * resultLength * 4);
     const originals = this.settings.create('logits', 'originals', maxEdits * 4);
-    this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride: output.rows }, 'logitRows');
-    this.operations.push(sample({ logits: this.#logits, results: this.#rows, originals, batch }, output.rows, lanes, layout));
+    this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride }, 'logitRows');
+    this.operations.push(sample({ logits: this.#logits, results: this.#rows, originals, batch }, { vocabulary: output.rows, stride }, lanes, layout));
   }
 
   /** Table [position][rotary length] of (cos, sin) pairs; angles as the reference computes them: position times inverse frequency in f32. */
@@ -136,11 +146,11 @@ export class Graph {
     return this.settings.create('activations', 'rotation', table.byteLength, table);
   }
 
-  #multiply(matrix: LoadedMatrix, x: Slice, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
+  #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
     const { lanes, batch, layout } = this.settings;
     // int8 only where every piece has scales; plain floats are multiplied by floats.
     const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasAffine);
-    const input: Activations = isInt8 ? { format: 'int8', slice: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', slice: x };
+    const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
     for (const piece of matrix.pieces) {
       const fused = isInt8 || norm === undefined ? {} : { norm };
       this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout }));
@@ -148,7 +158,7 @@ export class Graph {
   }
 
   /** x, normed if asked, as int8 blocks. */
-  #int8(columns: number, x: Slice, norm: Norm | undefined, over: 'tokens' | 'logitRows'): Slice {
+  #int8(columns: number, x: Vectors, norm: Norm | undefined, over: 'tokens' | 'logitRows'): Slice {
     const { lanes, batch, layout } = this.settings;
     const y = this.#buffer(`int8 ${columns}`, Math.max(this.settings.maxTokens, this.settings.maxLogitRows) * activationRowSize('int8', columns));
     if (norm === undefined) this.operations.push(quantize(x, y, columns, lanes));
@@ -156,9 +166,15 @@ export class Graph {
     return y;
   }
 
-  /** f32 scratch, `width` elements a token. */
-  #perToken(label: string, width: number): Slice {
-    return this.#buffer(label, this.settings.maxTokens * width * 4);
+  /** f32 scratch, `width` elements a token; one a label, shared by all layers. */
+  #perToken(label: string, width: number): Vectors {
+    const key = `${label} ${width}`;
+    let found = this.#rowScratch.get(key);
+    if (found === undefined) {
+      found = this.settings.createRows(label, this.settings.maxTokens, width);
+      this.#rowScratch.set(key, found);
+    }
+    return found;
   }
 
   /** One buffer a label, shared by all layers; a second use may not need more. */

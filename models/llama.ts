@@ -78,7 +78,8 @@ export const llama: Family<LlamaConfig> = {
       specs.set(`${layer} projections`, matrix(c.embeddingLength, [`${name}.attn_q`, queryRows], [`${name}.attn_k`, kvRows], [`${name}.attn_v`, kvRows]));
       specs.set(`${layer} attention output`, matrix(queryRows, [`${name}.attn_output`, c.embeddingLength]));
       specs.set(`${layer} feed-forward norm`, vector(`${name}.ffn_norm`));
-      specs.set(`${layer} gate and up`, matrix(c.embeddingLength, [`${name}.ffn_gate`, c.feedForwardLength], [`${name}.ffn_up`, c.feedForwardLength]));
+      const gateAndUp = matrix(c.embeddingLength, [`${name}.ffn_gate`, c.feedForwardLength], [`${name}.ffn_up`, c.feedForwardLength]);
+      specs.set(`${layer} gate and up`, { ...gateAndUp, interleaved: true });
       specs.set(`${layer} down`, matrix(c.feedForwardLength, [`${name}.ffn_down`, c.embeddingLength]));
     }
     return specs;
@@ -87,12 +88,12 @@ export const llama: Family<LlamaConfig> = {
   forward(c, w, g) {
     const rotation = g.rotation(c.rotaryLength, c.ropeBase, w.host('rope divisors'));
     const norm = (name: string): Norm => ({ weight: w.vector(name), epsilon: c.epsilon });
-    const x = g.embed(w.matrix('embedding'));
+    let x = g.embed(w.matrix('embedding'));
     for (let layer = 0; layer < c.layerCount; layer++) {
       const attended = g.attention(layer, x, norm(`${layer} attention norm`), w.matrix(`${layer} projections`), c, rotation);
-      g.addLinear(x, w.matrix(`${layer} attention output`), attended);
+      x = g.addLinear(x, w.matrix(`${layer} attention output`), attended);
       const hidden = g.swiglu(x, norm(`${layer} feed-forward norm`), w.matrix(`${layer} gate and up`));
-      g.addLinear(x, w.matrix(`${layer} down`), hidden);
+      x = g.addLinear(x, w.matrix(`${layer} down`), hidden);
     }
     g.choose(x, norm('output norm'), w.optionalMatrix('output') ?? w.matrix('embedding'));
   },

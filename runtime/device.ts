@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { create, globals } from 'webgpu';
+import type { Place } from '../kernels/kernel.ts';
 import { chooseDriver, type Driver } from './drivers.ts';
 import { InwardError } from './errors.ts';
 import type { AdapterFacts, DeviceName, Requirement } from './types.ts';
@@ -25,6 +26,10 @@ export interface OpenDevice extends Disposable {
   readonly pinsSubgroups: boolean;
   /** Largest storage binding, in bytes. */
   readonly bindingLimit: number;
+  /** Where weights and activations are read fastest: see Place. */
+  readonly place: Place;
+  /** Largest width and height of a texture. */
+  readonly textureLimit: number;
   /** Bytes that buffers may take; Infinity where the device does not say. */
   readonly memoryLimit: number;
   /** Resolves when the device is lost by itself or reports an error that no scope caught. */
@@ -49,11 +54,11 @@ async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
   const unmet = adapterRequirements(adapter).find(({ isMet }) => !isMet);
   if (unmet !== undefined) throw new InwardError('device_unfit', { feature: unmet.name, expected: unmet.needed, found: unmet.found });
   const { lanes, isPinned } = chooseSubgroups(adapter);
-  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;
+  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'inward',
     requiredFeatures: isPinned ? ['subgroups', sizeControl] : ['subgroups'],
-    requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
+    requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D },
   });
   return {
     device,
@@ -62,10 +67,19 @@ async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
     subgroupSize: lanes,
     pinsSubgroups: isPinned,
     bindingLimit: maxStorageBufferBindingSize,
+    place: prefersTextures(adapter) ? 'texture' : 'buffer',
+    textureLimit: maxTextureDimension2D,
     memoryLimit: driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory(),
     lost: watch(device, gpu),
     [Symbol.dispose]: () => device.destroy(),
   };
+}
+
+/** Textures of a kernel at most: weights, input, its norm or what is added to, output. */
+const texturesOfKernel = 4;
+
+function prefersTextures({ info, limits }: GPUAdapter): boolean {
+  return /llvmpipe/i.test(`${info.device} ${info.description}`) && limits.maxStorageTexturesPerShaderStage >= texturesOfKernel;
 }
 
 /** Dawn's extension, not yet in the types. */

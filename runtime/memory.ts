@@ -1,8 +1,8 @@
 /**
- * Owns device buffers: every one has an owner, is counted, and is refused before the device would fail.
+ * Owns device buffers and textures: every one has an owner, is counted, and is refused before the device would fail.
  * Refuses to know what is in them.
  */
-import type { Slice } from '../kernels/kernel.ts';
+import type { Place, Plane, Slice, TexelFormat, Vectors } from '../kernels/kernel.ts';
 import { formatBytes, InwardError } from './errors.ts';
 
 /** Who a buffer belongs to; the names that stats and errors show. */
@@ -12,7 +12,7 @@ export class DeviceMemory implements Disposable {
   readonly #device: GPUDevice;
   readonly #limit: number;
   readonly #used = new Map<MemoryOwner, number>();
-  readonly #buffers: GPUBuffer[] = [];
+  readonly #made: (GPUBuffer | GPUTexture)[] = [];
 
   /** `limit`: bytes that may be taken in all; Infinity where the device does not say. */
   constructor(device: GPUDevice, limit: number) {
@@ -23,11 +23,30 @@ export class DeviceMemory implements Disposable {
   /** Throws out_of_memory when the buffer would pass the limit or the device's largest buffer. */
   create(owner: MemoryOwner, label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
     const padded = Math.max(16, Math.ceil(size / 16) * 16);
-    this.reserve(owner, padded);
+    this.#take(owner, padded);
     const buffer = this.#device.createBuffer({ label, size: padded, usage });
-    this.#used.set(owner, (this.#used.get(owner) ?? 0) + padded);
-    this.#buffers.push(buffer);
+    this.#made.push(buffer);
     return buffer;
+  }
+
+  /** Like `create`, as a texture of `rows` times `width` vectors of 16 bytes that kernels read and write. */
+  createPlane(owner: MemoryOwner, label: string, width: number, rows: number, format: TexelFormat): Plane {
+    this.#take(owner, width * rows * 16);
+    const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST;
+    const texture = this.#device.createTexture({ label, size: [width, rows], format, usage });
+    this.#made.push(texture);
+    return { texture, view: texture.createView() };
+  }
+
+  /** `rows` times `width` vectors of 16 bytes in a buffer or a texture. */
+  createVectors(owner: MemoryOwner, label: string, place: Place, width: number, rows: number, format: TexelFormat = 'rgba32float'): Vectors {
+    if (place === 'texture') return this.createPlane(owner, label, width, rows, format);
+    return wholeBuffer(this.create(owner, label, width * rows * 16, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST));
+  }
+
+  #take(owner: MemoryOwner, size: number): void {
+    this.reserve(owner, size);
+    this.#used.set(owner, (this.#used.get(owner) ?? 0) + size);
   }
 
   /** Throws out_of_memory when `size` more bytes do not fit beside what is taken and the `promised` bytes of others. */
@@ -47,16 +66,16 @@ export class DeviceMemory implements Disposable {
   }
 
   release(owner: MemoryOwner, buffer: GPUBuffer): void {
-    const index = this.#buffers.indexOf(buffer);
+    const index = this.#made.indexOf(buffer);
     if (index < 0) return;
-    this.#buffers.splice(index, 1);
+    this.#made.splice(index, 1);
     this.#used.set(owner, (this.#used.get(owner) ?? 0) - buffer.size);
     buffer.destroy();
   }
 
   [Symbol.dispose](): void {
-    for (const buffer of this.#buffers) buffer.destroy();
-    this.#buffers.length = 0;
+    for (const made of this.#made) made.destroy();
+    this.#made.length = 0;
     this.#used.clear();
   }
 }
@@ -72,4 +91,14 @@ const ownerNames: Record<MemoryOwner, string> = {
 /** A whole buffer as a slice. */
 export function wholeBuffer(buffer: GPUBuffer): Slice {
   return { buffer, offset: 0, size: buffer.size };
+}
+
+/** Writes rows of 16-byte vectors from the host. */
+export function writeVectors(device: GPUDevice, vectors: Vectors, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
+  if ('buffer' in vectors) device.queue.writeBuffer(vectors.buffer, vectors.offset, data);
+  else {
+    const { texture } = vectors;
+    const { width } = texture;
+    device.queue.writeTexture({ texture }, data, { bytesPerRow: width * 16 }, { width, height: data.byteLength / 16 / width });
+  }
 }

@@ -75,7 +75,15 @@ async function assemble(
     maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
   });
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
-  const weights = await loadWeights(checkpoint, specs, { device, memory, pipelines, bindingLimit: open.bindingLimit, onProgress: report('weights', options) });
+  const weights = await loadWeights(checkpoint, specs, {
+    device,
+    memory,
+    pipelines,
+    place: open.place,
+    bindingLimit: open.bindingLimit,
+    textureLimit: open.textureLimit,
+    onProgress: report('weights', options),
+  });
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
@@ -96,6 +104,7 @@ async function assemble(
       if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
       return wholeBuffer(buffer);
     },
+    createRows: (label, rows, width) => memory.createVectors('activations', label, open.place, width / 4, rows),
   });
   family.forward(config, weights, graph);
   const reportKernels = report('kernels', options);

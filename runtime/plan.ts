@@ -3,7 +3,7 @@
  * engine and `inward doctor` both go by it. Refuses to touch a device and to read weights.
  */
 import { kvPoolSize } from '../kernels/attention.ts';
-import { blockColumns, packedSizes, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
+import { blockColumns, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
 import { type Family, families, type ModelShape, type Settings } from '../models/index.ts';
 import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
 import { weightSize } from './checkpoint/loader.ts';
@@ -79,7 +79,10 @@ export function planModel(options: EngineOptions): ModelPlan {
 export function estimateModel(shape: KvShape & { readonly parameterCount: number }, options: PlanOptions): ModelEstimate[] {
   const plan = planMemory(shape, options);
   return Object.keys(packedStorages).map((storage) => {
-    const { codes, affine } = packedSizes(storage as StorageWithKernels, rowTile, blockColumns);
-    return { ...plan, storage, weightSize: (shape.parameterCount * (codes + affine)) / (rowTile * blockColumns) };
+    return {
+      ...plan,
+      storage,
+      weightSize: (shape.parameterCount * packedSize(storage as StorageWithKernels, rowTile, blockColumns)) / (rowTile * blockColumns),
+    };
   });
 }

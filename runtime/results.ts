@@ -19,13 +19,16 @@ export class StepResults implements RowResults {
   readonly #words: Uint32Array;
   readonly #floats: Float32Array;
   readonly #vocabularySize: number;
-  /** [logit row][vocabulary], where the step wanted them. */
+  readonly #stride: number;
+  /** [logit row][stride], where the step wanted them. */
   #logits: Float32Array | undefined;
 
-  constructor(rowCount: number, vocabularySize: number) {
+  /** `stride`: numbers in a row of logits. */
+  constructor(rowCount: number, vocabularySize: number, stride: number) {
     this.#words = new Uint32Array(rowCount * resultLength);
     this.#floats = new Float32Array(this.#words.buffer);
     this.#vocabularySize = vocabularySize;
+    this.#stride = stride;
   }
 
   set(words: Uint32Array, logits: Float32Array | undefined): void {
@@ -54,7 +57,7 @@ export class StepResults implements RowResults {
   }
 
   logits(row: number): Float32Array {
-    const width = this.#vocabularySize;
-    return this.#logits?.slice(row * width, (row + 1) * width) ?? new Float32Array();
+    const first = row * this.#stride;
+    return this.#logits?.slice(first, first + this.#vocabularySize) ?? new Float32Array();
   }
 }

@@ -30,7 +30,7 @@ export class Runner {
     clears: readonly PreparedOperation[],
     steps: readonly PreparedOperation[],
   ) {
-    const { rows, logits } = graph.results;
+    const { rows, logits, vocabulary } = graph.results;
     this.#device = device;
     this.#batchBuffer = batchBuffer;
     this.#rows = rows;
@@ -44,7 +44,7 @@ export class Runner {
       return logitStaging;
     };
     const { maxLogitRows } = graph.settings;
-    this.#results = new StepResults(maxLogitRows, logits.size / 4 / maxLogitRows);
+    this.#results = new StepResults(maxLogitRows, vocabulary, logits.size / 4 / maxLogitRows);
   }
 
   /** Compiles every variant that the graph can choose, and binds it. */

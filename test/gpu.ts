@@ -2,10 +2,10 @@
  * Owns what every GPU test shares: one device a process, buffers with sentinel words behind them, error scopes
  * around every run, one comparer that names the worst element. Refuses to skip silently.
  */
-import type { Operation, Slice, StepCounts } from '../kernels/kernel.ts';
+import type { Operation, Place, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type OpenDevice, openDevice } from '../runtime/device.ts';
-import { DeviceMemory } from '../runtime/memory.ts';
+import { DeviceMemory, writeVectors } from '../runtime/memory.ts';
 import { type DeviceName, deviceNames } from '../runtime/types.ts';
 
 /** Which device the GPU tests run on: INWARD_TEST_DEVICE, else the best one. */
@@ -66,6 +66,30 @@ export class Gpu {
     return bytes.slice(0, slice.size);
   }
 
+  /** Rows of `width` numbers. In a buffer, sentinel words stand behind them; a texture has nothing behind it. */
+  vectors(data: Float32Array<ArrayBuffer>, width: number, place: Place): Vectors {
+    if (place === 'buffer') return this.buffer(data);
+    const plane = this.memory.createPlane('activations', 'test', width / 4, data.length / width, 'rgba32float');
+    writeVectors(this.open.device, plane, data);
+    return plane;
+  }
+
+  async readVectors(vectors: Vectors): Promise<Float32Array> {
+    if ('buffer' in vectors) return this.readFloats(vectors);
+    const { texture } = vectors;
+    const { width, height } = texture;
+    // Rows of a copy are multiples of 256 bytes.
+    const bytesPerRow = Math.ceil((width * 16) / 256) * 256;
+    const staging = this.open.device.createBuffer({ size: bytesPerRow * height, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const encoder = this.open.device.createCommandEncoder();
+    encoder.copyTextureToBuffer({ texture }, { buffer: staging, bytesPerRow }, { width, height });
+    this.open.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const all = new Float32Array(staging.getMappedRange().slice(0));
+    staging.destroy();
+    return Float32Array.from({ length: width * 4 * height }, (_, i) => all[Math.floor(i / (width * 4)) * (bytesPerRow / 4) + (i % (width * 4))] ?? Number.NaN);
+  }
+
   async readFloats(slice: Slice): Promise<Float32Array> {
     return new Float32Array(await this.read(slice));
   }
@@ -88,7 +112,7 @@ export class Gpu {
       const uniform = operation.params === undefined ? [] : [this.#uniform(operation.params)];
       if (operation.gridX(counts, chosen) === 0) continue;
       pass.setPipeline(pipeline.pipeline);
-      pass.setBindGroup(0, this.pipelines.bind(pipeline, [...operation.buffers, ...uniform]));
+      pass.setBindGroup(0, this.pipelines.bind(pipeline, [...operation.resources, ...uniform]));
       pass.dispatchWorkgroups(operation.gridX(counts, chosen), operation.gridY(counts, chosen));
     }
     pass.end();
@@ -142,7 +166,7 @@ export function random(seed: number): () => number {
 }
 
 /** Roughly normal values. */
-export function randomFloats(length: number, seed: number, scale = 1): Float32Array {
+export function randomFloats(length: number, seed: number, scale = 1): Float32Array<ArrayBuffer> {
   const next = random(seed);
   return Float32Array.from({ length }, () => (next() + next() + next() + next() - 2) * 1.7 * scale);
 }

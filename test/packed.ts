@@ -1,6 +1,7 @@
 /** Owns matrices for kernel tests: random file bytes of a storage, and the packed matrix that repack makes of them. */
+import type { Place } from '../kernels/kernel.ts';
 import { repackChunk, repackVariant } from '../kernels/repack.ts';
-import { type PackedMatrix, packedSizes, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
+import { type PackedMatrix, packedExtent, packedStorages, quadRows, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
 import { type Gpu, random, randomFloats } from './gpu.ts';
 
 /** Valid blocks: random codes, scales around 1 / 64. */
@@ -30,19 +31,13 @@ export async function packMatrix(
   file: Uint8Array,
   rows: number,
   columns: number,
-  isWhole = false,
+  { isWhole = false, isInterleaved = false, place = 'buffer' }: { isWhole?: boolean; isInterleaved?: boolean; place?: Place } = {},
 ): Promise<PackedMatrix> {
   const tiles = Math.ceil(rows / rowTile);
   const cut = storage === 'F16' && tiles >= 3 && !isWhole ? Math.floor(tiles / 2) * rowTile : rows;
+  const bounds = cut === rows ? [0, rows] : [0, cut, rows];
   const shards = [];
-  for (const [firstRow, end] of cut === rows
-    ? [[0, rows]]
-    : [
-        [0, cut],
-        [cut, rows],
-      ]) {
-    shards.push(await packShard(gpu, storage, file, columns, firstRow ?? 0, end ?? 0, rows));
-  }
+  for (const [i, end] of bounds.slice(1).entries()) shards.push(await packShard(gpu, storage, file, columns, bounds[i] ?? 0, end, rows, isInterleaved, place));
   return { storage, rows, columns, shards };
 }
 
@@ -54,24 +49,29 @@ async function packShard(
   firstRow: number,
   end: number,
   allRows: number,
+  isInterleaved: boolean,
+  place: Place,
 ): Promise<PackedMatrix['shards'][number]> {
   const rowSize = file.byteLength / allRows;
   const rows = end - firstRow;
-  const sizes = packedSizes(storage, rows, columns);
-  const codes = gpu.buffer(new Uint8Array(sizes.codes).fill(0xee));
-  const affine = gpu.buffer(new Uint8Array(Math.max(4, sizes.affine)).fill(0xee));
-  const half = Math.ceil(rows / 2);
-  for (const [from, to] of [
+  const extent = packedExtent(storage, rows, columns);
+  const packed =
+    place === 'buffer'
+      ? gpu.buffer(new Uint8Array(extent.width * extent.height * 16).fill(0xee))
+      : gpu.memory.createPlane('weights', 'test', extent.width, extent.height, 'rgba32uint');
+  const half = isInterleaved ? rows / 2 : Math.min(rows, Math.ceil(rows / 2 / quadRows) * quadRows);
+  for (const [part, [from, to]] of [
     [0, half],
     [half, rows],
-  ] as const) {
+  ].entries()) {
+    if (from === undefined || to === undefined || from === to) continue;
     const raw = new Uint8Array((to - from) * rowSize + 8);
     raw.set(file.subarray((firstRow + from) * rowSize, (firstRow + to) * rowSize));
-    const padded = to === rows ? Math.ceil(rows / rowTile) * rowTile - from : to - from;
-    const { params, grid } = repackChunk(storage, { columns, rows: to - from, firstRow: from, padded });
+    const at = isInterleaved ? { firstQuad: part, quadStep: 2 } : { firstQuad: from / quadRows, quadStep: 1 };
+    const { params, grid } = repackChunk(storage, { columns, rows: to - from, ...at });
     const operation = {
-      variants: [repackVariant(storage)],
-      buffers: [gpu.buffer(raw), codes, affine],
+      variants: [repackVariant(storage, place)],
+      resources: [gpu.buffer(raw), packed],
       params,
       choose: () => 0,
       gridX: () => grid[0],
@@ -79,6 +79,6 @@ async function packShard(
     };
     await gpu.run([operation], { tokens: 0, logitRows: 0, items: 0, clears: 0 });
   }
-  await gpu.read(codes); // the words behind it are untouched
-  return { firstRow, rows, codes, affine };
+  if ('buffer' in packed) await gpu.read(packed); // the words behind it are untouched
+  return { firstRow, rows, packed };
 }

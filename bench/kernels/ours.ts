@@ -1,17 +1,17 @@
 /** Owns a chain on our device: packed by the engine's loader, multiplied by the engine's matmul, from host vectors to host vectors. */
-import type { Operation, Slice } from '../../kernels/kernel.ts';
+import type { Operation, Slice, Vectors } from '../../kernels/kernel.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
 import type { MatrixSpec } from '../../models/index.ts';
 import { loadWeights } from '../../runtime/checkpoint/loader.ts';
 import type { OpenDevice } from '../../runtime/device.ts';
-import { DeviceMemory, wholeBuffer } from '../../runtime/memory.ts';
+import { DeviceMemory, wholeBuffer, writeVectors } from '../../runtime/memory.ts';
 import { waitFor } from '../../runtime/waiting.ts';
 import { createCheckpoint, type Stored } from './stored.ts';
 
 interface Loaded {
   readonly steps: readonly PreparedOperation[];
-  readonly input: Slice;
+  readonly input: Vectors;
   readonly output: Slice;
   readonly batch: Slice;
   readonly staging: GPUBuffer;
@@ -32,29 +32,30 @@ export class OurChain {
 
   /** In place of what was loaded before. */
   async load(matrices: readonly Stored[], mostTokens: number): Promise<void> {
-    const { device, bindingLimit, memoryLimit, subgroupSize: lanes } = this.#open;
+    const { device, memoryLimit, place, subgroupSize: lanes } = this.#open;
     this.#memory[Symbol.dispose]();
     const memory = new DeviceMemory(device, memoryLimit);
     this.#memory = memory;
     const specs = matrices.map(({ rows, columns }, i): [string, MatrixSpec] => [`m${i}`, { kind: 'matrix', parts: [{ tensor: `m${i}`, rows }], columns }]);
-    const weights = await loadWeights(createCheckpoint(matrices), new Map(specs), { device, memory, pipelines: this.#pipelines, bindingLimit });
-    const vectors = [matrices[0]?.columns ?? 0, ...matrices.map(({ rows }) => rows)].map((length) =>
-      wholeBuffer(memory.create('activations', 'vectors', length * mostTokens * 4, usage)),
-    );
+    const weights = await loadWeights(createCheckpoint(matrices), new Map(specs), { ...this.#open, memory, pipelines: this.#pipelines });
+    const lengths = [matrices[0]?.columns ?? 0, ...matrices.map(({ rows }) => rows)];
+    // The result is read back, so it lies in a buffer.
+    const output = wholeBuffer(memory.create('activations', 'vectors', (lengths.pop() ?? 0) * mostTokens * 4, usage));
+    const inputs = lengths.map((length) => memory.createVectors('activations', 'vectors', place, length / 4, mostTokens));
+    const vectors: readonly Vectors[] = [...inputs, output];
     const batch = wholeBuffer(memory.create('activations', 'batch', 16, usage));
     const operations = matrices.flatMap(({ rows }, i) => {
-      const x = { format: 'f32', slice: vectors[i] as Slice } as const;
-      const finish = { kind: 'store', y: vectors[i + 1] as Slice, stride: rows } as const;
+      const x = { format: 'f32', vectors: vectors[i] as Vectors } as const;
+      const finish = { kind: 'store', y: vectors[i + 1] as Vectors, stride: rows } as const;
       // No layout: nothing but the count of tokens is read from the batch.
       return weights
         .matrix(`m${i}`)
         .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, lanes, layout: {} }));
     });
     const steps = await Promise.all(operations.map((operation) => this.#prepare(operation)));
-    const output = vectors.at(-1) as Slice;
     const staging = memory.create('staging', 'result', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     this.#outputLength = matrices.at(-1)?.rows ?? 0;
-    this.#loaded = { steps, input: vectors[0] as Slice, output, batch, staging };
+    this.#loaded = { steps, input: vectors[0] as Vectors, output, batch, staging };
   }
 
   /** The first row of the result for `tokens` vectors x. */
@@ -63,7 +64,7 @@ export class OurChain {
     const { steps, input, output, batch, staging } = this.#loaded;
     const { device } = this.#open;
     device.queue.writeBuffer(batch.buffer, 0, Uint32Array.of(tokens, 0, 0, 0));
-    device.queue.writeBuffer(input.buffer, 0, x);
+    writeVectors(device, input, new Float32Array(x));
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const step of steps) dispatch(pass, step, { tokens, logitRows: 0, items: 0, clears: 0 });

@@ -1,11 +1,12 @@
-// y[token][row] += value: the residual connection.
-#include "lib/rows.wgsl"
+// y[token][row] = sum[token][row] + value: the residual connection.
+#include PLACE_SUM
 
-fn finish(group: u32, lane: u32, token: u32, values: array<f32, ROWS>) {
-  for (var r = 0u; r < ROWS; r++) {
-    let row = rowOf(group, r, lane);
-    if (row < shape.rows) {
-      y[token * shape.stride + shape.offset + row] += values[r];
+fn finish(group: u32, lane: u32, token: u32, values: array<vec4f, QUADS>) {
+  for (var q = 0u; q < QUADS; q++) {
+    let quad = quadOf(group, q, lane);
+    if (quad < shape.quads) {
+      let place = shape.offset + quad;
+      storeY(token, shape.stride, place, sumAt(token, shape.stride, place) + values[q]);
     }
   }
 }

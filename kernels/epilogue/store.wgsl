@@ -1,11 +1,9 @@
 // y[token][row] = value.
-#include "lib/rows.wgsl"
-
-fn finish(group: u32, lane: u32, token: u32, values: array<f32, ROWS>) {
-  for (var r = 0u; r < ROWS; r++) {
-    let row = rowOf(group, r, lane);
-    if (row < shape.rows) {
-      y[token * shape.stride + shape.offset + row] = values[r];
+fn finish(group: u32, lane: u32, token: u32, values: array<vec4f, QUADS>) {
+  for (var q = 0u; q < QUADS; q++) {
+    let quad = quadOf(group, q, lane);
+    if (quad < shape.quads) {
+      storeY(token, shape.stride, shape.offset + quad, values[q]);
     }
   }
 }

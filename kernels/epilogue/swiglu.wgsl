@@ -1,17 +1,11 @@
-// y[token][i] = silu(gate i) * up i (Shazeer 2020). The first half of the matrix's rows is gate, the second up;
-// a lane computes both rows of an i. ROWS is even.
-const HALF = ROWS / 2u;
-
-fn rowOf(group: u32, r: u32, lane: u32) -> u32 {
-  return (group * HALF + r % HALF) * LANES + lane + r / HALF * (shape.rows / 2u);
-}
-
-fn finish(group: u32, lane: u32, token: u32, values: array<f32, ROWS>) {
-  for (var r = 0u; r < HALF; r++) {
-    let row = rowOf(group, r, lane);
-    if (row < shape.rows / 2u) {
-      let gate = values[r];
-      y[token * shape.stride + row] = gate / (1.0 + exp(-gate)) * values[r + HALF];
+// y[token][i] = silu(gate i) * up i (Shazeer 2020). Quads of gate and of up take turns in the matrix and QUADS is even,
+// so a lane has both.
+fn finish(group: u32, lane: u32, token: u32, values: array<vec4f, QUADS>) {
+  for (var q = 0u; q < QUADS; q += 2u) {
+    let quad = quadOf(group, q, lane);
+    if (quad < shape.quads) {
+      let gate = values[q];
+      storeY(token, shape.stride, (shape.offset + quad) / 2u, gate / (1.0 + exp(-gate)) * values[q + 1u]);
     }
   }
 }

@@ -2,12 +2,8 @@
 // all of x anyway. GATHER: row i of x is the token that logit row i names.
 const NORMED = true;
 
-@group(0) @binding(NORM) var<storage, read> normWeights: array<vec4f>;
+#include PLACE_NORM
 
 fn inputRow(row: u32) -> u32 {
   return select(row, batch[BATCH_LOGIT_TOKENS + row], GATHER);
-}
-
-fn normWeight(quad: u32) -> vec4f {
-  return normWeights[quad];
 }

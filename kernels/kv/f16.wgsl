@@ -5,11 +5,8 @@ fn unpackQuad(quad: KvQuad) -> vec4f {
   return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
 }
 
-// One stored word holds KV_VALUES neighbouring values.
-alias KvWord = u32;
-const KV_VALUES = 2u;
-
-fn kvWord(value: f32, next: f32) -> KvWord {
+fn packQuad(value: vec4f) -> KvQuad {
   // Outside the range of f16 the packed value would be indeterminate.
-  return pack2x16float(clamp(vec2f(value, next), vec2f(-65504.0), vec2f(65504.0)));
+  let inside = clamp(value, vec4f(-65504.0), vec4f(65504.0));
+  return vec2u(pack2x16float(inside.xy), pack2x16float(inside.zw));
 }

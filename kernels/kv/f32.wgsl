@@ -5,9 +5,6 @@ fn unpackQuad(quad: KvQuad) -> vec4f {
   return quad;
 }
 
-alias KvWord = f32;
-const KV_VALUES = 1u;
-
-fn kvWord(value: f32, next: f32) -> KvWord {
+fn packQuad(value: vec4f) -> KvQuad {
   return value;
 }

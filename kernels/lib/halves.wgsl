@@ -1,4 +1,4 @@
-// 16-bit floats: groups of 32 columns as 16 words of two values (four vec4u), row-interleaved; no scales.
+// 16-bit floats: groups of 32 columns as 16 words of two values (four vec4u); no scales.
 // The format that includes this says what a word holds: pairValues(word) gives its low and its high value.
 const BLOCK_VECTORS = 4u;
 const HAS_SCALE = false;
@@ -8,9 +8,8 @@ struct WeightBlock {
   words: array<vec4u, 4>,
 }
 
-fn loadBlock(place: RowPlace, block: u32) -> WeightBlock {
-  let index = place.codes + block * (ROW_TILE * BLOCK_VECTORS);
-  return WeightBlock(array(weightCodes[index], weightCodes[index + ROW_TILE], weightCodes[index + 2u * ROW_TILE], weightCodes[index + 3u * ROW_TILE]));
+fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
+  return WeightBlock(array(blockVector(place, r, block, 0u), blockVector(place, r, block, 1u), blockVector(place, r, block, 2u), blockVector(place, r, block, 3u)));
 }
 
 fn blockCodes(block: WeightBlock, quad: u32) -> vec4f {
@@ -19,6 +18,10 @@ fn blockCodes(block: WeightBlock, quad: u32) -> vec4f {
   return vec4f(pairValues(pair.x), pairValues(pair.y));
 }
 
-fn blockAffine(block: WeightBlock) -> vec2f {
+fn codeScale(quad: u32) -> vec4f {
+  return vec4f(1.0);
+}
+
+fn affineOf(word: u32) -> vec2f {
   return vec2f(1.0, 0.0);
 }

@@ -1,4 +1,4 @@
-// Row r of a lane, where neighbouring lanes own neighbouring rows.
-fn rowOf(group: u32, r: u32, lane: u32) -> u32 {
-  return (group * ROWS + r) * LANES + lane;
+// Quad q of a lane: a lane owns neighbouring quads of rows.
+fn quadOf(group: u32, q: u32, lane: u32) -> u32 {
+  return (group * LANES + lane) * QUADS + q;
 }

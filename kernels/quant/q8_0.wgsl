@@ -7,22 +7,24 @@ const HAS_OFFSET = false;
 struct WeightBlock {
   low: vec4u,
   high: vec4u,
-  scale: f32,
 }
 
-fn loadBlock(place: RowPlace, block: u32) -> WeightBlock {
-  let index = place.codes + block * (ROW_TILE * BLOCK_VECTORS);
-  return WeightBlock(weightCodes[index], weightCodes[index + ROW_TILE], unpack2x16float(weightAffine[place.affine + block * ROW_TILE]).x);
+fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
+  return WeightBlock(blockVector(place, r, block, 0u), blockVector(place, r, block, 1u));
 }
 
 fn blockCodes(block: WeightBlock, quad: u32) -> vec4f {
   return vec4f(unpack4xI8(select(block.high[quad & 3u], block.low[quad & 3u], quad < 4u)));
 }
 
-fn blockAffine(block: WeightBlock) -> vec2f {
-  return vec2f(block.scale, 0.0);
+fn codeScale(quad: u32) -> vec4f {
+  return vec4f(1.0);
 }
 
-fn blockDotInt8(block: WeightBlock, low: vec4u, high: vec4u, scales: vec2f) -> f32 {
-  return block.scale * scales.x * f32(dotCodes(block.low, low) + dotCodes(block.high, high));
+fn affineOf(word: u32) -> vec2f {
+  return vec2f(unpack2x16float(word).x, 0.0);
+}
+
+fn blockDotInt8(block: WeightBlock, affine: vec2f, low: vec4u, high: vec4u, scales: vec2f) -> f32 {
+  return affine.x * scales.x * f32(dotCodes(block.low, low) + dotCodes(block.high, high));
 }

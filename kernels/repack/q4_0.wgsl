@@ -1,6 +1,6 @@
-// File block: f16 scale, 16 bytes of nibbles; their upper bits are turned, see quant/q4_0.wgsl.
+// File block: f16 scale, 16 bytes of nibbles.
 fn fileVector(at: u32, i: u32) -> vec4u {
-  return rawVector(at + 2u) ^ vec4u(0x88888888u);
+  return rawVector(at + 2u);
 }
 
 fn fileAffine(at: u32) -> u32 {

@@ -3,13 +3,23 @@
  * streams rows in chunks, repacks them on the device. Refuses to hold more than one chunk on the host.
  */
 
-import type { Slice } from '../../kernels/kernel.ts';
+import { type Place, placeOf, type Vectors } from '../../kernels/kernel.ts';
 import type { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackChunk, repackVariant } from '../../kernels/repack.ts';
-import { blockColumns, type PackedMatrix, packedSizes, packedStorages, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
+import {
+  blockColumns,
+  type PackedMatrix,
+  packedExtent,
+  packedSize,
+  packedStorages,
+  quadRows,
+  rowTile,
+  type Shard,
+  type StorageWithKernels,
+} from '../../kernels/weights.ts';
 import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
 import { InwardError } from '../errors.ts';
-import { type DeviceMemory, wholeBuffer } from '../memory.ts';
+import { type DeviceMemory, wholeBuffer, writeVectors } from '../memory.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
 /** Bytes of the host's chunk. */
@@ -21,14 +31,19 @@ interface Piece {
   readonly firstRow: number;
   readonly rows: number;
   readonly tensors: readonly TensorHeader[];
+  /** Quads of rows of the two tensors take turns. */
+  readonly isInterleaved: boolean;
 }
 
 export interface LoaderTarget {
   readonly device: GPUDevice;
   readonly memory: DeviceMemory;
   readonly pipelines: PipelineCache;
+  readonly place: Place;
   /** Largest storage binding, in bytes. */
   readonly bindingLimit: number;
+  /** Largest width and height of a texture. */
+  readonly textureLimit: number;
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
 
@@ -37,10 +52,7 @@ export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, We
   let total = 0;
   for (const spec of specs.values()) {
     if (spec.kind === 'matrix') {
-      for (const piece of planPieces(checkpoint, spec)) {
-        const sizes = packedSizes(piece.storage, piece.rows, spec.columns);
-        total += sizes.codes + sizes.affine;
-      }
+      for (const piece of planPieces(checkpoint, spec)) total += packedSize(piece.storage, piece.rows, spec.columns);
     } else if (spec.kind === 'vector') total += spec.length * 4;
   }
   return total;
@@ -50,7 +62,7 @@ export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, We
 export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, target: LoaderTarget): Promise<Weights> {
   const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs));
   const matrices = new Map<string, LoadedMatrix>();
-  const vectors = new Map<string, Slice>();
+  const vectors = new Map<string, Vectors>();
   const hosts = new Map<string, Float32Array>();
   for (const [name, spec] of specs) {
     if (spec.kind === 'matrix') {
@@ -84,13 +96,14 @@ function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
     const storage = storageOf(header);
     if (spec.columns % blockColumns !== 0) throw unsupported(`tensor ${part.tensor}`, `rows of a multiple of ${blockColumns} elements`, spec.columns);
     const last = pieces.at(-1);
+    if (row % quadRows !== 0) throw unsupported(`tensor ${part.tensor}`, `a first row in multiples of ${quadRows}`, row);
     if (last?.storage === storage) {
       last.rows += part.rows;
       last.tensors.push(header);
     } else pieces.push({ storage, firstRow: row, rows: part.rows, tensors: [header] });
     row += part.rows;
   }
-  return pieces;
+  return pieces.map((piece) => ({ ...piece, isInterleaved: spec.interleaved === true && pieces.length === 1 }));
 }
 
 function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
@@ -112,7 +125,7 @@ function unsupported(part: string, expected: string | number, found: string | nu
 }
 
 /** A small tensor as f32 on the host; F32, F16 or BF16. */
-function readFloats(checkpoint: Checkpoint, name: string, length: number): Float32Array {
+function readFloats(checkpoint: Checkpoint, name: string, length: number): Float32Array<ArrayBuffer> {
   const header = findTensor(checkpoint, name, [length]);
   const bytes = new Uint8Array(header.size);
   checkpoint.read(header.offset, bytes);
@@ -137,12 +150,12 @@ class Loader {
     target.memory.reserve('weights', total);
   }
 
-  vector(label: string, values: Float32Array): Slice {
-    const { device, memory } = this.#target;
-    const buffer = memory.create('weights', label, values.byteLength, usage.read);
-    device.queue.writeBuffer(buffer, 0, values);
+  vector(label: string, values: Float32Array<ArrayBuffer>): Vectors {
+    const { device, memory, place } = this.#target;
+    const vectors = memory.createVectors('weights', label, place, values.length / 4, 1);
+    writeVectors(device, vectors, values);
     this.#advance(values.byteLength);
-    return wholeBuffer(buffer);
+    return vectors;
   }
 
   async matrix(label: string, spec: MatrixSpec): Promise<LoadedMatrix | undefined> {
@@ -150,7 +163,8 @@ class Loader {
     if (pieces.length === 0) return undefined;
     const loaded = [];
     for (const piece of pieces) loaded.push({ firstRow: piece.firstRow, matrix: await this.#piece(label, piece, spec.columns) });
-    return { rows: spec.parts.reduce((sum, part) => sum + part.rows, 0), columns: spec.columns, pieces: loaded };
+    const isInterleaved = pieces.every((piece) => piece.isInterleaved);
+    return { rows: spec.parts.reduce((sum, part) => sum + part.rows, 0), columns: spec.columns, isInterleaved, pieces: loaded };
   }
 
   finish(): void {
@@ -161,53 +175,56 @@ class Loader {
 
   async #piece(label: string, piece: Piece, columns: number): Promise<PackedMatrix> {
     const shards = this.#createShards(label, piece, columns);
-    let row = 0;
-    for (const header of piece.tensors) {
-      await this.#repackTensor(header, piece.storage, columns, row, shards, piece.rows);
-      row += header.shape[0] ?? 0;
+    let quad = 0;
+    for (const [i, header] of piece.tensors.entries()) {
+      const at = piece.isInterleaved ? { firstQuad: i, quadStep: piece.tensors.length } : { firstQuad: quad, quadStep: 1 };
+      await this.#repackTensor(header, piece.storage, columns, at, shards);
+      quad += Math.ceil((header.shape[0] ?? 0) / quadRows);
     }
     return { storage: piece.storage, rows: piece.rows, columns, shards };
   }
 
-  /** As few shards as the binding limit allows, cut at tiles. */
+  /** As few shards as the limits of bindings or textures allow, cut at tiles. */
   #createShards(label: string, piece: Piece, columns: number): Shard[] {
-    const { memory, bindingLimit } = this.#target;
-    const tileSize = packedSizes(piece.storage, rowTile, columns).codes;
-    const mostRows = Math.max(1, Math.floor(bindingLimit / tileSize)) * rowTile;
+    const { memory, bindingLimit, textureLimit, place } = this.#target;
+    const { storage } = piece;
+    const tile = packedExtent(storage, rowTile, columns);
+    // A matrix too wide for a texture lies in a buffer.
+    const fits = place === 'texture' && tile.width <= textureLimit;
+    const mostTiles = Math.floor(fits ? textureLimit / tile.height : bindingLimit / (tile.height * tile.width * 16));
+    const mostRows = Math.max(1, mostTiles) * rowTile;
     const shards: Shard[] = [];
     for (let firstRow = 0; firstRow < piece.rows; firstRow += mostRows) {
       const rows = Math.min(mostRows, piece.rows - firstRow);
-      const sizes = packedSizes(piece.storage, rows, columns);
-      const affineAt = Math.ceil(sizes.codes / 256) * 256;
-      const buffer = memory.create('weights', label, sizes.affine === 0 ? sizes.codes : affineAt + sizes.affine, usage.repacked);
-      const codes = { buffer, offset: 0, size: sizes.codes };
-      shards.push({ firstRow, rows, codes, affine: sizes.affine === 0 ? codes : { buffer, offset: affineAt, size: sizes.affine } });
+      const { width, height } = packedExtent(storage, rows, columns);
+      shards.push({ firstRow, rows, packed: memory.createVectors('weights', label, fits ? 'texture' : 'buffer', width, height, 'rgba32uint') });
     }
     return shards;
   }
 
+  /** `at`: place of the tensor's first quad of rows in the piece, and from one to the next. */
   async #repackTensor(
     header: TensorHeader,
     storage: StorageWithKernels,
     columns: number,
-    firstRow: number,
+    at: { readonly firstQuad: number; readonly quadStep: number },
     shards: readonly Shard[],
-    pieceRows: number,
   ): Promise<void> {
+    const { quadStep } = at;
     const rowSize = (columns / blockColumns) * packedStorages[storage].fileBlockSize;
     const rows = header.shape[0] ?? 0;
-    const most = Math.max(1, Math.floor(chunkSize / rowSize));
+    const most = Math.max(1, Math.floor(chunkSize / rowSize / quadRows)) * quadRows;
     let row = 0;
     while (row < rows) {
-      const shard = shards.find((candidate) => firstRow + row < candidate.firstRow + candidate.rows);
+      const quad = at.firstQuad + (row / quadRows) * quadStep;
+      const shard = shards.find((candidate) => quad * quadRows < candidate.firstRow + candidate.rows);
       if (shard === undefined) throw new Error('rows past the last shard');
-      const inShard = firstRow + row - shard.firstRow;
-      const count = Math.min(most, rows - row, shard.rows - inShard);
+      const firstQuad = quad - shard.firstRow / quadRows;
+      const quadsLeft = Math.ceil((Math.ceil(shard.rows / quadRows) - firstQuad) / quadStep);
+      const count = Math.min(most, rows - row, quadsLeft * quadRows);
       const bytes = new Uint8Array(Math.ceil((count * rowSize + 4) / 4) * 4);
       this.#checkpoint.read(header.offset + row * rowSize, bytes.subarray(0, count * rowSize));
-      const isLast = firstRow + row + count === pieceRows;
-      const padded = isLast ? Math.ceil((inShard + count) / rowTile) * rowTile - inShard : count;
-      await this.#repack(storage, bytes, shard, { columns, rows: count, firstRow: inShard, padded });
+      await this.#repack(storage, bytes, shard, { columns, rows: count, firstQuad, quadStep });
       this.#advance(count * rowSize);
       row += count;
     }
@@ -215,15 +232,13 @@ class Loader {
 
   async #repack(storage: StorageWithKernels, bytes: Uint8Array, shard: Shard, chunk: Parameters<typeof repackChunk>[1]): Promise<void> {
     const { device, pipelines } = this.#target;
-    const pipeline = await pipelines.get(repackVariant(storage));
+    const pipeline = await pipelines.get(repackVariant(storage, placeOf(shard.packed)));
     const raw = this.#stagingOf(bytes.byteLength);
     device.queue.writeBuffer(raw, 0, bytes);
     const { params, grid } = repackChunk(storage, chunk);
     const uniform = device.createBuffer({ label: 'repack', size: params.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     device.queue.writeBuffer(uniform, 0, params);
-    // Two writable bindings of one buffer may not overlap, so a storage without scales gives the second one a buffer of its own.
-    const affine = shard.affine === shard.codes ? wholeBuffer(this.#dummy()) : shard.affine;
-    const group = pipelines.bind(pipeline, [wholeBuffer(raw), shard.codes, affine, wholeBuffer(uniform)]);
+    const group = pipelines.bind(pipeline, [wholeBuffer(raw), shard.packed, wholeBuffer(uniform)]);
     const encoder = device.createCommandEncoder({ label: 'repack' });
     const pass = encoder.beginComputePass({ label: 'repack' });
     pass.setPipeline(pipeline.pipeline);
@@ -235,18 +250,12 @@ class Loader {
     uniform.destroy();
   }
 
-  #dummyBuffer: GPUBuffer | undefined;
-  #dummy(): GPUBuffer {
-    this.#dummyBuffer ??= this.#target.memory.create('staging', 'no scales', 16, usage.repacked);
-    return this.#dummyBuffer;
-  }
-
   /** One staging buffer, grown when a row is larger than the chunk. */
   #stagingOf(size: number): GPUBuffer {
     const { memory } = this.#target;
     if (this.#staging !== undefined && this.#staging.size >= size) return this.#staging;
     if (this.#staging !== undefined) memory.release('staging', this.#staging);
-    this.#staging = memory.create('staging', 'file rows', Math.max(size, chunkSize + 64), usage.read);
+    this.#staging = memory.create('staging', 'file rows', Math.max(size, chunkSize + 64), GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
     return this.#staging;
   }
 
@@ -255,8 +264,3 @@ class Loader {
     this.#target.onProgress?.({ done: Math.min(this.#done, this.#total), total: this.#total });
   }
 }
-
-const usage = {
-  read: 0x80 | 0x08, // STORAGE | COPY_DST
-  repacked: 0x80 | 0x04, // STORAGE | COPY_SRC
-};

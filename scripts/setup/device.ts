@@ -6,11 +6,14 @@ import { join } from 'node:path';
 import { cacheFolder, type Driver, findDrivers, hasHardware, privateDriverFolders } from '../../runtime/drivers.ts';
 import { InwardError } from '../../runtime/errors.ts';
 import { type DeviceName, deviceNames } from '../../runtime/types.ts';
+import { installUnlessJustFailed } from './cache.ts';
 import { installLavapipe } from './lavapipe.ts';
 import { probeDriver } from './probe.ts';
 import { installSwiftshader } from './swiftshader.ts';
 
-const installers = { lavapipe: installLavapipe, swiftshader: installSwiftshader };
+/** Without lavapipe there is still SwiftShader, so not every start waits for a mirror that was not there before; without SwiftShader there is nothing. */
+const installers = { lavapipe: (target: string) => installUnlessJustFailed(target, installLavapipe), swiftshader: installSwiftshader };
+const insistent = { lavapipe: installLavapipe, swiftshader: installSwiftshader };
 
 /**
  * The driver for `wanted`, working; its reason says why it and not a better one.
@@ -19,7 +22,7 @@ const installers = { lavapipe: installLavapipe, swiftshader: installSwiftshader 
 export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promise<Driver> {
   const refused: string[] = [];
   for (const name of wanted === 'auto' ? deviceNames : [wanted]) {
-    const found = await findWorking(name).catch((error: unknown) => (error instanceof Error ? error.message : 'failed'));
+    const found = await findWorking(name, wanted === 'auto').catch((error: unknown) => (error instanceof Error ? error.message : 'failed'));
     if (typeof found !== 'string') return { ...found, reason: [found.reason, ...refused].join('; ') };
     refused.push(`${name}: ${found}`);
   }
@@ -30,7 +33,7 @@ export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promis
 }
 
 /** A driver of this device that works; installs the private one if need be. A string says why there is none. */
-async function findWorking(name: DeviceName): Promise<Driver | string> {
+async function findWorking(name: DeviceName, isAnyGood: boolean): Promise<Driver | string> {
   let refusal: string | undefined;
   for (const driver of findDrivers().filter((driver) => driver.name === name)) {
     refusal = await refuseDriver(driver);
@@ -38,7 +41,7 @@ async function findWorking(name: DeviceName): Promise<Driver | string> {
   }
   if (name === 'gpu') return refusal ?? (await findGpuWithPrivateLoader());
   const target = join(cacheFolder(), 'devices', privateDriverFolders[name]);
-  await installers[name](target);
+  await (isAnyGood ? installers : insistent)[name](target);
   const added = findDrivers().find((driver) => driver.icdFile.startsWith(target));
   if (added && (await refuseDriver(added)) === undefined) return added;
   return 'it is installed but gives no adapter';

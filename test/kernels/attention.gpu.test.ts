@@ -14,7 +14,11 @@ beforeAll(async () => {
 const sink = { event: () => undefined, fail: () => undefined };
 const blockLength = 16;
 
-describe.each(['f32', 'f16'] as const)('attention over %s', (kv) => {
+describe.each([
+  ['f32', 'buffer'],
+  ['f16', 'buffer'],
+  ['f16', 'texture'],
+] as const)('attention over %s, in a %s', (kv, place) => {
   it.each([
     { heads: 4, kvHeads: 2, headLength: 32, positions: 1 },
     { heads: 4, kvHeads: 2, headLength: 32, positions: 7 },
@@ -44,11 +48,11 @@ describe.each(['f32', 'f16'] as const)('attention over %s', (kv) => {
       partials: gpu.buffer(new Float32Array(batch.maxItems * heads * headLength)),
       states: gpu.buffer(new Float32Array(batch.maxItems * heads * 2)),
     };
-    const y = gpu.buffer(new Float32Array(heads * headLength));
+    const y = gpu.vectors(new Float32Array(heads * headLength), heads * headLength, place);
     const words = gpu.buffer(batch.seal());
-    await gpu.run([attention(shape, gpu.buffer(query), pool, scratch, y, words), attentionMerge(shape, scratch, y, words)], batch.counts);
+    await gpu.run([attention(shape, gpu.vectors(query, query.length, place), pool, scratch, y, words), attentionMerge(shape, scratch, y, words)], batch.counts);
 
-    const { error, message } = compare(await gpu.readFloats(y), attentionReference(shape, query, keys, values, positions));
+    const { error, message } = compare(await gpu.readVectors(y), attentionReference(shape, query, keys, values, positions));
     expect(error, message).toBeLessThan(attentionBound);
   });
 });

@@ -14,12 +14,12 @@ interface Blocks {
   readonly columns: number;
   readonly raw: Uint8Array;
   readonly values: Float32Array;
-  readonly x: Float32Array;
+  readonly x: Float32Array<ArrayBuffer>;
   readonly y: Float64Array;
 }
 
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(base64, 'base64'));
-const floatsOf = (base64: string): Float32Array => new Float32Array(bytesOf(base64).buffer);
+const floatsOf = (base64: string): Float32Array<ArrayBuffer> => new Float32Array(bytesOf(base64).buffer);
 const all: readonly Blocks[] = JSON.parse(readFixture('gguf-blocks/blocks.json').toString('utf8')).map(
   ({ raw, values, x, y, ...rest }: Blocks & Readonly<Record<'raw' | 'values' | 'x' | 'y', string>>) => ({
     ...rest,
@@ -49,47 +49,51 @@ it('BF16 is the upper half of an f32, for every finite number', () => {
   expect(got.findIndex((value, i) => !Object.is(value, expected[i]))).toBe(-1);
 });
 
-describe.each(all)('$type', ({ type, rows, columns, raw, values, x, y }) => {
-  const size = raw.length / rows;
-  const row = (index: number): Float64Array => dequantizeRow(type, raw.subarray(index * size, (index + 1) * size), columns);
+describe.each(all.flatMap((blocks) => (['buffer', 'texture'] as const).map((place) => ({ ...blocks, place }))))(
+  '$type in a $place',
+  ({ type, rows, columns, raw, values, x, y, place }) => {
+    const size = raw.length / rows;
+    const row = (index: number): Float64Array => dequantizeRow(type, raw.subarray(index * size, (index + 1) * size), columns);
 
-  it('reference: the values of gguf-py', () => {
-    const got = Float32Array.from(Array.from({ length: rows }, (_, index) => Array.from(row(index))).flat());
-    expect(got).toEqual(values);
-  });
-
-  it('repacked and looked up on the device: the same values', async () => {
-    const matrix = await packMatrix(gpu, type, raw, rows, columns);
-    const words = new Uint32Array(24);
-    words.set([rows]);
-    words.set(
-      Array.from({ length: rows }, (_, index) => index),
-      layout.BATCH_IDS,
-    );
-    const found = gpu.buffer(new Float32Array(rows * columns).fill(Number.NaN));
-    await gpu.run(embed(matrix, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0 });
-    const got = await gpu.readFloats(found);
-    const wrong = Array.from(values.keys()).filter((i) => got[i] !== values[i] && !(got[i] === 0 && Math.abs(values[i] ?? 0) < smallestNormal));
-    expect(wrong.map((i) => `${i}: ${got[i]} instead of ${values[i]}`)).toEqual([]);
-  });
-
-  it('times a vector: as near as sums in f32 are', async () => {
-    const matrix = await packMatrix(gpu, type, raw, rows, columns);
-    const result = gpu.buffer(new Float32Array(rows));
-    const input = { format: 'f32' as const, slice: gpu.buffer(x) };
-    const batch = gpu.buffer(Uint32Array.from({ length: 24 }, (_, i) => (i === 0 ? 1 : 0)));
-    const finish = { kind: 'store' as const, y: result, stride: rows };
-    await gpu.run(matmul(matrix, { x: input, finish, offset: 0, over: 'tokens', batch, lanes: gpu.lanes, layout }), {
-      tokens: 1,
-      logitRows: 0,
-      items: 0,
-      clears: 0,
+    it('reference: the values of gguf-py', () => {
+      const got = Float32Array.from(Array.from({ length: rows }, (_, index) => Array.from(row(index))).flat());
+      expect(got).toEqual(values);
     });
-    const got = await gpu.readFloats(result);
-    // A sum of n products rounds by at most n / 2^24 of the sum of their sizes; a block's scale and offset add four more.
-    for (let index = 0; index < rows; index++) {
-      const sizes = row(index).reduce((sum, weight, column) => sum + Math.abs(weight * (x[column] ?? 0)), 0);
-      expect(Math.abs((got[index] ?? Number.NaN) - (y[index] ?? Number.NaN)), `row ${index}`).toBeLessThan(((columns + 4) * sizes) / 2 ** 24);
-    }
-  });
-});
+
+    it('repacked and looked up on the device: the same values', async () => {
+      const matrix = await packMatrix(gpu, type, raw, rows, columns, { place });
+      const words = new Uint32Array(24);
+      words.set([rows]);
+      words.set(
+        Array.from({ length: rows }, (_, index) => index),
+        layout.BATCH_IDS,
+      );
+      const found = gpu.vectors(new Float32Array(rows * columns).fill(Number.NaN), columns, place);
+      await gpu.run(embed(matrix, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0 });
+      const got = await gpu.readVectors(found);
+      const wrong = Array.from(values.keys()).filter((i) => got[i] !== values[i] && !(got[i] === 0 && Math.abs(values[i] ?? 0) < smallestNormal));
+      expect(wrong.map((i) => `${i}: ${got[i]} instead of ${values[i]}`)).toEqual([]);
+    });
+
+    it('times a vector: as near as sums in f32 are', async () => {
+      const matrix = await packMatrix(gpu, type, raw, rows, columns, { place });
+      const stride = Math.ceil(rows / 4) * 4;
+      const result = gpu.buffer(new Float32Array(stride));
+      const input = { format: 'f32' as const, vectors: gpu.vectors(x, columns, place) };
+      const batch = gpu.buffer(Uint32Array.from({ length: 24 }, (_, i) => (i === 0 ? 1 : 0)));
+      const finish = { kind: 'store' as const, y: result, stride };
+      await gpu.run(matmul(matrix, { x: input, finish, offset: 0, over: 'tokens', batch, lanes: gpu.lanes, layout }), {
+        tokens: 1,
+        logitRows: 0,
+        items: 0,
+        clears: 0,
+      });
+      const got = await gpu.readFloats(result);
+      // A sum of n products rounds by at most n / 2^24 of the sum of their sizes; a block's scale and offset add four more.
+      for (let index = 0; index < rows; index++) {
+        const sizes = row(index).reduce((sum, weight, column) => sum + Math.abs(weight * (x[column] ?? 0)), 0);
+        expect(Math.abs((got[index] ?? Number.NaN) - (y[index] ?? Number.NaN)), `row ${index}`).toBeLessThan(((columns + 4) * sizes) / 2 ** 24);
+      }
+    });
+  },
+);

@@ -4,10 +4,10 @@ import { quantize, rmsNorm, swiglu } from '../../kernels/activations.ts';
 import { ropeReference } from '../../kernels/attention.ref.ts';
 import type { AttentionShape } from '../../kernels/attention.ts';
 import { embed } from '../../kernels/embed.ts';
-import type { StepCounts } from '../../kernels/kernel.ts';
+import type { Place, StepCounts } from '../../kernels/kernel.ts';
 import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { dequantizeRow, matmulF32Bound, matmulInt8Bound, matvecReference } from '../../kernels/weights.ref.ts';
-import { type PackedMatrix, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { type Activations, type PackedMatrix, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { compare, Gpu, randomFloats } from '../gpu.ts';
 import { packMatrix, randomFileRows } from '../packed.ts';
 
@@ -35,22 +35,35 @@ interface Case {
   readonly rows: number;
   readonly columns: number;
   readonly tokens: number;
-  readonly isWhole?: boolean;
+  readonly place: Place;
+  readonly isInterleaved?: boolean;
 }
 
-async function prepare({ storage, rows, columns, tokens, isWhole }: Case): Promise<{ matrix: PackedMatrix; weights: Float64Array[]; x: Float32Array[] }> {
+async function prepare({
+  storage,
+  rows,
+  columns,
+  tokens,
+  place,
+  isInterleaved = false,
+}: Case): Promise<{ matrix: PackedMatrix; weights: Float64Array[]; x: Float32Array[] }> {
   const file = randomFileRows(storage, rows, columns, rows + columns);
-  const matrix = await packMatrix(gpu, storage, file, rows, columns, isWhole);
+  const matrix = await packMatrix(gpu, storage, file, rows, columns, { place, isInterleaved, isWhole: isInterleaved });
   const rowSize = file.byteLength / rows;
   const weights = Array.from({ length: rows }, (_, row) => dequantizeRow(storage, file.subarray(row * rowSize, (row + 1) * rowSize), columns));
   return { matrix, weights, x: Array.from({ length: tokens }, (_, token) => randomFloats(columns, token + 1)) };
 }
 
-function joined(rows: readonly ArrayLike<number>[]): Float32Array {
+function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
   return Float32Array.from(rows.flatMap((row) => Array.from(row)));
 }
 
-describe.each(storages)('%s', (storage) => {
+/** The vectors x as a kernel's input. */
+function input(x: readonly Float32Array[], place: Place): Activations {
+  return { format: 'f32', vectors: gpu.vectors(joined(x), x[0]?.length ?? 0, place) };
+}
+
+describe.each(storages.flatMap((storage) => (['buffer', 'texture'] as const).map((place) => [storage, place] as const)))('%s in a %s', (storage, place) => {
   // Rows that fill no tile, tokens that fill none either, every tile of the table.
   it.each([
     { rows: 8, columns: 32, tokens: 1 },
@@ -58,82 +71,93 @@ describe.each(storages)('%s', (storage) => {
     { rows: 70, columns: 64, tokens: 3 },
     { rows: 129, columns: 160, tokens: 13 },
   ])('f32: $rows rows, $columns columns, $tokens tokens, stored and added', async (shape) => {
-    const { matrix, weights, x } = await prepare({ storage, ...shape });
-    const stride = shape.rows + 5;
+    const { matrix, weights, x } = await prepare({ storage, place, ...shape });
+    const stride = Math.ceil((shape.rows + 5) / 4) * 4;
     const before = randomFloats(shape.tokens * stride, 99);
-    const y = gpu.buffer(before);
+    const [to, stored, added] = [before, before, new Float32Array(before.length)].map((data) => gpu.vectors(data, stride, place));
+    if (to === undefined || stored === undefined || added === undefined) throw new Error('no vectors');
     const words = gpu.buffer(batchWords(shape.tokens));
-    const input = { format: 'f32' as const, slice: gpu.buffer(joined(x)) };
-    for (const kind of ['store', 'add'] as const) {
-      await gpu.run(
-        matmul(matrix, { x: input, finish: { kind, y, stride }, offset: 3, over: 'tokens', batch: words, lanes: gpu.lanes, layout }),
-        counts(shape.tokens),
-      );
+    const args = { x: input(x, place), offset: 4, over: 'tokens' as const, batch: words, lanes: gpu.lanes, layout };
+    await gpu.run(matmul(matrix, { ...args, finish: { kind: 'store', y: stored, stride } }), counts(shape.tokens));
+    await gpu.run(matmul(matrix, { ...args, finish: { kind: 'add', y: added, to, stride } }), counts(shape.tokens));
+    const products = x.map((row) => matvecReference(weights, row));
+    // Rows beside the matrix stay as they are; those that fill its last quad may be anything.
+    const isOwn = (place: number): boolean => place % stride >= 4 && place % stride < 4 + shape.rows;
+    const isFilling = (place: number): boolean => place % stride >= 4 + shape.rows && place % stride < 4 + Math.ceil(shape.rows / 4) * 4;
+    const product = (place: number): number => products[Math.floor(place / stride)]?.[(place % stride) - 4] ?? Number.NaN;
+    for (const [got, outside, base] of [
+      [await gpu.readVectors(stored), before, 0],
+      [await gpu.readVectors(added), new Float32Array(before.length), 1],
+    ] as const) {
+      const expected = Float64Array.from(got, (value, i) => (isFilling(i) ? value : isOwn(i) ? base * (before[i] ?? 0) + product(i) : (outside[i] ?? 0)));
+      const { error, message } = compare(got, expected);
+      expect(error, message).toBeLessThan(matmulF32Bound);
     }
-    const expected = Float64Array.from(before);
-    x.forEach((row, token) => {
-      matvecReference(weights, row).forEach((value, i) => {
-        expected[token * stride + 3 + i] = 2 * value;
-      });
-    });
-    const { error, message } = compare(await gpu.readFloats(y), expected);
-    expect(error, message).toBeLessThan(matmulF32Bound);
   });
 
   it('normed, of gathered rows', async () => {
-    const { matrix, weights, x } = await prepare({ storage, rows: 41, columns: 128, tokens: 6 });
+    const { matrix, weights, x } = await prepare({ storage, place, rows: 41, columns: 128, tokens: 6 });
     const norm = randomFloats(128, 7);
     const logitTokens = [5, 0, 3];
-    const y = gpu.buffer(new Float32Array(3 * 41));
-    const finish: Finish = { kind: 'store', y, stride: 41 };
-    const input = { format: 'f32' as const, slice: gpu.buffer(joined(x)) };
-    const args = { x: input, norm: { weight: gpu.buffer(norm), epsilon: 1e-5 }, finish, offset: 0, over: 'logitRows' as const, lanes: gpu.lanes, layout };
+    // Logits lie in a buffer, wherever x does.
+    const y = gpu.buffer(new Float32Array(3 * 44));
+    const finish: Finish = { kind: 'store', y, stride: 44 };
+    const args = {
+      x: input(x, place),
+      norm: { weight: gpu.vectors(norm, 128, place), epsilon: 1e-5 },
+      finish,
+      offset: 0,
+      over: 'logitRows' as const,
+      lanes: gpu.lanes,
+      layout,
+    };
     await gpu.run(matmul(matrix, { ...args, batch: gpu.buffer(batchWords(6, logitTokens)) }), counts(6, 3));
     const expected = joined(logitTokens.map((token) => matvecReference(weights, rmsNormReference(x[token] ?? [], norm, 1e-5))));
-    const { error, message } = compare(await gpu.readFloats(y), expected);
+    const got = (await gpu.readFloats(y)).filter((_, i) => i % 44 < 41);
+    const { error, message } = compare(got, expected);
     expect(error, message).toBeLessThan(matmulF32Bound);
   });
 
   it.each([1, 5])('SwiGLU of gate and up, %i tokens', async (tokens) => {
-    const { matrix, weights, x } = await prepare({ storage, rows: 2 * 45, columns: 64, tokens, isWhole: true });
-    const y = gpu.buffer(new Float32Array(tokens * 45));
-    const input = { format: 'f32' as const, slice: gpu.buffer(joined(x.map((row) => row.map((value) => value / 4)))) };
-    await gpu.run(
-      matmul(matrix, { x: input, finish: { kind: 'swiglu', y }, offset: 0, over: 'tokens', batch: gpu.buffer(batchWords(tokens)), lanes: gpu.lanes, layout }),
-      counts(tokens),
-    );
+    const { matrix, weights, x } = await prepare({ storage, place, rows: 2 * 44, columns: 64, tokens, isInterleaved: true });
+    const y = gpu.vectors(new Float32Array(tokens * 44), 44, place);
+    const quarters = x.map((row) => row.map((value) => value / 4));
+    const args = { x: input(quarters, place), offset: 0, over: 'tokens' as const, batch: gpu.buffer(batchWords(tokens)), lanes: gpu.lanes, layout };
+    await gpu.run(matmul(matrix, { ...args, finish: { kind: 'swiglu', y } }), counts(tokens));
     const expected = joined(
-      x.map((row) => {
-        const sums = matvecReference(
-          weights,
-          row.map((value) => value / 4),
-        );
-        return swigluReference(sums.subarray(0, 45), sums.subarray(45));
+      quarters.map((row) => {
+        const sums = matvecReference(weights, row);
+        return swigluReference(sums.subarray(0, 44), sums.subarray(44));
       }),
     );
-    const { error, message } = compare(await gpu.readFloats(y), expected);
+    const { error, message } = compare(await gpu.readVectors(y), expected);
     expect(error, message).toBeLessThan(elementwiseBound);
   });
 
   it('embedding rows, shards included', async () => {
-    const { matrix, weights } = await prepare({ storage, rows: 27, columns: 64, tokens: 1 });
-    const ids = [26, 0, 7, 8];
+    const { matrix, weights } = await prepare({ storage, place, rows: 77, columns: 64, tokens: 1 });
+    const ids = [76, 0, 31, 32];
     const words = batchWords(ids.length);
     words.set(ids, layout.BATCH_IDS);
-    const x = gpu.buffer(new Float32Array(ids.length * 64));
+    const x = gpu.vectors(new Float32Array(ids.length * 64), 64, place);
     await gpu.run(embed(matrix, x, gpu.buffer(words), gpu.lanes, layout), counts(ids.length));
-    const { error, message } = compare(await gpu.readFloats(x), joined(ids.map((id) => weights[id] ?? [])));
+    const { error, message } = compare(await gpu.readVectors(x), joined(ids.map((id) => weights[id] ?? [])));
     expect(error, message).toBeLessThan(1e-13);
   });
 });
 
 describe.each(storages.filter((storage) => packedStorages[storage].hasAffine))('%s with int8 activations', (storage) => {
-  it.each([1, 2, 4, 11])('%i tokens', async (tokens) => {
-    const { matrix, weights, x } = await prepare({ storage, rows: 50, columns: 96, tokens });
+  it.each([
+    [1, 'buffer'],
+    [2, 'texture'],
+    [4, 'buffer'],
+    [11, 'texture'],
+  ] as const)('%i tokens in a %s', async (tokens, place) => {
+    const { matrix, weights, x } = await prepare({ storage, place, rows: 50, columns: 96, tokens });
     const quantized = gpu.buffer(new Uint32Array(tokens * 3 * 12));
-    const y = gpu.buffer(new Float32Array(tokens * 50));
+    const y = gpu.buffer(new Float32Array(tokens * 52));
     const args = {
-      finish: { kind: 'store' as const, y, stride: 50 },
+      finish: { kind: 'store' as const, y, stride: 52 },
       offset: 0,
       over: 'tokens' as const,
       batch: gpu.buffer(batchWords(tokens)),
@@ -141,10 +165,10 @@ describe.each(storages.filter((storage) => packedStorages[storage].hasAffine))('
       layout,
     };
     await gpu.run(
-      [quantize(gpu.buffer(joined(x)), quantized, 96, gpu.lanes), ...matmul(matrix, { x: { format: 'int8', slice: quantized }, ...args })],
+      [quantize(gpu.vectors(joined(x), 96, place), quantized, 96, gpu.lanes), ...matmul(matrix, { x: { format: 'int8', vectors: quantized }, ...args })],
       counts(tokens),
     );
-    const got = await gpu.readFloats(y);
+    const got = (await gpu.readFloats(y)).filter((_, i) => i % 52 < 50);
     const exact = compare(got, joined(x.map((row) => matvecReference(weights, row))));
     expect(exact.error, exact.message).toBeLessThan(matmulInt8Bound);
     // Against the codes that were really multiplied, nothing but f32 rounding is left.
@@ -155,10 +179,14 @@ describe.each(storages.filter((storage) => packedStorages[storage].hasAffine))('
   });
 });
 
-it.each(['f16', 'f32'] as const)('queries, keys and values rotated and stored as %s', async (kv) => {
-  const [heads, kvHeads, headLength, rotaryLength, tokens] = [4, 2, 16, 12, 3];
+it.each([
+  ['f16', 'buffer', 12],
+  ['f16', 'texture', 16],
+  ['f32', 'buffer', 6],
+] as const)('queries, keys and values rotated and stored as %s, in a %s, %i numbers of a head rotated', async (kv, place, rotaryLength) => {
+  const [heads, kvHeads, headLength, tokens] = [4, 2, 16, 3];
   const rows = (heads + 2 * kvHeads) * headLength;
-  const { matrix, weights, x } = await prepare({ storage: 'F32', rows, columns: 64, tokens });
+  const { matrix, weights, x } = await prepare({ storage: 'F32', place, rows, columns: 64, tokens });
   const positions = [9, 0, 70];
   const slots = [4, 2, 7];
   const words = batchWords(tokens);
@@ -172,12 +200,11 @@ it.each(['f16', 'f32'] as const)('queries, keys and values rotated and stored as
   const width = kvHeads * headLength;
   const pool = gpu.buffer(new (kv === 'f16' ? Float16Array : Float32Array)(8 * 2 * width));
   const shape: AttentionShape = { heads, kvHeads, headLength, rotaryLength, kv, blockLength: 16, lanes: gpu.lanes, layout };
-  const y = gpu.buffer(new Float32Array(tokens * heads * headLength));
+  const y = gpu.vectors(new Float32Array(tokens * heads * headLength), heads * headLength, place);
   const finish: Finish = { kind: 'rope', y, pool, rotation: gpu.buffer(table), shape };
-  const input = { format: 'f32' as const, slice: gpu.buffer(joined(x)) };
-  await gpu.run(matmul(matrix, { x: input, finish, offset: 0, over: 'tokens', batch: gpu.buffer(words), lanes: gpu.lanes, layout }), counts(tokens));
+  await gpu.run(matmul(matrix, { x: input(x, place), finish, offset: 0, over: 'tokens', batch: gpu.buffer(words), lanes: gpu.lanes, layout }), counts(tokens));
 
-  const queries = await gpu.readFloats(y);
+  const queries = await gpu.readVectors(y);
   const stored = new (kv === 'f16' ? Float16Array : Float32Array)(await gpu.read(pool));
   const bound = kv === 'f16' ? 1e-6 : matmulF32Bound;
   x.forEach((row, token) => {
@@ -198,12 +225,12 @@ it.each(['f16', 'f32'] as const)('queries, keys and values rotated and stored as
   });
 });
 
-describe('activations', () => {
+describe.each(['buffer', 'texture'] as const)('activations in a %s', (place) => {
   it('int8 blocks: half a step at most, zero blocks stay zero', async () => {
     const x = randomFloats(3 * 64, 5);
     x.fill(0, 32, 64);
     const y = gpu.buffer(new Uint32Array(3 * 2 * 12));
-    await gpu.run([quantize(gpu.buffer(x), y, 64, gpu.lanes)], counts(3));
+    await gpu.run([quantize(gpu.vectors(x, 64, place), y, 64, gpu.lanes)], counts(3));
     const got = dequantizeInt8(await gpu.readWords(y), 6);
     got.forEach((value, i) => {
       const block = x.subarray(Math.floor(i / 32) * 32, Math.floor(i / 32) * 32 + 32);
@@ -220,8 +247,8 @@ describe('activations', () => {
     await gpu.run(
       [
         rmsNorm({
-          x: gpu.buffer(joined(x)),
-          weight: gpu.buffer(weight),
+          x: gpu.vectors(joined(x), 96, place),
+          weight: gpu.vectors(weight, 96, place),
           y,
           columns: 96,
           epsilon: 1e-6,
@@ -240,9 +267,9 @@ describe('activations', () => {
 
   it('SwiGLU of rows that hold gate and up', async () => {
     const rows = [randomFloats(192, 1, 3), randomFloats(192, 2, 3)];
-    const y = gpu.buffer(new Float32Array(2 * 96));
-    await gpu.run([swiglu(gpu.buffer(joined(rows)), y, 96, gpu.lanes)], counts(2));
-    const { error, message } = compare(await gpu.readFloats(y), joined(rows.map((row) => swigluReference(row.subarray(0, 96), row.subarray(96)))));
+    const y = gpu.vectors(new Float32Array(2 * 96), 96, place);
+    await gpu.run([swiglu(gpu.vectors(joined(rows), 192, place), y, 96, gpu.lanes)], counts(2));
+    const { error, message } = compare(await gpu.readVectors(y), joined(rows.map((row) => swigluReference(row.subarray(0, 96), row.subarray(96)))));
     expect(error, message).toBeLessThan(elementwiseBound);
   });
 });

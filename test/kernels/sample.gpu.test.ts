@@ -72,7 +72,7 @@ async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): 
   });
   const results = gpu.buffer(new Uint32Array(rows.length * resultLength));
   const buffers = { logits: gpu.buffer(all), results, originals: gpu.buffer(new Float32Array(editRoom)), batch: gpu.buffer(fill(rows)) };
-  await gpu.run([sample(buffers, vocabulary, gpu.lanes, layout)], { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 });
+  await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, gpu.lanes, layout)], { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 });
   const words = await gpu.readWords(results);
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   return rows.map((row, i) => {

@@ -4,7 +4,7 @@ import { quantizeVariant, rmsNormVariant, swigluVariant } from '../../kernels/ac
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant } from '../../kernels/attention.ts';
 import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
-import type { Variant } from '../../kernels/kernel.ts';
+import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackVariant } from '../../kernels/repack.ts';
@@ -33,12 +33,13 @@ function attentionShapes(lanes: number): AttentionShape[] {
   );
 }
 
-function matmuls(lanes: number): Variant[] {
+function matmuls(lanes: number, place: Place): Variant[] {
   return storages.flatMap((storage) =>
     (packedStorages[storage].hasAffine ? (['f32', 'int8'] as const) : (['f32'] as const)).flatMap((activations) => {
-      const choice = { storage, activations, lanes, layout, isNormed: activations === 'f32', over: 'tokens' as const, finish: 'store' as const };
+      const places = { weights: place, x: activations === 'int8' ? ('buffer' as const) : place, y: place };
+      const choice = { storage, activations, places, lanes, layout, isNormed: activations === 'f32', over: 'tokens' as const, finish: 'store' as const };
       return [
-        ...matmulVariants({ ...choice, over: 'logitRows' }),
+        ...matmulVariants({ ...choice, places: { ...places, y: 'buffer' }, over: 'logitRows' }),
         ...matmulVariants({ ...choice, isNormed: false, finish: 'add' }),
         ...matmulVariants({ ...choice, finish: 'swiglu' }),
         ...attentionShapes(lanes)
@@ -49,29 +50,34 @@ function matmuls(lanes: number): Variant[] {
   );
 }
 
-function variants(lanes: number): Variant[] {
+function variants(lanes: number, place: Place): Variant[] {
   return [
-    ...matmuls(lanes),
-    ...storages.flatMap((storage) => [embedVariant(storage, lanes, layout), repackVariant(storage)]),
-    ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape), attentionMergeVariant(shape), clearBlocksVariant(shape)]),
-    ...[true, false].map((gather) => rmsNormVariant(gather, lanes, layout)),
-    quantizeVariant(lanes),
-    swigluVariant(lanes),
+    ...matmuls(lanes, place),
+    ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
+    ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape)]),
+    ...[true, false].map((gather) => rmsNormVariant(gather, place, lanes, layout)),
+    quantizeVariant(place, lanes),
+    swigluVariant(place, lanes),
     sampleVariant(lanes, layout),
   ];
 }
 
 describe.each(
   [4, 8, 16, 32].flatMap((lanes) => [
-    { lanes, pin: false },
-    { lanes, pin: true },
+    { lanes, pin: false, place: 'buffer' as const },
+    { lanes, pin: true, place: 'buffer' as const },
+    { lanes, pin: false, place: 'texture' as const },
   ]),
-)('subgroups of $lanes, pinned: $pin', ({ lanes, pin }) => {
+)('subgroups of $lanes, pinned: $pin, in a $place', ({ lanes, pin, place }) => {
   it('every variant compiles and binds', async () => {
     const { device } = open;
     const pipelines = new PipelineCache(device, pin);
     const buffer = device.createBuffer({ size: 65536, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-    const all = variants(lanes);
+    const texture = (kind: BindingKind): { texture: GPUTexture; view: GPUTextureView } => {
+      const made = device.createTexture({ size: [8, 8], format: kind.endsWith('uint') ? 'rgba32uint' : 'rgba32float', usage: GPUTextureUsage.STORAGE_BINDING });
+      return { texture: made, view: made.createView() };
+    };
+    const all = variants(lanes, place);
     expect(all.length).toBeGreaterThan(100);
     for (const variant of all) {
       device.pushErrorScope('validation');
@@ -79,7 +85,7 @@ describe.each(
       // Slices apart from each other: writable ones may not overlap.
       pipelines.bind(
         pipeline,
-        variant.bindings.map((_, i) => ({ buffer, offset: i * 4096, size: 4096 })),
+        variant.bindings.map((kind, i) => (kind.includes(' ') ? texture(kind) : { buffer, offset: i * 4096, size: 4096 })),
       );
       const error = await device.popErrorScope();
       expect(error?.message, variant.label).toBeUndefined();
@@ -89,7 +95,11 @@ describe.each(
 
 describe('compose', () => {
   it('puts directives first, constants next, each include once', () => {
-    const text = compose({ file: 'attention.wgsl', includes: { KV: 'kv/f16.wgsl' }, constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, RUN: 1 } });
+    const text = compose({
+      file: 'attention.wgsl',
+      includes: { KV: 'kv/f16.wgsl', PLACE_X: 'place/x_buffer.wgsl', PLACE_Y: 'place/y_buffer.wgsl' },
+      constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, RUN: 1 },
+    });
     expect(text.startsWith('enable subgroups;\nconst LANES = 8u;\nconst GATHER = true;')).toBe(true);
     expect(text.match(/fn lanesSum/g)).toHaveLength(1);
     expect(text).not.toContain('#include');
@@ -100,7 +110,7 @@ describe('compose', () => {
   });
 
   it('a kernel that does not compile is named', async () => {
-    const broken: Variant = { label: 'broken/one', file: 'swiglu.wgsl', bindings: ['read'] };
+    const broken: Variant = { label: 'broken/one', file: 'clear_blocks.wgsl', bindings: ['read'] };
     open.device.pushErrorScope('validation');
     await expect(new PipelineCache(open.device).get(broken)).rejects.toThrow('kernel broken/one does not compile');
     await open.device.popErrorScope();

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startProgress } from '../../scripts/progress.mjs';
-import { installAtomically } from '../../scripts/setup/cache.ts';
+import { installAtomically, installUnlessJustFailed } from '../../scripts/setup/cache.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -33,6 +33,22 @@ test('what is there is left alone', async () => {
   await installAtomically(path, (workFolder) => fill(workFolder, 'one'));
   await installAtomically(path, () => Promise.reject(new Error('must not be called')));
   expect(readFileSync(join(path, 'file'), 'utf8')).toBe('one');
+});
+
+test('what failed is not tried again for an hour; the reason is kept, and success forgets it', async () => {
+  const path = join(folder, 'thing');
+  let calls = 0;
+  const fails = (): Promise<void> => {
+    calls++;
+    return Promise.reject(new Error('no mirror'));
+  };
+  await expect(installUnlessJustFailed(path, fails)).rejects.toThrow(/^no mirror$/);
+  await expect(installUnlessJustFailed(path, fails)).rejects.toThrow(/^no mirror \(tried again after an hour/);
+  expect(calls).toBe(1);
+  const past = Date.now() / 1000 - 3601;
+  utimesSync(`${path}.failed`, past, past);
+  await installUnlessJustFailed(path, async () => void mkdirSync(path));
+  expect(readdirSync(folder)).toEqual(['thing']);
 });
 
 test('an installation that fails leaves nothing', async () => {

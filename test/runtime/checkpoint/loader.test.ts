@@ -21,7 +21,9 @@ async function readVector(typeId: number, bytes: Uint8Array, length: number): Pr
     device,
     memory: new DeviceMemory(device, 2 ** 20),
     pipelines: {} as PipelineCache,
+    place: 'buffer',
     bindingLimit: 2 ** 20,
+    textureLimit: 8192,
   });
   return weights.host('v');
 }
