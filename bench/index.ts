@@ -14,6 +14,7 @@ import { PeerError } from './child.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, comparedWorkload, longestSequence, parseOptions } from './options.ts';
 import { installPeers, peerLabels } from './peer.ts';
+import { formatProfile, measureProfile, type StepProfile } from './profile.ts';
 import { type BenchRecord, compareSeries, compareStreams, summarizeEngine, summarizeKernels } from './record.ts';
 import { formatReport } from './report.ts';
 import { type Measured, measureRounds, type Prepared, say } from './rounds.ts';
@@ -23,6 +24,11 @@ import { judgeTargets } from './targets.ts';
 /** Measures and prints. Throws UsageError, InwardError and commander's CommanderError. */
 export async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
+  if (options.profile) {
+    const profiles = await profileSteps(options);
+    console.log(`${formatProfile(profiles).join('\n')}\n${JSON.stringify(profiles)}`);
+    return;
+  }
   const record = options.from === undefined ? await measureRecord(options) : readSavedRecord(options.from);
   if (options.svg !== undefined) for (const file of writeCharts(record, options.svg)) say(`wrote ${file}`);
   console.log(`${formatReport(record).join('\n')}\n${JSON.stringify(record)}`);
@@ -35,6 +41,15 @@ async function measureRecord(options: BenchOptions): Promise<BenchRecord> {
   checkContext(model, longestSequence(options));
   const prepared = { ...options, model, device: device.name };
   return createRecord(prepared, await measureRounds(prepared));
+}
+
+async function profileSteps({ model, device, promptTokens, batch }: BenchOptions): Promise<readonly StepProfile[]> {
+  const driver = await ensureDevice(device);
+  const options = { model: model ?? (await ensureDefaultModel()), device: driver.name, promptTokens: promptTokens[0] ?? 1, batch };
+  say(`profile on ${driver.name}`);
+  return measureProfile(options).catch((error: unknown) => {
+    throw error instanceof PeerError ? new UsageError(`The profile failed: ${error.message}`) : error;
+  });
 }
 
 /** Before minutes are spent. */

@@ -20,6 +20,8 @@ export interface BenchOptions {
   readonly installPeers: boolean;
   /** Also measure the cold start with an empty cache of compiled kernels. */
   readonly cold: boolean;
+  /** Instead of all this, where the time of a step goes. */
+  readonly profile: boolean;
   /** Folder that gets the charts. */
   readonly svg?: string;
   /** Saved output to draw again instead of measuring. */
@@ -49,6 +51,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--threads <count>', 'threads of the peers on the CPU', integer(1, 1024), 2)
     .option('--install-peers', 'first install the peers that bench/peers names (450 MB)', false)
     .option('--cold', 'also measure the cold start with an empty cache of compiled kernels', false)
+    .option('--profile', 'measure instead where the time of a step goes, kernel by kernel', false)
     .option('--svg <folder>', 'write the charts decode.svg, prefill.svg and kernels.svg')
     .option('--from <file>', 'measure nothing: print and draw a record that was saved before')
     .addHelpText(

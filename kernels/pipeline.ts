@@ -18,18 +18,18 @@ export interface PreparedOperation {
   readonly groups: readonly GPUBindGroup[];
 }
 
-/** Encodes the operation as the counts of the step ask for; false where they leave nothing to do. */
-export function dispatch(pass: GPUComputePassEncoder, { operation, pipelines, groups }: PreparedOperation, counts: StepCounts): boolean {
+/** Encodes the operation as the counts of the step ask for; gives the kernel's label, or undefined where they leave nothing to do. */
+export function dispatch(pass: GPUComputePassEncoder, { operation, pipelines, groups }: PreparedOperation, counts: StepCounts): string | undefined {
   const variant = operation.choose(counts);
   const x = operation.gridX(counts, variant);
   const y = operation.gridY(counts, variant);
   const pipeline = pipelines[variant];
   const group = groups[variant];
-  if (x === 0 || y === 0 || pipeline === undefined || group === undefined) return false;
+  if (x === 0 || y === 0 || pipeline === undefined || group === undefined) return undefined;
   pass.setPipeline(pipeline.pipeline);
   pass.setBindGroup(0, group);
   pass.dispatchWorkgroups(x, y);
-  return true;
+  return pipeline.label;
 }
 
 function bindingLayout(kind: BindingKind): Pick<GPUBindGroupLayoutEntry, 'buffer' | 'storageTexture'> {

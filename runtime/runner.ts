@@ -72,20 +72,43 @@ export class Runner {
 
   /** Runs one step. Resolves with a row for each logit row, valid until the next call; logits only with `batch.wantsLogits`. */
   async run(batch: Batch): Promise<StepResults> {
-    const device = this.#device;
-    const words = batch.seal();
-    device.queue.writeBuffer(this.#batchBuffer, 0, words);
-    const encoder = device.createCommandEncoder();
+    const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     this.#dispatches = 0;
-    if (batch.counts.clears > 0) this.#encode(pass, this.#clears, batch);
-    if (batch.counts.tokens > 0) this.#encode(pass, this.#steps, batch);
+    for (const operation of this.#begin(batch)) if (dispatch(pass, operation, batch.counts) !== undefined) this.#dispatches++;
     pass.end();
-    const rows = batch.counts.logitRows;
-    const logitSize = (this.#logits.size / batch.limits.maxLogitRows) * rows;
+    return this.#finish(batch, encoder);
+  }
+
+  /** The same with each dispatch in a submit of its own, and what it took in ms: for profiles, several times slower. */
+  async runTimed(batch: Batch, onDispatch: (kernel: string, ms: number) => void): Promise<StepResults> {
+    const { queue } = this.#device;
+    for (const operation of this.#begin(batch)) {
+      const encoder = this.#device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      const kernel = dispatch(pass, operation, batch.counts);
+      pass.end();
+      if (kernel === undefined) continue;
+      const started = performance.now();
+      queue.submit([encoder.finish()]);
+      await queue.onSubmittedWorkDone();
+      onDispatch(kernel, performance.now() - started);
+    }
+    return this.#finish(batch, this.#device.createCommandEncoder());
+  }
+
+  /** Uploads the batch; gives what the step is made of. */
+  #begin(batch: Batch): readonly PreparedOperation[] {
+    this.#device.queue.writeBuffer(this.#batchBuffer, 0, batch.seal());
+    return [...(batch.counts.clears > 0 ? this.#clears : []), ...(batch.counts.tokens > 0 ? this.#steps : [])];
+  }
+
+  /** Reads the results of what has been encoded. */
+  async #finish(batch: Batch, encoder: GPUCommandEncoder): Promise<StepResults> {
+    const logitSize = (this.#logits.size / batch.limits.maxLogitRows) * batch.counts.logitRows;
     encoder.copyBufferToBuffer(this.#rows.buffer, 0, this.#rowStaging, 0, this.#rows.size);
     if (batch.wantsLogits) encoder.copyBufferToBuffer(this.#logits.buffer, 0, this.#logitStaging(), 0, logitSize);
-    device.queue.submit([encoder.finish()]);
+    this.#device.queue.submit([encoder.finish()]);
 
     const rowsMapped = this.#rowStaging.mapAsync(GPUMapMode.READ);
     const logitsMapped = batch.wantsLogits ? this.#logitStaging().mapAsync(GPUMapMode.READ, 0, logitSize) : undefined;
@@ -96,10 +119,6 @@ export class Runner {
     this.#rowStaging.unmap();
     if (logitsMapped !== undefined) this.#logitStaging().unmap();
     return this.#results;
-  }
-
-  #encode(pass: GPUComputePassEncoder, steps: readonly PreparedOperation[], batch: Batch): void {
-    for (const step of steps) if (dispatch(pass, step, batch.counts)) this.#dispatches++;
   }
 }
 

@@ -15,6 +15,7 @@ test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, every
     threads: 2,
     installPeers: false,
     cold: false,
+    profile: false,
   });
   expect(allWorkloads(options)).toEqual([
     { sequences: 1, promptTokens: 128, newTokens: 32 },

@@ -1,0 +1,86 @@
+/** Owns the steps that are profiled, in a process that bench/profile.ts starts with the driver's environment. Refuses to outlive its parent. */
+import { openParts, type Parts } from '../runtime/open.ts';
+import { Sequence } from '../runtime/sequence.ts';
+import { summarize } from './arithmetic.ts';
+import type { ProfileOptions, StepProfile } from './profile.ts';
+
+/** Steps of each way. */
+const repeats = 7;
+const sink = { event: () => undefined, fail: () => undefined };
+
+async function profile(options: ProfileOptions): Promise<StepProfile[]> {
+  const { promptTokens, batch, model, device } = options;
+  const contextLength = promptTokens + 4 * repeats;
+  const { parts } = await openParts({ modelPath: model, device, contextLength, maxSequences: Math.max(1, batch) });
+  const emptyMs = await timeEmptySubmits(parts);
+  const decode = async (sequences: number): Promise<StepProfile> => {
+    const running = Array.from({ length: sequences }, () => addSequence(parts, promptTokens, contextLength));
+    while (running.some(({ pending }) => pending > 1)) await runStep(parts);
+    const found = await profileSteps(parts, emptyMs, () => undefined);
+    for (const sequence of running) sequence.aborted = true;
+    await runStep(parts);
+    return { step: `decode, ${sequences} x ${promptTokens} of context`, ...found };
+  };
+  const prefill = await profileSteps(parts, emptyMs, () => addSequence(parts, promptTokens, promptTokens + 1));
+  const profiles = [await decode(1), ...(batch > 1 ? [await decode(batch)] : []), { step: `prefill, ${promptTokens} tokens`, ...prefill }];
+  parts.open[Symbol.dispose]();
+  return profiles;
+}
+
+function addSequence({ scheduler }: Parts, promptTokens: number, contextLength: number): Sequence {
+  const sequence = new Sequence({ promptIds: new Uint32Array(promptTokens), maxTokens: contextLength - promptTokens }, contextLength, sink);
+  scheduler.add(sequence);
+  return sequence;
+}
+
+async function runStep({ scheduler, batch, runner }: Parts, onDispatch?: (kernel: string, ms: number) => void): Promise<void> {
+  scheduler.schedule(batch);
+  scheduler.commit(batch, await (onDispatch === undefined ? runner.run(batch) : runner.runTimed(batch, onDispatch)));
+}
+
+/** `before` makes the work of a step. */
+async function profileSteps(parts: Parts, emptyMs: number, before: () => void): Promise<Omit<StepProfile, 'step'>> {
+  const whole: number[] = [];
+  const times = new Map<string, { count: number; sums: number[] }>();
+  for (let i = 0; i < repeats; i++) {
+    before();
+    const started = performance.now();
+    await runStep(parts);
+    whole.push(performance.now() - started);
+    before();
+    const step = new Map<string, { count: number; ms: number }>();
+    await runStep(parts, (kernel, ms) => {
+      const { count, ms: sum } = step.get(kernel) ?? { count: 0, ms: 0 };
+      step.set(kernel, { count: count + 1, ms: sum + ms });
+    });
+    for (const [kernel, { count, ms }] of step) {
+      const sums = times.get(kernel)?.sums ?? [];
+      times.set(kernel, { count, sums: [...sums, ms - count * emptyMs] });
+    }
+  }
+  const kernels = [...times].map(([kernel, { count, sums }]) => ({ kernel, count, ms: Math.max(0, summarize(sums).median) }));
+  return { stepMs: summarize(whole).median, emptyMs, kernels: kernels.sort((a, b) => b.ms - a.ms) };
+}
+
+async function timeEmptySubmits({ open: { device } }: Parts): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 50; i++) {
+    const encoder = device.createCommandEncoder();
+    encoder.beginComputePass().end();
+    const started = performance.now();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    times.push(performance.now() - started);
+  }
+  return summarize(times).median;
+}
+
+process.on('message', async (message: { readonly type: 'close' } | ({ readonly type: 'profile' } & ProfileOptions)) => {
+  if (message.type === 'close') process.exit(0);
+  try {
+    process.send?.({ type: 'profiled', profiles: await profile(message) });
+  } catch (error) {
+    process.send?.({ type: 'failed', reason: error instanceof Error ? error.message : 'failed' });
+  }
+});
+process.on('disconnect', () => process.exit(0));

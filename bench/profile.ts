@@ -1,0 +1,55 @@
+/**
+ * Owns the profile of a step: where its time goes, kernel by kernel. A process of its own opens the engine's parts and runs
+ * steps in two ways in turn: as always, and with each dispatch in a submit of its own, which is what can be timed on every device.
+ */
+import { join } from 'node:path';
+import { chooseDriver, driverEnvironment } from '../runtime/drivers.ts';
+import type { DeviceName } from '../runtime/index.ts';
+import { Child } from './child.ts';
+
+export interface ProfileOptions {
+  readonly model: string;
+  readonly device: DeviceName;
+  readonly promptTokens: number;
+  /** Sequences of the batch. */
+  readonly batch: number;
+}
+
+export interface KernelTime {
+  readonly kernel: string;
+  /** Dispatches of a step. */
+  readonly count: number;
+  /** Of all of them, in ms, less what as many empty submits take; median of the steps. */
+  readonly ms: number;
+}
+
+export interface StepProfile {
+  readonly step: string;
+  /** The step as always, in ms; median. */
+  readonly stepMs: number;
+  /** An empty submit and the wait for it, in ms; median. */
+  readonly emptyMs: number;
+  /** Slowest first. */
+  readonly kernels: readonly KernelTime[];
+}
+
+/** Throws PeerError when the process fails. */
+export async function measureProfile(options: ProfileOptions): Promise<readonly StepProfile[]> {
+  await using child = new Child(join(import.meta.dirname, 'profile-process.ts'), driverEnvironment(chooseDriver(options.device)));
+  const { profiles } = await child.ask<{ readonly profiles: readonly StepProfile[] }>({ type: 'profile', ...options });
+  return profiles;
+}
+
+export function formatProfile(profiles: readonly StepProfile[]): string[] {
+  return profiles.flatMap(({ step, stepMs, emptyMs, kernels }) => {
+    const sum = kernels.reduce((total, { ms }) => total + ms, 0);
+    const count = kernels.reduce((total, kernel) => total + kernel.count, 0);
+    const width = Math.max(...kernels.map(({ kernel }) => kernel.length));
+    const rows = kernels.map(
+      ({ kernel, count: dispatches, ms }) =>
+        `  ${kernel.padEnd(width)} ${String(dispatches).padStart(4)} ${ms.toFixed(2).padStart(9)} ${((100 * ms) / sum).toFixed(1).padStart(5)} %`,
+    );
+    const head = `${step}: ${stepMs.toFixed(1)} ms a step; its ${count} dispatches one by one ${sum.toFixed(1)} ms, less ${emptyMs.toFixed(3)} ms of an empty submit each`;
+    return [head, `  ${'kernel'.padEnd(width)}    n        ms   share`, ...rows, ''];
+  });
+}
