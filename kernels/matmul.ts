@@ -29,7 +29,7 @@ interface Tile {
   readonly quads: number;
 }
 const tiles: readonly Tile[] = [
-  { tokens: 1, quads: 1 },
+  { tokens: 1, quads: 2 },
   { tokens: 2, quads: 1 },
   { tokens: 4, quads: 1 },
   { tokens: 8, quads: 1 },
