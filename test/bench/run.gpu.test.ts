@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { StepProfile } from '../../bench/profile.ts';
 import type { BenchRecord } from '../../bench/record.ts';
 import { testDevice } from '../gpu.ts';
 import { savedRecord } from './records.ts';
@@ -88,6 +89,24 @@ test('one round on a tiny model: the last line is a record of closed keys with m
   expect(own?.residentBytes.median).toBeGreaterThan(100e6);
   expect(record.dispatchesPerToken).toBeGreaterThan(0);
   expect(lines.join('\n')).toContain('not measured');
+});
+
+test('a profile names the kernels of one sequence, of a batch and of a prefill, and no more', async () => {
+  const { code, out, err } = await runBench('--profile', '--prompt-tokens', '20', '--batch', '2');
+  expect(code, err).toBe(0);
+  const lines = out.trimEnd().split('\n');
+  const profiles = JSON.parse(lines.at(-1) ?? '') as StepProfile[];
+  expect(listKeys(profiles).sort()).toEqual(['[].emptyMs', '[].kernels[].count', '[].kernels[].kernel', '[].kernels[].ms', '[].step', '[].stepMs']);
+  expect(profiles.map(({ step }) => step)).toEqual(['decode, 1 x 20 of context', 'decode, 2 x 20 of context', 'prefill, 20 tokens']);
+  const [one, two] = profiles;
+  const dispatches = ({ kernels }: StepProfile): number => kernels.reduce((sum, { count }) => sum + count, 0);
+  // Two layers of five dispatches; embed, logits, sample.
+  expect([one, two].map((profile) => profile && dispatches(profile))).toEqual([13, 13]);
+  for (const { stepMs, kernels } of profiles) {
+    expect(stepMs).toBeGreaterThan(0);
+    expect(kernels.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(0);
+    for (const { kernel } of kernels) expect(lines.some((line) => line.includes(kernel))).toBe(true);
+  }
 });
 
 test('a saved record is printed and drawn again, and nothing is measured', async () => {
