@@ -35,21 +35,22 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function measureRecord(options: BenchOptions): Promise<BenchRecord> {
-  if (options.installPeers) await orUsageError(installPeers());
+  if (options.installPeers) {
+    say('installing the peers');
+    await orUsageError(installPeers());
+  }
   const device = await ensureDevice(options.device);
   const model = options.model ?? (await ensureDefaultModel());
   checkContext(model, longestSequence(options));
   const prepared = { ...options, model, device: device.name };
-  return createRecord(prepared, await measureRounds(prepared));
+  return createRecord(prepared, await orUsageError(measureRounds(prepared)));
 }
 
 async function profileSteps({ model, device, promptTokens, batch }: BenchOptions): Promise<readonly StepProfile[]> {
   const driver = await ensureDevice(device);
   const options = { model: model ?? (await ensureDefaultModel()), device: driver.name, promptTokens: promptTokens[0] ?? 1, batch };
   say(`profile on ${driver.name}`);
-  return measureProfile(options).catch((error: unknown) => {
-    throw error instanceof PeerError ? new UsageError(`The profile failed: ${error.message}`) : error;
-  });
+  return orUsageError(measureProfile(options));
 }
 
 /** Before minutes are spent. */
@@ -94,9 +95,9 @@ function createRecord(options: Prepared, { dispatchesPerToken, ours, others, col
   };
 }
 
-async function orUsageError(work: Promise<void>): Promise<void> {
-  say('installing the peers');
-  await work.catch((error: unknown) => {
-    throw error instanceof PeerError ? new UsageError(`${error.message}.`) : error;
+/** What a measured process says of its end, as one sentence. */
+async function orUsageError<T>(work: Promise<T>): Promise<T> {
+  return await work.catch((error: unknown) => {
+    throw error instanceof PeerError ? new UsageError(error.message) : error;
   });
 }

@@ -22,15 +22,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (row >= shape.rows) {
     return;
   }
-  let place = quadPlace(row / 4u, shape.blocks);
+  let place = quadPlace(row / 4u, shape.blocks, (shape.rows + 3u) / 4u);
   for (var block = lane; block < shape.blocks; block += LANES) {
     let weights = loadBlock(place, row % 4u, block);
-    var affine = vec2f(1.0, 0.0);
-    if (HAS_SCALE) {
-      affine = affineOf(quadAffine(place, block)[row % 4u]);
-    }
+    let words = loadCodeWords(place, block);
+    let scales = loadScales(place, block);
     for (var quad = 0u; quad < 8u; quad++) {
-      storeY(token, shape.blocks * 8u, block * 8u + quad, blockCodes(weights, quad) * codeScale(quad) * affine.x + affine.y);
+      let affine = affineOf(scales, row % 4u, quad * PARTS / 8u);
+      storeY(token, shape.blocks * 8u, block * 8u + quad, blockCodes(weights, words, row % 4u, quad) * codeScale(quad) * affine.x + affine.y);
     }
   }
 }

@@ -13,17 +13,22 @@ enable subgroups;
 #include INPUT
 #include FINISH
 
-const ROWS = QUADS * 4u;
+// Quads of a part of a block that has a scale of its own.
+const PART_QUADS = 8u / PARTS;
 
 fn fromLane(value: vec4f, lane: u32) -> vec4f {
   return vec4f(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
 }
 
-// Sum of the block's 32 activations: its eight quads lie in eight lanes, or, summed, in fewer.
-fn blockSum(quads: vec4f) -> f32 {
+// Sum of the activations of a block, or of one half of it. Quad l of the block lies in lane l, or in lane l % 4 of the half's load
+// where lanes are four; past eight lanes the same eight quads come again.
+fn partSum(quads: vec4f, part: u32) -> f32 {
   var sum = quads.x + quads.y + quads.z + quads.w;
-  for (var mask = min(LANES, 8u) / 2u; mask > 0u; mask /= 2u) {
+  for (var mask = min(LANES, 8u / PARTS) / 2u; mask > 0u; mask /= 2u) {
     sum += subgroupShuffleXor(sum, mask);
+  }
+  if (PARTS == 2u && LANES > 4u) {
+    sum = subgroupShuffle(sum, part * 4u);
   }
   return sum;
 }
@@ -38,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var places: array<QuadPlace, QUADS>;
   #unroll
   for (var q = 0u; q < QUADS; q++) {
-    places[q] = quadPlace(min(quadOf(group.x, q, lane), shape.quads - 1u), blocks);
+    places[q] = quadPlace(min(quadOf(group.x, q, lane), shape.quads - 1u), blocks, shape.quads);
   }
   var rows: array<u32, TOKENS>;
   #unroll
@@ -53,22 +58,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   for (var block = 0u; block < blocks; block++) {
     var weights: array<array<WeightBlock, 4>, QUADS>;
-    var affines: array<vec4u, QUADS>;
+    var words: array<CodeWords, QUADS>;
+    var scales: array<Scales, QUADS>;
     #unroll
     for (var q = 0u; q < QUADS; q++) {
       #unroll
       for (var r = 0u; r < 4u; r++) {
         weights[q][r] = loadBlock(places[q], r, block);
       }
-      if (HAS_SCALE) {
-        affines[q] = quadAffine(places[q], block);
-      }
+      words[q] = loadCodeWords(places[q], block);
+      scales[q] = loadScales(places[q], block);
     }
     var loaded: array<array<vec4f, QUAD_LOADS>, TOKENS>;
-    var totals: array<f32, TOKENS>;
+    var totals: array<array<f32, PARTS>, TOKENS>;
     #unroll
     for (var t = 0u; t < TOKENS; t++) {
-      var quads = vec4f();
+      var quads: array<vec4f, PARTS>;
+      #unroll
+      for (var part = 0u; part < PARTS; part++) {
+        quads[part] = vec4f();
+      }
       #unroll
       for (var load = 0u; load < QUAD_LOADS; load++) {
         let quad = block * 8u + lane % 8u + load * LANES;
@@ -77,54 +86,67 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           squares[t] += dot(value, value);
           value *= normWeight(quad);
         }
-        quads += value;
+        #unroll
+        for (var part = 0u; part < PARTS; part++) {
+          // With one load the lanes of both halves have it; with two each half has its own.
+          if (PARTS == 1u || QUAD_LOADS == 1u || load == part) {
+            quads[part] += value;
+          }
+        }
         loaded[t][load] = value * codeScales[load];
       }
       if (HAS_OFFSET) {
-        totals[t] = blockSum(quads);
-      }
-    }
-    // Codes first, scale and offset once a block: sum (scale * code + offset) * x = scale * sum code * x + offset * sum x.
-    var dots = array<array<vec4f, QUADS>, TOKENS>();
-    #unroll
-    for (var quad = 0u; quad < 8u; quad++) {
-      var codes: array<array<vec4f, 4>, QUADS>;
-      #unroll
-      for (var q = 0u; q < QUADS; q++) {
         #unroll
-        for (var r = 0u; r < 4u; r++) {
-          codes[q][r] = blockCodes(weights[q][r], quad);
+        for (var part = 0u; part < PARTS; part++) {
+          totals[t][part] = partSum(quads[part], part);
         }
       }
+    }
+    // Codes first, then scale and offset, once for each part of a block that has its own:
+    // sum (scale * code + offset) * x = scale * sum code * x + offset * sum x.
+    #unroll
+    for (var part = 0u; part < PARTS; part++) {
+      var dots = array<array<vec4f, QUADS>, TOKENS>();
       #unroll
-      for (var t = 0u; t < TOKENS; t++) {
-        let x = fromLane(loaded[t][quad / LANES], quad % LANES);
+      for (var i = 0u; i < PART_QUADS; i++) {
+        var codes: array<array<vec4f, 4>, QUADS>;
         #unroll
         for (var q = 0u; q < QUADS; q++) {
-          dots[t][q] += vec4f(dot(codes[q][0], x), dot(codes[q][1], x), dot(codes[q][2], x), dot(codes[q][3], x));
-        }
-      }
-    }
-    #unroll
-    for (var q = 0u; q < QUADS; q++) {
-      if (HAS_SCALE) {
-        let first = affineOf(affines[q].x);
-        let second = affineOf(affines[q].y);
-        let third = affineOf(affines[q].z);
-        let fourth = affineOf(affines[q].w);
-        let scales = vec4f(first.x, second.x, third.x, fourth.x);
-        let offsets = vec4f(first.y, second.y, third.y, fourth.y);
-        #unroll
-        for (var t = 0u; t < TOKENS; t++) {
-          sums[t][q] += scales * dots[t][q];
-          if (HAS_OFFSET) {
-            sums[t][q] += offsets * totals[t];
+          #unroll
+          for (var r = 0u; r < 4u; r++) {
+            codes[q][r] = blockCodes(weights[q][r], words[q], r, part * PART_QUADS + i);
           }
         }
-      } else {
         #unroll
         for (var t = 0u; t < TOKENS; t++) {
-          sums[t][q] += dots[t][q];
+          let x = fromLane(loaded[t][(part * PART_QUADS + i) / LANES], (part * PART_QUADS + i) % LANES);
+          #unroll
+          for (var q = 0u; q < QUADS; q++) {
+            dots[t][q] += vec4f(dot(codes[q][0], x), dot(codes[q][1], x), dot(codes[q][2], x), dot(codes[q][3], x));
+          }
+        }
+      }
+      #unroll
+      for (var q = 0u; q < QUADS; q++) {
+        if (HAS_SCALE) {
+          let first = affineOf(scales[q], 0u, part);
+          let second = affineOf(scales[q], 1u, part);
+          let third = affineOf(scales[q], 2u, part);
+          let fourth = affineOf(scales[q], 3u, part);
+          let factors = vec4f(first.x, second.x, third.x, fourth.x);
+          let offsets = vec4f(first.y, second.y, third.y, fourth.y);
+          #unroll
+          for (var t = 0u; t < TOKENS; t++) {
+            sums[t][q] += factors * dots[t][q];
+            if (HAS_OFFSET) {
+              sums[t][q] += offsets * totals[t][part];
+            }
+          }
+        } else {
+          #unroll
+          for (var t = 0u; t < TOKENS; t++) {
+            sums[t][q] += dots[t][q];
+          }
         }
       }
     }

@@ -10,8 +10,7 @@ enable subgroups;
 #include QUANT
 #include FINISH
 
-const PARTS = TOKENS * 3u;
-const LOADS = (PARTS + LANES - 1u) / LANES;
+const LOADS = (TOKENS * 3u + LANES - 1u) / LANES;
 
 fn fromLane(value: vec4u, lane: u32) -> vec4u {
   return vec4u(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
@@ -31,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   var places: array<QuadPlace, QUADS>;
   for (var q = 0u; q < QUADS; q++) {
-    places[q] = quadPlace(min(quadOf(group.x, q, lane), shape.quads - 1u), blocks);
+    places[q] = quadPlace(min(quadOf(group.x, q, lane), shape.quads - 1u), blocks, shape.quads);
   }
 
   for (var block = 0u; block < blocks; block++) {
@@ -40,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       loaded[load] = activations[part[load] + block * 3u];
     }
     for (var q = 0u; q < QUADS; q++) {
-      let affine = quadAffine(places[q], block);
+      let affines = loadScales(places[q], block);
       for (var r = 0u; r < 4u; r++) {
         let weights = loadBlock(places[q], r, block);
         for (var t = 0u; t < TOKENS; t++) {
@@ -48,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           let high = fromLane(loaded[(t * 3u + 1u) / LANES], (t * 3u + 1u) % LANES);
           let last = loaded[(t * 3u + 2u) / LANES].xy;
           let scales = bitcast<vec2f>(vec2u(subgroupShuffle(last.x, (t * 3u + 2u) % LANES), subgroupShuffle(last.y, (t * 3u + 2u) % LANES)));
-          sums[t][q][r] += blockDotInt8(weights, affineOf(affine[r]), low, high, scales);
+          sums[t][q][r] += blockDotInt8(weights, affineOf(affines, r, 0u), low, high, scales);
         }
       }
     }

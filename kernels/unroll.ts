@@ -3,7 +3,7 @@
  * A driver that unrolls by itself gains nothing; SwiftShader does not, and runs a matmul several times faster this way.
  * Refuses loops that are not marked, bounds that are not known, and marked loops that are left early.
  *
- * `#unroll` stands on the line before `for (var i = 0u; i < BOUND; i++) {`, with BOUND a number or a constant of the variant.
+ * `#unroll` stands on the line before `for (var i = 0u; i < BOUND; i++) {`, with BOUND a number or a constant of the variant or of the text (`const NAME = 8u / 2u;` at the start of a line).
  * An array variable of a function becomes variables where every use of it has an index that is known by then.
  */
 
@@ -12,7 +12,8 @@ type Constants = Readonly<Record<string, number | boolean>>;
 const mark = /^[ \t]*#unroll\s+for \(var (\w+) = 0u; \1 < (\w+); \1\+\+\) \{/m;
 
 /** The text with all marked loops and what arrays it can written out; `name` is for errors. */
-export function unroll(text: string, constants: Constants, name: string): string {
+export function unroll(text: string, given: Constants, name: string): string {
+  const constants = withConstants(text, given);
   let code = text;
   for (let found = mark.exec(code); found !== null; found = mark.exec(code)) {
     const [head, variable = '', bound = ''] = found;
@@ -43,11 +44,11 @@ function splitArrays(text: string, constants: Constants): string {
     const statementEnd = code.indexOf(';', typeEnd) + 1;
     const scopeEnd = closing(code, statementEnd);
     const scope = code.slice(statementEnd, scopeEnd);
-    const uses = Array.from(scope.matchAll(new RegExp(`\\b${name}\\b(?:\\[([^\\][]*)\\])?`, 'g')), ([, index]) => indexOf(index, constants));
+    const uses = Array.from(scope.matchAll(new RegExp(`\\b${name}\\b(?:\\[([^\\][]*)\\])?`, 'g')), ([, index]) => evaluate(index, constants));
     if (count === undefined || uses.includes(undefined)) continue;
     const type = code.slice(start, comma).trim();
     const variables = Array.from({ length: count }, (_, i) => `var ${name}_${i}${kind}${type}${kind === ' = ' ? '()' : ''};`);
-    const split = scope.replaceAll(new RegExp(`\\b${name}\\[([^\\][]*)\\]`, 'g'), (_, index: string) => `${name}_${indexOf(index, constants)}`);
+    const split = scope.replaceAll(new RegExp(`\\b${name}\\[([^\\][]*)\\]`, 'g'), (_, index: string) => `${name}_${evaluate(index, constants)}`);
     code = `${code.slice(0, found.index)}${variables.join(' ')}${split}${code.slice(scopeEnd)}`;
     // What it was an array of may be arrays.
     declaration.lastIndex = found.index;
@@ -61,12 +62,46 @@ function sizeOf(bound: string, constants: Constants): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** A number or a constant, or two of them with an operator between. */
-function indexOf(index: string | undefined, constants: Constants): number | undefined {
-  const [, left = '', operator, right = ''] = /^(\w+)(?: ([-+*/%]) (\w+))?$/.exec(index?.trim() ?? '') ?? [];
-  const [a, b] = [sizeOf(left, constants), sizeOf(right, constants)];
-  if (operator === undefined || a === undefined || b === undefined) return operator === undefined ? a : undefined;
-  return { '-': a - b, '+': a + b, '*': a * b, '/': Math.floor(a / b), '%': a % b }[operator];
+/** Value of an expression of numbers and constants with + - * / % and parentheses, in unsigned whole numbers; undefined for any other. */
+function evaluate(expression: string | undefined, constants: Constants): number | undefined {
+  const tokens = expression?.match(/\w+|\S/g) ?? [];
+  let at = 0;
+  const factor = (): number => {
+    const token = tokens[at++] ?? '';
+    if (token !== '(') return sizeOf(token, constants) ?? Number.NaN;
+    const value = sum();
+    return tokens[at++] === ')' ? value : Number.NaN;
+  };
+  const product = (): number => {
+    let value = factor();
+    for (let operator = tokens[at]; operator === '*' || operator === '/' || operator === '%'; operator = tokens[at]) {
+      at++;
+      const right = factor();
+      value = operator === '*' ? value * right : operator === '/' ? Math.floor(value / right) : value % right;
+    }
+    return value;
+  };
+  const sum = (): number => {
+    let value = product();
+    for (let operator = tokens[at]; operator === '+' || operator === '-'; operator = tokens[at]) {
+      at++;
+      const right = product();
+      value = operator === '+' ? value + right : value - right;
+    }
+    return value;
+  };
+  const value = sum();
+  return at === tokens.length && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+/** Those of the text that are whole numbers, besides the given ones. */
+function withConstants(text: string, given: Constants): Constants {
+  const all: Record<string, number | boolean> = { ...given };
+  for (const [, name = '', expression] of text.matchAll(/^const (\w+) = ([^;]+);$/gm)) {
+    const value = evaluate(expression, all);
+    if (value !== undefined) all[name] = value;
+  }
+  return all;
 }
 
 /** Where the bracket closes that was opened before `from`. */

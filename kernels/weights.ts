@@ -3,30 +3,98 @@
  * kernels. Refuses files: sizes come in, slices come out.
  */
 import { type Place, placeOf, type Vectors } from './kernel.ts';
+import type { grids } from './repack/grids.ts';
 
+/** How a storage lies in a file and on the device. */
 export interface PackedStorage {
   /** File stem in quant/; also in labels. */
   readonly stem: string;
   /** File stem in repack/. */
   readonly repack: string;
-  /** Bytes of 32 columns in the file. */
+  /** Bytes of a block of the file, and how many blocks of 32 columns it holds. */
   readonly fileBlockSize: number;
-  /** vec4u of codes a block of 32 columns. */
+  readonly fileBlocks: number;
+  /** vec4u of codes a block of 32 columns, and words besides: scales, then further bits of codes. */
   readonly blockVectors: number;
-  /** Has scales, so codes can be multiplied by int8 activations. */
-  readonly hasAffine: boolean;
+  readonly blockWords: number;
+  /** Has a word for each super-block of 256 columns. */
+  readonly hasSuper: boolean;
+  /** Its codes can be multiplied by int8 activations. */
+  readonly hasInt8: boolean;
+  /** What codes are looked up in when the file is repacked. */
+  readonly grid?: keyof typeof grids;
 }
 
-export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>> = {
-  F32: { stem: 'f32', repack: 'plain', fileBlockSize: 128, blockVectors: 8, hasAffine: false },
-  F16: { stem: 'f16', repack: 'plain', fileBlockSize: 64, blockVectors: 4, hasAffine: false },
-  BF16: { stem: 'bf16', repack: 'plain', fileBlockSize: 64, blockVectors: 4, hasAffine: false },
-  Q4_0: { stem: 'q4_0', repack: 'q4_0', fileBlockSize: 18, blockVectors: 1, hasAffine: true },
-  Q4_1: { stem: 'q4_1', repack: 'q4_1', fileBlockSize: 20, blockVectors: 1, hasAffine: true },
-  Q8_0: { stem: 'q8_0', repack: 'q8_0', fileBlockSize: 34, blockVectors: 2, hasAffine: true },
-};
+function row(
+  stem: string,
+  repack: string,
+  [fileBlockSize, fileBlocks]: readonly [number, number],
+  [blockVectors, blockWords]: readonly [number, number],
+  more: { readonly hasSuper?: boolean; readonly hasInt8?: boolean; readonly grid?: keyof typeof grids } = {},
+): PackedStorage {
+  return { stem, repack, fileBlockSize, fileBlocks, blockVectors, blockWords, hasSuper: false, hasInt8: false, ...more };
+}
 
-export type StorageWithKernels = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q8_0';
+export type StorageWithKernels =
+  | 'F32'
+  | 'F16'
+  | 'BF16'
+  | 'Q4_0'
+  | 'Q4_1'
+  | 'Q5_0'
+  | 'Q5_1'
+  | 'Q8_0'
+  | 'Q2_K'
+  | 'Q3_K'
+  | 'Q4_K'
+  | 'Q5_K'
+  | 'Q6_K'
+  | 'IQ4_NL'
+  | 'IQ4_XS'
+  | 'IQ2_XXS'
+  | 'IQ2_XS'
+  | 'IQ2_S'
+  | 'IQ3_XXS'
+  | 'IQ3_S'
+  | 'IQ1_S'
+  | 'IQ1_M'
+  | 'TQ1_0'
+  | 'TQ2_0'
+  | 'MXFP4'
+  | 'NVFP4';
+
+const hasInt8 = true;
+const hasSuper = true;
+
+/** Sizes of the file's blocks: GGML_QUANT_SIZES of gguf-py 0.19.0. */
+export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>> = {
+  F32: row('f32', 'plain', [128, 1], [8, 0]),
+  F16: row('f16', 'plain', [64, 1], [4, 0]),
+  BF16: row('bf16', 'plain', [64, 1], [4, 0]),
+  Q4_0: row('q4_0', 'q4_0', [18, 1], [1, 1], { hasInt8 }),
+  Q4_1: row('q4_1', 'q4_1', [20, 1], [1, 1], { hasInt8 }),
+  Q5_0: row('q5_0', 'q5_0', [22, 1], [1, 2]),
+  Q5_1: row('q5_1', 'q5_1', [24, 1], [1, 2]),
+  Q8_0: row('q8_0', 'q8_0', [34, 1], [2, 1], { hasInt8 }),
+  Q2_K: row('q2_k', 'q2_k', [84, 8], [0, 3], { hasSuper }),
+  Q3_K: row('q3_k', 'q3_k', [110, 8], [0, 4], { hasSuper }),
+  Q4_K: row('q4_k', 'q4_k', [144, 8], [1, 1], { hasSuper }),
+  Q5_K: row('q5_k', 'q5_k', [176, 8], [1, 2], { hasSuper }),
+  Q6_K: row('q6_k', 'q6_k', [210, 8], [1, 3], { hasSuper }),
+  IQ4_NL: row('iq4_nl', 'q4_0', [18, 1], [1, 1]),
+  IQ4_XS: row('iq4_xs', 'iq4_xs', [136, 8], [1, 1], { hasSuper }),
+  IQ2_XXS: row('iq2', 'iq2_xxs', [66, 8], [1, 1], { hasSuper, grid: 'IQ2_XXS' }),
+  IQ2_XS: row('iq2', 'iq2_xs', [74, 8], [1, 1], { hasSuper, grid: 'IQ2_XS' }),
+  IQ2_S: row('iq2', 'iq2_s', [82, 8], [1, 1], { hasSuper, grid: 'IQ2_S' }),
+  IQ3_XXS: row('iq3_xxs', 'iq3_xxs', [98, 8], [1, 1], { hasSuper, grid: 'IQ3_XXS' }),
+  IQ3_S: row('iq3_s', 'iq3_s', [110, 8], [1, 1], { hasSuper, grid: 'IQ3_S' }),
+  IQ1_S: row('iq1', 'iq1_s', [50, 8], [1, 1], { hasSuper, grid: 'IQ1_S' }),
+  IQ1_M: row('iq1', 'iq1_m', [56, 8], [1, 1], { hasSuper, grid: 'IQ1_S' }),
+  TQ1_0: row('tq', 'tq1_0', [54, 8], [0, 2], { hasSuper }),
+  TQ2_0: row('tq', 'tq2_0', [66, 8], [0, 2], { hasSuper }),
+  MXFP4: row('mxfp4', 'mxfp4', [17, 1], [1, 1]),
+  NVFP4: row('nvfp4', 'nvfp4', [36, 2], [1, 1]),
+};
 
 /** Rows of a quad, and of a tile of eight quads. */
 export const quadRows = 4;
@@ -43,16 +111,17 @@ export interface Shard {
 export interface PackedMatrix {
   readonly storage: StorageWithKernels;
   readonly rows: number;
-  /** A multiple of 32. */
+  /** A multiple of 32, and of the storage's block. */
   readonly columns: number;
   readonly shards: readonly Shard[];
 }
 
 /** Vectors of 16 bytes in a row of a packed matrix, and how many such rows, for `rows` rows of the matrix. */
 export function packedExtent(storage: StorageWithKernels, rows: number, columns: number): { width: number; height: number } {
-  const { blockVectors, hasAffine } = packedStorages[storage];
+  const { blockVectors, blockWords, hasSuper: isSuper } = packedStorages[storage];
   const tiles = Math.ceil(rows / rowTile);
-  return { width: (columns / blockColumns) * (rowTile / quadRows), height: tiles * (blockVectors * quadRows + (hasAffine ? 1 : 0)) };
+  const height = tiles * (blockVectors * quadRows + blockWords) + (isSuper ? Math.ceil(tiles / 8) : 0);
+  return { width: (columns / blockColumns) * (rowTile / quadRows), height };
 }
 
 /** Bytes that `rows` packed rows take. */

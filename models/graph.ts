@@ -149,7 +149,7 @@ export class Graph {
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
     const { lanes, batch, layout } = this.settings;
     // int8 only where every piece has scales; plain floats are multiplied by floats.
-    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasAffine);
+    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasInt8);
     const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
     for (const piece of matrix.pieces) {
       const fused = isInt8 || norm === undefined ? {} : { norm };

@@ -6,3 +6,5 @@ export declare function continueUnderNode(args: readonly string[]): Promise<neve
 export declare function followParent(): void;
 export declare function cacheCompiledCode(): void;
 export declare function fail(error: unknown): never;
+
+export function keepHeapSmall(): void;

@@ -1,5 +1,6 @@
 // F16: IEEE half precision.
-#include "lib/halves.wgsl"
+#include "codes/halves.wgsl"
+#include "scales/none.wgsl"
 
 fn pairValues(word: u32) -> vec2f {
   return unpack2x16float(word);

@@ -1,11 +1,12 @@
 // F32: groups of 32 columns as eight vec4u of bits; no scales.
+#include "scales/none.wgsl"
 const BLOCK_VECTORS = 8u;
-const HAS_SCALE = false;
-const HAS_OFFSET = false;
+const CODE_WORDS = 0u;
 
 struct WeightBlock {
   words: array<vec4u, 8>,
 }
+alias CodeWords = u32;
 
 fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
   var words: array<vec4u, 8>;
@@ -15,14 +16,14 @@ fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
   return WeightBlock(words);
 }
 
-fn blockCodes(block: WeightBlock, quad: u32) -> vec4f {
+fn loadCodeWords(place: QuadPlace, block: u32) -> CodeWords {
+  return 0u;
+}
+
+fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
   return bitcast<vec4f>(block.words[quad]);
 }
 
 fn codeScale(quad: u32) -> vec4f {
   return vec4f(1.0);
-}
-
-fn affineOf(word: u32) -> vec2f {
-  return vec2f(1.0, 0.0);
 }

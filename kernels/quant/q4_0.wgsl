@@ -1,7 +1,10 @@
-// Q4_0: blocks of 32 columns, value = scale * (code - 8), the scale an f16 in the low half of a word.
-#include "lib/nibbles.wgsl"
+// Q4_0: value = d * (code - 8), d an f16.
+#include "codes/four.wgsl"
+#include "scales/word.wgsl"
+const HAS_OFFSET = true;
+const PARTS = 1u;
 
-fn affineOf(word: u32) -> vec2f {
+fn wordAffine(word: u32, part: u32) -> vec2f {
   let scale = unpack2x16float(word).x;
   return vec2f(scale, -8.0 * scale);
 }

@@ -1,6 +1,9 @@
-// Q4_1: blocks of 32 columns, value = scale * code + offset, both f16 in one word.
-#include "lib/nibbles.wgsl"
+// Q4_1: value = d * code + m, both f16.
+#include "codes/four.wgsl"
+#include "scales/word.wgsl"
+const HAS_OFFSET = true;
+const PARTS = 1u;
 
-fn affineOf(word: u32) -> vec2f {
+fn wordAffine(word: u32, part: u32) -> vec2f {
   return unpack2x16float(word);
 }

@@ -3,9 +3,9 @@
  * streams rows in chunks, repacks them on the device. Refuses to hold more than one chunk on the host.
  */
 
-import { type Place, placeOf, type Vectors } from '../../kernels/kernel.ts';
+import { type Place, placeOf, type Slice, type Vectors } from '../../kernels/kernel.ts';
 import type { PipelineCache } from '../../kernels/pipeline.ts';
-import { repackChunk, repackVariant } from '../../kernels/repack.ts';
+import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
 import {
   blockColumns,
   type PackedMatrix,
@@ -94,7 +94,8 @@ function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
   for (const part of spec.parts) {
     const header = findTensor(checkpoint, part.tensor, [part.rows, spec.columns]);
     const storage = storageOf(header);
-    if (spec.columns % blockColumns !== 0) throw unsupported(`tensor ${part.tensor}`, `rows of a multiple of ${blockColumns} elements`, spec.columns);
+    const blockLength = blockColumns * (packedStorages[storage].hasSuper ? 8 : packedStorages[storage].fileBlocks);
+    if (spec.columns % blockLength !== 0) throw unsupported(`tensor ${part.tensor}`, `rows of a multiple of ${blockLength} elements`, spec.columns);
     const last = pieces.at(-1);
     if (row % quadRows !== 0) throw unsupported(`tensor ${part.tensor}`, `a first row in multiples of ${quadRows}`, row);
     if (last?.storage === storage) {
@@ -168,7 +169,7 @@ class Loader {
   }
 
   finish(): void {
-    if (this.#staging !== undefined) this.#target.memory.release('staging', this.#staging);
+    for (const buffer of [this.#staging, ...this.#grids.values()]) if (buffer !== undefined) this.#target.memory.release('staging', buffer);
     // Sizes on the device are what is counted towards; small tensors that stay on the host are in none.
     this.#advance(this.#total - this.#done);
   }
@@ -211,7 +212,7 @@ class Loader {
     shards: readonly Shard[],
   ): Promise<void> {
     const { quadStep } = at;
-    const rowSize = (columns / blockColumns) * packedStorages[storage].fileBlockSize;
+    const rowSize = fileRowSize(storage, columns);
     const rows = header.shape[0] ?? 0;
     const most = Math.max(1, Math.floor(chunkSize / rowSize / quadRows)) * quadRows;
     let row = 0;
@@ -224,7 +225,7 @@ class Loader {
       const count = Math.min(most, rows - row, quadsLeft * quadRows);
       const bytes = new Uint8Array(Math.ceil((count * rowSize + 4) / 4) * 4);
       this.#checkpoint.read(header.offset + row * rowSize, bytes.subarray(0, count * rowSize));
-      await this.#repack(storage, bytes, shard, { columns, rows: count, firstQuad, quadStep });
+      await this.#repack(storage, bytes, shard, { columns, shardRows: shard.rows, rows: count, firstQuad, quadStep });
       this.#advance(count * rowSize);
       row += count;
     }
@@ -238,7 +239,7 @@ class Loader {
     const { params, grid } = repackChunk(storage, chunk);
     const uniform = device.createBuffer({ label: 'repack', size: params.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     device.queue.writeBuffer(uniform, 0, params);
-    const group = pipelines.bind(pipeline, [wholeBuffer(raw), shard.packed, wholeBuffer(uniform)]);
+    const group = pipelines.bind(pipeline, [wholeBuffer(raw), shard.packed, ...this.#grid(storage), wholeBuffer(uniform)]);
     const encoder = device.createCommandEncoder({ label: 'repack' });
     const pass = encoder.beginComputePass({ label: 'repack' });
     pass.setPipeline(pipeline.pipeline);
@@ -248,6 +249,21 @@ class Loader {
     device.queue.submit([encoder.finish()]);
     await device.queue.onSubmittedWorkDone();
     uniform.destroy();
+  }
+
+  readonly #grids = new Map<StorageWithKernels, GPUBuffer>();
+  /** The grid of a storage that has one. */
+  #grid(storage: StorageWithKernels): Slice[] {
+    const words = gridWords(storage);
+    if (words === undefined) return [];
+    let buffer = this.#grids.get(storage);
+    if (buffer === undefined) {
+      const { device, memory } = this.#target;
+      buffer = memory.create('staging', 'grid', words.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+      device.queue.writeBuffer(buffer, 0, words);
+      this.#grids.set(storage, buffer);
+    }
+    return [wholeBuffer(buffer)];
   }
 
   /** One staging buffer, grown when a row is larger than the chunk. */

@@ -27,7 +27,7 @@ test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, every
 
 test('every option', () => {
   const line =
-    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-tokens 3 --threads 6 --install-peers --cold --svg docs/img --from saved.txt';
+    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-tokens 3 --threads 6 --install-peers --cold --profile --svg docs/img --from saved.txt';
   const options = parseOptions(line.split(' '));
   expect(options).toEqual({
     model: 'm.gguf',
@@ -41,6 +41,7 @@ test('every option', () => {
     threads: 6,
     installPeers: true,
     cold: true,
+    profile: true,
     svg: 'docs/img',
     from: 'saved.txt',
   });

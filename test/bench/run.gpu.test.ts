@@ -84,7 +84,7 @@ test('one round on a tiny model: the last line is a record of closed keys with m
     expect(run.decodePerSecond.median).toBeGreaterThan(0);
     expect(run.prefillPerSecond.median).toBeCloseTo((1000 * run.sequences * run.promptTokens) / run.firstTokenMs.median, 6);
   }
-  // The bench, the engine and the text process.
+  // What stands for the server, the engine and the text process.
   expect(own?.processes).toBe(3);
   expect(own?.residentBytes.median).toBeGreaterThan(100e6);
   expect(record.dispatchesPerToken).toBeGreaterThan(0);

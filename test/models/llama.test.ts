@@ -42,7 +42,9 @@ function stepsBeforeTie(golden: OraclePrompt, margin: number): number {
   return step < 0 ? golden.greedy.length : step;
 }
 
-describe.each(['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q8_0'])('tiny llama in %s', (storage) => {
+const storages = ['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k', 'iq4_nl', 'iq4_xs'];
+
+describe.each(storages)('tiny llama in %s', (storage) => {
   const oracle = readOracle(`gguf_llama_${storage}`);
   const alone = new Map<PromptName, Result>();
   let engine: Engine;

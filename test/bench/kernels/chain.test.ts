@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { type Chain, chainPlans, createChain, createInput, encodeBlocks, multiplyChain, rateOf } from '../../../bench/kernels/chain.ts';
 import { encodeModel } from '../../../bench/kernels/onnx.ts';
 import { relativeError } from '../../../bench/kernels/serve.ts';
-import { dequantizeRow, matvecReference } from '../../../kernels/weights.ref.ts';
+import { dequantizeRow } from '../../../kernels/formats.ref.ts';
+import { matvecReference } from '../../../kernels/weights.ref.ts';
 
 const small: Chain = createChain({
   name: 'small',

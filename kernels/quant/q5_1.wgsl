@@ -1,0 +1,9 @@
+// Q5_1: value = d * code + m, both f16.
+#include "codes/five.wgsl"
+#include "scales/word.wgsl"
+const HAS_OFFSET = true;
+const PARTS = 1u;
+
+fn wordAffine(word: u32, part: u32) -> vec2f {
+  return unpack2x16float(word);
+}
