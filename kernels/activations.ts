@@ -5,22 +5,22 @@
 import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 import { blockColumns } from './weights.ts';
 
-/** `place`: of x and of the norm's weight. */
-export function rmsNormVariant(gather: boolean, place: Place, lanes: number, layout: Readonly<Record<string, number>>): Variant {
+/** `place`: of x. */
+export function rmsNormVariant(gather: boolean, place: Place, columns: number, lanes: number, layout: Readonly<Record<string, number>>): Variant {
   return {
     label: `rms_norm/int8${gather ? '/gather' : ''}/${place}/sg${lanes}`,
     file: 'rms_norm.wgsl',
-    includes: { PLACE_X: `place/x_${place}.wgsl`, PLACE_NORM: `place/norm_${place}.wgsl` },
-    constants: { LANES: lanes, GATHER: gather, ...layout },
-    bindings: [bindingKind('read', place), bindingKind('read', place), 'write', 'read', 'uniform'],
+    includes: { PLACE_X: `place/x_${place}.wgsl` },
+    constants: { LANES: lanes, GATHER: gather, NORM_QUADS: columns / 4, ...layout },
+    bindings: [bindingKind('read', place), 'uniform', 'write', 'read', 'uniform'],
   };
 }
 
 export interface RmsNormArguments {
   /** [token][columns] f32. */
   readonly x: Vectors;
-  /** [columns] f32; where x is too. */
-  readonly weight: Vectors;
+  /** [columns] f32, in a uniform buffer. */
+  readonly weight: Slice;
   /** int8 blocks. */
   readonly y: Slice;
   readonly columns: number;
@@ -33,7 +33,7 @@ export interface RmsNormArguments {
 
 export function rmsNorm(args: RmsNormArguments): Operation {
   return {
-    variants: [rmsNormVariant(args.over === 'logitRows', placeOf(args.x), args.lanes, args.layout)],
+    variants: [rmsNormVariant(args.over === 'logitRows', placeOf(args.x), args.columns, args.lanes, args.layout)],
     resources: [args.x, args.weight, args.y, args.batch],
     params: packParams(args.columns / blockColumns, { f32: args.epsilon }),
     choose: () => 0,

@@ -1,23 +1,25 @@
 // Paged attention with online softmax (Milakov and Gimelshein 2018; Kwon et al. 2023), one item (token, run
-// of KV positions) and up to GROUP_TILE of the GROUP query heads of one KV head a workgroup. Lanes hold quads of the
-// head; the query heads (x) share each key and value read. A token with one item gets its result (y) at once; else the item leaves
+// of KV positions) and up to GROUP_TILE of the GROUP query heads of one KV head a workgroup. Lanes hold vectors of the
+// head, each one or two quads; the query heads (x) share each key and value read. A token with one item gets its result (y) at once; else the item leaves
 // unnormalised sums, which attention_merge joins.
 enable subgroups;
 const X = 0u;
+const POOL = 1u;
 const Y = 4u;
 const BATCH = 5u;
 
-@group(0) @binding(1) var<storage, read> pool: array<KvQuad>;            // [slot][keys, values][KV head][quad]
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4f>;   // [item][head][quad]
 @group(0) @binding(3) var<storage, read_write> states: array<vec2f>;     // [item][head] (largest score, sum)
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
+#include PLACE_POOL
 #include KV
 #include PLACE_X
 #include PLACE_Y
 
-const SLOT_QUADS = 2u * KV_HEADS * HEAD_QUADS;
+// A vector of the pool has VECTOR_QUADS quads; a lane has VECTORS of each head.
+const HEAD_VECTORS = HEAD_QUADS / VECTOR_QUADS;
 const MASKED = -1e30;        // WGSL has no infinities
 
 @compute @workgroup_size(LANES)
@@ -38,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     largest[g] = MASKED;
     #unroll
     for (var k = 0u; k < QUADS; k++) {
-      let quad = lane + k * LANES;
+      let quad = (lane + k / VECTOR_QUADS * LANES) * VECTOR_QUADS + k % VECTOR_QUADS;
       if (quad < HEAD_QUADS && firstInGroup + g < GROUP) {
         query[g][k] = xAt(token, HEADS * HEAD_QUADS, (kvHead * GROUP + firstInGroup + g) * HEAD_QUADS + quad);
       }
@@ -47,18 +49,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   for (var position = batch[BATCH_ITEM_STARTS + item]; position < end; position += RUN) {
     let slot = batch[table + position / BLOCK_LENGTH] * BLOCK_LENGTH + position % BLOCK_LENGTH;
-    let place = (slot * (2u * KV_HEADS) + kvHead) * HEAD_QUADS + lane;
+    let vector = kvHead * HEAD_VECTORS + lane;
     // The value matters: a variable without one is zeroed once by Dawn, not every turn of a loop.
     var scores = array<array<f32, RUN>, GROUP_TILE>();
     #unroll
-    for (var k = 0u; k < QUADS; k++) {
+    for (var k = 0u; k < VECTORS; k++) {
       #unroll
       for (var i = 0u; i < RUN; i++) {
         // Lanes past the head have a zero query, so what they read does not count.
-        let key = unpackQuad(pool[place + i * SLOT_QUADS + k * LANES]);
+        let stored = poolAt(slot + i, vector + k * LANES);
         #unroll
-        for (var g = 0u; g < GROUP_TILE; g++) {
-          scores[g][i] += dot(query[g][k], key);
+        for (var j = 0u; j < VECTOR_QUADS; j++) {
+          let key = unpackQuad(stored, j);
+          #unroll
+          for (var g = 0u; g < GROUP_TILE; g++) {
+            scores[g][i] += dot(query[g][k * VECTOR_QUADS + j], key);
+          }
         }
       }
     }
@@ -81,20 +87,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       largest[g] = next;
     }
     #unroll
-    for (var k = 0u; k < QUADS; k++) {
-      var value: array<vec4f, RUN>;
+    for (var k = 0u; k < VECTORS; k++) {
+      var stored: array<vec4u, RUN>;
       #unroll
       for (var i = 0u; i < RUN; i++) {
-        value[i] = unpackQuad(pool[place + SLOT_QUADS / 2u + i * SLOT_QUADS + k * LANES]);
+        stored[i] = poolAt(slot + i, SLOT_VECTORS / 2u + vector + k * LANES);
       }
       #unroll
-      for (var g = 0u; g < GROUP_TILE; g++) {
-        var sum = sums[g][k] * rescale[g];
+      for (var j = 0u; j < VECTOR_QUADS; j++) {
+        var value: array<vec4f, RUN>;
         #unroll
         for (var i = 0u; i < RUN; i++) {
-          sum += scores[g][i] * value[i];
+          value[i] = unpackQuad(stored[i], j);
         }
-        sums[g][k] = sum;
+        #unroll
+        for (var g = 0u; g < GROUP_TILE; g++) {
+          var sum = sums[g][k * VECTOR_QUADS + j] * rescale[g];
+          #unroll
+          for (var i = 0u; i < RUN; i++) {
+            sum += scores[g][i] * value[i];
+          }
+          sums[g][k * VECTOR_QUADS + j] = sum;
+        }
       }
     }
   }
@@ -106,7 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let isHead = firstInGroup + g < GROUP;
     #unroll
     for (var k = 0u; k < QUADS; k++) {
-      let quad = lane + k * LANES;
+      let quad = (lane + k / VECTOR_QUADS * LANES) * VECTOR_QUADS + k % VECTOR_QUADS;
       if (isHead && quad < HEAD_QUADS && isWhole) {
         storeY(token, HEADS * HEAD_QUADS, head * HEAD_QUADS + quad, sums[g][k] / total[g]);
       } else if (isHead && quad < HEAD_QUADS) {

@@ -7,9 +7,9 @@ import { type AttentionShape, attentionConstants } from './attention.ts';
 import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 import { type Activations, blockColumns, type PackedMatrix, packedStorages, quadRows, type Shard, type StorageWithKernels, weightPlace } from './weights.ts';
 
-/** RMSNorm of the input; weight: [columns] f32, where the input is too. */
+/** RMSNorm of the input; weight: [columns] f32 in a uniform buffer. */
 export interface Norm {
-  readonly weight: Vectors;
+  readonly weight: Slice;
   readonly epsilon: number;
 }
 
@@ -21,7 +21,7 @@ export type Finish =
   /** Quads of gate rows and of up rows take turns in the matrix. y: [row of x][rows / 2]. */
   | { readonly kind: 'swiglu'; readonly y: Vectors }
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
-  | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Slice; readonly rotation: Slice; readonly shape: AttentionShape };
+  | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
 /** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
 interface Tile {
@@ -43,16 +43,16 @@ const fewLanesTiles: readonly Tile[] = [
 
 function tilesFor(lanes: number, finish: Finish['kind']): readonly Tile[] {
   const found = lanes < 8 ? fewLanesTiles : tiles;
-  // SwiGLU needs gate and up in one lane.
-  return finish === 'swiglu' ? found.map(({ tokens, quads }) => ({ tokens, quads: Math.max(2, quads) })) : found;
+  // SwiGLU needs gate and up in one lane, the KV pool two quads at once.
+  return finish === 'swiglu' || finish === 'rope' ? found.map(({ tokens, quads }) => ({ tokens, quads: Math.max(2, quads) })) : found;
 }
 
 /** Where the kernel finds its numbers. */
 export interface MatmulPlaces {
   readonly weights: Place;
-  /** Also of the norm's weights; int8 blocks lie in a buffer. */
+  /** int8 blocks lie in a buffer. */
   readonly x: Place;
-  /** Also of what the sums are added to. */
+  /** Also of what the sums are added to, and of the KV pool. */
   readonly y: Place;
 }
 
@@ -62,6 +62,8 @@ export interface MatmulChoice {
   readonly places: MatmulPlaces;
   readonly lanes: number;
   readonly isNormed: boolean;
+  /** Of the matrix; matters with a norm. */
+  readonly columns: number;
   readonly over: 'tokens' | 'logitRows';
   readonly finish: 'store' | 'add' | 'swiglu';
   readonly layout: Readonly<Record<string, number>>;
@@ -75,9 +77,9 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
   const input = choice.isNormed ? 'normed' : 'plain';
   const x = choice.activations === 'int8' ? 'read' : bindingKind('read', places.x);
   const bindings: BindingKind[] = [bindingKind('read', places.weights, 'rgba32uint'), x, bindingKind('write', places.y), 'read'];
-  const norm = choice.isNormed ? bindings.push(bindingKind('read', places.x)) - 1 : 0;
+  const norm = choice.isNormed ? bindings.push('uniform') - 1 : 0;
   const epilogue = bindings.length;
-  if (finish === 'rope') bindings.push('write', 'read');
+  if (finish === 'rope') bindings.push(bindingKind('write', places.y, 'rgba32uint'), 'read');
   if (finish === 'add') bindings.push(bindingKind('read', places.y));
   const constants = {
     ...choice.layout,
@@ -86,6 +88,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     QUAD_LOADS: Math.ceil(8 / choice.lanes),
     SHAPE: bindings.push('uniform') - 1,
     NORM: norm,
+    NORM_QUADS: choice.columns / 4,
     EPILOGUE: epilogue,
     GATHER: choice.over === 'logitRows',
   };
@@ -108,8 +111,8 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
       KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
       PLACE_W: `place/weights_${places.weights}.wgsl`,
       PLACE_X: `place/x_${places.x}.wgsl`,
-      PLACE_NORM: `place/norm_${places.x}.wgsl`,
       PLACE_Y: `place/y_${places.y}.wgsl`,
+      PLACE_STORED: `place/stored_${places.y}.wgsl`,
       PLACE_SUM: `place/sum_${places.y}.wgsl`,
     },
     constants: { ...constants, QUADS: tile.quads, TOKENS: tile.tokens },
@@ -142,6 +145,7 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
       places: { weights: weightPlace(matrix), x: placeOf(x.vectors), y: placeOf(finish.y) },
       lanes,
       isNormed: args.norm !== undefined,
+      columns: matrix.columns,
       over,
       finish: finish.kind === 'rope' ? 'store' : finish.kind,
       layout,

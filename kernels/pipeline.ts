@@ -112,7 +112,11 @@ export class PipelineCache {
       });
       return { label, pipeline, layout };
     } catch (error) {
-      throw new Error(`kernel ${label} does not compile: ${error instanceof Error ? error.message : String(error)}`);
+      // What the compiler says of the text, where it is the text.
+      const { messages } = await module.getCompilationInfo();
+      const first = messages.find(({ type }) => type === 'error');
+      const reason = first === undefined ? (error instanceof Error ? error.message : String(error)) : `line ${first.lineNum}: ${first.message}`;
+      throw new Error(`kernel ${label} does not compile: ${reason}`);
     }
   }
 }

@@ -17,7 +17,7 @@ struct Shape {
 #include "lib/lanes.wgsl"
 #include "lib/int8.wgsl"
 #include PLACE_X
-#include PLACE_NORM
+#include "lib/norm.wgsl"
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -3,7 +3,7 @@
  * Refuses to know file formats and devices.
  */
 
-import type { Vectors } from '../kernels/kernel.ts';
+import type { Slice } from '../kernels/kernel.ts';
 import type { Graph, LoadedMatrix } from './graph.ts';
 
 /** Settings of a checkpoint; a missing or wrongly typed key throws unless a fallback is given. */
@@ -46,7 +46,8 @@ export type WeightSpec = MatrixSpec | VectorSpec | HostSpec;
 export interface Weights {
   matrix(name: string): LoadedMatrix;
   optionalMatrix(name: string): LoadedMatrix | undefined;
-  vector(name: string): Vectors;
+  /** A uniform buffer. */
+  vector(name: string): Slice;
   host(name: string): Float32Array | undefined;
 }
 

@@ -32,7 +32,9 @@ export interface GraphSettings {
   readonly blockLength: number;
   readonly batch: Slice;
   /** KV pool of every layer. */
-  readonly pools: readonly Slice[];
+  readonly pools: readonly Vectors[];
+  /** Slots in a row of a pool that is a texture. */
+  readonly poolFold: number;
   /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables. */
   create(owner: 'activations' | 'logits', label: string, size: number, data?: Float32Array): Slice;
   /** Rows of `width` f32 that live as long; width is a multiple of 4. */
@@ -88,10 +90,10 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, lanes, layout, maxItems } = this.settings;
+    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
-    const shape: AttentionShape = { ...heads, kv, blockLength, lanes, layout };
+    const shape: AttentionShape = { ...heads, kv, blockLength, poolFold, lanes, layout };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
     const scratch = {

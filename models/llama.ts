@@ -41,7 +41,7 @@ export const llama: Family<LlamaConfig> = {
     settings.demand(embeddingLength % 32 === 0, 'llama.embedding_length', 'a multiple of 32', embeddingLength);
     settings.demand(feedForwardLength % 32 === 0, 'llama.feed_forward_length', 'a multiple of 32', feedForwardLength);
     settings.demand(heads % kvHeads === 0, 'llama.attention.head_count_kv', `a divisor of ${heads}`, kvHeads);
-    settings.demand(headLength % 4 === 0 && headLength <= 512, 'length of a head', 'a multiple of 4, at most 512', headLength);
+    settings.demand(headLength % 8 === 0 && headLength <= 512, 'length of a head', 'a multiple of 8, at most 512', headLength);
     settings.demand((heads * headLength) % 32 === 0, 'length of all heads', 'a multiple of 32', heads * headLength);
     settings.demand(rotaryLength % 2 === 0 && rotaryLength <= headLength, 'llama.rope.dimension_count', `even, at most ${headLength}`, rotaryLength);
     settings.demand(epsilon > 0 && epsilon < 1, 'llama.attention.layer_norm_rms_epsilon', 'between 0 and 1', epsilon);

@@ -3,6 +3,7 @@
  * place that knows all of them. Refuses to run steps for anyone but the warm-up.
  */
 import { basename } from 'node:path';
+import { slotVectors } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type Family, Graph, type ModelShape } from '../models/index.ts';
 import { Batch } from './batch.ts';
@@ -56,14 +57,13 @@ async function assemble(
   open: OpenDevice,
 ): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
   const { device, subgroupSize: lanes } = open;
-  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
+  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvSize } = planMemory(config, options);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
-  if (poolSize > open.bindingLimit)
-    throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
+  const pool = shapePool(open, slotVectors({ ...config, kv }), blockCount * blockLength);
 
   const batch = new Batch({
     maxTokens: tokenBudget,
@@ -98,7 +98,8 @@ async function assemble(
     contextLength,
     blockLength,
     batch: wholeBuffer(batchBuffer),
-    pools: Array.from({ length: config.layerCount }, (_, layer) => wholeBuffer(memory.create('kv', `KV ${layer}`, poolSize, storage))),
+    pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
+    poolFold: pool.fold,
     create: (owner, label, size, data) => {
       const buffer = memory.create(owner, label, size, storage);
       if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
@@ -110,13 +111,13 @@ async function assemble(
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
   const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, (done, total) => reportKernels({ done, total: 2 * total }));
-  const pool = new BlockPool(blockCount);
+  const blocks = new BlockPool(blockCount);
   const limits = { maxSequences, queueLength: options.queueLength ?? engineNumbers.queueLength.standard, tokenBudget, blockLength };
   // On a scheduler of its own, so that no one sees it in the counts.
-  await warmUp(new Scheduler(limits, pool), batch, runner, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
+  await warmUp(new Scheduler(limits, blocks), batch, runner, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
-    parts: { open, memory, runner, batch, pool, scheduler: new Scheduler(limits, pool) },
+    parts: { open, memory, runner, batch, pool: blocks, scheduler: new Scheduler(limits, blocks) },
     info: {
       device: open.driver.name,
       deviceReason: open.driver.reason,
@@ -134,6 +135,18 @@ async function assemble(
       kvBytes: memory.usage()['kv'] ?? 0,
     },
   };
+}
+
+/**
+ * A layer's KV pool: vectors in a row, rows, and slots side by side in a row, which only textures need, because they are no higher than wide.
+ * Throws out_of_memory where no binding or texture holds it.
+ */
+function shapePool({ place, bindingLimit, textureLimit }: OpenDevice, slotWidth: number, slots: number): { width: number; rows: number; fold: number } {
+  const most = place === 'buffer' ? bindingLimit : Math.floor(textureLimit / slotWidth) * slotWidth * textureLimit * 16;
+  const size = slots * slotWidth * 16;
+  if (size > most) throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(size), free: formatBytes(most) });
+  const fold = place === 'buffer' ? 1 : Math.ceil(slots / textureLimit);
+  return { width: slotWidth * fold, rows: Math.ceil(slots / fold), fold };
 }
 
 function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {

@@ -74,8 +74,30 @@ export class Gpu {
     return plane;
   }
 
+  /** A KV pool: slots of `slotVectors` vectors of 16 bytes, in a texture `fold` of them side by side. */
+  pool(data: Float16Array<ArrayBuffer> | Float32Array<ArrayBuffer>, slotVectors: number, fold: number, place: Place): Vectors {
+    if (place === 'buffer') return this.buffer(data);
+    const rows = Math.ceil(data.byteLength / 16 / slotVectors / fold);
+    const plane = this.memory.createPlane('kv', 'test', slotVectors * fold, rows, 'rgba32uint');
+    const words = new Uint32Array(slotVectors * fold * rows * 4);
+    words.set(new Uint32Array(data.buffer));
+    writeVectors(this.open.device, plane, words);
+    return plane;
+  }
+
+  /** A uniform buffer. */
+  uniform(data: Float32Array<ArrayBuffer>): Slice {
+    const buffer = this.memory.create('activations', 'test', data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    this.open.device.queue.writeBuffer(buffer, 0, data);
+    return { buffer, offset: 0, size: data.byteLength };
+  }
+
   async readVectors(vectors: Vectors): Promise<Float32Array> {
-    if ('buffer' in vectors) return this.readFloats(vectors);
+    return new Float32Array(await this.readBytes(vectors));
+  }
+
+  async readBytes(vectors: Vectors): Promise<ArrayBuffer> {
+    if ('buffer' in vectors) return this.read(vectors);
     const { texture } = vectors;
     const { width, height } = texture;
     // Rows of a copy are multiples of 256 bytes.
@@ -85,9 +107,11 @@ export class Gpu {
     encoder.copyTextureToBuffer({ texture }, { buffer: staging, bytesPerRow }, { width, height });
     this.open.device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ);
-    const all = new Float32Array(staging.getMappedRange().slice(0));
+    const all = new Uint8Array(staging.getMappedRange().slice(0));
     staging.destroy();
-    return Float32Array.from({ length: width * 4 * height }, (_, i) => all[Math.floor(i / (width * 4)) * (bytesPerRow / 4) + (i % (width * 4))] ?? Number.NaN);
+    const bytes = new Uint8Array(width * 16 * height);
+    for (let row = 0; row < height; row++) bytes.set(all.subarray(row * bytesPerRow, row * bytesPerRow + width * 16), row * width * 16);
+    return bytes.buffer;
   }
 
   async readFloats(slice: Slice): Promise<Float32Array> {
@@ -152,21 +176,4 @@ export function compare(got: ArrayLike<number>, expected: ArrayLike<number>): { 
     error: Number.isNaN(error) ? Number.POSITIVE_INFINITY : error,
     message: `worst at ${worstIndex}: got ${got[worstIndex]}, expected ${expected[worstIndex]}; NMSE ${error}`,
   };
-}
-
-/** Deterministic numbers in [0, 1): mulberry32. */
-export function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Roughly normal values. */
-export function randomFloats(length: number, seed: number, scale = 1): Float32Array<ArrayBuffer> {
-  const next = random(seed);
-  return Float32Array.from({ length }, () => (next() + next() + next() + next() - 2) * 1.7 * scale);
 }

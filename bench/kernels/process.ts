@@ -18,7 +18,7 @@ serve({
   },
   load: ({ matrices }, mostTokens) =>
     opened().load(
-      matrices.map((matrix) => ({ rows: matrix.rows, columns: matrix.columns, blocks: encodeBlocks(matrix) })),
+      matrices.map((matrix) => ({ storage: 'Q4_0' as const, rows: matrix.rows, columns: matrix.columns, blocks: encodeBlocks(matrix) })),
       mostTokens,
     ),
   run: (x, tokens) => opened().run(x, tokens),

@@ -1,8 +1,10 @@
-/** Owns a chain's matrices as a checkpoint in memory, so that the engine's own loader packs them for the device. */
+/** Owns matrices as a checkpoint in memory, so that the engine's own loader packs them for the device. */
+import type { StorageWithKernels } from '../../kernels/weights.ts';
 import type { Checkpoint, TensorHeader } from '../../runtime/checkpoint/types.ts';
 
-/** A matrix as blocks of Q4_0. */
+/** A matrix as blocks of a file. */
 export interface Stored {
+  readonly storage: StorageWithKernels;
   readonly rows: number;
   readonly columns: number;
   readonly blocks: Uint8Array;
@@ -14,9 +16,9 @@ const stride = 2 ** 32;
 /** Tensors `m0`, `m1` and so on. */
 export function createCheckpoint(matrices: readonly Stored[]): Checkpoint {
   const headers = matrices.map(
-    ({ rows, columns, blocks }, index): TensorHeader => ({
+    ({ storage, rows, columns, blocks }, index): TensorHeader => ({
       name: `m${index}`,
-      storage: 'Q4_0',
+      storage,
       shape: [rows, columns],
       offset: index * stride,
       size: blocks.length,

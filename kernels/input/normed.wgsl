@@ -2,7 +2,7 @@
 // all of x anyway. GATHER: row i of x is the token that logit row i names.
 const NORMED = true;
 
-#include PLACE_NORM
+#include "lib/norm.wgsl"
 
 fn inputRow(row: u32) -> u32 {
   return select(row, batch[BATCH_LOGIT_TOKENS + row], GATHER);

@@ -1,12 +1,16 @@
-// K and V stored as f16, four values in two words; computed in f32 (f16 arithmetic is slower on CPU devices).
-alias KvQuad = vec2u;
-
-fn unpackQuad(quad: KvQuad) -> vec4f {
-  return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
+// K and V stored as f16, eight values in a vector; computed in f32 (f16 arithmetic is slower on CPU devices).
+fn unpackQuad(vector: vec4u, i: u32) -> vec4f {
+  let words = select(vector.xy, vector.zw, i == 1u);
+  return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
 }
 
-fn packQuad(value: vec4f) -> KvQuad {
+fn packQuad(value: vec4f) -> vec2u {
   // Outside the range of f16 the packed value would be indeterminate.
   let inside = clamp(value, vec4f(-65504.0), vec4f(65504.0));
   return vec2u(pack2x16float(inside.xy), pack2x16float(inside.zw));
+}
+
+// The only vector of two quads.
+fn packVector(first: vec4f, second: vec4f, i: u32) -> vec4u {
+  return vec4u(packQuad(first), packQuad(second));
 }

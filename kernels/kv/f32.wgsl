@@ -1,10 +1,9 @@
-// K and V stored as f32 (exact mode).
-alias KvQuad = vec4f;
-
-fn unpackQuad(quad: KvQuad) -> vec4f {
-  return quad;
+// K and V stored as f32, four values in a vector (exact mode).
+fn unpackQuad(vector: vec4u, i: u32) -> vec4f {
+  return bitcast<vec4f>(vector);
 }
 
-fn packQuad(value: vec4f) -> KvQuad {
-  return value;
+// Vector i of two quads.
+fn packVector(first: vec4f, second: vec4f, i: u32) -> vec4u {
+  return bitcast<vec4u>(select(second, first, i == 0u));
 }

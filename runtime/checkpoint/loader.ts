@@ -3,7 +3,7 @@
  * streams rows in chunks, repacks them on the device. Refuses to hold more than one chunk on the host.
  */
 
-import { type Place, placeOf, type Slice, type Vectors } from '../../kernels/kernel.ts';
+import { type Place, placeOf, type Slice } from '../../kernels/kernel.ts';
 import type { PipelineCache } from '../../kernels/pipeline.ts';
 import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
 import {
@@ -19,7 +19,7 @@ import {
 } from '../../kernels/weights.ts';
 import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
 import { InwardError } from '../errors.ts';
-import { type DeviceMemory, wholeBuffer, writeVectors } from '../memory.ts';
+import { type DeviceMemory, wholeBuffer } from '../memory.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
 /** Bytes of the host's chunk. */
@@ -62,7 +62,7 @@ export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, We
 export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, target: LoaderTarget): Promise<Weights> {
   const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs));
   const matrices = new Map<string, LoadedMatrix>();
-  const vectors = new Map<string, Vectors>();
+  const vectors = new Map<string, Slice>();
   const hosts = new Map<string, Float32Array>();
   for (const [name, spec] of specs) {
     if (spec.kind === 'matrix') {
@@ -151,12 +151,12 @@ class Loader {
     target.memory.reserve('weights', total);
   }
 
-  vector(label: string, values: Float32Array<ArrayBuffer>): Vectors {
-    const { device, memory, place } = this.#target;
-    const vectors = memory.createVectors('weights', label, place, values.length / 4, 1);
-    writeVectors(device, vectors, values);
+  vector(label: string, values: Float32Array<ArrayBuffer>): Slice {
+    const { device, memory } = this.#target;
+    const buffer = memory.create('weights', label, values.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    device.queue.writeBuffer(buffer, 0, values);
     this.#advance(values.byteLength);
-    return vectors;
+    return wholeBuffer(buffer);
   }
 
   async matrix(label: string, spec: MatrixSpec): Promise<LoadedMatrix | undefined> {

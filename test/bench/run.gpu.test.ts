@@ -3,12 +3,13 @@
  * not judged: a test machine is busy.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { StepProfile } from '../../bench/profile.ts';
 import type { BenchRecord } from '../../bench/record.ts';
+import type { SuiteRecord } from '../../bench/suite/index.ts';
 import { testDevice } from '../gpu.ts';
 import { savedRecord } from './records.ts';
 
@@ -24,9 +25,12 @@ interface Ended {
 }
 
 function runBench(...args: readonly string[]): Promise<Ended> {
-  const all = ['bin/inward.mjs', 'bench', '--model', model, '--device', testDevice(), '--rounds', '1', ...args];
+  return run('bin/inward.mjs', 'bench', '--model', model, '--device', testDevice(), '--rounds', '1', ...args);
+}
+
+function run(...args: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, all, { cwd: root, timeout: 110_000 }, (error, out, err) =>
+    execFile(process.execPath, args, { cwd: root, timeout: 110_000 }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
     );
   });
@@ -107,6 +111,33 @@ test('a profile names the kernels of one sequence, of a batch and of a prefill, 
     expect(kernels.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(0);
     for (const { kernel } of kernels) expect(lines.some((line) => line.includes(kernel))).toBe(true);
   }
+});
+
+test('the kernel bench: one case with its rate, share and error, a file of it, a picture, and that file to compare with', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inward-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [json, svg] = [join(folder, 'before.json'), join(folder, 'roofline.svg')];
+  const args = ['--device', testDevice(), '--filter', 'EMBED q8_0'];
+  const first = await run('bin/inward.mjs', 'bench', 'kernels', ...args, '--json', json, '--svg', svg);
+  expect(first.code, first.err).toBe(0);
+  const record = JSON.parse(readFileSync(json, 'utf8')) as SuiteRecord;
+  expect(listKeys(record).sort()).toEqual(
+    [
+      ...['.date', '.device', '.adapter', '.ceilings.copy', '.ceilings.multiplyAdd'],
+      ...['cpu', 'cores', 'memoryBytes', 'node'].map((key) => `.machine.${key}`),
+      ...['name', 'kernels[]', 'ms', 'quickestMs', 'bytes', 'operations', 'error'].map((key) => `.results[].${key}`),
+    ].sort(),
+  );
+  expect(record.results.map(({ name }) => name)).toEqual(['embed Q8_0 8192x2048, 128 tokens']);
+  expect(record.results[0]?.error).toBeLessThan(1e-13);
+  expect(record.results[0]?.ms).toBeGreaterThan(0);
+  expect(record.ceilings.copy).toBeGreaterThan(0);
+  expect(first.out).toContain('of ceiling');
+  expect(readFileSync(svg, 'utf8')).toContain('<title>embed Q8_0');
+  const second = await run('bin/inward.mjs', 'bench', 'kernels', ...args, '--compare', json);
+  expect(second.out.trimEnd().split('\n').at(-1)).toMatch(/ x$/);
+  const none = await run('bin/inward.mjs', 'bench', 'kernels', '--filter', 'nothing of this name');
+  expect([none.code, none.err]).toEqual([2, expect.stringMatching(/^No case contains "nothing of this name"; a name is like "matmul F16/)]);
 });
 
 test('a saved record is printed and drawn again, and nothing is measured', async () => {

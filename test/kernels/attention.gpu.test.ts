@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attentionBound, attentionReference } from '../../kernels/attention.ref.ts';
-import { type AttentionShape, attention, attentionMerge } from '../../kernels/attention.ts';
+import { type AttentionShape, attention, attentionMerge, slotVectors } from '../../kernels/attention.ts';
+import { random, randomFloats } from '../../kernels/random.ref.ts';
 import { Batch } from '../../runtime/batch.ts';
 import { Sequence } from '../../runtime/sequence.ts';
 import type { BlockId } from '../../runtime/types.ts';
-import { compare, Gpu, random, randomFloats } from '../gpu.ts';
+import { compare, Gpu } from '../gpu.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -38,12 +39,22 @@ describe.each([
     sequence.computed = positions - 1;
     batch.addTokens(sequence, 1);
 
-    const shape: AttentionShape = { heads, kvHeads, headLength, rotaryLength: headLength, kv, blockLength, lanes: gpu.lanes, layout: batch.layout };
+    const shape: AttentionShape = {
+      heads,
+      kvHeads,
+      headLength,
+      rotaryLength: headLength,
+      kv,
+      blockLength,
+      poolFold: 3,
+      lanes: gpu.lanes,
+      layout: batch.layout,
+    };
     const round = (values: Float32Array): Float32Array => (kv === 'f16' ? values.map(Math.f16round) : values);
     const query = randomFloats(heads * headLength, 1, headLength ** -0.5);
     const keys = round(randomFloats(positions * kvHeads * headLength, 2));
     const values = round(randomFloats(positions * kvHeads * headLength, 3));
-    const pool = gpu.buffer(paged(keys, values, sequence.blocks, kvHeads * headLength, limits.blockCount, kv));
+    const pool = gpu.pool(paged(keys, values, sequence.blocks, kvHeads * headLength, limits.blockCount, kv), slotVectors(shape), shape.poolFold, place);
     const scratch = {
       partials: gpu.buffer(new Float32Array(batch.maxItems * heads * headLength)),
       states: gpu.buffer(new Float32Array(batch.maxItems * heads * 2)),
@@ -58,7 +69,14 @@ describe.each([
 });
 
 /** [position][width] keys and values spread over the pool's blocks. */
-function paged(keys: Float32Array, values: Float32Array, blocks: readonly BlockId[], width: number, blockCount: number, kv: 'f16' | 'f32'): ArrayBufferView {
+function paged(
+  keys: Float32Array,
+  values: Float32Array,
+  blocks: readonly BlockId[],
+  width: number,
+  blockCount: number,
+  kv: 'f16' | 'f32',
+): Float16Array<ArrayBuffer> | Float32Array<ArrayBuffer> {
   const pool = new (kv === 'f16' ? Float16Array : Float32Array)(blockCount * blockLength * width * 2).fill(1000);
   for (let position = 0; position * width < values.length; position++) {
     const slot = (blocks[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);

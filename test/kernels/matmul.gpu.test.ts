@@ -7,10 +7,11 @@ import { embed } from '../../kernels/embed.ts';
 import { dequantizeRow } from '../../kernels/formats.ref.ts';
 import type { Place, StepCounts } from '../../kernels/kernel.ts';
 import { type Finish, matmul } from '../../kernels/matmul.ts';
+import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
 import { matmulF32Bound, matmulInt8Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { type Activations, type PackedMatrix, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
-import { compare, Gpu, randomFloats } from '../gpu.ts';
-import { packMatrix, randomFileRows } from '../packed.ts';
+import { compare, Gpu } from '../gpu.ts';
+import { packMatrix } from '../packed.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -119,7 +120,7 @@ describe.each(cases)('%s in a %s', (storage, place) => {
     const finish: Finish = { kind: 'store', y, stride: 44 };
     const args = {
       x: input(x, place),
-      norm: { weight: gpu.vectors(norm, width, place), epsilon: 1e-5 },
+      norm: { weight: gpu.uniform(norm), epsilon: 1e-5 },
       finish,
       offset: 0,
       over: 'logitRows' as const,
@@ -199,6 +200,7 @@ it.each([
   ['f16', 'buffer', 12],
   ['f16', 'texture', 16],
   ['f32', 'buffer', 6],
+  ['f32', 'texture', 10],
 ] as const)('queries, keys and values rotated and stored as %s, in a %s, %i numbers of a head rotated', async (kv, place, rotaryLength) => {
   const [heads, kvHeads, headLength, tokens] = [4, 2, 16, 3];
   const rows = (heads + 2 * kvHeads) * headLength;
@@ -214,14 +216,14 @@ it.each([
       table.set([Math.cos(position * 100 ** (-i / rotaryLength)), Math.sin(position * 100 ** (-i / rotaryLength))], position * rotaryLength + i);
   }
   const width = kvHeads * headLength;
-  const pool = gpu.buffer(new (kv === 'f16' ? Float16Array : Float32Array)(8 * 2 * width));
-  const shape: AttentionShape = { heads, kvHeads, headLength, rotaryLength, kv, blockLength: 16, lanes: gpu.lanes, layout };
+  const pool = gpu.pool(new (kv === 'f16' ? Float16Array : Float32Array)(8 * 2 * width), (2 * width) / (kv === 'f16' ? 8 : 4), 3, place);
+  const shape: AttentionShape = { heads, kvHeads, headLength, rotaryLength, kv, blockLength: 16, poolFold: 3, lanes: gpu.lanes, layout };
   const y = gpu.vectors(new Float32Array(tokens * heads * headLength), heads * headLength, place);
   const finish: Finish = { kind: 'rope', y, pool, rotation: gpu.buffer(table), shape };
   await gpu.run(matmul(matrix, { x: input(x, place), finish, offset: 0, over: 'tokens', batch: gpu.buffer(words), lanes: gpu.lanes, layout }), counts(tokens));
 
   const queries = await gpu.readVectors(y);
-  const stored = new (kv === 'f16' ? Float16Array : Float32Array)(await gpu.read(pool));
+  const stored = new (kv === 'f16' ? Float16Array : Float32Array)(await gpu.readBytes(pool));
   const bound = kv === 'f16' ? 1e-6 : matmulF32Bound;
   x.forEach((row, token) => {
     const sums = Float32Array.from(matvecReference(weights, row));
@@ -264,7 +266,7 @@ describe.each(['buffer', 'texture'] as const)('activations in a %s', (place) => 
       [
         rmsNorm({
           x: gpu.vectors(joined(x), 96, place),
-          weight: gpu.vectors(weight, 96, place),
+          weight: gpu.uniform(weight),
           y,
           columns: 96,
           epsilon: 1e-6,

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AttentionShape, clearBlocks } from '../../kernels/attention.ts';
+import { type AttentionShape, clearBlocks, slotVectors } from '../../kernels/attention.ts';
+import { random, randomFloats } from '../../kernels/random.ref.ts';
 import { type EditReference, editLogits, logSoftmax, type SampleReference, sampleDistribution } from '../../kernels/sample.ref.ts';
 import { resultLength, sample, topLimit } from '../../kernels/sample.ts';
 import { logprobsLimit } from '../../runtime/types.ts';
-import { Gpu, random, randomFloats } from '../gpu.ts';
+import { Gpu } from '../gpu.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -207,7 +208,7 @@ it('extreme logits: nothing but ids of the vocabulary comes back', async () => {
   for (const id of await draw([logits], rows)) expect(id % 2).toBe(0);
 });
 
-it('clear_blocks zeroes the blocks that are named and no other', async () => {
+it.each(['buffer', 'texture'] as const)('clear_blocks zeroes the blocks that are named and no other, in a %s', async (place) => {
   const shape: AttentionShape = {
     heads: 2,
     kvHeads: 1,
@@ -215,15 +216,16 @@ it('clear_blocks zeroes the blocks that are named and no other', async () => {
     rotaryLength: 16,
     kv: 'f16',
     blockLength: 16,
+    poolFold: 5,
     lanes: gpu.lanes,
     layout: { BATCH_CLEARS: 4 },
   };
   const blockWords = (16 * 2 * 16 * 2) / 4;
   const full = new Uint32Array(6 * blockWords).fill(0xabcdef01);
-  const pool = gpu.buffer(full);
+  const pool = gpu.pool(new Float32Array(full.buffer), slotVectors(shape), shape.poolFold, place);
   const batch = gpu.buffer(Uint32Array.of(0, 0, 0, 3, 5, 0, 2, 4));
   await gpu.run([clearBlocks(shape, pool, batch)], { tokens: 0, logitRows: 0, items: 0, clears: 3 });
-  const words = await gpu.readWords(pool);
+  const words = new Uint32Array(await gpu.readBytes(pool));
   for (let block = 0; block < 6; block++) {
     const isCleared = [5, 0, 2].includes(block);
     const part = words.subarray(block * blockWords, (block + 1) * blockWords);

@@ -67,7 +67,17 @@ it('the kernels that the hot loop runs have no array left that only numbers inde
   const layout = { BATCH_LOGIT_TOKENS: 4 };
   const places = { weights: 'texture', x: 'texture', y: 'texture' } as const;
   for (const lanes of [4, 8, 32]) {
-    for (const variant of matmulVariants({ storage: 'Q4_1', activations: 'f32', places, lanes, isNormed: true, over: 'tokens', finish: 'store', layout })) {
+    for (const variant of matmulVariants({
+      storage: 'Q4_1',
+      activations: 'f32',
+      places,
+      lanes,
+      isNormed: true,
+      columns: 64,
+      over: 'tokens',
+      finish: 'store',
+      layout,
+    })) {
       const main = compose(variant).split('fn main')[1] ?? '';
       // The results go to the epilogue as one array.
       expect(new Set(Array.from(main.matchAll(/var (\w+)(?:: | = )array</g), ([, name]) => name))).toEqual(new Set(['results']));

@@ -30,7 +30,7 @@ function attentionShapes(lanes: number): AttentionShape[] {
     [8, 8, 96],
   ] as const;
   return (['f16', 'f32'] as const).flatMap((kv) =>
-    shapes.map(([heads, kvHeads, headLength]) => ({ heads, kvHeads, headLength, rotaryLength: headLength, kv, blockLength: 16, lanes, layout })),
+    shapes.map(([heads, kvHeads, headLength]) => ({ heads, kvHeads, headLength, rotaryLength: headLength, kv, blockLength: 16, poolFold: 3, lanes, layout })),
   );
 }
 
@@ -38,7 +38,17 @@ function matmuls(lanes: number, place: Place): Variant[] {
   return storages.flatMap((storage) =>
     (packedStorages[storage].hasInt8 ? (['f32', 'int8'] as const) : (['f32'] as const)).flatMap((activations) => {
       const places = { weights: place, x: activations === 'int8' ? ('buffer' as const) : place, y: place };
-      const choice = { storage, activations, places, lanes, layout, isNormed: activations === 'f32', over: 'tokens' as const, finish: 'store' as const };
+      const choice = {
+        storage,
+        activations,
+        places,
+        lanes,
+        layout,
+        isNormed: activations === 'f32',
+        columns: 64,
+        over: 'tokens' as const,
+        finish: 'store' as const,
+      };
       return [
         ...matmulVariants({ ...choice, places: { ...places, y: 'buffer' }, over: 'logitRows' }),
         ...matmulVariants({ ...choice, isNormed: false, finish: 'add' }),
@@ -55,8 +65,8 @@ function variants(lanes: number, place: Place): Variant[] {
   return [
     ...matmuls(lanes, place),
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
-    ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape)]),
-    ...[true, false].map((gather) => rmsNormVariant(gather, place, lanes, layout)),
+    ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
+    ...[true, false].map((gather) => rmsNormVariant(gather, place, 64, lanes, layout)),
     quantizeVariant(place, lanes),
     swigluVariant(place, lanes),
     sampleVariant(lanes, layout),
@@ -96,12 +106,17 @@ describe.each(
   });
 });
 
+const { includes: attentionIncludes = {} } = attentionVariant(
+  { heads: 1, kvHeads: 1, headLength: 8, rotaryLength: 8, kv: 'f16', blockLength: 16, poolFold: 1, lanes: 8, layout },
+  'buffer',
+);
+
 describe('compose', () => {
   it('puts directives first, constants next, each include once', () => {
     const text = compose({
       file: 'attention.wgsl',
-      includes: { KV: 'kv/f16.wgsl', PLACE_X: 'place/x_buffer.wgsl', PLACE_Y: 'place/y_buffer.wgsl' },
-      constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, RUN: 1 },
+      includes: attentionIncludes,
+      constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, VECTORS: 1, VECTOR_QUADS: 1, RUN: 1 },
     });
     expect(text.startsWith('enable subgroups;\nconst LANES = 8u;\nconst GATHER = true;')).toBe(true);
     expect(text.match(/fn lanesSum/g)).toHaveLength(1);
@@ -109,13 +124,13 @@ describe('compose', () => {
   });
 
   it('refuses an include that the variant does not name', () => {
-    expect(() => compose({ file: 'attention.wgsl' })).toThrow('no file given for #include KV');
+    expect(() => compose({ file: 'attention.wgsl' })).toThrow('attention.wgsl: no file given for #include ');
   });
 
   it('a kernel that does not compile is named', async () => {
-    const broken: Variant = { label: 'broken/one', file: 'clear_blocks.wgsl', bindings: ['read'] };
+    const broken: Variant = { label: 'broken/one', file: 'clear_blocks.wgsl', includes: { PLACE_STORED: 'place/stored_buffer.wgsl' }, bindings: ['read'] };
     open.device.pushErrorScope('validation');
-    await expect(new PipelineCache(open.device).get(broken)).rejects.toThrow('kernel broken/one does not compile');
+    await expect(new PipelineCache(open.device).get(broken)).rejects.toThrow(/^kernel broken\/one does not compile: line \d+: unresolved/);
     await open.device.popErrorScope();
   });
 });

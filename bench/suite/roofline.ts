@@ -1,0 +1,50 @@
+/** Owns the roofline picture (Williams, Waterman and Patterson 2009): each case at its operations a byte and a second, under the device's two ceilings. */
+import type { SuiteRecord } from './index.ts';
+
+const width = 760;
+const height = 460;
+const left = 60;
+const right = 20;
+const top = 48;
+const bottom = 60;
+const colours: Readonly<Record<string, string>> = { matmul: '#2f81f7', attention: '#d29922', embed: '#8b949e' };
+
+export function drawRoofline({ device, machine, date, ceilings, results }: SuiteRecord): string {
+  const points = results.map(({ name, ms, bytes, operations }) => ({ name, x: operations / bytes, y: operations / ms / 1e6 }));
+  const xs = points.map(({ x }) => x);
+  const ys = points.map(({ y }) => y);
+  const [x0, x1] = [Math.floor(Math.log10(Math.min(...xs))), Math.ceil(Math.log10(Math.max(...xs)))];
+  const [y0, y1] = [Math.floor(Math.log10(Math.min(...ys))), Math.ceil(Math.log10(Math.max(ceilings.multiplyAdd, ...ys)))];
+  const placeX = (x: number): number => left + ((Math.log10(x) - x0) / Math.max(1, x1 - x0)) * (width - left - right);
+  const placeY = (y: number): number => height - bottom - ((Math.log10(y) - y0) / Math.max(1, y1 - y0)) * (height - top - bottom);
+  const roof = [10 ** x0, ceilings.multiplyAdd / ceilings.copy, 10 ** x1]
+    .sort((a, b) => a - b)
+    .map((x) => `${placeX(x).toFixed(1)},${placeY(Math.max(10 ** y0, Math.min(ceilings.multiplyAdd, x * ceilings.copy))).toFixed(1)}`);
+  const ticks = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const parts = [
+    ...ticks(x0, x1).map(
+      (power) =>
+        `<line class="grid" x1="${placeX(10 ** power)}" x2="${placeX(10 ** power)}" y1="${top}" y2="${height - bottom}"/><text x="${placeX(10 ** power)}" y="${height - bottom + 18}" text-anchor="middle">${10 ** power}</text>`,
+    ),
+    ...ticks(y0, y1).map(
+      (power) =>
+        `<line class="grid" x1="${left}" x2="${width - right}" y1="${placeY(10 ** power)}" y2="${placeY(10 ** power)}"/><text x="${left - 6}" y="${placeY(10 ** power) + 4}" text-anchor="end">${10 ** power}</text>`,
+    ),
+    `<polyline class="roof" points="${roof.join(' ')}"/>`,
+    ...points.map(
+      ({ name, x, y }) =>
+        `<circle cx="${placeX(x).toFixed(1)}" cy="${placeY(y).toFixed(1)}" r="4" fill="${colours[name.split(' ')[0] ?? ''] ?? '#a371f7'}"><title>${name}: ${y.toPrecision(3)} GFLOP/s</title></circle>`,
+    ),
+    ...Object.entries(colours).map(
+      ([kind, colour], i) =>
+        `<circle cx="${left + 10 + i * 110}" cy="${top - 12}" r="4" fill="${colour}"/><text x="${left + 20 + i * 110}" y="${top - 8}">${kind}</text>`,
+    ),
+    `<text x="${(left + width - right) / 2}" y="${height - 24}" text-anchor="middle">operations a byte</text>`,
+    `<text transform="translate(16 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">GFLOP/s</text>`,
+    `<text class="caption" x="${left}" y="${height - 6}">${device} on ${machine.cpu}, ${machine.cores} cores; ${date}; ceilings ${ceilings.copy.toFixed(1)} GB/s and ${ceilings.multiplyAdd.toFixed(0)} GFLOP/s, measured</text>`,
+  ];
+  const style =
+    '<style>text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 16px; font-weight: 600 } .caption { font-size: 11px } .grid { stroke: #8b949e; stroke-opacity: 0.3 } .roof { fill: none; stroke: #1f2328; stroke-width: 2 } @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .roof { stroke: #e6edf3 } }</style>';
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`;
+  return `${[head, '<title>Roofline of the kernels</title>', style, `<text class="title" x="${left}" y="22">Kernels under the device's ceilings</text>`, ...parts, '</svg>'].join('\n')}\n`;
+}
