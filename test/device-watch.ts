@@ -10,7 +10,7 @@ const prototype = (globals as unknown as { readonly GPUDevice: { readonly protot
 export class DeviceWatch implements Disposable {
   /** Objects made so far, by the method that made them. */
   readonly made: Record<string, number> = {};
-  readonly #pools = new Map<GPUBuffer, GPUDevice>();
+  readonly #pools = new Map<GPUBuffer | GPUTexture, GPUDevice>();
   readonly #originals = new Map<string, Maker>();
 
   constructor() {
@@ -22,7 +22,8 @@ export class DeviceWatch implements Disposable {
       prototype[name] = function (this: GPUDevice, ...args: unknown[]): unknown {
         made[name] = (made[name] ?? 0) + 1;
         const result = original.apply(this, args);
-        if (name === 'createBuffer' && /^KV \d+$/.test((args[0] as GPUBufferDescriptor).label ?? '')) pools.set(result as GPUBuffer, this);
+        const isStore = name === 'createBuffer' || name === 'createTexture';
+        if (isStore && /^KV \d+$/.test((args[0] as GPUObjectDescriptorBase).label ?? '')) pools.set(result as GPUBuffer | GPUTexture, this);
         return result;
       };
     }
@@ -39,13 +40,19 @@ export class DeviceWatch implements Disposable {
     let total = 0;
     for (const [pool, device] of this.#pools) {
       const create = this.#originals.get('createBuffer') as Maker;
-      const staging = create.call(device, { size: pool.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }) as GPUBuffer;
+      // Rows of 16-byte vectors; those of a copied texture begin at multiples of 256 bytes.
+      const row = 'width' in pool ? pool.width * 16 : pool.size;
+      const rows = 'width' in pool ? pool.height : 1;
+      const bytesPerRow = Math.ceil(row / 256) * 256;
+      const staging = create.call(device, { size: bytesPerRow * rows, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }) as GPUBuffer;
       const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(pool, 0, staging, 0, pool.size);
+      if ('width' in pool) encoder.copyTextureToBuffer({ texture: pool }, { buffer: staging, bytesPerRow }, { width: pool.width, height: rows });
+      else encoder.copyBufferToBuffer(pool, 0, staging, 0, row);
       device.queue.submit([encoder.finish()]);
       await staging.mapAsync(GPUMapMode.READ);
       const words = new Uint32Array(staging.getMappedRange());
-      total += words.length;
+      total += (row * rows) / 4;
+      // What fills a row is zero, because a new buffer is.
       for (let i = 0; i < words.length; i++) if (words[i] !== 0) used++;
       staging.destroy();
     }
