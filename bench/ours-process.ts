@@ -3,7 +3,7 @@
  * process that a server has beside it, so that memory is what serving takes. Started by bench/ours.ts. Refuses to outlive its parent.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Engine, type EngineInfo, type EngineOptions, InwardError, openEngine } from '../runtime/index.ts';
+import { type Engine, type EngineInfo, type EngineOptions, openEngine } from '../runtime/index.ts';
 import { openText } from '../runtime/text/index.ts';
 import { keepHeapSmall } from '../scripts/node.mjs';
 
@@ -58,8 +58,7 @@ process.on('message', async (question: Question) => {
   try {
     process.send?.(await answer(question));
   } catch (error) {
-    const sentence = error instanceof InwardError || error instanceof Error ? error.message : 'failed';
-    process.send?.({ type: 'failed', reason: sentence });
+    process.send?.({ type: 'failed', reason: error instanceof Error ? error.message : 'failed' });
   }
 });
 process.on('disconnect', () => process.exit(0));

@@ -21,8 +21,10 @@ async function profile(options: ProfileOptions): Promise<StepProfile[]> {
     await runStep(parts);
     return { step: `decode, ${sequences} x ${promptTokens} of context`, ...found };
   };
-  const prefill = await profileSteps(parts, emptyMs, () => addSequence(parts, promptTokens, promptTokens + 1));
-  const profiles = [await decode(1), ...(batch > 1 ? [await decode(batch)] : []), { step: `prefill, ${promptTokens} tokens`, ...prefill }];
+  // A longer prompt takes several steps, each of as many tokens as one holds.
+  const prefillTokens = Math.min(promptTokens, parts.batch.limits.maxTokens);
+  const prefill = await profileSteps(parts, emptyMs, () => addSequence(parts, prefillTokens, prefillTokens + 1));
+  const profiles = [await decode(1), ...(batch > 1 ? [await decode(batch)] : []), { step: `prefill, ${prefillTokens} tokens`, ...prefill }];
   parts.open[Symbol.dispose]();
   return profiles;
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { chooseDriver, driverEnvironment } from '../runtime/drivers.ts';
 import type { DeviceName } from '../runtime/index.ts';
 import { Child } from './child.ts';
+import { alignColumns } from './report.ts';
 
 export interface ProfileOptions {
   readonly model: string;
@@ -44,12 +45,8 @@ export function formatProfile(profiles: readonly StepProfile[]): string[] {
   return profiles.flatMap(({ step, stepMs, emptyMs, kernels }) => {
     const sum = kernels.reduce((total, { ms }) => total + ms, 0);
     const count = kernels.reduce((total, kernel) => total + kernel.count, 0);
-    const width = Math.max(...kernels.map(({ kernel }) => kernel.length));
-    const rows = kernels.map(
-      ({ kernel, count: dispatches, ms }) =>
-        `  ${kernel.padEnd(width)} ${String(dispatches).padStart(4)} ${ms.toFixed(2).padStart(9)} ${((100 * ms) / sum).toFixed(1).padStart(5)} %`,
-    );
+    const rows = kernels.map(({ kernel, count: dispatches, ms }) => [kernel, String(dispatches), ms.toFixed(2), `${((100 * ms) / sum).toFixed(1)} %`]);
     const head = `${step}: ${stepMs.toFixed(1)} ms a step; its ${count} dispatches one by one ${sum.toFixed(1)} ms, less ${emptyMs.toFixed(3)} ms of an empty submit each`;
-    return [head, `  ${'kernel'.padEnd(width)}    n        ms   share`, ...rows, ''];
+    return [head, ...alignColumns([['kernel', 'n', 'ms', 'share'], ...rows], true).map((line) => `  ${line}`), ''];
   });
 }

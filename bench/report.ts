@@ -61,11 +61,12 @@ function formatKernels({ kernels }: BenchRecord): string[] {
   return [...alignColumns([head, ...rows]), ''];
 }
 
-function alignColumns(table: readonly (readonly string[])[]): string[] {
+/** Columns one under the other; `numbers`: all but the first end at their right. */
+export function alignColumns(table: readonly (readonly string[])[], numbers = false): string[] {
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   return table.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => (numbers && column > 0 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
       .join('  ')
       .trimEnd(),
   );

@@ -22,7 +22,7 @@ export interface Chart {
   readonly groups: readonly BarGroup[];
 }
 
-const width = 760;
+export const width = 760;
 const margin = 16;
 /** Where bars begin, and how long the longest is; its value stands behind it. */
 const barLeft = 190;
@@ -36,14 +36,20 @@ const footHeight = 34;
 /** Distinct without colour too: their order in a group is the order of the key. Readable on white and on black. */
 const colours = ['#2f81f7', '#d29922', '#8b949e', '#a371f7'] as const;
 
-const style = `<style>
+/** Of every picture; `more` are rules for what only one has. */
+export function openSvg(height: number, title: string, more = ''): string {
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`;
+  return [head, `<title>${escapeText(title)}</title>`, `<style>\n${style}${more}</style>`].join('\n');
+}
+
+const style = `
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-size: 16px; font-weight: 600 }
 .group { font-weight: 600 }
 .caption { font-size: 11px }
 .range { stroke: #1f2328; stroke-width: 1.5 }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .range { stroke: #e6edf3 } }
-</style>`;
+`;
 
 /** The SVG text. */
 export function drawChart({ title, caption, groups }: Chart, formatNumber: (value: number) => string): string {
@@ -63,8 +69,7 @@ export function drawChart({ title, caption, groups }: Chart, formatNumber: (valu
   }
   parts.push(text(margin, y + 22, caption, 'caption'));
   const height = y + footHeight;
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`;
-  return `${[head, `<title>${escapeText(title)}</title>`, style, ...parts, '</svg>'].join('\n')}\n`;
+  return `${[openSvg(height, title), ...parts, '</svg>'].join('\n')}\n`;
 }
 
 function drawBar(y: number, name: string, { median, min, max }: Statistic, longest: number, colour: string, formatNumber: (value: number) => string): string[] {
@@ -84,6 +89,6 @@ function text(x: number, y: number, content: string, kind: string): string {
   return `<text class="${kind}" x="${x}" y="${y}">${escapeText(content)}</text>`;
 }
 
-function escapeText(content: string): string {
+export function escapeText(content: string): string {
   return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -30,6 +30,16 @@ export function kvPoolSize(shape: Pick<AttentionShape, 'kvHeads' | 'headLength' 
   return slots * slotVectors(shape) * 16;
 }
 
+/** Vectors in a row of a layer's pool, rows, and slots side by side in a row: several in a texture that would be too high else. */
+export function poolExtent(
+  shape: Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>,
+  slots: number,
+  { place, textureLimit }: { readonly place: Place; readonly textureLimit: number },
+): { readonly width: number; readonly rows: number; readonly fold: number } {
+  const fold = place === 'buffer' ? 1 : Math.ceil(slots / textureLimit);
+  return { width: slotVectors(shape) * fold, rows: Math.ceil(slots / fold), fold };
+}
+
 /** Workgroups that share the query heads of a KV head, four heads each at most: more would take long to compile. */
 function groupTiles(shape: AttentionShape): number {
   return Math.ceil(shape.heads / shape.kvHeads / 4);

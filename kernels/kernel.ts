@@ -11,7 +11,7 @@ export type TexelFormat = 'rgba32uint' | 'rgba32float';
 
 /**
  * Where vectors of 16 bytes lie, for the kernels that can do with both. lavapipe checks each lane's buffer load by itself but
- * calls one function for the texel loads of all lanes: 16 ns instead of 57 for eight lanes. SwiftShader is better off with buffers.
+ * calls one function for the texel loads of all lanes. SwiftShader is better off with buffers.
  */
 export type Place = 'buffer' | 'texture';
 

@@ -38,7 +38,8 @@ export const llama: Family<LlamaConfig> = {
     const { kvHeads, rotaryLength, feedForwardLength, epsilon, ropeBase, layerCount } = config;
     // What the kernels rely on; the shapes of all tensors are checked against these numbers at load.
     settings.demand(layerCount <= 1024, 'llama.block_count', 'at most 1024', layerCount);
-    settings.demand(embeddingLength % 32 === 0, 'llama.embedding_length', 'a multiple of 32', embeddingLength);
+    // A norm is a uniform buffer, of 64 KiB at most.
+    settings.demand(embeddingLength % 32 === 0 && embeddingLength <= 16_384, 'llama.embedding_length', 'a multiple of 32, at most 16384', embeddingLength);
     settings.demand(feedForwardLength % 32 === 0, 'llama.feed_forward_length', 'a multiple of 32', feedForwardLength);
     settings.demand(heads % kvHeads === 0, 'llama.attention.head_count_kv', `a divisor of ${heads}`, kvHeads);
     settings.demand(headLength % 8 === 0 && headLength <= 512, 'length of a head', 'a multiple of 8, at most 512', headLength);

@@ -29,10 +29,13 @@ export class DeviceMemory implements Disposable {
     return buffer;
   }
 
-  /** Like `create`, as a texture of `rows` times `width` vectors of 16 bytes that kernels read and write. */
+  /** Like `create`, as a texture of `rows` times `width` vectors of 16 bytes that kernels read and write; it may be no wider or higher than the device allows. */
   createPlane(owner: MemoryOwner, label: string, width: number, rows: number, format: TexelFormat): Plane {
+    const side = this.#device.limits.maxTextureDimension2D;
+    if (width > side || rows > side)
+      throw new InwardError('out_of_memory', { owner: ownerNames[owner], needed: `${width} x ${rows} vectors`, free: `${side} x ${side}` });
     this.#take(owner, width * rows * 16);
-    const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST;
+    const usage = 0x08 | 0x01 | 0x02; // STORAGE_BINDING | COPY_SRC | COPY_DST
     const texture = this.#device.createTexture({ label, size: [width, rows], format, usage });
     this.#made.push(texture);
     return { texture, view: texture.createView() };

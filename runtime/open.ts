@@ -3,7 +3,7 @@
  * place that knows all of them. Refuses to run steps for anyone but the warm-up.
  */
 import { basename } from 'node:path';
-import { slotVectors } from '../kernels/attention.ts';
+import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type Family, Graph, type ModelShape } from '../models/index.ts';
 import { Batch } from './batch.ts';
@@ -57,13 +57,15 @@ async function assemble(
   open: OpenDevice,
 ): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
   const { device, subgroupSize: lanes } = open;
-  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvSize } = planMemory(config, options);
+  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
-  const pool = shapePool(open, slotVectors({ ...config, kv }), blockCount * blockLength);
+  if (open.place === 'buffer' && poolSize > open.bindingLimit)
+    throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
+  const pool = poolExtent({ ...config, kv }, blockCount * blockLength, open);
 
   const batch = new Batch({
     maxTokens: tokenBudget,
@@ -135,18 +137,6 @@ async function assemble(
       kvBytes: memory.usage()['kv'] ?? 0,
     },
   };
-}
-
-/**
- * A layer's KV pool: vectors in a row, rows, and slots side by side in a row, which only textures need, because they are no higher than wide.
- * Throws out_of_memory where no binding or texture holds it.
- */
-function shapePool({ place, bindingLimit, textureLimit }: OpenDevice, slotWidth: number, slots: number): { width: number; rows: number; fold: number } {
-  const most = place === 'buffer' ? bindingLimit : Math.floor(textureLimit / slotWidth) * slotWidth * textureLimit * 16;
-  const size = slots * slotWidth * 16;
-  if (size > most) throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(size), free: formatBytes(most) });
-  const fold = place === 'buffer' ? 1 : Math.ceil(slots / textureLimit);
-  return { width: slotWidth * fold, rows: Math.ceil(slots / fold), fold };
 }
 
 function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {

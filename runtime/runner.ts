@@ -72,10 +72,12 @@ export class Runner {
 
   /** Runs one step. Resolves with a row for each logit row, valid until the next call; logits only with `batch.wantsLogits`. */
   async run(batch: Batch): Promise<StepResults> {
+    this.#upload(batch);
     const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     this.#dispatches = 0;
-    for (const operation of this.#begin(batch)) if (dispatch(pass, operation, batch.counts) !== undefined) this.#dispatches++;
+    if (batch.counts.clears > 0) this.#encode(pass, this.#clears, batch);
+    if (batch.counts.tokens > 0) this.#encode(pass, this.#steps, batch);
     pass.end();
     return this.#finish(batch, encoder);
   }
@@ -83,7 +85,8 @@ export class Runner {
   /** The same with each dispatch in a submit of its own, and what it took in ms: for profiles, several times slower. */
   async runTimed(batch: Batch, onDispatch: (kernel: string, ms: number) => void): Promise<StepResults> {
     const { queue } = this.#device;
-    for (const operation of this.#begin(batch)) {
+    this.#upload(batch);
+    for (const operation of [...(batch.counts.clears > 0 ? this.#clears : []), ...(batch.counts.tokens > 0 ? this.#steps : [])]) {
       const encoder = this.#device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       const kernel = dispatch(pass, operation, batch.counts);
@@ -97,10 +100,12 @@ export class Runner {
     return this.#finish(batch, this.#device.createCommandEncoder());
   }
 
-  /** Uploads the batch; gives what the step is made of. */
-  #begin(batch: Batch): readonly PreparedOperation[] {
+  #upload(batch: Batch): void {
     this.#device.queue.writeBuffer(this.#batchBuffer, 0, batch.seal());
-    return [...(batch.counts.clears > 0 ? this.#clears : []), ...(batch.counts.tokens > 0 ? this.#steps : [])];
+  }
+
+  #encode(pass: GPUComputePassEncoder, operations: readonly PreparedOperation[], batch: Batch): void {
+    for (const operation of operations) if (dispatch(pass, operation, batch.counts) !== undefined) this.#dispatches++;
   }
 
   /** Reads the results of what has been encoded. */

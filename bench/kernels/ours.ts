@@ -1,5 +1,5 @@
 /** Owns a chain on our device: packed by the engine's loader, multiplied by the engine's matmul, from host vectors to host vectors. */
-import type { Operation, Slice, Vectors } from '../../kernels/kernel.ts';
+import type { Slice, Vectors } from '../../kernels/kernel.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
 import type { MatrixSpec } from '../../models/index.ts';
@@ -7,6 +7,7 @@ import { loadWeights } from '../../runtime/checkpoint/loader.ts';
 import type { OpenDevice } from '../../runtime/device.ts';
 import { DeviceMemory, wholeBuffer, writeVectors } from '../../runtime/memory.ts';
 import { waitFor } from '../../runtime/waiting.ts';
+import { prepareAlone } from './prepare.ts';
 import { createCheckpoint, type Stored } from './stored.ts';
 
 interface Loaded {
@@ -52,7 +53,7 @@ export class OurChain {
         .matrix(`m${i}`)
         .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, lanes, layout: {} }));
     });
-    const steps = await Promise.all(operations.map((operation) => this.#prepare(operation)));
+    const steps = await Promise.all(operations.map((operation) => prepareAlone(device, memory, this.#pipelines, operation)));
     const staging = memory.create('staging', 'result', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     this.#outputLength = matrices.at(-1)?.rows ?? 0;
     this.#loaded = { steps, input: vectors[0] as Vectors, output, batch, staging };
@@ -76,13 +77,6 @@ export class OurChain {
     const result = new Float32Array(staging.getMappedRange(0, size).slice(0));
     staging.unmap();
     return result.slice(0, this.#outputLength);
-  }
-
-  #prepare(operation: Operation): Promise<PreparedOperation> {
-    const params = operation.params ?? new Uint32Array(4);
-    const uniform = this.#memory.create('activations', 'params', params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-    this.#open.device.queue.writeBuffer(uniform, 0, params);
-    return this.#pipelines.prepare(operation, wholeBuffer(uniform));
   }
 }
 

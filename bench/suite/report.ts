@@ -1,4 +1,5 @@
 /** Owns how the results of the kernel bench look in a terminal. Pure: lines out. */
+import { alignColumns } from '../report.ts';
 import type { SuiteRecord } from './index.ts';
 import type { CaseResult, Ceilings } from './run.ts';
 
@@ -31,12 +32,11 @@ export function formatResults({ device, adapter, machine, ceilings, results }: S
     ];
   });
   const table = [['kernel', 'ms', 'rate', 'of ceiling', 'error', ...(before === undefined ? [] : ['time / before'])], ...rows];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   return [
     `machine  ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
     `device   ${device}: ${adapter}`,
     `ceilings ${ceilings.copy.toFixed(1)} GB/s copied, ${ceilings.multiplyAdd.toFixed(0)} GFLOP/s multiplied and added`,
     '',
-    ...table.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')),
+    ...alignColumns(table, true),
   ];
 }

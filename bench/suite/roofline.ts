@@ -1,7 +1,7 @@
 /** Owns the roofline picture (Williams, Waterman and Patterson 2009): each case at its operations a byte and a second, under the device's two ceilings. */
+import { escapeText, openSvg, width } from '../svg.ts';
 import type { SuiteRecord } from './index.ts';
 
-const width = 760;
 const height = 460;
 const left = 60;
 const right = 20;
@@ -33,7 +33,7 @@ export function drawRoofline({ device, machine, date, ceilings, results }: Suite
     `<polyline class="roof" points="${roof.join(' ')}"/>`,
     ...points.map(
       ({ name, x, y }) =>
-        `<circle cx="${placeX(x).toFixed(1)}" cy="${placeY(y).toFixed(1)}" r="4" fill="${colours[name.split(' ')[0] ?? ''] ?? '#a371f7'}"><title>${name}: ${y.toPrecision(3)} GFLOP/s</title></circle>`,
+        `<circle cx="${placeX(x).toFixed(1)}" cy="${placeY(y).toFixed(1)}" r="4" fill="${colours[name.split(' ')[0] ?? ''] ?? '#a371f7'}"><title>${escapeText(name)}: ${y.toPrecision(3)} GFLOP/s</title></circle>`,
     ),
     ...Object.entries(colours).map(
       ([kind, colour], i) =>
@@ -41,10 +41,8 @@ export function drawRoofline({ device, machine, date, ceilings, results }: Suite
     ),
     `<text x="${(left + width - right) / 2}" y="${height - 24}" text-anchor="middle">operations a byte</text>`,
     `<text transform="translate(16 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">GFLOP/s</text>`,
-    `<text class="caption" x="${left}" y="${height - 6}">${device} on ${machine.cpu}, ${machine.cores} cores; ${date}; ceilings ${ceilings.copy.toFixed(1)} GB/s and ${ceilings.multiplyAdd.toFixed(0)} GFLOP/s, measured</text>`,
+    `<text class="caption" x="${left}" y="${height - 6}">${device} on ${escapeText(machine.cpu)}, ${machine.cores} cores; ${date}; ceilings ${ceilings.copy.toFixed(1)} GB/s and ${ceilings.multiplyAdd.toFixed(0)} GFLOP/s, measured</text>`,
   ];
-  const style =
-    '<style>text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 16px; font-weight: 600 } .caption { font-size: 11px } .grid { stroke: #8b949e; stroke-opacity: 0.3 } .roof { fill: none; stroke: #1f2328; stroke-width: 2 } @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .roof { stroke: #e6edf3 } }</style>';
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`;
-  return `${[head, '<title>Roofline of the kernels</title>', style, `<text class="title" x="${left}" y="22">Kernels under the device's ceilings</text>`, ...parts, '</svg>'].join('\n')}\n`;
+  const rules = '.grid { stroke: #8b949e; stroke-opacity: 0.3 }\n.roof { fill: none; stroke: #8b949e; stroke-width: 2 }\n';
+  return `${[openSvg(height, 'Roofline of the kernels', rules), `<text class="title" x="${left}" y="22">Kernels under the device's ceilings</text>`, ...parts, '</svg>'].join('\n')}\n`;
 }

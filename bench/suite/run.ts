@@ -4,12 +4,12 @@
  */
 import { Bench } from 'tinybench';
 import { attentionReference } from '../../kernels/attention.ref.ts';
-import { type AttentionShape, attention, attentionMerge, slotVectors } from '../../kernels/attention.ts';
+import { type AttentionShape, attention, attentionMerge, poolExtent } from '../../kernels/attention.ts';
 import { embed } from '../../kernels/embed.ts';
 import { dequantizeRow } from '../../kernels/formats.ref.ts';
 import type { Operation, Slice, StepCounts, Vectors } from '../../kernels/kernel.ts';
 import { matmul } from '../../kernels/matmul.ts';
-import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
+import { dispatch, PipelineCache } from '../../kernels/pipeline.ts';
 import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
 import { fileRowSize } from '../../kernels/repack.ts';
 import { matvecReference } from '../../kernels/weights.ref.ts';
@@ -19,6 +19,8 @@ import type { OpenDevice } from '../../runtime/device.ts';
 import { DeviceMemory, wholeBuffer, writeVectors } from '../../runtime/memory.ts';
 import { Sequence } from '../../runtime/sequence.ts';
 import type { BlockId } from '../../runtime/types.ts';
+import { prepareAlone } from '../kernels/prepare.ts';
+import { relativeError } from '../kernels/serve.ts';
 import { createCheckpoint } from '../kernels/stored.ts';
 import { type Case, nameCase, workOf } from './cases.ts';
 
@@ -55,7 +57,7 @@ interface Prepared {
   check(): Promise<number>;
 }
 
-export class Suite implements Disposable {
+export class Suite {
   readonly #open: OpenDevice;
   readonly #pipelines: PipelineCache;
   #memory: DeviceMemory;
@@ -70,7 +72,7 @@ export class Suite implements Disposable {
     this.#memory[Symbol.dispose]();
     this.#memory = new DeviceMemory(this.#open.device, this.#open.memoryLimit);
     const { operations, counts, check } = await (one.kind === 'attention' ? this.#attention(one) : this.#rows(one));
-    const prepared = await Promise.all(operations.map((operation) => this.#prepare(operation)));
+    const prepared = await Promise.all(operations.map((operation) => prepareAlone(this.#open.device, this.#memory, this.#pipelines, operation)));
     const kernels: string[] = [];
     const submit = this.#submitter((pass) => {
       kernels.length = 0;
@@ -108,11 +110,6 @@ export class Suite implements Disposable {
       }),
     );
     return { copy: (2 * size) / copy.ms / 1e6, multiplyAdd: (groups * this.#open.subgroupSize * turns * chains * 2) / arithmetic.ms / 1e6 };
-  }
-
-  [Symbol.dispose](): void {
-    this.#memory[Symbol.dispose]();
-    this.#open[Symbol.dispose]();
   }
 
   #submitter(encode: (pass: GPUComputePassEncoder) => void): (count: number) => Promise<void> {
@@ -168,7 +165,7 @@ export class Suite implements Disposable {
   }
 
   async #attention({ heads, kvHeads, headLength, positions, tokens }: Extract<Case, { kind: 'attention' }>): Promise<Prepared> {
-    const { device, place, textureLimit, subgroupSize: lanes } = this.#open;
+    const { device, place, subgroupSize: lanes } = this.#open;
     const blockLength = 16;
     const blockCount = Math.ceil(positions / blockLength);
     const batch = new Batch({ maxTokens: tokens, maxSequences: 1, maxLogitRows: 1, contextLength: positions + 1, blockCount, blockLength, maxEdits: 0 });
@@ -178,11 +175,21 @@ export class Suite implements Disposable {
     batch.addTokens(sequence, tokens);
     const words = this.#buffer(batch.seal().slice());
     const slots = blockCount * blockLength;
-    const poolFold = place === 'texture' ? Math.ceil(slots / textureLimit) : 1;
-    const shape: AttentionShape = { heads, kvHeads, headLength, rotaryLength: headLength, kv: 'f16', blockLength, poolFold, lanes, layout: batch.layout };
+    const extent = poolExtent({ kvHeads, headLength, kv: 'f16' }, slots, this.#open);
+    const shape: AttentionShape = {
+      heads,
+      kvHeads,
+      headLength,
+      rotaryLength: headLength,
+      kv: 'f16',
+      blockLength,
+      poolFold: extent.fold,
+      lanes,
+      layout: batch.layout,
+    };
     const width = kvHeads * headLength;
     const stored = Float16Array.from(randomFloats(slots * 2 * width, 2));
-    const pool = this.#memory.createVectors('kv', 'pool', place, slotVectors(shape) * poolFold, Math.ceil(slots / poolFold), 'rgba32uint');
+    const pool = this.#memory.createVectors('kv', 'pool', place, extent.width, extent.rows, 'rgba32uint');
     writeVectors(device, pool, new Uint32Array(stored.buffer));
     const query = randomFloats(tokens * heads * headLength, 3, headLength ** -0.5);
     const queries = this.#memory.createVectors('activations', 'queries', place, (heads * headLength) / 4, tokens);
@@ -223,13 +230,6 @@ export class Suite implements Disposable {
     staging.destroy();
     return numbers;
   }
-
-  #prepare(operation: Operation): Promise<PreparedOperation> {
-    if (operation.params === undefined) return this.#pipelines.prepare(operation, undefined);
-    const uniform = this.#memory.create('activations', 'params', operation.params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-    this.#open.device.queue.writeBuffer(uniform, 0, operation.params);
-    return this.#pipelines.prepare(operation, wholeBuffer(uniform));
-  }
 }
 
 const usage = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST
@@ -267,12 +267,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }
 
 /** Normalised mean squared error. */
-function distance(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let squares = 0;
-  let scale = 0;
-  for (let i = 0; i < expected.length; i++) {
-    squares += ((got[i] ?? Number.NaN) - (expected[i] ?? 0)) ** 2;
-    scale += (expected[i] ?? 0) ** 2;
-  }
-  return squares / Math.max(scale, Number.MIN_VALUE);
+function distance(got: Float32Array, expected: Float64Array): number {
+  return relativeError(got, expected) ** 2;
 }

@@ -1,17 +1,6 @@
 // 4-bit codes, 0..15: one vec4u a block, byte i of word j with column 4j+i in its low half and 16+4j+i in its high one.
-const BLOCK_VECTORS = 1u;
-const CODE_WORDS = 0u;
-
-alias WeightBlock = vec4u;
-alias CodeWords = u32;
-
-fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
-  return blockVector(place, r, block, 0u);
-}
-
-fn loadCodeWords(place: QuadPlace, block: u32) -> CodeWords {
-  return 0u;
-}
+#include "codes/parts/vector.wgsl"
+#include "codes/parts/no_words.wgsl"
 
 // Codes of columns 4 * quad .. 4 * quad + 3 of the block, quad 0..7, each times what codeScale takes back: not even the high
 // halves are shifted, but for the topmost one, which would be negative.

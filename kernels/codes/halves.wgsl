@@ -1,19 +1,15 @@
 // 16-bit floats: groups of 32 columns as 16 words of two values (four vec4u); no scales.
 // The format that includes this says what a word holds: pairValues(word) gives its low and its high value.
+#include "codes/parts/no_words.wgsl"
+#include "codes/parts/unscaled.wgsl"
 const BLOCK_VECTORS = 4u;
-const CODE_WORDS = 0u;
 
 struct WeightBlock {
   words: array<vec4u, 4>,
 }
-alias CodeWords = u32;
 
 fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
   return WeightBlock(array(blockVector(place, r, block, 0u), blockVector(place, r, block, 1u), blockVector(place, r, block, 2u), blockVector(place, r, block, 3u)));
-}
-
-fn loadCodeWords(place: QuadPlace, block: u32) -> CodeWords {
-  return 0u;
 }
 
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
@@ -22,6 +18,3 @@ fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f 
   return vec4f(pairValues(pair.x), pairValues(pair.y));
 }
 
-fn codeScale(quad: u32) -> vec4f {
-  return vec4f(1.0);
-}

@@ -1,18 +1,8 @@
 // 4-bit codes that name one of 16 int8 values; laid out as in codes/four.wgsl. The format that includes this says the values:
 // CODE_VALUES, 16 bytes in four words.
-const BLOCK_VECTORS = 1u;
-const CODE_WORDS = 0u;
-
-alias WeightBlock = vec4u;
-alias CodeWords = u32;
-
-fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
-  return blockVector(place, r, block, 0u);
-}
-
-fn loadCodeWords(place: QuadPlace, block: u32) -> CodeWords {
-  return 0u;
-}
+#include "codes/parts/vector.wgsl"
+#include "codes/parts/no_words.wgsl"
+#include "codes/parts/unscaled.wgsl"
 
 // Selections and shifts, because an array that lanes index costs a load each.
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
@@ -24,6 +14,3 @@ fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f 
   return vec4f(bitcast<vec4i>(bytes << (vec4u(24u) - (codes & vec4u(3u)) * 8u)) >> vec4u(24u));
 }
 
-fn codeScale(quad: u32) -> vec4f {
-  return vec4f(1.0);
-}

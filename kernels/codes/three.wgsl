@@ -1,16 +1,12 @@
 // 3-bit codes, 0..7: two bits as in codes/two.wgsl, and the third of column 4q+i as bit 8i+q of a third word.
-const BLOCK_VECTORS = 0u;
+#include "codes/parts/no_vector.wgsl"
+#include "codes/parts/bytes.wgsl"
 const CODE_WORDS = 3u;
 
-alias WeightBlock = u32;
 struct CodeWords {
   first: vec4u,
   second: vec4u,
   third: vec4u,
-}
-
-fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
-  return 0u;
 }
 
 fn loadCodeWords(place: QuadPlace, block: u32) -> CodeWords {
@@ -22,6 +18,3 @@ fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f 
   return byteCodes(low | (((words.third[r] >> quad) & 0x01010101u) << 2u));
 }
 
-fn codeScale(quad: u32) -> vec4f {
-  return byteScale;
-}

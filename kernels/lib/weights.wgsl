@@ -45,7 +45,7 @@ fn superWord(place: QuadPlace, block: u32) -> vec4u {
 }
 
 // Four codes in the bytes of a word as numbers, each times a power of two that byteScale takes back: what is not shifted costs
-// a third less to unpack. By way of i32: CPUs convert signed numbers in one instruction, unsigned ones in several.
+// an operation less. By way of i32: CPUs convert signed numbers in one instruction, unsigned ones in several.
 fn byteCodes(bytes: u32) -> vec4f {
   return vec4f(vec4i(vec4u(bytes & 0xffu, bytes & 0xff00u, bytes & 0xff0000u, bytes >> 24u)));
 }

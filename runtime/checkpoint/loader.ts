@@ -254,15 +254,14 @@ class Loader {
   readonly #grids = new Map<StorageWithKernels, GPUBuffer>();
   /** The grid of a storage that has one. */
   #grid(storage: StorageWithKernels): Slice[] {
+    const found = this.#grids.get(storage);
+    if (found !== undefined) return [wholeBuffer(found)];
     const words = gridWords(storage);
     if (words === undefined) return [];
-    let buffer = this.#grids.get(storage);
-    if (buffer === undefined) {
-      const { device, memory } = this.#target;
-      buffer = memory.create('staging', 'grid', words.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
-      device.queue.writeBuffer(buffer, 0, words);
-      this.#grids.set(storage, buffer);
-    }
+    const { device, memory } = this.#target;
+    const buffer = memory.create('staging', 'grid', words.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    device.queue.writeBuffer(buffer, 0, words);
+    this.#grids.set(storage, buffer);
     return [wholeBuffer(buffer)];
   }
 

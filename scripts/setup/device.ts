@@ -11,9 +11,7 @@ import { installLavapipe } from './lavapipe.ts';
 import { probeDriver } from './probe.ts';
 import { installSwiftshader } from './swiftshader.ts';
 
-/** Without lavapipe there is still SwiftShader, so not every start waits for a mirror that was not there before; without SwiftShader there is nothing. */
-const installers = { lavapipe: (target: string) => installUnlessJustFailed(target, installLavapipe), swiftshader: installSwiftshader };
-const insistent = { lavapipe: installLavapipe, swiftshader: installSwiftshader };
+const installers = { lavapipe: installLavapipe, swiftshader: installSwiftshader };
 
 /**
  * The driver for `wanted`, working; its reason says why it and not a better one.
@@ -22,7 +20,7 @@ const insistent = { lavapipe: installLavapipe, swiftshader: installSwiftshader }
 export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promise<Driver> {
   const refused: string[] = [];
   for (const name of wanted === 'auto' ? deviceNames : [wanted]) {
-    const found = await findWorking(name, wanted === 'auto').catch((error: unknown) => (error instanceof Error ? error.message : 'failed'));
+    const found = await findWorking(name, wanted !== 'auto').catch((error: unknown) => (error instanceof Error ? error.message : 'failed'));
     if (typeof found !== 'string') return { ...found, reason: [found.reason, ...refused].join('; ') };
     refused.push(`${name}: ${found}`);
   }
@@ -33,7 +31,7 @@ export async function ensureDevice(wanted: DeviceName | 'auto' = 'auto'): Promis
 }
 
 /** A driver of this device that works; installs the private one if need be. A string says why there is none. */
-async function findWorking(name: DeviceName, isAnyGood: boolean): Promise<Driver | string> {
+async function findWorking(name: DeviceName, isAskedFor: boolean): Promise<Driver | string> {
   let refusal: string | undefined;
   for (const driver of findDrivers().filter((driver) => driver.name === name)) {
     refusal = await refuseDriver(driver);
@@ -41,7 +39,9 @@ async function findWorking(name: DeviceName, isAnyGood: boolean): Promise<Driver
   }
   if (name === 'gpu') return refusal ?? (await findGpuWithPrivateLoader());
   const target = join(cacheFolder(), 'devices', privateDriverFolders[name]);
-  await (isAnyGood ? installers : insistent)[name](target);
+  // Without lavapipe there is still SwiftShader, so not every start waits for a mirror that was not there before.
+  if (name === 'lavapipe' && !isAskedFor) await installUnlessJustFailed(target, installLavapipe);
+  else await installers[name](target);
   const added = findDrivers().find((driver) => driver.icdFile.startsWith(target));
   if (added && (await refuseDriver(added)) === undefined) return added;
   return 'it is installed but gives no adapter';
@@ -58,7 +58,8 @@ async function refuseDriver(driver: Driver): Promise<string | undefined> {
 /** Containers often have the driver of the GPU but no Vulkan loader: the private drivers bring one. */
 async function findGpuWithPrivateLoader(): Promise<Driver | string> {
   if (!hasHardware()) return 'none with a Vulkan driver';
-  await ensureDevice('lavapipe').catch(() => ensureDevice('swiftshader'));
+  const lavapipe = await findWorking('lavapipe', false).catch(() => 'not to be had');
+  if (typeof lavapipe === 'string') await ensureDevice('swiftshader');
   for (const driver of findDrivers().filter(({ name }) => name === 'gpu')) if ((await refuseDriver(driver)) === undefined) return driver;
   return 'its driver gives no adapter';
 }

@@ -109,7 +109,7 @@ test('a profile names the kernels of one sequence, of a batch and of a prefill, 
   for (const { stepMs, kernels } of profiles) {
     expect(stepMs).toBeGreaterThan(0);
     expect(kernels.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(0);
-    for (const { kernel } of kernels) expect(lines.some((line) => line.includes(kernel))).toBe(true);
+    for (const { kernel } of kernels) expect(lines.slice(0, -1).some((line) => line.includes(kernel))).toBe(true);
   }
 });
 

@@ -15,6 +15,12 @@ function create(limit: number) {
       alive.add(buffer);
       return buffer;
     },
+    createTexture: ({ size: [width, height] }: { size: [number, number] }): FakeBuffer & { createView(): void } => {
+      const texture = { size: width * height * 16, destroy: () => void alive.delete(texture), createView: () => undefined };
+      alive.add(texture);
+      return texture;
+    },
+    limits: { maxTextureDimension2D: 64 },
   } as unknown as GPUDevice;
   return { alive, memory: new DeviceMemory(device, limit) };
 }
@@ -40,4 +46,18 @@ test('refuses before the device is asked, and says how much is needed and free',
   );
   expect(alive.size).toBe(1);
   expect(() => memory.reserve('kv', 2048)).not.toThrow();
+});
+
+test('textures count by their vectors, and one too wide or too high is refused before the device is asked', () => {
+  const { memory, alive } = create(64 * 64 * 16);
+  memory.createPlane('kv', 'k', 64, 2, 'rgba32uint');
+  expect(memory.usage()).toEqual({ kv: 64 * 2 * 16 });
+  expect(() => memory.createVectors('activations', 'x', 'texture', 65, 1)).toThrow(
+    /^The working memory of a step needs 65 x 1 vectors, and 64 x 64 are free\./,
+  );
+  expect(() => memory.createPlane('activations', 'x', 1, 65, 'rgba32float')).toThrow('needs 1 x 65 vectors');
+  expect(() => memory.createPlane('weights', 'w', 64, 63, 'rgba32uint')).toThrow('The weights');
+  expect(alive.size).toBe(1);
+  memory[Symbol.dispose]();
+  expect([alive.size, memory.total]).toEqual([0, 0]);
 });
