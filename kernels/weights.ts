@@ -116,6 +116,12 @@ export interface PackedMatrix {
   readonly shards: readonly Shard[];
 }
 
+/** What the columns of a matrix are a multiple of. */
+export function columnStep(storage: StorageWithKernels): number {
+  const { hasSuper: isSuper, fileBlocks } = packedStorages[storage];
+  return blockColumns * (isSuper ? 8 : fileBlocks);
+}
+
 /** Vectors of 16 bytes in a row of a packed matrix, and how many such rows, for `rows` rows of the matrix. */
 export function packedExtent(storage: StorageWithKernels, rows: number, columns: number): { width: number; height: number } {
   const { blockVectors, blockWords, hasSuper: isSuper } = packedStorages[storage];

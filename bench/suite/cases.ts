@@ -1,5 +1,6 @@
 /** Owns what the kernel bench measures: kernels by name, on the shapes of a model of 135M and of squares as in one of 1B. Pure. */
-import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { fileRowSize } from '../../kernels/repack.ts';
+import { columnStep, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 
 export type Case =
   /** W x. */
@@ -44,10 +45,10 @@ export function listCases(): Case[] {
   ];
 }
 
-/** A storage with blocks of 256 columns gets columns to match. */
+/** Columns to match what the storage takes. */
 function matmul(storage: StorageWithKernels, rows: number, columns: number, tokens: number): Case {
-  const block = packedStorages[storage].hasSuper ? 256 : 32;
-  return { kind: 'matmul', storage, rows, columns: Math.ceil(columns / block) * block, tokens };
+  const step = columnStep(storage);
+  return { kind: 'matmul', storage, rows, columns: Math.ceil(columns / step) * step, tokens };
 }
 
 /** As it stands in tables, and as --filter sees it. */
@@ -67,8 +68,7 @@ export function workOf(one: Case): { readonly bytes: number; readonly operations
       operations: one.tokens * positions * one.heads * one.headLength * 4,
     };
   }
-  const { fileBlockSize, fileBlocks } = packedStorages[one.storage];
-  const rowSize = (one.columns / 32 / fileBlocks) * fileBlockSize;
+  const rowSize = fileRowSize(one.storage, one.columns);
   if (one.kind === 'embed') return { bytes: one.tokens * (rowSize + one.columns * 4), operations: one.tokens * one.columns * 2 };
   return { bytes: one.rows * rowSize + one.tokens * (one.columns + one.rows) * 4, operations: 2 * one.rows * one.columns * one.tokens };
 }

@@ -7,7 +7,7 @@ import { type Place, placeOf, type Slice } from '../../kernels/kernel.ts';
 import type { PipelineCache } from '../../kernels/pipeline.ts';
 import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
 import {
-  blockColumns,
+  columnStep,
   type PackedMatrix,
   packedExtent,
   packedSize,
@@ -94,8 +94,8 @@ function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
   for (const part of spec.parts) {
     const header = findTensor(checkpoint, part.tensor, [part.rows, spec.columns]);
     const storage = storageOf(header);
-    const blockLength = blockColumns * (packedStorages[storage].hasSuper ? 8 : packedStorages[storage].fileBlocks);
-    if (spec.columns % blockLength !== 0) throw unsupported(`tensor ${part.tensor}`, `rows of a multiple of ${blockLength} elements`, spec.columns);
+    const step = columnStep(storage);
+    if (spec.columns % step !== 0) throw unsupported(`tensor ${part.tensor}`, `rows of a multiple of ${step} elements`, spec.columns);
     const last = pieces.at(-1);
     if (row % quadRows !== 0) throw unsupported(`tensor ${part.tensor}`, `a first row in multiples of ${quadRows}`, row);
     if (last?.storage === storage) {
