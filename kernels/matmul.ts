@@ -24,27 +24,41 @@ export type Finish =
   | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
 /** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
-interface Tile {
+export interface Tile {
   readonly tokens: number;
   readonly quads: number;
 }
+
+/** What a matmul is, as far as the choice of its tiles goes. */
+export interface MatmulWork {
+  readonly storage: StorageWithKernels;
+  readonly rows: number;
+  readonly columns: number;
+  readonly isNormed: boolean;
+  readonly finish: Finish['kind'];
+}
+
 const tiles: readonly Tile[] = [
   { tokens: 1, quads: 2 },
   { tokens: 2, quads: 1 },
   { tokens: 4, quads: 1 },
   { tokens: 8, quads: 1 },
 ];
-/** SwiftShader, the device with four lanes, pays 45 ns for each load of activations: more rows share it. It compiles fast. */
+/** SwiftShader, the device with four lanes, pays 45 ns for each load of activations: more rows share it. */
 const fewLanesTiles: readonly Tile[] = [
   { tokens: 1, quads: 4 },
   { tokens: 2, quads: 4 },
   { tokens: 4, quads: 4 },
 ];
 
-function tilesFor(lanes: number, finish: Finish['kind']): readonly Tile[] {
-  const found = lanes < 8 ? fewLanesTiles : tiles;
-  // SwiGLU needs gate and up in one lane, the KV pool two quads at once.
-  return finish === 'swiglu' || finish === 'rope' ? found.map(({ tokens, quads }) => ({ tokens, quads: Math.max(2, quads) })) : found;
+/** The built-in choice: tiles in ascending order of tokens. */
+function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
+  return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, leastQuads(finish)) }));
+}
+
+/** SwiGLU needs gate and up in one lane, the KV pool two quads at once. */
+function leastQuads(finish: Finish['kind']): number {
+  return finish === 'swiglu' || finish === 'rope' ? 2 : 1;
 }
 
 /** Where the kernel finds its numbers. */
@@ -67,6 +81,8 @@ export interface MatmulChoice {
   readonly over: 'tokens' | 'logitRows';
   readonly finish: 'store' | 'add' | 'swiglu';
   readonly layout: Readonly<Record<string, number>>;
+  /** In ascending order of tokens; without them the standard ones. */
+  readonly tiles?: readonly Tile[] | undefined;
 }
 
 /** One variant a token tile, smallest tile first; `rope` instead of choice.finish where an attention shape is given. */
@@ -92,7 +108,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     EPILOGUE: epilogue,
     GATHER: choice.over === 'logitRows',
   };
-  return tilesFor(choice.lanes, finish).map((tile) => ({
+  return (choice.tiles ?? standardTiles(choice.lanes, finish)).map((tile) => ({
     label: [
       'matmul',
       stem,
@@ -132,12 +148,15 @@ export interface MatmulArguments {
   readonly batch: Slice;
   readonly lanes: number;
   readonly layout: Readonly<Record<string, number>>;
+  /** In ascending order of tokens; without them the standard ones. */
+  readonly tiles?: readonly Tile[] | undefined;
 }
 
 /** Operations of W x, one a shard. int8 activations need a storage with scales. */
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
   const { finish, x, lanes, layout, over } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
+  const tilesOfIt = args.tiles ?? standardTiles(lanes, finish.kind);
   const variants = matmulVariants(
     {
       storage: matrix.storage,
@@ -149,15 +168,15 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
       over,
       finish: finish.kind === 'rope' ? 'store' : finish.kind,
       layout,
+      tiles: tilesOfIt,
     },
     rope,
   );
-  return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, args));
+  return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, tilesOfIt, args));
 }
 
-function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], args: MatmulArguments): Operation {
+function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], shapes: readonly Tile[], args: MatmulArguments): Operation {
   const { over, finish, norm, lanes } = args;
-  const shapes = tilesFor(lanes, finish.kind);
   const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, quads: 1 };
   const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
   const queryScale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : 1;

@@ -6,7 +6,7 @@ import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
-import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
+import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
@@ -23,6 +23,8 @@ export interface GraphSettings {
   readonly lanes: number;
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
+  /** Tiles of a matmul where they were measured; else the standard ones. */
+  readonly chooseTiles?: (work: MatmulWork) => readonly Tile[] | undefined;
   readonly kv: 'f16' | 'f32';
   readonly maxTokens: number;
   readonly maxLogitRows: number;
@@ -155,7 +157,9 @@ export class Graph {
     const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
     for (const piece of matrix.pieces) {
       const fused = isInt8 || norm === undefined ? {} : { norm };
-      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout }));
+      const { storage, rows, columns } = piece.matrix;
+      const tiles = this.settings.chooseTiles?.({ storage, rows, columns, isNormed: 'norm' in fused, finish: finish.kind });
+      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout, tiles }));
     }
   }
 
