@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: measures Inward on one device, beside llama.cpp and the kernels of onnxruntime where they are installed, in
+ * `npm run bench`: measures Inward on one device, beside llama.cpp, transformers.js and the kernels of onnxruntime where they are installed, in
  * interleaved rounds; or draws a saved record again. What is measured and how to read it: bench/README.md. A target that is missed is a
  * result, not an error.
  */
@@ -13,9 +13,9 @@ import { writeCharts } from './charts.ts';
 import { PeerError } from './child.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, comparedWorkload, longestSequence, parseOptions } from './options.ts';
-import { installPeers, peerLabels } from './peer.ts';
+import { installPeers } from './peer.ts';
 import { formatProfile, measureProfile, type StepProfile } from './profile.ts';
-import { type BenchRecord, compareSeries, compareStreams, summarizeEngine, summarizeKernels } from './record.ts';
+import { type BenchRecord, compareContexts, compareSeries, compareStreams, summarizeEngine, summarizeKernels } from './record.ts';
 import { formatReport } from './report.ts';
 import { type Measured, measureRounds, type Prepared, say } from './rounds.ts';
 import { readSavedRecord } from './saved.ts';
@@ -66,6 +66,8 @@ function createRecord(options: Prepared, { dispatchesPerToken, ours, others, col
   const own = summarizeEngine(ours);
   const ratios = others.map((theirs) => compareSeries(ours, theirs));
   const streams = compareStreams(ours);
+  const context = compareContexts(ours);
+  const kernelRecords = summarizeKernels(kernels);
   const bytes = statSync(options.model).size;
   const [warmMs, emptyMs] = [coldStarts.warm, coldStarts.empty].map((times) => (times.length > 0 ? summarize(times) : null));
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
@@ -81,13 +83,16 @@ function createRecord(options: Prepared, { dispatchesPerToken, ours, others, col
     compared: comparedWorkload(options),
     ratios,
     streams,
+    context,
     coldStart: { warmMs: warmMs ?? null, emptyMs: emptyMs ?? null },
-    kernels: summarizeKernels(kernels),
+    kernels: kernelRecords,
     targets: judgeTargets({
       device: options.device,
-      vulkan: ratios.find(({ against }) => against === peerLabels.vulkan),
-      cpu: ratios.find(({ against }) => against === peerLabels.cpu),
+      compared: comparedWorkload(options),
+      ratios,
+      kernels: kernelRecords,
       streams,
+      context,
       decodePerSecond: own.runs.at(-1)?.decodePerSecond.median ?? 0,
       coldStartMs: warmMs?.median,
       residentBytes: own.residentBytes.median,

@@ -15,6 +15,7 @@ export interface BenchOptions {
   readonly newTokens: number;
   readonly batch: number;
   readonly peers: readonly PeerName[];
+  readonly peerPrompt: number;
   readonly peerTokens: number;
   readonly threads: number;
   readonly installPeers: boolean;
@@ -31,25 +32,26 @@ export interface BenchOptions {
 /** Throws commander's CommanderError, after it has printed help or what is wrong. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const command = new Command('inward bench')
-    .description('Measure speed and memory on this machine, beside llama.cpp and onnxruntime where they are installed. The last line is JSON.')
+    .description('Measure speed and memory on this machine, beside llama.cpp, transformers.js and onnxruntime where they are installed. The last line is JSON.')
     .addOption(modelOption())
     .addOption(deviceOption())
     .option('--rounds <count>', 'rounds; each opens every engine anew', integer(1, 100), 3)
     .addOption(
-      new Option('--prompt-tokens <list>', 'lengths of the prompts; the first is that of the batch and of the comparison')
+      new Option('--prompt-tokens <list>', 'lengths of the prompts; the first is that of the batch')
         .argParser(parseLengths)
-        .default([128, 512], '128,512'),
+        .default([128, 2048], '128,2048'),
     )
     .option('--new-tokens <count>', 'tokens that each sequence generates', integer(2), 32)
     .option('--batch <count>', 'sequences of the batch', integer(1, 256), 8)
     .addOption(
-      new Option('--peers <list>', 'what to compare with: llama.cpp behind vulkan, on the cpu; ort for the kernels of onnxruntime; or none')
+      new Option('--peers <list>', 'what to compare with: llama.cpp behind vulkan, on the cpu; transformers.js; ort for the kernels of onnxruntime; or none')
         .argParser(parsePeers)
-        .default(peerNames, 'vulkan,cpu,ort'),
+        .default(peerNames, peerNames.join()),
     )
-    .option('--peer-tokens <count>', 'new tokens of the comparison, for both sides', integer(2), 16)
+    .option('--peer-prompt <count>', 'length of the prompt of the comparison, for all sides', integer(1), 256)
+    .option('--peer-tokens <count>', 'new tokens of the comparison, for all sides', integer(2), 16)
     .option('--threads <count>', 'threads of the peers on the CPU', integer(1, 1024), 2)
-    .option('--install-peers', 'first install the peers that bench/peers names (450 MB)', false)
+    .option('--install-peers', 'first install the peers that bench/peers names (650 MB)', false)
     .option('--cold', 'also measure the cold start with an empty cache of compiled kernels', false)
     .option('--profile', 'measure instead where the time of a step goes, kernel by kernel', false)
     .option('--svg <folder>', 'write the charts decode.svg, prefill.svg and kernels.svg')
@@ -75,12 +77,12 @@ function parsePeers(list: string): readonly PeerName[] {
   return chosen;
 }
 
-/** What is compared: one sequence of the first length and few new tokens, because a CPU peer behind Vulkan takes a third of a second for each. */
-export function comparedWorkload({ promptTokens, peerTokens }: BenchOptions): Workload {
-  return { sequences: 1, promptTokens: promptTokens[0] ?? 1, newTokens: peerTokens };
+/** What is compared: one sequence and few new tokens, because peers behind Vulkan and WebGPU on a CPU device take a third of a second for each. */
+export function comparedWorkload({ peerPrompt, peerTokens }: BenchOptions): Workload {
+  return { sequences: 1, promptTokens: peerPrompt, newTokens: peerTokens };
 }
 
-/** Everything that ours and the CPU peer run: one sequence of each length, a batch of the first length, then what is compared. */
+/** Everything that ours and the peer on the CPU run: one sequence of each length, a batch of the first length, then what is compared. */
 export function allWorkloads(options: BenchOptions): Workload[] {
   const { promptTokens, newTokens, batch } = options;
   const single = promptTokens.map((length) => ({ sequences: 1, promptTokens: length, newTokens }));

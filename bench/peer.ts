@@ -1,8 +1,9 @@
 /**
- * Owns the other engines: which there are, whether they are installed, and llama.cpp as a subject of the bench.
+ * Owns the other engines: which there are, whether they are installed, and each as a subject of the bench.
  * Refuses to install anything unasked.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseDriver, driverEnvironment } from '../runtime/drivers.ts';
 import type { DeviceName } from '../runtime/index.ts';
@@ -13,12 +14,18 @@ import type { Subject } from './subject.ts';
 
 const folder = join(import.meta.dirname, 'peers');
 
-/** llama.cpp behind Vulkan and on the CPU; the kernels of onnxruntime. */
-export const peerNames = ['vulkan', 'cpu', 'ort'] as const;
+/** llama.cpp behind Vulkan and on the CPU; transformers.js behind WebGPU; the kernels of onnxruntime. */
+export const peerNames = ['vulkan', 'cpu', 'transformers', 'ort'] as const;
 export type PeerName = (typeof peerNames)[number];
-export type LlamaName = Exclude<PeerName, 'ort'>;
-export const peerLabels: Readonly<Record<LlamaName, string>> = { vulkan: 'llama.cpp Vulkan', cpu: 'llama.cpp CPU' };
-const packages: Readonly<Record<PeerName, string>> = { vulkan: 'node-llama-cpp', cpu: 'node-llama-cpp', ort: 'onnxruntime-node' };
+/** What runs whole models. */
+export type EngineName = Exclude<PeerName, 'ort'>;
+export const peerLabels: Readonly<Record<EngineName, string>> = { vulkan: 'llama.cpp Vulkan', cpu: 'llama.cpp CPU', transformers: 'transformers.js' };
+const packages: Readonly<Record<PeerName, string>> = {
+  vulkan: 'node-llama-cpp',
+  cpu: 'node-llama-cpp',
+  transformers: '@huggingface/transformers',
+  ort: 'onnxruntime-node',
+};
 
 /** Whether the locked version of this peer is there. */
 export function hasPeer(name: PeerName): boolean {
@@ -26,7 +33,7 @@ export function hasPeer(name: PeerName): boolean {
   return existsSync(installed) && readJson(installed).version === readJson(join(folder, 'package.json')).dependencies?.[packages[name]];
 }
 
-/** Installs what bench/peers/package-lock.json names (450 MB). Throws PeerError. */
+/** Installs what bench/peers/package-lock.json names (650 MB). Throws PeerError. */
 export async function installPeers(): Promise<void> {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new PeerError(`there is no build of the peers for ${process.platform} ${process.arch}`);
   // Install scripts would compile llama.cpp and fetch CUDA from outside of the registry.
@@ -35,23 +42,43 @@ export async function installPeers(): Promise<void> {
   });
 }
 
-export interface LlamaOptions {
-  readonly name: LlamaName;
-  readonly modelPath: string;
-  /** The device that ours runs on; the Vulkan peer takes the same driver. */
+/** A model as a peer opens it; disposing takes away what was made for it. */
+export interface PeerModel extends Disposable {
+  readonly path: string;
+}
+
+/** transformers.js opens no GGUF file, so a folder is made of it, which takes seconds. Throws PeerError. */
+export async function prepareModel(name: EngineName, modelPath: string): Promise<PeerModel> {
+  if (name !== 'transformers') return { path: modelPath, [Symbol.dispose]: () => undefined };
+  const path = mkdtempSync(join(tmpdir(), 'inward-model-'));
+  const dispose = (): void => rmSync(path, { recursive: true, force: true });
+  try {
+    await using child = new Child(join(import.meta.dirname, 'onnx', 'process.ts'), {});
+    await child.ask({ type: 'write', modelPath, folder: path });
+    return { path, [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+export interface PeerOptions {
+  readonly name: EngineName;
+  /** Of a PeerModel. */
+  readonly path: string;
+  /** The device that ours runs on; peers behind Vulkan and WebGPU take the same driver. */
   readonly device: DeviceName;
-  /** Of the CPU peer. */
+  /** On the CPU. */
   readonly threadCount: number;
 }
 
 /** Throws PeerError. */
-export async function openLlama({ name, modelPath, device, threadCount }: LlamaOptions): Promise<Subject> {
-  // llama.cpp leaves out Vulkan devices that are CPUs unless they are named.
-  const driver = name === 'vulkan' ? { ...driverEnvironment(chooseDriver(device)), GGML_VK_VISIBLE_DEVICES: '0' } : {};
+export async function openPeer({ name, path, device, threadCount }: PeerOptions): Promise<Subject> {
   const started = performance.now();
-  const child = new Child(join(folder, 'llama.mjs'), driver);
+  const child = new Child(join(folder, name === 'transformers' ? 'transformers.mjs' : 'llama.mjs'), environmentOf(name, device));
   try {
-    const opened = await child.ask<{ readonly device: string }>({ type: 'open', gpu: name === 'vulkan', modelPath, threadCount });
+    const place = name === 'transformers' ? { folder: path, device: 'webgpu' } : { modelPath: path, gpu: name === 'vulkan' };
+    const opened = await child.ask<{ readonly device: string }>({ type: 'open', ...place, threadCount });
     return {
       loadMs: performance.now() - started,
       device: opened.device,
@@ -64,6 +91,12 @@ export async function openLlama({ name, modelPath, device, threadCount }: LlamaO
     await child[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function environmentOf(name: EngineName, device: DeviceName): Record<string, string> {
+  if (name === 'cpu') return {};
+  // llama.cpp leaves out Vulkan devices that are CPUs unless they are named.
+  return { ...driverEnvironment(chooseDriver(device)), ...(name === 'vulkan' ? { GGML_VK_VISIBLE_DEVICES: '0' } : {}) };
 }
 
 function readJson(path: string): { readonly version?: string; readonly dependencies?: Readonly<Record<string, string>> } {

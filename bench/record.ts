@@ -42,6 +42,13 @@ export interface StreamsRecord {
   readonly ratio: Statistic;
 }
 
+/** Decoding after the longest prompt over decoding after the first one, of one sequence with the same new tokens. */
+export interface ContextRecord {
+  /** Tokens of the shorter and of the longer prompt. */
+  readonly promptTokens: readonly [number, number];
+  readonly ratio: Statistic;
+}
+
 /** From the start of the process to the first text, in ms; null where it was not measured. */
 export interface ColdStartRecord {
   readonly warmMs: Statistic | null;
@@ -71,6 +78,8 @@ export interface BenchRecord {
   readonly compared: Workload;
   readonly ratios: readonly RatioRecord[];
   readonly streams: StreamsRecord;
+  /** Null where all prompts have one length. */
+  readonly context: ContextRecord | null;
   readonly coldStart: ColdStartRecord;
   readonly kernels: readonly KernelRecord[];
   readonly targets: readonly TargetRecord[];
@@ -122,6 +131,16 @@ export function compareStreams({ workloads, samples }: Series): StreamsRecord {
   const batch = workloads.length - 2;
   const read = (index: number): number[] => samples.map(({ speeds }) => speeds[index]?.decodePerSecond ?? Number.NaN);
   return { sequences: workloads[batch]?.sequences ?? 0, ratio: compareRounds(read(batch), read(0)) };
+}
+
+/** The single sequences are the workloads before the batch. */
+export function compareContexts({ workloads, samples }: Series): ContextRecord | null {
+  const lengths = workloads.slice(0, -2).map(({ promptTokens }) => promptTokens);
+  const longest = lengths.indexOf(Math.max(...lengths));
+  const [first = 0, last = 0] = [lengths[0], lengths[longest]];
+  if (first === last) return null;
+  const read = (index: number): number[] => samples.map(({ speeds }) => speeds[index]?.decodePerSecond ?? Number.NaN);
+  return { promptTokens: [first, last], ratio: compareRounds(read(longest), read(0)) };
 }
 
 /** The first series is ours; every series ran the same work. */

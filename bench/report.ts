@@ -36,12 +36,13 @@ function formatHead({ machine, device, model, rounds, engines }: BenchRecord): s
 }
 
 /** One column an engine. */
-function formatEngines({ engines, dispatchesPerToken, streams, coldStart }: BenchRecord): string[] {
+function formatEngines({ engines, dispatchesPerToken, streams, context, coldStart }: BenchRecord): string[] {
   const names = [...new Set(engines.flatMap(({ runs }) => runs.flatMap(rowNames)))];
   const cells = new Map(engines.map((engine) => [engine, new Map(engineCells(engine))]));
   const own = engines[0] && cells.get(engines[0]);
   own?.set('dispatches a token', String(dispatchesPerToken));
   own?.set(`decode of ${streams.sequences} over one`, formatStatistic(streams.ratio));
+  if (context !== null) own?.set(`decode after ${context.promptTokens[1]} over after ${context.promptTokens[0]}`, formatStatistic(context.ratio));
   if (coldStart.warmMs !== null) own?.set('cold start, ms', formatStatistic(coldStart.warmMs));
   if (coldStart.emptyMs !== null) own?.set('cold start, kernels compiled anew, ms', formatStatistic(coldStart.emptyMs));
   const rows = [...names, ...new Set([...cells.values()].flatMap((column) => [...column.keys()]).filter((row) => !names.includes(row)))];

@@ -22,6 +22,8 @@ export interface Sample {
 
 /** Tokens that a warm-up generates for one sequence: two steps of decoding. */
 const warmUpTokens = 3;
+/** Longest prompt of a warm-up: it has several runs of attention already, so a longer one meets no other kernel. */
+const warmUpPrompt = 512;
 
 /** Every shape of work once, so that no kernel is compiled while it is measured; then each measured once. */
 export async function measure(subject: Subject, workloads: readonly Workload[], vocabularySize: number, load: number = readLoad()): Promise<Sample> {
@@ -39,5 +41,6 @@ export async function measure(subject: Subject, workloads: readonly Workload[], 
 }
 
 function distinctShapes(workloads: readonly Workload[]): Workload[] {
-  return [...new Map(workloads.map((workload) => [`${workload.sequences} ${workload.promptTokens}`, workload])).values()];
+  const cut = workloads.map((workload) => ({ ...workload, promptTokens: Math.min(workload.promptTokens, warmUpPrompt) }));
+  return [...new Map(cut.map((workload) => [`${workload.sequences} ${workload.promptTokens}`, workload])).values()];
 }

@@ -11,7 +11,7 @@ import { type KernelSample, labelOf, measureSide, sideNames } from './kernels/si
 import { readLoad } from './machine.ts';
 import { allWorkloads, type BenchOptions, comparedWorkload, longestSequence } from './options.ts';
 import { openOurs } from './ours.ts';
-import { hasPeer, type LlamaName, openLlama, type PeerName, peerLabels } from './peer.ts';
+import { type EngineName, hasPeer, openPeer, type PeerModel, type PeerName, peerLabels, prepareModel } from './peer.ts';
 import type { KernelSeries, Series } from './record.ts';
 import { measure, type Sample } from './round.ts';
 
@@ -34,7 +34,11 @@ export function say(line: string): void {
 
 export async function measureRounds(options: Prepared): Promise<Measured> {
   const peers = choosePeers(options.peers);
-  const llamas = new Map(peers.filter((name) => name !== 'ort').map((name) => [name, [] as Sample[]]));
+  using models = await prepareModels(
+    peers.filter((name) => name !== 'ort'),
+    options.model,
+  );
+  const engines = new Map([...models.of.keys()].map((name) => [name, [] as Sample[]]));
   const sides = new Map((peers.includes('ort') ? sideNames : []).map((name) => [name, [] as KernelSample[][]]));
   const coldStarts = new Map([['warm', [] as number[]], ...(options.cold ? [['empty', [] as number[]] as const] : [])]);
   const ours: Sample[] = [];
@@ -51,10 +55,10 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
       (kind) => measureColdStart({ model: options.model, device: options.device, isEmpty: kind === 'empty' }),
     );
     await measureEach(
-      llamas,
+      engines,
       round,
       (name) => peerLabels[name],
-      (name) => measureLlama(name, options, own.vocabularySize),
+      (name) => measurePeer(name, models.of.get(name)?.path ?? '', options, own.vocabularySize),
     );
     await measureEach(
       sides,
@@ -66,7 +70,7 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
   return {
     dispatchesPerToken,
     ours: { name: 'Inward', workloads: allWorkloads(options), samples: ours },
-    others: [...llamas].map(([name, samples]) => ({ name: peerLabels[name], workloads: llamaWorkloads(name, options), samples })),
+    others: [...engines].map(([name, samples]) => ({ name: peerLabels[name], workloads: peerWorkloads(name, options), samples })),
     coldStarts: { warm: coldStarts.get('warm') ?? [], empty: coldStarts.get('empty') ?? [] },
     kernels: sides.has('ours') ? [...sides].map(([name, samples]) => ({ name: labelOf(name), samples })) : [],
   };
@@ -111,15 +115,34 @@ async function measureOurs(options: Prepared): Promise<OurRound> {
   return { sample, dispatchesPerToken: await subject.readDispatches(), vocabularySize };
 }
 
-async function measureLlama(name: LlamaName, options: Prepared, vocabularySize: number): Promise<Sample> {
+async function measurePeer(name: EngineName, path: string, options: Prepared, vocabularySize: number): Promise<Sample> {
   const load = readLoad();
-  await using subject = await openLlama({ name, modelPath: options.model, device: options.device, threadCount: options.threads });
-  return await measure(subject, llamaWorkloads(name, options), vocabularySize, load);
+  await using subject = await openPeer({ name, path, device: options.device, threadCount: options.threads });
+  return await measure(subject, peerWorkloads(name, options), vocabularySize, load);
 }
 
-/** The Vulkan peer on a CPU device needs minutes for what ours does in seconds. */
-function llamaWorkloads(name: LlamaName, options: BenchOptions): Workload[] {
-  return name === 'vulkan' ? [comparedWorkload(options)] : allWorkloads(options);
+/** The peers on the device, where that is a CPU, need minutes for what ours does in seconds. */
+function peerWorkloads(name: EngineName, options: BenchOptions): Workload[] {
+  return name === 'cpu' ? allWorkloads(options) : [comparedWorkload(options)];
+}
+
+/** The model as each of them opens it, once for all rounds; whoever cannot is left out. */
+async function prepareModels(names: readonly EngineName[], modelPath: string): Promise<Disposable & { readonly of: ReadonlyMap<EngineName, PeerModel> }> {
+  const of = new Map<EngineName, PeerModel>();
+  for (const name of names) {
+    try {
+      of.set(name, await prepareModel(name, modelPath));
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      say(`${peerLabels[name]} is left out: ${error.message}`);
+    }
+  }
+  return {
+    of,
+    [Symbol.dispose]: () => {
+      for (const model of of.values()) model[Symbol.dispose]();
+    },
+  };
 }
 
 function choosePeers(wanted: readonly PeerName[]): readonly PeerName[] {

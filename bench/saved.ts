@@ -45,9 +45,10 @@ const record: z.ZodType<BenchRecord> = z.strictObject({
   compared: z.strictObject(workload),
   ratios: z.array(z.strictObject({ against: text, decode: statistic, prefill: statistic })),
   streams: z.strictObject({ sequences: number, ratio: statistic }),
+  context: z.strictObject({ promptTokens: z.tuple([number, number]), ratio: statistic }).nullable(),
   coldStart: z.strictObject({ warmMs: statistic.nullable(), emptyMs: statistic.nullable() }),
   kernels: z.array(kernel),
-  targets: z.array(z.strictObject({ name: z.enum(targetNames), limit: number, found: number.nullable(), isMet: z.boolean().nullable() })),
+  targets: z.array(z.strictObject({ name: z.enum(targetNames), limit: number, reach: number.nullable(), found: number.nullable(), isMet: z.boolean().nullable() })),
 });
 
 /** Throws UsageError with the place of the record that does not fit. */

@@ -3,6 +3,7 @@
  * has one input, one output and nothing to skip. The weights are those of Q4_0 (32 columns share an f16 scale, value = scale * (code - 8)),
  * which is also what onnxruntime's MatMulNBits computes without zero points. Pure.
  */
+import { blockColumns, type FourBits } from '../onnx/four-bits.ts';
 
 export interface Shape {
   readonly rows: number;
@@ -16,33 +17,29 @@ export interface ChainPlan {
   readonly turns: number;
 }
 
-export interface Matrix extends Shape {
-  /** [row][column], 1 to 15. */
-  readonly codes: Uint8Array;
-  /** [row][block of 32 columns], each a number that an f16 holds. */
-  readonly scales: Float32Array;
-}
-
 export interface Chain {
   readonly plan: ChainPlan;
-  readonly matrices: readonly Matrix[];
+  /** Codes of 1 to 15, scales that an f16 holds. */
+  readonly matrices: readonly FourBits[];
 }
 
-export const blockColumns = 32;
 /** Bytes of 32 columns: an f16 and 32 times 4 bits. */
 const blockSize = 18;
+
+/** Of the chains that targets are for. */
+export const chainNames = { feedForward: '1536 x 576 and back', square: '2048 x 2048' } as const;
 
 /** The shapes of SmolLM2-135M's feed-forward matrices, and squares as in a model of 1B; 17 and 19 MB, more than a core's cache, as in a model. */
 export const chainPlans: readonly ChainPlan[] = [
   {
-    name: '1536 x 576 and back',
+    name: chainNames.feedForward,
     shapes: [
       { rows: 1536, columns: 576 },
       { rows: 576, columns: 1536 },
     ],
     turns: 17,
   },
-  { name: '2048 x 2048', shapes: [{ rows: 2048, columns: 2048 }], turns: 8 },
+  { name: chainNames.square, shapes: [{ rows: 2048, columns: 2048 }], turns: 8 },
 ];
 
 function listShapes({ shapes, turns }: ChainPlan): Shape[] {
@@ -66,7 +63,7 @@ export function rateOf(plan: ChainPlan, tokens: number, ms: number): number {
   return work / (ms * 1e6);
 }
 
-function createMatrix({ rows, columns }: Shape, next: () => number): Matrix {
+function createMatrix({ rows, columns }: Shape, next: () => number): FourBits {
   const codes = Uint8Array.from({ length: rows * columns }, () => 1 + next() * 15);
   // Codes less 8 have mean 0 and mean square (15^2 - 1) / 12: with this scale a row of them keeps the size of what goes through.
   const size = Math.sqrt(12 / (15 ** 2 - 1) / columns);
@@ -81,7 +78,7 @@ export function createInput(columns: number, tokens: number): Float32Array {
 }
 
 /** The matrix as blocks of Q4_0: f16 scale, then byte i with column i in the low half and column 16 + i in the high one. */
-export function encodeBlocks({ codes, scales }: Matrix): Uint8Array {
+export function encodeBlocks({ codes, scales }: FourBits): Uint8Array {
   const bytes = new Uint8Array(scales.length * blockSize);
   const view = new DataView(bytes.buffer);
   scales.forEach((scale, block) => {

@@ -2,15 +2,16 @@ import { CommanderError } from 'commander';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { allWorkloads, comparedWorkload, parseOptions } from '../../bench/options.ts';
 
-test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, every peer', () => {
+test('without arguments: three rounds of 128 and 2048 tokens, a batch of 8, every peer', () => {
   const options = parseOptions([]);
   expect(options).toEqual({
     device: 'auto',
     rounds: 3,
-    promptTokens: [128, 512],
+    promptTokens: [128, 2048],
     newTokens: 32,
     batch: 8,
-    peers: ['vulkan', 'cpu', 'ort'],
+    peers: ['vulkan', 'cpu', 'transformers', 'ort'],
+    peerPrompt: 256,
     peerTokens: 16,
     threads: 2,
     installPeers: false,
@@ -19,15 +20,15 @@ test('without arguments: three rounds of 128 and 512 tokens, a batch of 8, every
   });
   expect(allWorkloads(options)).toEqual([
     { sequences: 1, promptTokens: 128, newTokens: 32 },
-    { sequences: 1, promptTokens: 512, newTokens: 32 },
+    { sequences: 1, promptTokens: 2048, newTokens: 32 },
     { sequences: 8, promptTokens: 128, newTokens: 32 },
-    { sequences: 1, promptTokens: 128, newTokens: 16 },
+    { sequences: 1, promptTokens: 256, newTokens: 16 },
   ]);
 });
 
 test('every option', () => {
   const line =
-    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-tokens 3 --threads 6 --install-peers --cold --profile --svg docs/img --from saved.txt';
+    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-prompt 11 --peer-tokens 3 --threads 6 --install-peers --cold --profile --svg docs/img --from saved.txt';
   const options = parseOptions(line.split(' '));
   expect(options).toEqual({
     model: 'm.gguf',
@@ -37,6 +38,7 @@ test('every option', () => {
     newTokens: 4,
     batch: 2,
     peers: ['cpu'],
+    peerPrompt: 11,
     peerTokens: 3,
     threads: 6,
     installPeers: true,
@@ -45,7 +47,7 @@ test('every option', () => {
     svg: 'docs/img',
     from: 'saved.txt',
   });
-  expect(comparedWorkload(options)).toEqual({ sequences: 1, promptTokens: 7, newTokens: 3 });
+  expect(comparedWorkload(options)).toEqual({ sequences: 1, promptTokens: 11, newTokens: 3 });
   expect(parseOptions(['--peers', 'none']).peers).toEqual([]);
 });
 
@@ -54,6 +56,7 @@ test.for([
   '--rounds 1.5',
   '--new-tokens 1',
   '--peer-tokens 1',
+  '--peer-prompt 0',
   '--prompt-tokens 128,',
   '--prompt-tokens 0',
   '--peers vulkan,onnx',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compareSeries, compareStreams, type Series, summarizeEngine, summarizeKernels } from '../../bench/record.ts';
+import { compareContexts, compareSeries, compareStreams, type Series, summarizeEngine, summarizeKernels } from '../../bench/record.ts';
 import { drawBar, formatReport } from '../../bench/report.ts';
 import type { Sample } from '../../bench/round.ts';
 import { savedRecord } from './records.ts';
@@ -43,6 +43,23 @@ test('ratios compare round with round, the last workload of either side', () => 
 test('streams: the batch over one sequence of the same prompt, round with round', () => {
   // 25 / 10, 60 / 20, 16 / 8
   expect(compareStreams(ours)).toEqual({ sequences: 8, ratio: { median: 2.5, min: 2, max: 3 } });
+});
+
+test('context: the longest prompt over the first one, round with round; null where all have one length', () => {
+  const long = { ...one, promptTokens: 2048 };
+  const long2 = { ...one, promptTokens: 512 };
+  const two = series(
+    'Inward',
+    [one, long, long2, eight, compared],
+    [
+      [10, 8, 9, 25, 30],
+      [20, 10, 9, 60, 20],
+      [8, 6, 9, 16, 10],
+    ],
+  );
+  // 8 / 10, 10 / 20, 6 / 8
+  expect(compareContexts(two)).toEqual({ promptTokens: [128, 2048], ratio: { median: 0.75, min: 0.5, max: 0.8 } });
+  expect(compareContexts(ours)).toBeNull();
 });
 
 test('an engine: medians with ranges of every workload', () => {
@@ -118,17 +135,21 @@ test('the report names machine, medians with ranges, ratios, kernels and verdict
   expect(text).toMatch(/resident \(peak\), MB +300 \(400\)/);
   expect(text).toMatch(/each page once, MB +250/);
   expect(text).toMatch(/decode of 8 over one +2\.60 \(2\.50 to 2\.70\) +-/);
+  expect(text).toMatch(/decode after 2048 over after 128 +0\.75 \(0\.70 to 0\.80\) +-/);
   expect(text).toMatch(/cold start, ms +4321 \(4221 to 4421\) +-/);
   expect(text).not.toContain('compiled anew');
   expect(text).toContain('ours / llama.cpp Vulkan: prefill 2.00 (1.50 to 2.50), decode 4.00 (2.00 to 6.00)');
   expect(text).toMatch(/64 x 32, 1 vector, GB\/s +4\.00 \(3\.50 to 4\.50\) +8\.00 +0\.50 \(0\.40 to 0\.60\)/);
   expect(text).toMatch(/64 x 32, 128 vectors, GFLOP\/s +15\.0 +150 +0\.10/);
-  expect(text).toContain('decode over llama.cpp Vulkan on the same device (lavapipe) >= 6.00 x: 4.00 x: missed');
+  expect(text).toContain('decode over llama.cpp Vulkan on the same device (lavapipe) >= 10.0 x: 4.00 x: missed');
+  expect(text).toContain('prefill of 256 tokens over llama.cpp CPU (lavapipe) >= 0.40 x: 0.45 x: met; reach for 0.50 x: not reached');
+  expect(text).toContain('decode over llama.cpp CPU (lavapipe) >= 0.40 x: not measured; reach for 1.00 x');
   expect(text).toContain('decode (swiftshader) >= 3.00 tok/s: not measured');
   expect(text).toContain('cold start to first token <= 10.0 s: 4.32 s: met');
   expect(text).toContain('resident memory, 2 x model + 400 MB <= 600 MB: 300 MB: met');
-  const alone = formatReport({ ...savedRecord, rounds: 1, kernels: [], coldStart: { warmMs: null, emptyMs: savedRecord.coldStart.warmMs } }).join('\n');
+  const alone = formatReport({ ...savedRecord, rounds: 1, kernels: [], context: null, coldStart: { warmMs: null, emptyMs: savedRecord.coldStart.warmMs } }).join('\n');
   expect(alone).toContain('medians of 1 round (');
   expect(alone).toMatch(/cold start, kernels compiled anew, ms +4321/);
   expect(alone).not.toContain('4-bit');
+  expect(alone).not.toContain('decode after');
 });

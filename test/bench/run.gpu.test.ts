@@ -59,14 +59,16 @@ const closedKeys = [
   '.ratios[]',
   '.streams.sequences',
   ...statistic('.streams.ratio'),
+  '.context.promptTokens[]',
+  ...statistic('.context.ratio'),
   ...statistic('.coldStart.warmMs'),
   '.coldStart.emptyMs',
   '.kernels[]',
-  ...['name', 'limit', 'found', 'isMet'].map((key) => `.targets[].${key}`),
+  ...['name', 'limit', 'reach', 'found', 'isMet'].map((key) => `.targets[].${key}`),
 ];
 
 test('one round on a tiny model: the last line is a record of closed keys with measured values', async () => {
-  const { code, out, err } = await runBench('--peers', 'none', '--prompt-tokens', '16,40', '--new-tokens', '6', '--peer-tokens', '4', '--batch', '3');
+  const { code, out, err } = await runBench('--peers', 'none', '--prompt-tokens', '16,40', '--new-tokens', '6', '--peer-prompt', '24', '--peer-tokens', '4', '--batch', '3');
   expect(code, err).toBe(0);
   const lines = out.trimEnd().split('\n');
   const record = JSON.parse(lines.at(-1) ?? '') as BenchRecord;
@@ -81,7 +83,7 @@ test('one round on a tiny model: the last line is a record of closed keys with m
     [1, 16, 6],
     [1, 40, 6],
     [3, 16, 6],
-    [1, 16, 4],
+    [1, 24, 4],
   ]);
   for (const run of own?.runs ?? []) {
     expect(run.firstTokenMs.median).toBeGreaterThan(0);

@@ -110,10 +110,10 @@ test('the ONNX model: a chain of nodes, its weights, one input and one output', 
   const [graph = []] = inner(model, 7);
   const nodes = inner(graph, 1);
   expect(nodes.map((node) => [words(node, 1), words(node, 2), words(node, 4), words(node, 7)])).toEqual([
-    [['x', 'codes0', 'scales0'], ['y0'], ['MatMulNBits'], ['com.microsoft']],
-    [['y0', 'codes1', 'scales1'], ['y1'], ['MatMulNBits'], ['com.microsoft']],
-    [['y1', 'codes2', 'scales2'], ['y2'], ['MatMulNBits'], ['com.microsoft']],
-    [['y2', 'codes3', 'scales3'], ['y'], ['MatMulNBits'], ['com.microsoft']],
+    [['x', 'm0 codes', 'm0 scales'], ['y0'], ['MatMulNBits'], ['com.microsoft']],
+    [['y0', 'm1 codes', 'm1 scales'], ['y1'], ['MatMulNBits'], ['com.microsoft']],
+    [['y1', 'm2 codes', 'm2 scales'], ['y2'], ['MatMulNBits'], ['com.microsoft']],
+    [['y2', 'm3 codes', 'm3 scales'], ['y'], ['MatMulNBits'], ['com.microsoft']],
   ]);
   const attributes = inner(nodes[0] ?? [], 5).map((attribute) => [words(attribute, 1)[0], all(attribute, 3)[0], all(attribute, 20)[0]]);
   expect(attributes).toEqual([
@@ -127,12 +127,12 @@ test('the ONNX model: a chain of nodes, its weights, one input and one output', 
 
   const tensors = new Map(inner(graph, 5).map((tensor) => [words(tensor, 8)[0], tensor]));
   small.matrices.forEach((matrix, index) => {
-    const codes = tensors.get(`codes${index}`) ?? [];
+    const codes = tensors.get(`m${index} codes`) ?? [];
     expect([all(codes, 1), all(codes, 2)]).toEqual([[matrix.rows, matrix.columns / 32, 16], [2]]);
     const packed = all(codes, 9)[0] as Buffer;
     const unpacked = Array.from(packed).flatMap((byte) => [byte & 15, byte >> 4]);
     expect(unpacked).toEqual(Array.from(matrix.codes));
-    const scales = tensors.get(`scales${index}`) ?? [];
+    const scales = tensors.get(`m${index} scales`) ?? [];
     expect([all(scales, 1), all(scales, 2)]).toEqual([[matrix.rows, matrix.columns / 32], [1]]);
     expect(new Float32Array(Uint8Array.from(all(scales, 9)[0] as Buffer).buffer)).toEqual(matrix.scales);
   });
