@@ -37,9 +37,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .addOption(deviceOption())
     .option('--rounds <count>', 'rounds; each opens every engine anew', integer(1, 100), 3)
     .addOption(
-      new Option('--prompt-tokens <list>', 'lengths of the prompts; the first is that of the batch')
-        .argParser(parseLengths)
-        .default([128, 2048], '128,2048'),
+      new Option('--prompt-tokens <list>', 'lengths of the prompts; the first is that of the batch').argParser(parseLengths).default([128, 2048], '128,2048'),
     )
     .option('--new-tokens <count>', 'tokens that each sequence generates', integer(2), 32)
     .option('--batch <count>', 'sequences of the batch', integer(1, 256), 8)

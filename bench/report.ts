@@ -2,7 +2,7 @@
  * Owns how a record looks in a terminal: a table of medians with their ranges, bars, targets. Pure: lines out.
  */
 import type { Statistic, Workload } from './arithmetic.ts';
-import type { BenchRecord, EngineRecord } from './record.ts';
+import type { BenchRecord, EngineRecord, KernelRecord } from './record.ts';
 import { formatTarget } from './targets.ts';
 
 const barWidth = 40;
@@ -19,7 +19,7 @@ export function formatReport(record: BenchRecord): string[] {
     ...formatBars(record),
     ...formatRatios(record),
     '',
-    ...formatKernels(record),
+    ...formatKernels(record.kernels),
     ...record.targets.map((target) => formatTarget(target, formatNumber)),
   ];
 }
@@ -50,7 +50,7 @@ function formatEngines({ engines, dispatchesPerToken, streams, context, coldStar
 }
 
 /** One row a chain and count of vectors: the rate of every side, then ours over each of the others. */
-function formatKernels({ kernels }: BenchRecord): string[] {
+export function formatKernels(kernels: readonly KernelRecord[]): string[] {
   const [first] = kernels;
   if (first === undefined) return [];
   const head = ['4-bit matrices', ...first.sides.map(({ name }) => name), ...first.ratios.map(({ against }) => `ours / ${against}`)];

@@ -7,12 +7,12 @@ import type { Workload } from './arithmetic.ts';
 import { PeerError } from './child.ts';
 import { measureColdStart } from './coldstart.ts';
 import { chainPlans } from './kernels/chain.ts';
-import { type KernelSample, labelOf, measureSide, sideNames } from './kernels/side.ts';
+import { type KernelSample, labelOf, measureSide, type SideName, type SideOptions, sideNames } from './kernels/side.ts';
 import { readLoad } from './machine.ts';
 import { allWorkloads, type BenchOptions, comparedWorkload, longestSequence } from './options.ts';
 import { openOurs } from './ours.ts';
 import { type EngineName, hasPeer, openPeer, type PeerModel, type PeerName, peerLabels, prepareModel } from './peer.ts';
-import type { KernelSeries, Series } from './record.ts';
+import { type KernelRecord, type KernelSeries, type Series, summarizeKernels } from './record.ts';
 import { measure, type Sample } from './round.ts';
 
 export type Prepared = BenchOptions & { readonly model: string; readonly device: DeviceName };
@@ -39,7 +39,7 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
     options.model,
   );
   const engines = new Map([...models.of.keys()].map((name) => [name, [] as Sample[]]));
-  const sides = new Map((peers.includes('ort') ? sideNames : []).map((name) => [name, [] as KernelSample[][]]));
+  const sides: Sides = new Map((peers.includes('ort') ? sideNames : []).map((name) => [name, []]));
   const coldStarts = new Map([['warm', [] as number[]], ...(options.cold ? [['empty', [] as number[]] as const] : [])]);
   const ours: Sample[] = [];
   let dispatchesPerToken = 0;
@@ -60,20 +60,39 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
       (name) => peerLabels[name],
       (name) => measurePeer(name, models.of.get(name)?.path ?? '', options, own.vocabularySize),
     );
-    await measureEach(
-      sides,
-      round,
-      (name) => `kernels, ${labelOf(name)}`,
-      (name) => measureSide(name, { device: options.device, threadCount: options.threads, plans: chainPlans }),
-    );
+    await measureSidesOnce(sides, round, { device: options.device, threadCount: options.threads, plans: chainPlans });
   }
   return {
     dispatchesPerToken,
     ours: { name: 'Inward', workloads: allWorkloads(options), samples: ours },
     others: [...engines].map(([name, samples]) => ({ name: peerLabels[name], workloads: peerWorkloads(name, options), samples })),
     coldStarts: { warm: coldStarts.get('warm') ?? [], empty: coldStarts.get('empty') ?? [] },
-    kernels: sides.has('ours') ? [...sides].map(([name, samples]) => ({ name: labelOf(name), samples })) : [],
+    kernels: seriesOf(sides),
   };
+}
+
+type Sides = Map<SideName, KernelSample[][]>;
+
+/** Chains of matrices on every side that is here, in interleaved rounds. */
+export async function measureSides(options: SideOptions, rounds: number): Promise<KernelRecord[]> {
+  const isPresent = choosePeers(['ort']).length > 0;
+  const sides: Sides = new Map(sideNames.filter((name) => name === 'ours' || isPresent).map((name) => [name, []]));
+  for (let round = 1; round <= rounds; round++) await measureSidesOnce(sides, round, options);
+  return summarizeKernels(seriesOf(sides));
+}
+
+function measureSidesOnce(sides: Sides, round: number, options: SideOptions): Promise<void> {
+  return measureEach(
+    sides,
+    round,
+    (name) => `kernels, ${labelOf(name)}`,
+    (name) => measureSide(name, options),
+  );
+}
+
+/** Ours first; empty where ours failed, because the others are compared with it. */
+function seriesOf(sides: Sides): KernelSeries[] {
+  return sides.has('ours') ? [...sides].map(([name, samples]) => ({ name: labelOf(name), samples })) : [];
 }
 
 /** One sample more of each; what fails leaves the map, because the rounds of all sides must stand beside each other. */

@@ -48,7 +48,9 @@ const record: z.ZodType<BenchRecord> = z.strictObject({
   context: z.strictObject({ promptTokens: z.tuple([number, number]), ratio: statistic }).nullable(),
   coldStart: z.strictObject({ warmMs: statistic.nullable(), emptyMs: statistic.nullable() }),
   kernels: z.array(kernel),
-  targets: z.array(z.strictObject({ name: z.enum(targetNames), limit: number, reach: number.nullable(), found: number.nullable(), isMet: z.boolean().nullable() })),
+  targets: z.array(
+    z.strictObject({ name: z.enum(targetNames), limit: number, reach: number.nullable(), found: number.nullable(), isMet: z.boolean().nullable() }),
+  ),
 });
 
 /** Throws UsageError with the place of the record that does not fit. */

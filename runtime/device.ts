@@ -36,11 +36,11 @@ export interface OpenDevice extends Disposable {
   readonly lost: Promise<InwardError>;
 }
 
-/** Throws device_missing, device_unfit. */
-export async function openDevice(wanted: DeviceName | 'auto'): Promise<OpenDevice> {
+/** `extras`: features that are wanted where the device has them. Throws device_missing, device_unfit. */
+export async function openDevice(wanted: DeviceName | 'auto', extras: readonly GPUFeatureName[] = []): Promise<OpenDevice> {
   const driver = chooseDriver(wanted);
   process.env['VK_DRIVER_FILES'] = driver.icdFile;
-  return openAdapter(create(['backend=vulkan']), driver);
+  return openAdapter(create(['backend=vulkan']), driver, extras);
 }
 
 /** A device that validates and compiles but computes nothing: for tests on machines without any driver. */
@@ -48,7 +48,7 @@ export async function openNullDevice(): Promise<OpenDevice> {
   return openAdapter(create(['backend=null']), { name: 'swiftshader', reason: 'Dawn null backend', icdFile: '', libraryDirs: [] });
 }
 
-async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
+async function openAdapter(gpu: GPU, driver: Driver, extras: readonly GPUFeatureName[] = []): Promise<OpenDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new InwardError('device_unfit', { feature: 'a Vulkan adapter', expected: driver.name, found: 'none' });
   const unmet = adapterRequirements(adapter).find(({ isMet }) => !isMet);
@@ -57,7 +57,7 @@ async function openAdapter(gpu: GPU, driver: Driver): Promise<OpenDevice> {
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'inward',
-    requiredFeatures: isPinned ? ['subgroups', sizeControl] : ['subgroups'],
+    requiredFeatures: ['subgroups', ...(isPinned ? [sizeControl] : []), ...extras.filter((feature) => adapter.features.has(feature))],
     requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D },
   });
   return {

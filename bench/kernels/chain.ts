@@ -1,13 +1,16 @@
 /**
  * Owns what the kernel comparison computes: a chain of 4-bit matrices, each times the result of the one before, so that every side
- * has one input, one output and nothing to skip. The weights are those of Q4_0 (32 columns share an f16 scale, value = scale * (code - 8)),
- * which is also what onnxruntime's MatMulNBits computes without zero points. Pure.
+ * has one input, one output and nothing to skip. The weights are numbers that Q4_0 holds (32 columns share a scale, value = scale * (code - 8)),
+ * which is also what onnxruntime's MatMulNBits computes without zero points; other storages hold them too (encode.ts). Pure.
  */
+import type { StorageWithKernels } from '../../kernels/weights.ts';
 import { blockColumns, type FourBits } from '../onnx/four-bits.ts';
 
 export interface Shape {
   readonly rows: number;
   readonly columns: number;
+  /** Of our side, one of `chainStorages`; Q4_0 without it. */
+  readonly storage?: StorageWithKernels;
 }
 
 /** What is measured: `shapes`, one after the other, `turns` times. */
@@ -15,12 +18,14 @@ export interface ChainPlan {
   readonly name: string;
   readonly shapes: readonly Shape[];
   readonly turns: number;
+  /** Vectors that are multiplied at once; without it one, as in decoding, and 128, as in prefill. */
+  readonly tokens?: readonly number[];
 }
 
 export interface Chain {
   readonly plan: ChainPlan;
-  /** Codes of 1 to 15, scales that an f16 holds. */
-  readonly matrices: readonly FourBits[];
+  /** Codes of 1 to 15, scales of 12 to 40 times a power of two. */
+  readonly matrices: readonly (FourBits & Shape)[];
 }
 
 /** Bytes of 32 columns: an f16 and 32 times 4 bits. */
@@ -63,30 +68,20 @@ export function rateOf(plan: ChainPlan, tokens: number, ms: number): number {
   return work / (ms * 1e6);
 }
 
-function createMatrix({ rows, columns }: Shape, next: () => number): FourBits {
+function createMatrix(shape: Shape, next: () => number): FourBits & Shape {
+  const { rows, columns } = shape;
   const codes = Uint8Array.from({ length: rows * columns }, () => 1 + next() * 15);
   // Codes less 8 have mean 0 and mean square (15^2 - 1) / 12: with this scale a row of them keeps the size of what goes through.
   const size = Math.sqrt(12 / (15 ** 2 - 1) / columns);
-  const scales = Float32Array.from(Float16Array.from({ length: (rows * columns) / blockColumns }, () => size * (0.75 + next() / 2)));
-  return { rows, columns, codes, scales };
+  const unit = 2 ** Math.floor(Math.log2(size / 16));
+  const scales = Float32Array.from({ length: (rows * columns) / blockColumns }, () => unit * Math.round((size / unit) * (0.75 + next() / 2)));
+  return { ...shape, codes, scales };
 }
 
 /** Input vectors, [token][column]. */
 export function createInput(columns: number, tokens: number): Float32Array {
   const next = createRandom();
   return Float32Array.from({ length: columns * tokens }, () => 2 * next() - 1);
-}
-
-/** The matrix as blocks of Q4_0: f16 scale, then byte i with column i in the low half and column 16 + i in the high one. */
-export function encodeBlocks({ codes, scales }: FourBits): Uint8Array {
-  const bytes = new Uint8Array(scales.length * blockSize);
-  const view = new DataView(bytes.buffer);
-  scales.forEach((scale, block) => {
-    const at = block * blockSize;
-    view.setFloat16(at, scale, true);
-    for (let i = 0; i < 16; i++) bytes[at + 2 + i] = code(codes, block * 32 + i) | (code(codes, block * 32 + 16 + i) << 4);
-  });
-  return bytes;
 }
 
 /** What the chain makes of one vector, in double precision: the truth that every side is held against. */

@@ -1,7 +1,7 @@
 /** Our side in a process of its own, started by bench/kernels/side.ts with the driver's environment, as the engine's process is. */
 import { openDevice } from '../../runtime/device.ts';
 import type { DeviceName } from '../../runtime/types.ts';
-import { encodeBlocks } from './chain.ts';
+import { encodeBlocks } from './encode.ts';
 import { OurChain } from './ours.ts';
 import { serve } from './serve.ts';
 
@@ -18,7 +18,12 @@ serve({
   },
   load: ({ matrices }, mostTokens) =>
     opened().load(
-      matrices.map((matrix) => ({ storage: 'Q4_0' as const, rows: matrix.rows, columns: matrix.columns, blocks: encodeBlocks(matrix) })),
+      matrices.map((matrix) => ({
+        rows: matrix.rows,
+        columns: matrix.columns,
+        storage: matrix.storage ?? 'Q4_0',
+        blocks: encodeBlocks(matrix, matrix.storage),
+      })),
       mostTokens,
     ),
   run: (x, tokens) => opened().run(x, tokens),

@@ -38,8 +38,8 @@ export function labelOf(name: SideName): string {
   return sides[name].label;
 }
 
-/** A decoding step of one sequence, and a prefill of the engine's token budget. */
-export const tokenCounts = [1, 128] as const;
+/** A decoding step of one sequence, and a prefill of the engine's token budget; a plan may name others. */
+export const tokenCounts: readonly number[] = [1, 128];
 
 export interface KernelSample {
   readonly chain: string;
@@ -62,8 +62,9 @@ export async function measureSide(name: SideName, { device, threadCount, plans }
   await child.ask({ type: 'open', options: { device, provider, threadCount, accuracyLevel } });
   const samples: KernelSample[] = [];
   for (const plan of plans) {
-    await child.ask({ type: 'load', plan, mostTokens: Math.max(...tokenCounts) });
-    for (const tokens of tokenCounts) {
+    const counts = plan.tokens ?? tokenCounts;
+    await child.ask({ type: 'load', plan, mostTokens: Math.max(...counts) });
+    for (const tokens of counts) {
       const { times, error } = await child.ask<Timed>({ type: 'run', tokens });
       if (!(error <= errorBound)) throw new PeerError(`its product is off by ${error.toExponential(1)} of its size, expected at most ${errorBound}`);
       samples.push({ chain: plan.name, tokens, rate: rateOf(plan, tokens, summarize(times).median) });

@@ -108,7 +108,9 @@ class Writer {
     this.#add('Gather', ['mask shape', 'second'], 'positions', { axis: 0 });
     this.#add('Cast', ['positions'], 'positions i32', { to: 6 });
     const pairs = headLength / 2;
-    const divisors = this.#checkpoint.tensors.has('rope_freqs.weight') ? readVector(this.#checkpoint, 'rope_freqs.weight', pairs) : new Float32Array(pairs).fill(1);
+    const divisors = this.#checkpoint.tensors.has('rope_freqs.weight')
+      ? readVector(this.#checkpoint, 'rope_freqs.weight', pairs)
+      : new Float32Array(pairs).fill(1);
     const frequencies = Array.from(divisors, (divisor, pair) => ropeBase ** ((-2 * pair) / headLength) / divisor);
     const angles = Float64Array.from({ length: contextLength * pairs }, (_, i) => Math.floor(i / pairs) * (frequencies[i % pairs] ?? 0));
     this.tensors.push(encodeTensor('cosines', 'f32', [contextLength, pairs], Float32Array.from(angles, Math.cos)));
@@ -139,7 +141,16 @@ class Writer {
     this.#multiply(embeddingLength, own('projections'), parts, normed);
     this.#contribute(
       'GroupQueryAttention',
-      [own('projections'), '', '', ...['key', 'value'].map((what) => `past_key_values.${layer}.${what}`), 'last position i32', 'positions i32', 'cosines', 'sines'],
+      [
+        own('projections'),
+        '',
+        '',
+        ...['key', 'value'].map((what) => `past_key_values.${layer}.${what}`),
+        'last position i32',
+        'positions i32',
+        'cosines',
+        'sines',
+      ],
       [own('attended'), ...['key', 'value'].map((what) => `present.${layer}.${what}`)],
       { num_heads: heads, kv_num_heads: kvHeads, do_rotary: 1, rotary_interleaved: 0, scale: { f32: headLength ** -0.5 } },
     );

@@ -61,7 +61,13 @@ function encodeNode({ name, operator, inputs, outputs, attributes = {}, isContri
     textField(4, operator),
     // AttributeProto: name, then i with type INT or f with type FLOAT.
     ...Object.entries(attributes).map(([key, value]) =>
-      bytesField(5, message(textField(1, key), ...(typeof value === 'number' ? [numberField(3, value), numberField(20, 2)] : [floatField(2, value.f32), numberField(20, 1)]))),
+      bytesField(
+        5,
+        message(
+          textField(1, key),
+          ...(typeof value === 'number' ? [numberField(3, value), numberField(20, 2)] : [floatField(2, value.f32), numberField(20, 1)]),
+        ),
+      ),
     ),
     ...(isContributed ? [textField(7, contributed)] : []),
   );

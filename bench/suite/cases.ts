@@ -1,74 +1,124 @@
-/** Owns what the kernel bench measures: kernels by name, on the shapes of a model of 135M and of squares as in one of 1B. Pure. */
+/**
+ * Owns what a case of the kernel bench is: an operation with its sizes, how it is named, and how much it has to read, write and compute.
+ * Pure. A new operation is a row of `Sizes`, one of `kinds`, and a set-up (setups/).
+ */
+import type { AttentionShape } from '../../kernels/attention.ts';
 import { fileRowSize } from '../../kernels/repack.ts';
-import { columnStep, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { packedSize, type StorageWithKernels } from '../../kernels/weights.ts';
 
-export type Case =
+interface MatrixSizes {
+  readonly storage: StorageWithKernels;
+  readonly rows: number;
+  readonly columns: number;
+  readonly tokens: number;
+}
+
+interface RowSizes {
+  readonly columns: number;
+  readonly tokens: number;
+}
+
+export interface AttentionSizes {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headLength: number;
+  readonly kv: AttentionShape['kv'];
+  /** Of the last token. */
+  readonly positions: number;
+  readonly tokens: number;
+}
+
+/** Sizes of each operation. */
+export interface Sizes {
   /** W x. */
-  | { readonly kind: 'matmul'; readonly storage: StorageWithKernels; readonly rows: number; readonly columns: number; readonly tokens: number }
+  readonly matmul: MatrixSizes;
+  /** RMSNorm, then gate and up rows (`rows` of each), then SwiGLU, in one dispatch. */
+  readonly 'gate and up': MatrixSizes;
   /** Rows of a table. */
-  | { readonly kind: 'embed'; readonly storage: StorageWithKernels; readonly rows: number; readonly columns: number; readonly tokens: number }
-  /** One token, or the last of as many, over `positions` of a paged f16 KV cache. */
-  | {
-      readonly kind: 'attention';
-      readonly heads: number;
-      readonly kvHeads: number;
-      readonly headLength: number;
-      readonly positions: number;
-      readonly tokens: number;
-    };
-
-const storages = Object.keys(packedStorages) as StorageWithKernels[];
-/** What most files have; the other formats are measured on one shape. */
-const main: readonly StorageWithKernels[] = ['F16', 'Q4_0', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
-
-export function listCases(): Case[] {
-  const shapes = [
-    [1536, 576],
-    [576, 1536],
-    [2048, 2048],
-  ] as const;
-  const tokenCounts = [1, 8, 128];
-  return [
-    ...main.flatMap((storage) => shapes.flatMap(([rows, columns]) => tokenCounts.map((tokens) => matmul(storage, rows, columns, tokens)))),
-    ...storages.filter((storage) => !main.includes(storage)).flatMap((storage) => [1, 128].map((tokens) => matmul(storage, 2048, 2048, tokens))),
-    ...(['Q8_0', 'Q4_K'] as const).map((storage): Case => ({ kind: 'embed', storage, rows: 8192, columns: 2048, tokens: 128 })),
-    ...[
-      { heads: 9, kvHeads: 3, headLength: 64 },
-      { heads: 32, kvHeads: 8, headLength: 128 },
-    ].flatMap((shape) =>
-      [
-        [128, 1],
-        [2048, 1],
-        [512, 64],
-      ].map(([positions = 1, tokens = 1]): Case => ({ kind: 'attention', ...shape, positions, tokens })),
-    ),
-  ];
+  readonly embed: MatrixSizes;
+  /** Rows of a file to rows of the device. */
+  readonly repack: Omit<MatrixSizes, 'tokens'>;
+  /** One token, or the last of as many, over `positions` of a paged KV cache. */
+  readonly attention: AttentionSizes;
+  /** RMSNorm to int8 blocks. */
+  readonly 'norm int8': RowSizes;
+  /** f32 to int8 blocks. */
+  readonly quantize: RowSizes;
+  /** Of gate and up beside each other, `columns` of each. */
+  readonly swiglu: RowSizes;
+  /** A token of each row of logits: the largest, or drawn by temperature, top-k and top-p. */
+  readonly sample: { readonly vocabulary: number; readonly rows: number; readonly isDrawn: boolean };
 }
 
-/** Columns to match what the storage takes. */
-function matmul(storage: StorageWithKernels, rows: number, columns: number, tokens: number): Case {
-  const step = columnStep(storage);
-  return { kind: 'matmul', storage, rows, columns: Math.ceil(columns / step) * step, tokens };
+export type Kind = keyof Sizes;
+export type Case<K extends Kind = Kind> = { readonly [Each in K]: { readonly kind: Each } & Sizes[Each] }[K];
+
+/** What a run reads and writes at least, in bytes, and multiplies and adds: the two coordinates of a roofline. */
+export interface Work {
+  readonly bytes: number;
+  readonly operations: number;
 }
+
+interface KindInfo<S> {
+  name(sizes: S): string;
+  work(sizes: S): Work;
+}
+
+const tokensOf = (tokens: number): string => `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`;
+const nameMatrix = ({ storage, rows, columns, tokens }: MatrixSizes): string => `${storage} ${rows}x${columns}, ${tokensOf(tokens)}`;
+const nameRows = ({ columns, tokens }: RowSizes): string => `${columns}, ${tokensOf(tokens)}`;
+/** An f32, or 32 numbers of an int8 block with their scale. */
+const [floatSize, int8Size] = [4, 48 / 32];
+
+const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
+  matmul: {
+    name: nameMatrix,
+    work: ({ storage, rows, columns, tokens }) => ({
+      bytes: rows * fileRowSize(storage, columns) + tokens * (columns + rows) * floatSize,
+      operations: 2 * rows * columns * tokens,
+    }),
+  },
+  'gate and up': {
+    name: nameMatrix,
+    work: ({ storage, rows, columns, tokens }) => ({
+      bytes: 2 * rows * fileRowSize(storage, columns) + tokens * (columns + rows) * floatSize,
+      operations: 4 * rows * columns * tokens,
+    }),
+  },
+  embed: {
+    name: nameMatrix,
+    work: ({ storage, columns, tokens }) => ({ bytes: tokens * (fileRowSize(storage, columns) + columns * floatSize), operations: tokens * columns * 2 }),
+  },
+  repack: {
+    name: ({ storage, rows, columns }) => `${storage} ${rows}x${columns}`,
+    work: ({ storage, rows, columns }) => ({ bytes: rows * fileRowSize(storage, columns) + packedSize(storage, rows, columns), operations: 0 }),
+  },
+  attention: {
+    name: ({ kv, heads, kvHeads, headLength, positions, tokens }) => `${kv} ${heads}/${kvHeads}x${headLength} over ${positions}, ${tokensOf(tokens)}`,
+    work: ({ kv, heads, kvHeads, headLength, positions, tokens }) => ({
+      bytes: positions * kvHeads * headLength * 2 * (kv === 'f32' ? 4 : 2) + tokens * heads * headLength * 2 * floatSize,
+      operations: tokens * (positions - (tokens - 1) / 2) * heads * headLength * 4,
+    }),
+  },
+  'norm int8': { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * (floatSize + int8Size), operations: tokens * columns * 4 }) },
+  quantize: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * (floatSize + int8Size), operations: tokens * columns * 2 }) },
+  swiglu: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },
+  sample: {
+    name: ({ vocabulary, rows, isDrawn }) => `${isDrawn ? 'drawn' : 'greedy'} of ${vocabulary}, ${rows} ${rows === 1 ? 'row' : 'rows'}`,
+    work: ({ vocabulary, rows }) => ({ bytes: rows * vocabulary * floatSize, operations: rows * vocabulary }),
+  },
+};
+
+export const kindNames: readonly Kind[] = Object.keys(kinds) as Kind[];
+
+/** The compiler does not see that a case and the row of its kind belong together. */
+const infoOf = (one: Case): KindInfo<Case> => kinds[one.kind] as KindInfo<Case>;
 
 /** As it stands in tables, and as --filter sees it. */
 export function nameCase(one: Case): string {
-  const tokens = `${one.tokens} ${one.tokens === 1 ? 'token' : 'tokens'}`;
-  return one.kind === 'attention'
-    ? `attention f16 ${one.heads}/${one.kvHeads}x${one.headLength} over ${one.positions}, ${tokens}`
-    : `${one.kind} ${one.storage} ${one.rows}x${one.columns}, ${tokens}`;
+  return `${one.kind} ${infoOf(one).name(one)}`;
 }
 
-/** What a run reads at least, in bytes, and multiplies and adds: the two coordinates of a roofline. */
-export function workOf(one: Case): { readonly bytes: number; readonly operations: number } {
-  if (one.kind === 'attention') {
-    const positions = one.positions - (one.tokens - 1) / 2;
-    return {
-      bytes: one.positions * one.kvHeads * one.headLength * 2 * 2 + one.tokens * one.heads * one.headLength * 8,
-      operations: one.tokens * positions * one.heads * one.headLength * 4,
-    };
-  }
-  const rowSize = fileRowSize(one.storage, one.columns);
-  if (one.kind === 'embed') return { bytes: one.tokens * (rowSize + one.columns * 4), operations: one.tokens * one.columns * 2 };
-  return { bytes: one.rows * rowSize + one.tokens * (one.columns + one.rows) * 4, operations: 2 * one.rows * one.columns * one.tokens };
+export function workOf(one: Case): Work {
+  return infoOf(one).work(one);
 }

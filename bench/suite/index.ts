@@ -1,92 +1,70 @@
 /**
  * `npm run bench:kernels`: measures every kernel alone on one device: time, rate, share of what the device itself reaches, and error
- * against the reference. What the words mean: bench/README.md. A regression is a result, not an error.
+ * against the reference; on request, chains of matrices beside peers. What the words mean: bench/README.md. A regression is a result,
+ * not an error, unless --fail-above says so.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { writeFileSync } from 'node:fs';
 import { chooseDriver, driverEnvironment } from '../../runtime/drivers.ts';
-import type { DeviceName } from '../../runtime/index.ts';
 import { ensureDevice } from '../../scripts/setup/index.ts';
-import { deviceOption, UsageError } from '../../server/cli/options.ts';
+import { UsageError } from '../../server/cli/options.ts';
 import { Child, PeerError } from '../child.ts';
-import { describeMachine, type Machine } from '../machine.ts';
-import { say } from '../rounds.ts';
-import { listCases, nameCase } from './cases.ts';
+import { describeMachine } from '../machine.ts';
+import { measureSides, say } from '../rounds.ts';
+import { type Case, nameCase } from './cases.ts';
+import { parseSuiteOptions, type SuiteOptions } from './options.ts';
+import type { Answer } from './process.ts';
+import { compareRecords, isSlower, noticeable, readSuiteRecord, type SuiteRecord } from './record.ts';
 import { formatResults } from './report.ts';
 import { drawRoofline } from './roofline.ts';
-import type { CaseResult, Ceilings } from './run.ts';
-
-export interface SuiteRecord {
-  readonly date: string;
-  readonly device: DeviceName;
-  readonly adapter: string;
-  readonly machine: Machine;
-  readonly ceilings: Ceilings;
-  readonly results: readonly CaseResult[];
-}
-
-interface Options {
-  readonly device: DeviceName | 'auto';
-  readonly filter?: string;
-  readonly json?: string;
-  readonly compare?: string;
-  readonly svg?: string;
-}
+import type { CaseResult } from './run.ts';
+import { chooseFrom, sets } from './sets.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
-  const options = parseOptions(args);
-  const before = options.compare === undefined ? undefined : readRecord(options.compare);
+  const options = parseSuiteOptions(args);
+  const before = options.compare === undefined ? undefined : readSuiteRecord(options.compare);
+  if (options.failAbove !== undefined && before === undefined) throw new UsageError('--fail-above needs --compare: it is about what was faster before.');
   const record = await measure(options);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(record, null, 1)}\n`);
-  if (options.svg !== undefined) writeFileSync(options.svg, drawRoofline(record));
-  console.log(formatResults(record, before).join('\n'));
+  const { json, svg, failAbove } = options;
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(record, null, 1)}\n`);
+  if (svg !== undefined) writeFileSync(svg, drawRoofline(record));
+  console.log(formatResults(record, before, failAbove ?? noticeable).join('\n'));
+  if (before !== undefined && failAbove !== undefined && compareRecords(record, before).some((change) => isSlower(change, failAbove))) process.exitCode = 1;
 }
 
-function parseOptions(args: readonly string[]): Options {
-  return new Command('inward bench kernels')
-    .description('Measure every kernel alone: time, rate, share of what the device reaches, and error against the reference.')
-    .addOption(deviceOption())
-    .option('--filter <text>', 'only cases whose names contain this, e.g. "matmul Q4_K" or "128 tokens"')
-    .option('--json <file>', 'also write the results to a file')
-    .option('--compare <file>', 'show the time of each case beside that of a file written before')
-    .option('--svg <file>', 'draw a roofline: operations a byte, operations a second, and the two ceilings')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npm run bench:kernels\n  npm run bench:kernels -- --device lavapipe --filter "matmul Q4" --json before.json\n  npm run bench:kernels -- --compare before.json',
-    )
-    .exitOverride()
-    .showHelpAfterError('See --help.')
-    .parse(args, { from: 'user' })
-    .opts<Options>();
-}
-
-async function measure({ device, filter }: Options): Promise<SuiteRecord> {
-  const cases = listCases().filter((one) => filter === undefined || nameCase(one).toLowerCase().includes(filter.toLowerCase()));
-  if (cases.length === 0)
-    throw new UsageError(`No case contains ${JSON.stringify(filter)}; a name is like "${nameCase(listCases()[0] as (typeof cases)[number])}".`);
+async function measure({ device, set, filter, peers, rounds, threads }: SuiteOptions): Promise<SuiteRecord> {
+  const { cases, chains } = chooseFrom(set, filter);
+  if (cases.length === 0 && !(peers && chains.length > 0)) {
+    const [example] = sets[set].cases;
+    throw new UsageError(`No case contains ${JSON.stringify(filter)}; a name is like "${example === undefined ? '' : nameCase(example)}".`);
+  }
   const driver = await ensureDevice(device);
-  await using child = new Child(new URL('process.ts', import.meta.url).pathname, driverEnvironment(chooseDriver(driver.name)));
   try {
-    say(`ceilings of ${driver.name}`);
-    const { adapter, ceilings } = await child.ask<{ readonly adapter: string; readonly ceilings: Ceilings }>({ type: 'open', device: driver.name });
-    const results: CaseResult[] = [];
-    for (const [i, one] of cases.entries()) {
-      say(`${i + 1} of ${cases.length}: ${nameCase(one)}`);
-      results.push((await child.ask<{ readonly result: CaseResult }>({ type: 'run', one })).result);
-    }
-    return { date: new Date().toISOString().slice(0, 10), device: driver.name, adapter, machine: describeMachine(), ceilings, results };
+    const measured = await measureCases(driver.name, cases);
+    const date = new Date().toISOString().slice(0, 10);
+    const compared = peers ? await measureSides({ device: driver.name, threadCount: threads, plans: chains }, rounds) : [];
+    return { date, device: driver.name, machine: describeMachine(), set, ...measured, chains: compared };
   } catch (error) {
     throw error instanceof PeerError ? new UsageError(`The bench of the kernels failed: ${error.message}`) : error;
   }
 }
 
-function readRecord(path: string): SuiteRecord {
-  const expected = new UsageError(`Expected a file that --json has written in ${path}, found none that can be read.`);
-  try {
-    const record = JSON.parse(readFileSync(path, 'utf8')) as SuiteRecord;
-    if (!Array.isArray(record.results) || !record.results.every(({ name, ms }) => typeof name === 'string' && typeof ms === 'number')) throw expected;
-    return record;
-  } catch {
-    throw expected;
+type Measured = Pick<SuiteRecord, 'adapter' | 'timedBy' | 'ceilings' | 'results'>;
+
+/** In a process of its own, which ends before a peer begins. */
+async function measureCases(device: SuiteRecord['device'], cases: readonly Case[]): Promise<Measured> {
+  await using child = new Child(new URL('process.ts', import.meta.url).pathname, driverEnvironment(chooseDriver(device)));
+  say(`ceilings of ${device}`);
+  const { adapter, timedBy, ceilings } = await child.ask<Answer<'opened'>>({ type: 'open', device });
+  const results: CaseResult[] = [];
+  for (const [i, one] of cases.entries()) {
+    say(`${i + 1} of ${cases.length}: ${nameCase(one)}`);
+    try {
+      results.push((await child.ask<Answer<'ran'>>({ type: 'run', one })).result);
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      say(`${nameCase(one)} is left out: ${error.message}`);
+    }
   }
+  if (results.length === 0 && cases.length > 0) throw new PeerError('no case could be measured');
+  return { adapter, timedBy, ceilings, results };
 }

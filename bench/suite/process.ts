@@ -2,17 +2,23 @@
 import { openDevice } from '../../runtime/device.ts';
 import type { DeviceName } from '../../runtime/types.ts';
 import type { Case } from './cases.ts';
-import { Suite } from './run.ts';
+import type { Ceilings } from './ceilings.ts';
+import { type CaseResult, Suite } from './run.ts';
+import { type TimedBy, timestamps } from './stopwatch.ts';
 
 type Question = { readonly type: 'open'; readonly device: DeviceName } | { readonly type: 'run'; readonly one: Case } | { readonly type: 'close' };
+type AnyAnswer =
+  | { readonly type: 'opened'; readonly adapter: string; readonly timedBy: TimedBy; readonly ceilings: Ceilings }
+  | { readonly type: 'ran'; readonly result: CaseResult };
+export type Answer<Type extends AnyAnswer['type']> = Extract<AnyAnswer, { type: Type }>;
 
 let suite: Suite | undefined;
 
-async function answer(question: Exclude<Question, { type: 'close' }>): Promise<object> {
+async function answer(question: Exclude<Question, { type: 'close' }>): Promise<AnyAnswer> {
   if (question.type === 'open') {
-    const open = await openDevice(question.device);
+    const open = await openDevice(question.device, [timestamps]);
     suite = new Suite(open);
-    return { type: 'opened', adapter: open.adapter, ceilings: await suite.measureCeilings() };
+    return { type: 'opened', adapter: open.adapter, timedBy: suite.timedBy, ceilings: await suite.measureCeilings() };
   }
   if (suite === undefined) throw new Error('asked before it was opened');
   return { type: 'ran', result: await suite.run(question.one) };

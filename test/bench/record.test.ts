@@ -147,7 +147,13 @@ test('the report names machine, medians with ranges, ratios, kernels and verdict
   expect(text).toContain('decode (swiftshader) >= 3.00 tok/s: not measured');
   expect(text).toContain('cold start to first token <= 10.0 s: 4.32 s: met');
   expect(text).toContain('resident memory, 2 x model + 400 MB <= 600 MB: 300 MB: met');
-  const alone = formatReport({ ...savedRecord, rounds: 1, kernels: [], context: null, coldStart: { warmMs: null, emptyMs: savedRecord.coldStart.warmMs } }).join('\n');
+  const alone = formatReport({
+    ...savedRecord,
+    rounds: 1,
+    kernels: [],
+    context: null,
+    coldStart: { warmMs: null, emptyMs: savedRecord.coldStart.warmMs },
+  }).join('\n');
   expect(alone).toContain('medians of 1 round (');
   expect(alone).toMatch(/cold start, kernels compiled anew, ms +4321/);
   expect(alone).not.toContain('4-bit');

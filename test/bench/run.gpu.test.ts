@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { StepProfile } from '../../bench/profile.ts';
 import type { BenchRecord } from '../../bench/record.ts';
-import type { SuiteRecord } from '../../bench/suite/index.ts';
+import type { SuiteRecord } from '../../bench/suite/record.ts';
 import { testDevice } from '../gpu.ts';
 import { savedRecord } from './records.ts';
 
@@ -68,7 +68,20 @@ const closedKeys = [
 ];
 
 test('one round on a tiny model: the last line is a record of closed keys with measured values', async () => {
-  const { code, out, err } = await runBench('--peers', 'none', '--prompt-tokens', '16,40', '--new-tokens', '6', '--peer-prompt', '24', '--peer-tokens', '4', '--batch', '3');
+  const { code, out, err } = await runBench(
+    '--peers',
+    'none',
+    '--prompt-tokens',
+    '16,40',
+    '--new-tokens',
+    '6',
+    '--peer-prompt',
+    '24',
+    '--peer-tokens',
+    '4',
+    '--batch',
+    '3',
+  );
   expect(code, err).toBe(0);
   const lines = out.trimEnd().split('\n');
   const record = JSON.parse(lines.at(-1) ?? '') as BenchRecord;
@@ -125,7 +138,7 @@ test('the kernel bench: one case with its rate, share and error, a file of it, a
   const record = JSON.parse(readFileSync(json, 'utf8')) as SuiteRecord;
   expect(listKeys(record).sort()).toEqual(
     [
-      ...['.date', '.device', '.adapter', '.ceilings.copy', '.ceilings.multiplyAdd'],
+      ...['.date', '.device', '.adapter', '.set', '.timedBy', '.ceilings.copy', '.ceilings.multiplyAdd'],
       ...['cpu', 'cores', 'memoryBytes', 'node'].map((key) => `.machine.${key}`),
       ...['name', 'kernels[]', 'ms', 'quickestMs', 'bytes', 'operations', 'error'].map((key) => `.results[].${key}`),
     ].sort(),
@@ -136,8 +149,12 @@ test('the kernel bench: one case with its rate, share and error, a file of it, a
   expect(record.ceilings.copy).toBeGreaterThan(0);
   expect(first.out).toContain('of ceiling');
   expect(readFileSync(svg, 'utf8')).toContain('<title>embed Q8_0');
-  const second = await run('bin/inward.mjs', 'bench', 'kernels', ...args, '--compare', json);
-  expect(second.out.trimEnd().split('\n').at(-1)).toMatch(/ x$/);
+  // Nothing is twelve times slower the next minute; and everything is slower than a millionth of its time.
+  const second = await run('bin/inward.mjs', 'bench', 'kernels', ...args, '--compare', json, '--fail-above', '1000');
+  expect([second.code, second.out]).toEqual([0, expect.stringMatching(/\n0 of 1 cases slower by more than 1000 % than on .*\n$/)]);
+  writeFileSync(json, JSON.stringify({ ...record, results: record.results.map((result) => ({ ...result, ms: result.ms / 1e6 })) }));
+  const third = await run('bin/inward.mjs', 'bench', 'kernels', ...args, '--compare', json, '--fail-above', '1000');
+  expect([third.code, third.out]).toEqual([1, expect.stringContaining('\n1 of 1 cases slower by more than 1000 %')]);
   const none = await run('bin/inward.mjs', 'bench', 'kernels', '--filter', 'nothing of this name');
   expect([none.code, none.err]).toEqual([2, expect.stringMatching(/^No case contains "nothing of this name"; a name is like "matmul F16/)]);
 });

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
-import { type Chain, chainPlans, createChain, createInput, encodeBlocks, multiplyChain, rateOf } from '../../../bench/kernels/chain.ts';
+import { type Chain, chainPlans, createChain, createInput, multiplyChain, rateOf } from '../../../bench/kernels/chain.ts';
+import { chainStorages, encodeBlocks } from '../../../bench/kernels/encode.ts';
 import { encodeModel } from '../../../bench/kernels/onnx.ts';
 import { relativeError } from '../../../bench/kernels/serve.ts';
 import { dequantizeRow } from '../../../kernels/formats.ref.ts';
+import { fileRowSize } from '../../../kernels/repack.ts';
 import { matvecReference } from '../../../kernels/weights.ref.ts';
 
 const small: Chain = createChain({
@@ -43,6 +45,20 @@ test('a chain fits together, is the same every time, and keeps the size of what 
 
 test('the first input vector is the same for every count of vectors', () => {
   expect(createInput(96, 5).subarray(0, 96)).toEqual(createInput(96, 1));
+});
+
+test.for(chainStorages)('blocks of %s hold exactly these weights', (storage) => {
+  const { matrices } = createChain({ name: 's', shapes: [{ rows: 5, columns: 512, storage }], turns: 1 });
+  for (const matrix of matrices) {
+    const bytes = encodeBlocks(matrix, storage);
+    const size = fileRowSize(storage, 512);
+    expect(bytes.length).toBe(5 * size);
+    expect(Array.from({ length: 5 }, (_, row) => dequantizeRow(storage, bytes.subarray(row * size, (row + 1) * size), 512))).toEqual(valuesOf(matrix));
+  }
+});
+
+test('a storage that holds the numbers of no chain is refused', () => {
+  expect(() => encodeBlocks(small.matrices[0] as Chain['matrices'][number], 'TQ1_0')).toThrow(/^Expected one of F16, .*, found TQ1_0\.$/);
 });
 
 test('blocks of Q4_0 hold exactly these weights, and the truth is their product', () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { createCheckpoint } from '../../../bench/kernels/stored.ts';
 import { encodeLlama, readShape } from '../../../bench/onnx/llama.ts';
 import { readMatrix } from '../../../bench/onnx/weights.ts';
 import { hasPeer } from '../../../bench/peer.ts';
@@ -10,14 +11,15 @@ import { dequantizeRow } from '../../../kernels/formats.ref.ts';
 import { randomFileRows } from '../../../kernels/random.ref.ts';
 import { fileRowSize } from '../../../kernels/repack.ts';
 import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
-import { createCheckpoint } from '../../../bench/kernels/stored.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/oracles');
 const golden = join(fixtures, 'gguf_llama_q4_0');
 
 interface Ort {
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => { readonly data: Float32Array; readonly dims: readonly number[] };
-  readonly InferenceSession: { create(bytes: Uint8Array, options: object): Promise<{ run(feeds: object): Promise<Record<string, { readonly data: Float32Array }>> }> };
+  readonly InferenceSession: {
+    create(bytes: Uint8Array, options: object): Promise<{ run(feeds: object): Promise<Record<string, { readonly data: Float32Array }>> }>;
+  };
 }
 
 /** Logits in double precision of the whole prompt's last position. */
@@ -37,7 +39,9 @@ test.for(['len1', 'len33'])('logits of %s, in one run and with its last token ap
   const session = await ort.InferenceSession.create(encodeLlama(checkpoint, shape), { executionProviders: ['cpu'], logSeverityLevel: 4 });
   const ids = (JSON.parse(readFileSync(join(golden, 'golden.json'), 'utf8')) as { prompts: Record<string, { ids: number[] }> }).prompts[prompt]?.ids ?? [];
   const caches = ['key', 'value'].flatMap((what) => Array.from({ length: shape.layerCount }, (_, layer) => `${layer}.${what}`));
-  const empty = Object.fromEntries(caches.map((name) => [`present.${name}`, new ort.Tensor('float32', new Float32Array(0), [1, shape.kvHeads, 0, shape.headLength])]));
+  const empty = Object.fromEntries(
+    caches.map((name) => [`present.${name}`, new ort.Tensor('float32', new Float32Array(0), [1, shape.kvHeads, 0, shape.headLength])]),
+  );
   const run = (past: Record<string, unknown>, now: readonly number[], positions: number) =>
     session.run({
       input_ids: new ort.Tensor('int64', BigInt64Array.from(now, BigInt), [1, now.length]),

@@ -1,0 +1,63 @@
+/** Owns the device's own ceilings: how fast it copies, and how fast it multiplies and adds. */
+import { type Stopwatch, timeRuns } from './stopwatch.ts';
+import type { Workbench } from './workbench.ts';
+
+export interface Ceilings {
+  /** Bytes read and written by a copy of 64 MiB, in GB/s. */
+  readonly copy: number;
+  /** Multiplies and adds of f32 in registers, in GFLOP/s. */
+  readonly multiplyAdd: number;
+}
+
+const copySize = 64 * 2 ** 20;
+const groups = 256;
+const turns = 4096;
+/** Independent sums of a lane. */
+const chains = 8;
+
+export async function measureCeilings(bench: Workbench, stopwatch: Stopwatch): Promise<Ceilings> {
+  return { copy: await measureCopy(bench), multiplyAdd: await measureArithmetic(bench, stopwatch) };
+}
+
+/** By the clock: a copy is no pass that timestamps could be written at. It takes long enough. */
+async function measureCopy(bench: Workbench): Promise<number> {
+  const { device } = bench.open;
+  const [from, to] = [bench.empty(copySize), bench.empty(copySize)];
+  const { ms } = await timeRuns(async (count) => {
+    const encoder = device.createCommandEncoder();
+    for (let i = 0; i < count; i++) encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, copySize);
+    const started = performance.now();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    return performance.now() - started;
+  });
+  return (2 * copySize) / ms / 1e6;
+}
+
+async function measureArithmetic(bench: Workbench, stopwatch: Stopwatch): Promise<number> {
+  const { device, subgroupSize: lanes } = bench.open;
+  const module = device.createShaderModule({ code: multiplyAddText(lanes) });
+  const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+  const entries = [{ binding: 0, resource: bench.empty(groups * lanes * 4) }];
+  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+  const { ms } = await stopwatch.time((pass) => {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(groups);
+  });
+  return (groups * lanes * turns * chains * 2) / ms / 1e6;
+}
+
+function multiplyAddText(lanes: number): string {
+  const each = (text: (i: number) => string): string => Array.from({ length: chains }, (_, i) => text(i)).join(' ');
+  return `@group(0) @binding(0) var<storage, read_write> sums: array<f32>;
+@compute @workgroup_size(${lanes})
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let factor = f32(id.x) * 1e-9;
+  ${each((i) => `var s${i} = factor + ${i}.0;`)}
+  for (var turn = 0u; turn < ${turns / 8}u; turn++) {
+    ${Array.from({ length: 8 }, () => each((i) => `s${i} = s${i} * factor + 1.5;`)).join('\n    ')}
+  }
+  sums[id.x] = ${Array.from({ length: chains }, (_, i) => `s${i}`).join(' + ')};
+}`;
+}

@@ -1,0 +1,127 @@
+/**
+ * Owns the sets of cases of the kernel bench by name, and the chains of matrices that each is compared with peers on. Pure. A new
+ * shape is a line here.
+ */
+import { columnStep, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { type ChainPlan, chainPlans } from '../kernels/chain.ts';
+import { type Case, nameCase } from './cases.ts';
+
+interface CaseSet {
+  readonly cases: readonly Case[];
+  readonly chains: readonly ChainPlan[];
+}
+
+const storages = Object.keys(packedStorages) as StorageWithKernels[];
+/** What most files have; the other storages are measured on one shape. */
+const main: readonly StorageWithKernels[] = ['F16', 'Q4_0', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
+const single = [1] as const;
+const short = [1, 128] as const;
+const tokenCounts = [1, 8, 128] as const;
+
+/** Columns to match what the storage takes. */
+function matmuls(storage: StorageWithKernels, rows: number, columns: number, tokens: readonly number[], kind: 'matmul' | 'gate and up' = 'matmul'): Case[] {
+  const step = columnStep(storage);
+  return tokens.map((count) => ({ kind, storage, rows, columns: Math.ceil(columns / step) * step, tokens: count }));
+}
+
+type Heads = Omit<Extract<Case, { kind: 'attention' }>, 'kind' | 'kv' | 'positions' | 'tokens'>;
+
+/** Decoding at several lengths, and a chunk of a prefill. */
+function attentions(heads: Heads, kv: Extract<Case, { kind: 'attention' }>['kv'], lengths: readonly number[] = [128, 512, 2048]): Case[] {
+  const chunk = { positions: 512, tokens: 64 };
+  return [...lengths.map((positions) => ({ positions, tokens: 1 })), chunk].map((sizes): Case => ({ kind: 'attention', ...heads, kv, ...sizes }));
+}
+
+/** Small kernels of a model of these widths. */
+function rowCases(embeddingLength: number, feedForwardLength: number): Case[] {
+  return short.flatMap((tokens): Case[] => [
+    { kind: 'norm int8', columns: embeddingLength, tokens },
+    { kind: 'quantize', columns: feedForwardLength, tokens },
+    { kind: 'swiglu', columns: feedForwardLength, tokens },
+  ]);
+}
+
+function samples(vocabulary: number): Case[] {
+  return [
+    [1, false],
+    [1, true],
+    [8, true],
+  ].map(([rows, isDrawn]) => ({ kind: 'sample', vocabulary, rows: Number(rows), isDrawn: isDrawn === true }) satisfies Case);
+}
+
+/** The shapes of SmolLM2-135M, and squares as in a model of 1B; every storage on one of them at least. */
+const standard: CaseSet = {
+  cases: [
+    ...main.flatMap((storage) =>
+      [
+        [1536, 576],
+        [576, 1536],
+        [2048, 2048],
+      ].flatMap(([rows = 0, columns = 0]) => matmuls(storage, rows, columns, tokenCounts)),
+    ),
+    ...storages.filter((storage) => !main.includes(storage)).flatMap((storage) => matmuls(storage, 2048, 2048, short)),
+    ...matmuls('Q4_1', 1536, 576, tokenCounts, 'gate and up'),
+    ...(['Q8_0', 'Q4_K'] as const).map((storage): Case => ({ kind: 'embed', storage, rows: 8192, columns: 2048, tokens: 128 })),
+    ...storages.map((storage): Case => ({ kind: 'repack', storage, rows: 2048, columns: 2048 })),
+    ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f16'),
+    ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f32'),
+    ...attentions({ heads: 32, kvHeads: 8, headLength: 128 }, 'f16'),
+    ...rowCases(576, 1536),
+    ...samples(49_152),
+  ],
+  chains: [
+    ...chainPlans,
+    ...(['Q4_K', 'Q6_K', 'Q8_0'] as const).map(
+      (storage): ChainPlan => ({ name: `${storage} 2048 x 2048`, shapes: [{ rows: 2048, columns: 2048, storage }], turns: 8 }),
+    ),
+  ],
+};
+
+/** Gemma 3 270M in Q4_K_M: rows of 640 are no multiple of 256, so those matrices fall back to Q5_0 and Q8_0. */
+const gemma: CaseSet = {
+  cases: [
+    ...matmuls('Q5_0', 1024, 640, tokenCounts),
+    ...matmuls('Q5_0', 256, 640, tokenCounts),
+    ...matmuls('Q8_0', 256, 640, tokenCounts),
+    ...matmuls('Q4_K', 640, 1024, tokenCounts),
+    ...matmuls('Q5_0', 2048, 640, tokenCounts),
+    ...matmuls('Q6_K', 640, 2048, tokenCounts),
+    ...matmuls('Q4_K', 640, 2048, tokenCounts),
+    ...matmuls('Q8_0', 262_144, 640, [1, 8]),
+    { kind: 'embed', storage: 'Q8_0', rows: 262_144, columns: 640, tokens: 128 },
+    ...attentions({ heads: 4, kvHeads: 1, headLength: 256 }, 'f16'),
+    ...rowCases(640, 2048),
+    ...samples(262_144),
+  ],
+  chains: [
+    {
+      name: 'query Q5_0 1024 x 640, output Q4_K 640 x 1024',
+      shapes: [
+        { rows: 1024, columns: 640, storage: 'Q5_0' },
+        { rows: 640, columns: 1024, storage: 'Q4_K' },
+      ],
+      turns: 18,
+    },
+    {
+      name: 'up Q5_0 2048 x 640, down Q6_K 640 x 2048',
+      shapes: [
+        { rows: 2048, columns: 640, storage: 'Q5_0' },
+        { rows: 640, columns: 2048, storage: 'Q6_K' },
+      ],
+      turns: 12,
+    },
+    // Logits are of few rows.
+    { name: 'logits Q8_0 262144 x 640', shapes: [{ rows: 262_144, columns: 640, storage: 'Q8_0' }], turns: 1, tokens: single },
+  ],
+};
+
+export const setNames = ['standard', 'gemma3-270m'] as const;
+export type SetName = (typeof setNames)[number];
+export const sets: Readonly<Record<SetName, CaseSet>> = { standard, 'gemma3-270m': gemma };
+
+/** What of a set has a name that contains `filter`, whatever the case of its letters. */
+export function chooseFrom(set: SetName, filter = ''): CaseSet {
+  const { cases, chains } = sets[set];
+  const fits = (name: string): boolean => name.toLowerCase().includes(filter.toLowerCase());
+  return { cases: cases.filter((one) => fits(nameCase(one))), chains: chains.filter(({ name }) => fits(`chain ${name}`)) };
+}

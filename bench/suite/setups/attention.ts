@@ -1,0 +1,72 @@
+/** Owns the set-up of attention over a paged KV cache of random numbers. */
+import { attentionReference } from '../../../kernels/attention.ref.ts';
+import { type AttentionShape, attention, attentionMerge, poolExtent } from '../../../kernels/attention.ts';
+import { randomFloats } from '../../../kernels/random.ref.ts';
+import { Batch } from '../../../runtime/batch.ts';
+import { Sequence } from '../../../runtime/sequence.ts';
+import type { BlockId } from '../../../runtime/types.ts';
+import type { Sizes } from '../cases.ts';
+import { distance, type Prepared, type Workbench } from '../workbench.ts';
+
+const blockLength = 16;
+const sink = { event: () => undefined, fail: () => undefined };
+
+/** The last `tokens` of a sequence of as many positions. */
+function createBatch({ positions, tokens }: Sizes['attention'], blockCount: number): Batch {
+  const batch = new Batch({ maxTokens: tokens, maxSequences: 1, maxLogitRows: 1, contextLength: positions + 1, blockCount, blockLength, maxEdits: 0 });
+  const sequence = new Sequence({ promptIds: new Uint32Array(positions), maxTokens: 1 }, positions + 1, sink);
+  sequence.blocks = Array.from({ length: blockCount }, (_, i) => i as BlockId);
+  sequence.computed = positions - tokens;
+  batch.addTokens(sequence, tokens);
+  return batch;
+}
+
+export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']): Promise<Prepared> {
+  const { heads, kvHeads, headLength, kv, positions, tokens } = sizes;
+  const blockCount = Math.ceil(positions / blockLength);
+  const slots = blockCount * blockLength;
+  const batch = createBatch(sizes, blockCount);
+  const words = bench.buffer(batch.seal().slice());
+  const extent = poolExtent({ kvHeads, headLength, kv }, slots, bench.open);
+  const { layout } = batch;
+  const shape: AttentionShape = {
+    heads,
+    kvHeads,
+    headLength,
+    rotaryLength: headLength,
+    kv,
+    blockLength,
+    poolFold: extent.fold,
+    lanes: bench.open.subgroupSize,
+    layout,
+  };
+  const width = kvHeads * headLength;
+  const random = randomFloats(slots * 2 * width, 2);
+  const stored = kv === 'f16' ? Float16Array.from(random) : random;
+  const pool = bench.vectors(extent.width, extent.rows, padded(stored, extent.width * extent.rows * 16), 'rgba32uint');
+  const query = randomFloats(tokens * heads * headLength, 3, headLength ** -0.5);
+  const queries = bench.vectors((heads * headLength) / 4, tokens, query);
+  const scratch = { partials: bench.empty(batch.maxItems * heads * headLength * 4), states: bench.empty(batch.maxItems * heads * 2 * 4) };
+  // Queries and results share the kind of place.
+  const y = bench.vectors((heads * headLength) / 4, tokens);
+  const rows = (offset: number, length: number): Float32Array =>
+    Float32Array.from({ length: length * width }, (_, i) => stored[(Math.floor(i / width) * 2 + offset) * width + (i % width)] ?? Number.NaN);
+  return {
+    operations: [attention(shape, queries, pool, scratch, y, words), attentionMerge(shape, scratch, y, words)],
+    counts: { ...batch.counts },
+    check: async () => {
+      const length = positions - tokens + 1;
+      return distance(
+        await bench.read(y, heads * headLength),
+        attentionReference(shape, query.subarray(0, heads * headLength), rows(0, length), rows(1, length), length),
+      );
+    },
+  };
+}
+
+/** As words, with zeros up to `size` bytes: the last row of a folded pool is not full. */
+function padded(stored: ArrayBufferView, size: number): Uint32Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  bytes.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+  return new Uint32Array(bytes.buffer);
+}

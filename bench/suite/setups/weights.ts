@@ -1,0 +1,162 @@
+/** Owns the set-ups of what reads packed weights: matmul alone, gate and up with norm and SwiGLU, embed; and of repack, which makes them. */
+import { rmsNormReference, swigluReference } from '../../../kernels/activations.ref.ts';
+import { embed } from '../../../kernels/embed.ts';
+import { dequantizeRow } from '../../../kernels/formats.ref.ts';
+import type { Operation } from '../../../kernels/kernel.ts';
+import { matmul } from '../../../kernels/matmul.ts';
+import { randomFileRows, randomFloats } from '../../../kernels/random.ref.ts';
+import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../../kernels/repack.ts';
+import { matvecReference } from '../../../kernels/weights.ref.ts';
+import { type PackedMatrix, packedExtent, type StorageWithKernels } from '../../../kernels/weights.ts';
+import { loadWeights } from '../../../runtime/checkpoint/loader.ts';
+import { createCheckpoint } from '../../kernels/stored.ts';
+import type { Sizes } from '../cases.ts';
+import { distance, noCounts, type Prepared, plainLayout, type Workbench } from '../workbench.ts';
+
+/** Rows whose results are held against the reference. */
+const sampleRows = 32;
+/** Rows that are made; a higher matrix repeats them, because random numbers take time. */
+const madeRows = 8192;
+const epsilon = 1e-5;
+
+interface RandomMatrix {
+  readonly blocks: Uint8Array;
+  valuesOf(row: number): Float64Array;
+}
+
+function createMatrix(storage: StorageWithKernels, rows: number, columns: number, seed: number): RandomMatrix {
+  const size = fileRowSize(storage, columns);
+  const made = Math.min(rows, madeRows);
+  const random = randomFileRows(storage, made, columns, seed);
+  const blocks = made === rows ? random : new Uint8Array(rows * size);
+  for (let row = 0; made < rows && row < rows; row += made) blocks.set(random.subarray(0, Math.min(made, rows - row) * size), row * size);
+  return { blocks, valuesOf: (row) => dequantizeRow(storage, blocks.subarray(row * size, (row + 1) * size), columns) };
+}
+
+function sampleOf(rows: number): number[] {
+  const step = Math.max(1, Math.floor(rows / sampleRows));
+  return Array.from({ length: Math.min(rows, sampleRows) }, (_, i) => i * step);
+}
+
+/** As the engine loads it; parts one below the other, or their quads in turn. */
+async function load(
+  { open, memory, pipelines }: Workbench,
+  storage: StorageWithKernels,
+  columns: number,
+  parts: readonly RandomMatrix[],
+  rows: number,
+): Promise<PackedMatrix> {
+  const stored = parts.map(({ blocks }) => ({ storage, rows, columns, blocks }));
+  const spec = { kind: 'matrix' as const, columns, parts: parts.map((_, i) => ({ tensor: `m${i}`, rows })), interleaved: parts.length > 1 };
+  const weights = await loadWeights(createCheckpoint(stored), new Map([['m', spec]]), { ...open, memory, pipelines });
+  const matrix = weights.matrix('m').pieces[0]?.matrix;
+  if (matrix === undefined) throw new Error('no matrix');
+  return matrix;
+}
+
+export async function setUpMatmul(bench: Workbench, { storage, rows, columns, tokens }: Sizes['matmul']): Promise<Prepared> {
+  const random = createMatrix(storage, rows, columns, rows);
+  const matrix = await load(bench, storage, columns, [random], rows);
+  const x = randomFloats(columns * tokens, 1);
+  const vectors = bench.vectors(columns / 4, tokens, x);
+  const y = bench.empty(tokens * rows * 4);
+  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
+  const finish = { kind: 'store' as const, y, stride: rows };
+  return {
+    operations: matmul(matrix, {
+      x: { format: 'f32', vectors },
+      finish,
+      offset: 0,
+      over: 'tokens',
+      batch,
+      lanes: bench.open.subgroupSize,
+      layout: plainLayout,
+    }),
+    counts: { ...noCounts, tokens },
+    check: async () => {
+      const got = await bench.read(y, rows);
+      const sample = sampleOf(rows);
+      return distance(
+        sample.map((row) => got[row] ?? Number.NaN),
+        matvecReference(sample.map(random.valuesOf), x.subarray(0, columns)),
+      );
+    },
+  };
+}
+
+export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns, tokens }: Sizes['gate and up']): Promise<Prepared> {
+  const [gate, up] = [createMatrix(storage, rows, columns, 1), createMatrix(storage, rows, columns, 2)];
+  const matrix = await load(bench, storage, columns, [gate, up], rows);
+  // Small enough that the exponential of a sum stays finite.
+  const weight = randomFloats(columns, 4, 1 / 64);
+  const x = randomFloats(columns * tokens, 1);
+  const vectors = bench.vectors(columns / 4, tokens, x);
+  const y = bench.vectors(rows / 4, tokens);
+  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
+  const norm = { weight: bench.uniform(weight), epsilon };
+  const finish = { kind: 'swiglu' as const, y };
+  return {
+    operations: matmul(matrix, {
+      x: { format: 'f32', vectors },
+      norm,
+      finish,
+      offset: 0,
+      over: 'tokens',
+      batch,
+      lanes: bench.open.subgroupSize,
+      layout: plainLayout,
+    }),
+    counts: { ...noCounts, tokens },
+    check: async () => {
+      const got = await bench.read(y, rows);
+      const sample = sampleOf(rows);
+      const normed = Float32Array.from(rmsNormReference(x.subarray(0, columns), weight, epsilon));
+      const [gates, ups] = [gate, up].map(({ valuesOf }) => matvecReference(sample.map(valuesOf), normed));
+      return distance(
+        sample.map((row) => got[row] ?? Number.NaN),
+        swigluReference(gates ?? [], ups ?? []),
+      );
+    },
+  };
+}
+
+export async function setUpEmbed(bench: Workbench, { storage, rows, columns, tokens }: Sizes['embed']): Promise<Prepared> {
+  const random = createMatrix(storage, rows, columns, rows);
+  const matrix = await load(bench, storage, columns, [random], rows);
+  const ids = Uint32Array.from({ length: tokens }, (_, token) => (7 + token * 61) % rows);
+  const y = bench.empty(tokens * columns * 4);
+  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0, ...ids));
+  return {
+    operations: embed(matrix, y, batch, bench.open.subgroupSize, plainLayout),
+    counts: { ...noCounts, tokens },
+    check: async () => distance(await bench.read(y, columns), random.valuesOf(ids[0] ?? 0)),
+  };
+}
+
+/** Held against the reference by a lookup of one of the rows that it made. */
+export async function setUpRepack(bench: Workbench, { storage, rows, columns }: Sizes['repack']): Promise<Prepared> {
+  const random = createMatrix(storage, rows, columns, rows);
+  const { width, height } = packedExtent(storage, rows, columns);
+  const packed = bench.vectors(width, height, undefined, 'rgba32uint');
+  const grid = gridWords(storage);
+  const { params, grid: groups } = repackChunk(storage, { columns, shardRows: rows, rows, firstQuad: 0, quadStep: 1 });
+  const operation: Operation = {
+    variants: [repackVariant(storage, bench.open.place)],
+    resources: [bench.buffer(new Uint8Array(random.blocks)), packed, ...(grid === undefined ? [] : [bench.buffer(grid)])],
+    params,
+    choose: () => 0,
+    gridX: () => groups[0],
+    gridY: () => groups[1],
+  };
+  return {
+    operations: [operation],
+    counts: noCounts,
+    check: async () => {
+      const row = rows - 3;
+      const y = bench.empty(columns * 4);
+      const matrix = { storage, rows, columns, shards: [{ firstRow: 0, rows, packed }] };
+      await bench.run(embed(matrix, y, bench.buffer(Uint32Array.of(1, 0, 0, 0, row)), bench.open.subgroupSize, plainLayout), { ...noCounts, tokens: 1 });
+      return distance(await bench.read(y, columns), random.valuesOf(row));
+    },
+  };
+}

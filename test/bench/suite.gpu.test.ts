@@ -1,0 +1,48 @@
+/** Every operation of the kernel bench with small sizes: that its set-up computes what it says, and gives a time. Speed is not judged. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Case, kindNames, nameCase } from '../../bench/suite/cases.ts';
+import { Suite } from '../../bench/suite/run.ts';
+import { elementwiseBound } from '../../kernels/activations.ref.ts';
+import { attentionBound } from '../../kernels/attention.ref.ts';
+import { matmulF32Bound, matmulInt8Bound } from '../../kernels/weights.ref.ts';
+import { Gpu } from '../gpu.ts';
+
+let gpu: Gpu;
+let suite: Suite;
+beforeAll(async () => {
+  gpu = await Gpu.create();
+  suite = new Suite(gpu.open);
+});
+afterAll(() => gpu.open[Symbol.dispose]());
+
+/** With the error that the kernel's own tests allow. */
+const cases: readonly (readonly [Case, bound: number])[] = [
+  [{ kind: 'matmul', storage: 'Q5_0', rows: 68, columns: 96, tokens: 3 }, matmulF32Bound],
+  // More rows than are made at random.
+  [{ kind: 'matmul', storage: 'Q5_0', rows: 8292, columns: 96, tokens: 1 }, matmulF32Bound],
+  [{ kind: 'gate and up', storage: 'Q4_1', rows: 64, columns: 96, tokens: 3 }, matmulF32Bound],
+  [{ kind: 'embed', storage: 'Q4_K', rows: 40, columns: 256, tokens: 3 }, matmulF32Bound],
+  [{ kind: 'repack', storage: 'Q6_K', rows: 64, columns: 256 }, matmulF32Bound],
+  // With a grid.
+  [{ kind: 'repack', storage: 'IQ3_S', rows: 36, columns: 512 }, matmulF32Bound],
+  [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f16', positions: 300, tokens: 1 }, attentionBound],
+  [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f32', positions: 40, tokens: 5 }, attentionBound],
+  [{ kind: 'norm int8', columns: 96, tokens: 2 }, matmulInt8Bound],
+  [{ kind: 'quantize', columns: 96, tokens: 2 }, matmulInt8Bound],
+  [{ kind: 'swiglu', columns: 96, tokens: 2 }, elementwiseBound],
+  [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: false }, 0],
+  [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: true }, 0],
+];
+
+test('no operation is left out', () => {
+  expect(new Set(cases.map(([{ kind }]) => kind))).toEqual(new Set(kindNames));
+});
+
+test.for(cases.map(([one, bound]) => [nameCase(one), one, bound] as const))('%s', async ([, one, bound]) => {
+  const { name, ms, quickestMs, error, kernels } = await suite.run(one);
+  expect(name).toBe(nameCase(one));
+  expect(error).toBeLessThanOrEqual(bound);
+  expect(quickestMs).toBeGreaterThan(0);
+  expect(ms).toBeGreaterThanOrEqual(quickestMs);
+  expect(kernels.length).toBeGreaterThan(0);
+});
