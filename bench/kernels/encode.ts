@@ -27,7 +27,9 @@ function scalesAndMins(view: DataView, at: number, scales: readonly number[], mi
 }
 
 const writers: Partial<Record<StorageWithKernels, WriteBlock>> = {
-  F16: (view, codes, [multiple = 0], unit) => codes.forEach((code, i) => half(view, 2 * i, (code - 8) * multiple * unit)),
+  F16: (view, codes, [multiple = 0], unit) => {
+    for (const [i, code] of codes.entries()) half(view, 2 * i, (code - 8) * multiple * unit);
+  },
   Q4_0: (view, codes, [multiple = 0], unit) => {
     half(view, 0, multiple * unit);
     nibbles(view, 2, (i) => codes[i] ?? 0);

@@ -17,6 +17,9 @@ const leastSubmitMs = 5;
 /** In all; at least five submits. */
 const leastMs = 250;
 
+/** Runs of a submit at most. */
+const mostCount = 4096;
+
 export const timestamps: GPUFeatureName = 'timestamp-query';
 
 export class Stopwatch {
@@ -70,10 +73,18 @@ export class Stopwatch {
   }
 }
 
+/** Of runs that fill a submit; from so many that the roundness of timestamps does not matter. */
+async function findCount(submit: (count: number) => Promise<number>): Promise<number> {
+  let count = 1;
+  let ms = await submit(count);
+  for (; ms < 1 && count < mostCount; ms = await submit(count)) count *= 8;
+  return Math.min(mostCount, Math.max(1, Math.ceil((count * leastSubmitMs) / Math.max(ms, 0.1))));
+}
+
 /** `submit` runs the work as often as it is told, waits, and gives the ms that all of it took. The first one is not counted. */
 export async function timeRuns(submit: (count: number) => Promise<number>): Promise<RunTime> {
   await submit(1);
-  const count = Math.max(1, Math.ceil(leastSubmitMs / Math.max(0.001, await submit(1))));
+  const count = await findCount(submit);
   const bench = new Bench({ time: leastMs, iterations: 5, warmup: false });
   bench.add('submit', async () => ({ overriddenDuration: await submit(count) }));
   await bench.run();

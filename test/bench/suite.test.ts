@@ -140,6 +140,17 @@ test('times are of one run of those that fill a submit: as many as take 5 ms', a
   expect(new Set(counts.slice(2))).toEqual(new Set([3]));
 });
 
+test('times that are rounded to 0.1 ms: as many runs as they need to be told', async () => {
+  const counts: number[] = [];
+  const found = await timeRuns(async (count) => {
+    counts.push(count);
+    return Math.round(count * 0.4) / 10;
+  });
+  // 1 run shows as 0, 8 as 0.3, 64 as 2.6: 5 ms are 124 of them, which show as 5.
+  expect(counts.slice(0, 5)).toEqual([1, 1, 8, 64, 124]);
+  expect(found.ms).toBeCloseTo(5 / 124, 12);
+});
+
 test('options', () => {
   expect(parseSuiteOptions([])).toEqual({ device: 'auto', set: 'standard', peers: false, rounds: 3, threads: 2 });
   const line = '--device lavapipe --set gemma3-270m --filter q4 --json a --compare b --fail-above 12.5 --svg c --peers --rounds 2 --threads 4';
