@@ -41,8 +41,7 @@ export function formatResults(record: SuiteRecord, before: SuiteRecord | undefin
     `device   ${device}: ${adapter}`,
     `ceilings ${ceilings.copy.toFixed(1)} GB/s copied, ${ceilings.multiplyAdd.toFixed(0)} GFLOP/s multiplied and added`,
     `times    by ${timedBy === 'timestamps' ? 'timestamps of the device' : 'the clock, from submit to done'}`,
-    '',
-    ...alignColumns(table, true),
+    ...(rows.length > 0 ? ['', ...alignColumns(table, true)] : []),
     ...(chains.length > 0 ? ['', ...formatKernels(chains)] : []),
     ...(before === undefined ? [] : ['', ...formatComparison(record, before, percent)]),
   ];
