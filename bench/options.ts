@@ -49,7 +49,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--peer-prompt <count>', 'length of the prompt of the comparison, for all sides', integer(1), 256)
     .option('--peer-tokens <count>', 'new tokens of the comparison, for all sides', integer(2), 16)
     .option('--threads <count>', 'threads of the peers on the CPU', integer(1, 1024), 2)
-    .option('--install-peers', 'first install the peers that bench/peers names (650 MB)', false)
+    .option('--install-peers', 'first install the peers that bench/peers names (660 MB)', false)
     .option('--cold', 'also measure the cold start with an empty cache of compiled kernels', false)
     .option('--profile', 'measure instead where the time of a step goes, kernel by kernel', false)
     .option('--svg <folder>', 'write the charts decode.svg, prefill.svg and kernels.svg')

@@ -29,11 +29,16 @@ const packages: Readonly<Record<PeerName, string>> = {
 
 /** Whether the locked version of this peer is there. */
 export function hasPeer(name: PeerName): boolean {
-  const installed = join(folder, 'node_modules', packages[name], 'package.json');
-  return existsSync(installed) && readJson(installed).version === readJson(join(folder, 'package.json')).dependencies?.[packages[name]];
+  return isInstalled(packages[name]);
 }
 
-/** Installs what bench/peers/package-lock.json names (650 MB). Throws PeerError. */
+/** Whether a package of bench/peers is there in its locked version. */
+export function isInstalled(name: string): boolean {
+  const installed = join(folder, 'node_modules', name, 'package.json');
+  return existsSync(installed) && readJson(installed).version === readJson(join(folder, 'package.json')).dependencies?.[name];
+}
+
+/** Installs what bench/peers/package-lock.json names (660 MB). Throws PeerError. */
 export async function installPeers(): Promise<void> {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new PeerError(`there is no build of the peers for ${process.platform} ${process.arch}`);
   // Install scripts would compile llama.cpp and fetch CUDA from outside of the registry.
@@ -75,7 +80,7 @@ export interface PeerOptions {
 /** Throws PeerError. */
 export async function openPeer({ name, path, device, threadCount }: PeerOptions): Promise<Subject> {
   const started = performance.now();
-  const child = new Child(join(folder, name === 'transformers' ? 'transformers.mjs' : 'llama.mjs'), environmentOf(name, device));
+  const child = new Child(join(folder, name === 'transformers' ? 'transformers.mjs' : 'llama.mjs'), name === 'cpu' ? {} : peerEnvironment(device));
   try {
     const place = name === 'transformers' ? { folder: path, device: 'webgpu' } : { modelPath: path, gpu: name === 'vulkan' };
     const opened = await child.ask<{ readonly device: string }>({ type: 'open', ...place, threadCount });
@@ -93,10 +98,9 @@ export async function openPeer({ name, path, device, threadCount }: PeerOptions)
   }
 }
 
-function environmentOf(name: EngineName, device: DeviceName): Record<string, string> {
-  if (name === 'cpu') return {};
-  // llama.cpp leaves out Vulkan devices that are CPUs unless they are named.
-  return { ...driverEnvironment(chooseDriver(device)), ...(name === 'vulkan' ? { GGML_VK_VISIBLE_DEVICES: '0' } : {}) };
+/** For what runs on the device itself. llama.cpp leaves out Vulkan devices that are CPUs unless they are named. */
+export function peerEnvironment(device: DeviceName): Record<string, string> {
+  return { ...driverEnvironment(chooseDriver(device)), GGML_VK_VISIBLE_DEVICES: '0' };
 }
 
 function readJson(path: string): { readonly version?: string; readonly dependencies?: Readonly<Record<string, string>> } {

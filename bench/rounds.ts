@@ -7,7 +7,7 @@ import type { Workload } from './arithmetic.ts';
 import { PeerError } from './child.ts';
 import { measureColdStart } from './coldstart.ts';
 import { chainPlans } from './kernels/chain.ts';
-import { type KernelSample, labelOf, measureSide, type SideName, type SideOptions, sideNames } from './kernels/side.ts';
+import { hasSide, type KernelSample, labelOf, measureSide, type SideName, type SideOptions, sideNames } from './kernels/side.ts';
 import { readLoad } from './machine.ts';
 import { allWorkloads, type BenchOptions, comparedWorkload, longestSequence } from './options.ts';
 import { openOurs } from './ours.ts';
@@ -27,6 +27,8 @@ export interface Measured {
   readonly kernels: readonly KernelSeries[];
 }
 
+const notInstalled = 'not all peers are installed, so they are not compared with. To compare: npm run bench -- --install-peers';
+
 /** Progress goes to stderr, results to stdout; with the time since the start, so that a slow part is seen. */
 export function say(line: string): void {
   console.error(`${Math.round(performance.now() / 1000)} s  ${line}`);
@@ -39,7 +41,7 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
     options.model,
   );
   const engines = new Map([...models.of.keys()].map((name) => [name, [] as Sample[]]));
-  const sides: Sides = new Map((peers.includes('ort') ? sideNames : []).map((name) => [name, []]));
+  const sides: Sides = new Map((peers.includes('ort') ? modelSides : []).map((name) => [name, []]));
   const coldStarts = new Map([['warm', [] as number[]], ...(options.cold ? [['empty', [] as number[]] as const] : [])]);
   const ours: Sample[] = [];
   let dispatchesPerToken = 0;
@@ -71,12 +73,16 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
   };
 }
 
+/** llama.cpp is measured with whole models here. */
+const modelSides: readonly SideName[] = ['ours', 'ortWebgpu', 'ortCpu'];
+
 type Sides = Map<SideName, KernelSample[][]>;
 
 /** Chains of matrices on every side that is here, in interleaved rounds. */
 export async function measureSides(options: SideOptions, rounds: number): Promise<KernelRecord[]> {
-  const isPresent = choosePeers(['ort']).length > 0;
-  const sides: Sides = new Map(sideNames.filter((name) => name === 'ours' || isPresent).map((name) => [name, []]));
+  const present = sideNames.filter(hasSide);
+  if (present.length < sideNames.length) say(notInstalled);
+  const sides: Sides = new Map(present.map((name) => [name, []]));
   for (let round = 1; round <= rounds; round++) await measureSidesOnce(sides, round, options);
   return summarizeKernels(seriesOf(sides));
 }
@@ -166,6 +172,6 @@ async function prepareModels(names: readonly EngineName[], modelPath: string): P
 
 function choosePeers(wanted: readonly PeerName[]): readonly PeerName[] {
   const present = wanted.filter(hasPeer);
-  if (present.length < wanted.length) say('not all peers are installed, so they are not compared with. To compare: npm run bench -- --install-peers');
+  if (present.length < wanted.length) say(notInstalled);
   return present;
 }

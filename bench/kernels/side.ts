@@ -1,23 +1,26 @@
 /**
- * Owns the sides of the kernel comparison: our matmul, and MatMulNBits of onnxruntime behind WebGPU on the same device and on the CPU.
+ * Owns the sides of the kernel comparison: our matmul; MatMulNBits of onnxruntime behind WebGPU on the same device and on the CPU; the
+ * multiplication of llama.cpp behind Vulkan on the same device and on the CPU.
  * Each runs in a process of its own. Refuses a result that is not the product.
  */
 import { join } from 'node:path';
-import { chooseDriver, driverEnvironment } from '../../runtime/drivers.ts';
 import type { DeviceName } from '../../runtime/index.ts';
 import { summarize } from '../arithmetic.ts';
 import { Child, PeerError } from '../child.ts';
+import { isInstalled, peerEnvironment } from '../peer.ts';
 import { type ChainPlan, rateOf } from './chain.ts';
 import type { Timed } from './serve.ts';
 
-export const sideNames = ['ours', 'ortWebgpu', 'ortCpu'] as const;
+export const sideNames = ['ours', 'ortWebgpu', 'ortCpu', 'llamaVulkan', 'llamaCpu'] as const;
 export type SideName = (typeof sideNames)[number];
 
 interface SideInfo {
   readonly label: string;
   readonly file: string;
-  /** onnxruntime's execution provider. */
-  readonly provider?: 'webgpu' | 'cpu';
+  /** What must be installed; nothing for ours. */
+  readonly packages: readonly string[];
+  /** onnxruntime's execution provider, llama.cpp's back end. */
+  readonly provider?: 'webgpu' | 'vulkan' | 'cpu';
   /** 4: int8 activations, faster on the CPU; 0: f32, faster behind WebGPU on lavapipe. */
   readonly accuracyLevel?: 0 | 4;
   /**
@@ -27,12 +30,20 @@ interface SideInfo {
   readonly errorBound: number;
 }
 
-const ortFile = join(import.meta.dirname, '..', 'peers', 'ort.mjs');
+const [ortFile = '', ggmlFile = ''] = ['ort.mjs', 'ggml.mjs'].map((file) => join(import.meta.dirname, '..', 'peers', file));
 const sides: Readonly<Record<SideName, SideInfo>> = {
-  ours: { label: 'Inward', file: join(import.meta.dirname, 'process.ts'), errorBound: 1e-4 },
-  ortWebgpu: { label: 'onnxruntime WebGPU', file: ortFile, provider: 'webgpu', accuracyLevel: 0, errorBound: 1e-4 },
-  ortCpu: { label: 'onnxruntime CPU', file: ortFile, provider: 'cpu', accuracyLevel: 4, errorBound: 0.1 },
+  ours: { label: 'Inward', file: join(import.meta.dirname, 'process.ts'), packages: [], errorBound: 1e-4 },
+  ortWebgpu: { label: 'onnxruntime WebGPU', file: ortFile, packages: ['onnxruntime-node'], provider: 'webgpu', accuracyLevel: 0, errorBound: 1e-4 },
+  ortCpu: { label: 'onnxruntime CPU', file: ortFile, packages: ['onnxruntime-node'], provider: 'cpu', accuracyLevel: 4, errorBound: 0.1 },
+  // int8 activations on the CPU; halves behind Vulkan.
+  llamaVulkan: { label: 'llama.cpp Vulkan', file: ggmlFile, packages: ['node-llama-cpp', 'koffi'], provider: 'vulkan', errorBound: 0.1 },
+  llamaCpu: { label: 'llama.cpp CPU', file: ggmlFile, packages: ['node-llama-cpp', 'koffi'], provider: 'cpu', errorBound: 0.1 },
 };
+
+/** Whether what this side multiplies with is there. */
+export function hasSide(name: SideName): boolean {
+  return sides[name].packages.every(isInstalled);
+}
 
 export function labelOf(name: SideName): string {
   return sides[name].label;
@@ -58,7 +69,7 @@ export interface SideOptions {
 /** Every chain with every count of vectors. Throws PeerError, also when a result is not the product. */
 export async function measureSide(name: SideName, { device, threadCount, plans }: SideOptions): Promise<KernelSample[]> {
   const { file, provider, accuracyLevel, errorBound } = sides[name];
-  await using child = new Child(file, provider === 'cpu' ? {} : driverEnvironment(chooseDriver(device)));
+  await using child = new Child(file, provider === 'cpu' ? {} : peerEnvironment(device));
   await child.ask({ type: 'open', options: { device, provider, threadCount, accuracyLevel } });
   const samples: KernelSample[] = [];
   for (const plan of plans) {

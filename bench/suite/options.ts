@@ -29,7 +29,7 @@ export function parseSuiteOptions(args: readonly string[]): SuiteOptions {
     .option('--compare <file>', 'show the time of each case beside that of a file written before, and say what is slower')
     .option('--fail-above <percent>', 'with --compare: end with exit code 1 when a case is slower by more', parsePercent)
     .option('--svg <file>', 'draw a roofline: operations a byte, operations a second, and the two ceilings')
-    .option('--peers', 'also multiply chains of matrices, beside onnxruntime where it is installed', false)
+    .option('--peers', 'also multiply chains of matrices, beside onnxruntime and llama.cpp where they are installed', false)
     .option('--rounds <count>', 'rounds of the chains', integer(1, 100), 3)
     .option('--threads <count>', 'threads of the peers on the CPU', integer(1, 1024), 2)
     .addHelpText(

@@ -1,7 +1,6 @@
 /** Every side of the kernel comparison on a small chain: that it computes the product (else it throws) and gives rates. */
 import { expect, test } from 'vitest';
-import { measureSide, type SideName, tokenCounts } from '../../../bench/kernels/side.ts';
-import { hasPeer } from '../../../bench/peer.ts';
+import { hasSide, measureSide, sideNames, tokenCounts } from '../../../bench/kernels/side.ts';
 import { chooseDriver } from '../../../runtime/drivers.ts';
 import { testDevice } from '../../gpu.ts';
 
@@ -16,8 +15,9 @@ const plan = {
   turns: 2,
 };
 
-test.for<SideName>(['ours', 'ortWebgpu', 'ortCpu'])('%s', async (name, context) => {
-  context.skip(name !== 'ours' && !hasPeer('ort'), 'onnxruntime is not installed: npm run bench -- --install-peers');
+test.for(sideNames)('%s', { timeout: 900_000 }, async (name, context) => {
+  context.skip(name === 'llamaVulkan' && process.env['INWARD_FULL'] !== '1', 'the driver compiles its kernels for minutes: npm test -- --full');
+  context.skip(!hasSide(name), 'the peers are not installed: npm run bench -- --install-peers');
   const samples = await measureSide(name, { device: chooseDriver(testDevice()).name, threadCount: 2, plans: [plan] });
   expect(samples.map(({ chain, tokens }) => [chain, tokens])).toEqual(tokenCounts.map((tokens) => ['small', tokens]));
   for (const { rate } of samples) expect(rate).toBeGreaterThan(0);

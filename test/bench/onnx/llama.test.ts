@@ -1,7 +1,5 @@
 /** The ONNX graph that transformers.js runs, held against what Hugging Face transformers computes from the same Q4_0 file. */
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createCheckpoint } from '../../../bench/kernels/stored.ts';
 import { encodeLlama, readShape } from '../../../bench/onnx/llama.ts';
@@ -11,9 +9,9 @@ import { dequantizeRow } from '../../../kernels/formats.ref.ts';
 import { randomFileRows } from '../../../kernels/random.ref.ts';
 import { fileRowSize } from '../../../kernels/repack.ts';
 import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import { readOracle } from '../../oracle.ts';
 
-const fixtures = join(import.meta.dirname, '../../fixtures/oracles');
-const golden = join(fixtures, 'gguf_llama_q4_0');
+const oracle = readOracle('gguf_llama_q4_0');
 
 interface Ort {
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => { readonly data: Float32Array; readonly dims: readonly number[] };
@@ -22,22 +20,14 @@ interface Ort {
   };
 }
 
-/** Logits in double precision of the whole prompt's last position. */
-function readGolden(prompt: string): Float64Array {
-  const bytes = readFileSync(join(golden, 'golden.safetensors'));
-  const headLength = Number(bytes.readBigUInt64LE(0));
-  const entry = JSON.parse(bytes.toString('utf8', 8, 8 + headLength))[`${prompt}.last_logits_f64`] as { readonly data_offsets: readonly [number, number] };
-  const [start, end] = entry.data_offsets;
-  return new Float64Array(Uint8Array.from(bytes.subarray(8 + headLength + start, 8 + headLength + end)).buffer);
-}
-
-test.for(['len1', 'len33'])('logits of %s, in one run and with its last token apart', async (prompt, context) => {
+test.for(['len1', 'len33'] as const)('logits of %s, in one run and with its last token apart', async (prompt, context) => {
   context.skip(!hasPeer('ort'), 'onnxruntime is not installed: npm run bench -- --install-peers');
   const ort = createRequire(new URL('../../../bench/peers/x.js', import.meta.url))('onnxruntime-node') as Ort;
-  using checkpoint = openCheckpoint(join(golden, 'model.gguf'));
+  using checkpoint = openCheckpoint(oracle.modelPath);
   const shape = readShape(checkpoint);
   const session = await ort.InferenceSession.create(encodeLlama(checkpoint, shape), { executionProviders: ['cpu'], logSeverityLevel: 4 });
-  const ids = (JSON.parse(readFileSync(join(golden, 'golden.json'), 'utf8')) as { prompts: Record<string, { ids: number[] }> }).prompts[prompt]?.ids ?? [];
+  const { ids: all, lastLogits64: expected } = oracle.prompts[prompt];
+  const ids = [...all];
   const caches = ['key', 'value'].flatMap((what) => Array.from({ length: shape.layerCount }, (_, layer) => `${layer}.${what}`));
   const empty = Object.fromEntries(
     caches.map((name) => [`present.${name}`, new ort.Tensor('float32', new Float32Array(0), [1, shape.kvHeads, 0, shape.headLength])]),
@@ -48,7 +38,6 @@ test.for(['len1', 'len33'])('logits of %s, in one run and with its last token ap
       attention_mask: new ort.Tensor('int64', new BigInt64Array(positions).fill(1n), [1, positions]),
       ...Object.fromEntries(caches.map((name) => [`past_key_values.${name}`, past[`present.${name}`]])),
     });
-  const expected = readGolden(prompt);
   const distance = (logits: ArrayLike<number>): number =>
     expected.reduce((sum, value, i) => sum + (value - (logits[i] ?? Number.NaN)) ** 2, 0) / expected.reduce((sum, value) => sum + value ** 2, 0);
   // f32 sums of a model of two layers; the test of the engine allows as much.
@@ -87,7 +76,7 @@ test('a row of zeros stays zero', () => {
 });
 
 test('what the graph does not do is refused by name', () => {
-  using checkpoint = openCheckpoint(join(golden, 'model.gguf'));
+  using checkpoint = openCheckpoint(oracle.modelPath);
   const other = (key: string, value: string | number) => ({ ...checkpoint, metadata: new Map([...checkpoint.metadata, [key, value]]) });
   expect(() => readShape(other('general.architecture', 'gemma3'))).toThrow('a graph is written for the family llama only, this file is of "gemma3"');
   expect(() => readShape(other('llama.rope.dimension_count', 16))).toThrow('plain rotations of whole heads only');
