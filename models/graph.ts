@@ -2,9 +2,10 @@
  * Owns the list of operations that a forward pass becomes, and the scratch buffers between them. A family's
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
-import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
+import { quantize, rmsNorm } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
+import { type Gate, gated } from '../kernels/gated.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
@@ -109,15 +110,15 @@ export class Graph {
     return attended;
   }
 
-  /** silu(gate) * up of the normed x, where the matrix holds gate and up. */
-  swiglu(x: Vectors, norm: Norm, gateAndUp: LoadedMatrix): Vectors {
+  /** activate(gate) * up of the normed x, where the matrix holds gate and up. */
+  gated(x: Vectors, norm: Norm, gateAndUp: LoadedMatrix, gate: Gate): Vectors {
     const columns = gateAndUp.rows / 2;
     const hidden = this.#perToken('hidden', columns);
-    if (gateAndUp.isInterleaved) this.#multiply(gateAndUp, x, norm, { kind: 'swiglu', y: hidden }, 'tokens');
+    if (gateAndUp.isInterleaved) this.#multiply(gateAndUp, x, norm, { kind: 'gated', y: hidden, gate }, 'tokens');
     else {
       const gateUp = this.#perToken('gate and up', gateAndUp.rows);
       this.#multiply(gateAndUp, x, norm, { kind: 'store', y: gateUp, stride: gateAndUp.rows }, 'tokens');
-      this.operations.push(swiglu(gateUp, hidden, columns, this.settings.lanes));
+      this.operations.push(gated(gateUp, hidden, columns, gate, this.settings.lanes));
     }
     return hidden;
   }

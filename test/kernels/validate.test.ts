@@ -1,9 +1,10 @@
 /** Every variant that the engine can choose, compiled and bound on Dawn's null backend: no GPU, no driver. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { quantizeVariant, rmsNormVariant, swigluVariant } from '../../kernels/activations.ts';
+import { quantizeVariant, rmsNormVariant } from '../../kernels/activations.ts';
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant } from '../../kernels/attention.ts';
 import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
+import { gatedVariant } from '../../kernels/gated.ts';
 import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
@@ -52,7 +53,7 @@ function matmuls(lanes: number, place: Place): Variant[] {
       return [
         ...matmulVariants({ ...choice, places: { ...places, y: 'buffer' }, over: 'logitRows' }),
         ...matmulVariants({ ...choice, isNormed: false, finish: 'add' }),
-        ...matmulVariants({ ...choice, finish: 'swiglu' }),
+        ...matmulVariants({ ...choice, finish: 'gated', activation: 'silu' }),
         ...attentionShapes(lanes)
           .slice(0, 5)
           .flatMap((shape) => matmulVariants(choice, shape)),
@@ -68,7 +69,7 @@ function variants(lanes: number, place: Place): Variant[] {
     ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
     ...[true, false].map((gather) => rmsNormVariant(gather, place, 64, lanes, layout)),
     quantizeVariant(place, lanes),
-    swigluVariant(place, lanes),
+    gatedVariant('silu', place, lanes),
     sampleVariant(lanes, layout),
   ];
 }
