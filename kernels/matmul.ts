@@ -21,12 +21,12 @@ export type Finish =
       readonly kind: 'store';
       readonly y: Vectors;
       readonly stride: number;
-      readonly activation?: ActivationFunction;
-      readonly scale?: number;
-      readonly limit?: number;
+      readonly activation?: ActivationFunction | undefined;
+      readonly scale?: number | undefined;
+      readonly limit?: number | undefined;
     }
   /** y = to + scale * sums; `to` is not y, but of its shape and in its kind of place. */
-  | { readonly kind: 'add'; readonly y: Vectors; readonly to: Vectors; readonly stride: number; readonly scale?: number }
+  | { readonly kind: 'add'; readonly y: Vectors; readonly to: Vectors; readonly stride: number; readonly scale?: number | undefined }
   /** Quads of gate rows and of up rows take turns in the matrix. y: [row of x][rows / 2]. */
   | { readonly kind: 'gated'; readonly y: Vectors; readonly gate: Gate }
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
@@ -61,7 +61,7 @@ const fewLanesTiles: readonly Tile[] = [
 ];
 
 /** The built-in choice: tiles in ascending order of tokens. */
-function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
+export function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
   return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, leastQuads(finish)) }));
 }
 
@@ -170,7 +170,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
 export interface MatmulArguments {
   readonly x: Activations;
   /** Only with f32 activations. */
-  readonly norm?: Norm;
+  readonly norm?: Norm | undefined;
   /** [row of y's rows] f32, added to the sums before anything else; in the order of the matrix's rows, so that gate and up take turns. */
   readonly bias?: Slice | undefined;
   readonly finish: Finish;
