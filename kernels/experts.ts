@@ -130,7 +130,7 @@ export function expertsSum({ router, routes, x, y, to, columns, maxTokens, lanes
   return {
     variants: [expertsSumVariant(router, maxTokens, to !== undefined, placeOf(y), lanes)],
     resources: [x, y, routes, ...(to === undefined ? [] : [to])],
-    params: packParams(columns / quadRows),
+    params: packParams(columns / quadRows, router.topK),
     choose: () => 0,
     gridX: (counts) => counts.tokens,
     gridY: () => Math.ceil(columns / quadRows / (lanes * run)),

@@ -8,6 +8,7 @@ const EPILOGUE = 3u;
 
 struct Shape {
   quads: u32,   // of a row
+  topK: u32,
 }
 @group(0) @binding(ROUTES) var<storage, read> routes: array<u32>;
 @group(0) @binding(SHAPE) var<uniform> shape: Shape;
@@ -21,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let token = group.x;
   for (var quad = group.y * RUN * LANES + lane; quad < min(shape.quads, (group.y + 1u) * RUN * LANES); quad += LANES) {
     var sum = vec4f();
-    for (var choice = token * TOP_K; choice < (token + 1u) * TOP_K; choice++) {
+    for (var choice = token * shape.topK; choice < (token + 1u) * shape.topK; choice++) {
       sum += bitcast<f32>(routes[ROUTE_WEIGHTS + choice]) * xAt(choice, shape.quads, quad);
     }
     storeY(token, shape.quads, quad, sumAt(token, shape.quads, quad) + sum);

@@ -68,7 +68,7 @@ export function router(shape: RouterShape, { logits, routes, biases, factors }: 
   return {
     variants: [routerVariant(shape, maxTokens, placeOf(logits), lanes)],
     resources: [logits, routes, biases, factors],
-    params: packParams({ f32: shape.scale }),
+    params: packParams(Math.ceil(shape.experts / lanes), shape.topK, shape.groups?.count ?? 1, { f32: shape.scale }),
     choose: () => 0,
     gridX: (counts) => counts.tokens,
     gridY: () => 1,
