@@ -59,13 +59,7 @@ export function normRows({ x, norm, y, to, scale = 1, columns, lanes }: NormRows
   const kind = norm.kind === 'rms' && norm.weight === undefined ? 'rms_unweighted' : norm.kind;
   return {
     variants: [normRowsVariant({ kind, isAdded: to !== undefined, columns, place: placeOf(y) }, lanes)],
-    resources: [
-      x,
-      y,
-      ...(norm.weight === undefined ? [] : [norm.weight]),
-      ...(norm.kind === 'layer' ? [norm.bias] : []),
-      ...(to === undefined ? [] : [to]),
-    ],
+    resources: [x, y, ...(norm.weight === undefined ? [] : [norm.weight]), ...(norm.kind === 'layer' ? [norm.bias] : []), ...(to === undefined ? [] : [to])],
     params: packParams(columns / 4, { f32: norm.epsilon }, { f32: scale }),
     choose: () => 0,
     gridX: (counts) => counts.tokens,

@@ -10,7 +10,12 @@ export interface RouteReference {
 export const routerBound = 1e-11;
 
 /** A token's choices in order; equal keys by id. */
-export function routerReference(logits: ArrayLike<number>, shape: RouterShape, biases: ArrayLike<number> = [], factors: ArrayLike<number> = []): RouteReference[] {
+export function routerReference(
+  logits: ArrayLike<number>,
+  shape: RouterShape,
+  biases: ArrayLike<number> = [],
+  factors: ArrayLike<number> = [],
+): RouteReference[] {
   const values = Array.from(logits);
   const greatest = Math.max(...values);
   const total = values.reduce((sum, value) => sum + Math.exp(value - greatest), 0);
@@ -21,9 +26,11 @@ export function routerReference(logits: ArrayLike<number>, shape: RouterShape, b
   });
   const isOrdered = shape.score === 'softmax' && !shape.isBiased && shape.groups === undefined;
   const keys = isOrdered ? values : scores.map((score, id) => score + (biases[id] ?? 0));
-  const ids = allowed(keys, shape).sort((a, b) => (keys[b] ?? 0) - (keys[a] ?? 0) || a - b).slice(0, shape.topK);
+  const ids = allowed(keys, shape)
+    .sort((a, b) => (keys[b] ?? 0) - (keys[a] ?? 0) || a - b)
+    .slice(0, shape.topK);
   const sum = ids.reduce((all, id) => all + (scores[id] ?? 0), 0) + 1e-20;
-  return ids.map((id) => ({ id, weight: (((scores[id] ?? 0) / (shape.renormalizes ? sum : 1)) * shape.scale) * (factors[id] ?? 1) }));
+  return ids.map((id) => ({ id, weight: ((scores[id] ?? 0) / (shape.renormalizes ? sum : 1)) * shape.scale * (factors[id] ?? 1) }));
 }
 
 /** Experts of the chosen groups. */

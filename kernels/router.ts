@@ -76,11 +76,23 @@ export function router(shape: RouterShape, { logits, routes, biases, factors }: 
 }
 
 export function expertsSortVariant(shape: RouterShape, maxTokens: number, lanes: number): Variant {
-  return { label: `experts_sort/sg${lanes}`, file: 'experts_sort.wgsl', constants: { LANES: lanes, ...routeConstants(shape, maxTokens) }, bindings: ['write', 'read'] };
+  return {
+    label: `experts_sort/sg${lanes}`,
+    file: 'experts_sort.wgsl',
+    constants: { LANES: lanes, ...routeConstants(shape, maxTokens) },
+    bindings: ['write', 'read'],
+  };
 }
 
 /** Sorts the choices by expert in the steps that `isNeeded` names. */
-export function expertsSort(shape: RouterShape, routes: Slice, batch: Slice, maxTokens: number, lanes: number, isNeeded: (counts: StepCounts) => boolean): Operation {
+export function expertsSort(
+  shape: RouterShape,
+  routes: Slice,
+  batch: Slice,
+  maxTokens: number,
+  lanes: number,
+  isNeeded: (counts: StepCounts) => boolean,
+): Operation {
   return {
     variants: [expertsSortVariant(shape, maxTokens, lanes)],
     resources: [routes, batch],

@@ -214,7 +214,9 @@ export class Graph {
     const capped = softCap === undefined ? {} : { activation: 'soft_cap' as const, limit: softCap };
     this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride, scale, ...capped }, 'logitRows', bias);
     this.#masks = this.settings.create('logits', 'masks', maxLogitRows * maskLength(output.rows) * 4);
-    this.operations.push(sample({ logits: this.#logits, results: this.#rows, originals, batch, masks: this.#masks }, { vocabulary: output.rows, stride }, lanes, layout));
+    this.operations.push(
+      sample({ logits: this.#logits, results: this.#rows, originals, batch, masks: this.#masks }, { vocabulary: output.rows, stride }, lanes, layout),
+    );
   }
 
   /** Table [position][rotary length] of (cos, sin) pairs; angles as the reference computes them: position times inverse frequency in f32. */

@@ -297,7 +297,10 @@ describe.each(['buffer', 'texture'] as const)('activations in a %s', (place) => 
     const rows = [randomFloats(192, 1, 3), randomFloats(192, 2, 3)];
     const y = gpu.vectors(new Float32Array(2 * 96), 96, place);
     await gpu.run([gated(gpu.vectors(joined(rows), 192, place), y, 96, gates.swiglu, gpu.lanes)], counts(2));
-    const { error, message } = compare(await gpu.readVectors(y), joined(rows.map((row) => gatedReference(row.subarray(0, 96), row.subarray(96), gates.swiglu))));
+    const { error, message } = compare(
+      await gpu.readVectors(y),
+      joined(rows.map((row) => gatedReference(row.subarray(0, 96), row.subarray(96), gates.swiglu))),
+    );
     expect(error, message).toBeLessThan(elementwiseBound);
   });
 });

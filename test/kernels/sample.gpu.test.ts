@@ -84,7 +84,13 @@ async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): 
     all.set(logits[i % logits.length] ?? [], i * vocabulary);
   });
   const results = gpu.buffer(new Uint32Array(rows.length * resultLength));
-  const buffers = { logits: gpu.buffer(all), results, originals: gpu.buffer(new Float32Array(editRoom)), batch: gpu.buffer(fill(rows)), masks: gpu.buffer(maskWords(rows, vocabulary)) };
+  const buffers = {
+    logits: gpu.buffer(all),
+    results,
+    originals: gpu.buffer(new Float32Array(editRoom)),
+    batch: gpu.buffer(fill(rows)),
+    masks: gpu.buffer(maskWords(rows, vocabulary)),
+  };
   await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, gpu.lanes, layout)], { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 });
   const words = await gpu.readWords(results);
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
@@ -230,7 +236,14 @@ it('a mask and edits together: what is allowed and best once it is edited', asyn
     { id: 2, bias: 3, repetition: 1, penalty: 0 },
     { id: 0, bias: 50, repetition: 1, penalty: 0 },
   ];
-  const results = await evaluate([logits], [{ ...greedy, edits, allowed: [2, 3, 4], tops: 1 }, { ...greedy, edits, allowed: [0, 2] }, { ...greedy, allowed: [3] }]);
+  const results = await evaluate(
+    [logits],
+    [
+      { ...greedy, edits, allowed: [2, 3, 4], tops: 1 },
+      { ...greedy, edits, allowed: [0, 2] },
+      { ...greedy, allowed: [3] },
+    ],
+  );
   expect(results.map(({ id }) => id)).toEqual([2, 0, 3]);
   expect(Math.abs((results[0]?.logprob ?? 0) - (logSoftmax(logits)[2] ?? 0))).toBeLessThan(1e-5);
 });
@@ -239,7 +252,10 @@ it.each([[[7, 9, 30, 55]], [[3, 11, 12, 40, 60]]])('draws among %j as their own 
   const logits = randomFloats(61, 11, 1.5);
   const rows = Array.from({ length: most }, (_, i): Row => ({ ...greedy, temperature: 1, seed: i, draw: 3, allowed }));
   const ids = await draw([logits], rows);
-  const expected = sampleDistribution(allowed.map((id) => logits[id] ?? 0), { ...greedy, temperature: 1 });
+  const expected = sampleDistribution(
+    allowed.map((id) => logits[id] ?? 0),
+    { ...greedy, temperature: 1 },
+  );
   let chiSquare = 0;
   for (const [i, id] of allowed.entries()) {
     const wanted = (expected[i] ?? 0) * most;
