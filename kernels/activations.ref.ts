@@ -9,10 +9,6 @@ export function rmsNormReference(x: ArrayLike<number>, weight: ArrayLike<number>
   return values.map((value, i) => (value / Math.sqrt(mean + epsilon)) * (weight[i] ?? 0));
 }
 
-export function swigluReference(gate: ArrayLike<number>, up: ArrayLike<number>): Float64Array {
-  return Float64Array.from(gate, (value, i) => (value / (1 + Math.exp(-value))) * (up[i] ?? 0));
-}
-
 /** Values that int8 blocks of 32 stand for; words as lib/int8.wgsl lays them out. */
 export function dequantizeInt8(words: Uint32Array, blocks: number): Float64Array {
   const bytes = new Int8Array(words.buffer, words.byteOffset, words.byteLength);

@@ -1,8 +1,8 @@
 /**
- * Owns the small kernels on activations: rms_norm and quantize, which give int8 blocks, and swiglu for gate and up
- * that are not one packed matrix. With f32 activations norm and SwiGLU are parts of the matmul.
+ * Owns the small kernels on activations: rms_norm and quantize, which give int8 blocks. With f32 activations the
+ * norm is part of the matmul.
  */
-import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
+import { bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 import { blockColumns } from './weights.ts';
 
 /** `place`: of x. */
@@ -61,28 +61,5 @@ export function quantize(x: Vectors, y: Slice, columns: number, lanes: number): 
     choose: () => 0,
     gridX: (counts) => counts.tokens,
     gridY: () => 1,
-  };
-}
-
-export function swigluVariant(place: Place, lanes: number): Variant {
-  return {
-    label: `swiglu/${place}/sg${lanes}`,
-    file: 'swiglu.wgsl',
-    includes: { PLACE_X: `place/x_${place}.wgsl`, PLACE_Y: `place/y_${place}.wgsl` },
-    constants: { LANES: lanes },
-    bindings: [bindingKind('read', place), bindingKind('write', place), 'uniform'] satisfies BindingKind[],
-  };
-}
-
-/** gateUp: [token][2 * columns] f32; y: [token][columns] f32; both in one kind of place. */
-export function swiglu(gateUp: Vectors, y: Vectors, columns: number, lanes: number): Operation {
-  const blocks = columns / blockColumns;
-  return {
-    variants: [swigluVariant(placeOf(y), lanes)],
-    resources: [gateUp, y],
-    params: packParams(blocks),
-    choose: () => 0,
-    gridX: (counts) => counts.tokens,
-    gridY: () => Math.ceil(blocks / lanes),
   };
 }

@@ -18,13 +18,13 @@ export function embedVariant(storage: StorageWithKernels, places: EmbedPlaces, l
   };
 }
 
-/** y[token] = row of the token's id; one operation a shard, each writes the tokens whose rows it holds. */
-export function embed(table: PackedMatrix, y: Vectors, batch: Slice, lanes: number, layout: Readonly<Record<string, number>>): Operation[] {
+/** y[token] = row of the token's id, times `scale`; one operation a shard, each writes the tokens whose rows it holds. */
+export function embed(table: PackedMatrix, y: Vectors, batch: Slice, lanes: number, layout: Readonly<Record<string, number>>, scale = 1): Operation[] {
   const variants = [embedVariant(table.storage, { weights: weightPlace(table), y: placeOf(y) }, lanes, layout)];
   return table.shards.map((shard) => ({
     variants,
     resources: [shard.packed, y, batch],
-    params: packParams(table.columns / blockColumns, shard.firstRow, shard.rows),
+    params: packParams(table.columns / blockColumns, shard.firstRow, shard.rows, { f32: scale }),
     choose: () => 0,
     gridX: (counts) => counts.tokens,
     gridY: () => 1,

@@ -1,4 +1,4 @@
-// y[token, :] = W[id of token, :]. One lane takes one block of 32 columns.
+// y[token, :] = W[id of token, :] * scale. One lane takes one block of 32 columns.
 enable subgroups;
 const Y = 1u;
 const BATCH = 2u;
@@ -7,6 +7,7 @@ struct Shape {
   blocks: u32,
   firstRow: u32,   // rows of the table that this binding holds
   rows: u32,
+  scale: f32,
 }
 @group(0) @binding(3) var<uniform> shape: Shape;
 
@@ -29,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let scales = loadScales(place, block);
     for (var quad = 0u; quad < 8u; quad++) {
       let affine = affineOf(scales, row % 4u, quad * PARTS / 8u);
-      storeY(token, shape.blocks * 8u, block * 8u + quad, blockCodes(weights, words, row % 4u, quad) * codeScale(quad) * affine.x + affine.y);
+      storeY(token, shape.blocks * 8u, block * 8u + quad, (blockCodes(weights, words, row % 4u, quad) * codeScale(quad) * affine.x + affine.y) * shape.scale);
     }
   }
 }

@@ -1,9 +1,10 @@
 /**
  * Owns the variants of matrix times activations: matmul_f32.wgsl and matmul_int8.wgsl, `narrow` family, with what
- * happens on the way in (RMSNorm) and out (residual, SwiGLU, rotary embedding and KV store). Decode is the same kernel
+ * happens on the way in (RMSNorm) and out (bias, residual, gated units, rotary embedding and KV store). Decode is the same kernel
  * with a small token tile.
  */
 import { type AttentionShape, attentionConstants } from './attention.ts';
+import { type ActivationFunction, type Gate, noLimit } from './gated.ts';
 import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 import { type Activations, blockColumns, type PackedMatrix, packedStorages, quadRows, type Shard, type StorageWithKernels, weightPlace } from './weights.ts';
 
@@ -15,11 +16,19 @@ export interface Norm {
 
 /** What becomes of the sums. y: f32, [row of x][stride]; stride is a multiple of 4. */
 export type Finish =
-  | { readonly kind: 'store'; readonly y: Vectors; readonly stride: number }
-  /** y = to + sums; `to` is not y, but of its shape and in its kind of place. */
-  | { readonly kind: 'add'; readonly y: Vectors; readonly to: Vectors; readonly stride: number }
+  /** y = activate(scale * sums); `limit`: of soft_cap. */
+  | {
+      readonly kind: 'store';
+      readonly y: Vectors;
+      readonly stride: number;
+      readonly activation?: ActivationFunction | undefined;
+      readonly scale?: number | undefined;
+      readonly limit?: number | undefined;
+    }
+  /** y = to + scale * sums; `to` is not y, but of its shape and in its kind of place. */
+  | { readonly kind: 'add'; readonly y: Vectors; readonly to: Vectors; readonly stride: number; readonly scale?: number | undefined }
   /** Quads of gate rows and of up rows take turns in the matrix. y: [row of x][rows / 2]. */
-  | { readonly kind: 'swiglu'; readonly y: Vectors }
+  | { readonly kind: 'gated'; readonly y: Vectors; readonly gate: Gate }
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
   | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
@@ -52,13 +61,13 @@ const fewLanesTiles: readonly Tile[] = [
 ];
 
 /** The built-in choice: tiles in ascending order of tokens. */
-function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
+export function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
   return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, leastQuads(finish)) }));
 }
 
-/** SwiGLU needs gate and up in one lane, the KV pool two quads at once. */
+/** Gated units need gate and up in one lane, the KV pool two quads at once. */
 function leastQuads(finish: Finish['kind']): number {
-  return finish === 'swiglu' || finish === 'rope' ? 2 : 1;
+  return finish === 'gated' || finish === 'rope' ? 2 : 1;
 }
 
 /** Where the kernel finds its numbers. */
@@ -70,6 +79,13 @@ export interface MatmulPlaces {
   readonly y: Place;
 }
 
+/** Rows of a grouped matmul: one choice of the router a workgroup, or those of one expert together (rows/expert.wgsl, rows/experts.wgsl). */
+export interface ExpertRows {
+  readonly rows: 'expert' | 'experts';
+  /** EXPERTS and ROUTE_ offsets. */
+  readonly constants: Readonly<Record<string, number>>;
+}
+
 export interface MatmulChoice {
   readonly storage: StorageWithKernels;
   readonly activations: Activations['format'];
@@ -79,7 +95,12 @@ export interface MatmulChoice {
   /** Of the matrix; matters with a norm. */
   readonly columns: number;
   readonly over: 'tokens' | 'logitRows';
-  readonly finish: 'store' | 'add' | 'swiglu';
+  readonly finish: 'store' | 'add' | 'gated';
+  /** Of `store` and `gated`. */
+  readonly activation?: ActivationFunction;
+  readonly isBiased?: boolean;
+  /** Without it: rows of the step, one after the other. */
+  readonly experts?: ExpertRows | undefined;
   readonly layout: Readonly<Record<string, number>>;
   /** In ascending order of tokens; without them the standard ones. */
   readonly tiles?: readonly Tile[] | undefined;
@@ -97,6 +118,9 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
   const epilogue = bindings.length;
   if (finish === 'rope') bindings.push(bindingKind('write', places.y, 'rgba32uint'), 'read');
   if (finish === 'add') bindings.push(bindingKind('read', places.y));
+  const bias = choice.isBiased ? bindings.push('read') - 1 : 0;
+  const routes = choice.experts === undefined ? 0 : bindings.push('read') - 1;
+  const activation = choice.activation ?? 'none';
   const constants = {
     ...choice.layout,
     ...(rope === undefined ? {} : attentionConstants(rope)),
@@ -106,7 +130,10 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     NORM: norm,
     NORM_QUADS: choice.columns / 4,
     EPILOGUE: epilogue,
-    GATHER: choice.over === 'logitRows',
+    BIAS: bias,
+    ROUTES: routes,
+    GATHER: choice.over === 'logitRows' && choice.isNormed,
+    ...choice.experts?.constants,
   };
   return (choice.tiles ?? standardTiles(choice.lanes, finish)).map((tile) => ({
     label: [
@@ -114,7 +141,8 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
       stem,
       choice.activations,
       input,
-      finish + (rope === undefined ? '' : `-${rope.kv}`),
+      [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
+      ...(choice.experts === undefined ? [] : [choice.experts.rows]),
       [places.weights, places.x, places.y].map((place) => place[0]).join(''),
       `sg${choice.lanes}`,
       `t${tile.tokens}q${tile.quads}`,
@@ -123,6 +151,9 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     includes: {
       QUANT: `quant/${stem}.wgsl`,
       INPUT: `input/${input}.wgsl`,
+      ROWS: `rows/${choice.experts?.rows ?? 'step'}.wgsl`,
+      BIAS: `bias/${choice.isBiased ? 'rows' : 'none'}.wgsl`,
+      ACTIVATION: `activation/${activation}.wgsl`,
       FINISH: `epilogue/${finish}.wgsl`,
       KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
       PLACE_W: `place/weights_${places.weights}.wgsl`,
@@ -139,7 +170,9 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
 export interface MatmulArguments {
   readonly x: Activations;
   /** Only with f32 activations. */
-  readonly norm?: Norm;
+  readonly norm?: Norm | undefined;
+  /** [row of y's rows] f32, added to the sums before anything else; in the order of the matrix's rows, so that gate and up take turns. */
+  readonly bias?: Slice | undefined;
   readonly finish: Finish;
   /** Row of y's rows where this matrix starts; a multiple of 4. */
   readonly offset: number;
@@ -154,53 +187,100 @@ export interface MatmulArguments {
 
 /** Operations of W x, one a shard. int8 activations need a storage with scales. */
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
-  const { finish, x, lanes, layout, over } = args;
+  const { finish, lanes } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
   const tilesOfIt = args.tiles ?? standardTiles(lanes, finish.kind);
-  const variants = matmulVariants(
-    {
-      storage: matrix.storage,
-      activations: x.format,
-      places: { weights: weightPlace(matrix), x: placeOf(x.vectors), y: placeOf(finish.y) },
-      lanes,
-      isNormed: args.norm !== undefined,
-      columns: matrix.columns,
-      over,
-      finish: finish.kind === 'rope' ? 'store' : finish.kind,
-      layout,
-      tiles: tilesOfIt,
-    },
-    rope,
-  );
+  const variants = matmulVariants(choiceOf(matrix.storage, weightPlace(matrix), matrix.columns, { ...args, tiles: tilesOfIt }), rope);
   return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, tilesOfIt, args));
+}
+
+/** What the arguments of a matmul leave to choose. */
+export function choiceOf(storage: StorageWithKernels, weights: Place, columns: number, args: Omit<MatmulArguments, 'offset' | 'batch'>): MatmulChoice {
+  const { finish, x, lanes, layout, over, tiles: tilesOfIt } = args;
+  return {
+    storage,
+    activations: x.format,
+    places: { weights, x: placeOf(x.vectors), y: placeOf(finish.y) },
+    lanes,
+    isNormed: args.norm !== undefined,
+    columns,
+    over,
+    finish: finish.kind === 'rope' ? 'store' : finish.kind,
+    activation: activationOf(finish),
+    isBiased: args.bias !== undefined,
+    layout,
+    tiles: tilesOfIt,
+  };
+}
+
+function activationOf(finish: Finish): ActivationFunction {
+  if (finish.kind === 'gated') return finish.gate.activation;
+  return (finish.kind === 'store' ? finish.activation : undefined) ?? 'none';
+}
+
+/** What the kernel binds between the batch and the uniform. */
+export function extraResources({ norm, finish, bias }: Pick<MatmulArguments, 'norm' | 'finish' | 'bias'>): Vectors[] {
+  return [
+    ...(norm === undefined ? [] : [norm.weight]),
+    ...(finish.kind === 'rope' ? [finish.pool, finish.rotation] : []),
+    ...(finish.kind === 'add' ? [finish.to] : []),
+    ...(bias === undefined ? [] : [bias]),
+  ];
+}
+
+/** Words of lib/matmul.wgsl's Shape. */
+export interface MatmulShape {
+  /** Of rows; with experts of one of them. */
+  readonly quads: number;
+  readonly columns: number;
+  readonly stride: number;
+  /** Quads. */
+  readonly offset: number;
+  readonly over: 'tokens' | 'logitRows';
+  readonly epsilon: number | undefined;
+  readonly finish: Finish;
+  readonly planeQuads: number;
+  readonly experts?: { readonly first: number; readonly count: number; readonly share: number };
+}
+
+export function matmulParams({ quads, columns, stride, offset, over, epsilon, finish, planeQuads, experts }: MatmulShape): Uint32Array {
+  const scale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : finish.kind === 'gated' ? 1 : (finish.scale ?? 1);
+  const limit = finish.kind === 'gated' ? finish.gate.limit : finish.kind === 'store' ? finish.limit : undefined;
+  return packParams(
+    quads,
+    columns / blockColumns,
+    stride / quadRows,
+    offset,
+    over === 'tokens' ? 0 : 1,
+    { f32: epsilon ?? 0 },
+    { f32: scale },
+    { f32: limit ?? noLimit },
+    { f32: finish.kind === 'gated' ? (finish.gate.upOffset ?? 0) : 0 },
+    planeQuads,
+    experts?.first ?? 0,
+    experts?.count ?? 0,
+    experts?.share ?? 1,
+  );
 }
 
 function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], shapes: readonly Tile[], args: MatmulArguments): Operation {
   const { over, finish, norm, lanes } = args;
   const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, quads: 1 };
   const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
-  const queryScale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : 1;
   const quads = Math.ceil(shard.rows / quadRows);
   return {
     variants,
-    resources: [
-      shard.packed,
-      args.x.vectors,
-      finish.y,
-      args.batch,
-      ...(norm === undefined ? [] : [norm.weight]),
-      ...(finish.kind === 'rope' ? [finish.pool, finish.rotation] : []),
-      ...(finish.kind === 'add' ? [finish.to] : []),
-    ],
-    params: packParams(
+    resources: [shard.packed, args.x.vectors, finish.y, args.batch, ...extraResources(args)],
+    params: matmulParams({
       quads,
-      matrix.columns / blockColumns,
-      stride / quadRows,
-      (args.offset + shard.firstRow) / quadRows,
-      over === 'tokens' ? 0 : 1,
-      { f32: norm?.epsilon ?? 0 },
-      { f32: queryScale },
-    ),
+      columns: matrix.columns,
+      stride,
+      offset: (args.offset + shard.firstRow) / quadRows,
+      over,
+      epsilon: norm?.epsilon,
+      finish,
+      planeQuads: quads,
+    }),
     choose: (counts) => {
       const index = shapes.findIndex((tile) => tile.tokens >= counts[over]);
       return index < 0 ? shapes.length - 1 : index;

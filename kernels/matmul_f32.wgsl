@@ -1,5 +1,6 @@
 // Sum over columns of W[row, column] * x[token, column], everything in f32 (exact). INPUT says what x is
-// (input/*.wgsl), FINISH what becomes of the sums (epilogue/*.wgsl), PLACE_* where everything lies (place/*.wgsl).
+// (input/*.wgsl), ROWS which rows of it (rows/*.wgsl), BIAS and FINISH what becomes of the sums (bias/, epilogue/*.wgsl), PLACE_* where
+// everything lies (place/*.wgsl).
 // A lane owns QUADS times four rows; the workgroup (one subgroup) shares the activations of TOKENS tokens: lanes load
 // them together and hand them round by shuffles with constant lane numbers (1 ns, a uniform load costs 9).
 enable subgroups;
@@ -11,6 +12,8 @@ enable subgroups;
 #include PLACE_X
 #include QUANT
 #include INPUT
+#include ROWS
+#include BIAS
 #include FINISH
 
 // Quads of a part of a block that has a scale of its own.
@@ -35,20 +38,22 @@ fn partSum(quads: vec4f, part: u32) -> f32 {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let tokens = batch[shape.count];
+  let range = rowRange(group.y);
+  if (range.first >= range.end) {
+    return;
+  }
   let blocks = shape.blocks;
-  let firstToken = group.y * TOKENS;
   var sums: array<array<vec4f, QUADS>, TOKENS>;
   var squares: array<f32, TOKENS>;
   var places: array<QuadPlace, QUADS>;
   #unroll
   for (var q = 0u; q < QUADS; q++) {
-    places[q] = quadPlace(min(quadOf(group.x, q, lane), shape.quads - 1u), blocks, shape.quads);
+    places[q] = quadPlace(range.firstQuad + min(quadOf(group.x, q, lane), shape.quads - 1u), blocks, shape.planeQuads);
   }
   var rows: array<u32, TOKENS>;
   #unroll
   for (var t = 0u; t < TOKENS; t++) {
-    rows[t] = inputRow(min(firstToken + t, tokens - 1u));
+    rows[t] = inputRow(min(range.first + t, range.end - 1u));
   }
   var codeScales: array<vec4f, QUAD_LOADS>;
   #unroll
@@ -167,7 +172,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   // How often this runs is not known when it is compiled, so the epilogue stands in the code once: eight copies of the
   // rotary one took a CPU device three times as long to compile as everything above.
-  for (var t = 0u; t < min(TOKENS, tokens - firstToken); t++) {
-    finish(group.x, lane, firstToken + t, results[t]);
+  for (var t = 0u; t < range.end - range.first; t++) {
+    finish(group.x, lane, outputRow(range.first + t), biased(group.x, lane, range.firstBias, results[t]));
   }
 }

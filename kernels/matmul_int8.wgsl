@@ -8,6 +8,8 @@ enable subgroups;
 #include "lib/rows.wgsl"
 #include "lib/weights.wgsl"
 #include QUANT
+#include ROWS
+#include BIAS
 #include FINISH
 
 const LOADS = (TOKENS * 3u + LANES - 1u) / LANES;
@@ -18,19 +20,21 @@ fn fromLane(value: vec4u, lane: u32) -> vec4u {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let tokens = batch[shape.count];
+  let range = rowRange(group.y);
+  if (range.first >= range.end) {
+    return;
+  }
   let blocks = shape.blocks;
-  let firstToken = group.y * TOKENS;
   var sums: array<array<vec4f, QUADS>, TOKENS>;
   var part: array<u32, LOADS>;
   for (var load = 0u; load < LOADS; load++) {
     let index = load * LANES + lane;
-    let token = min(firstToken + index / 3u, tokens - 1u);
+    let token = inputRow(min(range.first + index / 3u, range.end - 1u));
     part[load] = token * blocks * 3u + index % 3u;
   }
   var places: array<QuadPlace, QUADS>;
   for (var q = 0u; q < QUADS; q++) {
-    places[q] = quadPlace(min(quadOf(group.x, q, lane), shape.quads - 1u), blocks, shape.quads);
+    places[q] = quadPlace(range.firstQuad + min(quadOf(group.x, q, lane), shape.quads - 1u), blocks, shape.planeQuads);
   }
 
   for (var block = 0u; block < blocks; block++) {
@@ -53,7 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
 
-  for (var t = 0u; t < min(TOKENS, tokens - firstToken); t++) {
-    finish(group.x, lane, firstToken + t, sums[t]);
+  for (var t = 0u; t < range.end - range.first; t++) {
+    finish(group.x, lane, outputRow(range.first + t), biased(group.x, lane, range.firstBias, sums[t]));
   }
 }

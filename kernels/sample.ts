@@ -1,4 +1,4 @@
-/** Owns what comes of each logit row: a token (greedy, or drawn after bias, penalties, top-k, top-p, min-p) and log-probabilities. */
+/** Owns what comes of each logit row: a token (greedy, or drawn after bias, penalties, mask, top-k, top-p, min-p) and log-probabilities. */
 import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
 
 /** Likeliest tokens that a row can name. */
@@ -6,7 +6,7 @@ export const topLimit = 20;
 /** Words of a row's result: chosen id, log-probability (f32), `topLimit` ids, `topLimit` log-probabilities (f32). */
 export const resultLength: number = 2 + 2 * topLimit;
 
-const bindings: readonly BindingKind[] = ['write', 'write', 'read', 'write', 'uniform'];
+const bindings: readonly BindingKind[] = ['write', 'write', 'read', 'write', 'read', 'uniform'];
 
 export function sampleVariant(lanes: number, layout: Readonly<Record<string, number>>): Variant {
   return {
@@ -25,17 +25,24 @@ export interface SampleBuffers {
   /** Scratch, one f32 an edit. */
   readonly originals: Slice;
   readonly batch: Slice;
+  /** [logit row][maskLength] words; only rows that the batch names as masked are read. */
+  readonly masks: Slice;
+}
+
+/** Words of a row's mask: bit i % 32 of word i / 32 is set where id i may be chosen. At least one bit is. */
+export function maskLength(vocabulary: number): number {
+  return Math.ceil(vocabulary / 32);
 }
 
 export function sample(
-  { logits, results, originals, batch }: SampleBuffers,
+  { logits, results, originals, batch, masks }: SampleBuffers,
   { vocabulary, stride }: { readonly vocabulary: number; readonly stride: number },
   lanes: number,
   layout: Readonly<Record<string, number>>,
 ): Operation {
   return {
     variants: [sampleVariant(lanes, layout)],
-    resources: [logits, results, batch, originals],
+    resources: [logits, results, batch, originals, masks],
     params: packParams(vocabulary, stride),
     choose: () => 0,
     gridX: (counts) => counts.logitRows,

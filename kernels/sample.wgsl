@@ -2,7 +2,9 @@
 // 1. Where the row asks for it: logarithm of the sum of exp over the raw logits, and the likeliest ids one after the other
 //    (each the best that comes after the one before, equal logits by id).
 // 2. The row's edits, in place: bias, repetition penalty, presence and frequency penalties (summed by the host).
-// 3. temperature 0: the largest logit, the lowest id among equals. Else, in the order top-k, top-p, min-p: a threshold on
+// 3. The row's mask, in place: logits of ids whose bit is not set become the lowest, so that they are never chosen while
+//    one bit is set. A row without a mask reads nothing of it.
+// 4. temperature 0: the largest logit, the lowest id among equals. Else, in the order top-k, top-p, min-p: a threshold on
 //    the logits is found by bisection over their bit patterns (exact, no sort), then a token is drawn with the Gumbel-max
 //    trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1). The noise is a hash of (seed, index
 //    of the token in its sequence, id): it depends on nothing else, so a sequence draws the same tokens alone and in a
@@ -19,18 +21,14 @@ struct Shape {
 @group(0) @binding(1) var<storage, read_write> results: array<u32>;
 // The logit that each edit found, so that the log-probability of an edited token is still the model's own.
 @group(0) @binding(3) var<storage, read_write> originals: array<f32>;
-@group(0) @binding(4) var<uniform> shape: Shape;
+// [row][words of 32 bits]: which ids may be chosen.
+@group(0) @binding(4) var<storage, read> masks: array<u32>;
+@group(0) @binding(5) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
-
-const LOWEST = -3.0e38;
-
-// Bits of a float in an order that compares as unsigned.
-fn orderedKey(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
+#include "lib/best.wgsl"
+#include "lib/ordered.wgsl"
 
 // PCG hash (Jarzynski and Olano 2020).
 fn hash(value: u32) -> u32 {
@@ -43,26 +41,6 @@ fn hash(value: u32) -> u32 {
 fn exponential(bits: u32) -> f32 {
   let v = (f32(bits >> 8u) + 0.5) * 5.9604644775390625e-8;
   return select(-log(1.0 - v), v * (1.0 + v * (0.5 + v / 3.0)), v < 0.01);
-}
-
-struct Best {
-  value: f32,
-  id: u32,
-}
-
-fn better(a: Best, b: Best) -> Best {
-  if (b.value > a.value || (b.value == a.value && b.id < a.id)) {
-    return b;
-  }
-  return a;
-}
-
-fn lanesBest(value: Best) -> Best {
-  var best = value;
-  for (var mask = LANES / 2u; mask > 0u; mask /= 2u) {
-    best = better(best, Best(subgroupShuffleXor(best.value, mask), subgroupShuffleXor(best.id, mask)));
-  }
-  return best;
 }
 
 // Largest key t for which the mass of {logits with key >= t and >= floor} is at least `wanted`;
@@ -154,6 +132,15 @@ fn edit(first: u32, lane: u32, start: u32, end: u32) {
   }
 }
 
+fn mask(row: u32, first: u32, lane: u32) {
+  let start = row * ((shape.vocabulary + 31u) / 32u);
+  for (var i = lane; i < shape.vocabulary; i += LANES) {
+    if (((masks[start + i / 32u] >> (i % 32u)) & 1u) == 0u) {
+      logits[first + i] = LOWEST;
+    }
+  }
+}
+
 // The model's own logit of `id`, whatever the edits did.
 fn originalLogit(first: u32, lane: u32, start: u32, end: u32, id: u32) -> f32 {
   var found = LOWEST;
@@ -211,9 +198,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sum = logSum(first, lane, best.value);
     writeTops(row, first, lane, best, sum, tops - 1u);
   }
+  let isMasked = batch[BATCH_MASKED + row] != 0u;
   if (start < end) {
     edit(first, lane, start, end);
     storageBarrier();
+  }
+  if (isMasked) {
+    mask(row, first, lane);
+    storageBarrier();
+  }
+  if (start < end || isMasked) {
     best = findLargest(first, lane);
   }
   let temperature = bitcast<f32>(batch[BATCH_TEMPERATURES + row]);

@@ -46,7 +46,7 @@ export type WeightSpec = MatrixSpec | VectorSpec | HostSpec;
 export interface Weights {
   matrix(name: string): LoadedMatrix;
   optionalMatrix(name: string): LoadedMatrix | undefined;
-  /** A uniform buffer. */
+  /** A buffer that kernels read as a uniform (weights of norms) or as storage (biases of matmuls). */
   vector(name: string): Slice;
   host(name: string): Float32Array | undefined;
 }

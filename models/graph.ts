@@ -2,12 +2,16 @@
  * Owns the list of operations that a forward pass becomes, and the scratch buffers between them. A family's
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
-import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
+import { quantize, rmsNorm } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
-import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
+import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
+import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
+import type { Operation, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
 import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
-import { resultLength, sample } from '../kernels/sample.ts';
+import { normRows, type RowNorm } from '../kernels/norms.ts';
+import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
+import { maskLength, resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -50,6 +54,37 @@ export interface AttentionHeads {
   readonly rotaryLength: number;
 }
 
+export interface LinearOptions {
+  /** On the way in. */
+  readonly norm?: Norm | undefined;
+  /** [rows] f32, in the order of the matrix's rows. */
+  readonly bias?: Slice | undefined;
+  readonly scale?: number | undefined;
+}
+
+export interface LogitOptions {
+  readonly scale?: number | undefined;
+  readonly softCap?: number | undefined;
+  readonly bias?: Slice | undefined;
+}
+
+export interface ExpertsOptions {
+  readonly shape: RouterShape;
+  /** Of x, on the way into the experts. */
+  readonly norm?: Norm | undefined;
+  readonly gate: Gate;
+  /** Quads of gate and up rows of an expert take turns. */
+  readonly gateAndUp: ExpertMatrix;
+  readonly down: ExpertMatrix;
+  /** [expert][rows] f32. */
+  readonly gateAndUpBias?: Slice | undefined;
+  readonly downBias?: Slice | undefined;
+  /** [experts] f32: added to scores where they choose; what an expert's weight is multiplied by. */
+  readonly selectionBias?: Slice | undefined;
+  readonly factors?: Slice | undefined;
+  readonly to?: Vectors | undefined;
+}
+
 export class Graph {
   readonly settings: GraphSettings;
   /** Run only when the step has blocks to clear, before everything else. */
@@ -60,30 +95,53 @@ export class Graph {
   #logits: Slice | undefined;
   #vocabulary = 0;
   #rows: Slice | undefined;
+  #masks: Slice | undefined;
 
   constructor(settings: GraphSettings) {
     this.settings = settings;
   }
 
   /** Rows of f32 logits, as many as the vocabulary or up to three more, and what came of each row (kernels/sample.ts); there once the family has called `choose`. */
-  get results(): { logits: Slice; rows: Slice; vocabulary: number } {
-    if (this.#logits === undefined || this.#rows === undefined) throw new Error('the forward pass chose no token');
-    return { logits: this.#logits, rows: this.#rows, vocabulary: this.#vocabulary };
+  get results(): { logits: Slice; rows: Slice; masks: Slice; vocabulary: number } {
+    if (this.#logits === undefined || this.#rows === undefined || this.#masks === undefined) throw new Error('the forward pass chose no token');
+    return { logits: this.#logits, rows: this.#rows, masks: this.#masks, vocabulary: this.#vocabulary };
   }
 
-  /** Embedding of the batch's ids: the residual stream [token][embedding length]. */
-  embed(table: LoadedMatrix): Vectors {
+  /** Embedding of the batch's ids, times `scale`: the residual stream [token][embedding length]. */
+  embed(table: LoadedMatrix, scale = 1): Vectors {
     const x = this.#perToken('residual', table.columns);
     const { lanes, batch, layout } = this.settings;
-    for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, x, batch, lanes, layout));
+    for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, x, batch, lanes, layout, scale));
     return x;
   }
 
-  /** to + W x. What comes back is good until the next but one call, `to` until the next. */
-  addLinear(to: Vectors, matrix: LoadedMatrix, x: Vectors): Vectors {
-    const residual = this.#perToken('residual', matrix.rows);
-    const y = to === residual ? this.#perToken('next residual', matrix.rows) : residual;
-    this.#multiply(matrix, x, undefined, { kind: 'add', y, to, stride: matrix.rows }, 'tokens');
+  /** activate(W x + bias): rows of their own, shared with other calls of the same label. */
+  linear(label: string, matrix: LoadedMatrix, x: Vectors, options: LinearOptions & { readonly activation?: ActivationFunction } = {}): Vectors {
+    const { norm, bias, scale, activation } = options;
+    const stride = Math.ceil(matrix.rows / 4) * 4;
+    const y = this.#perToken(label, stride);
+    this.#multiply(matrix, x, norm, { kind: 'store', y, stride, scale, activation }, 'tokens', bias);
+    return y;
+  }
+
+  /** to + scale * (W x + bias). What comes back is good until the next but one call of what gives a residual, `to` until the next. */
+  addLinear(to: Vectors, matrix: LoadedMatrix, x: Vectors, { norm, bias, scale }: LinearOptions = {}): Vectors {
+    const y = this.#otherResidual(to, matrix.rows);
+    this.#multiply(matrix, x, norm, { kind: 'add', y, to, stride: matrix.rows, scale }, 'tokens', bias);
+    return y;
+  }
+
+  /** The normed rows, as rows of their own: where a matmul cannot norm on the way in. */
+  norm(label: string, x: Vectors, norm: RowNorm, columns: number): Vectors {
+    const y = this.#perToken(label, columns);
+    this.operations.push(normRows({ x, norm, y, columns, lanes: this.settings.lanes }));
+    return y;
+  }
+
+  /** (to + norm(x)) * scale: a norm after a block, before its residual is added. Good as long as what addLinear gives. */
+  addNormed(to: Vectors, x: Vectors, norm: RowNorm, columns: number, scale?: number): Vectors {
+    const y = this.#otherResidual(to, columns);
+    this.operations.push(normRows({ x, norm, y, to, scale, columns, lanes: this.settings.lanes }));
     return y;
   }
 
@@ -109,29 +167,56 @@ export class Graph {
     return attended;
   }
 
-  /** silu(gate) * up of the normed x, where the matrix holds gate and up. */
-  swiglu(x: Vectors, norm: Norm, gateAndUp: LoadedMatrix): Vectors {
+  /** activate(gate) * up of the normed x, where the matrix holds gate and up. */
+  gated(x: Vectors, norm: Norm | undefined, gateAndUp: LoadedMatrix, gate: Gate, bias?: Slice): Vectors {
     const columns = gateAndUp.rows / 2;
     const hidden = this.#perToken('hidden', columns);
-    if (gateAndUp.isInterleaved) this.#multiply(gateAndUp, x, norm, { kind: 'swiglu', y: hidden }, 'tokens');
+    if (gateAndUp.isInterleaved) this.#multiply(gateAndUp, x, norm, { kind: 'gated', y: hidden, gate }, 'tokens', bias);
     else {
       const gateUp = this.#perToken('gate and up', gateAndUp.rows);
-      this.#multiply(gateAndUp, x, norm, { kind: 'store', y: gateUp, stride: gateAndUp.rows }, 'tokens');
-      this.operations.push(swiglu(gateUp, hidden, columns, this.settings.lanes));
+      this.#multiply(gateAndUp, x, norm, { kind: 'store', y: gateUp, stride: gateAndUp.rows }, 'tokens', bias);
+      this.operations.push(gated(gateUp, hidden, columns, gate, this.settings.lanes));
     }
     return hidden;
   }
 
-  /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. */
-  choose(x: Vectors, norm: Norm, output: LoadedMatrix): void {
+  /**
+   * Experts of the normed x, chosen by `logits` [token][experts]; added to `to`, or rows of their own without one.
+   * With a residual good as long as what addLinear gives.
+   */
+  experts(x: Vectors, logits: Vectors, { shape, norm, gate, gateAndUp, down, to, ...more }: ExpertsOptions): Vectors {
+    const { lanes, batch, layout, maxTokens } = this.settings;
+    const routes = this.#buffer(`routes ${shape.experts} ${shape.topK}`, routesLength(shape, maxTokens) * 4);
+    const biases = more.selectionBias ?? this.#constant(shape.experts, 0);
+    const factors = more.factors ?? this.#constant(shape.experts, 1);
+    const isNeeded = (counts: StepCounts): boolean => needsSort(counts, shape, lanes);
+    this.operations.push(router(shape, { logits, routes, biases, factors }, maxTokens, lanes), expertsSort(shape, routes, batch, maxTokens, lanes, isNeeded));
+    const hidden = this.#sharedRows('expert hidden', maxTokens * shape.topK, gateAndUp.rows / 2);
+    const outputs = this.#sharedRows('expert outputs', maxTokens * shape.topK, down.rows);
+    const common = { router: shape, routes, batch, maxTokens, lanes, layout };
+    this.operations.push(
+      ...expertMatmul(gateAndUp, { ...common, x, rowsAre: 'tokens', norm, finish: { kind: 'gated', y: hidden, gate }, bias: more.gateAndUpBias }),
+      ...expertMatmul(down, { ...common, x: hidden, rowsAre: 'choices', finish: { kind: 'store', y: outputs, stride: down.rows }, bias: more.downBias }),
+    );
+    const y = to === undefined ? this.#perToken('experts', down.rows) : this.#otherResidual(to, down.rows);
+    this.operations.push(expertsSum({ router: shape, routes, x: outputs, y, to, columns: down.rows, maxTokens, lanes }));
+    return y;
+  }
+
+  /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. `softCap`: c of c * tanh(logit / c), after the scale. */
+  choose(x: Vectors, norm: Norm, output: LoadedMatrix, { scale, softCap, bias }: LogitOptions = {}): void {
     const { lanes, batch, layout, maxLogitRows, maxEdits } = this.settings;
     const stride = Math.ceil(output.rows / 4) * 4;
     this.#vocabulary = output.rows;
     this.#logits = this.settings.create('logits', 'logits', maxLogitRows * stride * 4);
     this.#rows = this.settings.create('logits', 'results', maxLogitRows * resultLength * 4);
     const originals = this.settings.create('logits', 'originals', maxEdits * 4);
-    this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride }, 'logitRows');
-    this.operations.push(sample({ logits: this.#logits, results: this.#rows, originals, batch }, { vocabulary: output.rows, stride }, lanes, layout));
+    const capped = softCap === undefined ? {} : { activation: 'soft_cap' as const, limit: softCap };
+    this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride, scale, ...capped }, 'logitRows', bias);
+    this.#masks = this.settings.create('logits', 'masks', maxLogitRows * maskLength(output.rows) * 4);
+    this.operations.push(
+      sample({ logits: this.#logits, results: this.#rows, originals, batch, masks: this.#masks }, { vocabulary: output.rows, stride }, lanes, layout),
+    );
   }
 
   /** Table [position][rotary length] of (cos, sin) pairs; angles as the reference computes them: position times inverse frequency in f32. */
@@ -150,7 +235,7 @@ export class Graph {
     return this.settings.create('activations', 'rotation', table.byteLength, table);
   }
 
-  #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
+  #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows', bias?: Slice): void {
     const { lanes, batch, layout } = this.settings;
     // int8 only where every piece has scales; plain floats are multiplied by floats.
     const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasInt8);
@@ -159,7 +244,7 @@ export class Graph {
       const fused = isInt8 || norm === undefined ? {} : { norm };
       const { storage, rows, columns } = piece.matrix;
       const tiles = this.settings.chooseTiles?.({ storage, rows, columns, isNormed: 'norm' in fused, finish: finish.kind });
-      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout, tiles }));
+      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, bias, offset: piece.firstRow, over, batch, lanes, layout, tiles }));
     }
   }
 
@@ -172,14 +257,32 @@ export class Graph {
     return y;
   }
 
+  /** The residual that `to` is not. */
+  #otherResidual(to: Vectors, width: number): Vectors {
+    const residual = this.#perToken('residual', width);
+    return to === residual ? this.#perToken('next residual', width) : residual;
+  }
+
   /** f32 scratch, `width` elements a token; one a label, shared by all layers. */
   #perToken(label: string, width: number): Vectors {
-    const key = `${label} ${width}`;
+    return this.#sharedRows(label, this.settings.maxTokens, width);
+  }
+
+  #sharedRows(label: string, rows: number, width: number): Vectors {
+    const key = `${label} ${rows} ${width}`;
     let found = this.#rowScratch.get(key);
     if (found === undefined) {
-      found = this.settings.createRows(label, this.settings.maxTokens, width);
+      found = this.settings.createRows(label, rows, width);
       this.#rowScratch.set(key, found);
     }
+    return found;
+  }
+
+  /** A uniform buffer of `length` equal numbers. */
+  #constant(length: number, value: number): Slice {
+    const label = `${length} times ${value}`;
+    const found = this.#scratch.get(label) ?? this.settings.create('activations', label, length * 4, new Float32Array(length).fill(value));
+    this.#scratch.set(label, found);
     return found;
   }
 

@@ -3,6 +3,7 @@
  * interleaved pairs (GGUF permutes q and k rows for that), grouped-query attention and SwiGLU.
  * Also SmolLM2. Source of keys and tensor names: the GGUF specification, architecture `llama`.
  */
+import { gates } from '../kernels/gated.ts';
 import type { Norm } from '../kernels/matmul.ts';
 import type { Family, MatrixSpec, ModelShape, WeightSpec } from './family.ts';
 
@@ -93,7 +94,7 @@ export const llama: Family<LlamaConfig> = {
     for (let layer = 0; layer < c.layerCount; layer++) {
       const attended = g.attention(layer, x, norm(`${layer} attention norm`), w.matrix(`${layer} projections`), c, rotation);
       x = g.addLinear(x, w.matrix(`${layer} attention output`), attended);
-      const hidden = g.swiglu(x, norm(`${layer} feed-forward norm`), w.matrix(`${layer} gate and up`));
+      const hidden = g.gated(x, norm(`${layer} feed-forward norm`), w.matrix(`${layer} gate and up`), gates.swiglu);
       x = g.addLinear(x, w.matrix(`${layer} down`), hidden);
     }
     g.choose(x, norm('output norm'), w.optionalMatrix('output') ?? w.matrix('embedding'));

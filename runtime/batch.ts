@@ -43,6 +43,8 @@ export class Batch {
   /** The sequence of every logit row, and the position whose logits the row holds. */
   readonly rowSequences: Sequence[] = [];
   readonly rowPositions: number[] = [];
+  /** Logit rows that choose among some ids only, with the mask of each (kernels/sample.ts); the runner uploads them. */
+  readonly masks: { readonly row: number; readonly words: Uint32Array<ArrayBuffer> }[] = [];
   /** Sequences in this step, in table order. */
   readonly sequences: Sequence[] = [];
   wantsLogits = false;
@@ -77,6 +79,7 @@ export class Batch {
       BATCH_DRAWS: section(maxLogitRows),
       BATCH_TOPS: section(maxLogitRows),
       BATCH_TARGETS: section(maxLogitRows),
+      BATCH_MASKED: section(maxLogitRows),
       BATCH_EDIT_STARTS: section(maxLogitRows + 1),
       BATCH_CLEARS: section(limits.blockCount),
       BATCH_TABLES: section(maxSequences * tableLength),
@@ -96,7 +99,7 @@ export class Batch {
   reset(): void {
     const { counts } = this;
     counts.tokens = counts.logitRows = counts.items = counts.clears = 0;
-    this.rowSequences.length = this.rowPositions.length = this.sequences.length = 0;
+    this.rowSequences.length = this.rowPositions.length = this.sequences.length = this.masks.length = 0;
     this.wantsLogits = false;
     this.#edits = 0;
   }
@@ -140,6 +143,10 @@ export class Batch {
     this.words[this.#at('BATCH_DRAWS') + row] = position;
     this.words[this.#at('BATCH_TOPS') + row] = logprobs === undefined ? 0 : logprobs + 1;
     this.words[this.#at('BATCH_TARGETS') + row] = chosen;
+    if (sequence.mask !== undefined) {
+      this.words[this.#at('BATCH_MASKED') + row] = 1;
+      this.masks.push({ row, words: sequence.mask });
+    }
     edits?.write(this.words, this.#floats, this.#at('BATCH_EDITS') + this.#edits * editLength);
     this.#edits += edits?.length ?? 0;
   }
@@ -156,6 +163,7 @@ export class Batch {
     const row = this.counts.logitRows++;
     this.words[this.#at('BATCH_LOGIT_TOKENS') + row] = token;
     this.words[this.#at('BATCH_EDIT_STARTS') + row] = this.#edits;
+    this.words[this.#at('BATCH_MASKED') + row] = 0;
     this.rowSequences.push(sequence);
     this.rowPositions.push(position);
     this.wantsLogits ||= sequence.logits !== 'none';

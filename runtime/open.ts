@@ -103,7 +103,7 @@ async function assemble(
     pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
     poolFold: pool.fold,
     create: (owner, label, size, data) => {
-      const buffer = memory.create(owner, label, size, storage);
+      const buffer = memory.create(owner, label, size, storage | GPUBufferUsage.UNIFORM);
       if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
       return wholeBuffer(buffer);
     },

@@ -15,6 +15,7 @@ export class Runner {
   readonly #batchBuffer: GPUBuffer;
   readonly #rows: Slice;
   readonly #logits: Slice;
+  readonly #masks: Slice;
   readonly #rowStaging: GPUBuffer;
   readonly #logitStaging: () => GPUBuffer;
   readonly #clears: readonly PreparedOperation[];
@@ -30,11 +31,12 @@ export class Runner {
     clears: readonly PreparedOperation[],
     steps: readonly PreparedOperation[],
   ) {
-    const { rows, logits, vocabulary } = graph.results;
+    const { rows, logits, masks, vocabulary } = graph.results;
     this.#device = device;
     this.#batchBuffer = batchBuffer;
     this.#rows = rows;
     this.#logits = logits;
+    this.#masks = masks;
     this.#clears = clears;
     this.#steps = steps;
     this.#rowStaging = memory.create('staging', 'results', rows.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
@@ -101,7 +103,9 @@ export class Runner {
   }
 
   #upload(batch: Batch): void {
-    this.#device.queue.writeBuffer(this.#batchBuffer, 0, batch.seal());
+    const { queue } = this.#device;
+    queue.writeBuffer(this.#batchBuffer, 0, batch.seal());
+    for (const { row, words } of batch.masks) queue.writeBuffer(this.#masks.buffer, row * words.byteLength, words);
   }
 
   #encode(pass: GPUComputePassEncoder, operations: readonly PreparedOperation[], batch: Batch): void {

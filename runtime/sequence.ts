@@ -48,6 +48,8 @@ export class Sequence {
   /** Prompt positions that have been reported (`isScoring`). */
   reported = 0;
   blocks: BlockId[] = [];
+  /** Ids that the next token may be, as bits (kernels/sample.ts); undefined: all. */
+  mask: Uint32Array<ArrayBuffer> | undefined;
   aborted = false;
   /** Its reader is behind: it computes nothing until that has caught up. */
   isParked = false;

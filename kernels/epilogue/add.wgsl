@@ -1,4 +1,4 @@
-// y[token][row] = sum[token][row] + value: the residual connection.
+// y[token][row] = sum[token][row] + value * scale: the residual connection.
 #include PLACE_SUM
 
 fn finish(group: u32, lane: u32, token: u32, values: array<vec4f, QUADS>) {
@@ -6,7 +6,7 @@ fn finish(group: u32, lane: u32, token: u32, values: array<vec4f, QUADS>) {
     let quad = quadOf(group, q, lane);
     if (quad < shape.quads) {
       let place = shape.offset + quad;
-      storeY(token, shape.stride, place, sumAt(token, shape.stride, place) + values[q]);
+      storeY(token, shape.stride, place, sumAt(token, shape.stride, place) + values[q] * shape.scale);
     }
   }
 }

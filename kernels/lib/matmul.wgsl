@@ -4,13 +4,19 @@ const X = 1u;
 const Y = 2u;
 
 struct Shape {
-  quads: u32,        // of rows
+  quads: u32,        // of rows; of one expert's
   blocks: u32,       // of 32 columns
   stride: u32,       // quads in a row of y
   offset: u32,       // of this matrix among the quads of a row of y
   count: u32,        // index in the batch header of the number of rows of x
   epsilon: f32,      // of the norm on the way in
-  scale: f32,        // of the queries on the way out
+  scale: f32,        // of the queries, or of all sums, on the way out
+  limit: f32,        // of gate and up, or of a soft cap
+  upOffset: f32,     // added to up
+  planeQuads: u32,   // of rows that the plane of weights holds
+  firstExpert: u32,  // in the plane
+  experts: u32,      // in the plane
+  share: u32,        // of the router's choices, how many have a row of x in common
 }
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
 @group(0) @binding(SHAPE) var<uniform> shape: Shape;

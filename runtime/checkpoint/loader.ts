@@ -153,7 +153,7 @@ class Loader {
 
   vector(label: string, values: Float32Array<ArrayBuffer>): Slice {
     const { device, memory } = this.#target;
-    const buffer = memory.create('weights', label, values.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    const buffer = memory.create('weights', label, values.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
     device.queue.writeBuffer(buffer, 0, values);
     this.#advance(values.byteLength);
     return wholeBuffer(buffer);

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dequantizeInt8, elementwiseBound, rmsNormReference, swigluReference } from '../../kernels/activations.ref.ts';
-import { quantize, rmsNorm, swiglu } from '../../kernels/activations.ts';
+import { dequantizeInt8, elementwiseBound, rmsNormReference } from '../../kernels/activations.ref.ts';
+import { quantize, rmsNorm } from '../../kernels/activations.ts';
 import { ropeReference } from '../../kernels/attention.ref.ts';
 import type { AttentionShape } from '../../kernels/attention.ts';
 import { embed } from '../../kernels/embed.ts';
 import { dequantizeRow } from '../../kernels/formats.ref.ts';
+import { gatedReference } from '../../kernels/gated.ref.ts';
+import { gated, gates } from '../../kernels/gated.ts';
 import type { Place, StepCounts } from '../../kernels/kernel.ts';
 import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
@@ -147,11 +149,11 @@ describe.each(cases)('%s in a %s', (storage, place) => {
     const y = gpu.vectors(new Float32Array(tokens * 44), 44, place);
     const quarters = x.map((row) => row.map((value) => value / 4));
     const args = { x: input(quarters, place), offset: 0, over: 'tokens' as const, batch: gpu.buffer(batchWords(tokens)), lanes: gpu.lanes, layout };
-    await gpu.run(matmul(matrix, { ...args, finish: { kind: 'swiglu', y } }), counts(tokens));
+    await gpu.run(matmul(matrix, { ...args, finish: { kind: 'gated', y, gate: gates.swiglu } }), counts(tokens));
     const expected = joined(
       quarters.map((row) => {
         const sums = matvecReference(weights, row);
-        return swigluReference(sums.subarray(0, 44), sums.subarray(44));
+        return gatedReference(sums.subarray(0, 44), sums.subarray(44), gates.swiglu);
       }),
     );
     const { error, message } = compare(await gpu.readVectors(y), expected);
@@ -294,8 +296,11 @@ describe.each(['buffer', 'texture'] as const)('activations in a %s', (place) => 
   it('SwiGLU of rows that hold gate and up', async () => {
     const rows = [randomFloats(192, 1, 3), randomFloats(192, 2, 3)];
     const y = gpu.vectors(new Float32Array(2 * 96), 96, place);
-    await gpu.run([swiglu(gpu.vectors(joined(rows), 192, place), y, 96, gpu.lanes)], counts(2));
-    const { error, message } = compare(await gpu.readVectors(y), joined(rows.map((row) => swigluReference(row.subarray(0, 96), row.subarray(96)))));
+    await gpu.run([gated(gpu.vectors(joined(rows), 192, place), y, 96, gates.swiglu, gpu.lanes)], counts(2));
+    const { error, message } = compare(
+      await gpu.readVectors(y),
+      joined(rows.map((row) => gatedReference(row.subarray(0, 96), row.subarray(96), gates.swiglu))),
+    );
     expect(error, message).toBeLessThan(elementwiseBound);
   });
 });

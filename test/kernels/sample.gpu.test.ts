@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type AttentionShape, clearBlocks, slotVectors } from '../../kernels/attention.ts';
 import { random, randomFloats } from '../../kernels/random.ref.ts';
 import { type EditReference, editLogits, logSoftmax, type SampleReference, sampleDistribution } from '../../kernels/sample.ref.ts';
-import { resultLength, sample, topLimit } from '../../kernels/sample.ts';
+import { maskLength, resultLength, sample, topLimit } from '../../kernels/sample.ts';
 import { logprobsLimit } from '../../runtime/types.ts';
 import { Gpu } from '../gpu.ts';
 
@@ -14,7 +14,7 @@ afterAll(() => gpu.open[Symbol.dispose]());
 
 const most = 2048;
 const editRoom = 4096;
-const rowSections = ['TEMPERATURES', 'TOP_KS', 'TOP_PS', 'MIN_PS', 'SEEDS', 'DRAWS', 'TOPS', 'TARGETS'];
+const rowSections = ['TEMPERATURES', 'TOP_KS', 'TOP_PS', 'MIN_PS', 'SEEDS', 'DRAWS', 'TOPS', 'TARGETS', 'MASKED'];
 const layout: Record<string, number> = {
   ...Object.fromEntries(rowSections.map((name, i) => [`BATCH_${name}`, 4 + i * most])),
   BATCH_EDIT_STARTS: 4 + rowSections.length * most,
@@ -29,6 +29,8 @@ interface Row extends SampleReference {
   readonly tops?: number;
   /** Whose log-probability is wanted; undefined: of the token that is drawn. */
   readonly target?: number;
+  /** Ids that may be chosen; undefined: all. */
+  readonly allowed?: readonly number[];
 }
 
 interface Result {
@@ -54,6 +56,7 @@ function fill(rows: readonly Row[]): Uint32Array {
     words[at('DRAWS', i)] = row.draw;
     words[at('TOPS', i)] = row.tops === undefined ? 0 : row.tops + 1;
     words[at('TARGETS', i)] = row.target ?? chosen;
+    words[at('MASKED', i)] = row.allowed === undefined ? 0 : 1;
     words[at('EDIT_STARTS', i)] = edits;
     for (const { id, bias, repetition, penalty } of row.edits ?? []) {
       const first = at('EDITS', 4 * edits++);
@@ -65,6 +68,15 @@ function fill(rows: readonly Row[]): Uint32Array {
   return words;
 }
 
+/** Rows without a mask get one that allows nothing, which must not be read. */
+function maskWords(rows: readonly Row[], vocabulary: number): Uint32Array {
+  const length = maskLength(vocabulary);
+  const words = new Uint32Array(rows.length * length);
+  for (const [i, { allowed = [] }] of rows.entries())
+    for (const id of allowed) words[i * length + Math.floor(id / 32)] = (words[i * length + Math.floor(id / 32)] ?? 0) | (1 << (id % 32));
+  return words;
+}
+
 async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): Promise<Result[]> {
   const vocabulary = logits[0]?.length ?? 0;
   const all = new Float32Array(vocabulary * rows.length);
@@ -72,7 +84,13 @@ async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): 
     all.set(logits[i % logits.length] ?? [], i * vocabulary);
   });
   const results = gpu.buffer(new Uint32Array(rows.length * resultLength));
-  const buffers = { logits: gpu.buffer(all), results, originals: gpu.buffer(new Float32Array(editRoom)), batch: gpu.buffer(fill(rows)) };
+  const buffers = {
+    logits: gpu.buffer(all),
+    results,
+    originals: gpu.buffer(new Float32Array(editRoom)),
+    batch: gpu.buffer(fill(rows)),
+    masks: gpu.buffer(maskWords(rows, vocabulary)),
+  };
   await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, gpu.lanes, layout)], { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 });
   const words = await gpu.readWords(results);
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
@@ -189,6 +207,62 @@ it('log-probabilities are those of the raw logits, whatever edits, temperature a
     // Nothing was asked for, so nothing was written.
     expect(results[5]?.logprob).toBe(0);
   }
+});
+
+it('a mask: the best of the allowed ids, none other drawn, for any vocabulary length; log-probabilities stay those of raw logits', async () => {
+  for (const length of [1, 31, 32, 33, 361, 5000]) {
+    const logits = randomFloats(length, length + 5, 4);
+    const expected = logSoftmax(logits);
+    const ranked = Array.from(logits.keys()).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0));
+    // All but the best half; the last id alone; every third; all.
+    const masks = [ranked.slice(Math.floor(length / 2)), [length - 1], Array.from(logits.keys()).filter((id) => id % 3 === 0), ranked];
+    const settings = [greedy, { ...greedy, temperature: 5 }, { ...greedy, temperature: 2, topK: 3, topP: 0.9, minP: 0.01 }];
+    const rows = masks.flatMap((allowed) => settings.map((row, i): Row => ({ ...row, allowed, seed: i, draw: length, tops: Math.min(3, length) })));
+    const results = await evaluate([logits], [...rows, greedy]);
+    for (const [i, { allowed = [], temperature }] of rows.entries()) {
+      const { id = -1, logprob, top } = results[i] ?? {};
+      expect(allowed, `row ${i} of ${length}`).toContain(id);
+      if (temperature === 0) expect(id).toBe(ranked.find((candidate) => allowed.includes(candidate)));
+      expect(Math.abs((logprob ?? Number.NaN) - (expected[id] ?? 0))).toBeLessThan(1e-4);
+      expect(top?.map((entry) => entry.id)).toEqual(ranked.slice(0, Math.min(3, length)));
+    }
+    expect(results.at(-1)?.id).toBe(ranked[0]);
+  }
+});
+
+it('a mask and edits together: what is allowed and best once it is edited', async () => {
+  const logits = Float32Array.of(9, 5, 1, 3, 2);
+  const edits: EditReference[] = [
+    { id: 2, bias: 3, repetition: 1, penalty: 0 },
+    { id: 0, bias: 50, repetition: 1, penalty: 0 },
+  ];
+  const results = await evaluate(
+    [logits],
+    [
+      { ...greedy, edits, allowed: [2, 3, 4], tops: 1 },
+      { ...greedy, edits, allowed: [0, 2] },
+      { ...greedy, allowed: [3] },
+    ],
+  );
+  expect(results.map(({ id }) => id)).toEqual([2, 0, 3]);
+  expect(Math.abs((results[0]?.logprob ?? 0) - (logSoftmax(logits)[2] ?? 0))).toBeLessThan(1e-5);
+});
+
+it.each([[[7, 9, 30, 55]], [[3, 11, 12, 40, 60]]])('draws among %j as their own distribution says', async (allowed) => {
+  const logits = randomFloats(61, 11, 1.5);
+  const rows = Array.from({ length: most }, (_, i): Row => ({ ...greedy, temperature: 1, seed: i, draw: 3, allowed }));
+  const ids = await draw([logits], rows);
+  const expected = sampleDistribution(
+    allowed.map((id) => logits[id] ?? 0),
+    { ...greedy, temperature: 1 },
+  );
+  let chiSquare = 0;
+  for (const [i, id] of allowed.entries()) {
+    const wanted = (expected[i] ?? 0) * most;
+    chiSquare += (ids.filter((drawn) => drawn === id).length - wanted) ** 2 / wanted;
+  }
+  // Four or five cells: a false alarm once in a million.
+  expect(chiSquare).toBeLessThan(36);
 });
 
 it('equal logits are named by id, each once', async () => {

@@ -1,13 +1,18 @@
 /** Every variant that the engine can choose, compiled and bound on Dawn's null backend: no GPU, no driver. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { quantizeVariant, rmsNormVariant, swigluVariant } from '../../kernels/activations.ts';
+import { quantizeVariant, rmsNormVariant } from '../../kernels/activations.ts';
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant } from '../../kernels/attention.ts';
 import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
+import { expertsSumVariant } from '../../kernels/experts.ts';
+import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
+import { normRowsVariant } from '../../kernels/norms.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackVariant } from '../../kernels/repack.ts';
+import { expertsSortVariant, type RouterShape, routeConstants, routerVariant } from '../../kernels/router.ts';
+import { softmaxVariant, topKVariant } from '../../kernels/rows.ts';
 import { sampleVariant } from '../../kernels/sample.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { Batch } from '../../runtime/batch.ts';
@@ -52,7 +57,7 @@ function matmuls(lanes: number, place: Place): Variant[] {
       return [
         ...matmulVariants({ ...choice, places: { ...places, y: 'buffer' }, over: 'logitRows' }),
         ...matmulVariants({ ...choice, isNormed: false, finish: 'add' }),
-        ...matmulVariants({ ...choice, finish: 'swiglu' }),
+        ...matmulVariants({ ...choice, finish: 'gated', activation: 'silu' }),
         ...attentionShapes(lanes)
           .slice(0, 5)
           .flatMap((shape) => matmulVariants(choice, shape)),
@@ -61,14 +66,54 @@ function matmuls(lanes: number, place: Place): Variant[] {
   );
 }
 
+const activationFunctions: ActivationFunction[] = ['none', 'silu', 'gelu', 'gelu_tanh', 'gelu_quick', 'relu', 'relu_squared', 'sigmoid', 'tanh', 'soft_cap'];
+const routers: RouterShape[] = [
+  { experts: 128, topK: 8, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 },
+  { experts: 256, topK: 8, score: 'sigmoid', isBiased: true, renormalizes: true, scale: 2.5, groups: { count: 8, choices: 4, top: 2 } },
+  { experts: 12, topK: 3, score: 'sqrtsoftplus', isBiased: true, renormalizes: false, scale: 1 },
+];
+
+/** Biases, activation functions and experts, each with one storage: they know nothing of it. */
+function otherMatmuls(lanes: number, place: Place): Variant[] {
+  const places = { weights: place, x: place, y: place };
+  const shared = { activations: 'f32' as const, places, lanes, layout, isNormed: false, columns: 64, over: 'tokens' as const, isBiased: true };
+  const constants = routeConstants({ experts: 128, topK: 8, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 }, 8);
+  return [
+    ...activationFunctions.flatMap((activation) => [
+      ...matmulVariants({ ...shared, storage: 'Q4_K', finish: 'store', activation }),
+      ...matmulVariants({ ...shared, storage: 'F16', finish: 'gated', activation, isBiased: false }),
+      gatedVariant(activation, place, lanes),
+    ]),
+    ...matmulVariants({ ...shared, storage: 'F16', finish: 'add' }),
+    ...matmulVariants({ ...shared, storage: 'Q4_1', activations: 'int8', places: { ...places, x: 'buffer' }, finish: 'gated', activation: 'silu' }),
+    ...attentionShapes(lanes)
+      .slice(0, 1)
+      .flatMap((shape) => matmulVariants({ ...shared, storage: 'F16', finish: 'store' }, shape)),
+    ...(['expert', 'experts'] as const).flatMap((rows) => [
+      ...matmulVariants({ ...shared, storage: 'MXFP4', finish: 'gated', activation: 'gelu_quick', experts: { rows, constants } }),
+      ...matmulVariants({ ...shared, storage: 'Q4_K', isNormed: true, isBiased: false, finish: 'store', experts: { rows, constants } }),
+    ]),
+  ];
+}
+
 function variants(lanes: number, place: Place): Variant[] {
   return [
     ...matmuls(lanes, place),
+    ...otherMatmuls(lanes, place),
+    ...routers.flatMap((shape) => [
+      routerVariant(shape, 8, place, lanes),
+      expertsSortVariant(shape, 8, lanes),
+      ...[true, false].map((isAdded) => expertsSumVariant(shape, 8, isAdded, place, lanes)),
+    ]),
+    ...(['rms', 'rms_unweighted', 'layer'] as const).flatMap((kind) =>
+      [true, false].map((isAdded) => normRowsVariant({ kind, isAdded, columns: 64, place }, lanes)),
+    ),
+    softmaxVariant(place, lanes),
+    topKVariant(40, 8, place, lanes),
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
     ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
     ...[true, false].map((gather) => rmsNormVariant(gather, place, 64, lanes, layout)),
     quantizeVariant(place, lanes),
-    swigluVariant(place, lanes),
     sampleVariant(lanes, layout),
   ];
 }

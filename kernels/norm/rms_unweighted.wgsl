@@ -1,0 +1,8 @@
+// RMSNorm without weights: x / sqrt(mean(x^2) + epsilon).
+fn rowMean(row: u32, lane: u32) -> f32 {
+  return 0.0;
+}
+
+fn weighted(value: vec4f, quad: u32) -> vec4f {
+  return value;
+}

@@ -1,0 +1,35 @@
+// Norms of whole rows, a row a workgroup; NORM_KIND (norm/*.wgsl) is the formula. PLACE_SUM: what the result is added to, or nothing:
+//   y = (sum + norm(x)) * scale
+// With f32 activations a norm before a matmul is part of it (input/normed.wgsl); these are the others: after a block, or with a mean.
+enable subgroups;
+const X = 0u;
+const Y = 1u;
+
+struct Shape {
+  quads: u32,
+  epsilon: f32,
+  scale: f32,
+}
+@group(0) @binding(SHAPE) var<uniform> shape: Shape;
+
+#include "lib/lanes.wgsl"
+#include PLACE_X
+#include PLACE_Y
+#include PLACE_SUM
+#include NORM_KIND
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let mean = rowMean(row, lane);
+  var squares = vec4f();
+  for (var quad = lane; quad < shape.quads; quad += LANES) {
+    let value = xAt(row, shape.quads, quad) - mean;
+    squares += value * value;
+  }
+  let factor = 1.0 / sqrt(lanesSum(squares.x + squares.y + squares.z + squares.w) / f32(shape.quads * 4u) + shape.epsilon);
+  for (var quad = lane; quad < shape.quads; quad += LANES) {
+    let normed = weighted((xAt(row, shape.quads, quad) - mean) * factor, quad);
+    storeY(row, shape.quads, quad, (sumAt(row, shape.quads, quad) + normed) * shape.scale);
+  }
+}
