@@ -6,8 +6,9 @@ import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
-import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
+import { type Finish, type MatmulWork, matmul, type Norm, standardTiles, type Tile } from '../kernels/matmul.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
+import { pinTiles } from '../kernels/tiles.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -19,12 +20,25 @@ export interface LoadedMatrix {
   readonly pieces: readonly { readonly firstRow: number; readonly matrix: PackedMatrix }[];
 }
 
+/** Tiles in ascending order of tokens; undefined: the built-in ones. */
+export type ChooseTiles = (work: MatmulWork) => readonly Tile[] | undefined;
+
+/** A matmul of the graph, which can be made with other tiles. */
+export interface GraphMatmul {
+  readonly work: MatmulWork;
+  /** One a shard; part of the graph's list. */
+  readonly operations: readonly Operation[];
+  make(tiles: readonly Tile[]): readonly Operation[];
+}
+
 export interface GraphSettings {
   readonly lanes: number;
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
   /** Tiles of a matmul where they were measured; else the standard ones. */
-  readonly chooseTiles?: (work: MatmulWork) => readonly Tile[] | undefined;
+  readonly chooseTiles?: ChooseTiles;
+  /** Every matmul keeps to tiles that add in one order: see pinTiles. */
+  readonly isDeterministic: boolean;
   readonly kv: 'f16' | 'f32';
   readonly maxTokens: number;
   readonly maxLogitRows: number;
@@ -55,6 +69,7 @@ export class Graph {
   /** Run only when the step has blocks to clear, before everything else. */
   readonly clears: Operation[] = [];
   readonly operations: Operation[] = [];
+  #matmuls: GraphMatmul[] = [];
   readonly #scratch = new Map<string, Slice>();
   readonly #rowScratch = new Map<string, Vectors>();
   #logits: Slice | undefined;
@@ -69,6 +84,20 @@ export class Graph {
   get results(): { logits: Slice; rows: Slice; vocabulary: number } {
     if (this.#logits === undefined || this.#rows === undefined) throw new Error('the forward pass chose no token');
     return { logits: this.#logits, rows: this.#rows, vocabulary: this.#vocabulary };
+  }
+
+  get matmuls(): readonly GraphMatmul[] {
+    return this.#matmuls;
+  }
+
+  /** Makes every matmul anew, with these tiles. */
+  retile(choose: ChooseTiles): void {
+    this.#matmuls = this.#matmuls.map(({ work, operations, make }) => {
+      const made = make(this.#tiles(work, choose));
+      const [first] = operations;
+      if (first !== undefined) this.operations.splice(this.operations.indexOf(first), operations.length, ...made);
+      return { work, operations: made, make };
+    });
   }
 
   /** Embedding of the batch's ids: the residual stream [token][embedding length]. */
@@ -158,9 +187,20 @@ export class Graph {
     for (const piece of matrix.pieces) {
       const fused = isInt8 || norm === undefined ? {} : { norm };
       const { storage, rows, columns } = piece.matrix;
-      const tiles = this.settings.chooseTiles?.({ storage, rows, columns, isNormed: 'norm' in fused, finish: finish.kind });
-      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout, tiles }));
+      const kv = finish.kind === 'rope' ? { kv: finish.shape.kv } : {};
+      const work: MatmulWork = { storage, rows, columns, activations: input.format, isNormed: 'norm' in fused, finish: finish.kind, ...kv };
+      const args = { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout };
+      const make = (tiles: readonly Tile[]): readonly Operation[] => matmul(piece.matrix, { ...args, tiles });
+      const operations = make(this.#tiles(work, this.settings.chooseTiles));
+      this.#matmuls.push({ work, operations, make });
+      this.operations.push(...operations);
     }
+  }
+
+  #tiles(work: MatmulWork, choose: ChooseTiles | undefined): readonly Tile[] {
+    const { lanes, isDeterministic } = this.settings;
+    const tiles = choose?.(work) ?? standardTiles(lanes, work.finish);
+    return isDeterministic ? pinTiles(tiles) : tiles;
   }
 
   /** x, normed if asked, as int8 blocks. */

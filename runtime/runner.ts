@@ -1,6 +1,6 @@
 /**
  * Owns the way of a batch through the device: one upload, one command buffer, one result row a logit row back. The only place that
- * submits to the queue. Refuses to decide what a batch holds.
+ * submits a step to the queue. Refuses to decide what a batch holds.
  */
 import type { Operation, Slice } from '../kernels/kernel.ts';
 import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels/pipeline.ts';

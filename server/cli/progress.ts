@@ -6,7 +6,7 @@ import type { Output } from '../world.ts';
 
 const width = 30;
 
-const labels: Readonly<Record<OpenProgress['part'], string>> = { weights: 'Loading weights', kernels: 'Compiling kernels' };
+const labels: Readonly<Record<OpenProgress['part'], string>> = { weights: 'Loading weights', tuning: 'Measuring kernels', kernels: 'Compiling kernels' };
 
 /** A listener that draws how far each part of opening an engine is, and wipes the line at its end. */
 export function createProgress(output: Output): (progress: OpenProgress) => void {
