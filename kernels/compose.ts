@@ -62,6 +62,10 @@ export function compose(source: VariantSource, pinSubgroups = false): string {
 export function hashKernels(): string {
   const hash = createHash('sha256');
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  for (const path of files.map(({ parentPath, name }) => join(parentPath, name)).sort()) hash.update(relative(fileURLToPath(folder), path)).update('\0').update(readFileSync(path));
+  for (const path of files.map(({ parentPath, name }) => join(parentPath, name)).sort())
+    hash
+      .update(relative(fileURLToPath(folder), path))
+      .update('\0')
+      .update(readFileSync(path));
   return hash.digest('hex');
 }

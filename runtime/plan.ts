@@ -11,7 +11,17 @@ import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
 import { readTuning } from './tuner.ts';
 import { outlineMatmuls } from './tuning/outline.ts';
-import { activationFormats, type EngineOptions, engineNumbers, kvFormats, type MemoryPlan, type ModelEstimate, type ModelPlan, type TunedDevice, type Tuning } from './types.ts';
+import {
+  activationFormats,
+  type EngineOptions,
+  engineNumbers,
+  kvFormats,
+  type MemoryPlan,
+  type ModelEstimate,
+  type ModelPlan,
+  type TunedDevice,
+  type Tuning,
+} from './types.ts';
 
 export const blockLength = 16;
 

@@ -14,7 +14,7 @@ import { chooseTiles, leastGain, type TilePlan } from './tuning/choose.ts';
 import { readTuningFile, type StoredShape, type TuningKey, writeTuningFile } from './tuning/file.ts';
 import { measureShapes, type ShapePlan } from './tuning/measure.ts';
 import { DeviceTimer, type TimerTarget } from './tuning/timer.ts';
-import type { TunedDevice, TuneMode, TunedShape, Tuning } from './types.ts';
+import type { TunedDevice, TunedShape, TuneMode, Tuning } from './types.ts';
 
 /** Milliseconds that a start may spend on it, beyond the compiling of the built-in tiles. */
 const quickBudget = 4_000;
@@ -30,18 +30,24 @@ function tuningFile(): string {
   return join(cacheFolder(), 'tuning.json');
 }
 
-/** The processor too: a software device is as fast as that. */
-function keyOf({ name, adapter, subgroupSize }: TunedDevice): TuningKey {
+/** Whose times count. The processor too: a software device is as fast as that. */
+export function tuningKey({ name, adapter, subgroupSize }: TunedDevice): TuningKey {
   const device = [name, adapter, `${subgroupSize} lanes`, `${cpus()[0]?.model ?? 'a processor'} x ${availableParallelism()}`].join('; ');
   return { device, kernels: hashKernels() };
 }
 
 /** What the file says about these matmuls. Measures nothing. */
 export function readTuning(works: readonly MatmulWork[], device: TunedDevice, path: string = tuningFile()): Tuning {
-  const { shapes: stored, notice } = readTuningFile(path, keyOf(device));
+  const { shapes: stored, notice } = readTuningFile(path, tuningKey(device));
   const plans = new Map(works.map((work) => [workName(work), planOf(work, device.subgroupSize)]));
   const shapes = [...plans].map(([name, plan]) => describe(name, plan, find(stored, name, plan)));
-  return { source: shapes.some(({ isMeasured }) => isMeasured) ? 'stored' : 'built-in', ms: 0, file: path, shapes, ...(notice === undefined ? {} : { notice }) };
+  return {
+    source: shapes.some(({ isMeasured }) => isMeasured) ? 'stored' : 'built-in',
+    ms: 0,
+    file: path,
+    shapes,
+    ...(notice === undefined ? {} : { notice }),
+  };
 }
 
 export interface TunerOptions {
@@ -56,7 +62,7 @@ export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, devic
   const started = performance.now();
   const shapes = listShapes(graph, device.subgroupSize);
   if (mode === 'off') return { source: 'built-in', ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined)) };
-  const key = keyOf(device);
+  const key = tuningKey(device);
   const { shapes: stored, notice: ignored } = readTuningFile(path, key);
   const known = new Map(shapes.map((shape) => [shape.name, mode === 'anew' ? undefined : find(stored, shape.name, shape)]));
   const missing = shapes.filter((shape) => {
@@ -74,7 +80,12 @@ export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, devic
   return { source, ms: performance.now() - started, file: path, shapes: described, ...(notice === '' ? {} : { notice }) };
 }
 
-async function measure(shapes: readonly Shape[], target: TimerTarget, mode: TuneMode, onProgress: TunerOptions['onProgress']): Promise<Record<string, StoredShape>> {
+async function measure(
+  shapes: readonly Shape[],
+  target: TimerTarget,
+  mode: TuneMode,
+  onProgress: TunerOptions['onProgress'],
+): Promise<Record<string, StoredShape>> {
   const matmuls = shapes.map((shape) => shape.matmuls);
   using timer = new DeviceTimer(target, matmuls);
   const budget = mode === 'quick' ? quickBudget : Number.POSITIVE_INFINITY;

@@ -15,7 +15,7 @@ export const leastGain = 0.08;
 /** Tokens of the step that decides which tile large steps take. */
 export const manyTokens = 16;
 
-export function timeOf(times: readonly TimedTile[], tile: Tile, tokens: number): number | undefined {
+function timeOf(times: readonly TimedTile[], tile: Tile, tokens: number): number | undefined {
   return times.find((time) => time.tile === tileName(tile) && time.tokens === tokens)?.ms;
 }
 
@@ -31,7 +31,7 @@ export function bestOfEach(plan: TilePlan, times: readonly TimedTile[]): Tile[] 
     const own = plan.builtIn.find((tile) => tile.tokens === tokens);
     const timed = rivals.filter((tile) => timeOf(times, tile, tokens) !== undefined);
     const fastest = timed.toSorted((a, b) => (timeOf(times, a, tokens) ?? 0) - (timeOf(times, b, tokens) ?? 0))[0];
-    if (own === undefined) return fastest ?? (rivals.length === 1 && timeOf(times, rivals[0] as Tile, manyTokens) !== undefined ? rivals : []);
+    if (own === undefined) return fastest ?? [];
     if (fastest === undefined) return [own];
     const [before, after] = [timeOf(times, own, tokens), timeOf(times, fastest, tokens) ?? 0];
     return [before === undefined || after > before * (1 - leastGain) ? own : fastest];

@@ -63,8 +63,17 @@ export function writeTuningFile(path: string, { device, kernels }: TuningKey, sh
     renameSync(temporary, path);
     return undefined;
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     return `The tuning file ${path} cannot be written (${(error as { readonly code?: string }).code ?? 'unknown error'}), so the next start measures again.`;
+  }
+}
+
+/** A half-written file; where its folder is none, it is not there either, and that is an error to rmSync. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It cannot be there.
   }
 }
 

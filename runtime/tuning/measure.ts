@@ -59,30 +59,36 @@ export async function measureShapes(
   const order = [...plans.entries()].sort(([, a], [, b]) => b.weight - a.weight);
   const { built, others } = listTiles(order, mostTokens);
   const groups = [...new Set([...plans.flatMap(tokenCounts), manyTokens])].filter((tokens) => tokens <= mostTokens).sort((a, b) => a - b);
-  const total = built.length + others.length + groups.length;
+  const total = 2 * (built.length + others.length) + groups.length;
   const prepared = new Set<string>();
   let done = 0;
+  const advance = (): void => onProgress(++done, total);
   const prepare = async (list: readonly TileOf[]): Promise<void> => {
-    await Promise.all(list.map(({ shape, tile }) => timer.compile(shape, tile)));
+    await Promise.all(list.map(({ shape, tile }) => timer.compile(shape, tile).then(advance)));
     for (const { shape, tile } of list) {
       await timer.warm(shape, tile);
       prepared.add(`${shape} ${tileName(tile)}`);
+      advance();
     }
-    done += list.length;
-    onProgress(done, total);
   };
-  for (let i = 0; i < built.length; i += compilers) await prepare(built.slice(i, i + compilers));
+  const begun = timer.now();
+  await prepare(built);
   const start = timer.now();
-  for (let i = 0; i < others.length && timer.now() - start < budget * compilingPart; i += compilers) await prepare(others.slice(i, i + compilers));
+  // What the next ones will take, by what the built-in ones took: a device that compiles too slowly measures what it has.
+  const expected = ((start - begun) / Math.max(1, built.length)) * compilers;
+  for (let i = 0; i < others.length && timer.now() + expected < start + budget * compilingPart; i += compilers) await prepare(others.slice(i, i + compilers));
   const times: TimedTile[][] = plans.map(() => []);
   for (const tokens of groups) {
     const rivals = order.map(([shape, plan]): Rivals => {
       const all = tokens === manyTokens ? bestOfEach(plan, times[shape] ?? []).slice(-2) : plan.candidates.filter((tile) => tile.tokens === tokens);
       return { shape, tiles: all.filter((tile) => prepared.has(`${shape} ${tileName(tile)}`)) };
     });
-    const real = rivals.filter(({ tiles }) => tiles.length > 1);
+    // One that is alone is timed too where nothing is built in: it may enter the comparison of large steps.
+    const real = rivals.filter(
+      ({ shape, tiles }) => tiles.length > 1 || (tokens !== manyTokens && !plans[shape]?.builtIn.some((own) => own.tokens === tokens)),
+    );
     await timeRivals(real, tokens, timer, start + budget, times);
-    onProgress(++done, total);
+    advance();
   }
   onProgress(total, total);
   return times;
