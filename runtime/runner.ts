@@ -86,7 +86,7 @@ export class Runner {
     return this.#dispatches;
   }
 
-  /** When the last step was handed to the device, on the clock of performance.now(). */
+  /** When the last step had been handed to the device, on the clock of performance.now(). */
   get submittedAt(): number {
     return this.#submittedAt;
   }
@@ -157,8 +157,8 @@ export class Runner {
   }
 
   #submit(commands: GPUCommandBuffer): void {
-    this.#submittedAt = performance.now();
     this.#device.queue.submit([commands]);
+    this.#submittedAt = performance.now();
   }
 
   #logitSize(logitRows: number): number {

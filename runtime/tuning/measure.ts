@@ -38,6 +38,9 @@ const compilingPart = 0.6;
 /** Compiled at the same time. */
 const compilers = 2;
 
+/** Shapes by their place in the list, the heaviest first. */
+type Order = readonly (readonly [shape: number, plan: ShapePlan])[];
+
 interface TileOf {
   readonly shape: number;
   readonly tile: Tile;
@@ -60,46 +63,56 @@ export async function measureShapes(
   const { built, others } = listTiles(order, mostTokens);
   const groups = [...new Set([...plans.flatMap(tokenCounts), manyTokens])].filter((tokens) => tokens <= mostTokens).sort((a, b) => a - b);
   const total = 2 * (built.length + others.length) + groups.length;
-  const prepared = new Set<string>();
   let done = 0;
   const advance = (): void => onProgress(++done, total);
-  const prepare = async (list: readonly TileOf[]): Promise<void> => {
-    await Promise.all(list.map(({ shape, tile }) => timer.compile(shape, tile).then(advance)));
-    for (const { shape, tile } of list) {
-      await timer.warm(shape, tile);
-      prepared.add(`${shape} ${tileName(tile)}`);
-      advance();
-    }
-  };
+  const prepared = new Set<string>();
   const begun = timer.now();
-  await prepare(built);
+  await prepareTiles(built, timer, prepared, advance);
   const start = timer.now();
   // What the next ones will take, by what the built-in ones took: a device that compiles too slowly measures what it has.
   const expected = ((start - begun) / Math.max(1, built.length)) * compilers;
-  for (let i = 0; i < others.length && timer.now() + expected < start + budget * compilingPart; i += compilers) await prepare(others.slice(i, i + compilers));
+  for (let i = 0; i < others.length && timer.now() + expected < start + budget * compilingPart; i += compilers)
+    await prepareTiles(others.slice(i, i + compilers), timer, prepared, advance);
   const times: TimedTile[][] = plans.map(() => []);
   for (const tokens of groups) {
-    const rivals = order.map(([shape, plan]): Rivals => {
-      const all = tokens === manyTokens ? bestOfEach(plan, times[shape] ?? []).slice(-2) : plan.candidates.filter((tile) => tile.tokens === tokens);
-      return { shape, tiles: all.filter((tile) => prepared.has(`${shape} ${tileName(tile)}`)) };
-    });
-    // One that is alone is timed too where nothing is built in: it may enter the comparison of large steps.
-    const real = rivals.filter(
-      ({ shape, tiles }) => tiles.length > 1 || (tokens !== manyTokens && !plans[shape]?.builtIn.some((own) => own.tokens === tokens)),
-    );
-    await timeRivals(real, tokens, timer, start + budget, times);
+    await timeRivals(listRivals(order, tokens, prepared, times), tokens, timer, start + budget, times);
     advance();
   }
   onProgress(total, total);
   return times;
 }
 
+async function prepareTiles(list: readonly TileOf[], timer: TileTimer, prepared: Set<string>, advance: () => void): Promise<void> {
+  await Promise.all(list.map(({ shape, tile }) => timer.compile(shape, tile).then(advance)));
+  for (const { shape, tile } of list) {
+    await timer.warm(shape, tile);
+    prepared.add(keyOf(shape, tile));
+    advance();
+  }
+}
+
+function keyOf(shape: number, tile: Tile): string {
+  return `${shape} ${tileName(tile)}`;
+}
+
+/** What is compared at this number of tokens: tiles of that size, and for large steps the two largest that won. */
+function listRivals(order: Order, tokens: number, prepared: ReadonlySet<string>, times: readonly (readonly TimedTile[])[]): Rivals[] {
+  return order.flatMap(([shape, plan]) => {
+    const isLarge = tokens === manyTokens;
+    const all = isLarge ? bestOfEach(plan, times[shape] ?? []).slice(-2) : plan.candidates.filter((tile) => tile.tokens === tokens);
+    const tiles = all.filter((tile) => prepared.has(keyOf(shape, tile)));
+    // One that is alone is timed where nothing is built in: it may enter the comparison of large steps.
+    const isNew = !isLarge && tiles.length > 0 && !plan.builtIn.some((own) => own.tokens === tokens);
+    return tiles.length > 1 || isNew ? [{ shape, tiles }] : [];
+  });
+}
+
 /** Built-in tiles, and the others that a step of the engine can fill: decode first, because users wait for it longest. */
-function listTiles(order: readonly (readonly [number, ShapePlan])[], mostTokens: number): { built: TileOf[]; others: TileOf[] } {
+function listTiles(order: Order, mostTokens: number): { built: TileOf[]; others: TileOf[] } {
   const built = order.flatMap(([shape, plan]) => plan.builtIn.map((tile) => ({ shape, tile })));
-  const names = new Set(built.map(({ shape, tile }) => `${shape} ${tileName(tile)}`));
+  const names = new Set(built.map(({ shape, tile }) => keyOf(shape, tile)));
   const others = order.flatMap(([shape, plan]) => plan.candidates.map((tile) => ({ shape, tile })));
-  const left = others.filter(({ shape, tile }) => tile.tokens <= mostTokens && !names.has(`${shape} ${tileName(tile)}`));
+  const left = others.filter(({ shape, tile }) => tile.tokens <= mostTokens && !names.has(keyOf(shape, tile)));
   return { built, others: left.sort((a, b) => a.tile.tokens - b.tile.tokens) };
 }
 

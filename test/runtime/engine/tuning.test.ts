@@ -41,7 +41,10 @@ function pickOthers(candidates: readonly string[], builtIn: readonly string[]): 
   });
 }
 
-test('measured, read back and forced tiles: the same bits as the built-in ones, alone and in batches of up to eight', async () => {
+// SwiftShader compiles each tile for seconds and keeps none.
+const patience = 900_000;
+
+test('measured, read back and forced tiles: the same bits as the built-in ones, alone and in batches of up to eight', { timeout: patience }, async () => {
   await using plain = await open();
   expect(plain.info.tuning).toMatchObject({ source: 'built-in' });
   expect(existsSync(tuningFile)).toBe(false);
@@ -85,7 +88,7 @@ async function compareWith(engine: Engine, expected: Awaited<ReturnType<typeof c
     for (const [i, logits] of found[way].entries()) expect(firstDifference(logits, expected[way][i] ?? []), `${way} ${i}`).toBeUndefined();
 }
 
-test('from the header alone: the shapes and choices that the engine has', async () => {
+test('from the header alone: the shapes and choices that the engine has', { timeout: patience }, async () => {
   await using engine = await open({ tune: 'quick' });
   const { shapes } = await readTuning({ modelPath: oracle.modelPath, tuningFile }, deviceOf(engine));
   expect(shapes).toEqual(engine.info.tuning.shapes);
@@ -94,7 +97,7 @@ test('from the header alone: the shapes and choices that the engine has', async 
   expect(int8.shapes.every(({ isMeasured }) => !isMeasured)).toBe(true);
 });
 
-test('the KV pool is zero when a measured engine is ready, and no buffer of the tuner is left', async () => {
+test('the KV pool is zero when a measured engine is ready, and no buffer of the tuner is left', { timeout: patience }, async () => {
   using watch = new DeviceWatch();
   await using plain = await open();
   await using measured = await open({ tune: 'anew', tuningFile: join(folder, 'other.json') });
@@ -104,7 +107,7 @@ test('the KV pool is zero when a measured engine is ready, and no buffer of the 
   expect(measured.stats().kvBlocksFree).toBe(measured.stats().kvBlocksTotal);
 });
 
-test('a file that is not ours: one sentence, the engine measures and writes it anew; nothing in it is of a request', async () => {
+test('a file that is not ours: one sentence, the engine measures and writes it anew; nothing in it is of a request', { timeout: patience }, async () => {
   const path = join(folder, 'broken.json');
   writeFileSync(path, 'no JSON');
   await using engine = await open({ tune: 'quick', tuningFile: path });
