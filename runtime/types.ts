@@ -66,7 +66,9 @@ export interface TimedTile {
   readonly tile: string;
   /** Tokens of the dispatch. */
   readonly tokens: number;
+  /** Least and median of several measurements. */
   readonly ms: number;
+  readonly usualMs: number;
 }
 
 /** One shape of matmul of a model, and its tiles: those of more tokens serve larger steps. */
@@ -74,10 +76,11 @@ export interface TunedShape {
   /** `Q4_1 576 x 1536, f32, add`: storage, rows, columns, activations, what happens on the way in and out. */
   readonly shape: string;
   readonly builtIn: readonly string[];
+  /** What runs. */
   readonly chosen: readonly string[];
   readonly candidates: readonly string[];
   readonly times: readonly TimedTile[];
-  /** Part of the built-in tile's time that another must save to be chosen. */
+  /** Part of the built-in tile's time that another must save to be chosen, of the least and of the usual one. */
   readonly leastGain: number;
   readonly isMeasured: boolean;
 }
@@ -85,6 +88,8 @@ export interface TunedShape {
 /** Which kernels run, and from where that is known. */
 export interface Tuning {
   readonly source: 'built-in' | 'stored' | 'measured';
+  /** Every matmul keeps to tiles that add in one order: see `deterministic` of the options. */
+  readonly isDeterministic: boolean;
   /** What looking up or measuring took, in ms. */
   readonly ms: number;
   /** Where measurements are kept. */

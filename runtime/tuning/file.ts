@@ -112,8 +112,8 @@ function isShape(value: unknown): value is StoredShape {
 
 function isTime(value: unknown): value is TimedTile {
   if (!isRecord(value)) return false;
-  const { tile, tokens, ms } = value;
-  return typeof tile === 'string' && Number.isInteger(tokens) && typeof ms === 'number' && ms > 0 && ms < Number.POSITIVE_INFINITY;
+  const { tile, tokens, ms, usualMs } = value;
+  return typeof tile === 'string' && Number.isInteger(tokens) && [ms, usualMs].every((time) => typeof time === 'number' && time > 0 && time < 2 ** 31);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

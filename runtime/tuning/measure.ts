@@ -31,8 +31,8 @@ export interface MeasureLimits {
   readonly mostTokens: number;
 }
 
-/** Each group of rivals is timed so many times; the least counts, because whatever disturbs a measurement adds to it. */
-const rounds = 5;
+/** Each group of rivals is timed so many times. */
+const rounds = 7;
 /** Part of the budget after which no further tile is compiled. */
 const compilingPart = 0.6;
 /** Compiled at the same time. */
@@ -119,21 +119,21 @@ function listTiles(order: Order, mostTokens: number): { built: TileOf[]; others:
 /** A group is timed whole or not at all. */
 async function timeRivals(groups: readonly Rivals[], tokens: number, timer: TileTimer, deadline: number, times: TimedTile[][]): Promise<void> {
   timer.useTokens(tokens);
-  const least = groups.map(({ tiles }) => tiles.map(() => Number.POSITIVE_INFINITY));
+  const found = groups.map(({ tiles }) => tiles.map((): number[] => []));
   for (let round = 0; round < rounds; round++) {
     for (const [group, { shape, tiles }] of groups.entries()) {
       if (timer.now() >= deadline) break;
       for (let i = 0; i < tiles.length; i++) {
         // Whoever comes first may find colder caches: each does in turn.
         const at = (i + round) % tiles.length;
-        const found = least[group] as number[];
-        found[at] = Math.min(found[at] ?? 0, await timer.time(shape, tiles[at] as Tile));
+        found[group]?.[at]?.push(await timer.time(shape, tiles[at] as Tile));
       }
     }
   }
   for (const [group, { shape, tiles }] of groups.entries())
     for (const [i, tile] of tiles.entries()) {
-      const ms = least[group]?.[i] ?? Number.POSITIVE_INFINITY;
-      if (ms < Number.POSITIVE_INFINITY) times[shape]?.push({ tile: tileName(tile), tokens, ms });
+      const sorted = (found[group]?.[i] ?? []).sort((a, b) => a - b);
+      const [ms, usualMs] = [sorted[0], sorted[Math.floor(sorted.length / 2)]];
+      if (ms !== undefined && usualMs !== undefined) times[shape]?.push({ tile: tileName(tile), tokens, ms, usualMs });
     }
 }

@@ -10,14 +10,14 @@ const tile = (name: string): Tile => {
   return { tokens: Number(tokens), quads: Number(quads) };
 };
 const plan = (candidates: string, builtIn: string): TilePlan => ({ candidates: candidates.split(' ').map(tile), builtIn: builtIn.split(' ').map(tile) });
-/** `t1q2@1:3.5`. */
+/** `t1q2@1:3.5`, or with the usual time behind the least: `t1q2@1:3.5/4`. */
 const times = (text: string): TimedTile[] =>
   text
     .split(' ')
     .filter(Boolean)
     .map((part) => {
-      const [, name = '', tokens, ms] = /^(\w+)@(\d+):(.+)$/.exec(part) ?? [];
-      return { tile: name, tokens: Number(tokens), ms: Number(ms) };
+      const [, name = '', tokens, ms, usual = ms] = /^(\w+)@(\d+):([\d.]+)(?:\/(.+))?$/.exec(part) ?? [];
+      return { tile: name, tokens: Number(tokens), ms: Number(ms), usualMs: Number(usual) };
     });
 
 const wide = plan('t1q1 t1q2 t1q4 t2q1 t2q2 t4q1 t8q1', 't1q2 t2q1 t4q1 t8q1');
@@ -27,6 +27,9 @@ test.each([
   ['nothing was timed: built in', wide, '', 't1q2 t2q1 t4q1 t8q1'],
   ['the fastest of each size', wide, 't1q1@1:1 t1q2@1:2 t1q4@1:3 t2q1@2:4 t2q2@2:2', 't1q1 t2q2 t4q1 t8q1'],
   ['a gain within the noise changes nothing', wide, 't1q1@1:1.93 t1q2@1:2 t1q4@1:3', 't1q2 t2q1 t4q1 t8q1'],
+  ['fast once and slow usually is no gain', wide, 't1q1@1:1/3 t1q2@1:2/2.5', 't1q2 t2q1 t4q1 t8q1'],
+  ['usually fast but never faster is none either', wide, 't1q1@1:1/2 t1q2@1:1/9', 't1q2 t2q1 t4q1 t8q1'],
+  ['of those that gain, the fastest', wide, 't1q1@1:1/9 t1q2@1:3/4 t1q4@1:2/2', 't1q4 t2q1 t4q1 t8q1'],
   ['rivals without the built-in one are no reason', wide, 't1q1@1:1 t1q4@1:3', 't1q2 t2q1 t4q1 t8q1'],
   ['the largest goes where the next does more', wide, 't4q1@16:8 t8q1@16:9', 't1q2 t2q1 t4q1'],
   ['it stays on equal terms', wide, 't4q1@16:8.8 t8q1@16:9', 't1q2 t2q1 t4q1 t8q1'],

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 
 const key = { device: 'a device', kernels: 'abc' };
-const shape: StoredShape = { chosen: ['t1q1', 't2q1'], times: [{ tile: 't1q1', tokens: 1, ms: 0.5 }] };
+const shape: StoredShape = { chosen: ['t1q1', 't2q1'], times: [{ tile: 't1q1', tokens: 1, ms: 0.5, usualMs: 0.6 }] };
 const put = (content: string): void => {
   mkdirSync(join(folder, 'cache'), { recursive: true });
   writeFileSync(path, content);
@@ -63,9 +63,9 @@ const badShapes: readonly unknown[] = [
   { chosen: 't1q1', times: [] },
   { chosen: [1], times: [] },
   { chosen: [] },
-  { chosen: [], times: [{ tile: 't1q1', tokens: 1.5, ms: 1 }] },
-  { chosen: [], times: [{ tile: 't1q1', tokens: 1, ms: -1 }] },
-  { chosen: [], times: [{ tile: 't1q1', tokens: 1, ms: null }] },
+  { chosen: [], times: [{ tile: 't1q1', tokens: 1.5, ms: 1, usualMs: 1 }] },
+  { chosen: [], times: [{ tile: 't1q1', tokens: 1, ms: -1, usualMs: 1 }] },
+  { chosen: [], times: [{ tile: 't1q1', tokens: 1, ms: 1, usualMs: null }] },
   { chosen: [], times: [null] },
 ];
 const withShape = (shapes: unknown): string => valid(({ devices }) => Object.assign(devices['a device'] ?? {}, { shapes }));
