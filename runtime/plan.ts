@@ -92,7 +92,12 @@ export function readModelTuning(options: EngineOptions, device: TunedDevice): Tu
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);
   const { kv, activations } = planMemory(config, options);
-  return readTuning(outlineMatmuls(checkpoint, family, config, { lanes: device.subgroupSize, kv, activations }), device, options.tuningFile);
+  return readTuning(
+    outlineMatmuls(checkpoint, family, config, { lanes: device.subgroupSize, kv, activations }),
+    device,
+    options.deterministic ?? true,
+    options.tuningFile,
+  );
 }
 
 /** The same for a model that is not here, in every storage that has kernels: all its parameters in that one. */

@@ -7,7 +7,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { hashKernels } from '../kernels/compose.ts';
 import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileName } from '../kernels/matmul.ts';
-import { workName } from '../kernels/tiles.ts';
+import { pinTiles, workName } from '../kernels/tiles.ts';
 import type { Graph, GraphMatmul } from '../models/index.ts';
 import { cacheFolder } from './drivers.ts';
 import { chooseTiles, leastGain, type TilePlan } from './tuning/choose.ts';
@@ -37,12 +37,13 @@ export function tuningKey({ name, adapter, subgroupSize }: TunedDevice): TuningK
 }
 
 /** What the file says about these matmuls. Measures nothing. */
-export function readTuning(works: readonly MatmulWork[], device: TunedDevice, path: string = tuningFile()): Tuning {
+export function readTuning(works: readonly MatmulWork[], device: TunedDevice, isDeterministic: boolean, path: string = tuningFile()): Tuning {
   const { shapes: stored, notice } = readTuningFile(path, tuningKey(device));
   const plans = new Map(works.map((work) => [workName(work), planOf(work, device.subgroupSize)]));
-  const shapes = [...plans].map(([name, plan]) => describe(name, plan, find(stored, name, plan)));
+  const shapes = [...plans].map(([name, plan]) => describe(name, plan, find(stored, name, plan), isDeterministic));
   return {
     source: shapes.some(({ isMeasured }) => isMeasured) ? 'stored' : 'built-in',
+    isDeterministic,
     ms: 0,
     file: path,
     shapes,
@@ -60,8 +61,10 @@ export interface TunerOptions {
 /** Gives every matmul of the graph its tiles, before anything of it is compiled. */
 export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, device, path = tuningFile(), onProgress }: TunerOptions): Promise<Tuning> {
   const started = performance.now();
+  const { isDeterministic } = graph.settings;
   const shapes = listShapes(graph, device.subgroupSize);
-  if (mode === 'off') return { source: 'built-in', ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined)) };
+  if (mode === 'off')
+    return { source: 'built-in', isDeterministic, ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined, isDeterministic)) };
   const key = tuningKey(device);
   const { shapes: stored, notice: ignored } = readTuningFile(path, key);
   const known = new Map(shapes.map((shape) => [shape.name, mode === 'anew' ? undefined : find(stored, shape.name, shape)]));
@@ -72,12 +75,12 @@ export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, devic
   const measured = missing.length === 0 ? {} : await measure(missing, target, mode, onProgress);
   for (const [name, shape] of Object.entries(measured)) known.set(name, shape);
   const unwritten = missing.length === 0 ? undefined : writeTuningFile(path, key, measured);
-  const described = shapes.map((shape) => describe(shape.name, shape, known.get(shape.name)));
+  const described = shapes.map((shape) => describe(shape.name, shape, known.get(shape.name), isDeterministic));
   const chosen = new Map(shapes.map((shape, i) => [shape.name, tilesOf(shape, described[i]?.chosen ?? [])]));
   graph.retile((work) => chosen.get(workName(work)));
   const notice = [ignored, unwritten].filter((line) => line !== undefined).join(' ');
   const source = missing.length === 0 ? 'stored' : 'measured';
-  return { source, ms: performance.now() - started, file: path, shapes: described, ...(notice === '' ? {} : { notice }) };
+  return { source, isDeterministic, ms: performance.now() - started, file: path, shapes: described, ...(notice === '' ? {} : { notice }) };
 }
 
 async function measure(
@@ -126,9 +129,11 @@ function isComplete({ candidates }: TilePlan, { times }: StoredShape): boolean {
   return candidates.filter(hasRivals).every((tile) => times.some((time) => time.tile === tileName(tile) && time.tokens === tile.tokens));
 }
 
-function describe(shape: string, plan: TilePlan, found: StoredShape | undefined): TunedShape {
+function describe(shape: string, plan: TilePlan, found: StoredShape | undefined, isDeterministic: boolean): TunedShape {
   const builtIn = plan.builtIn.map(tileName);
   const names = plan.candidates.map(tileName);
   const times = (found?.times ?? []).filter(({ tile }) => names.includes(tile));
-  return { shape, builtIn, chosen: found?.chosen ?? builtIn, candidates: names, times, leastGain, isMeasured: found !== undefined };
+  const tiles = tilesOf(plan, found?.chosen ?? builtIn);
+  const chosen = (isDeterministic ? pinTiles(tiles) : tiles).map(tileName);
+  return { shape, builtIn, chosen, candidates: names, times, leastGain, isMeasured: found !== undefined };
 }

@@ -50,7 +50,7 @@ const info: EngineInfo = {
   weightBytes: 2000,
   kvBytes: 3000,
   deterministic: true,
-  tuning: { source: 'built-in', ms: 0, shapes: [] },
+  tuning: { source: 'built-in', isDeterministic: true, ms: 0, shapes: [] },
   loadMs: 1,
 };
 

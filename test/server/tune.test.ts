@@ -32,7 +32,7 @@ const shape: TunedShape = {
   leastGain: 0.08,
   isMeasured: true,
 };
-const tuning: Tuning = { source: 'measured', ms: 10, file: '/cache/tuning.json', shapes: [shape] };
+const tuning: Tuning = { source: 'measured', isDeterministic: true, ms: 10, file: '/cache/tuning.json', shapes: [shape] };
 
 async function tune(world: FakeWorld, ...args: string[]): Promise<number> {
   return runCommand(['tune', ...args], world);
@@ -91,6 +91,7 @@ test('the table: candidates with their times, the choice, the built-in one, and 
   expect(await tune(world)).toBe(0);
   for (const line of [
     'Measured now. Kept in /cache/tuning.json.',
+    'Deterministic: all tiles of a shape add in one order, so no result depends on what else is in the batch.',
     '       1  t1q1  0.150  chosen',
     '       1  t1q2  0.200  built in',
     '       2  t2q1  0.310  chosen, built in',
@@ -112,10 +113,11 @@ test('why: the gain over the built-in tile, a gain within the noise, what the ti
 
 test('nothing measured: the built-in choice, said so', () => {
   const text = formatTuning(
-    { source: 'built-in', ms: 0, shapes: [{ ...shape, chosen: shape.builtIn, times: [], isMeasured: false }] },
+    { source: 'built-in', isDeterministic: false, ms: 0, shapes: [{ ...shape, chosen: shape.builtIn, times: [], isMeasured: false }] },
     createStyle({ write: () => undefined }, {}),
   );
   expect(text).toContain('Nothing of this model has been measured on this device: the built-in choice runs.\n');
+  expect(text).toContain('Not deterministic: tiles of a shape may add in different orders.\n');
   expect(text).toContain('runs with t1q2 t2q1 t4q1 t8q1 (built in)\n  not measured\n');
 });
 

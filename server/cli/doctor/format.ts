@@ -75,7 +75,8 @@ function formatTuning({ tuning }: DoctorReport): string[] {
   if (tuning === undefined) return [];
   const width = Math.max(...tuning.shapes.map(({ shape }) => shape.length));
   const rows = tuning.shapes.map(({ shape, chosen, isMeasured }) => `${shape.padEnd(width)}  ${chosen.join(' ')}  ${isMeasured ? 'measured' : 'built in'}`);
-  return [...(tuning.notice === undefined ? [] : [tuning.notice]), ...rows];
+  const order = tuning.isDeterministic ? 'deterministic: all tiles of a shape add in one order' : 'not deterministic';
+  return [...(tuning.notice === undefined ? [] : [tuning.notice]), ...rows, order];
 }
 
 function describeSizes({ sizedFor: { sequences, contextLength, kvTokens }, devices }: DoctorReport): string {

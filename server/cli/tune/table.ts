@@ -12,13 +12,16 @@ const heads: Readonly<Record<Tuning['source'], string>> = {
 
 /** One table a shape, then how to read them. */
 export function formatTuning(tuning: Tuning, style: Style): string {
-  const { source, file, shapes } = tuning;
+  const { source, file, shapes, isDeterministic } = tuning;
   const sections = shapes.map((shape) => [style.bold(shape.shape), ...formatShape(shape).map((line) => `  ${line}`), ''].join('\n'));
   return [
     `${heads[source]}${file === undefined || source === 'built-in' ? '' : ` Kept in ${file}.`}`,
     '',
     ...sections,
     'A tile t4q2 computes four tokens and two times four rows a lane; a step takes the smallest that holds its tokens, a larger step the last one several times.',
+    isDeterministic
+      ? 'Deterministic: all tiles of a shape add in one order, so no result depends on what else is in the batch.'
+      : 'Not deterministic: tiles of a shape may add in different orders.',
     'Times are of one dispatch, the least of several; a tile that is not built in must save that much of the least and of the usual time. What is chosen is fixed from the start of a process to its end.',
     '',
   ].join('\n');

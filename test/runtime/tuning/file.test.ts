@@ -136,7 +136,7 @@ test.each([
   ['no tile at all', [], false],
 ])('%s', (_, chosen, isTaken) => {
   writeTuningFile(path, tuningKey(device), { [name]: { chosen, times: [] } });
-  const { source, shapes } = readTuning([work, work], device, path);
+  const { source, shapes } = readTuning([work, work], device, true, path);
   const builtIn = ['t1q2', 't2q1', 't4q1', 't8q1'];
   expect(source).toBe(isTaken ? 'stored' : 'built-in');
   expect(shapes).toMatchObject([{ shape: name, isMeasured: isTaken, builtIn, chosen: isTaken ? chosen : builtIn }]);
