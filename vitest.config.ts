@@ -10,6 +10,8 @@ const exclude = ['dist/**', 'node_modules/**', 'bench/peers/**'];
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Commands under test leave nothing in the user's cache; tests of the tuner ask for it.
+    env: { INWARD_TUNE: 'false' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [

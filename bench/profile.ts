@@ -28,6 +28,8 @@ export interface StepProfile {
   readonly step: string;
   /** The step as always, in ms; median. */
   readonly stepMs: number;
+  /** What the host does between two steps, when the device waits for it: commit, schedule, upload, encode, submit; in ms, median. */
+  readonly hostMs: number;
   /** An empty submit and the wait for it, in ms; median. */
   readonly emptyMs: number;
   /** Slowest first. */
@@ -42,11 +44,12 @@ export async function measureProfile(options: ProfileOptions): Promise<readonly 
 }
 
 export function formatProfile(profiles: readonly StepProfile[]): string[] {
-  return profiles.flatMap(({ step, stepMs, emptyMs, kernels }) => {
+  return profiles.flatMap(({ step, stepMs, hostMs, emptyMs, kernels }) => {
     const sum = kernels.reduce((total, { ms }) => total + ms, 0);
     const count = kernels.reduce((total, kernel) => total + kernel.count, 0);
     const rows = kernels.map(({ kernel, count: dispatches, ms }) => [kernel, String(dispatches), ms.toFixed(2), `${((100 * ms) / sum).toFixed(1)} %`]);
     const head = `${step}: ${stepMs.toFixed(1)} ms a step; its ${count} dispatches one by one ${sum.toFixed(1)} ms, less ${emptyMs.toFixed(3)} ms of an empty submit each`;
-    return [head, ...alignColumns([['kernel', 'n', 'ms', 'share'], ...rows], true).map((line) => `  ${line}`), ''];
+    const host = `the host takes ${hostMs.toFixed(2)} ms of a step (${((100 * hostMs) / stepMs).toFixed(1)} %) while the device waits`;
+    return [head, `  ${host}`, ...alignColumns([['kernel', 'n', 'ms', 'share'], ...rows], true).map((line) => `  ${line}`), ''];
   });
 }

@@ -5,7 +5,10 @@
  * `#include "lib/x.wgsl"` inserts a file of this folder once; `#include NAME` inserts the file that the variant
  * gives for NAME. Constants come first as `const NAME = value;` (not `override`: they size arrays).
  */
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { unroll } from './unroll.ts';
 
 export interface VariantSource {
@@ -53,4 +56,16 @@ export function compose(source: VariantSource, pinSubgroups = false): string {
   if (body !== plain) directives.push('enable subgroup_size_control;');
   const constants = Object.entries(source.constants ?? {}).map(([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`);
   return [...new Set(directives), ...constants, body].join('\n');
+}
+
+/** SHA-256 of every file of this folder, names included: what was measured with other kernels says nothing about these. */
+export function hashKernels(): string {
+  const hash = createHash('sha256');
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const path of files.map(({ parentPath, name }) => join(parentPath, name)).sort())
+    hash
+      .update(relative(fileURLToPath(folder), path))
+      .update('\0')
+      .update(readFileSync(path));
+  return hash.digest('hex');
 }

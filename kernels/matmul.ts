@@ -43,8 +43,16 @@ export interface MatmulWork {
   readonly storage: StorageWithKernels;
   readonly rows: number;
   readonly columns: number;
+  readonly activations: Activations['format'];
   readonly isNormed: boolean;
   readonly finish: Finish['kind'];
+  /** Storage of the KV pool, where `rope` stores to it. */
+  readonly kv?: AttentionShape['kv'];
+}
+
+/** `t1q2`: the name of a tile in labels, tables and the tuner's file. */
+export function tileName({ tokens, quads }: Tile): string {
+  return `t${tokens}q${quads}`;
 }
 
 const tiles: readonly Tile[] = [
@@ -59,6 +67,31 @@ const fewLanesTiles: readonly Tile[] = [
   { tokens: 2, quads: 4 },
   { tokens: 4, quads: 4 },
 ];
+
+/** Quads worth a measurement for each number of tokens; more would not fit into the registers. Each costs up to two seconds of compiling. */
+const quadsToTime: readonly (readonly [tokens: number, quads: readonly number[]])[] = [
+  [1, [1, 2, 4]],
+  [2, [1, 2]],
+  [4, [1, 2]],
+  [8, [1]],
+];
+const fewLanesQuadsToTime: typeof quadsToTime = [
+  [1, [2, 4]],
+  [2, [2, 4]],
+  [4, [2, 4]],
+  [8, [2]],
+];
+
+/** What the tuner chooses from, the built-in tiles among them: in ascending order of tokens, each once. */
+export function candidateTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
+  const least = leastQuads(finish);
+  const candidates = (lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
+    all.filter((quads) => quads >= least).map((quads) => ({ tokens, quads })),
+  );
+  const built = standardTiles(lanes, finish);
+  const missing = built.filter((tile) => !candidates.some((candidate) => tileName(candidate) === tileName(tile)));
+  return [...candidates, ...missing].sort((a, b) => a.tokens - b.tokens);
+}
 
 /** The built-in choice: tiles in ascending order of tokens. */
 export function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
@@ -145,7 +178,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
       ...(choice.experts === undefined ? [] : [choice.experts.rows]),
       [places.weights, places.x, places.y].map((place) => place[0]).join(''),
       `sg${choice.lanes}`,
-      `t${tile.tokens}q${tile.quads}`,
+      tileName(tile),
     ].join('/'),
     file: `matmul_${choice.activations}.wgsl`,
     includes: {

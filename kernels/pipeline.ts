@@ -42,6 +42,10 @@ function bindingLayout(kind: BindingKind): Pick<GPUBindGroupLayoutEntry, 'buffer
 /** Compilers that run at the same time: more only pile up the memory of texts in work, which stays with the process. */
 const compilers = 2;
 
+function keyOf({ label, constants = {} }: Variant): string {
+  return `${label} ${JSON.stringify(constants)}`;
+}
+
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #pinSubgroups: boolean;
@@ -59,7 +63,7 @@ export class PipelineCache {
 
   /** Compiles once per label and constants; rejects with the label and the compiler's message. */
   get(variant: Variant): Promise<Pipeline> {
-    const key = `${variant.label} ${JSON.stringify(variant.constants ?? {})}`;
+    const key = keyOf(variant);
     let found = this.#pipelines.get(key);
     if (found === undefined) {
       const compiler = this.#next++ % compilers;
@@ -69,6 +73,11 @@ export class PipelineCache {
       this.#pipelines.set(key, found);
     }
     return found;
+  }
+
+  /** Lets go of pipelines that nothing will use. */
+  forget(variants: Iterable<Variant>): void {
+    for (const variant of variants) this.#pipelines.delete(keyOf(variant));
   }
 
   /** Compiles every variant that the operation can choose, and binds each to its buffers and, where it has parameters, to `uniform`. */

@@ -8,10 +8,11 @@ import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
 import type { Operation, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
-import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
+import { type Finish, type MatmulWork, matmul, type Norm, standardTiles, type Tile } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
+import { pinTiles } from '../kernels/tiles.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -23,12 +24,25 @@ export interface LoadedMatrix {
   readonly pieces: readonly { readonly firstRow: number; readonly matrix: PackedMatrix }[];
 }
 
+/** Tiles in ascending order of tokens; undefined: the built-in ones. */
+export type ChooseTiles = (work: MatmulWork) => readonly Tile[] | undefined;
+
+/** A matmul of the graph, which can be made with other tiles. */
+export interface GraphMatmul {
+  readonly work: MatmulWork;
+  /** One a shard; part of the graph's list. */
+  readonly operations: readonly Operation[];
+  make(tiles: readonly Tile[]): readonly Operation[];
+}
+
 export interface GraphSettings {
   readonly lanes: number;
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
   /** Tiles of a matmul where they were measured; else the standard ones. */
-  readonly chooseTiles?: (work: MatmulWork) => readonly Tile[] | undefined;
+  readonly chooseTiles?: ChooseTiles;
+  /** Every matmul keeps to tiles that add in one order: see pinTiles. */
+  readonly isDeterministic: boolean;
   readonly kv: 'f16' | 'f32';
   readonly maxTokens: number;
   readonly maxLogitRows: number;
@@ -90,6 +104,7 @@ export class Graph {
   /** Run only when the step has blocks to clear, before everything else. */
   readonly clears: Operation[] = [];
   readonly operations: Operation[] = [];
+  #matmuls: GraphMatmul[] = [];
   readonly #scratch = new Map<string, Slice>();
   readonly #rowScratch = new Map<string, Vectors>();
   #logits: Slice | undefined;
@@ -105,6 +120,20 @@ export class Graph {
   get results(): { logits: Slice; rows: Slice; masks: Slice; vocabulary: number } {
     if (this.#logits === undefined || this.#rows === undefined || this.#masks === undefined) throw new Error('the forward pass chose no token');
     return { logits: this.#logits, rows: this.#rows, masks: this.#masks, vocabulary: this.#vocabulary };
+  }
+
+  get matmuls(): readonly GraphMatmul[] {
+    return this.#matmuls;
+  }
+
+  /** Makes every matmul anew, with these tiles. */
+  retile(choose: ChooseTiles): void {
+    this.#matmuls = this.#matmuls.map(({ work, operations, make }) => {
+      const made = make(this.#tiles(work, choose));
+      const [first] = operations;
+      if (first !== undefined) this.operations.splice(this.operations.indexOf(first), operations.length, ...made);
+      return { work, operations: made, make };
+    });
   }
 
   /** Embedding of the batch's ids, times `scale`: the residual stream [token][embedding length]. */
@@ -243,9 +272,20 @@ export class Graph {
     for (const piece of matrix.pieces) {
       const fused = isInt8 || norm === undefined ? {} : { norm };
       const { storage, rows, columns } = piece.matrix;
-      const tiles = this.settings.chooseTiles?.({ storage, rows, columns, isNormed: 'norm' in fused, finish: finish.kind });
-      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, bias, offset: piece.firstRow, over, batch, lanes, layout, tiles }));
+      const kv = finish.kind === 'rope' ? { kv: finish.shape.kv } : {};
+      const work: MatmulWork = { storage, rows, columns, activations: input.format, isNormed: 'norm' in fused, finish: finish.kind, ...kv };
+      const args = { x: input, ...fused, finish, bias, offset: piece.firstRow, over, batch, lanes, layout };
+      const make = (tiles: readonly Tile[]): readonly Operation[] => matmul(piece.matrix, { ...args, tiles });
+      const operations = make(this.#tiles(work, this.settings.chooseTiles));
+      this.#matmuls.push({ work, operations, make });
+      this.operations.push(...operations);
     }
+  }
+
+  #tiles(work: MatmulWork, choose: ChooseTiles | undefined): readonly Tile[] {
+    const { lanes, isDeterministic } = this.settings;
+    const tiles = choose?.(work) ?? standardTiles(lanes, work.finish);
+    return isDeterministic ? pinTiles(tiles) : tiles;
   }
 
   /** x, normed if asked, as int8 blocks. */

@@ -6,4 +6,4 @@ import { llama } from './llama.ts';
 export const families: ReadonlyMap<string, Family> = new Map<string, Family>([[llama.architecture, llama]]);
 
 export type { Family, MatrixSpec, ModelShape, Settings, WeightSpec, Weights } from './family.ts';
-export { Graph, type LoadedMatrix } from './graph.ts';
+export { Graph, type GraphMatmul, type LoadedMatrix } from './graph.ts';

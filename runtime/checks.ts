@@ -14,6 +14,7 @@ import {
   logprobsLimit,
   type NumberOption,
   type Sampling,
+  tuneModes,
 } from './types.ts';
 
 /** Throws invalid_option. */
@@ -21,6 +22,7 @@ export function checkOptions(options: EngineOptions): void {
   for (const [option, range] of Object.entries(engineNumbers)) resolveNumber(option, options[option as keyof typeof engineNumbers], range);
   checkChoice('kv', options.kv, kvFormats);
   checkChoice('activations', options.activations, activationFormats);
+  checkChoice('tune', options.tune, tuneModes);
 }
 
 /** The value, or the standard one where it is left out. Throws invalid_option. */

@@ -7,7 +7,7 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 32 })) if (event.type === 'token') use(event.id);
  */
 import { openHostedEngine } from './host/host.ts';
-import type { Engine, EngineOptions, ModelEstimate, ModelPlan } from './types.ts';
+import type { Engine, EngineOptions, ModelEstimate, ModelPlan, TunedDevice, Tuning } from './types.ts';
 
 /**
  * Opens a model on a device, in a process of its own, and compiles its kernels.
@@ -39,6 +39,14 @@ export async function estimateModel(
   return (await import('./plan.ts')).estimateModel(shape, options);
 }
 
+/**
+ * Which kernels an engine of these options would run on this device, as far as that has been measured; nothing is opened.
+ * Throws InwardError: file_missing, gguf_invalid, model_unsupported.
+ */
+export async function readTuning(options: EngineOptions, device: TunedDevice): Promise<Tuning> {
+  return (await import('./plan.ts')).readModelTuning(options, device);
+}
+
 export { type ErrorCode, type ErrorFields, type ErrorKind, formatBytes, InwardError, toInwardError } from './errors.ts';
 export type {
   ActivationFormat,
@@ -59,8 +67,13 @@ export type {
   OpenProgress,
   Requirement,
   Sampling,
+  TimedTile,
   TokenEvent,
   TokenId,
   TokenLogprobs,
+  TunedDevice,
+  TunedShape,
+  TuneMode,
+  Tuning,
 } from './types.ts';
 export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit } from './types.ts';

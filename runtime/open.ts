@@ -18,7 +18,8 @@ import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { blockLength, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
-import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress } from './types.ts';
+import { tuneGraph } from './tuner.ts';
+import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
 
 /** Everything a step touches. */
@@ -57,6 +58,7 @@ async function assemble(
   open: OpenDevice,
 ): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
   const { device, subgroupSize: lanes } = open;
+  const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
@@ -93,6 +95,7 @@ async function assemble(
     layout: batch.layout,
     activations,
     kv,
+    isDeterministic,
     maxTokens: tokenBudget,
     maxLogitRows: batch.limits.maxLogitRows,
     maxItems: batch.maxItems,
@@ -110,11 +113,17 @@ async function assemble(
     createRows: (label, rows, width) => memory.createVectors('activations', label, open.place, width / 4, rows),
   });
   family.forward(config, weights, graph);
+  const blocks = new BlockPool(blockCount);
+  const limits = { maxSequences, queueLength: options.queueLength ?? engineNumbers.queueLength.standard, tokenBudget, blockLength };
+  const reportTuning = report('tuning', options);
+  const tuning = await tuneGraph(
+    graph,
+    { device, memory, pipelines, batch, batchBuffer, blocks, limits },
+    { mode, path, device: { name: open.driver.name, adapter: open.adapter, subgroupSize: lanes }, onProgress: (done, total) => reportTuning({ done, total }) },
+  );
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
   const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, (done, total) => reportKernels({ done, total: 2 * total }));
-  const blocks = new BlockPool(blockCount);
-  const limits = { maxSequences, queueLength: options.queueLength ?? engineNumbers.queueLength.standard, tokenBudget, blockLength };
   // On a scheduler of its own, so that no one sees it in the counts.
   await warmUp(new Scheduler(limits, blocks), batch, runner, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
@@ -135,6 +144,8 @@ async function assemble(
       activations,
       weightBytes: memory.usage()['weights'] ?? 0,
       kvBytes: memory.usage()['kv'] ?? 0,
+      deterministic: isDeterministic,
+      tuning,
     },
   };
 }

@@ -9,7 +9,19 @@ import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, op
 import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
-import { activationFormats, type EngineOptions, engineNumbers, kvFormats, type MemoryPlan, type ModelEstimate, type ModelPlan } from './types.ts';
+import { readTuning } from './tuner.ts';
+import { outlineMatmuls } from './tuning/outline.ts';
+import {
+  activationFormats,
+  type EngineOptions,
+  engineNumbers,
+  kvFormats,
+  type MemoryPlan,
+  type ModelEstimate,
+  type ModelPlan,
+  type TunedDevice,
+  type Tuning,
+} from './types.ts';
 
 export const blockLength = 16;
 
@@ -73,6 +85,19 @@ export function planModel(options: EngineOptions): ModelPlan {
     modelContextLength: config.contextLength,
     weightSize: weightSize(checkpoint, family.weights(config)),
   };
+}
+
+/** Which kernels would run, as far as this device has measured them. Throws file_missing, gguf_invalid, model_unsupported. */
+export function readModelTuning(options: EngineOptions, device: TunedDevice): Tuning {
+  using checkpoint = openCheckpoint(options.modelPath);
+  const { family, config } = readModel(checkpoint);
+  const { kv, activations } = planMemory(config, options);
+  return readTuning(
+    outlineMatmuls(checkpoint, family, config, { lanes: device.subgroupSize, kv, activations }),
+    device,
+    options.deterministic ?? true,
+    options.tuningFile,
+  );
 }
 
 /** The same for a model that is not here, in every storage that has kernels: all its parameters in that one. */

@@ -1,14 +1,24 @@
 /**
  * Owns the way of a batch through the device: one upload, one command buffer, one result row a logit row back. The only place that
- * submits to the queue. Refuses to decide what a batch holds.
+ * submits a step to the queue. Refuses to decide what a batch holds.
  */
-import type { Operation, Slice } from '../kernels/kernel.ts';
+import type { Operation, Slice, StepCounts } from '../kernels/kernel.ts';
 import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels/pipeline.ts';
 import type { Graph } from '../models/index.ts';
 import type { Batch } from './batch.ts';
 import type { DeviceMemory } from './memory.ts';
 import { StepResults } from './results.ts';
 import { waitFor } from './waiting.ts';
+
+/** All that the commands of a step depend on; nothing of what its batch holds is in them. */
+interface StepKind extends StepCounts {
+  wantsLogits: boolean;
+}
+
+interface Commands {
+  readonly buffer: GPUCommandBuffer;
+  readonly dispatches: number;
+}
 
 export class Runner {
   readonly #device: GPUDevice;
@@ -21,7 +31,12 @@ export class Runner {
   readonly #clears: readonly PreparedOperation[];
   readonly #steps: readonly PreparedOperation[];
   readonly #results: StepResults;
+  readonly #maxLogitRows: number;
   #dispatches = 0;
+  #submittedAt = 0;
+  /** Commands encoded while the step before ran, and for which kind of step. */
+  #ahead: Commands | undefined;
+  readonly #aheadKind: StepKind = { tokens: 0, logitRows: 0, items: 0, clears: 0, wantsLogits: false };
 
   private constructor(
     device: GPUDevice,
@@ -46,6 +61,7 @@ export class Runner {
       return logitStaging;
     };
     const { maxLogitRows } = graph.settings;
+    this.#maxLogitRows = maxLogitRows;
     this.#results = new StepResults(maxLogitRows, vocabulary, logits.size / 4 / maxLogitRows);
   }
 
@@ -72,16 +88,49 @@ export class Runner {
     return this.#dispatches;
   }
 
+  /** When the last step had been handed to the device, on the clock of performance.now(). */
+  get submittedAt(): number {
+    return this.#submittedAt;
+  }
+
   /** Runs one step. Resolves with a row for each logit row, valid until the next call; logits only with `batch.wantsLogits`. */
   async run(batch: Batch): Promise<StepResults> {
     this.#upload(batch);
+    const { buffer, dispatches } = this.#takeAhead(batch) ?? this.#encodeStep({ ...batch.counts, wantsLogits: batch.wantsLogits });
+    this.#submit(buffer);
+    this.#dispatches = dispatches;
+    const mapped = this.#map(batch);
+    // The device is busy from here on.
+    this.#encodeAhead(batch);
+    return this.#read(batch, mapped);
+  }
+
+  /** The next step while this one runs, if this one only decodes: most are followed by one with the same counts. */
+  #encodeAhead({ counts, wantsLogits }: Batch): void {
+    if (counts.tokens === 0 || counts.tokens !== counts.logitRows) return;
+    Object.assign(this.#aheadKind, counts, { clears: 0, wantsLogits });
+    this.#ahead = this.#encodeStep(this.#aheadKind);
+  }
+
+  /** What was encoded ahead, if it is what this batch needs; otherwise it is dropped. */
+  #takeAhead({ counts, wantsLogits }: Batch): Commands | undefined {
+    const kind = this.#aheadKind;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const { tokens, logitRows, items, clears } = counts;
+    const isSame = tokens === kind.tokens && logitRows === kind.logitRows && items === kind.items && clears === kind.clears && wantsLogits === kind.wantsLogits;
+    return isSame ? ahead : undefined;
+  }
+
+  #encodeStep(kind: StepKind): Commands {
     const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    this.#dispatches = 0;
-    if (batch.counts.clears > 0) this.#encode(pass, this.#clears, batch);
-    if (batch.counts.tokens > 0) this.#encode(pass, this.#steps, batch);
+    let dispatches = 0;
+    if (kind.clears > 0) dispatches += encode(pass, this.#clears, kind);
+    if (kind.tokens > 0) dispatches += encode(pass, this.#steps, kind);
     pass.end();
-    return this.#finish(batch, encoder);
+    this.#encodeCopies(encoder, kind);
+    return { buffer: encoder.finish(), dispatches };
   }
 
   /** The same with each dispatch in a submit of its own, and what it took in ms: for profiles, several times slower. */
@@ -99,7 +148,10 @@ export class Runner {
       await queue.onSubmittedWorkDone();
       onDispatch(kernel, performance.now() - started);
     }
-    return this.#finish(batch, this.#device.createCommandEncoder());
+    const encoder = this.#device.createCommandEncoder();
+    this.#encodeCopies(encoder, { ...batch.counts, wantsLogits: batch.wantsLogits });
+    this.#submit(encoder.finish());
+    return this.#read(batch, this.#map(batch));
   }
 
   #upload(batch: Batch): void {
@@ -108,27 +160,43 @@ export class Runner {
     for (const { row, words } of batch.masks) queue.writeBuffer(this.#masks.buffer, row * words.byteLength, words);
   }
 
-  #encode(pass: GPUComputePassEncoder, operations: readonly PreparedOperation[], batch: Batch): void {
-    for (const operation of operations) if (dispatch(pass, operation, batch.counts) !== undefined) this.#dispatches++;
+  #submit(commands: GPUCommandBuffer): void {
+    this.#device.queue.submit([commands]);
+    this.#submittedAt = performance.now();
   }
 
-  /** Reads the results of what has been encoded. */
-  async #finish(batch: Batch, encoder: GPUCommandEncoder): Promise<StepResults> {
-    const logitSize = (this.#logits.size / batch.limits.maxLogitRows) * batch.counts.logitRows;
-    encoder.copyBufferToBuffer(this.#rows.buffer, 0, this.#rowStaging, 0, this.#rows.size);
-    if (batch.wantsLogits) encoder.copyBufferToBuffer(this.#logits.buffer, 0, this.#logitStaging(), 0, logitSize);
-    this.#device.queue.submit([encoder.finish()]);
+  #logitSize(logitRows: number): number {
+    return (this.#logits.size / this.#maxLogitRows) * logitRows;
+  }
 
-    const rowsMapped = this.#rowStaging.mapAsync(GPUMapMode.READ);
-    const logitsMapped = batch.wantsLogits ? this.#logitStaging().mapAsync(GPUMapMode.READ, 0, logitSize) : undefined;
-    await waitFor(rowsMapped);
-    if (logitsMapped !== undefined) await waitFor(logitsMapped);
-    const logits = logitsMapped && new Float32Array(this.#logitStaging().getMappedRange(0, logitSize).slice(0));
+  /** Results to where the host can read them. */
+  #encodeCopies(encoder: GPUCommandEncoder, { logitRows, wantsLogits }: StepKind): void {
+    encoder.copyBufferToBuffer(this.#rows.buffer, 0, this.#rowStaging, 0, this.#rows.size);
+    if (wantsLogits) encoder.copyBufferToBuffer(this.#logits.buffer, 0, this.#logitStaging(), 0, this.#logitSize(logitRows));
+  }
+
+  /** Asks for the results right behind the submit. */
+  #map({ counts, wantsLogits }: Batch): { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined } {
+    const rows = this.#rowStaging.mapAsync(GPUMapMode.READ);
+    return { rows, logits: wantsLogits ? this.#logitStaging().mapAsync(GPUMapMode.READ, 0, this.#logitSize(counts.logitRows)) : undefined };
+  }
+
+  async #read({ counts }: Batch, mapped: { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined }): Promise<StepResults> {
+    await waitFor(mapped.rows);
+    if (mapped.logits !== undefined) await waitFor(mapped.logits);
+    const logits = mapped.logits && new Float32Array(this.#logitStaging().getMappedRange(0, this.#logitSize(counts.logitRows)).slice(0));
     this.#results.set(new Uint32Array(this.#rowStaging.getMappedRange()), logits);
     this.#rowStaging.unmap();
-    if (logitsMapped !== undefined) this.#logitStaging().unmap();
+    if (mapped.logits !== undefined) this.#logitStaging().unmap();
     return this.#results;
   }
+}
+
+/** Gives how many dispatches that were. */
+function encode(pass: GPUComputePassEncoder, operations: readonly PreparedOperation[], counts: StepCounts): number {
+  let dispatches = 0;
+  for (const operation of operations) if (dispatch(pass, operation, counts) !== undefined) dispatches++;
+  return dispatches;
 }
 
 /** The uniforms of all operations in one buffer. */

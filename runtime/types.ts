@@ -44,9 +44,64 @@ export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   tokenBudget: { low: 1, high: 2 ** 16, standard: 128 },
 };
 
-/** How far the opening of an engine is: `weights` in bytes, then `kernels`, compiled and run once, in parts of no unit. */
+/** How kernels are fitted to the device while an engine opens; the first is the default. */
+export const tuneModes = ['off', 'quick', 'complete', 'anew'] as const;
+/**
+ * `off`: the built-in choice. `quick`: what was measured before, and else a few seconds of measuring.
+ * `complete`: whatever has not been measured yet, however long it takes. `anew`: everything, as if for the first time.
+ */
+export type TuneMode = (typeof tuneModes)[number];
+
+/** What a choice of kernels depends on besides the kernels and the shapes. */
+export interface TunedDevice {
+  readonly name: DeviceName;
+  /** Adapter and driver as the driver calls itself. */
+  readonly adapter: string;
+  readonly subgroupSize: number;
+}
+
+/** How long one dispatch of a tile took. */
+export interface TimedTile {
+  /** `t4q2`: four tokens and two quads of rows a lane. */
+  readonly tile: string;
+  /** Tokens of the dispatch. */
+  readonly tokens: number;
+  /** Least and median of several measurements. */
+  readonly ms: number;
+  readonly usualMs: number;
+}
+
+/** One shape of matmul of a model, and its tiles: those of more tokens serve larger steps. */
+export interface TunedShape {
+  /** `Q4_1 576 x 1536, f32, add`: storage, rows, columns, activations, what happens on the way in and out. */
+  readonly shape: string;
+  readonly builtIn: readonly string[];
+  /** What runs. */
+  readonly chosen: readonly string[];
+  readonly candidates: readonly string[];
+  readonly times: readonly TimedTile[];
+  /** Part of the built-in tile's time that another must save to be chosen, of the least and of the usual one. */
+  readonly leastGain: number;
+  readonly isMeasured: boolean;
+}
+
+/** Which kernels run, and from where that is known. */
+export interface Tuning {
+  readonly source: 'built-in' | 'stored' | 'measured';
+  /** Every matmul keeps to tiles that add in one order: see `deterministic` of the options. */
+  readonly isDeterministic: boolean;
+  /** What looking up or measuring took, in ms. */
+  readonly ms: number;
+  /** Where measurements are kept. */
+  readonly file?: string;
+  readonly shapes: readonly TunedShape[];
+  /** What was wrong with the file, in a sentence. */
+  readonly notice?: string;
+}
+
+/** How far the opening of an engine is: `weights` in bytes, then perhaps `tuning` and always `kernels`, compiled and run once, in parts of no unit. */
 export interface OpenProgress {
-  readonly part: 'weights' | 'kernels';
+  readonly part: 'weights' | 'tuning' | 'kernels';
   readonly done: number;
   readonly total: number;
 }
@@ -71,6 +126,12 @@ export interface EngineOptions {
   readonly kv?: KvFormat;
   /** What linear layers with quantized weights multiply by. Default `f32`: exact, and on CPU devices as fast as `int8`. */
   readonly activations?: ActivationFormat;
+  /** Whether kernels are fitted to the device by measurement. Default `off`: a library writes to no folder unasked; the command `inward` says `quick`. */
+  readonly tune?: TuneMode;
+  /** Where measurements are kept. Default `tuning.json` in the user's cache folder, beside drivers and models. */
+  readonly tuningFile?: string;
+  /** A result does not depend on what else is in the batch, whichever kernels run. Default true; false may let more kernels take part. */
+  readonly deterministic?: boolean;
   /** Called while the engine opens. */
   readonly onProgress?: (progress: OpenProgress) => void;
 }
@@ -222,6 +283,9 @@ export interface EngineInfo {
   readonly activations: ActivationFormat;
   readonly weightBytes: number;
   readonly kvBytes: number;
+  readonly deterministic: boolean;
+  /** Fixed as long as the engine is open. */
+  readonly tuning: Tuning;
   /** From the call to the engine being ready, in ms. */
   readonly loadMs: number;
 }

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Engine, type EngineOptions, toInwardError } from '../runtime/index.ts';
 import { buildApp } from './app.ts';
+import { openEngine } from './cli/progress.ts';
 import { createStyle } from './cli/style.ts';
 import { type Settings, SettingsError, toTextOptions } from './config.ts';
 import { createLife, type Life } from './life.ts';
@@ -25,7 +26,7 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions, world: World): Promise<number> {
   const { settings } = options;
   await checkPort(settings);
-  await using engine = await world.openEngine(options.engine);
+  await using engine = await openEngine(options.engine, world);
   await using text = await world.openText(toTextOptions(settings, options.engine.modelPath));
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
   const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');

@@ -2,7 +2,7 @@
  * Owns what the operator reads when the server has started.
  */
 
-import { type EngineInfo, formatBytes } from '../runtime/index.ts';
+import { type EngineInfo, formatBytes, type Tuning } from '../runtime/index.ts';
 import type { Style } from './cli/style.ts';
 
 /** The start-up panel: device, model, memory, URL and a request that works as pasted. */
@@ -12,6 +12,7 @@ export function describeStart(info: EngineInfo, url: string, style: Style, devic
     ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
     ['model', `${info.modelName}, family ${info.family}, ${formatCount(info.parameterCount)} parameters`],
     ['memory', `weights ${formatBytes(info.weightBytes)}, KV ${formatBytes(info.kvBytes)} (${info.kv})`],
+    ['kernels', describeTuning(info.tuning)],
     ['limits', `up to ${info.maxSequences} sequences at a time, up to ${info.contextLength} tokens each`],
     ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
     ['URL', style.bold(url)],
@@ -28,6 +29,18 @@ export function describeStart(info: EngineInfo, url: string, style: Style, devic
     '',
     '',
   ].join('\n');
+}
+
+const sources: Readonly<Record<Tuning['source'], string>> = {
+  'built-in': 'the built-in choice',
+  stored: 'as measured at an earlier start',
+  measured: 'measured on this device now',
+};
+
+/** What the kernels were chosen by; fixed as long as the engine is open. */
+function describeTuning({ source, shapes }: Tuning): string {
+  const differing = shapes.filter(({ chosen, builtIn }) => chosen.join() !== builtIn.join()).length;
+  return source === 'built-in' ? sources[source] : `${sources[source]}; not the built-in choice for ${differing} of ${shapes.length} shapes`;
 }
 
 /** `134.5 M`. */

@@ -49,6 +49,8 @@ const info: EngineInfo = {
   activations: 'int8',
   weightBytes: 2000,
   kvBytes: 3000,
+  deterministic: true,
+  tuning: { source: 'built-in', isDeterministic: true, ms: 0, shapes: [] },
   loadMs: 1,
 };
 

@@ -45,7 +45,7 @@ export interface Sizes {
   /** f32 to int8 blocks. */
   readonly quantize: RowSizes;
   /** Of gate and up beside each other, `columns` of each. */
-  readonly swiglu: RowSizes;
+  readonly gated: RowSizes;
   /** A token of each row of logits: the largest, or drawn by temperature, top-k and top-p. */
   readonly sample: { readonly vocabulary: number; readonly rows: number; readonly isDrawn: boolean };
 }
@@ -102,7 +102,7 @@ const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
   },
   'norm int8': { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * (floatSize + int8Size), operations: tokens * columns * 4 }) },
   quantize: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * (floatSize + int8Size), operations: tokens * columns * 2 }) },
-  swiglu: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },
+  gated: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },
   sample: {
     name: ({ vocabulary, rows, isDrawn }) => `${isDrawn ? 'drawn' : 'greedy'} of ${vocabulary}, ${rows} ${rows === 1 ? 'row' : 'rows'}`,
     work: ({ vocabulary, rows }) => ({ bytes: rows * vocabulary * floatSize, operations: rows * vocabulary }),

@@ -37,7 +37,7 @@ function rowCases(embeddingLength: number, feedForwardLength: number): Case[] {
   return short.flatMap((tokens): Case[] => [
     { kind: 'norm int8', columns: embeddingLength, tokens },
     { kind: 'quantize', columns: feedForwardLength, tokens },
-    { kind: 'swiglu', columns: feedForwardLength, tokens },
+    { kind: 'gated', columns: feedForwardLength, tokens },
   ]);
 }
 

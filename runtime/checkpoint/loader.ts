@@ -80,6 +80,21 @@ export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<str
   };
 }
 
+/** The same without any rows, from the header alone; vectors are `nowhere`. Throws model_unsupported. */
+export function outlineWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, nowhere: Slice): Weights {
+  const matrices = new Map<string, LoadedMatrix>();
+  for (const [name, spec] of specs) {
+    const pieces = spec.kind === 'matrix' ? planPieces(checkpoint, spec) : [];
+    if (spec.kind !== 'matrix' || pieces.length === 0) continue;
+    const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
+    const isInterleaved = pieces.every((piece) => piece.isInterleaved);
+    const outlined = pieces.map((piece) => ({ firstRow: piece.firstRow, matrix: { ...piece, columns: spec.columns, shards: [] } }));
+    matrices.set(name, { rows, columns: spec.columns, isInterleaved, pieces: outlined });
+  }
+  const optionalMatrix = (name: string): LoadedMatrix | undefined => matrices.get(name);
+  return { matrix: (name) => present(matrices.get(name), name), optionalMatrix, vector: () => nowhere, host: () => undefined };
+}
+
 function present<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`the family asks for "${name}", which it did not list`);
   return value;

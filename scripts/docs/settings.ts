@@ -12,7 +12,8 @@ export function renderSettings(page: string): string {
   const [from, to] = [page.indexOf(start), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${settingsPath} has no place for the table between ${start} and ${end}`);
   const rows = Object.entries<Setting>(settingTable).map(([name, row]) => {
-    const flag = row.isSecret ? 'none' : `\`--${flagName(name, row)}\``;
+    const names = row.isToggle ? [flagName(name, row), `no-${flagName(name, row)}`] : [flagName(name, row)];
+    const flag = row.isSecret ? 'none' : names.map((own) => `\`--${own}\``).join(', ');
     return [`\`${name}\``, flag, `\`${environmentName(name)}\``, describeStandard(row), row.help, row.expected.replace(/, because .*$/s, '')];
   });
   const head = ['key', 'flag', 'environment variable', 'default', 'meaning', 'must be'];

@@ -7,6 +7,7 @@ import type { TextModel } from '../../runtime/text/index.ts';
 import { type Settings, toTextOptions } from '../config.ts';
 import type { World } from '../world.ts';
 import { prepareEngine } from './options.ts';
+import { openEngine } from './progress.ts';
 import { type SamplingValues, toSampling } from './sampling.ts';
 import { toTerminal } from './terminal.ts';
 
@@ -20,7 +21,7 @@ export interface OpenModel extends AsyncDisposable {
 export async function openModel(settings: Settings, world: World): Promise<OpenModel> {
   const { engine: options, deviceReason } = await prepareEngine({ ...settings, maxSequences: 1 }, world);
   await using opened = new AsyncDisposableStack();
-  const engine = opened.use(await world.openEngine(options));
+  const engine = opened.use(await openEngine(options, world));
   const text = opened.use(await world.openText(toTextOptions(settings, options.modelPath)));
   const owned = opened.move();
   return { engine, text, deviceReason, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -3,12 +3,12 @@
  * Refuses to fetch, install or change anything.
  */
 import { Command } from 'commander';
-import { type AdapterFacts, engineNumbers, estimateModel, InwardError, planModel } from '../../runtime/index.ts';
+import { type AdapterFacts, engineNumbers, estimateModel, InwardError, planModel, readTuning, type Tuning } from '../../runtime/index.ts';
 import { engineSettings } from '../config/table.ts';
 import { type Settings, toEngineOptions, toTextOptions } from '../config.ts';
 import type { World } from '../world.ts';
 import { formatReport } from './doctor/format.ts';
-import { type DoctorReport, type InspectedModel, judgeDevices, judgeFit, listMissing, type SizedModel } from './doctor/report.ts';
+import { type DeviceState, type DoctorReport, type InspectedModel, judgeDevices, judgeFit, listMissing, type SizedModel } from './doctor/report.ts';
 import { knownModels } from './doctor/shapes.ts';
 import { addSettings, type Flags, readSettings } from './options.ts';
 import { createStyle } from './style.ts';
@@ -43,6 +43,7 @@ async function examine(settings: Settings, world: World): Promise<DoctorReport> 
   const { path, isThere } = inspection.defaultModel;
   const modelPath = settings.model ?? (isThere ? path : undefined);
   const model = modelPath === undefined ? undefined : await examineModel(settings, modelPath, facts, world);
+  const tuning = model?.plan === undefined ? undefined : await examineTuning(settings, model.path, devices);
   const missing = listMissing(inspection, devices, settings.device, model);
   const contextLength = settings.context ?? engineNumbers.contextLength.standard;
   const kvTokens = settings.kvTokens ?? contextLength * settings.maxSequences;
@@ -51,6 +52,7 @@ async function examine(settings: Settings, world: World): Promise<DoctorReport> 
     system: inspection.system,
     devices,
     ...(model === undefined ? {} : { model }),
+    ...(tuning === undefined ? {} : { tuning }),
     sizedFor: { sequences: settings.maxSequences, contextLength, kvTokens },
     sized: await sizeModels({ ...settings, kvTokens }, facts),
     cache: inspection.cache,
@@ -72,6 +74,14 @@ async function examineModel(settings: Settings, path: string, facts: AdapterFact
   } catch (error) {
     return { path, refusal: explain(error) };
   }
+}
+
+/** What an engine would run, as far as the device has measured it. */
+async function examineTuning(settings: Settings, path: string, devices: readonly DeviceState[]): Promise<Tuning | undefined> {
+  const device = devices.find(({ state }) => state === 'chosen');
+  if (device?.facts === undefined) return undefined;
+  const { adapter, subgroupSize } = device.facts;
+  return readTuning(toEngineOptions(settings, path), { name: device.name, adapter, subgroupSize });
 }
 
 function explain(error: unknown): string {

@@ -15,6 +15,7 @@ import { createLogitsCommand } from './logits.ts';
 import { UsageError } from './options.ts';
 import { createRunCommand } from './run.ts';
 import { createServeCommand } from './serve.ts';
+import { createTuneCommand } from './tune.ts';
 
 /** Runs one command. `argv` holds the arguments only, without node and script. Sets the process's exit code and gives it. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -61,6 +62,7 @@ const commands = [
   createDoctorCommand,
   createConfigCommand,
   createLogitsCommand,
+  createTuneCommand,
   createBenchCommand,
   createCompletionCommand,
 ];

@@ -59,7 +59,7 @@ export function createLogitsCommand(world: World, onExit: (code: number) => void
 
 async function runLogits(model: string, flags: LogitsFlags, world: World): Promise<number> {
   const prompts = flags.ids.map(parseIds);
-  const prepared = await prepareEngine(parseSettings({ model, device: flags.device }), world);
+  const prepared = await prepareEngine(parseSettings({ model, device: flags.device, tune: false }), world);
   await using engine = await world.openEngine({ ...prepared.engine, ...toEngineOptions(prompts, flags) });
   const limit = engine.info.vocabularySize;
   if (prompts.some((ids) => ids.some((id) => id >= limit))) throw new InwardError('token_out_of_range', { limit });

@@ -32,7 +32,13 @@ export function integer(low: number, high: number = 2_147_483_647): (text: strin
   return parser(wholeNumber(low, high));
 }
 
-/** The flag of a setting; `note` stands behind its default. */
+/** The flags of a setting that is on or off; together they have no default, so that one that is not given is told from one that is. */
+function toggleOptions(name: SettingName, row: Setting, note: string): Option[] {
+  const flag = flagName(name, row);
+  return [new Option(`--${flag}`, `${row.help} (default: ${describeStandard(row)}${note})`), new Option(`--no-${flag}`, `not --${flag}`)];
+}
+
+/** The flag of a setting with a value; `note` stands behind its default. */
 function settingOption(name: SettingName, note = ''): Option {
   const row: Setting = settingTable[name];
   const option = new Option(`--${flagName(name, row)} <${row.value}>`, `${row.help} (default: ${describeStandard(row)}${note})`);
@@ -45,7 +51,12 @@ export const deviceOption = (): Option => new Option('--device <name>', settingT
 
 /** Adds the flags of these settings, and --config. */
 export function addSettings(command: Command, names: readonly SettingName[]): Command {
-  for (const name of names) if (!settingTable[name].isSecret) command.addOption(settingOption(name, `; ${environmentName(name)}`));
+  for (const name of names) {
+    const row: Setting = settingTable[name];
+    const note = `; ${environmentName(name)}`;
+    if (row.isSecret) continue;
+    for (const option of row.isToggle ? toggleOptions(name, row, note) : [settingOption(name, note)]) command.addOption(option);
+  }
   return command.option('--config <file>', `configuration file (default: ${configFileName} in the current folder, if it is there; ${configVariable})`);
 }
 

@@ -11,6 +11,8 @@ export interface Kind<T = unknown> {
   /** What a text of the command line or the environment stands for; the schema judges it. */
   read(text: string): unknown;
   readonly choices?: readonly string[];
+  /** On or off: its flag has no value, and a twin `--no-...`. */
+  readonly isToggle?: boolean;
   /** The value names a file; a relative one means the folder of whoever wrote it. */
   readonly isPath?: boolean;
 }
@@ -34,6 +36,13 @@ export function decimal(low: number, high: number): Kind<number> {
 export function choice<const T extends string>(choices: readonly T[]): Kind<T> {
   return { schema: z.enum(choices), expected: `one of ${choices.join(', ')}`, read: (text) => text, choices };
 }
+
+export const toggle: Kind<boolean> = {
+  schema: z.boolean(),
+  expected: 'true or false',
+  read: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+  isToggle: true,
+};
 
 export const filePath: Kind<string> = { schema: z.string().min(1), expected: 'the path of a file', read: (text) => text, isPath: true };
 

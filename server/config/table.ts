@@ -5,7 +5,7 @@
  */
 import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
-import { choice, filePath, type Kind, loopbackAddress, wholeNumber } from './kinds.ts';
+import { choice, filePath, type Kind, loopbackAddress, toggle, wholeNumber } from './kinds.ts';
 
 /** Meanings and units: the table below. */
 export interface Settings {
@@ -18,6 +18,8 @@ export interface Settings {
   readonly tokenBudget: number;
   readonly kv: KvFormat;
   readonly activations: ActivationFormat;
+  readonly deterministic: boolean;
+  readonly tune: boolean;
   readonly textDeadlineMs: number;
   readonly textMemoryMib: number;
   readonly textRenewRequests: number;
@@ -68,6 +70,8 @@ export const settingTable: SettingTable<Settings> = {
   tokenBudget: { ...numberOf(engineNumbers.tokenBudget), value: 'tokens', help: 'tokens that one step computes at most, prompts and answers together' },
   kv: { ...choice(kvFormats), value: 'format', help: 'storage of K and V', standard: kvFormats[0] },
   activations: { ...choice(activationFormats), value: 'format', help: 'what quantized weights are multiplied by', standard: activationFormats[0] },
+  deterministic: { ...toggle, value: '', help: 'a result does not depend on what else is in the batch, whichever kernels run', standard: true },
+  tune: { ...toggle, value: '', help: 'measure at the first start on a device which kernels are fastest there, and keep that; off: the built-in choice', standard: true },
   textDeadlineMs: { ...numberOf(textNumbers.deadlineMs), value: 'ms', help: 'longest time that template and tokenizer may take for one request' },
   textMemoryMib: { ...numberOf(textNumbers.memoryMiB), value: 'MiB', help: 'heap of the text process' },
   textRenewRequests: { ...numberOf(textNumbers.renewAfterRequests), value: 'count', help: 'requests after which the text process is replaced' },
@@ -82,7 +86,7 @@ export const settingTable: SettingTable<Settings> = {
 };
 
 /** Settings of the engine; `run`, `chat` and `doctor` have these. */
-export const engineSettings: readonly SettingName[] = ['model', 'device', 'context', 'kvTokens', 'tokenBudget', 'kv', 'activations'];
+export const engineSettings: readonly SettingName[] = ['model', 'device', 'context', 'kvTokens', 'tokenBudget', 'kv', 'activations', 'deterministic', 'tune'];
 
 /** `requestTimeoutMs` -> `request-timeout-ms`. */
 export function flagName(name: string, { flag }: Pick<Setting, 'flag'>): string {

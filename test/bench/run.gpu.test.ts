@@ -115,7 +115,15 @@ test('a profile names the kernels of one sequence, of a batch and of a prefill, 
   expect(code, err).toBe(0);
   const lines = out.trimEnd().split('\n');
   const profiles = JSON.parse(lines.at(-1) ?? '') as StepProfile[];
-  expect(listKeys(profiles).sort()).toEqual(['[].emptyMs', '[].kernels[].count', '[].kernels[].kernel', '[].kernels[].ms', '[].step', '[].stepMs']);
+  expect(listKeys(profiles).sort()).toEqual([
+    '[].emptyMs',
+    '[].hostMs',
+    '[].kernels[].count',
+    '[].kernels[].kernel',
+    '[].kernels[].ms',
+    '[].step',
+    '[].stepMs',
+  ]);
   expect(profiles.map(({ step }) => step)).toEqual(['decode, 1 x 20 of context', 'decode, 2 x 20 of context', 'prefill, 20 tokens']);
   const [one, two] = profiles;
   const dispatches = ({ kernels }: StepProfile): number => kernels.reduce((sum, { count }) => sum + count, 0);

@@ -29,7 +29,7 @@ const cases: readonly (readonly [Case, bound: number])[] = [
   [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f32', positions: 40, tokens: 5 }, attentionBound],
   [{ kind: 'norm int8', columns: 96, tokens: 2 }, matmulInt8Bound],
   [{ kind: 'quantize', columns: 96, tokens: 2 }, matmulInt8Bound],
-  [{ kind: 'swiglu', columns: 96, tokens: 2 }, elementwiseBound],
+  [{ kind: 'gated', columns: 96, tokens: 2 }, elementwiseBound],
   [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: false }, 0],
   [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: true }, 0],
 ];

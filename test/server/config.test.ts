@@ -38,8 +38,9 @@ test('defaults, over them the file, over that the environment, over that the fla
 });
 
 test('every setting can be given in the file, the environment, and as a flag', async () => {
-  const samples: Record<string, string | number> = {
+  const samples: Record<string, string | number | boolean> = {
     ...{ model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16, kv: 'f32', activations: 'int8' },
+    ...{ deterministic: false, tune: false },
     ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0, bodyLimit: 2048 },
     ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, log: 'human' },
   };
@@ -53,7 +54,7 @@ test('every setting can be given in the file, the environment, and as a flag', a
   expect(fromEnvironment.settings).toEqual(samples);
   const world = new FakeWorld();
   world.folder = folder;
-  const args = rows.flatMap(([name, row]) => [`--${flagName(name, row)}`, String(samples[name])]);
+  const args = rows.flatMap(([name, row]) => (row.isToggle ? [`--no-${flagName(name, row)}`] : [`--${flagName(name, row)}`, String(samples[name])]));
   expect(await runCommand(['config', '--json', ...args], world)).toBe(0);
   const shown = JSON.parse(world.printed) as { settings: Record<string, { value: unknown; from: string }> };
   expect(Object.fromEntries(Object.entries(shown.settings).map(([name, { value }]) => [name, value]))).toEqual(samples);

@@ -1,9 +1,11 @@
 /** Owns the set-ups of the small kernels on rows: norm and quantize to int8 blocks, SwiGLU apart, and the choice of tokens. */
-import { dequantizeInt8, rmsNormReference, swigluReference } from '../../../kernels/activations.ref.ts';
-import { quantize, rmsNorm, swiglu } from '../../../kernels/activations.ts';
+import { dequantizeInt8, rmsNormReference } from '../../../kernels/activations.ref.ts';
+import { quantize, rmsNorm } from '../../../kernels/activations.ts';
+import { gatedReference } from '../../../kernels/gated.ref.ts';
+import { gated, gates } from '../../../kernels/gated.ts';
 import { randomFloats } from '../../../kernels/random.ref.ts';
 import { sampleDistribution } from '../../../kernels/sample.ref.ts';
-import { resultLength, sample } from '../../../kernels/sample.ts';
+import { maskLength, resultLength, sample } from '../../../kernels/sample.ts';
 import { activationRowSize } from '../../../kernels/weights.ts';
 import { Batch } from '../../../runtime/batch.ts';
 import { Sequence } from '../../../runtime/sequence.ts';
@@ -37,13 +39,13 @@ async function readInt8(bench: Workbench, y: Parameters<Workbench['readWords']>[
   return dequantizeInt8((await bench.readWords(y, activationRowSize('int8', columns) / 4)).slice(), columns / 32);
 }
 
-export function setUpSwiglu(bench: Workbench, { columns, tokens }: Sizes['swiglu']): Prepared {
+export function setUpGated(bench: Workbench, { columns, tokens }: Sizes['gated']): Prepared {
   const gateUp = randomFloats(2 * columns * tokens, 1);
   const y = bench.vectors(columns / 4, tokens);
   return {
-    operations: [swiglu(bench.vectors(columns / 2, tokens, gateUp), y, columns, bench.open.subgroupSize)],
+    operations: [gated(bench.vectors(columns / 2, tokens, gateUp), y, columns, gates.swiglu, bench.open.subgroupSize)],
     counts: { ...noCounts, tokens },
-    check: async () => distance(await bench.read(y, columns), swigluReference(gateUp.subarray(0, columns), gateUp.subarray(columns, 2 * columns))),
+    check: async () => distance(await bench.read(y, columns), gatedReference(gateUp.subarray(0, columns), gateUp.subarray(columns, 2 * columns), gates.swiglu)),
   };
 }
 
@@ -60,7 +62,7 @@ export function setUpSample(bench: Workbench, { vocabulary, rows, isDrawn }: Siz
   }
   const logits = randomFloats(vocabulary * rows, 5, 4);
   const results = bench.empty(rows * resultLength * 4);
-  const buffers = { logits: bench.buffer(logits), results, originals: bench.empty(16), batch: bench.buffer(batch.seal().slice()) };
+  const buffers = { logits: bench.buffer(logits), results, originals: bench.empty(16), batch: bench.buffer(batch.seal().slice()), masks: bench.empty(rows * maskLength(vocabulary) * 4) };
   return {
     operations: [sample(buffers, { vocabulary, stride: vocabulary }, bench.open.subgroupSize, batch.layout)],
     counts: { ...noCounts, tokens: rows, logitRows: rows },

@@ -1,10 +1,12 @@
 /** Owns the set-ups of what reads packed weights: matmul alone, gate and up with norm and SwiGLU, embed; and of repack, which makes them. */
-import { rmsNormReference, swigluReference } from '../../../kernels/activations.ref.ts';
+import { rmsNormReference } from '../../../kernels/activations.ref.ts';
 import { embed } from '../../../kernels/embed.ts';
 import { dequantizeRow } from '../../../kernels/formats.ref.ts';
 import type { Operation } from '../../../kernels/kernel.ts';
 import { matmul } from '../../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../../kernels/random.ref.ts';
+import { gatedReference } from '../../../kernels/gated.ref.ts';
+import { gates } from '../../../kernels/gated.ts';
 import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../../kernels/repack.ts';
 import { matvecReference } from '../../../kernels/weights.ref.ts';
 import { type PackedMatrix, packedExtent, type StorageWithKernels } from '../../../kernels/weights.ts';
@@ -94,7 +96,7 @@ export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns,
   const y = bench.vectors(rows / 4, tokens);
   const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
   const norm = { weight: bench.uniform(weight), epsilon };
-  const finish = { kind: 'swiglu' as const, y };
+  const finish = { kind: 'gated' as const, y, gate: gates.swiglu };
   return {
     operations: matmul(matrix, {
       x: { format: 'f32', vectors },
@@ -111,10 +113,10 @@ export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns,
       const got = await bench.read(y, rows);
       const sample = sampleOf(rows);
       const normed = Float32Array.from(rmsNormReference(x.subarray(0, columns), weight, epsilon));
-      const [gates, ups] = [gate, up].map(({ valuesOf }) => matvecReference(sample.map(valuesOf), normed));
+      const [gateSums, ups] = [gate, up].map(({ valuesOf }) => matvecReference(sample.map(valuesOf), normed));
       return distance(
         sample.map((row) => got[row] ?? Number.NaN),
-        swigluReference(gates ?? [], ups ?? []),
+        gatedReference(gateSums ?? [], ups ?? [], gates.swiglu),
       );
     },
   };

@@ -13,6 +13,7 @@ export function formatReport(report: DoctorReport, style: Style): string {
     ['Devices, in the order of --device auto', report.devices.flatMap((device) => formatDevice(device, style))],
     [`Needed of an adapter, and found (${chosen?.name ?? 'no device works'})`, formatAdapter(chosen, style)],
     ['Model that a server would load', formatModel(report.model)],
+    ['Kernels that it would run, by shape of the matrix (inward tune --explain says why)', formatTuning(report)],
     [describeSizes(report), formatSizes(report.sized, style)],
     ['Cache', formatCache(report.cache)],
     ['Missing', report.missing.map(({ what, remedy }) => `${style.bad(what)} ${remedy}`)],
@@ -68,6 +69,14 @@ function formatModel(model: InspectedModel | undefined): string[] {
     `weights ${formatBytes(weightSize)} + KV cache ${formatBytes(kvSize)} (${kvTokens} tokens in ${kv}) = ${formatBytes(weightSize + kvSize)}: ${fitWords[fits]}`,
     `up to ${maxSequences} sequences of up to ${contextLength} tokens share that KV cache; each with a full context: --kv-tokens ${maxSequences * contextLength}`,
   ];
+}
+
+function formatTuning({ tuning }: DoctorReport): string[] {
+  if (tuning === undefined) return [];
+  const width = Math.max(...tuning.shapes.map(({ shape }) => shape.length));
+  const rows = tuning.shapes.map(({ shape, chosen, isMeasured }) => `${shape.padEnd(width)}  ${chosen.join(' ')}  ${isMeasured ? 'measured' : 'built in'}`);
+  const order = tuning.isDeterministic ? 'deterministic: all tiles of a shape add in one order' : 'not deterministic';
+  return [...(tuning.notice === undefined ? [] : [tuning.notice]), ...rows, order];
 }
 
 function describeSizes({ sizedFor: { sequences, contextLength, kvTokens }, devices }: DoctorReport): string {

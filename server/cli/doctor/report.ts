@@ -2,7 +2,16 @@
  * Owns the judgement of `inward doctor`: from what was found to what works, what fits, what is missing and how to get
  * it. Pure.
  */
-import { type AdapterFacts, type DeviceName, deviceNames, formatBytes, type MemoryPlan, type ModelEstimate, type ModelPlan } from '../../../runtime/index.ts';
+import {
+  type AdapterFacts,
+  type DeviceName,
+  deviceNames,
+  formatBytes,
+  type MemoryPlan,
+  type ModelEstimate,
+  type ModelPlan,
+  type Tuning,
+} from '../../../runtime/index.ts';
 import type { Inspection } from '../../../scripts/setup/index.ts';
 
 export interface DeviceState {
@@ -40,6 +49,8 @@ export interface DoctorReport {
   readonly system: Inspection['system'];
   readonly devices: readonly DeviceState[];
   readonly model?: InspectedModel;
+  /** Of that model on the chosen device. */
+  readonly tuning?: Tuning;
   readonly sizedFor: { readonly sequences: number; readonly contextLength: number; readonly kvTokens: number };
   readonly sized: readonly SizedModel[];
   readonly cache: Inspection['cache'];

@@ -1,0 +1,139 @@
+/**
+ * Owns the choice of kernels by measurement: looks up what this device has measured with these kernels, times the shapes that are
+ * missing, keeps the winners. All of it happens while the engine opens; from then on the choice is fixed. Refuses to change what is
+ * computed: every tile gives the same sums (kernels/tiles.ts).
+ */
+import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
+import { hashKernels } from '../kernels/compose.ts';
+import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileName } from '../kernels/matmul.ts';
+import { pinTiles, workName } from '../kernels/tiles.ts';
+import type { Graph, GraphMatmul } from '../models/index.ts';
+import { cacheFolder } from './drivers.ts';
+import { chooseTiles, leastGain, type TilePlan } from './tuning/choose.ts';
+import { readTuningFile, type StoredShape, type TuningKey, writeTuningFile } from './tuning/file.ts';
+import { measureShapes, type ShapePlan } from './tuning/measure.ts';
+import { DeviceTimer, type TimerTarget } from './tuning/timer.ts';
+import type { TunedDevice, TunedShape, TuneMode, Tuning } from './types.ts';
+
+/** Milliseconds that a start may spend on it, beyond the compiling of the built-in tiles. */
+const quickBudget = 4_000;
+
+/** A shape that the model multiplies by, with what is known of it. */
+interface Shape extends ShapePlan {
+  readonly name: string;
+  readonly matmuls: readonly GraphMatmul[];
+}
+
+/** `tuning.json` in the user's cache folder. */
+function tuningFile(): string {
+  return join(cacheFolder(), 'tuning.json');
+}
+
+/** Whose times count. The processor too: a software device is as fast as that. */
+export function tuningKey({ name, adapter, subgroupSize }: TunedDevice): TuningKey {
+  const device = [name, adapter, `${subgroupSize} lanes`, `${cpus()[0]?.model ?? 'a processor'} x ${availableParallelism()}`].join('; ');
+  return { device, kernels: hashKernels() };
+}
+
+/** What the file says about these matmuls. Measures nothing. */
+export function readTuning(works: readonly MatmulWork[], device: TunedDevice, isDeterministic: boolean, path: string = tuningFile()): Tuning {
+  const { shapes: stored, notice } = readTuningFile(path, tuningKey(device));
+  const plans = new Map(works.map((work) => [workName(work), planOf(work, device.subgroupSize)]));
+  const shapes = [...plans].map(([name, plan]) => describe(name, plan, find(stored, name, plan), isDeterministic));
+  return {
+    source: shapes.some(({ isMeasured }) => isMeasured) ? 'stored' : 'built-in',
+    isDeterministic,
+    ms: 0,
+    file: path,
+    shapes,
+    ...(notice === undefined ? {} : { notice }),
+  };
+}
+
+export interface TunerOptions {
+  readonly mode: TuneMode;
+  readonly device: TunedDevice;
+  readonly path?: string | undefined;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Gives every matmul of the graph its tiles, before anything of it is compiled. */
+export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, device, path = tuningFile(), onProgress }: TunerOptions): Promise<Tuning> {
+  const started = performance.now();
+  const { isDeterministic } = graph.settings;
+  const shapes = listShapes(graph, device.subgroupSize);
+  if (mode === 'off')
+    return { source: 'built-in', isDeterministic, ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined, isDeterministic)) };
+  const key = tuningKey(device);
+  const { shapes: stored, notice: ignored } = readTuningFile(path, key);
+  const known = new Map(shapes.map((shape) => [shape.name, mode === 'anew' ? undefined : find(stored, shape.name, shape)]));
+  const missing = shapes.filter((shape) => {
+    const found = known.get(shape.name);
+    return found === undefined || (mode === 'complete' && !isComplete(shape, found));
+  });
+  const measured = missing.length === 0 ? {} : await measure(missing, target, mode, onProgress);
+  for (const [name, shape] of Object.entries(measured)) known.set(name, shape);
+  const unwritten = missing.length === 0 ? undefined : writeTuningFile(path, key, measured);
+  const described = shapes.map((shape) => describe(shape.name, shape, known.get(shape.name), isDeterministic));
+  const chosen = new Map(shapes.map((shape, i) => [shape.name, tilesOf(shape, described[i]?.chosen ?? [])]));
+  graph.retile((work) => chosen.get(workName(work)));
+  const notice = [ignored, unwritten].filter((line) => line !== undefined).join(' ');
+  const source = missing.length === 0 ? 'stored' : 'measured';
+  return { source, isDeterministic, ms: performance.now() - started, file: path, shapes: described, ...(notice === '' ? {} : { notice }) };
+}
+
+async function measure(
+  shapes: readonly Shape[],
+  target: TimerTarget,
+  mode: TuneMode,
+  onProgress: TunerOptions['onProgress'],
+): Promise<Record<string, StoredShape>> {
+  const matmuls = shapes.map((shape) => shape.matmuls);
+  using timer = new DeviceTimer(target, matmuls);
+  const budget = mode === 'quick' ? quickBudget : Number.POSITIVE_INFINITY;
+  const times = await measureShapes(shapes, timer, { budget, mostTokens: timer.mostTokens }, onProgress);
+  const chosen = shapes.map((shape, i) => chooseTiles(shape, times[i] ?? []).map(tileName));
+  timer.forget((shape, tile) => chosen[shape]?.includes(tile) === true);
+  return Object.fromEntries(shapes.map(({ name }, i) => [name, { chosen: chosen[i] ?? [], times: times[i] ?? [] }]));
+}
+
+function listShapes(graph: Graph, lanes: number): Shape[] {
+  const byName = Map.groupBy(graph.matmuls, ({ work }) => workName(work));
+  return [...byName].flatMap(([name, matmuls]) => {
+    const work = matmuls[0]?.work;
+    return work === undefined ? [] : [{ name, matmuls, ...planOf(work, lanes), weight: work.rows * work.columns * matmuls.length }];
+  });
+}
+
+function planOf({ finish }: MatmulWork, lanes: number): TilePlan {
+  return { candidates: candidateTiles(lanes, finish), builtIn: standardTiles(lanes, finish) };
+}
+
+/** What is stored about a shape, if every tile that it names is one that can be chosen. */
+function find(stored: Readonly<Record<string, StoredShape>>, name: string, plan: TilePlan): StoredShape | undefined {
+  const found = Object.hasOwn(stored, name) ? stored[name] : undefined;
+  if (found === undefined) return undefined;
+  const tiles = tilesOf(plan, found.chosen);
+  const isAscending = tiles.every(({ tokens }, i) => i === 0 || tokens > (tiles[i - 1]?.tokens ?? 0));
+  return tiles.length === found.chosen.length && tiles.length > 0 && isAscending ? found : undefined;
+}
+
+function tilesOf({ candidates }: TilePlan, names: readonly string[]): Tile[] {
+  return names.flatMap((name) => candidates.find((tile) => tileName(tile) === name) ?? []);
+}
+
+/** Whether every tile that has rivals was timed. */
+function isComplete({ candidates }: TilePlan, { times }: StoredShape): boolean {
+  const hasRivals = (tile: Tile): boolean => candidates.some((other) => other !== tile && other.tokens === tile.tokens);
+  return candidates.filter(hasRivals).every((tile) => times.some((time) => time.tile === tileName(tile) && time.tokens === tile.tokens));
+}
+
+function describe(shape: string, plan: TilePlan, found: StoredShape | undefined, isDeterministic: boolean): TunedShape {
+  const builtIn = plan.builtIn.map(tileName);
+  const names = plan.candidates.map(tileName);
+  const times = (found?.times ?? []).filter(({ tile }) => names.includes(tile));
+  const tiles = tilesOf(plan, found?.chosen ?? builtIn);
+  const chosen = (isDeterministic ? pinTiles(tiles) : tiles).map(tileName);
+  return { shape, builtIn, chosen, candidates: names, times, leastGain, isMeasured: found !== undefined };
+}

@@ -1,0 +1,147 @@
+/**
+ * Owns the timing of a matmul's tiles on the device, with the model's own weights, while an engine opens. Refuses to leave anything
+ * behind: the KV block that it writes to is handed over to be zeroed, its buffers are destroyed, pipelines that nobody chose forgotten.
+ */
+import type { Operation, Slice, StepCounts } from '../../kernels/kernel.ts';
+import { type Tile, tileName } from '../../kernels/matmul.ts';
+import { dispatch, type PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
+import type { GraphMatmul } from '../../models/index.ts';
+import type { Batch } from '../batch.ts';
+import type { BlockPool } from '../blocks.ts';
+import type { DeviceMemory } from '../memory.ts';
+import { Scheduler, type SchedulerLimits } from '../scheduler.ts';
+import { Sequence } from '../sequence.ts';
+import { waitFor } from '../waiting.ts';
+import { manyTokens } from './choose.ts';
+import type { TileTimer } from './measure.ts';
+
+export interface TimerTarget {
+  readonly device: GPUDevice;
+  readonly memory: DeviceMemory;
+  readonly pipelines: PipelineCache;
+  readonly batch: Batch;
+  readonly batchBuffer: GPUBuffer;
+  readonly blocks: BlockPool;
+  readonly limits: SchedulerLimits;
+}
+
+/** Layers that take turns, so that weights come from memory as in a step and not from a cache. */
+const mostLayers = 8;
+/** Milliseconds that a measurement takes at least: long against the pauses of the wait. */
+const leastTime = 4;
+const mostDispatches = 200;
+
+interface Timed {
+  readonly layers: readonly PreparedOperation[];
+  /** Milliseconds of one dispatch of the tile's own number of tokens, roughly. */
+  estimate: number;
+}
+
+export class DeviceTimer implements TileTimer, Disposable {
+  readonly #target: TimerTarget;
+  /** Matmuls of each shape. */
+  readonly #shapes: readonly (readonly GraphMatmul[])[];
+  readonly #sequence: Sequence;
+  readonly #counts: StepCounts;
+  readonly #timed = new Map<string, Timed>();
+  readonly #uniforms: GPUBuffer[] = [];
+  readonly #made = new Map<string, Operation>();
+
+  constructor(target: TimerTarget, shapes: readonly (readonly GraphMatmul[])[]) {
+    this.#target = target;
+    this.#shapes = shapes;
+    const { batch, blocks, limits } = target;
+    const { contextLength } = batch.limits;
+    const tokens = this.mostTokens;
+    this.#sequence = new Sequence({ promptIds: new Uint32Array(tokens), maxTokens: 0, logits: 'all' }, contextLength, silent);
+    const scheduler = new Scheduler(limits, blocks);
+    scheduler.add(this.#sequence);
+    scheduler.schedule(batch);
+    this.#counts = { ...batch.counts, items: 0, clears: 0 };
+    target.device.queue.writeBuffer(target.batchBuffer, 0, batch.seal());
+  }
+
+  /** Tokens of the batch, and so the most that can be timed. */
+  get mostTokens(): number {
+    const { maxTokens, maxLogitRows, contextLength } = this.#target.batch.limits;
+    return Math.min(manyTokens, maxTokens, maxLogitRows, contextLength);
+  }
+
+  async compile(shape: number, tile: Tile): Promise<void> {
+    const layers: PreparedOperation[] = [];
+    for (const { make } of (this.#shapes[shape] ?? []).slice(0, mostLayers)) {
+      const [operation] = make([tile]);
+      if (operation === undefined) continue;
+      this.#made.set(`${shape} ${tileName(tile)}`, operation);
+      layers.push(await this.#target.pipelines.prepare(operation, this.#uniform(operation)));
+    }
+    this.#timed.set(`${shape} ${tileName(tile)}`, { layers, estimate: leastTime });
+  }
+
+  async warm(shape: number, tile: Tile): Promise<void> {
+    const timed = this.#timed.get(`${shape} ${tileName(tile)}`);
+    if (timed === undefined) return;
+    this.useTokens(tile.tokens);
+    await this.#run(timed.layers, 1);
+    timed.estimate = await this.#run(timed.layers, 1);
+  }
+
+  useTokens(tokens: number): void {
+    const { device, batchBuffer } = this.#target;
+    const count = Math.min(tokens, this.mostTokens);
+    this.#counts.tokens = count;
+    this.#counts.logitRows = count;
+    device.queue.writeBuffer(batchBuffer, 0, Uint32Array.of(count, count));
+  }
+
+  async time(shape: number, tile: Tile): Promise<number> {
+    const timed = this.#timed.get(`${shape} ${tileName(tile)}`);
+    if (timed === undefined) return Number.POSITIVE_INFINITY;
+    const estimate = timed.estimate * Math.ceil(this.#counts.tokens / tile.tokens);
+    const dispatches = Math.min(mostDispatches, Math.max(1, Math.ceil(leastTime / estimate)));
+    return (await this.#run(timed.layers, dispatches)) / dispatches;
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  /** Lets go of everything but the pipelines of tiles that were chosen. */
+  forget(isChosen: (shape: number, tile: string) => boolean): void {
+    for (const [key, { variants }] of this.#made) {
+      const [shape = '', tile = ''] = key.split(' ');
+      if (!isChosen(Number(shape), tile)) this.#target.pipelines.forget(variants);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    // Dirty: the first step of the warm-up zeroes them.
+    this.#target.blocks.give(this.#sequence.blocks);
+    for (const buffer of this.#uniforms) this.#target.memory.release('staging', buffer);
+  }
+
+  /** Milliseconds of so many dispatches, layer after layer. */
+  async #run(layers: readonly PreparedOperation[], dispatches: number): Promise<number> {
+    const { device } = this.#target;
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let i = 0; i < dispatches; i++) dispatch(pass, layers[i % layers.length] as PreparedOperation, this.#counts);
+    pass.end();
+    const commands = encoder.finish();
+    const started = performance.now();
+    device.queue.submit([commands]);
+    await waitFor(device.queue.onSubmittedWorkDone());
+    return performance.now() - started;
+  }
+
+  #uniform({ params }: Operation): Slice | undefined {
+    if (params === undefined) return undefined;
+    const { device, memory } = this.#target;
+    const buffer = memory.create('staging', 'tuner', params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    device.queue.writeBuffer(buffer, 0, params);
+    this.#uniforms.push(buffer);
+    return { buffer, offset: 0, size: params.byteLength };
+  }
+}
+
+const silent = { event: () => undefined, fail: () => undefined };
