@@ -1,7 +1,7 @@
 /** Every tile that the tuner may choose gives the same bits for a token, whatever the tile and whatever else is in the step. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Place, StepCounts } from '../../kernels/kernel.ts';
 import { gates } from '../../kernels/gated.ts';
+import type { Place, StepCounts } from '../../kernels/kernel.ts';
 import { candidateTiles, type Finish, matmul, type Tile, tileName } from '../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
 import type { PackedMatrix, StorageWithKernels } from '../../kernels/weights.ts';
@@ -32,7 +32,11 @@ async function multiply(
   const y = gpu.vectors(new Float32Array(count * width), width, place);
   const to = gpu.vectors(randomFloats(tokens * width, 5).slice(0, count * width), width, place);
   const what: Finish =
-    finish === 'gated' ? { kind: finish, y, gate: gates.swiglu } : finish === 'add' ? { kind: finish, y, to, stride: width } : { kind: finish, y, stride: width };
+    finish === 'gated'
+      ? { kind: finish, y, gate: gates.swiglu }
+      : finish === 'add'
+        ? { kind: finish, y, to, stride: width }
+        : { kind: finish, y, stride: width };
   const input = gpu.vectors(x.slice(0, count * matrix.columns), matrix.columns, place);
   const norm = finish === 'store' ? {} : { norm: { weight: gpu.uniform(randomFloats(matrix.columns, 7)), epsilon: 1e-5 } };
   const args = {

@@ -62,7 +62,13 @@ export function setUpSample(bench: Workbench, { vocabulary, rows, isDrawn }: Siz
   }
   const logits = randomFloats(vocabulary * rows, 5, 4);
   const results = bench.empty(rows * resultLength * 4);
-  const buffers = { logits: bench.buffer(logits), results, originals: bench.empty(16), batch: bench.buffer(batch.seal().slice()), masks: bench.empty(rows * maskLength(vocabulary) * 4) };
+  const buffers = {
+    logits: bench.buffer(logits),
+    results,
+    originals: bench.empty(16),
+    batch: bench.buffer(batch.seal().slice()),
+    masks: bench.empty(rows * maskLength(vocabulary) * 4),
+  };
   return {
     operations: [sample(buffers, { vocabulary, stride: vocabulary }, bench.open.subgroupSize, batch.layout)],
     counts: { ...noCounts, tokens: rows, logitRows: rows },

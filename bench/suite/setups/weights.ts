@@ -2,11 +2,11 @@
 import { rmsNormReference } from '../../../kernels/activations.ref.ts';
 import { embed } from '../../../kernels/embed.ts';
 import { dequantizeRow } from '../../../kernels/formats.ref.ts';
+import { gatedReference } from '../../../kernels/gated.ref.ts';
+import { gates } from '../../../kernels/gated.ts';
 import type { Operation } from '../../../kernels/kernel.ts';
 import { matmul } from '../../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../../kernels/random.ref.ts';
-import { gatedReference } from '../../../kernels/gated.ref.ts';
-import { gates } from '../../../kernels/gated.ts';
 import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../../kernels/repack.ts';
 import { matvecReference } from '../../../kernels/weights.ref.ts';
 import { type PackedMatrix, packedExtent, type StorageWithKernels } from '../../../kernels/weights.ts';
