@@ -1,10 +1,11 @@
 /**
- * Owns the variants of matrix times activations: matmul_f32.wgsl and matmul_int8.wgsl, `narrow` family, with what
- * happens on the way in (RMSNorm) and out (residual, SwiGLU, rotary embedding and KV store). Decode is the same kernel
- * with a small token tile.
+ * Owns the variants of matrix times activations, with what happens on the way in (RMSNorm) and out (residual, SwiGLU,
+ * rotary embedding and KV store). Three families: `narrow` for CPU devices (matmul_f32.wgsl, matmul_int8.wgsl: decode is
+ * prefill with a small token tile), `wide` for GPUs, `matrix` for GPUs with units that multiply matrices (matmul_wide.ts).
  */
 import { type AttentionShape, attentionConstants } from './attention.ts';
 import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
+import { type FamilyShape, wideShape } from './matmul_wide.ts';
 import { type Activations, blockColumns, type PackedMatrix, packedStorages, quadRows, type Shard, type StorageWithKernels, weightPlace } from './weights.ts';
 
 /** RMSNorm of the input; weight: [columns] f32 in a uniform buffer. */
@@ -23,10 +24,32 @@ export type Finish =
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
   | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
+export type KernelFamily = 'narrow' | 'wide' | 'matrix';
+
+/** Matrices that a device multiplies at once, m x k by k x n, or what stands for it in tests (lib/subgroup_matrix_emulated.wgsl). */
+export interface MatrixUnit {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** What is multiplied; sums are f32. */
+  readonly element: 'f16' | 'f32';
+  readonly form: 'native' | 'emulated';
+}
+
 /** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
 export interface Tile {
   readonly tokens: number;
+  /** Outside of the narrow family those that the epilogue takes at once. */
   readonly quads: number;
+  /** Default `narrow`. */
+  readonly family?: KernelFamily;
+}
+
+/** What tiles depend on, of a device. */
+export interface TileFacts {
+  readonly lanes: number;
+  /** Default `narrow`. */
+  readonly family?: KernelFamily | undefined;
 }
 
 /** What a matmul is, as far as the choice of its tiles goes. */
@@ -51,8 +74,12 @@ const fewLanesTiles: readonly Tile[] = [
   { tokens: 4, quads: 4 },
 ];
 
+/** Up to eight tokens share what is read of the weights; more go through workgroup memory. */
+const wideTokens = [1, 2, 4, 8, 32];
+
 /** The built-in choice: tiles in ascending order of tokens. */
-function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
+function standardTiles({ lanes, family = 'narrow' }: TileFacts, finish: Finish['kind']): readonly Tile[] {
+  if (family !== 'narrow') return wideTokens.map((tokens) => ({ tokens, quads: leastQuads(finish), family: 'wide' as const }));
   return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, leastQuads(finish)) }));
 }
 
@@ -75,6 +102,7 @@ export interface MatmulChoice {
   readonly activations: Activations['format'];
   readonly places: MatmulPlaces;
   readonly lanes: number;
+  readonly family?: KernelFamily | undefined;
   readonly isNormed: boolean;
   /** Of the matrix; matters with a norm. */
   readonly columns: number;
@@ -100,40 +128,56 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
   const constants = {
     ...choice.layout,
     ...(rope === undefined ? {} : attentionConstants(rope)),
-    LANES: choice.lanes,
-    QUAD_LOADS: Math.ceil(8 / choice.lanes),
     SHAPE: bindings.push('uniform') - 1,
     NORM: norm,
     NORM_QUADS: choice.columns / 4,
     EPILOGUE: epilogue,
     GATHER: choice.over === 'logitRows',
   };
-  return (choice.tiles ?? standardTiles(choice.lanes, finish)).map((tile) => ({
-    label: [
-      'matmul',
-      stem,
-      choice.activations,
-      input,
-      finish + (rope === undefined ? '' : `-${rope.kv}`),
-      [places.weights, places.x, places.y].map((place) => place[0]).join(''),
-      `sg${choice.lanes}`,
-      `t${tile.tokens}q${tile.quads}`,
-    ].join('/'),
-    file: `matmul_${choice.activations}.wgsl`,
-    includes: {
-      QUANT: `quant/${stem}.wgsl`,
-      INPUT: `input/${input}.wgsl`,
-      FINISH: `epilogue/${finish}.wgsl`,
-      KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
-      PLACE_W: `place/weights_${places.weights}.wgsl`,
-      PLACE_X: `place/x_${places.x}.wgsl`,
-      PLACE_Y: `place/y_${places.y}.wgsl`,
-      PLACE_STORED: `place/stored_${places.y}.wgsl`,
-      PLACE_SUM: `place/sum_${places.y}.wgsl`,
-    },
-    constants: { ...constants, QUADS: tile.quads, TOKENS: tile.tokens },
-    bindings,
-  }));
+  return tilesOf(choice, finish).map((tile) => {
+    const shape = familyShape(tile, choice);
+    return {
+      label: [
+        'matmul',
+        stem,
+        choice.activations,
+        input,
+        finish + (rope === undefined ? '' : `-${rope.kv}`),
+        [places.weights, places.x, places.y].map((place) => place[0]).join(''),
+        `sg${choice.lanes}`,
+        `t${tile.tokens}q${tile.quads}`,
+        ...(tile.family === undefined || tile.family === 'narrow' ? [] : [tile.family]),
+      ].join('/'),
+      file: shape.file,
+      includes: {
+        QUANT: `quant/${stem}.wgsl`,
+        INPUT: `input/${input}.wgsl`,
+        FINISH: `epilogue/${finish}.wgsl`,
+        KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
+        PLACE_W: `place/weights_${places.weights}.wgsl`,
+        PLACE_X: `place/x_${places.x}.wgsl`,
+        PLACE_Y: `place/y_${places.y}.wgsl`,
+        PLACE_STORED: `place/stored_${places.y}.wgsl`,
+        PLACE_SUM: `place/sum_${places.y}.wgsl`,
+        ...shape.includes,
+      },
+      constants: { ...constants, ...shape.constants, QUADS: tile.quads, TOKENS: tile.tokens },
+      bindings,
+    };
+  });
+}
+
+/** int8 blocks are read by narrow kernels, on every device. */
+function tilesOf(
+  { tiles: given, lanes, family, activations }: Pick<MatmulChoice, 'tiles' | 'lanes' | 'family' | 'activations'>,
+  finish: Finish['kind'],
+): readonly Tile[] {
+  return given ?? standardTiles({ lanes, family: activations === 'int8' ? 'narrow' : family }, finish);
+}
+
+function familyShape(tile: Tile, { lanes, activations }: Pick<MatmulChoice, 'lanes' | 'activations'>): FamilyShape {
+  if (tile.family !== undefined && tile.family !== 'narrow') return wideShape(tile, lanes);
+  return { file: `matmul_${activations}.wgsl`, quads: lanes * tile.quads, includes: {}, constants: { LANES: lanes, QUAD_LOADS: Math.ceil(8 / lanes) } };
 }
 
 export interface MatmulArguments {
@@ -147,6 +191,8 @@ export interface MatmulArguments {
   readonly over: 'tokens' | 'logitRows';
   readonly batch: Slice;
   readonly lanes: number;
+  /** Of the standard tiles. */
+  readonly family?: KernelFamily | undefined;
   readonly layout: Readonly<Record<string, number>>;
   /** In ascending order of tokens; without them the standard ones. */
   readonly tiles?: readonly Tile[] | undefined;
@@ -156,13 +202,14 @@ export interface MatmulArguments {
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
   const { finish, x, lanes, layout, over } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
-  const tilesOfIt = args.tiles ?? standardTiles(lanes, finish.kind);
+  const tilesOfIt = tilesOf({ ...args, activations: x.format }, finish.kind);
   const variants = matmulVariants(
     {
       storage: matrix.storage,
       activations: x.format,
       places: { weights: weightPlace(matrix), x: placeOf(x.vectors), y: placeOf(finish.y) },
       lanes,
+      family: args.family,
       isNormed: args.norm !== undefined,
       columns: matrix.columns,
       over,
@@ -176,7 +223,8 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
 }
 
 function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], shapes: readonly Tile[], args: MatmulArguments): Operation {
-  const { over, finish, norm, lanes } = args;
+  const { over, finish, norm } = args;
+  const quadsAt = shapes.map((tile) => familyShape(tile, { lanes: args.lanes, activations: args.x.format }).quads);
   const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, quads: 1 };
   const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
   const queryScale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : 1;
@@ -205,7 +253,7 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
       const index = shapes.findIndex((tile) => tile.tokens >= counts[over]);
       return index < 0 ? shapes.length - 1 : index;
     },
-    gridX: (_, variant) => Math.ceil(quads / (lanes * tileAt(variant).quads)),
+    gridX: (_, variant) => Math.ceil(quads / (quadsAt[variant] ?? 1)),
     gridY: (counts, variant) => Math.ceil(counts[over] / tileAt(variant).tokens),
   };
 }

@@ -4,9 +4,10 @@
  */
 import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
+import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
-import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
+import { type Finish, type KernelFamily, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
@@ -21,6 +22,8 @@ export interface LoadedMatrix {
 
 export interface GraphSettings {
   readonly lanes: number;
+  /** Kernels of matmul and attention unless tiles were measured. */
+  readonly family?: KernelFamily;
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
   /** Tiles of a matmul where they were measured; else the standard ones. */
@@ -92,7 +95,7 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems } = this.settings;
+    const { batch, kv, blockLength, poolFold, lanes, family, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const shape: AttentionShape = { ...heads, kv, blockLength, poolFold, lanes, layout };
@@ -105,7 +108,8 @@ export class Graph {
     const attended = this.#perToken('attended', width);
     this.clears.push(clearBlocks(shape, pool, batch));
     this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
-    this.operations.push(attention(shape, queries, pool, scratch, attended, batch), attentionMerge(shape, scratch, attended, batch));
+    const attend = family === undefined || family === 'narrow' ? attention : attentionWide;
+    this.operations.push(attend(shape, queries, pool, scratch, attended, batch), attentionMerge(shape, scratch, attended, batch));
     return attended;
   }
 
@@ -151,7 +155,7 @@ export class Graph {
   }
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
-    const { lanes, batch, layout } = this.settings;
+    const { lanes, family, batch, layout } = this.settings;
     // int8 only where every piece has scales; plain floats are multiplied by floats.
     const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasInt8);
     const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
@@ -159,7 +163,7 @@ export class Graph {
       const fused = isInt8 || norm === undefined ? {} : { norm };
       const { storage, rows, columns } = piece.matrix;
       const tiles = this.settings.chooseTiles?.({ storage, rows, columns, isNormed: 'norm' in fused, finish: finish.kind });
-      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout, tiles }));
+      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, family, layout, tiles }));
     }
   }
 
