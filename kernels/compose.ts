@@ -46,7 +46,7 @@ export function compose(source: VariantSource, device: Subgroups = 'native'): st
   const directives: string[] = [];
   const expand = (file: string): string =>
     readSource(file)
-      .replace(/^(?:enable|requires) [^;]+;$/gm, (directive) => {
+      .replace(/^(?:enable|requires|diagnostic)\b[^;]+;$/gm, (directive) => {
         directives.push(directive);
         return '';
       })

@@ -43,6 +43,8 @@ export interface Tile {
   readonly quads: number;
   /** Default `narrow`. */
   readonly family?: KernelFamily;
+  /** Of the family `matrix`. */
+  readonly unit?: MatrixUnit;
 }
 
 /** What tiles depend on, of a device. */
@@ -50,6 +52,8 @@ export interface TileFacts {
   readonly lanes: number;
   /** Default `narrow`. */
   readonly family?: KernelFamily | undefined;
+  /** With the family `matrix`. */
+  readonly matrixUnit?: MatrixUnit | undefined;
 }
 
 /** What a matmul is, as far as the choice of its tiles goes. */
@@ -74,12 +78,18 @@ const fewLanesTiles: readonly Tile[] = [
   { tokens: 4, quads: 4 },
 ];
 
-/** Up to eight tokens share what is read of the weights; more go through workgroup memory. */
-const wideTokens = [1, 2, 4, 8, 32];
+/** Up to eight tokens share what is read of the weights; more go through workgroup memory, and through matrix units where they are. */
+const wideTokens = [1, 2, 4, 8];
+const tileTokens = 32;
 
 /** The built-in choice: tiles in ascending order of tokens. */
-function standardTiles({ lanes, family = 'narrow' }: TileFacts, finish: Finish['kind']): readonly Tile[] {
-  if (family !== 'narrow') return wideTokens.map((tokens) => ({ tokens, quads: leastQuads(finish), family: 'wide' as const }));
+function standardTiles({ lanes, family = 'narrow', matrixUnit }: TileFacts, finish: Finish['kind']): readonly Tile[] {
+  const quads = leastQuads(finish);
+  if (family !== 'narrow') {
+    const most: Tile =
+      family === 'matrix' && matrixUnit !== undefined ? { tokens: tileTokens, quads, family, unit: matrixUnit } : { tokens: tileTokens, quads, family: 'wide' };
+    return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
+  }
   return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, leastQuads(finish)) }));
 }
 
@@ -103,6 +113,7 @@ export interface MatmulChoice {
   readonly places: MatmulPlaces;
   readonly lanes: number;
   readonly family?: KernelFamily | undefined;
+  readonly matrixUnit?: MatrixUnit | undefined;
   readonly isNormed: boolean;
   /** Of the matrix; matters with a norm. */
   readonly columns: number;
@@ -146,7 +157,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
         [places.weights, places.x, places.y].map((place) => place[0]).join(''),
         `sg${choice.lanes}`,
         `t${tile.tokens}q${tile.quads}`,
-        ...(tile.family === undefined || tile.family === 'narrow' ? [] : [tile.family]),
+        ...familyLabel(tile),
       ].join('/'),
       file: shape.file,
       includes: {
@@ -168,11 +179,13 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
 }
 
 /** int8 blocks are read by narrow kernels, on every device. */
-function tilesOf(
-  { tiles: given, lanes, family, activations }: Pick<MatmulChoice, 'tiles' | 'lanes' | 'family' | 'activations'>,
-  finish: Finish['kind'],
-): readonly Tile[] {
-  return given ?? standardTiles({ lanes, family: activations === 'int8' ? 'narrow' : family }, finish);
+function tilesOf(facts: Pick<MatmulChoice, 'tiles' | 'activations'> & TileFacts, finish: Finish['kind']): readonly Tile[] {
+  return facts.tiles ?? standardTiles({ ...facts, family: facts.activations === 'int8' ? 'narrow' : facts.family }, finish);
+}
+
+function familyLabel({ family = 'narrow', unit }: Tile): string[] {
+  if (unit !== undefined) return [family, `${unit.m}x${unit.n}x${unit.k}${unit.element}-${unit.form}`];
+  return family === 'narrow' ? [] : [family];
 }
 
 function familyShape(tile: Tile, { lanes, activations }: Pick<MatmulChoice, 'lanes' | 'activations'>): FamilyShape {
@@ -193,6 +206,7 @@ export interface MatmulArguments {
   readonly lanes: number;
   /** Of the standard tiles. */
   readonly family?: KernelFamily | undefined;
+  readonly matrixUnit?: MatrixUnit | undefined;
   readonly layout: Readonly<Record<string, number>>;
   /** In ascending order of tokens; without them the standard ones. */
   readonly tiles?: readonly Tile[] | undefined;
@@ -210,6 +224,7 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
       places: { weights: weightPlace(matrix), x: placeOf(x.vectors), y: placeOf(finish.y) },
       lanes,
       family: args.family,
+      matrixUnit: args.matrixUnit,
       isNormed: args.norm !== undefined,
       columns: matrix.columns,
       over,

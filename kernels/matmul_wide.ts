@@ -3,7 +3,8 @@
  * matmul_matrix.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
  */
 import { emulatedShuffles } from './compose.ts';
-import type { Tile } from './matmul.ts';
+import type { MatrixUnit, Tile } from './matmul.ts';
+import { quadRows } from './weights.ts';
 
 /** What of a variant depends on its family. */
 export interface FamilyShape {
@@ -27,6 +28,7 @@ const emulatedLanes = 32;
 export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
   const isEmulated = deviceLanes < 8;
   const lanes = isEmulated ? emulatedLanes : deviceLanes;
+  if (tile.unit !== undefined) return matrixShape(tile, tile.unit, lanes, isEmulated);
   const splitting = Math.max(1, Math.min(tileInvocations / lanes, mostSubgroups));
   const includes: Record<string, string> = isEmulated ? { SHUFFLES: emulatedShuffles } : {};
   if (tile.tokens <= 8) return { file: 'matmul_wide.wgsl', quads: 8, includes, constants: { LANES: lanes, SUBGROUPS: splitting } };
@@ -36,5 +38,29 @@ export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
     quads: 16,
     includes,
     constants: { LANES: lanes, SUBGROUPS: tileInvocations / lanes, SPLITS: groups * splitting, GROUPS: groups, LEVELS: Math.max(1, Math.log2(groups)) },
+  };
+}
+
+/** f32, and shuffles through workgroup memory, leave room for half the rows of a tile. They lie apart by more than they are long, in other banks. */
+function matrixShape({ tokens }: Tile, { m, n, k, element, form }: MatrixUnit, lanes: number, isEmulated: boolean): FamilyShape {
+  const quads = element === 'f16' && !isEmulated ? 16 : 8;
+  const fragments = (tokens / m) * ((quads * quadRows) / n);
+  return {
+    file: 'matmul_matrix.wgsl',
+    quads,
+    includes: {
+      ELEMENT: `element/${element}.wgsl`,
+      MATRIX: `lib/subgroup_matrix_${form}.wgsl`,
+      ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}),
+    },
+    constants: {
+      LANES: lanes,
+      SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)),
+      TILE_QUADS: quads,
+      STRIDE: element === 'f16' ? 40 : 36,
+      M: m,
+      N: n,
+      K: k,
+    },
   };
 }

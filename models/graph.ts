@@ -7,7 +7,7 @@ import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../
 import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
-import { type Finish, type KernelFamily, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
+import { type Finish, type KernelFamily, type MatmulWork, type MatrixUnit, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
@@ -24,6 +24,7 @@ export interface GraphSettings {
   readonly lanes: number;
   /** Kernels of matmul and attention unless tiles were measured. */
   readonly family?: KernelFamily;
+  readonly matrixUnit?: MatrixUnit | undefined;
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
   /** Tiles of a matmul where they were measured; else the standard ones. */
@@ -155,7 +156,7 @@ export class Graph {
   }
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
-    const { lanes, family, batch, layout } = this.settings;
+    const { lanes, family, matrixUnit, batch, layout } = this.settings;
     // int8 only where every piece has scales; plain floats are multiplied by floats.
     const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasInt8);
     const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
@@ -163,7 +164,9 @@ export class Graph {
       const fused = isInt8 || norm === undefined ? {} : { norm };
       const { storage, rows, columns } = piece.matrix;
       const tiles = this.settings.chooseTiles?.({ storage, rows, columns, isNormed: 'norm' in fused, finish: finish.kind });
-      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, family, layout, tiles }));
+      this.operations.push(
+        ...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, family, matrixUnit, layout, tiles }),
+      );
     }
   }
 

@@ -61,10 +61,14 @@ export async function openDevice(wanted: DeviceName | 'auto', pretence: DevicePr
 }
 
 /** A device that validates and compiles but computes nothing: for tests on machines without any driver. It has subgroup matrices. */
-export async function openNullDevice(): Promise<OpenDevice> {
+export async function openNullDevice(pretence: DevicePretence = {}): Promise<OpenDevice> {
   const toggles = 'enable-dawn-features=allow_unsafe_apis';
   const driver: Driver = { name: 'swiftshader', reason: 'Dawn null backend', icdFile: '', libraryDirs: [] };
-  return openAdapter(create(['backend=null', toggles]), driver, { matrixUnit: { m: 16, n: 16, k: 16, form: 'native', element: 'f16' } });
+  return openAdapter(create(['backend=null', toggles]), driver, {
+    family: 'narrow',
+    matrixUnit: { m: 16, n: 16, k: 16, form: 'native', element: 'f16' },
+    ...pretence,
+  });
 }
 
 async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): Promise<OpenDevice> {
@@ -73,14 +77,19 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
   const unmet = adapterRequirements(adapter).find(({ isMet }) => !isMet);
   if (unmet !== undefined) throw new InwardError('device_unfit', { feature: unmet.name, expected: unmet.needed, found: unmet.found });
   const { lanes, isPinned, isEmulated } = chooseSubgroups(adapter, pretence.withoutSubgroups);
-  const matrixUnit = pretence.matrixUnit ?? (driver.name === 'gpu' && !isEmulated ? findMatrixUnit(adapter) : undefined);
+  const wantedUnit = pretence.matrixUnit ?? (driver.name === 'gpu' ? findMatrixUnit(adapter) : undefined);
+  const matrixUnit = isEmulated && wantedUnit?.form === 'native' ? undefined : wantedUnit;
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D } = adapter.limits;
+  // Without subgroups wide kernels on every device: they exchange values a few times each, narrow ones at every turn of a loop.
+  const standard = driver.name !== 'gpu' && !isEmulated ? 'narrow' : matrixUnit === undefined ? 'wide' : 'matrix';
+  const family = pretence.family ?? standard;
   const device = await adapter.requestDevice({
     label: 'inward',
     requiredFeatures: [
       ...(isEmulated ? [] : (['subgroups'] as const)),
       ...(isPinned ? [sizeControl] : []),
-      ...(matrixUnit?.form === 'native' ? [matrixFeature, 'shader-f16' as const] : []),
+      ...(matrixUnit?.element === 'f16' ? (['shader-f16'] as const) : []),
+      ...(matrixUnit?.form === 'native' ? [matrixFeature] : []),
     ],
     requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D },
   });
@@ -90,10 +99,10 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
     adapter: nameAdapter(adapter),
     subgroupSize: lanes,
     pinsSubgroups: isPinned,
-    family: pretence.family ?? (driver.name !== 'gpu' ? 'narrow' : matrixUnit === undefined ? 'wide' : 'matrix'),
+    family,
     matrixUnit,
     bindingLimit: Math.min(pretence.bindingLimit ?? Number.POSITIVE_INFINITY, maxStorageBufferBindingSize),
-    place: prefersTextures(adapter) ? 'texture' : 'buffer',
+    place: family === 'narrow' && prefersTextures(adapter) ? 'texture' : 'buffer',
     textureLimit: maxTextureDimension2D,
     memoryLimit: driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory(),
     lost: watch(device, gpu),

@@ -91,6 +91,7 @@ async function assemble(
   const graph = new Graph({
     lanes,
     family: open.family,
+    matrixUnit: open.matrixUnit,
     layout: batch.layout,
     activations,
     kv,

@@ -172,7 +172,10 @@ describe.each([1, 5, 33])('%i tokens', (tokens) => {
         ropeReference(row.subarray(head * headLength, (head + 1) * headLength), positions[token] ?? 0, rotaryLength, 100),
       ),
     );
-    const queries = compare(await gpu.readFloats(y), joined(rotated.flatMap((row) => row.slice(0, heads))).map((value) => value / 4));
+    const queries = compare(
+      await gpu.readFloats(y),
+      joined(rotated.flatMap((row) => row.slice(0, heads))).map((value) => value / 4),
+    );
     expect(queries.error, queries.message).toBeLessThan(1e-10);
     const stored = new (kv === 'f16' ? Float16Array : Float32Array)(await gpu.readBytes(pool));
     const expected = new Float64Array(stored.length);
