@@ -4,6 +4,7 @@
  *
  * `#include "lib/x.wgsl"` inserts a file of this folder once; `#include NAME` inserts the file that the variant
  * gives for NAME. Constants come first as `const NAME = value;` (not `override`: they size arrays).
+ * SHUFFLES is given for every variant: it depends on the device.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -32,30 +33,50 @@ function readSource(file: string): string {
 }
 
 /**
- * The WGSL text of a variant; throws on an include that the variant does not name. `pinSubgroups`: for devices with
- * several subgroup sizes, demands the one that the variant is made for.
+ * How lanes get at each other's values: by subgroup operations, or through workgroup memory where the device has none.
+ * `pinned`: for devices with several subgroup sizes, demands the one that the variant is made for.
  */
-export function compose(source: VariantSource, pinSubgroups = false): string {
+export type Subgroups = 'native' | 'pinned' | 'emulated';
+
+export const emulatedShuffles = 'lib/shuffles_emulated.wgsl';
+
+/** The WGSL text of a variant; throws on an include that the variant does not name. A variant may ask for emulated shuffles by itself. */
+export function compose(source: VariantSource, device: Subgroups = 'native'): string {
+  const includes = { SHUFFLES: device === 'emulated' ? emulatedShuffles : 'lib/shuffles_native.wgsl', ...source.includes };
+  const subgroups = includes.SHUFFLES === emulatedShuffles ? 'emulated' : device;
+  const given = subgroups === 'emulated' ? { SUBGROUPS: 1, ...source.constants } : (source.constants ?? {});
   const done = new Set<string>();
   const directives: string[] = [];
   const expand = (file: string): string =>
     readSource(file)
-      .replace(/^(?:enable|requires) [^;]+;$/gm, (directive) => {
+      .replace(/^(?:enable|requires|diagnostic)\b[^;]+;$/gm, (directive) => {
         directives.push(directive);
         return '';
       })
       .replace(/^#include (\S+)$/gm, (_, name: string) => {
-        const target = name.startsWith('"') ? name.slice(1, -1) : source.includes?.[name];
+        const target = name.startsWith('"') ? name.slice(1, -1) : (includes as Readonly<Record<string, string>>)[name];
         if (target === undefined) throw new Error(`${source.file}: no file given for #include ${name}`);
         if (done.has(target)) return '';
         done.add(target);
         return expand(target);
       });
-  const plain = unroll(expand(source.file), source.constants ?? {}, source.file);
-  const body = pinSubgroups ? plain.replace('@workgroup_size(LANES)', '@workgroup_size(LANES) @subgroup_size(LANES)') : plain;
-  if (body !== plain) directives.push('enable subgroup_size_control;');
-  const constants = Object.entries(source.constants ?? {}).map(([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`);
-  return [...new Set(directives), ...constants, body].join('\n');
+  const plain = unroll(expand(source.file), given, source.file);
+  const body = subgroups === 'pinned' ? pin(plain) : done.has(emulatedShuffles) ? tellLane(plain, source.file) : plain;
+  if (subgroups === 'pinned' && body !== plain) directives.push('enable subgroup_size_control;');
+  const kept = directives.filter((directive) => subgroups !== 'emulated' || directive !== 'enable subgroups;');
+  const constants = Object.entries(given).map(([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`);
+  return [...new Set(kept), ...constants, body].join('\n');
+}
+
+function pin(text: string): string {
+  return text.replace(/@workgroup_size\(LANES( \* SUBGROUPS)?\)/, '$& @subgroup_size(LANES)');
+}
+
+/** Sets what lib/shuffles_emulated.wgsl knows an invocation by. */
+function tellLane(text: string, file: string): string {
+  const start = '@builtin(local_invocation_index) lane: u32) {';
+  if (!text.includes(start)) throw new Error(`${file}: main does not end its parameters with ${start}`);
+  return text.replace(start, `${start}\n  ownLane = lane;`);
 }
 
 /** SHA-256 of every file of this folder, names included: what was measured with other kernels says nothing about these. */

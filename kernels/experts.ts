@@ -4,7 +4,7 @@
  * knows, tokens times choices of each: an empty workgroup ends at once (150 ns on a CPU device).
  */
 import { bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
-import { choiceOf, extraResources, type Finish, matmulParams, matmulVariants, type Norm, standardTiles, type Tile } from './matmul.ts';
+import { choiceOf, extraResources, type Finish, matmulParams, matmulVariants, type Norm, standardTiles, type Tile, type TileFacts, workgroupQuads } from './matmul.ts';
 import { type RouterShape, routeConstants } from './router.ts';
 import { type Activations, quadRows, type StorageWithKernels } from './weights.ts';
 
@@ -24,7 +24,7 @@ export interface ExpertMatrix {
   readonly shards: readonly ExpertShard[];
 }
 
-export interface ExpertArguments {
+export interface ExpertArguments extends TileFacts {
   readonly router: RouterShape;
   readonly routes: Slice;
   /** f32; [token][columns] or [choice][columns]. */
@@ -37,13 +37,12 @@ export interface ExpertArguments {
   readonly bias?: Slice | undefined;
   readonly batch: Slice;
   readonly maxTokens: number;
-  readonly lanes: number;
   readonly layout: Readonly<Record<string, number>>;
 }
 
 /** Variant 0 takes a choice a workgroup, in the router's order; the others, in ascending order of tokens, want the choices sorted. */
-function expertTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
-  return standardTiles(lanes, finish);
+function expertTiles(facts: TileFacts, finish: Finish['kind']): readonly Tile[] {
+  return standardTiles(facts, { activations: 'f32', finish });
 }
 
 /** Choices that an expert has on average for its tile to be full often enough: the last tile of an expert is half empty. */
@@ -55,24 +54,25 @@ function chooseTile(tokens: number, { experts, topK }: RouterShape, tiles: reado
 }
 
 /** Whether a step reads the choices sorted by expert (router.ts). */
-export function needsSort({ tokens }: StepCounts, router: RouterShape, lanes: number): boolean {
-  return chooseTile(tokens, router, expertTiles(lanes, 'store')) > 0;
+export function needsSort({ tokens }: StepCounts, router: RouterShape, facts: TileFacts): boolean {
+  return chooseTile(tokens, router, expertTiles(facts, 'store')) > 0;
 }
 
 /** One variant a tile. */
 export function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments): Variant[] {
-  const { x, norm, finish, bias, lanes, layout } = args;
+  const { x, norm, finish, bias, lanes, family, matrixUnit, layout } = args;
   const input: Activations = { format: 'f32', vectors: x };
   const constants = routeConstants(args.router, args.maxTokens);
-  const tiles = expertTiles(lanes, finish.kind);
-  const choice = choiceOf(matrix.storage, weights, matrix.columns, { x: input, norm, finish, bias, over: 'tokens', lanes, layout });
+  const tiles = expertTiles(args, finish.kind);
+  const choice = choiceOf(matrix.storage, weights, matrix.columns, { x: input, norm, finish, bias, over: 'tokens', lanes, family, matrixUnit, layout });
   return tiles.flatMap((tile, i) => matmulVariants({ ...choice, tiles: [tile], experts: { rows: i === 0 ? 'expert' : 'experts', constants } }));
 }
 
 /** Operations of W[expert] x for every choice, one a shard. */
 export function expertMatmul(matrix: ExpertMatrix, args: ExpertArguments): Operation[] {
   const { finish, router, lanes } = args;
-  const tiles = expertTiles(lanes, finish.kind);
+  const tiles = expertTiles(args, finish.kind);
+  const groupQuads = tiles.map((tile) => workgroupQuads(tile, lanes, 'f32'));
   const quads = matrix.rows / quadRows;
   return matrix.shards.map(({ packed, firstExpert, experts }) => ({
     variants: expertVariants(matrix, placeOf(packed), args),
@@ -89,7 +89,7 @@ export function expertMatmul(matrix: ExpertMatrix, args: ExpertArguments): Opera
       experts: { first: firstExpert, count: experts, share: args.rowsAre === 'tokens' ? router.topK : 1 },
     }),
     choose: (counts) => chooseTile(counts.tokens, router, tiles),
-    gridX: (_, variant) => Math.ceil(quads / (lanes * (tiles[variant]?.quads ?? 1))),
+    gridX: (_, variant) => Math.ceil(quads / (groupQuads[variant] ?? 1)),
     gridY: ({ tokens }, variant) => groupCount(tokens * router.topK, router.experts, variant === 0 ? undefined : tiles[variant]),
   }));
 }

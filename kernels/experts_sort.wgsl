@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let offset = u32(lanesSum(f32(lower)));
   var place = offset;
   for (var other = 0u; other < LANES; other++) {
-    let count = subgroupShuffle(own, other);
+    let count = bitsFromLane(vec4u(own), other).x;
     place += select(0u, count, other < lane);
   }
   if (lane == 0u) {

@@ -1,11 +1,12 @@
 /**
- * Owns the variants of matrix times activations: matmul_f32.wgsl and matmul_int8.wgsl, `narrow` family, with what
- * happens on the way in (RMSNorm) and out (bias, residual, gated units, rotary embedding and KV store). Decode is the same kernel
- * with a small token tile.
+ * Owns the variants of matrix times activations, with what happens on the way in (RMSNorm) and out (bias, residual, gated units,
+ * rotary embedding and KV store). Three families: `narrow` for CPU devices (matmul_f32.wgsl, matmul_int8.wgsl: decode is
+ * prefill with a small token tile), `wide` for GPUs, `matrix` for GPUs with units that multiply matrices (matmul_wide.ts).
  */
 import { type AttentionShape, attentionConstants } from './attention.ts';
 import { type ActivationFunction, type Gate, noLimit } from './gated.ts';
 import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
+import { type FamilyShape, wideShape } from './matmul_wide.ts';
 import { type Activations, blockColumns, type PackedMatrix, packedStorages, quadRows, type Shard, type StorageWithKernels, weightPlace } from './weights.ts';
 
 /** RMSNorm of the input; weight: [columns] f32 in a uniform buffer. */
@@ -32,10 +33,36 @@ export type Finish =
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
   | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
+export type KernelFamily = 'narrow' | 'wide' | 'matrix';
+
+/** Matrices that a device multiplies at once, m x k by k x n, or what stands for it in tests (lib/subgroup_matrix_emulated.wgsl). */
+export interface MatrixUnit {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** What is multiplied; sums are f32. */
+  readonly element: 'f16' | 'f32';
+  readonly form: 'native' | 'emulated';
+}
+
 /** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
 export interface Tile {
   readonly tokens: number;
+  /** Outside of the narrow family those that the epilogue takes at once. */
   readonly quads: number;
+  /** Default `narrow`. */
+  readonly family?: KernelFamily;
+  /** Of the family `matrix`. */
+  readonly unit?: MatrixUnit;
+}
+
+/** What tiles depend on, of a device. */
+export interface TileFacts {
+  readonly lanes: number;
+  /** Default `narrow`. */
+  readonly family?: KernelFamily | undefined;
+  /** With the family `matrix`. */
+  readonly matrixUnit?: MatrixUnit | undefined;
 }
 
 /** What a matmul is, as far as the choice of its tiles goes. */
@@ -48,11 +75,6 @@ export interface MatmulWork {
   readonly finish: Finish['kind'];
   /** Storage of the KV pool, where `rope` stores to it. */
   readonly kv?: AttentionShape['kv'];
-}
-
-/** `t1q2`: the name of a tile in labels, tables and the tuner's file. */
-export function tileName({ tokens, quads }: Tile): string {
-  return `t${tokens}q${quads}`;
 }
 
 const tiles: readonly Tile[] = [
@@ -83,19 +105,32 @@ const fewLanesQuadsToTime: typeof quadsToTime = [
 ];
 
 /** What the tuner chooses from, the built-in tiles among them: in ascending order of tokens, each once. */
-export function candidateTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
-  const least = leastQuads(finish);
-  const candidates = (lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
+export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activations' | 'finish'>): readonly Tile[] {
+  const least = leastQuads(work.finish);
+  const narrow = (facts.lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
     all.filter((quads) => quads >= least).map((quads) => ({ tokens, quads })),
   );
-  const built = standardTiles(lanes, finish);
-  const missing = built.filter((tile) => !candidates.some((candidate) => tileName(candidate) === tileName(tile)));
-  return [...candidates, ...missing].sort((a, b) => a.tokens - b.tokens);
+  const built = standardTiles(facts, work);
+  const missing = built.filter((tile) => !narrow.some((candidate) => tileName(candidate) === tileName(tile)));
+  return [...narrow, ...missing].sort((a, b) => a.tokens - b.tokens);
 }
 
-/** The built-in choice: tiles in ascending order of tokens. */
-export function standardTiles(lanes: number, finish: Finish['kind']): readonly Tile[] {
-  return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, leastQuads(finish)) }));
+/** Up to eight tokens share what is read of the weights; more go through workgroup memory, and through matrix units where they are. */
+const wideTokens = [1, 2, 4, 8];
+const tileTokens = 32;
+
+/** The built-in choice: tiles in ascending order of tokens. int8 blocks are read by narrow kernels, on every device. */
+export function standardTiles(
+  { lanes, family = 'narrow', matrixUnit }: TileFacts,
+  { activations, finish }: Pick<MatmulWork, 'activations' | 'finish'>,
+): readonly Tile[] {
+  const quads = leastQuads(finish);
+  if (family !== 'narrow' && activations !== 'int8') {
+    const most: Tile =
+      family === 'matrix' && matrixUnit !== undefined ? { tokens: tileTokens, quads, family, unit: matrixUnit } : { tokens: tileTokens, quads, family: 'wide' };
+    return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
+  }
+  return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, quads) }));
 }
 
 /** Gated units need gate and up in one lane, the KV pool two quads at once. */
@@ -124,6 +159,8 @@ export interface MatmulChoice {
   readonly activations: Activations['format'];
   readonly places: MatmulPlaces;
   readonly lanes: number;
+  readonly family?: KernelFamily | undefined;
+  readonly matrixUnit?: MatrixUnit | undefined;
   readonly isNormed: boolean;
   /** Of the matrix; matters with a norm. */
   readonly columns: number;
@@ -157,8 +194,6 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
   const constants = {
     ...choice.layout,
     ...(rope === undefined ? {} : attentionConstants(rope)),
-    LANES: choice.lanes,
-    QUAD_LOADS: Math.ceil(8 / choice.lanes),
     SHAPE: bindings.push('uniform') - 1,
     NORM: norm,
     NORM_QUADS: choice.columns / 4,
@@ -168,36 +203,56 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     GATHER: choice.over === 'logitRows' && choice.isNormed,
     ...choice.experts?.constants,
   };
-  return (choice.tiles ?? standardTiles(choice.lanes, finish)).map((tile) => ({
-    label: [
-      'matmul',
-      stem,
-      choice.activations,
-      input,
-      [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
-      ...(choice.experts === undefined ? [] : [choice.experts.rows]),
-      [places.weights, places.x, places.y].map((place) => place[0]).join(''),
-      `sg${choice.lanes}`,
-      tileName(tile),
-    ].join('/'),
-    file: `matmul_${choice.activations}.wgsl`,
-    includes: {
-      QUANT: `quant/${stem}.wgsl`,
-      INPUT: `input/${input}.wgsl`,
-      ROWS: `rows/${choice.experts?.rows ?? 'step'}.wgsl`,
-      BIAS: `bias/${choice.isBiased ? 'rows' : 'none'}.wgsl`,
-      ACTIVATION: `activation/${activation}.wgsl`,
-      FINISH: `epilogue/${finish}.wgsl`,
-      KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
-      PLACE_W: `place/weights_${places.weights}.wgsl`,
-      PLACE_X: `place/x_${places.x}.wgsl`,
-      PLACE_Y: `place/y_${places.y}.wgsl`,
-      PLACE_STORED: `place/stored_${places.y}.wgsl`,
-      PLACE_SUM: `place/sum_${places.y}.wgsl`,
-    },
-    constants: { ...constants, QUADS: tile.quads, TOKENS: tile.tokens },
-    bindings,
-  }));
+  return (choice.tiles ?? standardTiles(choice, { activations: choice.activations, finish })).map((tile) => {
+    const shape = familyShape(tile, choice);
+    return {
+      label: [
+        'matmul',
+        stem,
+        choice.activations,
+        input,
+        [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
+        ...(choice.experts === undefined ? [] : [choice.experts.rows]),
+        [places.weights, places.x, places.y].map((place) => place[0]).join(''),
+        `sg${choice.lanes}`,
+        tileName(tile),
+      ].join('/'),
+      file: shape.file,
+      includes: {
+        QUANT: `quant/${stem}.wgsl`,
+        INPUT: `input/${input}.wgsl`,
+        ROWS: `rows/${choice.experts?.rows ?? 'step'}.wgsl`,
+        BIAS: `bias/${choice.isBiased ? 'rows' : 'none'}.wgsl`,
+        ACTIVATION: `activation/${activation}.wgsl`,
+        FINISH: `epilogue/${finish}.wgsl`,
+        KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
+        PLACE_W: `place/weights_${places.weights}.wgsl`,
+        PLACE_X: `place/x_${places.x}.wgsl`,
+        PLACE_Y: `place/y_${places.y}.wgsl`,
+        PLACE_STORED: `place/stored_${places.y}.wgsl`,
+        PLACE_SUM: `place/sum_${places.y}.wgsl`,
+        ...shape.includes,
+      },
+      constants: { ...constants, ...shape.constants, QUADS: tile.quads, TOKENS: tile.tokens },
+      bindings,
+    };
+  });
+}
+
+/** `t1q2`, `t32q1/wide`: the name of a tile in labels, tables and the tuner's file. */
+export function tileName({ tokens, quads, family = 'narrow', unit }: Tile): string {
+  const unitName = unit === undefined ? [] : [`${unit.m}x${unit.n}x${unit.k}${unit.element}-${unit.form}`];
+  return [`t${tokens}q${quads}`, ...(family === 'narrow' ? [] : [family]), ...unitName].join('/');
+}
+
+/** Quads of rows that a workgroup takes. */
+export function workgroupQuads(tile: Tile, lanes: number, activations: Activations['format']): number {
+  return familyShape(tile, { lanes, activations }).quads;
+}
+
+function familyShape(tile: Tile, { lanes, activations }: Pick<MatmulChoice, 'lanes' | 'activations'>): FamilyShape {
+  if (tile.family !== undefined && tile.family !== 'narrow') return wideShape(tile, lanes);
+  return { file: `matmul_${activations}.wgsl`, quads: lanes * tile.quads, includes: {}, constants: { LANES: lanes, QUAD_LOADS: Math.ceil(8 / lanes) } };
 }
 
 export interface MatmulArguments {
@@ -213,6 +268,9 @@ export interface MatmulArguments {
   readonly over: 'tokens' | 'logitRows';
   readonly batch: Slice;
   readonly lanes: number;
+  /** Of the standard tiles. */
+  readonly family?: KernelFamily | undefined;
+  readonly matrixUnit?: MatrixUnit | undefined;
   readonly layout: Readonly<Record<string, number>>;
   /** In ascending order of tokens; without them the standard ones. */
   readonly tiles?: readonly Tile[] | undefined;
@@ -220,21 +278,23 @@ export interface MatmulArguments {
 
 /** Operations of W x, one a shard. int8 activations need a storage with scales. */
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
-  const { finish, lanes } = args;
+  const { finish } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
-  const tilesOfIt = args.tiles ?? standardTiles(lanes, finish.kind);
+  const tilesOfIt = args.tiles ?? standardTiles(args, { activations: args.x.format, finish: finish.kind });
   const variants = matmulVariants(choiceOf(matrix.storage, weightPlace(matrix), matrix.columns, { ...args, tiles: tilesOfIt }), rope);
   return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, tilesOfIt, args));
 }
 
 /** What the arguments of a matmul leave to choose. */
 export function choiceOf(storage: StorageWithKernels, weights: Place, columns: number, args: Omit<MatmulArguments, 'offset' | 'batch'>): MatmulChoice {
-  const { finish, x, lanes, layout, over, tiles: tilesOfIt } = args;
+  const { finish, x, lanes, family, matrixUnit, layout, over, tiles: tilesOfIt } = args;
   return {
     storage,
     activations: x.format,
     places: { weights, x: placeOf(x.vectors), y: placeOf(finish.y) },
     lanes,
+    family,
+    matrixUnit,
     isNormed: args.norm !== undefined,
     columns,
     over,
@@ -297,7 +357,8 @@ export function matmulParams({ quads, columns, stride, offset, over, epsilon, fi
 }
 
 function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly Variant[], shapes: readonly Tile[], args: MatmulArguments): Operation {
-  const { over, finish, norm, lanes } = args;
+  const { over, finish, norm } = args;
+  const quadsAt = shapes.map((tile) => workgroupQuads(tile, args.lanes, args.x.format));
   const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, quads: 1 };
   const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
   const quads = Math.ceil(shard.rows / quadRows);
@@ -318,7 +379,7 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
       const index = shapes.findIndex((tile) => tile.tokens >= counts[over]);
       return index < 0 ? shapes.length - 1 : index;
     },
-    gridX: (_, variant) => Math.ceil(quads / (lanes * tileAt(variant).quads)),
+    gridX: (_, variant) => Math.ceil(quads / (quadsAt[variant] ?? 1)),
     gridY: (counts, variant) => Math.ceil(counts[over] / tileAt(variant).tokens),
   };
 }

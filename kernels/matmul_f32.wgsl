@@ -19,19 +19,15 @@ enable subgroups;
 // Quads of a part of a block that has a scale of its own.
 const PART_QUADS = 8u / PARTS;
 
-fn fromLane(value: vec4f, lane: u32) -> vec4f {
-  return vec4f(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
-}
-
 // Sum of the activations of a block, or of one half of it. Quad l of the block lies in lane l, or in lane l % 4 of the half's load
 // where lanes are four; past eight lanes the same eight quads come again.
 fn partSum(quads: vec4f, part: u32) -> f32 {
   var sum = quads.x + quads.y + quads.z + quads.w;
   for (var mask = min(LANES, 8u / PARTS) / 2u; mask > 0u; mask /= 2u) {
-    sum += subgroupShuffleXor(sum, mask);
+    sum += fromPartner(sum, mask);
   }
   if (PARTS == 2u && LANES > 4u) {
-    sum = subgroupShuffle(sum, part * 4u);
+    sum = numberFromLane(sum, part * 4u);
   }
   return sum;
 }

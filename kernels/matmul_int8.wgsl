@@ -4,6 +4,7 @@ enable subgroups;
 
 @group(0) @binding(1) var<storage, read> activations: array<vec4u>;   // [token][block][3]
 
+#include SHUFFLES
 #include "lib/matmul.wgsl"
 #include "lib/rows.wgsl"
 #include "lib/weights.wgsl"
@@ -13,10 +14,6 @@ enable subgroups;
 #include FINISH
 
 const LOADS = (TOKENS * 3u + LANES - 1u) / LANES;
-
-fn fromLane(value: vec4u, lane: u32) -> vec4u {
-  return vec4u(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -47,10 +44,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var r = 0u; r < 4u; r++) {
         let weights = loadBlock(places[q], r, block);
         for (var t = 0u; t < TOKENS; t++) {
-          let low = fromLane(loaded[t * 3u / LANES], t * 3u % LANES);
-          let high = fromLane(loaded[(t * 3u + 1u) / LANES], (t * 3u + 1u) % LANES);
-          let last = loaded[(t * 3u + 2u) / LANES].xy;
-          let scales = bitcast<vec2f>(vec2u(subgroupShuffle(last.x, (t * 3u + 2u) % LANES), subgroupShuffle(last.y, (t * 3u + 2u) % LANES)));
+          let low = bitsFromLane(loaded[t * 3u / LANES], t * 3u % LANES);
+          let high = bitsFromLane(loaded[(t * 3u + 1u) / LANES], (t * 3u + 1u) % LANES);
+          let scales = bitcast<vec2f>(bitsFromLane(loaded[(t * 3u + 2u) / LANES], (t * 3u + 2u) % LANES).xy);
           sums[t][q][r] += blockDotInt8(weights, affineOf(affines, r, 0u), low, high, scales);
         }
       }

@@ -2,7 +2,7 @@
  * Owns the way from a variant to a compiled, labelled, cached pipeline, and from an operation to a dispatch of it.
  * Refuses to submit: the runner does.
  */
-import { compose } from './compose.ts';
+import { compose, type Subgroups } from './compose.ts';
 import type { BindingKind, Operation, Slice, StepCounts, TexelFormat, Variant, Vectors } from './kernel.ts';
 
 export interface Pipeline {
@@ -48,7 +48,7 @@ function keyOf({ label, constants = {} }: Variant): string {
 
 export class PipelineCache {
   readonly #device: GPUDevice;
-  readonly #pinSubgroups: boolean;
+  readonly #subgroups: Subgroups;
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
   /** What each compiler does last. */
@@ -58,7 +58,7 @@ export class PipelineCache {
   /** `pinSubgroups`: see compose; the device must have `subgroup-size-control`. */
   constructor(device: GPUDevice, pinSubgroups = false) {
     this.#device = device;
-    this.#pinSubgroups = pinSubgroups;
+    this.#subgroups = !device.features.has('subgroups') ? 'emulated' : pinSubgroups ? 'pinned' : 'native';
   }
 
   /** Compiles once per label and constants; rejects with the label and the compiler's message. */
@@ -112,7 +112,7 @@ export class PipelineCache {
   async #compile(variant: Variant): Promise<Pipeline> {
     const { label } = variant;
     const layout = this.#layoutOf(variant.bindings);
-    const module = this.#device.createShaderModule({ label, code: compose(variant, this.#pinSubgroups) });
+    const module = this.#device.createShaderModule({ label, code: compose(variant, this.#subgroups) });
     try {
       const pipeline = await this.#device.createComputePipelineAsync({
         label,

@@ -45,7 +45,7 @@ fn chooseGroups(keys: array<f32, OWN>, lane: u32) -> u32 {
       }
     }
     for (var mask = LANES / 2u; mask > 0u; mask /= 2u) {
-      pair = pairOf(pair, vec2f(subgroupShuffleXor(pair.x, mask), subgroupShuffleXor(pair.y, mask)));
+      pair = pairOf(pair, vec2f(fromPartner(pair.x, mask), fromPartner(pair.y, mask)));
     }
     groupKeys[group] = select(pair.x, pair.x + pair.y, GROUP_TOP == 2u);
   }

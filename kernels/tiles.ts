@@ -9,9 +9,12 @@ export function workName({ storage, rows, columns, activations, isNormed, finish
   return [`${storage} ${rows} x ${columns}`, activations, ...(isNormed ? ['normed'] : []), finish, ...(kv === undefined ? [] : [`${kv} KV`])].join(', ');
 }
 
-/** Tiles of one order add the products of a row in the same order, and so give the same bits. All narrow tiles go block after block. */
-function sumOrder(_tile: Tile): string {
-  return 'block after block';
+/**
+ * Tiles of one order add the products of a row in the same order, and so give the same bits: all narrow tiles go block after block, all wide
+ * ones split the columns in one way (matmul_wide.wgsl, matmul_tiles.wgsl), matrix units have an order of their own.
+ */
+function sumOrder({ family = 'narrow' }: Tile): string {
+  return family;
 }
 
 /**

@@ -57,7 +57,7 @@ fn threshold(row: u32, lane: u32, wanted: u32) -> u32 {
 fn countBefore(count: u32, lane: u32) -> u32 {
   var before = 0u;
   for (var other = 0u; other < LANES; other++) {
-    let theirs = subgroupShuffle(count, other);
+    let theirs = bitsFromLane(vec4u(count), other).x;
     before += select(0u, theirs, other < lane);
   }
   return before;

@@ -4,11 +4,12 @@
  */
 import { quantize, rmsNorm } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
+import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
 import type { Operation, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
-import { type Finish, type MatmulWork, matmul, type Norm, standardTiles, type Tile } from '../kernels/matmul.ts';
+import { type Finish, type KernelFamily, type MatmulWork, type MatrixUnit, matmul, type Norm, standardTiles, type Tile } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
@@ -37,6 +38,9 @@ export interface GraphMatmul {
 
 export interface GraphSettings {
   readonly lanes: number;
+  /** Kernels of matmul and attention unless tiles were measured. */
+  readonly family?: KernelFamily;
+  readonly matrixUnit?: MatrixUnit | undefined;
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
   /** Tiles of a matmul where they were measured; else the standard ones. */
@@ -179,7 +183,7 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems } = this.settings;
+    const { batch, kv, blockLength, poolFold, lanes, family, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const shape: AttentionShape = { ...heads, kv, blockLength, poolFold, lanes, layout };
@@ -192,7 +196,8 @@ export class Graph {
     const attended = this.#perToken('attended', width);
     this.clears.push(clearBlocks(shape, pool, batch));
     this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
-    this.operations.push(attention(shape, queries, pool, scratch, attended, batch), attentionMerge(shape, scratch, attended, batch));
+    const attend = family === undefined || family === 'narrow' ? attention : attentionWide;
+    this.operations.push(attend(shape, queries, pool, scratch, attended, batch), attentionMerge(shape, scratch, attended, batch));
     return attended;
   }
 
@@ -214,15 +219,15 @@ export class Graph {
    * With a residual good as long as what addLinear gives.
    */
   experts(x: Vectors, logits: Vectors, { shape, norm, gate, gateAndUp, down, to, ...more }: ExpertsOptions): Vectors {
-    const { lanes, batch, layout, maxTokens } = this.settings;
+    const { lanes, family, matrixUnit, batch, layout, maxTokens } = this.settings;
     const routes = this.#buffer(`routes ${shape.experts} ${shape.topK}`, routesLength(shape, maxTokens) * 4);
     const biases = more.selectionBias ?? this.#constant(shape.experts, 0);
     const factors = more.factors ?? this.#constant(shape.experts, 1);
-    const isNeeded = (counts: StepCounts): boolean => needsSort(counts, shape, lanes);
+    const isNeeded = (counts: StepCounts): boolean => needsSort(counts, shape, this.settings);
     this.operations.push(router(shape, { logits, routes, biases, factors }, maxTokens, lanes), expertsSort(shape, routes, batch, maxTokens, lanes, isNeeded));
     const hidden = this.#sharedRows('expert hidden', maxTokens * shape.topK, gateAndUp.rows / 2);
     const outputs = this.#sharedRows('expert outputs', maxTokens * shape.topK, down.rows);
-    const common = { router: shape, routes, batch, maxTokens, lanes, layout };
+    const common = { router: shape, routes, batch, maxTokens, lanes, family, matrixUnit, layout };
     this.operations.push(
       ...expertMatmul(gateAndUp, { ...common, x, rowsAre: 'tokens', norm, finish: { kind: 'gated', y: hidden, gate }, bias: more.gateAndUpBias }),
       ...expertMatmul(down, { ...common, x: hidden, rowsAre: 'choices', finish: { kind: 'store', y: outputs, stride: down.rows }, bias: more.downBias }),
@@ -265,7 +270,7 @@ export class Graph {
   }
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows', bias?: Slice): void {
-    const { lanes, batch, layout } = this.settings;
+    const { lanes, family, matrixUnit, batch, layout } = this.settings;
     // int8 only where every piece has scales; plain floats are multiplied by floats.
     const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasInt8);
     const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
@@ -274,7 +279,7 @@ export class Graph {
       const { storage, rows, columns } = piece.matrix;
       const kv = finish.kind === 'rope' ? { kv: finish.shape.kv } : {};
       const work: MatmulWork = { storage, rows, columns, activations: input.format, isNormed: 'norm' in fused, finish: finish.kind, ...kv };
-      const args = { x: input, ...fused, finish, bias, offset: piece.firstRow, over, batch, lanes, layout };
+      const args = { x: input, ...fused, finish, bias, offset: piece.firstRow, over, batch, lanes, family, matrixUnit, layout };
       const make = (tiles: readonly Tile[]): readonly Operation[] => matmul(piece.matrix, { ...args, tiles });
       const operations = make(this.#tiles(work, this.settings.chooseTiles));
       this.#matmuls.push({ work, operations, make });
@@ -283,9 +288,8 @@ export class Graph {
   }
 
   #tiles(work: MatmulWork, choose: ChooseTiles | undefined): readonly Tile[] {
-    const { lanes, isDeterministic } = this.settings;
-    const tiles = choose?.(work) ?? standardTiles(lanes, work.finish);
-    return isDeterministic ? pinTiles(tiles) : tiles;
+    const tiles = choose?.(work) ?? standardTiles(this.settings, work);
+    return this.settings.isDeterministic ? pinTiles(tiles) : tiles;
   }
 
   /** x, normed if asked, as int8 blocks. */

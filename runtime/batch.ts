@@ -36,7 +36,7 @@ export class Batch {
   readonly limits: BatchLimits;
   readonly words: Uint32Array;
   readonly #floats: Float32Array;
-  /** Constants for kernels: BATCH_ offsets in words, TABLE_LENGTH in blocks. */
+  /** Constants for kernels: BATCH_ offsets in words, TABLE_LENGTH in blocks, TOKEN_ITEMS_LIMIT: items that a token may have. */
   readonly layout: Readonly<Record<string, number>>;
   readonly maxItems: number;
   readonly counts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears: 0 };
@@ -86,6 +86,7 @@ export class Batch {
       // Last, so that what is not used is not uploaded.
       BATCH_EDITS: section(limits.maxEdits * editLength),
       TABLE_LENGTH: tableLength,
+      TOKEN_ITEMS_LIMIT: this.maxItems / maxTokens,
     };
     this.words = new Uint32Array(next);
     this.#floats = new Float32Array(this.words.buffer);

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { create, globals } from 'webgpu';
 import type { Place } from '../kernels/kernel.ts';
+import type { KernelFamily, MatrixUnit, TileFacts } from '../kernels/matmul.ts';
 import { chooseDriver, type Driver } from './drivers.ts';
 import { InwardError } from './errors.ts';
 import type { AdapterFacts, DeviceName, Requirement } from './types.ts';
@@ -20,10 +21,14 @@ export interface OpenDevice extends Disposable {
   readonly driver: Driver;
   /** Adapter and driver as the driver calls itself. */
   readonly adapter: string;
-  /** Lanes of a subgroup, the same for every pipeline. */
+  /** Lanes of a subgroup, the same for every pipeline; without subgroups, of the workgroups that stand for them. */
   readonly subgroupSize: number;
   /** The device has several subgroup sizes, so pipelines must demand this one. */
   readonly pinsSubgroups: boolean;
+  /** Which kernels it takes unless told otherwise: on a GPU those for GPUs. */
+  readonly family: KernelFamily;
+  /** The matrices that its units multiply, where it has such units. */
+  readonly matrixUnit: MatrixUnit | undefined;
   /** Largest storage binding, in bytes. */
   readonly bindingLimit: number;
   /** Where weights and activations are read fastest: see Place. */
@@ -36,28 +41,58 @@ export interface OpenDevice extends Disposable {
   readonly lost: Promise<InwardError>;
 }
 
-/** `extras`: features that are wanted where the device has them. Throws device_missing, device_unfit. */
-export async function openDevice(wanted: DeviceName | 'auto', extras: readonly GPUFeatureName[] = []): Promise<OpenDevice> {
+/** For tests and benches: what a device is taken for, other than it is, and what is wanted of it besides. */
+export interface DevicePretence {
+  /** Features that are wanted where the device has them. */
+  readonly extras?: readonly GPUFeatureName[];
+  /** As if it had no subgroups. */
+  readonly withoutSubgroups?: boolean;
+  /** Largest storage binding, in bytes; below the device's own. */
+  readonly bindingLimit?: number;
+  readonly family?: KernelFamily;
+  readonly matrixUnit?: MatrixUnit;
+}
+
+/** Throws device_missing, device_unfit. */
+export async function openDevice(wanted: DeviceName | 'auto', pretence: DevicePretence = {}): Promise<OpenDevice> {
   const driver = chooseDriver(wanted);
   process.env['VK_DRIVER_FILES'] = driver.icdFile;
-  return openAdapter(create(['backend=vulkan']), driver, extras);
+  return openAdapter(create(instanceOptions(driver.name)), driver, pretence);
 }
 
-/** A device that validates and compiles but computes nothing: for tests on machines without any driver. */
-export async function openNullDevice(): Promise<OpenDevice> {
-  return openAdapter(create(['backend=null']), { name: 'swiftshader', reason: 'Dawn null backend', icdFile: '', libraryDirs: [] });
+/** What Dawn is created with. Toggles of GPUs alone: f16 on NVIDIA and subgroup matrices are there behind them. */
+export function instanceOptions(driver: DeviceName): string[] {
+  const toggles = 'enable-dawn-features=allow_unsafe_apis,use_vulkan_memory_model,vulkan_enable_f16_on_nvidia';
+  return ['backend=vulkan', ...(driver === 'gpu' ? [toggles] : [])];
 }
 
-async function openAdapter(gpu: GPU, driver: Driver, extras: readonly GPUFeatureName[] = []): Promise<OpenDevice> {
+/** A device that validates and compiles but computes nothing: for tests on machines without any driver. It has subgroup matrices. */
+export async function openNullDevice(pretence: DevicePretence = {}): Promise<OpenDevice> {
+  const toggles = 'enable-dawn-features=allow_unsafe_apis';
+  const driver: Driver = { name: 'swiftshader', reason: 'Dawn null backend', icdFile: '', libraryDirs: [] };
+  return openAdapter(create(['backend=null', toggles]), driver, {
+    family: 'narrow',
+    matrixUnit: { m: 16, n: 16, k: 16, form: 'native', element: 'f16' },
+    ...pretence,
+  });
+}
+
+async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): Promise<OpenDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new InwardError('device_unfit', { feature: 'a Vulkan adapter', expected: driver.name, found: 'none' });
   const unmet = adapterRequirements(adapter).find(({ isMet }) => !isMet);
   if (unmet !== undefined) throw new InwardError('device_unfit', { feature: unmet.name, expected: unmet.needed, found: unmet.found });
-  const { lanes, isPinned } = chooseSubgroups(adapter);
+  const { lanes, isPinned, isEmulated, family, matrixUnit } = chooseKernels(adapter, pretence);
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'inward',
-    requiredFeatures: ['subgroups', ...(isPinned ? [sizeControl] : []), ...extras.filter((feature) => adapter.features.has(feature))],
+    requiredFeatures: [
+      ...(isEmulated ? [] : (['subgroups'] as const)),
+      ...(isPinned ? [sizeControl] : []),
+      ...(matrixUnit?.element === 'f16' ? (['shader-f16'] as const) : []),
+      ...(matrixUnit?.form === 'native' ? [matrixFeature] : []),
+      ...(pretence.extras ?? []).filter((feature) => adapter.features.has(feature)),
+    ],
     requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D },
   });
   return {
@@ -66,8 +101,10 @@ async function openAdapter(gpu: GPU, driver: Driver, extras: readonly GPUFeature
     adapter: nameAdapter(adapter),
     subgroupSize: lanes,
     pinsSubgroups: isPinned,
-    bindingLimit: maxStorageBufferBindingSize,
-    place: prefersTextures(adapter) ? 'texture' : 'buffer',
+    family,
+    matrixUnit,
+    bindingLimit: Math.min(pretence.bindingLimit ?? Number.POSITIVE_INFINITY, maxStorageBufferBindingSize),
+    place: family === 'narrow' && prefersTextures(adapter) ? 'texture' : 'buffer',
     textureLimit: maxTextureDimension2D,
     memoryLimit: driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory(),
     lost: watch(device, gpu),
@@ -82,27 +119,69 @@ function prefersTextures({ info, limits }: GPUAdapter): boolean {
   return /llvmpipe/i.test(`${info.device} ${info.description}`) && limits.maxStorageTexturesPerShaderStage >= texturesOfKernel;
 }
 
-/** Dawn's extension, not yet in the types. */
+/** Dawn's extensions, not yet in the types. */
 const sizeControl = 'subgroup-size-control' as GPUFeatureName;
+const matrixFeature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
-/** Kernels are made for one subgroup size: the device's only one, else 32 or what is nearest, where it can be demanded. */
-function chooseSubgroups({ info: { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } }: GPUAdapter): { lanes: number; isPinned: boolean } {
-  return { lanes: Math.min(Math.max(32, min), max), isPinned: min !== max };
+/** Lanes where there are no subgroups: workgroups as wide as what the device computes side by side. */
+const emulatedLanes = { software: 8, hardware: 32 };
+
+/**
+ * Kernels are made for one subgroup size: the device's only one, else 32 or what is nearest, where it can be demanded. Without
+ * subgroups, or with ones of less than four lanes or of no certain size, lanes exchange values through workgroup memory.
+ */
+function chooseSubgroups(adapter: GPUAdapter, isWithout = false): { lanes: number; isPinned: boolean; isEmulated: boolean } {
+  const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = adapter.info;
+  const lanes = Math.min(Math.max(32, min), max);
+  const isCertain = min === max || adapter.features.has(sizeControl);
+  if (isWithout || !adapter.features.has('subgroups') || lanes < 4 || !isCertain)
+    return { lanes: emulatedLanes[isSoftware(adapter) ? 'software' : 'hardware'], isPinned: false, isEmulated: true };
+  return { lanes, isPinned: min !== max, isEmulated: false };
 }
 
-/** What the kernels rely on. The two limits are what WebGPU promises at least; kernels are made to get by with them. */
+interface KernelChoice extends TileFacts {
+  readonly family: KernelFamily;
+  readonly matrixUnit: MatrixUnit | undefined;
+  readonly isPinned: boolean;
+  readonly isEmulated: boolean;
+}
+
+/** Narrow kernels for software devices, those for GPUs else; without subgroups the latter everywhere: they exchange values a few times each, narrow ones at every turn of a loop. */
+function chooseKernels(adapter: GPUAdapter, pretence: DevicePretence = {}): KernelChoice {
+  const subgroups = chooseSubgroups(adapter, pretence.withoutSubgroups);
+  const wanted = pretence.matrixUnit ?? (isSoftware(adapter) ? undefined : findMatrixUnit(adapter));
+  const matrixUnit = subgroups.isEmulated && wanted?.form === 'native' ? undefined : wanted;
+  const standard = isSoftware(adapter) && !subgroups.isEmulated ? 'narrow' : matrixUnit === undefined ? 'wide' : 'matrix';
+  return { ...subgroups, family: pretence.family ?? standard, matrixUnit };
+}
+
+/** A unit that multiplies f16 and adds in f32, in tiles that kernels/matmul_matrix.wgsl can cut its own into. */
+function findMatrixUnit(adapter: GPUAdapter): MatrixUnit | undefined {
+  if (!adapter.features.has(matrixFeature) || !adapter.features.has('shader-f16')) return undefined;
+  const { subgroupMatrixConfigs: configs = [] } = adapter.info as GPUAdapterInfo & { subgroupMatrixConfigs?: readonly MatrixConfig[] };
+  const found = configs.find(({ componentType, resultComponentType, M, N, K }) => {
+    const isEven = [M, N, K].every((side) => side === 8 || side === 16);
+    return componentType === 'f16' && resultComponentType === 'f32' && isEven;
+  });
+  return found && { m: found.M, n: found.N, k: found.K, form: 'native', element: 'f16' };
+}
+
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** What the kernels rely on; everything else that a device may lack they get by without. WebGPU promises both limits. */
 function adapterRequirements(adapter: GPUAdapter): Requirement[] {
-  const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = adapter.info;
   const { maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = adapter.limits;
-  const hasSubgroups = adapter.features.has('subgroups');
-  const isFixed = min === max || adapter.features.has(sizeControl);
   const atLeast = (name: string, needed: number, found: number): Requirement => ({ name, needed, found, isMet: found >= needed });
   return [
-    { name: 'subgroups', needed: 'subgroup operations', found: hasSubgroups ? 'there' : 'none', isMet: hasSubgroups },
-    atLeast('lanes of a subgroup', 4, chooseSubgroups(adapter).lanes),
-    { name: 'a fixed subgroup size', needed: 'one size, or one that can be demanded', found: min === max ? `${max}` : `${min} to ${max}`, isMet: isFixed },
     atLeast('storage buffers of a kernel', 8, maxStorageBuffersPerShaderStage),
-    atLeast('bytes of a binding', 2 ** 27, maxStorageBufferBindingSize),
+    // File rows come in chunks of half of that (checkpoint/loader.ts); what may be larger is cut or refused when it is made.
+    atLeast('bytes of a binding', 2 ** 24, maxStorageBufferBindingSize),
   ];
 }
 
@@ -110,19 +189,25 @@ function nameAdapter({ info }: GPUAdapter): string {
   return [info.device, info.description].filter(Boolean).join(', ');
 }
 
+function isSoftware({ info: { architecture, device, description } }: GPUAdapter): boolean {
+  return /llvmpipe|swiftshader/i.test(`${architecture} ${device} ${description}`);
+}
+
 /** What an adapter is and has, for set-up and `inward doctor`; no device is made of it. */
 export function describeAdapter(adapter: GPUAdapter): AdapterFacts {
-  const { architecture, device, description } = adapter.info;
-  const isSoftware = /llvmpipe|swiftshader/i.test(`${architecture} ${device} ${description}`);
+  const isSoft = isSoftware(adapter);
+  const { lanes, family, matrixUnit } = chooseKernels(adapter);
   return {
     adapter: nameAdapter(adapter),
-    isSoftware,
+    isSoftware: isSoft,
     requirements: adapterRequirements(adapter),
-    subgroupSize: chooseSubgroups(adapter).lanes,
+    subgroupSize: lanes,
+    family,
+    ...(matrixUnit === undefined ? {} : { matrixUnit }),
     hasF16: adapter.features.has('shader-f16'),
     bindingLimit: adapter.limits.maxStorageBufferBindingSize,
     bufferLimit: adapter.limits.maxBufferSize,
-    ...(isSoftware ? { memoryLimit: availableMemory() } : {}),
+    ...(isSoft ? { memoryLimit: availableMemory() } : {}),
   };
 }
 

@@ -4,15 +4,16 @@
  */
 import { EventChannel } from './channel.ts';
 import { checkOptions, checkRequest } from './checks.ts';
+import type { DevicePretence } from './device.ts';
 import { InwardError, toInwardError } from './errors.ts';
 import { openParts, type Parts } from './open.ts';
 import { Sequence } from './sequence.ts';
 import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
 
-/** An engine in this process. The process must have been started with the driver's environment (drivers.ts). */
-export async function createEngine(options: EngineOptions): Promise<Engine> {
+/** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests. */
+export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}): Promise<Engine> {
   checkOptions(options);
-  const { parts, info } = await openParts(options);
+  const { parts, info } = await openParts(options, pretence);
   return new LocalEngine(parts, info);
 }
 

@@ -11,7 +11,7 @@ import { BlockPool } from './blocks.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
-import { type OpenDevice, openDevice } from './device.ts';
+import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import { editRoom } from './edits.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
@@ -36,11 +36,11 @@ export interface Parts {
  * From a model file and a device to everything that a step touches: weights on the device, KV pools, compiled kernels,
  * warmed up. Throws InwardError: file_missing, gguf_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
  */
-export async function openParts(options: EngineOptions): Promise<{ parts: Parts; info: EngineInfo }> {
+export async function openParts(options: EngineOptions, pretence: DevicePretence = {}): Promise<{ parts: Parts; info: EngineInfo }> {
   const started = performance.now();
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);
-  const open = await openDevice(options.device ?? 'auto');
+  const open = await openDevice(options.device ?? 'auto', pretence);
   try {
     const { parts, info } = await assemble(options, checkpoint, family, config, open);
     return { parts, info: { ...info, loadMs: performance.now() - started } };
@@ -92,6 +92,8 @@ async function assemble(
   const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
     lanes,
+    family: open.family,
+    matrixUnit: open.matrixUnit,
     layout: batch.layout,
     activations,
     kv,
@@ -106,6 +108,10 @@ async function assemble(
     pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
     poolFold: pool.fold,
     create: (owner, label, size, data) => {
+      if (size > open.bindingLimit) {
+        const owners = { logits: 'The logits', activations: 'The working memory of a step' };
+        throw new InwardError('out_of_memory', { owner: owners[owner], needed: formatBytes(size), free: formatBytes(open.bindingLimit) });
+      }
       const buffer = memory.create(owner, label, size, storage | GPUBufferUsage.UNIFORM);
       if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
       return wholeBuffer(buffer);
@@ -119,7 +125,7 @@ async function assemble(
   const tuning = await tuneGraph(
     graph,
     { device, memory, pipelines, batch, batchBuffer, blocks, limits },
-    { mode, path, device: { name: open.driver.name, adapter: open.adapter, subgroupSize: lanes }, onProgress: (done, total) => reportTuning({ done, total }) },
+    { mode, path, device: { ...open, name: open.driver.name }, onProgress: (done, total) => reportTuning({ done, total }) },
   );
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.

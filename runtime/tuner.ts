@@ -39,7 +39,7 @@ export function tuningKey({ name, adapter, subgroupSize }: TunedDevice): TuningK
 /** What the file says about these matmuls. Measures nothing. */
 export function readTuning(works: readonly MatmulWork[], device: TunedDevice, isDeterministic: boolean, path: string = tuningFile()): Tuning {
   const { shapes: stored, notice } = readTuningFile(path, tuningKey(device));
-  const plans = new Map(works.map((work) => [workName(work), planOf(work, device.subgroupSize)]));
+  const plans = new Map(works.map((work) => [workName(work), planOf(work, device)]));
   const shapes = [...plans].map(([name, plan]) => describe(name, plan, find(stored, name, plan), isDeterministic));
   return {
     source: shapes.some(({ isMeasured }) => isMeasured) ? 'stored' : 'built-in',
@@ -62,7 +62,7 @@ export interface TunerOptions {
 export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, device, path = tuningFile(), onProgress }: TunerOptions): Promise<Tuning> {
   const started = performance.now();
   const { isDeterministic } = graph.settings;
-  const shapes = listShapes(graph, device.subgroupSize);
+  const shapes = listShapes(graph, device);
   if (mode === 'off')
     return { source: 'built-in', isDeterministic, ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined, isDeterministic)) };
   const key = tuningKey(device);
@@ -98,16 +98,17 @@ async function measure(
   return Object.fromEntries(shapes.map(({ name }, i) => [name, { chosen: chosen[i] ?? [], times: times[i] ?? [] }]));
 }
 
-function listShapes(graph: Graph, lanes: number): Shape[] {
+function listShapes(graph: Graph, device: TunedDevice): Shape[] {
   const byName = Map.groupBy(graph.matmuls, ({ work }) => workName(work));
   return [...byName].flatMap(([name, matmuls]) => {
     const work = matmuls[0]?.work;
-    return work === undefined ? [] : [{ name, matmuls, ...planOf(work, lanes), weight: work.rows * work.columns * matmuls.length }];
+    return work === undefined ? [] : [{ name, matmuls, ...planOf(work, device), weight: work.rows * work.columns * matmuls.length }];
   });
 }
 
-function planOf({ finish }: MatmulWork, lanes: number): TilePlan {
-  return { candidates: candidateTiles(lanes, finish), builtIn: standardTiles(lanes, finish) };
+function planOf(work: MatmulWork, { subgroupSize: lanes, family, matrixUnit }: TunedDevice): TilePlan {
+  const facts = { lanes, family, matrixUnit };
+  return { candidates: candidateTiles(facts, work), builtIn: standardTiles(facts, work) };
 }
 
 /** What is stored about a shape, if every tile that it names is one that can be chosen. */

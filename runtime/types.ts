@@ -2,6 +2,7 @@
  * Owns the types of the door `inward`: what an embedder gives to the engine and gets back.
  * Token ids only: the engine knows no text. Refuses to hold behaviour.
  */
+import type { KernelFamily, MatrixUnit } from '../kernels/matmul.ts';
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -58,6 +59,8 @@ export interface TunedDevice {
   /** Adapter and driver as the driver calls itself. */
   readonly adapter: string;
   readonly subgroupSize: number;
+  readonly family: KernelFamily;
+  readonly matrixUnit?: MatrixUnit | undefined;
 }
 
 /** How long one dispatch of a tile took. */
@@ -182,8 +185,10 @@ export interface AdapterFacts {
   readonly adapter: string;
   readonly isSoftware: boolean;
   readonly requirements: readonly Requirement[];
-  /** Lanes that kernels would be made for. */
+  /** Lanes that kernels would be made for, and which kernels. */
   readonly subgroupSize: number;
+  readonly family: KernelFamily;
+  readonly matrixUnit?: MatrixUnit;
   /** Not needed: kernels widen f16 themselves. */
   readonly hasF16: boolean;
   /** Largest storage binding and largest buffer, in bytes. */

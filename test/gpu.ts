@@ -4,7 +4,7 @@
  */
 import type { Operation, Place, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
-import { type OpenDevice, openDevice } from '../runtime/device.ts';
+import { type DevicePretence, type OpenDevice, openDevice } from '../runtime/device.ts';
 import { DeviceMemory, writeVectors } from '../runtime/memory.ts';
 import { type DeviceName, deviceNames } from '../runtime/types.ts';
 
@@ -28,8 +28,8 @@ export class Gpu {
     this.memory = new DeviceMemory(open.device, Number.POSITIVE_INFINITY);
   }
 
-  static async create(device: DeviceName | 'auto' = testDevice()): Promise<Gpu> {
-    return new Gpu(await openDevice(device));
+  static async create(device: DeviceName | 'auto' = testDevice(), pretence: DevicePretence = {}): Promise<Gpu> {
+    return new Gpu(await openDevice(device, pretence));
   }
 
   get lanes(): number {

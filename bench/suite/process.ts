@@ -16,7 +16,7 @@ let suite: Suite | undefined;
 
 async function answer(question: Exclude<Question, { type: 'close' }>): Promise<AnyAnswer> {
   if (question.type === 'open') {
-    const open = await openDevice(question.device, [timestamps]);
+    const open = await openDevice(question.device, { extras: [timestamps] });
     suite = new Suite(open);
     return { type: 'opened', adapter: open.adapter, timedBy: suite.timedBy, ceilings: await suite.measureCeilings() };
   }

@@ -16,7 +16,7 @@ fn better(a: Best, b: Best) -> Best {
 fn lanesBest(value: Best) -> Best {
   var best = value;
   for (var mask = LANES / 2u; mask > 0u; mask /= 2u) {
-    best = better(best, Best(subgroupShuffleXor(best.value, mask), subgroupShuffleXor(best.id, mask)));
+    best = better(best, Best(fromPartner(best.value, mask), bitsFromPartner(best.id, mask)));
   }
   return best;
 }

@@ -21,4 +21,13 @@ struct Shape {
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
 @group(0) @binding(SHAPE) var<uniform> shape: Shape;
 
+// What a workgroup multiplies: rows of activations, TOKENS at most (inputRow says where they lie, outputRow where the result goes),
+// by the rows of the matrix from a quad of the plane on. ROWS (rows/*.wgsl) says which.
+struct RowRange {
+  first: u32,
+  end: u32,
+  firstQuad: u32,
+  firstBias: u32,    // quad
+}
+
 #include PLACE_Y

@@ -11,7 +11,9 @@ import { runCommand } from './command.ts';
 /** What the driver's adapter is and has, or undefined if the driver does not work. */
 export async function probeDriver(driver: Driver): Promise<AdapterFacts | undefined> {
   try {
-    const output = await runCommand(process.execPath, [fileURLToPath(import.meta.url)], { env: { ...process.env, ...driverEnvironment(driver) } });
+    const output = await runCommand(process.execPath, [fileURLToPath(import.meta.url), driver.name], {
+      env: { ...process.env, ...driverEnvironment(driver) },
+    });
     const facts = JSON.parse(output) as AdapterFacts;
     return driver.name === 'gpu' && facts.isSoftware ? undefined : facts;
   } catch {
@@ -20,8 +22,8 @@ export async function probeDriver(driver: Driver): Promise<AdapterFacts | undefi
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [{ create }, { describeAdapter }] = await Promise.all([import('webgpu'), import('../../runtime/device.ts')]);
-  const gpu = create(['backend=vulkan']);
+  const [{ create }, { describeAdapter, instanceOptions }] = await Promise.all([import('webgpu'), import('../../runtime/device.ts')]);
+  const gpu = create(instanceOptions(process.argv[2] === 'gpu' ? 'gpu' : 'lavapipe'));
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) process.exit(1);
   process.stdout.write(JSON.stringify(describeAdapter(adapter)), () => process.exit(0));

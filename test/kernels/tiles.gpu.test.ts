@@ -63,7 +63,7 @@ describe.each(storages)('%s', (storage) => {
     const isInterleaved = finish === 'gated';
     const matrix = await packMatrix(gpu, storage, file, rows, columns, { place: gpu.open.place, isInterleaved, isWhole: true });
     const x = randomFloats(tokens * columns, 11);
-    const [first, ...others] = candidateTiles(gpu.lanes, finish);
+    const [first, ...others] = candidateTiles({ lanes: gpu.lanes }, { activations: 'f32', finish });
     if (first === undefined) throw new Error('no tile');
     const expected = await multiply(matrix, x, first, finish, tokens);
     // The test could not fail if the kernel did nothing.

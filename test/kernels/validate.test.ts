@@ -2,12 +2,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { quantizeVariant, rmsNormVariant } from '../../kernels/activations.ts';
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant } from '../../kernels/attention.ts';
+import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
 import { expertsSumVariant } from '../../kernels/experts.ts';
 import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
-import { matmulVariants } from '../../kernels/matmul.ts';
+import { type MatrixUnit, matmulVariants } from '../../kernels/matmul.ts';
 import { normRowsVariant } from '../../kernels/norms.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackVariant } from '../../kernels/repack.ts';
@@ -23,8 +24,10 @@ const storages = Object.keys(packedStorages) as StorageWithKernels[];
 const isFull = process.env['INWARD_FULL'] === '1';
 
 let open: OpenDevice;
+let openWithout: OpenDevice;
 beforeAll(async () => {
   open = await openNullDevice();
+  openWithout = await openNullDevice({ withoutSubgroups: true });
 });
 
 function attentionShapes(lanes: number): AttentionShape[] {
@@ -96,8 +99,36 @@ function otherMatmuls(lanes: number, place: Place): Variant[] {
   ];
 }
 
+/** 8 x 8 x 8 and 16 x 16 x 16 are the shapes of Apple and of everyone else. */
+const matrixUnits = [8, 16].flatMap((side): MatrixUnit[] => [
+  { m: side, n: side, k: side, element: 'f16', form: 'native' },
+  { m: side, n: side, k: side, element: 'f16', form: 'emulated' },
+  { m: side, n: side, k: side, element: 'f32', form: 'emulated' },
+]);
+
+/** The families for GPUs, with every end; their formats take turns. */
+function gpuMatmuls(lanes: number): Variant[] {
+  const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
+  return storages.flatMap((storage, i) => {
+    const choice = { storage, activations: 'f32' as const, places, lanes, layout, isNormed: i % 2 === 0, columns: 64, over: 'tokens' as const };
+    const shape = attentionShapes(lanes)[i % 4];
+    const finishes = ['store', 'add', 'gated'] as const;
+    const finish = finishes[i % 3] ?? 'store';
+    // Native units want workgroups of a multiple of the largest subgroup, on the null device 128.
+    const unit = matrixUnits[i % matrixUnits.length];
+    const fits = unit !== undefined && (unit.form === 'emulated' || lanes * (unit.m === 8 ? 32 : 8) >= 128);
+    return [
+      ...matmulVariants({ ...choice, finish, family: 'wide' }),
+      ...(i % 4 === 1 ? matmulVariants({ ...choice, finish: 'store', family: 'wide' }, shape) : []),
+      ...(fits ? matmulVariants({ ...choice, finish, family: 'matrix', matrixUnit: unit }).slice(-1) : []),
+    ];
+  });
+}
+
 function variants(lanes: number, place: Place): Variant[] {
   return [
+    ...(place === 'buffer' ? gpuMatmuls(lanes) : []),
+    ...(place === 'buffer' ? attentionShapes(lanes).flatMap((shape) => attentionWideVariants(shape, place)) : []),
     ...matmuls(lanes, place),
     ...otherMatmuls(lanes, place),
     ...routers.flatMap((shape) => [
@@ -119,21 +150,22 @@ function variants(lanes: number, place: Place): Variant[] {
 }
 
 describe.each(
-  [4, 8, 16, 32].flatMap((lanes) => [
-    { lanes, pin: false, place: 'buffer' as const },
-    { lanes, pin: true, place: 'buffer' as const },
-    { lanes, pin: false, place: 'texture' as const },
+  [4, 8, 16, 32, 64].flatMap((lanes) => [
+    { lanes, pin: false, place: 'buffer' as const, hasSubgroups: true },
+    { lanes, pin: true, place: 'buffer' as const, hasSubgroups: true },
+    { lanes, pin: false, place: 'texture' as const, hasSubgroups: true },
+    ...(lanes === 8 || lanes === 32 ? [{ lanes, pin: false, place: 'buffer' as const, hasSubgroups: false }] : []),
   ]),
-)('subgroups of $lanes, pinned: $pin, in a $place', ({ lanes, pin, place }) => {
+)('subgroups of $lanes, pinned: $pin, in a $place, native: $hasSubgroups', ({ lanes, pin, place, hasSubgroups }) => {
   it('every variant compiles and binds', async () => {
-    const { device } = open;
+    const { device } = hasSubgroups ? open : openWithout;
     const pipelines = new PipelineCache(device, pin);
     const buffer = device.createBuffer({ size: 65536, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     const texture = (kind: BindingKind): { texture: GPUTexture; view: GPUTextureView } => {
       const made = device.createTexture({ size: [8, 8], format: kind.endsWith('uint') ? 'rgba32uint' : 'rgba32float', usage: GPUTextureUsage.STORAGE_BINDING });
       return { texture: made, view: made.createView() };
     };
-    const all = variants(lanes, place);
+    const all = variants(lanes, place).filter(({ label }) => hasSubgroups || !label.includes('f16-'));
     expect(all.length).toBeGreaterThan(100);
     // Every variant for the lanes and places of lavapipe; for the others a part, unless everything is to run.
     const isWhole = isFull || (lanes === 8 && place === 'texture');

@@ -18,6 +18,7 @@ const facts: AdapterFacts = {
   isSoftware: true,
   requirements: [{ name: 'lanes of a subgroup', needed: 4, found: 8, isMet: true }],
   subgroupSize: 8,
+  family: 'narrow',
   hasF16: false,
   bindingLimit: 2 ** 27,
   bufferLimit: 2 ** 30,

@@ -147,7 +147,7 @@ describe('--explain opens nothing', () => {
     const names = nothing.shapes.map(({ shape: name }) => name);
     expect(names.map((name) => name.split(', ').at(-1))).toEqual(expect.arrayContaining(['gated', 'add', 'store', 'f16 KV']));
     const name = names.find((candidate) => candidate.endsWith('add')) ?? '';
-    const key = tuningKey({ name: 'lavapipe', adapter: facts.adapter, subgroupSize: 8 });
+    const key = tuningKey({ name: 'lavapipe', adapter: facts.adapter, subgroupSize: 8, family: 'narrow' });
     writeTuningFile(join(folder, 'tuning.json'), key, { [name]: { chosen: ['t1q4', 't8q1'], times: [] } });
     const found = await explainIt();
     expect(found.source).toBe('stored');

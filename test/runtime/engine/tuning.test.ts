@@ -20,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const tuningFile = join(folder, 'tuning.json');
 const open = (options: Partial<EngineOptions> = {}): Promise<Engine> =>
   createEngine({ modelPath: oracle.modelPath, device: testDevice(), contextLength: 512, kvTokens: 4096, tuningFile, ...options });
-const deviceOf = ({ info }: Engine): TunedDevice => ({ name: info.device, adapter: info.adapter, subgroupSize: info.subgroupSize });
+const deviceOf = ({ info }: Engine): TunedDevice => ({ name: info.device, adapter: info.adapter, subgroupSize: info.subgroupSize, family: 'narrow' });
 
 /** Logits of every prompt position and of eight tokens, for sequences that run alone and then together. */
 async function collect(engine: Engine): Promise<{ alone: Float32Array[][]; together: Float32Array[][] }> {

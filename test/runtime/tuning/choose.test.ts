@@ -45,10 +45,10 @@ describe.each([4, 8, 16, 32, 64])('%i lanes', (lanes) => {
   test.each(['store', 'add', 'gated', 'rope'] as const)(
     '%s: built-in tiles are candidates, each once, in order, and hold the quads that the way out needs',
     (finish) => {
-      const candidates = candidateTiles(lanes, finish);
+      const candidates = candidateTiles({ lanes }, { activations: 'f32', finish });
       const names = candidates.map(tileName);
       expect(new Set(names).size).toBe(names.length);
-      for (const built of standardTiles(lanes, finish)) expect(names).toContain(tileName(built));
+      for (const built of standardTiles({ lanes }, { activations: 'f32', finish })) expect(names).toContain(tileName(built));
       for (const [i, { tokens, quads }] of candidates.entries()) {
         expect(tokens).toBeGreaterThanOrEqual(candidates[i - 1]?.tokens ?? 1);
         // Gate and up rows take turns by quads; the KV pool is written by two.

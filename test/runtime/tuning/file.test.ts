@@ -124,7 +124,7 @@ test('names that every object has are no devices and no shapes', () => {
 });
 
 const work = { storage: 'Q4_1', rows: 64, columns: 64, activations: 'f32', isNormed: false, finish: 'add' } as const;
-const device = { name: 'lavapipe', adapter: 'an adapter', subgroupSize: 8 } as const;
+const device = { name: 'lavapipe', adapter: 'an adapter', subgroupSize: 8, family: 'narrow' } as const;
 const name = 'Q4_1 64 x 64, f32, add';
 
 test.each([

@@ -1,0 +1,33 @@
+// What subgroup_matrix_native.wgsl does, in plain WGSL, so that tile logic runs where there are no such units. Left and right are
+// places in workgroup memory: they must still hold the same when they are multiplied. A lane has every LANES-th number of a result.
+alias Left = u32;
+alias Right = u32;
+alias Result = array<f32, M * N / LANES>;
+
+fn loadLeft(offset: u32) -> Left {
+  return offset;
+}
+
+fn loadRight(offset: u32) -> Right {
+  return offset;
+}
+
+fn multiplyAdd(left: Left, right: Right, sum: Result, lane: u32) -> Result {
+  var result = sum;
+  for (var i = 0u; i < M * N / LANES; i++) {
+    let row = (i * LANES + lane) / N;
+    let column = (i * LANES + lane) % N;
+    var total = result[i];
+    for (var k = 0u; k < K; k++) {
+      total += f32(leftTile[left + row * STRIDE + k]) * f32(rightTile[right + column * STRIDE + k]);
+    }
+    result[i] = total;
+  }
+  return result;
+}
+
+fn storeResult(offset: u32, result: Result, lane: u32) {
+  for (var i = 0u; i < M * N / LANES; i++) {
+    resultTile[offset + (i * LANES + lane) / N * RESULT_STRIDE + (i * LANES + lane) % N] = result[i];
+  }
+}

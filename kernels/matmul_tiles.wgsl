@@ -1,0 +1,162 @@
+// Sum over columns of W[row, column] * x[token, column] for many tokens on a GPU, in f32: a workgroup has 16 quads of rows and
+// TOKENS tokens, 16 or 32. Block after block, all invocations put weights as numbers and activations into workgroup memory; each
+// then multiplies one quad by TOKENS / 8 tokens, whose sums it keeps in registers.
+// Columns are added in the order of matmul_wide.wgsl, bit for bit: blocks in SPLITS parts, those of a subgroup there (GROUPS) joined
+// in pairs, subgroups one after the other.
+enable subgroups;
+
+#include SHUFFLES
+#include "lib/matmul.wgsl"
+#include "lib/weights.wgsl"
+#include PLACE_X
+#include QUANT
+#include INPUT
+#include ROWS
+#include BIAS
+#include FINISH
+#include "lib/dequantize.wgsl"
+
+const TILE_QUADS = 16u;
+const RUNS = TILE_QUADS / QUADS;
+const LANE_TOKENS = TOKENS / 8u;
+// Rows of activations that an invocation helps to load: a quad of each.
+const LOADS = TOKENS / 16u;
+
+var<workgroup> weightTile: array<vec4f, 8u * 4u * TILE_QUADS>;   // [quad of columns][row of quad][quad]; at the end [token][quad]
+var<workgroup> xTile: array<vec4f, 8u * TOKENS>;                 // [quad of columns][token]
+var<workgroup> factors: array<f32, TOKENS>;
+
+// Quad q of a run.
+fn quadOf(group: u32, q: u32, run: u32) -> u32 {
+  return group * TILE_QUADS + run * QUADS + q;
+}
+
+@compute @workgroup_size(LANES * SUBGROUPS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let range = rowRange(group.y);
+  if (range.first >= range.end) {
+    return;
+  }
+  let blocks = shape.blocks;
+  // What it loads: half of one row of a quad, and quad lane % 8 of the columns of some tokens.
+  let quad = lane % TILE_QUADS;
+  let r = lane / TILE_QUADS % 4u;
+  let half = lane / 64u;
+  let place = quadPlace(range.firstQuad + min(group.x * TILE_QUADS + quad, shape.quads - 1u), blocks, shape.planeQuads);
+  let xQuad = lane % 8u;
+  var rows: array<u32, LOADS>;
+  #unroll
+  for (var load = 0u; load < LOADS; load++) {
+    rows[load] = inputRow(min(range.first + load * 16u + lane / 8u, range.end - 1u));
+  }
+  // What it multiplies: `quad` by these tokens.
+  let ownTokens = lane / TILE_QUADS * LANE_TOKENS;
+
+  var totals: array<vec4f, LANE_TOKENS>;
+  var held: array<array<vec4f, LANE_TOKENS>, LEVELS>;
+  var squareTotals: array<f32, LOADS>;
+  var squaresHeld: array<array<f32, LOADS>, LEVELS>;
+  for (var part = 0u; part < SPLITS; part++) {
+    var sums = array<vec4f, LANE_TOKENS>();
+    var squares = array<f32, LOADS>();
+    for (var block = part; block < blocks; block += SPLITS) {
+      let weights = loadBlock(place, r, block);
+      let words = loadCodeWords(place, block);
+      let scales = loadScales(place, block);
+      workgroupBarrier(); // what lies there has been read
+      for (var c = 0u; c < 4u; c++) {
+        weightTile[((half * 4u + c) * 4u + r) * TILE_QUADS + quad] = weightQuad(weights, words, scales, r, half * 4u + c);
+      }
+      #unroll
+      for (var load = 0u; load < LOADS; load++) {
+        let x = xAt(rows[load], blocks * 8u, block * 8u + xQuad);
+        xTile[xQuad * TOKENS + load * 16u + lane / 8u] = x * normWeight(block * 8u + xQuad);
+        if (NORMED) {
+          squares[load] += dot(x, x);
+        }
+      }
+      workgroupBarrier();
+      for (var c = 0u; c < 8u; c++) {
+        let first = weightTile[(c * 4u + 0u) * TILE_QUADS + quad];
+        let second = weightTile[(c * 4u + 1u) * TILE_QUADS + quad];
+        let third = weightTile[(c * 4u + 2u) * TILE_QUADS + quad];
+        let fourth = weightTile[(c * 4u + 3u) * TILE_QUADS + quad];
+        #unroll
+        for (var t = 0u; t < LANE_TOKENS; t++) {
+          let x = xTile[c * TOKENS + ownTokens + t];
+          sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
+        }
+      }
+    }
+    if (NORMED) {
+      for (var mask = 1u; mask < 8u; mask *= 2u) {
+        #unroll
+        for (var load = 0u; load < LOADS; load++) {
+          squares[load] += fromPartner(squares[load], mask);
+        }
+      }
+    }
+    // Parts 2i and 2i + 1, then what came of neighbouring pairs, as a butterfly over their lanes would join them.
+    let inSubgroup = part % GROUPS;
+    #unroll
+    for (var level = 0u; level < LEVELS; level++) {
+      let below = (1u << level) - 1u;
+      if ((inSubgroup & below) == below) {
+        if (((inSubgroup >> level) & 1u) == 1u) {
+          #unroll
+          for (var t = 0u; t < LANE_TOKENS; t++) {
+            sums[t] = held[level][t] + sums[t];
+          }
+          #unroll
+          for (var load = 0u; load < LOADS; load++) {
+            squares[load] = squaresHeld[level][load] + squares[load];
+          }
+        } else {
+          #unroll
+          for (var t = 0u; t < LANE_TOKENS; t++) {
+            held[level][t] = sums[t];
+          }
+          #unroll
+          for (var load = 0u; load < LOADS; load++) {
+            squaresHeld[level][load] = squares[load];
+          }
+        }
+      }
+    }
+    if (inSubgroup == GROUPS - 1u) {
+      #unroll
+      for (var t = 0u; t < LANE_TOKENS; t++) {
+        totals[t] += sums[t];
+      }
+      #unroll
+      for (var load = 0u; load < LOADS; load++) {
+        squareTotals[load] += squares[load];
+      }
+    }
+  }
+
+  workgroupBarrier();
+  #unroll
+  for (var t = 0u; t < LANE_TOKENS; t++) {
+    weightTile[(ownTokens + t) * TILE_QUADS + quad] = totals[t];
+  }
+  #unroll
+  for (var load = 0u; load < LOADS; load++) {
+    if (NORMED && xQuad == 0u) {
+      factors[load * 16u + lane / 8u] = 1.0 / sqrt(squareTotals[load] / f32(blocks * 32u) + shape.epsilon);
+    }
+  }
+  workgroupBarrier();
+  for (var i = lane; i < TOKENS * RUNS; i += LANES * SUBGROUPS) {
+    let t = i / RUNS;
+    let run = i % RUNS;
+    if (range.first + t < range.end) {
+      var results: array<vec4f, QUADS>;
+      #unroll
+      for (var q = 0u; q < QUADS; q++) {
+        results[q] = weightTile[t * TILE_QUADS + run * QUADS + q] * select(1.0, factors[t], NORMED);
+      }
+      finish(group.x, run, outputRow(range.first + t), biased(group.x, run, range.firstBias, results));
+    }
+  }
+}

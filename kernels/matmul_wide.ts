@@ -1,0 +1,66 @@
+/**
+ * Owns the shapes of the matmul kernels for GPUs: matmul_wide.wgsl for up to 8 tokens, matmul_tiles.wgsl for more, and
+ * matmul_matrix.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
+ */
+import { emulatedShuffles } from './compose.ts';
+import type { MatrixUnit, Tile } from './matmul.ts';
+import { quadRows } from './weights.ts';
+
+/** What of a variant depends on its family. */
+export interface FamilyShape {
+  readonly file: string;
+  /** Quads of rows of a workgroup. */
+  readonly quads: number;
+  readonly includes: Readonly<Record<string, string>>;
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+const tileInvocations = 128;
+/** More would not fit into the 16 KiB of workgroup memory that every device has. */
+const mostSubgroups = 8;
+/** Lanes that workgroup memory stands in for where a subgroup holds less than one block of a tile. */
+const emulatedLanes = 32;
+
+/**
+ * Splits of the columns depend on the lanes alone, so that all tiles for a device add in one order.
+ * Shuffles over the eight quads of a tile need eight lanes; with less they go through workgroup memory.
+ */
+export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
+  const isEmulated = deviceLanes < 8;
+  const lanes = isEmulated ? emulatedLanes : deviceLanes;
+  if (tile.unit !== undefined) return matrixShape(tile, tile.unit, lanes, isEmulated);
+  const splitting = Math.max(1, Math.min(tileInvocations / lanes, mostSubgroups));
+  const includes: Record<string, string> = isEmulated ? { SHUFFLES: emulatedShuffles } : {};
+  if (tile.tokens <= 8) return { file: 'matmul_wide.wgsl', quads: 8, includes, constants: { LANES: lanes, SUBGROUPS: splitting } };
+  const groups = lanes / 8;
+  return {
+    file: 'matmul_tiles.wgsl',
+    quads: 16,
+    includes,
+    constants: { LANES: lanes, SUBGROUPS: tileInvocations / lanes, SPLITS: groups * splitting, GROUPS: groups, LEVELS: Math.max(1, Math.log2(groups)) },
+  };
+}
+
+/** f32, and shuffles through workgroup memory, leave room for half the rows of a tile. They lie apart by more than they are long, in other banks. */
+function matrixShape({ tokens }: Tile, { m, n, k, element, form }: MatrixUnit, lanes: number, isEmulated: boolean): FamilyShape {
+  const quads = element === 'f16' && !isEmulated ? 16 : 8;
+  const fragments = (tokens / m) * ((quads * quadRows) / n);
+  return {
+    file: 'matmul_matrix.wgsl',
+    quads,
+    includes: {
+      ELEMENT: `element/${element}.wgsl`,
+      MATRIX: `lib/subgroup_matrix_${form}.wgsl`,
+      ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}),
+    },
+    constants: {
+      LANES: lanes,
+      SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)),
+      TILE_QUADS: quads,
+      STRIDE: element === 'f16' ? 40 : 36,
+      M: m,
+      N: n,
+      K: k,
+    },
+  };
+}

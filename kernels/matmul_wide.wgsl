@@ -1,0 +1,124 @@
+// Sum over columns of W[row, column] * x[token, column] for a few tokens on a GPU, in f32. A workgroup has one tile of eight quads
+// of rows. Neighbouring invocations read neighbouring vectors of weights: eight of them the quads of one block, the next eight the
+// next block, so that columns are split SPLITS ways over lanes and subgroups.
+// Sums are joined by shuffles over the upper bits of the lane, then over subgroups through workgroup memory. matmul_tiles.wgsl adds
+// in the same order, so a token's result does not depend on how many stand beside it.
+enable subgroups;
+
+#include SHUFFLES
+#include "lib/matmul.wgsl"
+#include "lib/weights.wgsl"
+#include PLACE_X
+#include QUANT
+#include INPUT
+#include ROWS
+#include BIAS
+#include FINISH
+#include "lib/dequantize.wgsl"
+
+const SPLITS = LANES * SUBGROUPS / 8u;
+// Runs of QUADS quads, each of which the epilogue takes at once.
+const RUNS = 8u / QUADS;
+
+var<workgroup> parts: array<vec4f, TOKENS * SUBGROUPS * 8u>;
+var<workgroup> squareParts: array<f32, TOKENS * SUBGROUPS>;
+
+// Quad q of a run.
+fn quadOf(group: u32, q: u32, run: u32) -> u32 {
+  return group * 8u + run * QUADS + q;
+}
+
+@compute @workgroup_size(LANES * SUBGROUPS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let range = rowRange(group.y);
+  if (range.first >= range.end) {
+    return;
+  }
+  let blocks = shape.blocks;
+  let width = blocks * 8u;
+  let quad = lane % 8u;
+  let place = quadPlace(range.firstQuad + min(group.x * 8u + quad, shape.quads - 1u), blocks, shape.planeQuads);
+  var rows: array<u32, TOKENS>;
+  #unroll
+  for (var t = 0u; t < TOKENS; t++) {
+    rows[t] = inputRow(min(range.first + t, range.end - 1u));
+  }
+  var sums: array<vec4f, TOKENS>;
+  var squares: array<f32, TOKENS>;
+
+  for (var block = lane / 8u; block < blocks; block += SPLITS) {
+    var weights: array<WeightBlock, 4>;
+    #unroll
+    for (var r = 0u; r < 4u; r++) {
+      weights[r] = loadBlock(place, r, block);
+    }
+    let words = loadCodeWords(place, block);
+    let scales = loadScales(place, block);
+    for (var c = 0u; c < 8u; c++) {
+      let first = weightQuad(weights[0], words, scales, 0u, c);
+      let second = weightQuad(weights[1], words, scales, 1u, c);
+      let third = weightQuad(weights[2], words, scales, 2u, c);
+      let fourth = weightQuad(weights[3], words, scales, 3u, c);
+      #unroll
+      for (var t = 0u; t < TOKENS; t++) {
+        let x = xAt(rows[t], width, block * 8u + c) * normWeight(block * 8u + c);
+        sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
+      }
+    }
+    if (NORMED) {
+      #unroll
+      for (var t = 0u; t < TOKENS; t++) {
+        let own = xAt(rows[t], width, block * 8u + quad);
+        squares[t] += dot(own, own);
+      }
+    }
+  }
+
+  for (var mask = 1u; mask < LANES; mask *= 2u) {
+    #unroll
+    for (var t = 0u; t < TOKENS; t++) {
+      if (mask >= 8u) {
+        sums[t] += quadFromPartner(sums[t], mask);
+      }
+      if (NORMED) {
+        squares[t] += fromPartner(squares[t], mask);
+      }
+    }
+  }
+  let subgroup = lane / LANES;
+  if (lane % LANES < 8u) {
+    #unroll
+    for (var t = 0u; t < TOKENS; t++) {
+      parts[(t * SUBGROUPS + subgroup) * 8u + quad] = sums[t];
+      if (quad == 0u) {
+        squareParts[t * SUBGROUPS + subgroup] = squares[t];
+      }
+    }
+  }
+  workgroupBarrier();
+
+  for (var i = lane; i < TOKENS * RUNS; i += LANES * SUBGROUPS) {
+    let t = i / RUNS;
+    let run = i % RUNS;
+    if (range.first + t < range.end) {
+      var factor = 1.0;
+      if (NORMED) {
+        var total = 0.0;
+        for (var s = 0u; s < SUBGROUPS; s++) {
+          total += squareParts[t * SUBGROUPS + s];
+        }
+        factor = 1.0 / sqrt(total / f32(blocks * 32u) + shape.epsilon);
+      }
+      var results: array<vec4f, QUADS>;
+      #unroll
+      for (var q = 0u; q < QUADS; q++) {
+        var total = vec4f();
+        for (var s = 0u; s < SUBGROUPS; s++) {
+          total += parts[(t * SUBGROUPS + s) * 8u + run * QUADS + q];
+        }
+        results[q] = total * factor;
+      }
+      finish(group.x, run, outputRow(range.first + t), biased(group.x, run, range.firstBias, results));
+    }
+  }
+}

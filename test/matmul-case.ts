@@ -1,0 +1,39 @@
+/** Owns what tests of matmul kernels are made of: a packed matrix, its values, and activations. */
+import { dequantizeRow } from '../kernels/formats.ref.ts';
+import type { Place } from '../kernels/kernel.ts';
+import { randomFileRows, randomFloats } from '../kernels/random.ref.ts';
+import { type PackedMatrix, packedStorages, type StorageWithKernels } from '../kernels/weights.ts';
+import type { Gpu } from './gpu.ts';
+import { packMatrix } from './packed.ts';
+
+export interface MatmulCase {
+  readonly storage: StorageWithKernels;
+  readonly rows: number;
+  /** Storages with larger blocks get more: see widthOf. */
+  readonly columns: number;
+  readonly tokens: number;
+  readonly place: Place;
+  readonly isInterleaved?: boolean;
+}
+
+/** Columns of a matrix whose storage may have larger blocks than 32. */
+export function widthOf(storage: StorageWithKernels, columns: number): number {
+  const { fileBlocks } = packedStorages[storage];
+  return fileBlocks === 8 ? Math.ceil(columns / 256) * 256 : columns * fileBlocks;
+}
+
+export async function prepareMatmul(
+  gpu: Gpu,
+  { storage, rows, columns: wanted, tokens, place, isInterleaved = false }: MatmulCase,
+): Promise<{ matrix: PackedMatrix; weights: Float64Array[]; x: Float32Array[] }> {
+  const columns = widthOf(storage, wanted);
+  const file = randomFileRows(storage, rows, columns, rows + columns);
+  const matrix = await packMatrix(gpu, storage, file, rows, columns, { place, isInterleaved, isWhole: isInterleaved });
+  const rowSize = file.byteLength / rows;
+  const weights = Array.from({ length: rows }, (_, row) => dequantizeRow(storage, file.subarray(row * rowSize, (row + 1) * rowSize), columns));
+  return { matrix, weights, x: Array.from({ length: tokens }, (_, token) => randomFloats(columns, token + 1)) };
+}
+
+export function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
+  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
+}

@@ -1,0 +1,75 @@
+/**
+ * The tiny Llama by kernels that CPU devices do not choose by themselves, and on devices that lack what others have:
+ * wide matmuls and attention, matrix matmuls, no subgroups, bindings so small that every matrix is cut.
+ */
+import { expect, test } from 'vitest';
+import type { DevicePretence } from '../../runtime/device.ts';
+import { createEngine } from '../../runtime/engine.ts';
+import type { Engine } from '../../runtime/types.ts';
+import { distance, firstDifference, type Result, run } from '../engine-run.ts';
+import { testDevice } from '../gpu.ts';
+import { readOracle } from '../oracle.ts';
+
+const oracle = readOracle('gguf_llama_q4_1');
+const names = ['len7', 'len33'] as const;
+
+function open(pretence: DevicePretence): Promise<Engine> {
+  const options = { modelPath: oracle.modelPath, device: testDevice(), kv: 'f32', activations: 'f32', contextLength: 512, kvTokens: 1024 } as const;
+  return createEngine(options, pretence);
+}
+
+/** Prompts alone, then side by side: tokens are the reference's, logits within its bound. */
+async function check(engine: Engine, bound: number, isSameInBatch: boolean): Promise<Result[]> {
+  const request = (name: (typeof names)[number]) => run(engine, oracle.prompts[name].ids, { maxTokens: 24, logits: 'sampled' });
+  const alone: Result[] = [];
+  for (const name of names) {
+    const golden = oracle.prompts[name];
+    const result = await request(name);
+    alone.push(result);
+    expect(result.tokens, name).toEqual(golden.greedy);
+    expect(distance(result.logits[0], golden.lastLogits64), name).toBeLessThan(bound);
+    expect(distance(result.logits[23], golden.greedyFinalLogits), name).toBeLessThan(bound);
+  }
+  const together = await Promise.all(names.map(request));
+  for (const [i, name] of names.entries()) {
+    expect(together[i]?.tokens, name).toEqual(oracle.prompts[name].greedy);
+    if (isSameInBatch) expect(firstDifference(together[i]?.logits ?? [], alone[i]?.logits ?? []), name).toBeUndefined();
+  }
+  return alone;
+}
+
+/** Compiling for a CPU device takes most of it. */
+const patience = 400_000;
+
+test(
+  'wide kernels: exact, and the same alone and in a batch; without subgroups the same bits',
+  async () => {
+    const all: { readonly lanes: number; readonly results: readonly Result[] }[] = [];
+    for (const withoutSubgroups of [false, true]) {
+      await using engine = await open({ family: 'wide', withoutSubgroups });
+      all.push({ lanes: engine.info.subgroupSize, results: await check(engine, 20 * oracle.tolerance, true) });
+    }
+    const [native, emulated] = all;
+    // Splits of the columns go by the lanes.
+    if (native?.lanes !== emulated?.lanes) return;
+    names.forEach((name, i) => {
+      expect(firstDifference(emulated?.results[i]?.logits ?? [], native?.results[i]?.logits ?? []), name).toBeUndefined();
+    });
+  },
+  patience,
+);
+
+test.each(['f16', 'f32'] as const)(
+  'matrix kernels in emulated form, of %s',
+  async (element) => {
+    const unit = { m: 16, n: 16, k: 16, element, form: 'emulated' } as const;
+    await using engine = await open({ family: 'matrix', matrixUnit: unit });
+    await check(engine, element === 'f32' ? 20 * oracle.tolerance : oracle.half.f16.len33, false);
+  },
+  patience,
+);
+
+test('bindings of 256 KiB: matrices in shards, the same tokens', async () => {
+  await using engine = await open({ bindingLimit: 2 ** 18 });
+  await check(engine, 20 * oracle.tolerance, true);
+});
