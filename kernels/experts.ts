@@ -4,7 +4,18 @@
  * knows, tokens times choices of each: an empty workgroup ends at once (150 ns on a CPU device).
  */
 import { bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
-import { choiceOf, extraResources, type Finish, matmulParams, matmulVariants, type Norm, standardTiles, type Tile, type TileFacts, workgroupQuads } from './matmul.ts';
+import {
+  choiceOf,
+  extraResources,
+  type Finish,
+  matmulParams,
+  matmulVariants,
+  type Norm,
+  standardTiles,
+  type Tile,
+  type TileFacts,
+  workgroupQuads,
+} from './matmul.ts';
 import { type RouterShape, routeConstants } from './router.ts';
 import { type Activations, quadRows, type StorageWithKernels } from './weights.ts';
 

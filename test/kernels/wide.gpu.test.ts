@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { elementwiseBound, rmsNormReference } from '../../kernels/activations.ref.ts';
-import { gatedReference } from '../../kernels/gated.ref.ts';
-import { gates } from '../../kernels/gated.ts';
 import { ropeReference } from '../../kernels/attention.ref.ts';
 import type { AttentionShape } from '../../kernels/attention.ts';
+import { gatedReference } from '../../kernels/gated.ref.ts';
+import { gates } from '../../kernels/gated.ts';
 import type { Place, StepCounts } from '../../kernels/kernel.ts';
 import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { random, randomFloats } from '../../kernels/random.ref.ts';
