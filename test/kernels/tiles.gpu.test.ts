@@ -52,13 +52,16 @@ async function multiply(
   return new Uint32Array(await gpu.readBytes(y));
 }
 
+/** SwiftShader compiles each tile for seconds. */
+const patience = 600_000;
+
 /** One for each way that a block's sums come together: no scale, scale and offset, two parts of a block; unless everything is to run. */
 const storages: readonly StorageWithKernels[] = process.env['INWARD_FULL'] === '1' ? ['F16', 'Q8_0', 'Q4_1', 'Q6_K', 'Q4_K', 'Q2_K'] : ['F16', 'Q4_1', 'Q6_K'];
 
 describe.each(storages)('%s', (storage) => {
   const columns = storage.endsWith('_K') ? 256 : 96;
 
-  it.each(['store', 'add', 'gated'] as const)('%s: bit for bit the same with every tile, alone and beside others', async (finish) => {
+  it.each(['store', 'add', 'gated'] as const)('%s: bit for bit the same with every tile, alone and beside others', { timeout: patience }, async (finish) => {
     const file = randomFileRows(storage, rows, columns, 3);
     const isInterleaved = finish === 'gated';
     const matrix = await packMatrix(gpu, storage, file, rows, columns, { place: gpu.open.place, isInterleaved, isWhole: true });
