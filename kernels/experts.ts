@@ -60,7 +60,7 @@ export function needsSort({ tokens }: StepCounts, router: RouterShape, lanes: nu
 }
 
 /** One variant a tile. */
-export function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments): Variant[] {
+function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments): Variant[] {
   const { x, norm, finish, bias, lanes, layout } = args;
   const input: Activations = { format: 'f32', vectors: x };
   const constants = routeConstants(args.router, args.maxTokens);
