@@ -70,7 +70,7 @@ export function needsSort({ tokens }: StepCounts, router: RouterShape, facts: Ti
 }
 
 /** One variant a tile. */
-export function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments): Variant[] {
+function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments): Variant[] {
   const { x, norm, finish, bias, lanes, family, matrixUnit, layout } = args;
   const input: Activations = { format: 'f32', vectors: x };
   const constants = routeConstants(args.router, args.maxTokens);

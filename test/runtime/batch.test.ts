@@ -24,7 +24,7 @@ test('sections lie behind the header, do not overlap, and end with the array', (
     TOKEN_ITEMS: maxTokens + 1,
     ...Object.fromEntries(['ITEM_TOKENS', 'ITEM_STARTS', 'ITEM_ENDS'].map((name) => [name, batch.maxItems])),
     ...Object.fromEntries(
-      ['LOGIT_TOKENS', 'TEMPERATURES', 'TOP_KS', 'TOP_PS', 'MIN_PS', 'SEEDS', 'DRAWS', 'TOPS', 'TARGETS'].map((name) => [name, maxLogitRows]),
+      ['LOGIT_TOKENS', 'TEMPERATURES', 'TOP_KS', 'TOP_PS', 'MIN_PS', 'SEEDS', 'DRAWS', 'TOPS', 'TARGETS', 'MASKED'].map((name) => [name, maxLogitRows]),
     ),
     CLEARS: blockCount,
     EDIT_STARTS: maxLogitRows + 1,
@@ -118,4 +118,23 @@ test('logits travel only when a sequence in the batch wants them', () => {
   expect(batch.wantsLogits).toBe(true);
   batch.reset();
   expect([batch.wantsLogits, batch.isEmpty, batch.rowSequences.length, batch.sequences.length]).toEqual([false, true, 0, 0]);
+});
+
+test('rows that choose among some ids are named with their masks, and no row after them', () => {
+  const batch = new Batch(limits);
+  const at = (row: number) => batch.words[(batch.layout['BATCH_MASKED'] ?? Number.NaN) + row];
+  const [free, masked] = [sequence(4, 3, 0), sequence(4, 3, 10)];
+  masked.mask = Uint32Array.of(5, 1);
+  for (const [token, one] of [free, masked, free].entries()) {
+    batch.addTokens(one, 1);
+    batch.addChoice(one, token, 3);
+  }
+  batch.addScore(masked, 1, 2);
+  expect([0, 1, 2, 3].map(at)).toEqual([0, 1, 0, 0]);
+  expect(batch.masks).toEqual([{ row: 1, words: masked.mask }]);
+  batch.reset();
+  expect(batch.masks).toEqual([]);
+  batch.addTokens(free, 1);
+  for (const row of [0, 1]) batch.addChoice(free, row, 3);
+  expect([at(0), at(1)]).toEqual([0, 0]);
 });
