@@ -7,6 +7,7 @@ import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../
 import { embed } from '../kernels/embed.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
+import { permute } from '../kernels/permute.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 
@@ -152,15 +153,25 @@ export class Graph {
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows'): void {
     const { lanes, batch, layout } = this.settings;
-    // int8 only where every piece has scales; plain floats are multiplied by floats.
-    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasInt8);
-    const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
-    for (const piece of matrix.pieces) {
-      const fused = isInt8 || norm === undefined ? {} : { norm };
-      const { storage, rows, columns } = piece.matrix;
+    // int8 only where every piece has scales, and columns in the order of x; plain floats are multiplied by floats.
+    const hasInt8 = ({ storage, order }: PackedMatrix): boolean => packedStorages[storage].hasInt8 && order === undefined;
+    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => hasInt8(piece.matrix));
+    const common: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
+    for (const { firstRow, matrix: piece } of matrix.pieces) {
+      const { storage, rows, columns, order } = piece;
+      const input: Activations = order === undefined ? common : { format: 'f32', vectors: this.#permuted(columns, x, order, norm, over) };
+      const fused = isInt8 || norm === undefined || order !== undefined ? {} : { norm };
       const tiles = this.settings.chooseTiles?.({ storage, rows, columns, isNormed: 'norm' in fused, finish: finish.kind });
-      this.operations.push(...matmul(piece.matrix, { x: input, ...fused, finish, offset: piece.firstRow, over, batch, lanes, layout, tiles }));
+      this.operations.push(...matmul(piece, { x: input, ...fused, finish, offset: firstRow, over, batch, lanes, layout, tiles }));
     }
+  }
+
+  /** x in the order of a matrix's columns, normed (and then gathered) if asked. */
+  #permuted(columns: number, x: Vectors, order: Slice, norm: Norm | undefined, over: 'tokens' | 'logitRows'): Vectors {
+    const { lanes, batch, layout } = this.settings;
+    const y = this.#perToken('permuted', columns);
+    this.operations.push(permute({ x, order, y, norm, columns, over, batch, lanes, layout }));
+    return y;
   }
 
   /** x, normed if asked, as int8 blocks. */

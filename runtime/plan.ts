@@ -78,11 +78,11 @@ export function planModel(options: EngineOptions): ModelPlan {
 /** The same for a model that is not here, in every storage that has kernels: all its parameters in that one. */
 export function estimateModel(shape: KvShape & { readonly parameterCount: number }, options: PlanOptions): ModelEstimate[] {
   const plan = planMemory(shape, options);
-  return Object.keys(packedStorages).map((storage) => {
+  return (Object.keys(packedStorages) as StorageWithKernels[]).map((storage) => {
     return {
       ...plan,
       storage,
-      weightSize: (shape.parameterCount * packedSize(storage as StorageWithKernels, rowTile, blockColumns)) / (rowTile * blockColumns),
+      weightSize: (shape.parameterCount * packedSize(storage, rowTile, blockColumns)) / (rowTile * blockColumns),
     };
   });
 }

@@ -1,6 +1,6 @@
 /** Owns what the kernel bench measures: kernels by name, on the shapes of a model of 135M and of squares as in one of 1B. Pure. */
 import { fileRowSize } from '../../kernels/repack.ts';
-import { columnStep, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { columnStep, isBlockStorage, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 
 export type Case =
   /** W x. */
@@ -17,7 +17,7 @@ export type Case =
       readonly tokens: number;
     };
 
-const storages = Object.keys(packedStorages) as StorageWithKernels[];
+const storages = (Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage);
 /** What most files have; the other formats are measured on one shape. */
 const main: readonly StorageWithKernels[] = ['F16', 'Q4_0', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
 

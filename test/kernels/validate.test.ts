@@ -6,6 +6,7 @@ import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
 import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
+import { permuteVariant } from '../../kernels/permute.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackVariant } from '../../kernels/repack.ts';
 import { sampleVariant } from '../../kernels/sample.ts';
@@ -67,6 +68,9 @@ function variants(lanes: number, place: Place): Variant[] {
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
     ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
     ...[true, false].map((gather) => rmsNormVariant(gather, place, 64, lanes, layout)),
+    ...[true, false].flatMap((isNormed) =>
+      [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
+    ),
     quantizeVariant(place, lanes),
     swigluVariant(place, lanes),
     sampleVariant(lanes, layout),
