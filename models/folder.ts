@@ -22,6 +22,8 @@ export interface ConfigReader {
 export interface FolderModel {
   /** By the keys that the family's readConfig asks for. */
   readonly settings: ReadonlyMap<string, number | string>;
+  /** Weights, however they are stored. */
+  readonly parameterCount: number;
   /** Small tensors that follow from config.json, by the family's names. */
   readonly computed: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
   /** The name in the files of one of the family's tensors; undefined where this model has no such tensor. */

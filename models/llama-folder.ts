@@ -27,18 +27,24 @@ export const llamaFolder: FolderForm = {
     for (const key of ['attention_bias', 'mlp_bias']) config.demand(!config.boolean(key, false), key, 'false', 'true');
     const isTied = config.boolean('tie_word_embeddings', false);
     const { base, divisors } = readRope(config, rotaryLength);
+    const layerCount = config.integer('num_hidden_layers');
+    const vocabularySize = config.integer('vocab_size');
+    const kvHeads = config.integer('num_key_value_heads', heads);
+    const feedForwardLength = config.integer('intermediate_size');
+    const layerLength = embeddingLength * (2 * (heads + kvHeads) * headLength + 3 * feedForwardLength + 2);
     return {
+      parameterCount: layerCount * layerLength + embeddingLength * (vocabularySize * (isTied ? 1 : 2) + 1),
       settings: new Map<string, number | string>([
         ['general.architecture', 'llama'],
-        ['llama.block_count', config.integer('num_hidden_layers')],
+        ['llama.block_count', layerCount],
         ['llama.embedding_length', embeddingLength],
-        ['llama.vocab_size', config.integer('vocab_size')],
+        ['llama.vocab_size', vocabularySize],
         ['llama.context_length', config.integer('max_position_embeddings')],
         ['llama.attention.head_count', heads],
-        ['llama.attention.head_count_kv', config.integer('num_key_value_heads', heads)],
+        ['llama.attention.head_count_kv', kvHeads],
         ['llama.attention.key_length', headLength],
         ['llama.rope.dimension_count', rotaryLength],
-        ['llama.feed_forward_length', config.integer('intermediate_size')],
+        ['llama.feed_forward_length', feedForwardLength],
         ['llama.attention.layer_norm_rms_epsilon', config.number('rms_norm_eps')],
         ['llama.rope.freq_base', base],
       ]),

@@ -20,9 +20,10 @@ export interface StoredOptions {
   readonly hasZeros?: boolean;
   readonly hasOrder?: boolean;
   readonly isNested?: boolean;
+  /** Only scales around 1/64; without it also zero, a subnormal number and a huge one. */
+  readonly isPlain?: boolean;
   /** As gpt-oss names and shapes its tensors. */
   readonly isBlocks?: boolean;
-  /** Of the matrix in its files; more rows than it has, where it is packed in words. */
   readonly heads?: Heads;
 }
 
@@ -42,7 +43,7 @@ export function randomStored(storage: StripStorage, rows: number, columns: numbe
   const next = random(seed);
   const bytes = (size: number): Uint8Array => Uint8Array.from({ length: size }, () => next() * 256);
   const codes = (type: string, ...shape: number[]): RefTensor => ({ storage: type, shape, bytes: bytes(product(shape) * (type === 'I32' ? 4 : 1)) });
-  const floats = (type: string, shape: readonly number[]): RefTensor => ({ storage: type, shape, bytes: floatBytes(type, product(shape), next) });
+  const floats = (type: string, shape: readonly number[]): RefTensor => ({ storage: type, shape, bytes: floatBytes(type, product(shape), next, options.isPlain === true) });
   const group = typeof options.group === 'number' ? options.group : 32;
   const groups = Math.ceil(columns / group);
   const scales = options.scales ?? 'F16';
@@ -152,11 +153,11 @@ const nf4Numbers = [
   ...[0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0],
 ];
 
-/** Scales around 1/64, some negative; among the first of many zero, a subnormal number and a large one. */
-function floatBytes(type: string, length: number, next: () => number): Uint8Array {
+/** Scales around 1/64, some negative. */
+function floatBytes(type: string, length: number, next: () => number, isPlain: boolean): Uint8Array {
   const values = Float32Array.from({ length }, () => ((0.5 + next()) / 64) * (next() < 0.125 ? -1 : 1));
   if (type === 'F8_E8M0') return Uint8Array.from({ length }, () => 118 + next() * 6);
-  if (length > 64) values.set([0, 2 ** -24, 3 * 2 ** -17, 60000]);
+  if (!isPlain && length > 64) values.set([0, 2 ** -24, 3 * 2 ** -17, 60000]);
   if (type === 'F32') return new Uint8Array(values.buffer);
   if (type === 'F16') return new Uint8Array(Float16Array.from(values).buffer);
   return new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16).buffer);
@@ -182,7 +183,7 @@ export function storedCheckpoint({ matrix, quantization }: StoredExample, heads?
   }
   const all = new Uint8Array(offset);
   for (const [suffix, { bytes }] of matrix.tensors) all.set(bytes, headers.get(`m${suffix}`)?.offset ?? 0);
-  const model = { settings: new Map<string, number>(), computed: new Map(), tensorName: (name: string) => name, headsOf: () => heads };
+  const model = { parameterCount: 0, settings: new Map<string, number>(), computed: new Map(), tensorName: (name: string) => name, headsOf: () => heads };
   return {
     path: '',
     fileSize: offset,
@@ -206,7 +207,7 @@ export function findStored(example: StoredExample, heads?: Heads): StoredMatrix 
 /** A random matrix of any storage: what packMatrix takes, and its rows. */
 export function randomMatrix(storage: StorageWithKernels, rows: number, columns: number, seed: number): { file: Uint8Array | StoredMatrix; weights: Float64Array[] } {
   if (!isBlockStorage(storage)) {
-    const example = randomStored(storage, fileRows(storage, rows), columns, seed, { scales: storage === 'FP8' ? 'F32' : seed % 2 === 0 ? 'F16' : 'BF16' });
+    const example = randomStored(storage, fileRows(storage, rows), columns, seed, { isPlain: true, scales: storage === 'FP8' ? 'F32' : seed % 2 === 0 ? 'F16' : 'BF16' });
     return { file: findStored(example), weights: Array.from({ length: rows }, (_, row) => storedRow(storage, example.matrix, row)) };
   }
   const file = randomFileRows(storage, rows, columns, seed);

@@ -132,18 +132,19 @@ export interface CheckpointSummary {
 /** What a person wants to know about a model file. */
 export function describeCheckpoint(checkpoint: Checkpoint): CheckpointSummary {
   const byStorage = new Map<StorageName, { storage: StorageName; count: number; size: number }>();
-  let parameterCount = 0;
+  let elements = 0;
   let weightSize = 0;
   for (const { storage, shape, size } of checkpoint.tensors.values()) {
     const row = byStorage.get(storage) ?? { storage, count: 0, size: 0 };
     byStorage.set(storage, { storage, count: row.count + 1, size: row.size + size });
-    parameterCount += elementCount(shape);
+    elements += elementCount(shape);
     weightSize += size;
   }
   return {
     family: optionalString(checkpoint, 'general.architecture') ?? '',
     name: optionalString(checkpoint, 'general.name') ?? '',
-    parameterCount,
+    // Elements of a folder's tensors are words of packed weights, and scales.
+    parameterCount: checkpoint.source?.model.parameterCount ?? elements,
     tensorCount: checkpoint.tensors.size,
     fileSize: checkpoint.fileSize,
     weightSize,
