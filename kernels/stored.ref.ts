@@ -28,12 +28,8 @@ export interface RefMatrix {
 /** A device may flush what is smaller to zero: values, and scales (e8m0 has two such), of which an e4m3 number is up to 448. Nothing else is lost. */
 export const smallestNormal: number = 2 ** -126;
 
-export function storedValue(storage: StripStorage, matrix: RefMatrix, row: number, column: number): number {
-  return values[storage](matrix, row, column);
-}
-
 export function storedRow(storage: StripStorage, matrix: RefMatrix, row: number): Float64Array {
-  return Float64Array.from({ length: matrix.columns }, (_, column) => storedValue(storage, matrix, row, column));
+  return Float64Array.from({ length: matrix.columns }, (_, column) => values[storage](matrix, row, column));
 }
 
 function find({ tensors }: RefMatrix, suffix: string): RefTensor {

@@ -65,7 +65,10 @@ export function oracleFolder(name: string): string {
 function read(folder: string, file: string, names: readonly PromptName[]): Oracle {
   const golden: Golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8'));
   const tensors = readSafetensors(readFileSync(join(folder, 'golden.safetensors')));
-  const prompts = Object.fromEntries(names.map((prompt): [PromptName, OraclePrompt] => [prompt, readPrompt(prompt, golden, tensors)])) as Record<PromptName, OraclePrompt>;
+  const prompts = Object.fromEntries(names.map((prompt): [PromptName, OraclePrompt] => [prompt, readPrompt(prompt, golden, tensors)])) as Record<
+    PromptName,
+    OraclePrompt
+  >;
   return { modelPath: join(folder, file), prompts, tolerance: golden.tolerance_f32_vs_f64, half: golden.half_precision_run_vs_f32 };
 }
 

@@ -2,10 +2,11 @@
  * Owns matrices of storages that are several tensors, as random tensors in memory: what the checkpoint's own code makes of them, and the
  * values by reference.
  */
-import { randomFileRows, random } from '../kernels/random.ref.ts';
+
 import { dequantizeRow } from '../kernels/formats.ref.ts';
-import { nestedOffset, type RefMatrix, type RefTensor, storedRow } from '../kernels/stored.ref.ts';
+import { random, randomFileRows } from '../kernels/random.ref.ts';
 import { fileRowSize, type Heads } from '../kernels/repack.ts';
+import { nestedOffset, type RefMatrix, type RefTensor, storedRow } from '../kernels/stored.ref.ts';
 import { isBlockStorage, type StorageWithKernels, type StripStorage } from '../kernels/weights.ts';
 import type { Quantization } from '../runtime/checkpoint/quantization.ts';
 import { findMatrix } from '../runtime/checkpoint/stored.ts';
@@ -43,7 +44,11 @@ export function randomStored(storage: StripStorage, rows: number, columns: numbe
   const next = random(seed);
   const bytes = (size: number): Uint8Array => Uint8Array.from({ length: size }, () => next() * 256);
   const codes = (type: string, ...shape: number[]): RefTensor => ({ storage: type, shape, bytes: bytes(product(shape) * (type === 'I32' ? 4 : 1)) });
-  const floats = (type: string, shape: readonly number[]): RefTensor => ({ storage: type, shape, bytes: floatBytes(type, product(shape), next, options.isPlain === true) });
+  const floats = (type: string, shape: readonly number[]): RefTensor => ({
+    storage: type,
+    shape,
+    bytes: floatBytes(type, product(shape), next, options.isPlain === true),
+  });
   const group = typeof options.group === 'number' ? options.group : 32;
   const groups = Math.ceil(columns / group);
   const scales = options.scales ?? 'F16';
@@ -123,7 +128,13 @@ export function randomStored(storage: StripStorage, rows: number, columns: numbe
     case 'NF4': {
       const run = typeof options.group === 'number' ? options.group : 64;
       const runs = Math.ceil((rows * columns) / run);
-      const state = { quant_type: 'nf4', blocksize: run, dtype: 'bfloat16', shape: [rows, columns], ...(options.isNested ? { nested_blocksize: 256, nested_dtype: 'float32', nested_offset: nestedOffset } : {}) };
+      const state = {
+        quant_type: 'nf4',
+        blocksize: run,
+        dtype: 'bfloat16',
+        shape: [rows, columns],
+        ...(options.isNested ? { nested_blocksize: 256, nested_dtype: 'float32', nested_offset: nestedOffset } : {}),
+      };
       const json = new TextEncoder().encode(JSON.stringify(state));
       return example(
         [
@@ -174,22 +185,30 @@ function shuffledGroups(columns: number, group: number, next: () => number): Ref
 }
 
 /** A folder with the tensors of one matrix, `m`. */
-export function storedCheckpoint({ matrix, quantization }: StoredExample, heads?: Heads): Checkpoint {
+export function storedCheckpoint(example: StoredExample, heads?: Heads): Checkpoint {
+  return storedCheckpoints({ m: example }, heads);
+}
+
+/** A folder with the tensors of matrices by name; all are of one quantization. */
+export function storedCheckpoints(examples: Readonly<Record<string, StoredExample>>, heads?: Heads): Checkpoint {
   const headers = new Map<string, TensorHeader>();
+  const parts: Uint8Array[] = [];
   let offset = 0;
-  for (const [suffix, { storage, shape, bytes }] of matrix.tensors) {
-    headers.set(`m${suffix}`, { name: `m${suffix}`, storage, shape, offset, size: bytes.length });
-    offset += bytes.length;
+  for (const [name, { matrix }] of Object.entries(examples)) {
+    for (const [suffix, { storage, shape, bytes }] of matrix.tensors) {
+      headers.set(name + suffix, { name: name + suffix, storage, shape, offset, size: bytes.length });
+      parts.push(bytes);
+      offset += bytes.length;
+    }
   }
-  const all = new Uint8Array(offset);
-  for (const [suffix, { bytes }] of matrix.tensors) all.set(bytes, headers.get(`m${suffix}`)?.offset ?? 0);
+  const all = Buffer.concat(parts);
   const model = { parameterCount: 0, settings: new Map<string, number>(), computed: new Map(), tensorName: (name: string) => name, headsOf: () => heads };
   return {
     path: '',
     fileSize: offset,
     metadata: new Map(),
     tensors: headers,
-    source: { model, quantization },
+    source: { model, quantization: Object.values(examples)[0]?.quantization ?? { method: 'none' } },
     read(position, into) {
       if (position + into.length > all.length) throw new Error(`read behind the end: ${position + into.length}`);
       into.set(all.subarray(position, position + into.length));
@@ -205,9 +224,17 @@ export function findStored(example: StoredExample, heads?: Heads): StoredMatrix 
 }
 
 /** A random matrix of any storage: what packMatrix takes, and its rows. */
-export function randomMatrix(storage: StorageWithKernels, rows: number, columns: number, seed: number): { file: Uint8Array | StoredMatrix; weights: Float64Array[] } {
+export function randomMatrix(
+  storage: StorageWithKernels,
+  rows: number,
+  columns: number,
+  seed: number,
+): { file: Uint8Array | StoredMatrix; weights: Float64Array[] } {
   if (!isBlockStorage(storage)) {
-    const example = randomStored(storage, fileRows(storage, rows), columns, seed, { isPlain: true, scales: storage === 'FP8' ? 'F32' : seed % 2 === 0 ? 'F16' : 'BF16' });
+    const example = randomStored(storage, fileRows(storage, rows), columns, seed, {
+      isPlain: true,
+      scales: storage === 'FP8' ? 'F32' : seed % 2 === 0 ? 'F16' : 'BF16',
+    });
     return { file: findStored(example), weights: Array.from({ length: rows }, (_, row) => storedRow(storage, example.matrix, row)) };
   }
   const file = randomFileRows(storage, rows, columns, seed);

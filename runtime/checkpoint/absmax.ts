@@ -26,7 +26,8 @@ export function readAbsmax(tensors: Tensors): { readonly runLength: number; read
   if (!Array.isArray(shape) || shape.join() !== [rows, columns].join())
     throw tensors.refuse(stateSuffix, 'NF4', `shape ${rows} x ${columns}`, Array.isArray(shape) && shape.length === 2 ? 'another' : 'no shape');
   const map = tensors.get('.weight.quant_map', 'NF4', ['F32'], [16]);
-  if (readFloats(tensors, map).some((value, code) => !Object.is(value, nf4[code]))) throw tensors.refuse('.weight.quant_map', 'NF4', 'the 16 numbers of NF4', 'others');
+  if (readFloats(tensors, map).some((value, code) => !Object.is(value, nf4[code])))
+    throw tensors.refuse('.weight.quant_map', 'NF4', 'the 16 numbers of NF4', 'others');
   const runs = Math.ceil((rows * columns) / runLength);
   if (!tensors.has('.weight.nested_absmax')) {
     const absmax = tensors.get('.weight.absmax', 'NF4', ['F32'], [runs]);
@@ -58,7 +59,8 @@ function nested(tensors: Tensors, state: JsonObject, runs: number, runLength: nu
 function readState(tensors: Tensors): JsonObject {
   const header = tensors.checkpoint.tensors.get(tensors.name.stem + stateSuffix);
   if (header === undefined) throw tensors.refuse(stateSuffix, 'NF4', 'JSON as U8', 'nothing');
-  if (header.storage !== 'U8' || header.size > stateLimit) throw tensors.refuse(stateSuffix, 'NF4', `at most ${stateLimit} bytes of JSON as U8`, `${header.size} bytes of ${header.storage}`);
+  if (header.storage !== 'U8' || header.size > stateLimit)
+    throw tensors.refuse(stateSuffix, 'NF4', `at most ${stateLimit} bytes of JSON as U8`, `${header.size} bytes of ${header.storage}`);
   const bytes = new Uint8Array(header.size);
   tensors.checkpoint.read(header.offset, bytes);
   return readJsonObject(bytes, `tensor ${tensors.name.stem}${stateSuffix}`);

@@ -84,7 +84,10 @@ function readJsonFile(folder: string, name: string): JsonObject {
 /** Names of the files, with the tensors that the index puts in each; undefined where there is no index. */
 function readShards(folder: string): Map<string, readonly string[] | undefined> {
   const index = 'model.safetensors.index.json';
-  if (statSync(join(folder, 'model.safetensors'), { throwIfNoEntry: false }) !== undefined || statSync(join(folder, index), { throwIfNoEntry: false }) === undefined) {
+  if (
+    statSync(join(folder, 'model.safetensors'), { throwIfNoEntry: false }) !== undefined ||
+    statSync(join(folder, index), { throwIfNoEntry: false }) === undefined
+  ) {
     return new Map([['model.safetensors', undefined]]);
   }
   const map = readJsonFile(folder, index)['weight_map'];
@@ -93,7 +96,11 @@ function readShards(folder: string): Map<string, readonly string[] | undefined> 
   for (const [tensor, file] of Object.entries(map)) {
     // One name of the folder itself: no path, no drive, nothing hidden.
     if (typeof file !== 'string' || !/^[A-Za-z0-9_][\w.-]{0,200}\.safetensors$/.test(file)) {
-      throw invalidCheckpoint(`weight_map of ${index}`, 'names of safetensors files in this folder', typeof file === 'string' ? 'another name' : describe(file));
+      throw invalidCheckpoint(
+        `weight_map of ${index}`,
+        'names of safetensors files in this folder',
+        typeof file === 'string' ? 'another name' : describe(file),
+      );
     }
     const list = shards.get(file) ?? [];
     shards.set(file, list);

@@ -59,7 +59,7 @@ class Tensors {
   }
 
   /** One with these dimensions (or one of several shapes) and this type (or one of several). */
-  get(suffix: string, storage: StorageWithKernels, types: readonly string[], ...shapes: readonly (readonly number[])[]): TensorHeader {
+  get(suffix: string, storage: string, types: readonly string[], ...shapes: readonly (readonly number[])[]): TensorHeader {
     const header = this.checkpoint.tensors.get(this.name.stem + suffix);
     const expected = `${types.join(' or ')} of shape ${shapes.map((shape) => shape.join(' x ') || 'a scalar').join(' or ')}`;
     if (header === undefined) throw this.refuse(suffix, storage, expected, 'nothing');
@@ -77,7 +77,13 @@ class Tensors {
     return group;
   }
 
-  stored(storage: StorageWithKernels, rowStep: number, strips: StoredMatrix['strips'], layout: StoredMatrix['layout'], order?: StoredMatrix['order']): StoredMatrix {
+  stored(
+    storage: StorageWithKernels,
+    rowStep: number,
+    strips: StoredMatrix['strips'],
+    layout: StoredMatrix['layout'],
+    order?: StoredMatrix['order'],
+  ): StoredMatrix {
     const { name, rows, columns } = this;
     return { name: name.weight, storage, rows, columns, rowStep, strips, layout, ...(order && { order }) };
   }
@@ -116,7 +122,9 @@ function gptq(tensors: Tensors, quantization: Quantization): StoredMatrix {
   const zeros = columnLines(checkpoint, tensors.get('.qzeros', storage, ['I32'], [groups, (rows * bits) / 32]), groups, (rows * bits) / 8, bits);
   const scales = tensors.get('.scales', storage, halves, [groups, rows]);
   const needsOrder = quantization.hasOrder || tensors.has('.g_idx');
-  const order = needsOrder ? readOrder(checkpoint, tensors.get('.g_idx', storage, ['I32'], [columns]), group, `${name.stem}.g_idx of storage ${storage}`) : undefined;
+  const order = needsOrder
+    ? readOrder(checkpoint, tensors.get('.g_idx', storage, ['I32'], [columns]), group, `${name.stem}.g_idx of storage ${storage}`)
+    : undefined;
   const strips = { codes, zeros, scales: columnLines(checkpoint, scales, groups, rows * 2, 16), ...orderStrip(order) };
   return tensors.stored(storage, packedRowStep, strips, { scaleKind: kindOf(scales), groupColumns: group, zeroBias }, order);
 }
@@ -133,14 +141,18 @@ function packed(tensors: Tensors, { method }: Quantization): StoredMatrix {
   const storage = `CT_INT${bits}` as const;
   if (method !== 'compressed-tensors') throw tensors.refuse('.weight_packed', storage, 'quant_method compressed-tensors', method);
   tensors.group(storage, undefined);
-  const weight = tensors.get('.weight_packed', storage, ['I32'], [rows, (columns * bits) / 32]);
+  const weight = tensors.get('.weight_packed', 'CT_INT4 or CT_INT8', ['I32'], [rows, columns / 8], [rows, columns / 4]);
   const groups = checkpoint.tensors.get(`${name.stem}.weight_scale`)?.shape[1] ?? 0;
   const group = tensors.group(storage, groups > 0 && columns % groups === 0 ? columns / groups : undefined);
   const scales = tensors.get('.weight_scale', storage, halves, [rows, columns / group]);
   const perWord = 32 / bits;
-  const zeros = tensors.has('.weight_zero_point') ? tensors.get('.weight_zero_point', storage, ['I32'], [Math.ceil(rows / perWord), columns / group]) : undefined;
+  const zeros = tensors.has('.weight_zero_point')
+    ? tensors.get('.weight_zero_point', storage, ['I32'], [Math.ceil(rows / perWord), columns / group])
+    : undefined;
   const orderPart = `${name.stem}.weight_g_idx of storage ${storage}`;
-  const order = tensors.has('.weight_g_idx') ? readOrder(checkpoint, tensors.get('.weight_g_idx', storage, ['I32', 'I64'], [columns]), group, orderPart) : undefined;
+  const order = tensors.has('.weight_g_idx')
+    ? readOrder(checkpoint, tensors.get('.weight_g_idx', storage, ['I32', 'I64'], [columns]), group, orderPart)
+    : undefined;
   const strips = {
     codes: rowLines(checkpoint, weight, (columns * bits) / 8),
     scales: rowLines(checkpoint, scales, (columns / group) * 2),
@@ -175,7 +187,7 @@ function fp8(tensors: Tensors, quantization: Quantization): StoredMatrix {
 
 /** e2m1, two columns a byte, or 16 bytes for each block of 32 columns; leading dimensions of both are rows. */
 function fp4(tensors: Tensors, codesSuffix: string, scalesSuffix: string): StoredMatrix {
-  const { checkpoint, rows, columns } = tensors;
+  const { checkpoint, columns } = tensors;
   tensors.group('FP4', undefined);
   const blocks = columns / blockColumns;
   const weight = tensors.get(codesSuffix, 'FP4', ['U8', 'I8'], ...withLeading(tensors, codesSuffix, [columns / 2], [blocks, 16]));

@@ -41,7 +41,10 @@ export function rowLines(checkpoint: Checkpoint, { offset }: TensorHeader, size:
 
 /** `lines` lines of `size` bytes in which each row has `bits`: of all of them what the rows have. Rows begin at whole bytes. */
 export function columnLines(checkpoint: Checkpoint, { offset }: TensorHeader, lines: number, size: number, bits: number): Strip {
-  const part = (row: number, count: number): [number, number] => [(row * bits) / 8, Math.min(size, Math.ceil(((row + count) * bits) / 32) * 4) - (row * bits) / 8];
+  const part = (row: number, count: number): [number, number] => [
+    (row * bits) / 8,
+    Math.min(size, Math.ceil(((row + count) * bits) / 32) * 4) - (row * bits) / 8,
+  ];
   return {
     extent: (row, count) => ({ lines, size: part(row, count)[1] }),
     read(row, count, into) {

@@ -16,7 +16,12 @@ export function invalid(part: string, expected: string | number | bigint, found:
 }
 
 /** Reads `into` full from `position`; throws gguf_invalid, or another error of the same fields, when the file ends earlier (it may shrink while open). */
-export function readFully(fd: number, position: number, into: Uint8Array, error: (part: string, expected: string, found: string) => InwardError = invalid): void {
+export function readFully(
+  fd: number,
+  position: number,
+  into: Uint8Array,
+  error: (part: string, expected: string, found: string) => InwardError = invalid,
+): void {
   let done = 0;
   while (done < into.byteLength) {
     // One read call takes less than 2 GiB.

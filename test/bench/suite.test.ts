@@ -21,7 +21,9 @@ test('every storage is measured, and every name is there once', () => {
   const cases = listCases();
   const names = cases.map(nameCase);
   expect(new Set(names).size).toBe(names.length);
-  expect(new Set(cases.flatMap((one) => (one.kind === 'matmul' ? [one.storage] : [])))).toEqual(new Set((Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage)));
+  expect(new Set(cases.flatMap((one) => (one.kind === 'matmul' ? [one.storage] : [])))).toEqual(
+    new Set((Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage)),
+  );
   for (const one of cases) if (one.kind === 'matmul') expect(one.columns % (packedStorages[one.storage].hasSuper ? 256 : 32)).toBe(0);
 });
 

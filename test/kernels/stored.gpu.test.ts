@@ -3,6 +3,7 @@
  * within a word, a tile, a block of 128; columns past a block of 128; all kinds of scales; columns in an order of their own; halves of heads.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rmsNormReference } from '../../kernels/activations.ref.ts';
 import { embed } from '../../kernels/embed.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { permute } from '../../kernels/permute.ts';
@@ -10,7 +11,6 @@ import { randomFloats } from '../../kernels/random.ref.ts';
 import { smallestNormal, storedRow } from '../../kernels/stored.ref.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import type { StripStorage } from '../../kernels/weights.ts';
-import { rmsNormReference } from '../../kernels/activations.ref.ts';
 import { compare, Gpu } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';
 import { findStored, randomStored, type StoredOptions } from '../stored.ts';
@@ -78,7 +78,10 @@ function sourceRow(row: number, options: StoredOptions): number {
   return row - inHead + (inHead % 2 === 0 ? inHead / 2 : (inHead - 1) / 2 + rotaryLength / 2);
 }
 
-const label = (options: StoredOptions): string => Object.entries(options).map(([key, value]) => `${key} ${typeof value === 'object' ? 'halves' : value}`).join(', ');
+const label = (options: StoredOptions): string =>
+  Object.entries(options)
+    .map(([key, value]) => `${key} ${typeof value === 'object' ? 'halves' : value}`)
+    .join(', ');
 
 describe.each(cases.map(([storage, rows, columns, options], i) => ({ storage, rows, columns, options, is: label(options), seed: i + 1 })))(
   '$storage $rows x $columns $is',
@@ -120,7 +123,8 @@ describe.each(['FP8', 'FP4'] as const)('%s with every power of two as a scale', 
     const example = randomStored(storage, rows, columns, 5, { scales: 'F8_E8M0', group: 'block' });
     const scales = example.matrix.tensors.get(storage === 'FP4' ? '.scale' : '.weight_scale_inv');
     // 255 is not a number; 2^(246 - 127) * 448 is the largest below what f32 holds.
-    const exponents = storage === 'FP4' ? Array.from({ length: 256 }, (_, e) => Math.min(e, 252)) : [0, 1, 2, 3, 8, 9, 20, 60, 120, 127, 128, 200, 240, 244, 245, 246];
+    const exponents =
+      storage === 'FP4' ? Array.from({ length: 256 }, (_, e) => Math.min(e, 252)) : [0, 1, 2, 3, 8, 9, 20, 60, 120, 127, 128, 200, 240, 244, 245, 246];
     scales?.bytes.set(exponents);
     const matrix = await packMatrix(gpu, storage, findStored(example), rows, columns);
     const words = new Uint32Array(288);
@@ -171,7 +175,15 @@ it.each([
   ] as const) {
     const permuted = gpu.vectors(new Float32Array(tokens * columns), columns, place);
     const y = gpu.buffer(new Float32Array(tokens * rows));
-    const operation = permute({ x: input, order: matrix.order, y: permuted, norm: weight && { weight: gpu.uniform(weight), epsilon: 1e-5 }, columns, over, ...common });
+    const operation = permute({
+      x: input,
+      order: matrix.order,
+      y: permuted,
+      norm: weight && { weight: gpu.uniform(weight), epsilon: 1e-5 },
+      columns,
+      over,
+      ...common,
+    });
     await gpu.run(
       [operation, ...matmul(matrix, { x: { format: 'f32', vectors: permuted }, finish: { kind: 'store', y, stride: rows }, offset: 0, over, ...common })],
       counts,

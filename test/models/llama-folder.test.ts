@@ -36,7 +36,14 @@ describe.each(folders.filter((folder) => existsSync(folder)).map((folder) => [ba
 // Columns in an order of their own are multiplied by f32 in any case; the others by int8.
 test.each(['llama_awq', 'llama_gptq_actorder'])('%s with int8 activations: within three times what a bf16 run of the reference is off', async (name) => {
   const oracle = readFolderOracle(oracleFolder(name));
-  await using engine = await createEngine({ modelPath: oracle.modelPath, device: testDevice(), kv: 'f16', activations: 'int8', contextLength: 512, kvTokens: 4096 });
+  await using engine = await createEngine({
+    modelPath: oracle.modelPath,
+    device: testDevice(),
+    kv: 'f16',
+    activations: 'int8',
+    contextLength: 512,
+    kvTokens: 4096,
+  });
   for (const prompt of oracle.names) {
     const golden = oracle.prompts[prompt];
     const result = await run(engine, golden.ids, { maxTokens: 1, logits: 'all' });

@@ -64,7 +64,9 @@ test('a shard that is missing, a folder in its place, no config.json, nothing at
 
 test('two files with a tensor of one name', () => {
   const doubled = { ...files, 'model-2-of-2.safetensors': tensorsFile(new Map([['a', tensor(3)]])), ...index({ a: map.a, b: map.b }) };
-  expect(() => openCheckpoint(folders.write(doubled))).toThrow(expect.objectContaining({ code: 'checkpoint_invalid', fields: expect.objectContaining({ part: 'tensor a' }) }));
+  expect(() => openCheckpoint(folders.write(doubled))).toThrow(
+    expect.objectContaining({ code: 'checkpoint_invalid', fields: expect.objectContaining({ part: 'tensor a' }) }),
+  );
 });
 
 const empty = safetensorsBytes({});
@@ -75,7 +77,17 @@ describe('config.json', () => {
     using checkpoint = openConfig({ ...tinyConfig, rope_theta: 500000, head_dim: null });
     expect(readModel(checkpoint)).toMatchObject({
       family: { architecture: 'llama' },
-      config: { layerCount: 1, embeddingLength: 32, heads: 2, kvHeads: 1, headLength: 16, rotaryLength: 16, vocabularySize: 40, ropeBase: 500000, epsilon: 1e-5 },
+      config: {
+        layerCount: 1,
+        embeddingLength: 32,
+        heads: 2,
+        kvHeads: 1,
+        headLength: 16,
+        rotaryLength: 16,
+        vocabularySize: 40,
+        ropeBase: 500000,
+        epsilon: 1e-5,
+      },
     });
     // Embedding and norm; query, key, value and output rows; gate, up, down; two norms.
     expect(describeCheckpoint(checkpoint).parameterCount).toBe(40 * 32 + 32 + 32 * (32 + 16 + 16 + 32) + 3 * 64 * 32 + 2 * 32);
@@ -114,17 +126,24 @@ describe('config.json', () => {
     ['quantization_config', { quant_method: 'bitsandbytes', load_in_4bit: true, bnb_4bit_quant_type: 'fp4' }, 'model_unsupported'],
   ])('%s: %j is refused with its key', (key, value, code) => {
     expect(() => openConfig({ ...tinyConfig, [key]: value })).toThrow(
-      expect.objectContaining({ code, fields: expect.objectContaining({ part: expect.stringMatching(new RegExp(`^config.json .*${key === 'rope_parameters' ? 'rope' : key}`)) }) }),
+      expect.objectContaining({
+        code,
+        fields: expect.objectContaining({ part: expect.stringMatching(new RegExp(`^config.json .*${key === 'rope_parameters' ? 'rope' : key}`)) }),
+      }),
     );
   });
 
   test('text of the file does not come into an error', () => {
     const text = 'a line\nof something';
-    expect(() => openConfig({ ...tinyConfig, model_type: text })).toThrow(expect.objectContaining({ fields: expect.objectContaining({ found: 'something else' }) }));
+    expect(() => openConfig({ ...tinyConfig, model_type: text })).toThrow(
+      expect.objectContaining({ fields: expect.objectContaining({ found: 'something else' }) }),
+    );
   });
 
   test.each(['{"a":1,"a":2}', '[]', '', 'null', '{'])('%s is no config.json', (text) => {
-    expect(() => openCheckpoint(folders.write({ 'config.json': text, 'model.safetensors': empty }))).toThrow(expect.objectContaining({ code: 'checkpoint_invalid' }));
+    expect(() => openCheckpoint(folders.write({ 'config.json': text, 'model.safetensors': empty }))).toThrow(
+      expect.objectContaining({ code: 'checkpoint_invalid' }),
+    );
   });
 });
 

@@ -50,7 +50,11 @@ test('tensors in any order of the header, with bytes where they say', () => {
 
 test.each([
   ['a key twice', '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', 'one value'],
-  ['a key twice, once in other letters', '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"\\u0061":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', 'one value'],
+  [
+    'a key twice, once in other letters',
+    '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"\\u0061":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
+    'one value',
+  ],
   ['a key of an entry twice', '{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}', 'one value'],
   ['an offset of 2^53', '{"a":{"dtype":"U8","shape":[2],"data_offsets":[9007199254740992,9007199254740994]}}', 'below 2^53'],
   ['a number with an exponent', '{"a":{"dtype":"U8","shape":[2e0],"data_offsets":[0,2]}}', 'whole ones'],
