@@ -128,15 +128,15 @@ function nf4(matrix: RefMatrix, row: number, column: number): number {
   return float(find(matrix, '.weight.quant_map'), code) * absmax(matrix, Math.floor(element / matrix.groupColumns));
 }
 
-/** With double quantization rounded to f32 after each step, as bitsandbytes computes it; runs of 256, offset 1/8 as `nestedOffset`. */
+/** With double quantization rounded to f32 after each step, as bitsandbytes computes it; runs of 256, and nestedOffset. */
 function absmax(matrix: RefMatrix, run: number): number {
   const stored = find(matrix, '.weight.absmax');
   if (stored.storage === 'F32') return float(stored, run);
   const number = float(find(matrix, '.weight.nested_quant_map'), stored.bytes[run] ?? 0);
   const factor = float(find(matrix, '.weight.nested_absmax'), Math.floor(run / 256));
-  return Math.fround(Math.fround(number * factor) + nestedOffset);
+  return Math.fround(Math.fround(number * factor) + Math.fround(nestedOffset));
 }
-export const nestedOffset: number = 0.125;
+export const nestedOffset = 0.0001;
 
 const values: Readonly<Record<StripStorage, (matrix: RefMatrix, row: number, column: number) => number>> = {
   AWQ: (matrix, row, column) => {

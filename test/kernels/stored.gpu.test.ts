@@ -61,8 +61,8 @@ const cases: readonly (readonly [StripStorage, rows: number, columns: number, St
   ['FP4', 38, 96, { isBlocks: true }],
   ['FP4', 48, 64, { heads }],
   ['NF4', 1, 64, {}],
-  ['NF4', 37, 96, {}],
-  ['NF4', 34, 160, { isNested: true }],
+  ['NF4', 77, 96, {}],
+  ['NF4', 101, 160, { isNested: true }],
   ['NF4', 41, 96, { group: 256, isNested: true }],
   ['NF4', 48, 64, { heads }],
 ];
