@@ -3,7 +3,7 @@
  * words of the format. Source: GGUF block layouts (gguf-py 0.19.0, quants.py); OCP Microscaling Formats 1.0.
  */
 import { type Grid, grids } from './repack/grids.ts';
-import { blockColumns, packedStorages, type StorageWithKernels } from './weights.ts';
+import { type BlockStorage, blockColumns, isBlockStorage, packedStorages, type StorageWithKernels } from './weights.ts';
 
 /** A block of a file: reads at bytes from its start. */
 class Block {
@@ -54,8 +54,9 @@ class Block {
   }
 }
 
-/** Values of one row of `columns` from file bytes. */
+/** Values of one row of `columns` from file bytes; storages of several tensors: stored.ref.ts. */
 export function dequantizeRow(storage: StorageWithKernels, bytes: Uint8Array, columns: number): Float64Array {
+  if (!isBlockStorage(storage)) throw new Error(`${storage} is several tensors`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { fileBlockSize, fileBlocks } = packedStorages[storage];
   const length = fileBlocks * blockColumns;
@@ -65,7 +66,7 @@ export function dequantizeRow(storage: StorageWithKernels, bytes: Uint8Array, co
 
 const iq4Values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 /** e2m1: sign, two bits of exponent with bias 1, one of fraction. */
-function e2m1(code: number): number {
+export function e2m1(code: number): number {
   const exponent = (code >> 1) & 3;
   const fraction = (code & 1) / 2;
   const size = exponent === 0 ? fraction : (1 + fraction) * 2 ** (exponent - 1);
@@ -80,7 +81,7 @@ function ue4m3(byte: number): number {
 }
 
 /** BF16 by its definition: sign, 8 bits of exponent with bias 127, 7 bits of fraction. */
-function bf16(bits: number): number {
+export function bf16(bits: number): number {
   const exponent = (bits >> 7) & 255;
   const fraction = (bits & 127) / 128;
   const size = exponent === 0 ? fraction * 2 ** -126 : (1 + fraction) * 2 ** (exponent - 127);
@@ -117,7 +118,7 @@ function evenSign(seven: number, i: number): number {
 
 const half = (value: number): boolean => value === 1;
 
-const values: Readonly<Record<StorageWithKernels, (block: Block, i: number) => number>> = {
+const values: Readonly<Record<BlockStorage, (block: Block, i: number) => number>> = {
   F32: (block, i) => block.f32(4 * i),
   F16: (block, i) => block.f16(2 * i),
   BF16: (block, i) => bf16(block.u16(2 * i)),

@@ -2,7 +2,7 @@
  * Owns the packed form of weights on the device (layout: lib/weights.wgsl) and the table of storages that have
  * kernels. Refuses files: sizes come in, slices come out.
  */
-import { type Place, placeOf, type Vectors } from './kernel.ts';
+import { type Place, placeOf, type Slice, type Vectors } from './kernel.ts';
 import type { grids } from './repack/grids.ts';
 
 /** How a storage lies in a file and on the device. */
@@ -11,7 +11,7 @@ export interface PackedStorage {
   readonly stem: string;
   /** File stem in repack/. */
   readonly repack: string;
-  /** Bytes of a block of the file, and how many blocks of 32 columns it holds. */
+  /** Bytes of a block of the file, and how many blocks of 32 columns it holds; 0 and 1 where a storage is several tensors (repack/strips.wgsl). */
   readonly fileBlockSize: number;
   readonly fileBlocks: number;
   /** vec4u of codes a block of 32 columns, and words besides: scales, then further bits of codes. */
@@ -21,6 +21,8 @@ export interface PackedStorage {
   readonly hasSuper: boolean;
   /** Its codes can be multiplied by int8 activations. */
   readonly hasInt8: boolean;
+  /** Of a code, in storages of several tensors. */
+  readonly bits?: 2 | 3 | 4 | 8;
   /** What codes are looked up in when the file is repacked. */
   readonly grid?: keyof typeof grids;
 }
@@ -30,12 +32,13 @@ function row(
   repack: string,
   [fileBlockSize, fileBlocks]: readonly [number, number],
   [blockVectors, blockWords]: readonly [number, number],
-  more: { readonly hasSuper?: boolean; readonly hasInt8?: boolean; readonly grid?: keyof typeof grids } = {},
+  more: { readonly hasSuper?: boolean; readonly hasInt8?: boolean; readonly bits?: 2 | 3 | 4 | 8; readonly grid?: keyof typeof grids } = {},
 ): PackedStorage {
   return { stem, repack, fileBlockSize, fileBlocks, blockVectors, blockWords, hasSuper: false, hasInt8: false, ...more };
 }
 
-export type StorageWithKernels =
+/** Storages that are runs of blocks in one tensor, as GGUF has them; F32, F16 and BF16 are so everywhere. */
+export type BlockStorage =
   | 'F32'
   | 'F16'
   | 'BF16'
@@ -63,8 +66,14 @@ export type StorageWithKernels =
   | 'MXFP4'
   | 'NVFP4';
 
+/** Storages of safetensors checkpoints that are several tensors (repack/strips.wgsl); CT is compressed-tensors. */
+export type StripStorage = 'AWQ' | 'GPTQ2' | 'GPTQ3' | 'GPTQ4' | 'GPTQ8' | 'CT_INT4' | 'CT_INT8' | 'FP8' | 'FP4' | 'NF4';
+
+export type StorageWithKernels = BlockStorage | StripStorage;
+
 const hasInt8 = true;
 const hasSuper = true;
+const strips = [0, 1] as const;
 
 /** Sizes of the file's blocks: GGML_QUANT_SIZES of gguf-py 0.19.0. */
 export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>> = {
@@ -94,7 +103,22 @@ export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>>
   TQ2_0: row('tq', 'tq2_0', [66, 8], [0, 2], { hasSuper }),
   MXFP4: row('mxfp4', 'mxfp4', [17, 1], [1, 1]),
   NVFP4: row('nvfp4', 'nvfp4', [36, 2], [1, 1]),
+  // The others keep theirs in several tensors.
+  AWQ: row('int4', 'awq', strips, [1, 1], { hasInt8, bits: 4 }),
+  GPTQ2: row('int2', 'gptq', strips, [0, 3], { bits: 2 }),
+  GPTQ3: row('int3', 'gptq', strips, [0, 4], { bits: 3 }),
+  GPTQ4: row('int4', 'gptq', strips, [1, 1], { hasInt8, bits: 4 }),
+  GPTQ8: row('int8', 'gptq', strips, [2, 1], { bits: 8 }),
+  CT_INT4: row('int4', 'pack', strips, [1, 1], { hasInt8, bits: 4 }),
+  CT_INT8: row('int8', 'pack', strips, [2, 1], { bits: 8 }),
+  FP8: row('fp8', 'fp8', strips, [2, 1]),
+  FP4: row('mxfp4', 'fp4', strips, [1, 1]),
+  NF4: row('nf4', 'nf4', strips, [1, 1]),
 };
+
+export function isBlockStorage(storage: StorageWithKernels): storage is BlockStorage {
+  return packedStorages[storage].fileBlockSize > 0;
+}
 
 /** Rows of a quad, and of a tile of eight quads. */
 export const quadRows = 4;
@@ -114,6 +138,8 @@ export interface PackedMatrix {
   /** A multiple of 32, and of the storage's block. */
   readonly columns: number;
   readonly shards: readonly Shard[];
+  /** u32: which number of an activation row comes at each column, where they are sorted by group (GPTQ's act-order). */
+  readonly order?: Slice;
 }
 
 /** What the columns of a matrix are a multiple of. */

@@ -24,6 +24,8 @@ export interface MatrixSpec {
   readonly optional?: boolean;
   /** Two parts of equal height, whose quads of rows take turns where their storage is the same. */
   readonly interleaved?: boolean;
+  /** Rows are looked up and not only multiplied, so that columns must be in their own order. */
+  readonly isTable?: boolean;
 }
 
 /** A vector that the device reads as f32. */

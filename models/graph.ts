@@ -11,6 +11,7 @@ import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
 import type { Operation, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
 import { type Finish, type KernelFamily, type MatmulWork, type MatrixUnit, matmul, type Norm, standardTiles, type Tile } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
+import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
 import { pinTiles } from '../kernels/tiles.ts';
@@ -271,16 +272,18 @@ export class Graph {
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows', bias?: Slice): void {
     const { lanes, family, matrixUnit, batch, layout } = this.settings;
-    // int8 only where every piece has scales; plain floats are multiplied by floats.
-    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => packedStorages[piece.matrix.storage].hasInt8);
-    const input: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
-    for (const piece of matrix.pieces) {
-      const fused = isInt8 || norm === undefined ? {} : { norm };
-      const { storage, rows, columns } = piece.matrix;
+    // int8 only where every piece has scales, and columns in the order of x; plain floats are multiplied by floats.
+    const hasInt8 = ({ storage, order }: PackedMatrix): boolean => packedStorages[storage].hasInt8 && order === undefined;
+    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => hasInt8(piece.matrix));
+    const common: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
+    for (const { firstRow, matrix: piece } of matrix.pieces) {
+      const { storage, rows, columns, order } = piece;
+      const input: Activations = order === undefined ? common : { format: 'f32', vectors: this.#permuted(columns, x, order, norm, over) };
+      const fused = isInt8 || norm === undefined || order !== undefined ? {} : { norm };
       const kv = finish.kind === 'rope' ? { kv: finish.shape.kv } : {};
       const work: MatmulWork = { storage, rows, columns, activations: input.format, isNormed: 'norm' in fused, finish: finish.kind, ...kv };
-      const args = { x: input, ...fused, finish, bias, offset: piece.firstRow, over, batch, lanes, family, matrixUnit, layout };
-      const make = (tiles: readonly Tile[]): readonly Operation[] => matmul(piece.matrix, { ...args, tiles });
+      const args = { x: input, ...fused, finish, bias, offset: firstRow, over, batch, lanes, family, matrixUnit, layout };
+      const make = (tiles: readonly Tile[]): readonly Operation[] => matmul(piece, { ...args, tiles });
       const operations = make(this.#tiles(work, this.settings.chooseTiles));
       this.#matmuls.push({ work, operations, make });
       this.operations.push(...operations);
@@ -290,6 +293,14 @@ export class Graph {
   #tiles(work: MatmulWork, choose: ChooseTiles | undefined): readonly Tile[] {
     const tiles = choose?.(work) ?? standardTiles(this.settings, work);
     return this.settings.isDeterministic ? pinTiles(tiles) : tiles;
+  }
+
+  /** x in the order of a matrix's columns, normed (and then gathered) if asked. */
+  #permuted(columns: number, x: Vectors, order: Slice, norm: Norm | undefined, over: 'tokens' | 'logitRows'): Vectors {
+    const { lanes, batch, layout } = this.settings;
+    const y = this.#perToken('permuted', columns);
+    this.operations.push(permute({ x, order, y, norm, columns, over, batch, lanes, layout }));
+    return y;
   }
 
   /** x, normed if asked, as int8 blocks. */

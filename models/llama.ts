@@ -67,7 +67,7 @@ export const llama: Family<LlamaConfig> = {
     });
     const vector = (tensor: string): WeightSpec => ({ kind: 'vector', tensor: `${tensor}.weight`, length: c.embeddingLength });
     const specs = new Map<string, WeightSpec>([
-      ['embedding', matrix(c.embeddingLength, ['token_embd', c.vocabularySize])],
+      ['embedding', { ...matrix(c.embeddingLength, ['token_embd', c.vocabularySize]), isTable: true }],
       ['output', { ...matrix(c.embeddingLength, ['output', c.vocabularySize]), optional: true }],
       ['output norm', vector('output_norm')],
       ['rope divisors', { kind: 'host', tensor: 'rope_freqs.weight', length: c.rotaryLength / 2, optional: true }],

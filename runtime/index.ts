@@ -25,7 +25,7 @@ export async function planModel(options: EngineOptions): Promise<ModelPlan> {
   return (await import('./plan.ts')).planModel(options);
 }
 
-/** The same for a model that is not here, in every storage that has kernels, as if all its parameters were in that one. */
+/** The same for a model that is not here, in every storage of GGUF that has kernels, as if all its parameters were in that one. */
 export async function estimateModel(
   shape: {
     readonly parameterCount: number;

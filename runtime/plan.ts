@@ -3,7 +3,7 @@
  * engine and `inward doctor` both go by it. Refuses to touch a device and to read weights.
  */
 import { kvPoolSize } from '../kernels/attention.ts';
-import { blockColumns, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
+import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
 import { type Family, families, type ModelShape, type Settings } from '../models/index.ts';
 import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
 import { weightSize } from './checkpoint/loader.ts';
@@ -100,14 +100,14 @@ export function readModelTuning(options: EngineOptions, device: TunedDevice): Tu
   );
 }
 
-/** The same for a model that is not here, in every storage that has kernels: all its parameters in that one. */
+/** The same for a model that is not here, in every storage of GGUF that has kernels: all its parameters in that one. */
 export function estimateModel(shape: KvShape & { readonly parameterCount: number }, options: PlanOptions): ModelEstimate[] {
   const plan = planMemory(shape, options);
-  return Object.keys(packedStorages).map((storage) => {
+  return (Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage).map((storage) => {
     return {
       ...plan,
       storage,
-      weightSize: (shape.parameterCount * packedSize(storage as StorageWithKernels, rowTile, blockColumns)) / (rowTile * blockColumns),
+      weightSize: (shape.parameterCount * packedSize(storage, rowTile, blockColumns)) / (rowTile * blockColumns),
     };
   });
 }

@@ -2,8 +2,10 @@
  * Owns the reading of oracle fixtures: a tiny random model beside what Hugging Face transformers computes with it
  * (test/fixtures/oracles/README.md). Refuses to know how a model is run.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readFixture } from './test-data.ts';
+
+const fixtures = join(import.meta.dirname, 'fixtures/oracles');
 
 export const promptNames = ['len1', 'len7', 'len33', 'long', 'batch0', 'batch1', 'batch2', 'batch3'] as const;
 export type PromptName = (typeof promptNames)[number];
@@ -43,10 +45,34 @@ interface Golden {
 
 type Tensor = Float32Array | Float64Array | Int32Array | BigInt64Array;
 
-/** The oracle `gguf_llama_...` of the fixtures. */
+/** The oracle `gguf_llama_...` of the fixtures, with all prompts. */
 export function readOracle(name: string): Oracle {
-  const golden: Golden = JSON.parse(readFixture(`oracles/${name}/golden.json`).toString('utf8'));
-  const tensors = readSafetensors(readFixture(`oracles/${name}/golden.safetensors`));
+  return read(join(fixtures, name), 'model.gguf', promptNames);
+}
+
+/** The oracle in a folder that is a checkpoint too; a golden that was cut down has fewer prompts. */
+export function readFolderOracle(folder: string): Oracle & { readonly names: readonly PromptName[] } {
+  const tensors = readSafetensors(readFileSync(join(folder, 'golden.safetensors')));
+  const names = promptNames.filter((prompt) => tensors.has(`${prompt}.last_logits`));
+  return { ...read(folder, '', names), names };
+}
+
+/** The folder of an oracle of the fixtures. */
+export function oracleFolder(name: string): string {
+  return join(fixtures, name);
+}
+
+function read(folder: string, file: string, names: readonly PromptName[]): Oracle {
+  const golden: Golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8'));
+  const tensors = readSafetensors(readFileSync(join(folder, 'golden.safetensors')));
+  const prompts = Object.fromEntries(names.map((prompt): [PromptName, OraclePrompt] => [prompt, readPrompt(prompt, golden, tensors)])) as Record<
+    PromptName,
+    OraclePrompt
+  >;
+  return { modelPath: join(folder, file), prompts, tolerance: golden.tolerance_f32_vs_f64, half: golden.half_precision_run_vs_f32 };
+}
+
+function readPrompt(prompt: PromptName, golden: Golden, tensors: ReadonlyMap<string, Tensor>): OraclePrompt {
   const get = (key: string): Tensor => {
     const tensor = tensors.get(key);
     if (tensor === undefined) throw new Error(`the golden has no ${key}`);
@@ -56,28 +82,17 @@ export function readOracle(name: string): Oracle {
     const flat = Array.from(get(key) as Float32Array, Number);
     return Array.from({ length: flat.length / 5 }, (_, i) => flat.slice(i * 5, i * 5 + 5));
   };
-  const prompts = Object.fromEntries(
-    promptNames.map((prompt): [PromptName, OraclePrompt] => [
-      prompt,
-      {
-        ids: Uint32Array.from(golden.prompts[prompt].ids),
-        greedy: golden.prompts[prompt].greedy,
-        lastLogits: get(`${prompt}.last_logits`) as Float32Array,
-        lastLogits64: get(`${prompt}.last_logits_f64`) as Float64Array,
-        topIds: fives(`${prompt}.top5_ids`),
-        topLogits: fives(`${prompt}.top5_logits`),
-        greedyTopIds: fives(`${prompt}.greedy_top5_ids`),
-        greedyTopLogits: fives(`${prompt}.greedy_top5_logits`),
-        greedyFinalLogits: get(`${prompt}.greedy_final_logits`) as Float32Array,
-        logits: tensors.get(`${prompt}.logits`) as Float32Array | undefined,
-      },
-    ]),
-  ) as Record<PromptName, OraclePrompt>;
   return {
-    modelPath: join(import.meta.dirname, 'fixtures/oracles', name, 'model.gguf'),
-    prompts,
-    tolerance: golden.tolerance_f32_vs_f64,
-    half: golden.half_precision_run_vs_f32,
+    ids: Uint32Array.from(golden.prompts[prompt].ids),
+    greedy: golden.prompts[prompt].greedy,
+    lastLogits: get(`${prompt}.last_logits`) as Float32Array,
+    lastLogits64: get(`${prompt}.last_logits_f64`) as Float64Array,
+    topIds: fives(`${prompt}.top5_ids`),
+    topLogits: fives(`${prompt}.top5_logits`),
+    greedyTopIds: fives(`${prompt}.greedy_top5_ids`),
+    greedyTopLogits: fives(`${prompt}.greedy_top5_logits`),
+    greedyFinalLogits: get(`${prompt}.greedy_final_logits`) as Float32Array,
+    logits: tensors.get(`${prompt}.logits`) as Float32Array | undefined,
   };
 }
 

@@ -1,14 +1,15 @@
-/** Owns matrices for kernel tests: the packed matrix that repack makes of file bytes. */
+/** Owns matrices for kernel tests: the packed matrix that repack makes of file bytes, or of what a checkpoint stores as several tensors. */
 import type { Place } from '../kernels/kernel.ts';
 import { gridWords, repackChunk, repackVariant } from '../kernels/repack.ts';
 import { type PackedMatrix, packedExtent, quadRows, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
+import { readChunk, type StoredMatrix } from '../runtime/checkpoint/strips.ts';
 import type { Gpu } from './gpu.ts';
 
 /** Packs in two chunks, and F16 from three tiles on in two shards unless `isWhole`, as the loader would a large file. */
 export async function packMatrix(
   gpu: Gpu,
   storage: StorageWithKernels,
-  file: Uint8Array,
+  file: Uint8Array | StoredMatrix,
   rows: number,
   columns: number,
   { isWhole = false, isInterleaved = false, place = 'buffer' }: { isWhole?: boolean; isInterleaved?: boolean; place?: Place } = {},
@@ -18,13 +19,14 @@ export async function packMatrix(
   const bounds = cut === rows ? [0, rows] : [0, cut, rows];
   const shards = [];
   for (const [i, end] of bounds.slice(1).entries()) shards.push(await packShard(gpu, storage, file, columns, bounds[i] ?? 0, end, rows, isInterleaved, place));
-  return { storage, rows, columns, shards };
+  const order = 'strips' in file ? file.order : undefined;
+  return { storage, rows, columns, shards, ...(order && { order: gpu.buffer(order) }) };
 }
 
 async function packShard(
   gpu: Gpu,
   storage: StorageWithKernels,
-  file: Uint8Array,
+  file: Uint8Array | StoredMatrix,
   columns: number,
   firstRow: number,
   end: number,
@@ -32,7 +34,6 @@ async function packShard(
   isInterleaved: boolean,
   place: Place,
 ): Promise<PackedMatrix['shards'][number]> {
-  const rowSize = file.byteLength / allRows;
   const rows = end - firstRow;
   const extent = packedExtent(storage, rows, columns);
   const packed =
@@ -46,13 +47,12 @@ async function packShard(
     [half, rows],
   ].entries()) {
     if (from === undefined || to === undefined || from === to) continue;
-    const raw = new Uint8Array((to - from) * rowSize + 8);
-    raw.set(file.subarray((firstRow + from) * rowSize, (firstRow + to) * rowSize));
+    const chunk = 'strips' in file ? storedChunk(file, firstRow + from, to - from) : blockChunk(file, file.byteLength / allRows, firstRow + from, to - from);
     const at = isInterleaved ? { firstQuad: part, quadStep: 2 } : { firstQuad: from / quadRows, quadStep: 1 };
-    const { params, grid: groups } = repackChunk(storage, { columns, shardRows: rows, rows: to - from, ...at });
+    const { params, grid: groups } = repackChunk(storage, { columns, shardRows: rows, rows: to - from, ...at, ...chunk.place });
     const operation = {
       variants: [repackVariant(storage, place)],
-      resources: [gpu.buffer(raw), packed, ...(grid === undefined ? [] : [gpu.buffer(grid)])],
+      resources: [gpu.buffer(chunk.bytes), packed, ...(grid === undefined ? [] : [gpu.buffer(grid)])],
       params,
       choose: () => 0,
       gridX: () => groups[0],
@@ -62,4 +62,20 @@ async function packShard(
   }
   if ('buffer' in packed) await gpu.read(packed); // the words behind it are untouched
   return { firstRow, rows, packed };
+}
+
+type Chunk = { readonly bytes: Uint8Array; readonly place: Partial<Parameters<typeof repackChunk>[1]> };
+
+function blockChunk(file: Uint8Array, rowSize: number, row: number, count: number): Chunk {
+  const bytes = new Uint8Array(count * rowSize + 8);
+  bytes.set(file.subarray(row * rowSize, (row + count) * rowSize));
+  return { bytes, place: {} };
+}
+
+/** Chunks begin at multiples of the storage's step: rows in front of the first one are in it too. */
+function storedChunk(stored: StoredMatrix, row: number, count: number): Chunk {
+  const firstRow = row % stored.rowStep;
+  const end = Math.min(stored.rows, Math.ceil((row + count) / stored.rowStep) * stored.rowStep);
+  const { bytes, layout } = readChunk(stored, row - firstRow, end - (row - firstRow));
+  return { bytes, place: { firstRow, layout } };
 }

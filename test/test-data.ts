@@ -29,9 +29,9 @@ export interface MalformedCase {
   readonly bytes: Buffer;
 }
 
-/** The malformed GGUF files of the fixtures. */
-export function malformedCases(): MalformedCase[] {
-  const lines = readFixture('malformed/gguf-cases.jsonl.gz').toString('utf8').trim().split('\n');
+/** The malformed files of the fixtures. */
+export function malformedCases(format: 'gguf' | 'safetensors' = 'gguf'): MalformedCase[] {
+  const lines = readFixture(`malformed/${format}-cases.jsonl.gz`).toString('utf8').trim().split('\n');
   return lines.map((line) => {
     const { id, expect, condition, base64 } = JSON.parse(line);
     return { id, expect, condition, bytes: Buffer.from(base64, 'base64') };

@@ -1,19 +1,10 @@
 // 8-bit codes, -128..127: two vec4u a block, columns 0..15 and 16..31.
 #include "codes/parts/no_words.wgsl"
 #include "codes/parts/unscaled.wgsl"
-const BLOCK_VECTORS = 2u;
-
-struct WeightBlock {
-  low: vec4u,
-  high: vec4u,
-}
-
-fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
-  return WeightBlock(blockVector(place, r, block, 0u), blockVector(place, r, block, 1u));
-}
+#include "codes/parts/two_vectors.wgsl"
 
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
-  return vec4f(unpack4xI8(select(block.high[quad & 3u], block.low[quad & 3u], quad < 4u)));
+  return vec4f(unpack4xI8(blockBytes(block, quad)));
 }
 
 fn blockDotInt8(block: WeightBlock, affine: vec2f, low: vec4u, high: vec4u, scales: vec2f) -> f32 {

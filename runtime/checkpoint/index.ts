@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { InwardError } from '../errors.ts';
+import { openFolder } from './folder.ts';
 import { type GgufHeader, readGguf } from './gguf.ts';
 import { optionalInteger, optionalString } from './metadata.ts';
 import { findStorageByName } from './storage.ts';
@@ -27,10 +28,12 @@ export { findStorageByName, type Storage } from './storage.ts';
 export type { Checkpoint, MetadataValue, StorageName, TensorHeader } from './types.ts';
 
 /**
- * Reads the header of a GGUF file and keeps the file open until disposed.
- * Throws file_missing (no readable regular file), gguf_invalid, model_unsupported (one part of a split model).
+ * Reads the header of a GGUF file, or of a folder with config.json and safetensors files, and keeps them open until disposed.
+ * Throws file_missing (no readable regular file), gguf_invalid (file), checkpoint_invalid (folder), model_unsupported (one part of a split
+ * model; a folder of another family or quantization).
  */
 export function openCheckpoint(path: string): Checkpoint {
+  if (isFolder(path)) return openFolder(path);
   const fd = openFile(path);
   try {
     const fileSize = fstatSync(fd).size;
@@ -45,6 +48,15 @@ export function openCheckpoint(path: string): Checkpoint {
   } catch (error) {
     closeSync(fd);
     throw isSystemError(error) ? new InwardError('file_missing', { path }) : error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Whatever is wrong with it, openFile says.
+    return false;
   }
 }
 
@@ -120,18 +132,19 @@ export interface CheckpointSummary {
 /** What a person wants to know about a model file. */
 export function describeCheckpoint(checkpoint: Checkpoint): CheckpointSummary {
   const byStorage = new Map<StorageName, { storage: StorageName; count: number; size: number }>();
-  let parameterCount = 0;
+  let elements = 0;
   let weightSize = 0;
   for (const { storage, shape, size } of checkpoint.tensors.values()) {
     const row = byStorage.get(storage) ?? { storage, count: 0, size: 0 };
     byStorage.set(storage, { storage, count: row.count + 1, size: row.size + size });
-    parameterCount += elementCount(shape);
+    elements += elementCount(shape);
     weightSize += size;
   }
   return {
     family: optionalString(checkpoint, 'general.architecture') ?? '',
     name: optionalString(checkpoint, 'general.name') ?? '',
-    parameterCount,
+    // Elements of a folder's tensors are words of packed weights, and scales.
+    parameterCount: checkpoint.source?.model.parameterCount ?? elements,
     tensorCount: checkpoint.tensors.size,
     fileSize: checkpoint.fileSize,
     weightSize,

@@ -5,32 +5,24 @@
 
 import { type Place, placeOf, type Slice } from '../../kernels/kernel.ts';
 import type { PipelineCache } from '../../kernels/pipeline.ts';
-import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
-import {
-  columnStep,
-  type PackedMatrix,
-  packedExtent,
-  packedSize,
-  packedStorages,
-  quadRows,
-  rowTile,
-  type Shard,
-  type StorageWithKernels,
-} from '../../kernels/weights.ts';
+import { gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
+import { type PackedMatrix, packedExtent, packedSize, quadRows, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
-import { InwardError } from '../errors.ts';
 import { type DeviceMemory, wholeBuffer } from '../memory.ts';
-import type { Checkpoint, TensorHeader } from './types.ts';
+import { findMatrix, findTensor, hasTensor, unsupported } from './stored.ts';
+import { chunkSizeOf, readChunk, type StoredMatrix } from './strips.ts';
+import type { Checkpoint } from './types.ts';
 
 /** Bytes of the host's chunk. */
 const chunkSize = 8 * 2 ** 20;
 
-/** Tensors of equal storage that become one packed matrix. */
+/** Parts of equal storage, and equal order of columns, that become one packed matrix. */
 interface Piece {
   readonly storage: StorageWithKernels;
   readonly firstRow: number;
   readonly rows: number;
-  readonly tensors: readonly TensorHeader[];
+  readonly parts: readonly StoredMatrix[];
+  readonly order: StoredMatrix['order'] | undefined;
   /** Quads of rows of the two tensors take turns. */
   readonly isInterleaved: boolean;
 }
@@ -52,13 +44,13 @@ export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, We
   let total = 0;
   for (const spec of specs.values()) {
     if (spec.kind === 'matrix') {
-      for (const piece of planPieces(checkpoint, spec)) total += packedSize(piece.storage, piece.rows, spec.columns);
+      for (const { storage, rows, order } of planPieces(checkpoint, spec)) total += packedSize(storage, rows, spec.columns) + (order?.byteLength ?? 0);
     } else if (spec.kind === 'vector') total += spec.length * 4;
   }
   return total;
 }
 
-/** Reads every tensor of the specs. Throws model_unsupported, gguf_invalid, out_of_memory. */
+/** Reads every tensor of the specs. Throws model_unsupported, gguf_invalid, checkpoint_invalid, out_of_memory. */
 export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, target: LoaderTarget): Promise<Weights> {
   const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs));
   const matrices = new Map<string, LoadedMatrix>();
@@ -69,7 +61,7 @@ export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<str
       const matrix = await loader.matrix(name, spec);
       if (matrix !== undefined) matrices.set(name, matrix);
     } else if (spec.kind === 'vector') vectors.set(name, loader.vector(name, readFloats(checkpoint, spec.tensor, spec.length)));
-    else if (!spec.optional || checkpoint.tensors.has(spec.tensor)) hosts.set(name, readFloats(checkpoint, spec.tensor, spec.length));
+    else if (!spec.optional || hasTensor(checkpoint, spec.tensor)) hosts.set(name, readFloats(checkpoint, spec.tensor, spec.length));
   }
   loader.finish();
   return {
@@ -88,7 +80,9 @@ export function outlineWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string
     if (spec.kind !== 'matrix' || pieces.length === 0) continue;
     const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
     const isInterleaved = pieces.every((piece) => piece.isInterleaved);
-    const outlined = pieces.map((piece) => ({ firstRow: piece.firstRow, matrix: { ...piece, columns: spec.columns, shards: [] } }));
+    const outlined = pieces.map(({ firstRow, storage, rows: own, order }) => {
+      return { firstRow, matrix: { storage, rows: own, columns: spec.columns, shards: [], ...(order && { order: nowhere }) } };
+    });
     matrices.set(name, { rows, columns: spec.columns, isInterleaved, pieces: outlined });
   }
   const optionalMatrix = (name: string): LoadedMatrix | undefined => matrices.get(name);
@@ -103,41 +97,26 @@ function present<T>(value: T | undefined, name: string): T {
 /** Runs of parts with equal storage; empty when an optional matrix is not in the file. */
 function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
   const first = spec.parts[0];
-  if (spec.optional && first !== undefined && !checkpoint.tensors.has(first.tensor)) return [];
-  const pieces: { storage: StorageWithKernels; firstRow: number; rows: number; tensors: TensorHeader[] }[] = [];
+  if (spec.optional && first !== undefined && !hasTensor(checkpoint, first.tensor)) return [];
+  const pieces: { storage: StorageWithKernels; firstRow: number; rows: number; parts: StoredMatrix[]; order: StoredMatrix['order'] | undefined }[] = [];
   let row = 0;
   for (const part of spec.parts) {
-    const header = findTensor(checkpoint, part.tensor, [part.rows, spec.columns]);
-    const storage = storageOf(header);
-    const step = columnStep(storage);
-    if (spec.columns % step !== 0) throw unsupported(`tensor ${part.tensor}`, `rows of a multiple of ${step} elements`, spec.columns);
+    const stored = findMatrix(checkpoint, part.tensor, part.rows, spec.columns);
+    const { storage, name, order } = stored;
     const last = pieces.at(-1);
-    if (row % quadRows !== 0) throw unsupported(`tensor ${part.tensor}`, `a first row in multiples of ${quadRows}`, row);
-    if (last?.storage === storage) {
+    if (row % quadRows !== 0) throw unsupported(`tensor ${name}`, `a first row in multiples of ${quadRows}`, row);
+    if (spec.isTable && order !== undefined) throw unsupported(`tensor ${name}`, `columns of a table in their own order, storage ${storage}`, 'another order');
+    if (last?.storage === storage && isSameOrder(last.order, order)) {
       last.rows += part.rows;
-      last.tensors.push(header);
-    } else pieces.push({ storage, firstRow: row, rows: part.rows, tensors: [header] });
+      last.parts.push(stored);
+    } else pieces.push({ storage, firstRow: row, rows: part.rows, parts: [stored], order });
     row += part.rows;
   }
   return pieces.map((piece) => ({ ...piece, isInterleaved: spec.interleaved === true && pieces.length === 1 }));
 }
 
-function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
-  const header = checkpoint.tensors.get(name);
-  if (header === undefined) throw unsupported(`tensor ${name}`, `shape ${shape.join(' x ')}`, 'nothing');
-  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${name}`, `shape ${shape.join(' x ')}`, header.shape.join(' x '));
-  return header;
-}
-
-function storageOf(header: TensorHeader): StorageWithKernels {
-  const names = Object.keys(packedStorages) as StorageWithKernels[];
-  const found = names.find((name) => name === header.storage);
-  if (found === undefined) throw unsupported(`tensor ${header.name}`, `storage ${names.join(', ')}`, header.storage);
-  return found;
-}
-
-function unsupported(part: string, expected: string | number, found: string | number): InwardError {
-  return new InwardError('model_unsupported', { part, expected, found });
+function isSameOrder(a: StoredMatrix['order'] | undefined, b: StoredMatrix['order'] | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.every((column, i) => column === b[i]));
 }
 
 /** A small tensor as f32 on the host; F32, F16 or BF16. */
@@ -150,6 +129,12 @@ function readFloats(checkpoint: Checkpoint, name: string, length: number): Float
   // BF16 is the upper half of an f32.
   if (header.storage === 'BF16') return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
   throw unsupported(`tensor ${name}`, 'storage F32, F16, BF16', header.storage);
+}
+
+/** Place of the first quad of rows in a piece, and from one to the next. */
+interface QuadPlaces {
+  readonly firstQuad: number;
+  readonly quadStep: number;
 }
 
 class Loader {
@@ -192,12 +177,20 @@ class Loader {
   async #piece(label: string, piece: Piece, columns: number): Promise<PackedMatrix> {
     const shards = this.#createShards(label, piece, columns);
     let quad = 0;
-    for (const [i, header] of piece.tensors.entries()) {
-      const at = piece.isInterleaved ? { firstQuad: i, quadStep: piece.tensors.length } : { firstQuad: quad, quadStep: 1 };
-      await this.#repackTensor(header, piece.storage, columns, at, shards);
-      quad += Math.ceil((header.shape[0] ?? 0) / quadRows);
+    for (const [i, stored] of piece.parts.entries()) {
+      const at = piece.isInterleaved ? { firstQuad: i, quadStep: piece.parts.length } : { firstQuad: quad, quadStep: 1 };
+      await this.#repackMatrix(stored, at, shards);
+      quad += Math.ceil(stored.rows / quadRows);
     }
-    return { storage: piece.storage, rows: piece.rows, columns, shards };
+    const order = piece.order && this.#order(label, piece.order);
+    return { storage: piece.storage, rows: piece.rows, columns, shards, ...(order && { order }) };
+  }
+
+  #order(label: string, order: Uint32Array<ArrayBuffer>): Slice {
+    const { device, memory } = this.#target;
+    const buffer = memory.create('weights', label, order.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    device.queue.writeBuffer(buffer, 0, order);
+    return wholeBuffer(buffer);
   }
 
   /** As few shards as the limits of bindings or textures allow, cut at tiles. */
@@ -218,39 +211,34 @@ class Loader {
     return shards;
   }
 
-  /** `at`: place of the tensor's first quad of rows in the piece, and from one to the next. */
-  async #repackTensor(
-    header: TensorHeader,
-    storage: StorageWithKernels,
-    columns: number,
-    at: { readonly firstQuad: number; readonly quadStep: number },
-    shards: readonly Shard[],
-  ): Promise<void> {
-    const { quadStep } = at;
-    const rowSize = fileRowSize(storage, columns);
-    const rows = header.shape[0] ?? 0;
-    const most = Math.max(1, Math.floor(chunkSize / rowSize / quadRows)) * quadRows;
-    let row = 0;
-    while (row < rows) {
-      const quad = at.firstQuad + (row / quadRows) * quadStep;
-      const shard = shards.find((candidate) => quad * quadRows < candidate.firstRow + candidate.rows);
-      if (shard === undefined) throw new Error('rows past the last shard');
-      const firstQuad = quad - shard.firstRow / quadRows;
-      const quadsLeft = Math.ceil((Math.ceil(shard.rows / quadRows) - firstQuad) / quadStep);
-      const count = Math.min(most, rows - row, quadsLeft * quadRows);
-      const bytes = new Uint8Array(Math.ceil((count * rowSize + 4) / 4) * 4);
-      this.#checkpoint.read(header.offset + row * rowSize, bytes.subarray(0, count * rowSize));
-      await this.#repack(storage, bytes, shard, { columns, shardRows: shard.rows, rows: count, firstQuad, quadStep });
-      this.#advance(count * rowSize);
-      row += count;
+  /** `at`: place of the matrix's first quad of rows in the piece, and from one to the next. */
+  async #repackMatrix(stored: StoredMatrix, at: QuadPlaces, shards: readonly Shard[]): Promise<void> {
+    const { rows, rowStep } = stored;
+    const most = Math.max(1, Math.floor(chunkSize / chunkSizeOf(stored, 0, rowStep))) * rowStep;
+    for (let row = 0; row < rows; row += most) {
+      const count = Math.min(most, rows - row);
+      const { bytes, layout } = readChunk(stored, row, count);
+      const raw = this.#stagingOf(bytes.byteLength);
+      this.#target.device.queue.writeBuffer(raw, 0, bytes);
+      // A chunk may end in another shard than it begins in.
+      for (let done = 0; done < count; ) {
+        const quad = at.firstQuad + ((row + done) / quadRows) * at.quadStep;
+        const shard = shards.find((candidate) => quad * quadRows < candidate.firstRow + candidate.rows);
+        if (shard === undefined) throw new Error('rows past the last shard');
+        const firstQuad = quad - shard.firstRow / quadRows;
+        const quadsLeft = Math.ceil((Math.ceil(shard.rows / quadRows) - firstQuad) / at.quadStep);
+        const part = Math.min(count - done, quadsLeft * quadRows);
+        const place = { columns: stored.columns, shardRows: shard.rows, rows: part, firstRow: done, firstQuad, quadStep: at.quadStep, layout };
+        await this.#repack(stored.storage, raw, shard, place);
+        done += part;
+      }
+      this.#advance(packedSize(stored.storage, count, stored.columns));
     }
   }
 
-  async #repack(storage: StorageWithKernels, bytes: Uint8Array, shard: Shard, chunk: Parameters<typeof repackChunk>[1]): Promise<void> {
+  async #repack(storage: StorageWithKernels, raw: GPUBuffer, shard: Shard, chunk: Parameters<typeof repackChunk>[1]): Promise<void> {
     const { device, pipelines } = this.#target;
     const pipeline = await pipelines.get(repackVariant(storage, placeOf(shard.packed)));
-    const raw = this.#stagingOf(bytes.byteLength);
-    device.queue.writeBuffer(raw, 0, bytes);
     const { params, grid } = repackChunk(storage, chunk);
     const uniform = device.createBuffer({ label: 'repack', size: params.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     device.queue.writeBuffer(uniform, 0, params);

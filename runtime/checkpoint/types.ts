@@ -1,6 +1,7 @@
 /**
  * Owns the types of the door `inward/checkpoint`: what a model file says about itself. Refuses behaviour.
  */
+import type { FolderSource } from './folder.ts';
 
 /** Storage types that some engine of the field writes; whether a kernel exists for one is the kernels' business. */
 export type StorageName = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q2_K' | 'Q3_K' | 'Q4_K' | 'Q5_K' | 'Q6_K' | (string & {});
@@ -29,6 +30,8 @@ export interface Checkpoint extends Disposable {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
   /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, TensorHeader>;
-  /** Fills `into` from the absolute file position; throws gguf_invalid when the file has become shorter. */
+  /** What the tensors of a folder of safetensors files mean; undefined for a GGUF file, whose tensors say it themselves. */
+  readonly source?: FolderSource;
+  /** Fills `into` from the absolute file position (of all files of a folder as one); throws gguf_invalid or checkpoint_invalid when a file has become shorter. */
   read(position: number, into: Uint8Array): void;
 }

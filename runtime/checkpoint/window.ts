@@ -15,13 +15,18 @@ export function invalid(part: string, expected: string | number | bigint, found:
   return new InwardError('gguf_invalid', { part, expected: String(expected), found: String(found) });
 }
 
-/** Reads `into` full from `position`; throws gguf_invalid when the file ends earlier (it may shrink while open). */
-export function readFully(fd: number, position: number, into: Uint8Array): void {
+/** Reads `into` full from `position`; throws gguf_invalid, or another error of the same fields, when the file ends earlier (it may shrink while open). */
+export function readFully(
+  fd: number,
+  position: number,
+  into: Uint8Array,
+  error: (part: string, expected: string, found: string) => InwardError = invalid,
+): void {
   let done = 0;
   while (done < into.byteLength) {
     // One read call takes less than 2 GiB.
     const count = readSync(fd, into, done, Math.min(into.byteLength - done, 2 ** 30), position + done);
-    if (count === 0) throw invalid('file length', `at least ${position + into.byteLength} bytes`, `${position + done} bytes`);
+    if (count === 0) throw error('file length', `at least ${position + into.byteLength} bytes`, `${position + done} bytes`);
     done += count;
   }
 }

@@ -47,6 +47,9 @@ const stopPieces: ReadonlySet<string> = new Set([
 ]);
 
 export function readVocabulary(checkpoint: Checkpoint): Vocabulary {
+  if (checkpoint.source !== undefined) {
+    throw new InwardError('model_unsupported', { part: 'tokenizer', expected: 'one inside of a GGUF file', found: 'a folder of safetensors files' });
+  }
   const tokens = metadataStrings(checkpoint, 'tokenizer.ggml.tokens');
   const kinds = readKinds(checkpoint, tokens.length);
   const id = (name: string) => optionalInteger(checkpoint, `tokenizer.ggml.${name}_token_id`, 0, tokens.length - 1) as TokenId | undefined;

@@ -4,16 +4,16 @@ import { quantize, rmsNorm } from '../../kernels/activations.ts';
 import { ropeReference } from '../../kernels/attention.ref.ts';
 import type { AttentionShape } from '../../kernels/attention.ts';
 import { embed } from '../../kernels/embed.ts';
-import { dequantizeRow } from '../../kernels/formats.ref.ts';
 import { gatedReference } from '../../kernels/gated.ref.ts';
 import { gated, gates } from '../../kernels/gated.ts';
 import type { Place, StepCounts } from '../../kernels/kernel.ts';
 import { type Finish, matmul } from '../../kernels/matmul.ts';
-import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
+import { randomFloats } from '../../kernels/random.ref.ts';
 import { matmulF32Bound, matmulInt8Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { type Activations, type PackedMatrix, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { compare, Gpu } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';
+import { randomMatrix } from '../stored.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -58,10 +58,8 @@ async function prepare({
   isInterleaved = false,
 }: Case): Promise<{ matrix: PackedMatrix; weights: Float64Array[]; x: Float32Array[] }> {
   const columns = widthOf(storage, blocks);
-  const file = randomFileRows(storage, rows, columns, rows + columns);
+  const { file, weights } = randomMatrix(storage, rows, columns, rows + columns);
   const matrix = await packMatrix(gpu, storage, file, rows, columns, { place, isInterleaved, isWhole: isInterleaved });
-  const rowSize = file.byteLength / rows;
-  const weights = Array.from({ length: rows }, (_, row) => dequantizeRow(storage, file.subarray(row * rowSize, (row + 1) * rowSize), columns));
   return { matrix, weights, x: Array.from({ length: tokens }, (_, token) => randomFloats(columns, token + 1)) };
 }
 

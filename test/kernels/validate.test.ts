@@ -10,6 +10,7 @@ import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
 import { type MatrixUnit, matmulVariants } from '../../kernels/matmul.ts';
 import { normRowsVariant } from '../../kernels/norms.ts';
+import { permuteVariant } from '../../kernels/permute.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackVariant } from '../../kernels/repack.ts';
 import { expertsSortVariant, type RouterShape, routeConstants, routerVariant } from '../../kernels/router.ts';
@@ -144,6 +145,9 @@ function variants(lanes: number, place: Place): Variant[] {
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
     ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
     ...[true, false].map((gather) => rmsNormVariant(gather, place, 64, lanes, layout)),
+    ...[true, false].flatMap((isNormed) =>
+      [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
+    ),
     quantizeVariant(place, lanes),
     sampleVariant(lanes, layout),
   ];

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findDrivers } from '../../runtime/drivers.ts';
 import { createEngine } from '../../runtime/engine.ts';
 import type { Engine, EngineOptions } from '../../runtime/types.ts';
-import { distance, firstDifference, type Result, run } from '../engine-run.ts';
+import { firstDifference, type Result, run } from '../engine-run.ts';
+import { distanceFrom } from '../golden.ts';
 import { testDevice } from '../gpu.ts';
 import { type Oracle, type OraclePrompt, type PromptName, promptNames, readOracle } from '../oracle.ts';
 
@@ -16,25 +17,6 @@ const all = { maxTokens: 24, logits: 'all' } as const;
 
 const open = ({ modelPath }: Oracle, options: Partial<EngineOptions> = {}): Promise<Engine> =>
   createEngine({ modelPath, device: testDevice(), ...exact, ...options });
-
-/** Largest distance from everything that the golden knows of the prompt and its continuation. */
-function distanceFrom(golden: OraclePrompt, { logits }: Result, steps: number): number {
-  const promptLength = golden.ids.length;
-  const distances = [distance(logits[promptLength - 1], golden.lastLogits64), distance(logits[promptLength - 1], golden.lastLogits)];
-  const compareTop = (row: Float32Array | undefined, ids: readonly number[], values: readonly number[]): void => {
-    distances.push(distance(row && ids.map((id) => row[id] ?? Number.NaN), values));
-    // The five largest, whichever they are: none that the golden does not know lies above.
-    distances.push(distance(row?.toSorted().reverse().subarray(0, 5), values));
-  };
-  for (const [position, ids] of golden.topIds.entries()) compareTop(logits[position], ids, golden.topLogits[position] ?? []);
-  for (const [step, ids] of golden.greedyTopIds.slice(0, steps).entries()) compareTop(logits[promptLength - 1 + step], ids, golden.greedyTopLogits[step] ?? []);
-  if (steps === 24) distances.push(distance(logits[promptLength + 22], golden.greedyFinalLogits));
-  golden.ids.forEach((_, position) => {
-    const row = golden.logits?.subarray(position * golden.lastLogits.length, (position + 1) * golden.lastLogits.length);
-    if (row !== undefined) distances.push(distance(logits[position], row));
-  });
-  return Math.max(...distances);
-}
 
 /** Steps before the first whose lead over the second token is under `margin`. */
 function stepsBeforeTie(golden: OraclePrompt, margin: number): number {

@@ -1,0 +1,39 @@
+/** Owns the checked access to config.json of a checkpoint folder. Refuses silent conversion: a wrong type is checkpoint_invalid. */
+import type { ConfigReader } from '../../models/folder.ts';
+import { InwardError } from '../errors.ts';
+import { describe, invalidCheckpoint, isObject, type Json, type JsonObject, printable } from './json.ts';
+
+const integerLimit = 2 ** 24;
+
+/** `path`: of the object, as errors call it. */
+export function createConfigReader(object: JsonObject, path = 'config.json'): ConfigReader {
+  const part = (key: string): string => `${path} ${key}`;
+  /** null and no key at all are both missing. */
+  const get = (key: string): Json | undefined => (Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined);
+  function checked<T extends Json>(key: string, expected: string, is: (value: Json) => value is T, fallback: T | undefined): T {
+    const value = get(key) ?? fallback;
+    if (value !== undefined && is(value)) return value;
+    throw invalidCheckpoint(part(key), expected, describe(value));
+  }
+  const isWhole = (value: Json): value is number => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= integerLimit;
+  return {
+    integer: (key, fallback) => checked(key, `a whole number from 1 to ${integerLimit}`, isWhole, fallback),
+    number: (key, fallback) => checked(key, 'a finite number', (value): value is number => Number.isFinite(value), fallback),
+    string: (key, fallback) => checked(key, 'a string', (value): value is string => typeof value === 'string', fallback),
+    boolean: (key, fallback) => checked(key, 'true or false', (value): value is boolean => typeof value === 'boolean', fallback),
+    object(key) {
+      const value = get(key);
+      if (value === undefined || isObject(value)) return value && createConfigReader(value, part(key));
+      throw invalidCheckpoint(part(key), 'an object', describe(value));
+    },
+    pair(key) {
+      const value = get(key);
+      if (value === undefined) return undefined;
+      if (Array.isArray(value) && value.length === 2 && value.every(isWhole)) return [Number(value[0]), Number(value[1])];
+      throw invalidCheckpoint(part(key), 'two whole numbers', describe(value));
+    },
+    demand(isMet, key, expected, found) {
+      if (!isMet) throw new InwardError('model_unsupported', { part: part(key), expected, found: printable(String(found), 'something else') });
+    },
+  };
+}

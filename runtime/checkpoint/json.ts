@@ -1,0 +1,86 @@
+/**
+ * Owns the strict reading of JSON in files of others: UTF-8, no byte order mark, no key twice in an object, bounded depth, whole numbers
+ * kept apart from others. Refuses with checkpoint_invalid.
+ */
+import { InwardError } from '../errors.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+/** Without a prototype: keys are the file's. */
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** Objects and arrays within each other; real files have six. */
+const depthLimit = 32;
+/** Strings, and what opens, closes and separates. */
+const token = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/gs;
+
+/** A checkpoint_invalid error; `part`, `expected` and `found` are the code's own words, numbers, or names made printable first. */
+export function invalidCheckpoint(part: string, expected: string | number, found: string | number): InwardError {
+  return new InwardError('checkpoint_invalid', { part, expected, found });
+}
+
+/** A name of the file as an error may show it: short printable ASCII. */
+export function printable(name: string, instead: string): string {
+  return /^[\x21-\x7e]{1,160}$/.test(name) ? name : instead;
+}
+
+/** The object that these bytes hold. `numbers`: whether fractions and exponents may be written. */
+export function readJsonObject(bytes: Uint8Array, part: string, numbers: 'any' | 'whole' = 'any'): JsonObject {
+  const text = decode(bytes, part);
+  walk(text, part, numbers);
+  const value = parse(text, part);
+  if (!isObject(value)) throw invalidCheckpoint(part, 'an object', describe(value));
+  return value;
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What kind of value it is; numbers as they are. */
+export function describe(value: Json | undefined): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'number' || typeof value === 'boolean' ? `${typeof value} ${value}` : `${typeof value === 'object' ? 'an object' : 'a string'}`;
+}
+
+function decode(bytes: Uint8Array, part: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw invalidCheckpoint(part, 'UTF-8', 'other bytes');
+  }
+}
+
+function parse(text: string, part: string): Json {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // V8's message quotes the text.
+    throw invalidCheckpoint(part, 'JSON', 'something else');
+  }
+}
+
+/** Over the tokens of what may be JSON: depth, keys of each object, numbers. What is no JSON at all is the parser's to refuse. */
+function walk(text: string, part: string, numbers: 'any' | 'whole'): void {
+  const open: (Set<string> | undefined)[] = [];
+  let last = '';
+  let end = 0;
+  for (const { 0: found, index } of text.matchAll(token)) {
+    if (numbers === 'whole' && /[-.]|\d[eE]/.test(text.slice(end, index))) throw invalidCheckpoint(`numbers of ${part}`, 'whole ones from 0', 'others');
+    end = index + found.length;
+    if (found === '{' || found === '[') {
+      open.push(found === '{' ? new Set() : undefined);
+      if (open.length > depthLimit) throw invalidCheckpoint(part, `at most ${depthLimit} levels`, 'more');
+    } else if (found === '}' || found === ']') open.pop();
+    else if (found === ':') {
+      const keys = open.at(-1);
+      const key = String(parse(last, part));
+      if (keys?.has(key)) throw invalidCheckpoint(`key ${printable(key, 'of an object')} of ${part}`, 'one value', 'a second one');
+      keys?.add(key);
+    }
+    last = found;
+  }
+}

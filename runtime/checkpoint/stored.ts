@@ -1,0 +1,64 @@
+/**
+ * Owns the finding of a matrix in a checkpoint: which storage it has, and which tensors it is. GGUF tensors say it themselves; in a folder
+ * the tensors that are there and quantization_config decide, never the model's name. Refuses whatever does not fit, by the name of the tensor.
+ */
+import { fileRowSize } from '../../kernels/repack.ts';
+import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
+import { InwardError } from '../errors.ts';
+import type { FolderSource } from './folder.ts';
+import { findQuantized, type QuantizedName } from './quantized.ts';
+import { rowLines, type StoredMatrix } from './strips.ts';
+import type { Checkpoint, TensorHeader } from './types.ts';
+
+export function unsupported(part: string, expected: string | number, found: string | number): InwardError {
+  return new InwardError('model_unsupported', { part, expected, found });
+}
+
+/** Whether the checkpoint should have this tensor, or matrix, of the family. */
+export function hasTensor({ source, tensors }: Checkpoint, name: string): boolean {
+  return source === undefined ? tensors.has(name) : source.model.tensorName(name) !== undefined;
+}
+
+/** A tensor of the family by its name in the files; throws model_unsupported if it is missing or of another shape. */
+export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
+  const fileName = nameOf(checkpoint.source, name);
+  const header = checkpoint.tensors.get(fileName);
+  if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
+  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, header.shape.join(' x '));
+  return header;
+}
+
+/** A matrix of the family; throws model_unsupported where a tensor is missing, has another shape, or no kernel for its storage. */
+export function findMatrix(checkpoint: Checkpoint, name: string, rows: number, columns: number): StoredMatrix {
+  const { source } = checkpoint;
+  const stored = (source && findQuantized(checkpoint, source, quantizedName(source, name), rows, columns)) ?? findPlain(checkpoint, name, rows, columns);
+  const step = columnStep(stored.storage);
+  if (columns % step !== 0) throw unsupported(`tensor ${stored.name}`, `rows of a multiple of ${step} elements, storage ${stored.storage}`, columns);
+  const heads = source?.model.headsOf(name);
+  if (heads === undefined) return stored;
+  return { ...stored, rowStep: leastCommonMultiple(stored.rowStep, heads.headLength), layout: { ...stored.layout, heads } };
+}
+
+function nameOf(source: FolderSource | undefined, name: string): string {
+  return source?.model.tensorName(name) ?? name;
+}
+
+function quantizedName(source: FolderSource, name: string): QuantizedName {
+  const weight = nameOf(source, name);
+  return { weight, stem: weight.replace(/\.weight$/, '') };
+}
+
+/** Runs of blocks in one tensor. */
+function findPlain(checkpoint: Checkpoint, name: string, rows: number, columns: number): StoredMatrix {
+  const header = findTensor(checkpoint, name, [rows, columns]);
+  const names = (Object.keys(packedStorages) as StorageWithKernels[]).filter((known) => isBlockStorage(known));
+  const storage = names.find((known) => known === header.storage);
+  if (storage === undefined) throw unsupported(`tensor ${header.name}`, `storage ${names.join(', ')}`, header.storage);
+  const codes = rowLines(checkpoint, header, fileRowSize(storage, columns));
+  return { name: header.name, storage, rows, columns, rowStep: quadRows, strips: { codes }, layout: {} };
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
+  return (a / divisor(a, b)) * b;
+}

@@ -1,0 +1,162 @@
+/** Checkpoint folders: shards as one file, config.json with the checks of each key, and what is refused. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { describeCheckpoint, openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import { readModel } from '../../../runtime/plan.ts';
+import { createFolders, safetensorsBytes, tensorsFile, tinyConfig } from '../../safetensors-file.ts';
+
+const folders = createFolders();
+afterAll(folders.remove);
+
+const tensor = (...values: number[]) => ({ storage: 'U8', shape: [values.length], bytes: Uint8Array.from(values) });
+const files = {
+  'config.json': JSON.stringify(tinyConfig),
+  'model-1-of-2.safetensors': tensorsFile(new Map([['a', tensor(1, 2)]])),
+  'model-2-of-2.safetensors': tensorsFile(
+    new Map([
+      ['b', tensor(3)],
+      ['c', tensor(4, 5, 6)],
+    ]),
+  ),
+};
+const index = (map: unknown) => ({ 'model.safetensors.index.json': JSON.stringify({ metadata: { total_size: 6 }, weight_map: map }) });
+const map = { a: 'model-1-of-2.safetensors', b: 'model-2-of-2.safetensors', c: 'model-2-of-2.safetensors' };
+
+test('shards are one file', () => {
+  using checkpoint = openCheckpoint(folders.write({ ...files, ...index(map) }));
+  expect([...checkpoint.tensors.keys()]).toEqual(['a', 'b', 'c']);
+  const read = (name: string) => {
+    const { offset, size } = checkpoint.tensors.get(name) ?? { offset: 0, size: 0 };
+    const into = new Uint8Array(size);
+    checkpoint.read(offset, into);
+    return [...into];
+  };
+  expect([read('a'), read('b'), read('c')]).toEqual([[1, 2], [3], [4, 5, 6]]);
+  expect(checkpoint.fileSize).toBe(files['model-1-of-2.safetensors'].length + files['model-2-of-2.safetensors'].length);
+  // Nothing is read from one file into the next.
+  expect(() => checkpoint.read(checkpoint.tensors.get('a')?.offset ?? 0, new Uint8Array(3))).toThrow(expect.objectContaining({ code: 'checkpoint_invalid' }));
+});
+
+test.each([
+  ['a path', { ...map, b: '../model-2-of-2.safetensors' }],
+  ['a path of another system', { ...map, b: '..\\model-2-of-2.safetensors' }],
+  ['an absolute path', { ...map, b: '/etc/model.safetensors' }],
+  ['a hidden name', { ...map, b: '.model.safetensors' }],
+  ['another kind of file', { ...map, b: 'config.json' }],
+  ['a number', { ...map, b: 1 }],
+  ['a tensor that is in another file', { ...map, a: 'model-2-of-2.safetensors' }],
+  ['a tensor that is nowhere', { ...map, d: 'model-1-of-2.safetensors' }],
+  ['no files', {}],
+  ['no object', 'model.safetensors'],
+])('an index with %s is refused', (_, weightMap) => {
+  expect(() => openCheckpoint(folders.write({ ...files, ...index(weightMap) }))).toThrow(expect.objectContaining({ code: 'checkpoint_invalid' }));
+});
+
+test('a shard that is missing, a folder in its place, no config.json, nothing at all: file_missing with the path', () => {
+  const missing = folders.write({ ...files, ...index({ ...map, d: 'model-3.safetensors' }) });
+  expect(() => openCheckpoint(missing)).toThrow(expect.objectContaining({ code: 'file_missing', fields: { path: join(missing, 'model-3.safetensors') } }));
+  mkdirSync(join(missing, 'model-3.safetensors'));
+  expect(() => openCheckpoint(missing)).toThrow(expect.objectContaining({ code: 'file_missing' }));
+  const bare = folders.write({});
+  expect(() => openCheckpoint(bare)).toThrow(expect.objectContaining({ code: 'file_missing', fields: { path: join(bare, 'config.json') } }));
+});
+
+test('two files with a tensor of one name', () => {
+  const doubled = { ...files, 'model-2-of-2.safetensors': tensorsFile(new Map([['a', tensor(3)]])), ...index({ a: map.a, b: map.b }) };
+  expect(() => openCheckpoint(folders.write(doubled))).toThrow(
+    expect.objectContaining({ code: 'checkpoint_invalid', fields: expect.objectContaining({ part: 'tensor a' }) }),
+  );
+});
+
+const empty = safetensorsBytes({});
+const openConfig = (config: unknown) => openCheckpoint(folders.write({ 'config.json': JSON.stringify(config), 'model.safetensors': empty }));
+
+describe('config.json', () => {
+  test('as the family reads it', () => {
+    using checkpoint = openConfig({ ...tinyConfig, rope_theta: 500000, head_dim: null });
+    expect(readModel(checkpoint)).toMatchObject({
+      family: { architecture: 'llama' },
+      config: {
+        layerCount: 1,
+        embeddingLength: 32,
+        heads: 2,
+        kvHeads: 1,
+        headLength: 16,
+        rotaryLength: 16,
+        vocabularySize: 40,
+        ropeBase: 500000,
+        epsilon: 1e-5,
+      },
+    });
+    // Embedding and norm; query, key, value and output rows; gate, up, down; two norms.
+    expect(describeCheckpoint(checkpoint).parameterCount).toBe(40 * 32 + 32 + 32 * (32 + 16 + 16 + 32) + 3 * 64 * 32 + 2 * 32);
+  });
+
+  test.each([
+    ['hidden_size', '64', 'checkpoint_invalid'],
+    ['hidden_size', 0, 'checkpoint_invalid'],
+    ['hidden_size', 2.5, 'checkpoint_invalid'],
+    ['hidden_size', undefined, 'checkpoint_invalid'],
+    ['num_hidden_layers', 2 ** 32, 'checkpoint_invalid'],
+    ['rms_norm_eps', null, 'checkpoint_invalid'],
+    ['tie_word_embeddings', 1, 'checkpoint_invalid'],
+    ['rope_scaling', 'linear', 'checkpoint_invalid'],
+    ['rope_scaling', { type: 'linear', factor: 2 }, 'model_unsupported'],
+    ['rope_parameters', { rope_type: 'yarn', factor: 2 }, 'model_unsupported'],
+    ['rope_scaling', { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1, original_max_position_embeddings: 64 }, 'model_unsupported'],
+    ['rope_scaling', { rope_type: 'llama3', factor: 8 }, 'checkpoint_invalid'],
+    ['attention_bias', true, 'model_unsupported'],
+    ['mlp_bias', true, 'model_unsupported'],
+    ['hidden_act', 'gelu', 'model_unsupported'],
+    ['model_type', 'mistral', 'model_unsupported'],
+    ['model_type', undefined, 'checkpoint_invalid'],
+    ['quantization_config', { quant_method: 'hqq' }, 'model_unsupported'],
+    ['quantization_config', { quant_method: '__proto__' }, 'model_unsupported'],
+    ['quantization_config', {}, 'checkpoint_invalid'],
+    ['quantization_config', { quant_method: 'awq', version: 'gemv' }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'awq', bits: 3 }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'gptq', bits: 5 }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'gptq', bits: 4, checkpoint_format: 'marlin' }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'gptq', bits: 4, group_size: 0 }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'compressed-tensors', format: 'nvfp4-pack-quantized' }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'fp8', fmt: 'e5m2' }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'fp8', weight_block_size: [128] }, 'checkpoint_invalid'],
+    ['quantization_config', { quant_method: 'bitsandbytes', load_in_8bit: true }, 'model_unsupported'],
+    ['quantization_config', { quant_method: 'bitsandbytes', load_in_4bit: true, bnb_4bit_quant_type: 'fp4' }, 'model_unsupported'],
+  ])('%s: %j is refused with its key', (key, value, code) => {
+    expect(() => openConfig({ ...tinyConfig, [key]: value })).toThrow(
+      expect.objectContaining({
+        code,
+        fields: expect.objectContaining({ part: expect.stringMatching(new RegExp(`^config.json .*${key === 'rope_parameters' ? 'rope' : key}`)) }),
+      }),
+    );
+  });
+
+  test('text of the file does not come into an error', () => {
+    const text = 'a line\nof something';
+    expect(() => openConfig({ ...tinyConfig, model_type: text })).toThrow(
+      expect.objectContaining({ fields: expect.objectContaining({ found: 'something else' }) }),
+    );
+  });
+
+  test.each(['{"a":1,"a":2}', '[]', '', 'null', '{'])('%s is no config.json', (text) => {
+    expect(() => openCheckpoint(folders.write({ 'config.json': text, 'model.safetensors': empty }))).toThrow(
+      expect.objectContaining({ code: 'checkpoint_invalid' }),
+    );
+  });
+});
+
+test('rotary frequencies of llama3: short wavelengths stay, long ones are divided, those between in part', () => {
+  // Wavelengths 2 pi 10^i for i = 0..3 (base 10^4, 8 numbers): below 64 / 4 = 16, above 64 / 1, between.
+  const config = {
+    ...{ ...tinyConfig, head_dim: 8, rope_theta: 10_000 },
+    rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 },
+  };
+  using checkpoint = openConfig(config);
+  const { offset, size } = checkpoint.tensors.get('rope_freqs.weight') ?? { offset: 0, size: 0 };
+  const bytes = new Uint8Array(size);
+  checkpoint.read(offset, bytes);
+  const share = (64 / (2 * Math.PI * 10) - 1) / 3;
+  expect(new Float32Array(bytes.buffer)).toEqual(Float32Array.of(1, 1 / ((1 - share) / 8 + share), 8, 8));
+});

@@ -1,0 +1,113 @@
+/** Matrices that are several tensors on their way to the device: shards that end within a head, parts whose quads take turns, orders of columns. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { embed } from '../../../kernels/embed.ts';
+import { storedRow } from '../../../kernels/stored.ref.ts';
+import { isBlockStorage, packedSize, rowTile, type StorageWithKernels } from '../../../kernels/weights.ts';
+import type { LoadedMatrix, WeightSpec } from '../../../models/index.ts';
+import { loadWeights, weightSize } from '../../../runtime/checkpoint/loader.ts';
+import type { Checkpoint } from '../../../runtime/checkpoint/types.ts';
+import { Gpu } from '../../gpu.ts';
+import { randomStored, type StoredExample, storedCheckpoints } from '../../stored.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await Gpu.create();
+});
+afterAll(() => gpu.open[Symbol.dispose]());
+
+const [rows, columns] = [96, 64];
+
+/** Parts `a` and `b` as one matrix, in shards of two tiles. */
+async function load(checkpoint: Checkpoint, storage: StorageWithKernels, interleaved: boolean): Promise<LoadedMatrix> {
+  const parts = ['a', 'b'].map((name) => ({ tensor: `${name}.weight`, rows }));
+  const specs = new Map<string, WeightSpec>([['m', { kind: 'matrix', parts, columns, interleaved }]]);
+  const { device } = gpu.open;
+  const progress: number[] = [];
+  const weights = await loadWeights(checkpoint, specs, {
+    device,
+    memory: gpu.memory,
+    pipelines: gpu.pipelines,
+    place: 'buffer',
+    bindingLimit: packedSize(storage, 2 * rowTile, columns),
+    textureLimit: 8192,
+    onProgress: ({ done, total }) => progress.push(done / total),
+  });
+  expect(progress.at(-1)).toBe(1);
+  expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+  return weights.matrix('m');
+}
+
+const layout = { BATCH_IDS: 8, BATCH_POSITIONS: 280, BATCH_SLOTS: 280, BATCH_LOGIT_TOKENS: 280 };
+
+/** All rows of a loaded matrix, columns in the order of the device. */
+async function lookUp({ pieces }: LoadedMatrix): Promise<number[][]> {
+  const found: number[][] = [];
+  for (const { matrix } of pieces) {
+    const words = new Uint32Array(288);
+    words.set(
+      Uint32Array.from({ length: matrix.rows }, (_, row) => row),
+      layout.BATCH_IDS,
+    );
+    const y = gpu.buffer(new Float32Array(matrix.rows * columns).fill(Number.NaN));
+    await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: matrix.rows, logitRows: 0, items: 0, clears: 0 });
+    const got = await gpu.readFloats(y);
+    for (let row = 0; row < matrix.rows; row++) found.push(Array.from(got.subarray(row * columns, (row + 1) * columns), (value) => value + 0));
+  }
+  return found;
+}
+
+/** The device adds an offset, which makes -0 a 0. */
+function expectedRow(storage: StorageWithKernels, { matrix }: StoredExample, row: number): number[] {
+  if (isBlockStorage(storage)) throw new Error('no strips');
+  return Array.from(storedRow(storage, matrix, row), (value) => Math.fround(value) + 0);
+}
+
+test.each(['AWQ', 'GPTQ4', 'CT_INT8', 'FP8', 'NF4'] as const)('%s: rows below each other, in heads of 24 whose halves are apart', async (storage) => {
+  const examples = { a: randomStored(storage, rows, columns, 1, { isPlain: true }), b: randomStored(storage, rows, columns, 2, { isPlain: true }) };
+  const matrix = await load(storedCheckpoints(examples, { headLength: 24, rotaryLength: 24 }), storage, false);
+  expect(matrix.pieces.map((piece) => piece.matrix.shards.map((shard) => shard.rows))).toEqual([[64, 64, 64]]);
+  const halves = (row: number): number => row - (row % 24) + ((row % 24) % 2) * 12 + Math.floor((row % 24) / 2);
+  const expected = [examples.a, examples.b].flatMap((example) => Array.from({ length: rows }, (_, row) => expectedRow(storage, example, halves(row))));
+  expect(await lookUp(matrix)).toEqual(expected);
+});
+
+test('GPTQ3: quads of both parts take turns', async () => {
+  const examples = { a: randomStored('GPTQ3', rows, columns, 1, { isPlain: true }), b: randomStored('GPTQ3', rows, columns, 2, { isPlain: true }) };
+  const matrix = await load(storedCheckpoints(examples), 'GPTQ3', true);
+  expect(matrix.isInterleaved).toBe(true);
+  const expected = Array.from({ length: 2 * rows }, (_, row) =>
+    expectedRow('GPTQ3', Math.floor(row / 4) % 2 === 0 ? examples.a : examples.b, Math.floor(row / 8) * 4 + (row % 4)),
+  );
+  expect(await lookUp(matrix)).toEqual(expected);
+});
+
+test('parts with one order of columns are one matrix, with two orders two, and no quads take turns', async () => {
+  const [a, b] = [1, 2].map((seed) => randomStored('GPTQ4', rows, columns, seed, { isPlain: true, hasOrder: true })) as [StoredExample, StoredExample];
+  const order = ({ matrix }: StoredExample): number[] => {
+    const groups = Array.from(new Int32Array(matrix.tensors.get('.g_idx')?.bytes.buffer as ArrayBuffer));
+    return [...groups.keys()].sort((x, y) => (groups[x] ?? 0) - (groups[y] ?? 0) || x - y);
+  };
+  const check = async (second: StoredExample, pieces: number): Promise<void> => {
+    const checkpoint = storedCheckpoints({ a, b: second });
+    const matrix = await load(checkpoint, 'GPTQ4', true);
+    expect(matrix.pieces.length).toBe(pieces);
+    expect(matrix.isInterleaved).toBe(pieces === 1);
+    const sorted = [a, second].flatMap((example) =>
+      Array.from({ length: rows }, (_, row) => {
+        const values = expectedRow('GPTQ4', example, row);
+        return order(example).map((column) => values[column]);
+      }),
+    );
+    const turns = (row: number): number => (Math.floor(row / 4) % 2) * rows + Math.floor(row / 8) * 4 + (row % 4);
+    const expected = pieces === 1 ? sorted.map((_, row) => sorted[turns(row)]) : sorted;
+    expect(await lookUp(matrix)).toEqual(expected);
+    const parts = ['a', 'b'].map((name) => ({ tensor: `${name}.weight`, rows }));
+    const size = weightSize(checkpoint, new Map<string, WeightSpec>([['m', { kind: 'matrix', parts, columns }]]));
+    expect(size).toBe(packedSize('GPTQ4', 2 * rows, columns) + pieces * columns * 4);
+  };
+  await check(b, 2);
+  const tensors = new Map([...b.matrix.tensors, ['.g_idx', a.matrix.tensors.get('.g_idx')] as const]) as StoredExample['matrix']['tensors'];
+  await check({ ...b, matrix: { ...b.matrix, tensors } }, 1);
+  const table = new Map<string, WeightSpec>([['m', { kind: 'matrix', parts: [{ tensor: 'a.weight', rows }], columns, isTable: true }]]);
+  expect(() => weightSize(storedCheckpoints({ a }), table)).toThrow(expect.objectContaining({ code: 'model_unsupported' }));
+});
