@@ -19,7 +19,7 @@ enable subgroups;
 const TILE_QUADS = 16u;
 const RUNS = TILE_QUADS / QUADS;
 const LANE_TOKENS = TOKENS / 8u;
-// Rows of activations that an invocation helps to load: a quad of each.
+// Rows of activations that an invocation helps to load: a quad of each. At most four, so that their sums of squares are one vector.
 const LOADS = TOKENS / 16u;
 
 var<workgroup> weightTile: array<vec4f, 8u * 4u * TILE_QUADS>;   // [quad of columns][row of quad][quad]; at the end [token][quad]
@@ -54,11 +54,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   var totals: array<vec4f, LANE_TOKENS>;
   var held: array<array<vec4f, LANE_TOKENS>, LEVELS>;
-  var squareTotals: array<f32, LOADS>;
-  var squaresHeld: array<array<f32, LOADS>, LEVELS>;
+  var squareTotals = vec4f();
+  var squaresHeld: array<vec4f, LEVELS>;
   for (var part = 0u; part < SPLITS; part++) {
     var sums = array<vec4f, LANE_TOKENS>();
-    var squares = array<f32, LOADS>();
+    var squares = vec4f();
     for (var block = part; block < blocks; block += SPLITS) {
       let weights = loadBlock(place, r, block);
       let words = loadCodeWords(place, block);
@@ -90,10 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     if (NORMED) {
       for (var mask = 1u; mask < 8u; mask *= 2u) {
-        #unroll
-        for (var load = 0u; load < LOADS; load++) {
-          squares[load] += fromPartner(squares[load], mask);
-        }
+        squares += quadFromPartner(squares, mask);
       }
     }
     // Parts 2i and 2i + 1, then what came of neighbouring pairs, as a butterfly over their lanes would join them.
@@ -107,19 +104,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           for (var t = 0u; t < LANE_TOKENS; t++) {
             sums[t] = held[level][t] + sums[t];
           }
-          #unroll
-          for (var load = 0u; load < LOADS; load++) {
-            squares[load] = squaresHeld[level][load] + squares[load];
-          }
+          squares = squaresHeld[level] + squares;
         } else {
           #unroll
           for (var t = 0u; t < LANE_TOKENS; t++) {
             held[level][t] = sums[t];
           }
-          #unroll
-          for (var load = 0u; load < LOADS; load++) {
-            squaresHeld[level][load] = squares[load];
-          }
+          squaresHeld[level] = squares;
         }
       }
     }
@@ -128,10 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var t = 0u; t < LANE_TOKENS; t++) {
         totals[t] += sums[t];
       }
-      #unroll
-      for (var load = 0u; load < LOADS; load++) {
-        squareTotals[load] += squares[load];
-      }
+      squareTotals += squares;
     }
   }
 

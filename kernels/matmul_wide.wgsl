@@ -19,6 +19,8 @@ enable subgroups;
 const SPLITS = LANES * SUBGROUPS / 8u;
 // Runs of QUADS quads, each of which the epilogue takes at once.
 const RUNS = 8u / QUADS;
+// Sums of squares go to partners four at a time: an exchange may cost two barriers.
+const SQUARE_QUADS = (TOKENS + 3u) / 4u;
 
 var<workgroup> parts: array<vec4f, TOKENS * SUBGROUPS * 8u>;
 var<workgroup> squareParts: array<f32, TOKENS * SUBGROUPS>;
@@ -44,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     rows[t] = inputRow(min(range.first + t, range.end - 1u));
   }
   var sums: array<vec4f, TOKENS>;
-  var squares: array<f32, TOKENS>;
+  var squares: array<vec4f, SQUARE_QUADS>;
 
   for (var block = lane / 8u; block < blocks; block += SPLITS) {
     var weights: array<WeightBlock, 4>;
@@ -69,19 +71,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       #unroll
       for (var t = 0u; t < TOKENS; t++) {
         let own = xAt(rows[t], width, block * 8u + quad);
-        squares[t] += dot(own, own);
+        squares[t / 4u][t % 4u] += dot(own, own);
       }
     }
   }
 
-  for (var mask = 1u; mask < LANES; mask *= 2u) {
+  for (var mask = 8u; mask < LANES; mask *= 2u) {
     #unroll
     for (var t = 0u; t < TOKENS; t++) {
-      if (mask >= 8u) {
-        sums[t] += quadFromPartner(sums[t], mask);
-      }
-      if (NORMED) {
-        squares[t] += fromPartner(squares[t], mask);
+      sums[t] += quadFromPartner(sums[t], mask);
+    }
+  }
+  if (NORMED) {
+    for (var mask = 1u; mask < LANES; mask *= 2u) {
+      #unroll
+      for (var s = 0u; s < SQUARE_QUADS; s++) {
+        squares[s] += quadFromPartner(squares[s], mask);
       }
     }
   }
@@ -91,7 +96,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var t = 0u; t < TOKENS; t++) {
       parts[(t * SUBGROUPS + subgroup) * 8u + quad] = sums[t];
       if (quad == 0u) {
-        squareParts[t * SUBGROUPS + subgroup] = squares[t];
+        squareParts[t * SUBGROUPS + subgroup] = squares[t / 4u][t % 4u];
       }
     }
   }

@@ -4,6 +4,11 @@ alias Left = u32;
 alias Right = u32;
 alias Result = array<f32, M * N / LANES>;
 
+// 1, which the compiler does not know: it would write the loops below out, and take a CPU device minutes to compile them.
+fn one() -> u32 {
+  return min(shape.blocks, 1u);
+}
+
 fn loadLeft(offset: u32) -> Left {
   return offset;
 }
@@ -14,11 +19,11 @@ fn loadRight(offset: u32) -> Right {
 
 fn multiplyAdd(left: Left, right: Right, sum: Result, lane: u32) -> Result {
   var result = sum;
-  for (var i = 0u; i < M * N / LANES; i++) {
+  for (var i = 0u; i < M * N / LANES * one(); i++) {
     let row = (i * LANES + lane) / N;
     let column = (i * LANES + lane) % N;
     var total = result[i];
-    for (var k = 0u; k < K; k++) {
+    for (var k = 0u; k < K * one(); k++) {
       total += f32(leftTile[left + row * STRIDE + k]) * f32(rightTile[right + column * STRIDE + k]);
     }
     result[i] = total;
@@ -27,7 +32,7 @@ fn multiplyAdd(left: Left, right: Right, sum: Result, lane: u32) -> Result {
 }
 
 fn storeResult(offset: u32, result: Result, lane: u32) {
-  for (var i = 0u; i < M * N / LANES; i++) {
+  for (var i = 0u; i < M * N / LANES * one(); i++) {
     resultTile[offset + (i * LANES + lane) / N * RESULT_STRIDE + (i * LANES + lane) % N] = result[i];
   }
 }

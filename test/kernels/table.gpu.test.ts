@@ -1,0 +1,154 @@
+/**
+ * The table of kernels: operation x format x family on the device of this run. A cell says what this file itself did: `ran` a small
+ * case against the reference, ran it in `emulated` form, or only `compiled` it (null backend). `llama` and so on: which model
+ * families come to such an operation. The full suite runs every cell; docs/kernels.md has a copy of its table.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { AttentionShape } from '../../kernels/attention.ts';
+import { attentionVariant } from '../../kernels/attention.ts';
+import { attentionWideVariants } from '../../kernels/attention_wide.ts';
+import { embed, embedVariant } from '../../kernels/embed.ts';
+import type { Operation, Slice, Variant } from '../../kernels/kernel.ts';
+import { type KernelFamily, type MatmulArguments, type MatrixUnit, matmul, matmulVariants } from '../../kernels/matmul.ts';
+import { PipelineCache } from '../../kernels/pipeline.ts';
+import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
+import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { families, Graph, type Settings, type Weights } from '../../models/index.ts';
+import { Batch } from '../../runtime/batch.ts';
+import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
+import { compare, Gpu } from '../gpu.ts';
+import { joined, prepareMatmul } from '../matmul-case.ts';
+
+const storages = Object.keys(packedStorages) as StorageWithKernels[];
+const isFull = process.env['INWARD_FULL'] === '1';
+/** Those whose wide and matrix cells run by default: compiling takes a CPU device seconds for each. */
+const sampled: readonly StorageWithKernels[] = ['F32', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
+const unit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f32', form: 'emulated' };
+const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 64 });
+
+let gpu: Gpu;
+let empty: OpenDevice;
+beforeAll(async () => {
+  gpu = await Gpu.create();
+  empty = await openNullDevice();
+});
+afterAll(() => {
+  gpu.open[Symbol.dispose]();
+  empty[Symbol.dispose]();
+});
+
+type Outcome = 'ran' | 'emulated' | 'compiled';
+
+async function compile(variants: readonly Variant[]): Promise<Outcome> {
+  const cache = new PipelineCache(empty.device);
+  for (const variant of variants) await cache.get(variant);
+  return 'compiled';
+}
+
+async function matmulCell(storage: StorageWithKernels, family: KernelFamily): Promise<Outcome> {
+  const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
+  const choice = { storage, activations: 'f32' as const, places, isNormed: false, columns: 32, over: 'tokens' as const, finish: 'store' as const, layout };
+  // Native units need 128 invocations of whole subgroups there.
+  const nativeUnit = { ...unit, element: 'f16', form: 'native' } as const;
+  await compile(matmulVariants({ ...choice, lanes: 32, family, matrixUnit: nativeUnit }).slice(-1));
+  if (family !== 'narrow' && !isFull && !sampled.includes(storage)) return 'compiled';
+  const tokens = 3;
+  const { matrix, weights, x } = await prepareMatmul(gpu, { storage, place: 'buffer', rows: 40, columns: 32, tokens });
+  const y = gpu.buffer(new Float32Array(tokens * 40));
+  const words = gpu.buffer(Uint32Array.of(tokens, 0, tokens, 0));
+  const args: MatmulArguments = {
+    ...{ x: { format: 'f32', vectors: gpu.buffer(joined(x)) }, finish: { kind: 'store', y, stride: 40 }, offset: 0, over: 'tokens' },
+    ...{ batch: words, lanes: gpu.lanes, family, matrixUnit: unit, layout },
+  };
+  const operations = matmul(matrix, args);
+  const last = (operations[0]?.variants.length ?? 1) - 1;
+  await gpu.run(operations, { tokens, logitRows: 0, items: tokens, clears: 0 }, family === 'matrix' ? last : 0);
+  const { error, message } = compare(await gpu.readFloats(y), joined(x.map((row) => matvecReference(weights, row))));
+  expect(error, `${storage} ${family}: ${message}`).toBeLessThan(matmulF32Bound);
+  return family === 'matrix' ? 'emulated' : 'ran';
+}
+
+async function embedCell(storage: StorageWithKernels): Promise<Outcome> {
+  await compile([embedVariant(storage, { weights: 'buffer', y: 'buffer' }, 32, layout)]);
+  const { matrix, weights } = await prepareMatmul(gpu, { storage, place: 'buffer', rows: 40, columns: 32, tokens: 1 });
+  const words = new Uint32Array(256);
+  words[0] = 1;
+  words[layout['BATCH_IDS'] ?? 0] = 39;
+  const y = gpu.buffer(new Float32Array(matrix.columns));
+  await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: 1, logitRows: 0, items: 1, clears: 0 });
+  const { error, message } = compare(await gpu.readFloats(y), weights[39] ?? []);
+  expect(error, `${storage} embed: ${message}`).toBeLessThan(1e-13);
+  return 'ran';
+}
+
+/** Labels of all that a model family's forward pass can dispatch with weights of this storage; no device is needed for that. */
+function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFamily): string[] {
+  const family = families.get(name);
+  if (family === undefined) return [];
+  const numbers: Readonly<Record<string, number>> = { block_count: 1, embedding_length: 256, head_count: 4, feed_forward_length: 256, context_length: 64 };
+  const settings: Settings = {
+    integer: (key, fallback) => numbers[key.split('.').at(-1) ?? ''] ?? fallback ?? 64,
+    number: (_, fallback) => fallback ?? 1e-5,
+    has: () => false,
+    demand: () => undefined,
+  };
+  const config = family.readConfig(settings, () => undefined);
+  const slice = (size: number): Slice => ({ buffer: {} as GPUBuffer, offset: 0, size });
+  const graph = new Graph({
+    ...{ lanes: 8, family: kernels, matrixUnit: unit, layout, activations: 'f32', kv: 'f16', maxTokens: 8, maxLogitRows: 4, maxItems: 8, maxEdits: 4 },
+    ...{ contextLength: 64, blockLength: 16, batch: slice(64), pools: [slice(64)], poolFold: 1 },
+    create: (_, __, size) => slice(size),
+    createRows: (_, rows, width) => slice(rows * width * 4),
+  });
+  const specs = family.weights(config);
+  const matrixOf = (key: string): ReturnType<Weights['matrix']> => {
+    const spec = specs.get(key);
+    if (spec?.kind !== 'matrix') throw new Error(`${key} is no matrix`);
+    const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
+    const { columns } = spec;
+    const matrix = { storage, rows, columns, shards: [{ firstRow: 0, rows, packed: slice(64) }] };
+    return { rows, columns, isInterleaved: spec.interleaved === true, pieces: [{ firstRow: 0, matrix }] };
+  };
+  family.forward(config, { matrix: matrixOf, optionalMatrix: () => undefined, vector: () => slice(64), host: () => undefined }, graph);
+  return [...graph.clears, ...graph.operations].flatMap(({ variants }: Operation) => variants.map(({ label }) => label));
+}
+
+function reachedBy(storage: StorageWithKernels, kernels: KernelFamily, matches: (label: string) => boolean): string {
+  return [...families.keys()].filter((name) => labelsOf(name, storage, kernels).some(matches)).join(' ') || 'none';
+}
+
+it('operation x format x family', { timeout: 600_000 }, async () => {
+  const kinds: readonly KernelFamily[] = ['narrow', 'wide', 'matrix'];
+  const rows: string[][] = [['format', 'embed', ...kinds.map((kind) => `matmul ${kind}`), 'reached by']];
+  const outcomes = new Set<string>();
+  for (const storage of storages) {
+    const { stem } = packedStorages[storage];
+    const cells: string[] = [await embedCell(storage)];
+    for (const family of kinds) cells.push(await matmulCell(storage, family));
+    for (const cell of cells) outcomes.add(cell);
+    const isMatmul = (family: KernelFamily) => (label: string) => label.startsWith(`matmul/${stem}/`) && (family === 'narrow' || label.includes(`/${family}`));
+    for (const family of kinds) expect(reachedBy(storage, family, isMatmul(family)), `${storage} ${family}`).not.toBe('none');
+    rows.push([storage, ...cells, reachedBy(storage, 'narrow', isMatmul('narrow'))]);
+  }
+  expect(outcomes).toContain('ran');
+  expect(outcomes).toContain('emulated');
+  console.log(`${gpu.open.adapter}\n\n${markdown(rows)}\n`);
+});
+
+it('attention by its formats of keys and values: compiled here, run by attention.gpu and attention-wide.gpu', async () => {
+  const rows: string[][] = [['operation', 'KV', 'narrow', 'wide', 'reached by']];
+  for (const kv of ['f16', 'f32'] as const) {
+    const shape: AttentionShape = { heads: 4, kvHeads: 2, headLength: 64, rotaryLength: 64, kv, blockLength: 16, poolFold: 1, lanes: 32, layout };
+    const narrow = await compile([attentionVariant(shape, 'buffer')]);
+    const wide = await compile(attentionWideVariants(shape, 'buffer'));
+    const isWide = (label: string): boolean => label.startsWith('attention/') && label.endsWith('/wide');
+    rows.push(['attention', kv, narrow, wide, reachedBy('F32', 'wide', isWide)]);
+  }
+  expect(rows.flat()).not.toContain('none');
+  console.log(`${markdown(rows)}\n`);
+});
+
+function markdown([head = [], ...rows]: readonly string[][]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
