@@ -93,6 +93,31 @@ function standardTiles({ lanes, family = 'narrow', matrixUnit }: TileFacts, fini
   return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, leastQuads(finish)) }));
 }
 
+/**
+ * Lists of tiles that a tuner may time against each other, the built-in one first. The tiles of a list share the order in which
+ * columns are added, but for `matrix`: there a token's result depends on whether its step has more than eight tokens.
+ */
+export function candidateTiles(facts: TileFacts, finish: Finish['kind']): readonly (readonly Tile[])[] {
+  const standard = standardTiles(facts, finish);
+  const lists = [standard];
+  const { family = 'narrow' } = facts;
+  if (family === 'matrix') lists.push(standardTiles({ ...facts, family: 'wide' }, finish));
+  // Rows that share an activation against what is compiled and kept in registers; and one step more of tokens, or less.
+  for (const quads of [1, 2, 4]) {
+    const least = Math.max(quads, leastQuads(finish));
+    for (const tokens of [
+      [1, 2, 4],
+      [1, 2, 4, 8],
+    ])
+      lists.push(tokens.map((count) => ({ tokens: count, quads: count === 1 ? Math.max(least, 2) : least })));
+  }
+  const seen = new Set<string>();
+  return lists.filter((list) => {
+    const key = JSON.stringify(list);
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
 /** SwiGLU needs gate and up in one lane, the KV pool two quads at once. */
 function leastQuads(finish: Finish['kind']): number {
   return finish === 'swiglu' || finish === 'rope' ? 2 : 1;

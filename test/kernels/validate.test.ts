@@ -6,7 +6,7 @@ import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
 import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
-import { type MatrixUnit, matmulVariants } from '../../kernels/matmul.ts';
+import { candidateTiles, type MatrixUnit, matmulVariants } from '../../kernels/matmul.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import { repackVariant } from '../../kernels/repack.ts';
 import { sampleVariant } from '../../kernels/sample.ts';
@@ -134,6 +134,25 @@ describe.each(
       );
       const error = await device.popErrorScope();
       expect(error?.message, variant.label).toBeUndefined();
+    }
+  });
+});
+
+describe.each(['narrow', 'wide', 'matrix'] as const)('candidates on a device whose family is %s', (family) => {
+  const unit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f16', form: 'native' };
+
+  it.each([4, 8, 32])('%i lanes: tiles ascend, lists differ, all compile', async (lanes) => {
+    const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
+    const pipelines = new PipelineCache(open.device, true);
+    for (const finish of ['store', 'swiglu'] as const) {
+      const lists = candidateTiles({ lanes, family, matrixUnit: lanes < 32 ? { ...unit, form: 'emulated' } : unit }, finish);
+      expect(lists.length).toBeGreaterThan(2);
+      expect(new Set(lists.map((tiles) => JSON.stringify(tiles))).size).toBe(lists.length);
+      for (const tiles of lists) {
+        expect(tiles.map(({ tokens }) => tokens)).toEqual(tiles.map(({ tokens }) => tokens).toSorted((a, b) => a - b));
+        const choice = { storage: 'Q4_0', activations: 'f32', places, lanes, layout, isNormed: true, columns: 64, over: 'tokens', finish, tiles } as const;
+        for (const variant of matmulVariants(choice)) await pipelines.get(variant);
+      }
     }
   });
 });
