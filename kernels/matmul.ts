@@ -106,11 +106,14 @@ const fewLanesQuadsToTime: typeof quadsToTime = [
 
 /** What the tuner chooses from, the built-in tiles among them: in ascending order of tokens, each once. */
 export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activations' | 'finish'>): readonly Tile[] {
+  const built = standardTiles(facts, work);
+  const isNarrow = built.every(({ family = 'narrow' }) => family === 'narrow');
+  // A GPU's wide kernels differ in tokens alone; matrix units have them as rivals.
+  if (!isNarrow) return [...built, ...standardTiles({ ...facts, family: 'wide' }, work).filter(({ tokens }) => tokens > 8 && facts.family === 'matrix')];
   const least = leastQuads(work.finish);
   const narrow = (facts.lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
     all.filter((quads) => quads >= least).map((quads) => ({ tokens, quads })),
   );
-  const built = standardTiles(facts, work);
   const missing = built.filter((tile) => !narrow.some((candidate) => tileName(candidate) === tileName(tile)));
   return [...narrow, ...missing].sort((a, b) => a.tokens - b.tokens);
 }

@@ -50,7 +50,7 @@ export interface DevicePretence {
   /** Largest storage binding, in bytes; below the device's own. */
   readonly bindingLimit?: number;
   readonly family?: KernelFamily;
-  readonly matrixUnit?: MatrixUnit;
+  readonly matrixUnit?: MatrixUnit | undefined;
 }
 
 /** Throws device_missing, device_unfit. */

@@ -8,7 +8,7 @@ import { embedVariant } from '../../kernels/embed.ts';
 import { expertsSumVariant } from '../../kernels/experts.ts';
 import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
-import { type MatrixUnit, matmulVariants } from '../../kernels/matmul.ts';
+import { candidateTiles, type MatrixUnit, matmulVariants, tileName } from '../../kernels/matmul.ts';
 import { normRowsVariant } from '../../kernels/norms.ts';
 import { permuteVariant } from '../../kernels/permute.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
@@ -183,6 +183,23 @@ describe.each(
       );
       const error = await device.popErrorScope();
       expect(error?.message, variant.label).toBeUndefined();
+    }
+  });
+});
+
+describe.each(['narrow', 'wide', 'matrix'] as const)('candidates on a device whose family is %s', (family) => {
+  const unit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f16', form: 'native' };
+
+  it.each([4, 8, 32])('%i lanes: tiles ascend, lists differ, all compile', async (lanes) => {
+    const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
+    const pipelines = new PipelineCache(open.device, true);
+    for (const finish of ['store', 'gated'] as const) {
+      const matrixUnit: MatrixUnit = lanes < 32 ? { ...unit, form: 'emulated' } : unit;
+      const tiles = candidateTiles({ lanes, family, matrixUnit }, { activations: 'f32', finish });
+      expect(new Set(tiles.map(tileName)).size).toBe(tiles.length);
+      expect(tiles.map(({ tokens }) => tokens)).toEqual(tiles.map(({ tokens }) => tokens).toSorted((a, b) => a - b));
+      const choice = { storage: 'Q4_0', activations: 'f32', places, lanes, layout, isNormed: true, columns: 64, over: 'tokens', finish, tiles } as const;
+      for (const variant of matmulVariants(choice)) await pipelines.get(variant);
     }
   });
 });

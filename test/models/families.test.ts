@@ -2,13 +2,18 @@
  * The tiny Llama by kernels that CPU devices do not choose by themselves, and on devices that lack what others have:
  * wide matmuls and attention, matrix matmuls, no subgroups, bindings so small that every matrix is cut.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DevicePretence } from '../../runtime/device.ts';
+import { cacheFolder } from '../../runtime/drivers.ts';
 import { createEngine } from '../../runtime/engine.ts';
 import type { Engine, EngineOptions } from '../../runtime/types.ts';
+import { defaultModel } from '../../scripts/setup/model.ts';
 import { distance, firstDifference, type Result, run } from '../engine-run.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
+import { readFixture } from '../test-data.ts';
 
 const oracle = readOracle('gguf_llama_q4_1');
 const names = ['len7', 'len33'] as const;
@@ -67,6 +72,23 @@ test.each(['f16', 'f32'] as const)(
     const unit = { m: 16, n: 16, k: 16, element, form: 'emulated' } as const;
     await using engine = await open({ family: 'matrix', matrixUnit: unit });
     await check(engine, element === 'f32' ? 20 * oracle.tolerance : oracle.half.f16.len33, false);
+  },
+  patience,
+);
+
+const smol = join(cacheFolder(), 'models', defaultModel.file);
+test(
+  'SmolLM2 without subgroups: the likeliest next tokens',
+  async (context) => {
+    context.skip(!existsSync(smol), 'its file is not in the cache: node scripts/setup.mjs fetches it');
+    const golden = JSON.parse(readFixture('smollm2/golden.json').toString('utf8'));
+    const options = { modelPath: smol, device: testDevice(), kv: 'f32', contextLength: 512, kvTokens: 512, maxSequences: 2, tokenBudget: 8 } as const;
+    await using engine = await createEngine(options, { withoutSubgroups: true });
+    const { ids, top20, greedy } = golden.cases[1];
+    const { tokens, logprobs } = await run(engine, ids, { maxTokens: 2, logprobs: 20 });
+    expect(tokens).toEqual(greedy.slice(0, 2));
+    const named = new Map(logprobs[0]?.top.map(({ id, logprob }) => [id, logprob]));
+    for (const [id, logprob] of top20.slice(0, 10)) expect(Math.abs((named.get(id) ?? Number.NaN) - logprob)).toBeLessThan(0.002);
   },
   patience,
 );
