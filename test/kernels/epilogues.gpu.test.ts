@@ -108,7 +108,7 @@ describe.each(places)('in a %s', (place) => {
   });
 
   it.each(shareOf(functions, place))('%s of stored sums', async (activation) => {
-    const { matrix, weights } = await makeMatrix('F16', 48, 32, place);
+    const { matrix, weights } = await makeMatrix('Q4_1', 48, 32, place);
     // Sums from tiny to far past where each function is flat.
     const x = [randomFloats(32, 1, 0.5), randomFloats(32, 2, 1e-3), randomFloats(32, 3, 30), new Float32Array(32)];
     for (const [i, row] of x.entries()) {
@@ -165,7 +165,7 @@ describe.each(places)('in a %s', (place) => {
   it('biased queries, keys and values before they are turned', async () => {
     const [heads, headLength, tokens] = [2, 16, 3];
     const width = heads * headLength;
-    const { matrix, weights } = await makeMatrix('F16', 3 * width, 32, place);
+    const { matrix, weights } = await makeMatrix('Q4_1', 3 * width, 32, place);
     const x = Array.from({ length: tokens }, (_, token) => randomFloats(32, token + 1));
     const bias = randomFloats(3 * width, 6);
     const positions = [5, 0, 31];

@@ -82,10 +82,11 @@ function otherMatmuls(lanes: number, place: Place): Variant[] {
   const places = { weights: place, x: place, y: place };
   const shared = { activations: 'f32' as const, places, lanes, layout, isNormed: false, columns: 64, over: 'tokens' as const, isBiased: true };
   const constants = routeConstants({ experts: 128, topK: 8, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 }, 8);
+  const tiles = [{ tokens: 1, quads: 2 }];
   return [
     ...activationFunctions.flatMap((activation) => [
-      ...matmulVariants({ ...shared, storage: 'Q4_K', finish: 'store', activation }),
-      ...matmulVariants({ ...shared, storage: 'F16', finish: 'gated', activation, isBiased: false }),
+      ...matmulVariants({ ...shared, storage: 'Q4_K', finish: 'store', activation, tiles }),
+      ...matmulVariants({ ...shared, storage: 'F16', finish: 'gated', activation, isBiased: false, tiles }),
       gatedVariant(activation, place, lanes),
     ]),
     ...matmulVariants({ ...shared, storage: 'F16', finish: 'add' }),

@@ -35,16 +35,17 @@ interface Made {
   readonly weights: readonly Float64Array[];
 }
 
-/** A matrix of F16, also as one of `shape.experts` experts. */
+/** A matrix of Q4_1, also as one of `shape.experts` experts. */
 async function make(rows: number, seed: number, place: Place): Promise<Made> {
-  const file = randomFileRows('F16', rows, width, seed);
-  const packed = await packMatrix(gpu, 'F16', file, rows, width, { isWhole: true, place });
+  const file = randomFileRows('Q4_1', rows, width, seed);
+  const rowSize = file.byteLength / rows;
+  const packed = await packMatrix(gpu, 'Q4_1', file, rows, width, { isWhole: true, place });
   const [shard] = packed.shards;
   if (shard === undefined) throw new Error('no shard');
   return {
     matrix: { rows, columns: width, isInterleaved: true, pieces: [{ firstRow: 0, matrix: packed }] },
-    experts: { storage: 'F16', rows: rows / shape.experts, columns: width, shards: [{ firstExpert: 0, experts: shape.experts, packed: shard.packed }] },
-    weights: Array.from({ length: rows }, (_, row) => dequantizeRow('F16', file.subarray(row * width * 2, (row + 1) * width * 2), width)),
+    experts: { storage: 'Q4_1', rows: rows / shape.experts, columns: width, shards: [{ firstExpert: 0, experts: shape.experts, packed: shard.packed }] },
+    weights: Array.from({ length: rows }, (_, row) => dequantizeRow('Q4_1', file.subarray(row * rowSize, (row + 1) * rowSize), width)),
   };
 }
 
