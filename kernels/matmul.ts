@@ -20,7 +20,7 @@ export type Finish =
   | { readonly kind: 'add'; readonly y: Vectors; readonly to: Vectors; readonly stride: number }
   /** Quads of gate rows and of up rows take turns in the matrix. y: [row of x][rows / 2]. */
   | { readonly kind: 'swiglu'; readonly y: Vectors }
-  /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
+  /** The matrix holds query, key and value rows. y: queries [token][head][head length], times the shape's scale; rotation: [position][pair] (cos, sin). */
   | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
 /** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
@@ -179,7 +179,7 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
   const { over, finish, norm, lanes } = args;
   const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, quads: 1 };
   const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
-  const queryScale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : 1;
+  const queryScale = finish.kind === 'rope' ? (finish.shape.scale ?? finish.shape.headLength ** -0.5) : 1;
   const quads = Math.ceil(shard.rows / quadRows);
   return {
     variants,

@@ -5,10 +5,12 @@
 import { quantize, rmsNorm, swiglu } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
+import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type Finish, type MatmulWork, matmul, type Norm, type Tile } from '../kernels/matmul.ts';
 import { resultLength, sample } from '../kernels/sample.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
+import { type Rope, rotationTable } from './rope.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
 export interface LoadedMatrix {
@@ -25,7 +27,7 @@ export interface GraphSettings {
   readonly activations: Activations['format'];
   /** Tiles of a matmul where they were measured; else the standard ones. */
   readonly chooseTiles?: (work: MatmulWork) => readonly Tile[] | undefined;
-  readonly kv: 'f16' | 'f32';
+  readonly kv: AttentionShape['kv'];
   readonly maxTokens: number;
   readonly maxLogitRows: number;
   readonly maxItems: number;
@@ -43,11 +45,12 @@ export interface GraphSettings {
   createRows(label: string, rows: number, width: number): Vectors;
 }
 
-export interface AttentionHeads {
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headLength: number;
-  readonly rotaryLength: number;
+/** Options: see AttentionShape and HeadOptions. */
+export interface AttentionHeads extends Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'rotaryLength' | 'scale' | 'window' | 'softcap'> {
+  /** What rotary embedding on interleaved pairs alone does not do. */
+  readonly options?: HeadOptions;
+  /** [head] f32 in a storage buffer. */
+  readonly sinks?: Slice;
 }
 
 export class Graph {
@@ -95,7 +98,8 @@ export class Graph {
     const { batch, kv, blockLength, poolFold, lanes, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
-    const shape: AttentionShape = { ...heads, kv, blockLength, poolFold, lanes, layout };
+    const { options, sinks, ...own } = heads;
+    const shape: AttentionShape = { ...own, kv, blockLength, poolFold, lanes, layout };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
     const scratch = {
@@ -103,9 +107,16 @@ export class Graph {
       states: this.#buffer('states', maxItems * heads.heads * 8),
     };
     const attended = this.#perToken('attended', width);
-    this.clears.push(clearBlocks(shape, pool, batch));
-    this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
-    this.operations.push(attention(shape, queries, pool, scratch, attended, batch), attentionMerge(shape, scratch, attended, batch));
+    if (!options?.onlyQueries) this.clears.push(clearBlocks(shape, pool, batch));
+    // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
+    if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
+    else {
+      const stride = headRowLength(shape, options);
+      const rows = this.#perToken('heads', stride);
+      this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
+      this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
+    }
+    this.operations.push(attention(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
     return attended;
   }
 
@@ -134,19 +145,9 @@ export class Graph {
     this.operations.push(sample({ logits: this.#logits, results: this.#rows, originals, batch }, { vocabulary: output.rows, stride }, lanes, layout));
   }
 
-  /** Table [position][rotary length] of (cos, sin) pairs; angles as the reference computes them: position times inverse frequency in f32. */
-  rotation(rotaryLength: number, base: number, divisors?: Float32Array): Slice {
-    const { contextLength } = this.settings;
-    const pairs = rotaryLength / 2;
-    const table = new Float32Array(contextLength * rotaryLength);
-    for (let pair = 0; pair < pairs; pair++) {
-      const frequency = Math.fround(Math.fround(1 / base ** ((2 * pair) / rotaryLength)) / (divisors?.[pair] ?? 1));
-      for (let position = 0; position < contextLength; position++) {
-        const angle = Math.fround(position * frequency);
-        table[position * rotaryLength + 2 * pair] = Math.cos(angle);
-        table[position * rotaryLength + 2 * pair + 1] = Math.sin(angle);
-      }
-    }
+  /** Table [position][pair] of (cos, sin), for every position that the engine has room for. */
+  rotation(rope: Rope): Slice {
+    const table = rotationTable(rope, this.settings.contextLength);
     return this.settings.create('activations', 'rotation', table.byteLength, table);
   }
 
