@@ -46,7 +46,7 @@ const kinds: readonly Kind[] = [
   {
     name: 'all normed, values are keys',
     kv: 'f32',
-    place: 'buffer',
+    place: 'texture',
     headLength: 512,
     rotaryLength: 512,
     options: { pairs: 'halfSplit', sharesKeys: true },
