@@ -10,23 +10,34 @@ export interface AttentionReference {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headLength: number;
+  /** As in AttentionShape. */
+  readonly window?: number;
+  readonly softcap?: number;
+  /** One a head. */
+  readonly sinks?: Float32Array;
 }
 
-/** query: [head][length] already scaled; keys, values: [position][KV head][length]; gives [head][length]. */
+/** query: [head][length] already scaled; keys, values: [position][KV head][length]; gives [head][length]. The query is that of the last position. */
 export function attentionReference(shape: AttentionReference, query: Float32Array, keys: Float32Array, values: Float32Array, positions: number): Float64Array {
-  const { heads, kvHeads, headLength } = shape;
+  const { heads, kvHeads, headLength, window = positions, softcap, sinks } = shape;
+  const first = Math.max(0, positions - window);
   const out = new Float64Array(heads * headLength);
   for (let head = 0; head < heads; head++) {
     const kvHead = Math.floor(head / (heads / kvHeads));
     const at = (position: number): number => (position * kvHeads + kvHead) * headLength;
-    const scores = Array.from({ length: positions }, (_, position) => dot(query, head * headLength, keys, at(position), headLength));
-    const largest = Math.max(...scores);
+    const scores = Array.from({ length: positions - first }, (_, i) => {
+      const score = dot(query, head * headLength, keys, at(first + i), headLength);
+      return softcap === undefined ? score : softcap * Math.tanh(score / softcap);
+    });
+    const sink = sinks?.[head];
+    const largest = Math.max(...scores, sink ?? Number.NEGATIVE_INFINITY);
     const weights = scores.map((score) => Math.exp(score - largest));
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    weights.forEach((weight, position) => {
-      for (let i = 0; i < headLength; i++) {
-        const index = head * headLength + i;
-        out[index] = (out[index] ?? 0) + (weight / total) * (values[at(position) + i] ?? 0);
+    const total = weights.reduce((sum, weight) => sum + weight, sink === undefined ? 0 : Math.exp(sink - largest));
+    weights.forEach((weight, i) => {
+      const position = first + i;
+      for (let channel = 0; channel < headLength; channel++) {
+        const index = head * headLength + channel;
+        out[index] = (out[index] ?? 0) + (weight / total) * (values[at(position) + channel] ?? 0);
       }
     });
   }
@@ -43,6 +54,13 @@ export function ropeReference(head: Float32Array, position: number, rotaryLength
     out[i + 1] = a * Math.sin(angle) + b * Math.cos(angle);
   }
   return out;
+}
+
+/** What q8 makes of the values of one head: the nearest of 255 multiples of the largest magnitude / 127. */
+export function roundQ8(head: Float32Array): { readonly scale: number; readonly codes: Int8Array } {
+  const largest = head.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const scale = Math.fround(largest / 127);
+  return { scale, codes: Int8Array.from(head, (value) => (scale === 0 ? 0 : Math.round(value / scale))) };
 }
 
 function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length: number): number {

@@ -4,14 +4,22 @@
  */
 import { bindingKind, type Operation, type Place, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 
+type KvFormat = 'f16' | 'f32' | 'q8';
+
 export interface AttentionShape {
   readonly heads: number;
   readonly kvHeads: number;
-  /** A multiple of 8. */
+  /** A multiple of 8, at most 512. */
   readonly headLength: number;
   /** Dimensions of a head that are rotated; even. */
   readonly rotaryLength: number;
-  readonly kv: 'f16' | 'f32';
+  /** What queries are multiplied by; without it headLength^-0.5. */
+  readonly scale?: number;
+  /** A query sees so many positions, its own the last of them; without it all. */
+  readonly window?: number;
+  /** Scores become softcap * tanh(score / softcap). */
+  readonly softcap?: number;
+  readonly kv: KvFormat;
   readonly blockLength: number;
   /** Slots in a row of a pool that is a texture; 1 for a buffer. */
   readonly poolFold: number;
@@ -20,19 +28,32 @@ export interface AttentionShape {
   readonly layout: Readonly<Record<string, number>>;
 }
 
-/** Vectors of 16 bytes that a slot of one layer's KV pool takes: [keys, values][KV head][head length] in the KV format. */
-export function slotVectors(shape: Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>): number {
-  return (2 * shape.kvHeads * shape.headLength) / (shape.kv === 'f16' ? 8 : 4);
+type PoolShape = Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>;
+
+/** Values in a vector of 16 bytes. */
+const vectorLengths: Readonly<Record<KvFormat, number>> = { f16: 8, f32: 4, q8: 16 };
+
+/** Vectors of a head's keys, or values. */
+function headVectors({ headLength, kv }: PoolShape): number {
+  return Math.ceil(headLength / vectorLengths[kv]);
+}
+
+/**
+ * Vectors of 16 bytes that a slot of one layer's KV pool takes: [keys, values][KV head][head length] in the KV format; behind
+ * them, for q8, a vector for each KV head with the factors of its keys and its values in f32.
+ */
+export function slotVectors(shape: PoolShape): number {
+  return 2 * shape.kvHeads * headVectors(shape) + (shape.kv === 'q8' ? shape.kvHeads : 0);
 }
 
 /** Bytes of one layer's KV pool. */
-export function kvPoolSize(shape: Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>, slots: number): number {
+export function kvPoolSize(shape: PoolShape, slots: number): number {
   return slots * slotVectors(shape) * 16;
 }
 
 /** Vectors in a row of a layer's pool, rows, and slots side by side in a row: several in a texture that would be too high else. */
 export function poolExtent(
-  shape: Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>,
+  shape: PoolShape,
   slots: number,
   { place, textureLimit }: { readonly place: Place; readonly textureLimit: number },
 ): { readonly width: number; readonly rows: number; readonly fold: number } {
@@ -40,23 +61,16 @@ export function poolExtent(
   return { width: slotVectors(shape) * fold, rows: Math.ceil(slots / fold), fold };
 }
 
-/** Workgroups that share the query heads of a KV head, four heads each at most: more would take long to compile. */
-function groupTiles(shape: AttentionShape): number {
-  return Math.ceil(shape.heads / shape.kvHeads / 4);
-}
-
-/** Quads of a head that a lane holds. */
-function quadsOfLane({ headLength, kv, lanes }: AttentionShape): number {
-  const vectorQuads = kv === 'f16' ? 2 : 1;
-  return Math.ceil(headLength / 4 / vectorQuads / lanes) * vectorQuads;
+/** Workgroups that share the query heads of a KV head, four heads each at most and fewer where heads are long: code grows with both, and so does the time to compile it. */
+function groupTiles({ heads, kvHeads, headLength }: AttentionShape): number {
+  const most = Math.max(1, Math.min(4, Math.floor(256 / headLength)));
+  return Math.ceil(heads / kvHeads / most);
 }
 
 /** Constants of the kernels that know heads; matmul's `rope` end is one of them. */
 export function attentionConstants(shape: AttentionShape): Record<string, number> {
   const group = shape.heads / shape.kvHeads;
-  const groupTile = Math.ceil(group / groupTiles(shape));
-  const vectorQuads = shape.kv === 'f16' ? 2 : 1;
-  const quads = quadsOfLane(shape);
+  const vectors = headVectors(shape);
   return {
     ...shape.layout,
     LANES: shape.lanes,
@@ -64,14 +78,15 @@ export function attentionConstants(shape: AttentionShape): Record<string, number
     KV_HEADS: shape.kvHeads,
     GROUP: group,
     GROUP_TILES: groupTiles(shape),
-    GROUP_TILE: groupTile,
-    VECTORS: quads / vectorQuads,
-    VECTOR_QUADS: vectorQuads,
+    GROUP_TILE: Math.ceil(group / groupTiles(shape)),
+    HEAD_VECTORS: vectors,
+    /** Of a lane. */
+    VECTORS: Math.ceil(vectors / shape.lanes),
+    VECTOR_QUADS: vectorLengths[shape.kv] / 4,
     SLOT_VECTORS: slotVectors(shape),
+    SLOT_VALUES: shape.kvHeads * vectors,
+    SLOT_SCALES: 2 * shape.kvHeads * vectors,
     POOL_FOLD: shape.poolFold,
-    // Positions a turn of attention; divides the block length. Fewer for large heads: unrolled code grows with all
-    // three, and so does the time a CPU device takes to compile it.
-    RUN: groupTile * quads <= 6 ? 4 : groupTile * quads <= 12 ? 2 : 1,
     HEAD_LENGTH: shape.headLength,
     HEAD_QUADS: shape.headLength / 4,
     ROTARY_LENGTH: shape.rotaryLength,
@@ -79,15 +94,53 @@ export function attentionConstants(shape: AttentionShape): Record<string, number
   };
 }
 
+/** Loads that stand together, before what is done with them: each is a call on lavapipe, around which registers are saved. */
+function loadsTogether(count: number): number {
+  return [8, 7, 6, 5, 4, 3, 2].find((loads) => count % loads === 0) ?? 1;
+}
+
+/** What the label says of options; empty for the usual attention. */
+function nameOptions({ window, softcap }: AttentionShape, hasSinks: boolean): string {
+  return [...(window === undefined ? [] : [`w${window}`]), ...(softcap === undefined ? [] : [`cap${softcap}`]), ...(hasSinks ? ['sinks'] : [])].join('');
+}
+
+function floatBits(value: number): number {
+  return new Uint32Array(new Float32Array([value]).buffer)[0] ?? 0;
+}
+
 /** `place`: of queries, pool and results. */
-export function attentionVariant(shape: AttentionShape, place: Place): Variant {
-  const group = shape.heads / shape.kvHeads;
+export function attentionVariant(shape: AttentionShape, place: Place, hasSinks = false): Variant {
+  const constants = attentionConstants(shape);
+  const options = nameOptions(shape, hasSinks);
   return {
-    label: `attention/${shape.kv}/d${shape.headLength}g${group}/${place}/sg${shape.lanes}`,
+    label: `attention/${shape.kv}/d${shape.headLength}g${shape.heads / shape.kvHeads}/${options === '' ? '' : `${options}/`}${place}/sg${shape.lanes}`,
     file: 'attention.wgsl',
-    includes: { KV: `kv/${shape.kv}.wgsl`, PLACE_POOL: `place/pool_${place}.wgsl`, PLACE_X: `place/x_${place}.wgsl`, PLACE_Y: `place/y_${place}.wgsl` },
-    constants: { ...attentionConstants(shape), QUADS: quadsOfLane(shape) },
-    bindings: [bindingKind('read', place), bindingKind('read', place, 'rgba32uint'), 'write', 'write', bindingKind('write', place), 'read'],
+    includes: {
+      KV: `kv/${shape.kv}.wgsl`,
+      SCALES: `kv/${shape.kv === 'q8' ? 'scaled' : 'unscaled'}.wgsl`,
+      SCORE: `score/${shape.softcap === undefined ? 'plain' : 'softcap'}.wgsl`,
+      SINK: `score/${hasSinks ? 'sink' : 'no_sink'}.wgsl`,
+      PLACE_POOL: `place/pool_${place}.wgsl`,
+      PLACE_X: `place/x_${place}.wgsl`,
+      PLACE_Y: `place/y_${place}.wgsl`,
+    },
+    constants: {
+      ...constants,
+      QUADS: (constants['VECTORS'] ?? 0) * (constants['VECTOR_QUADS'] ?? 0),
+      KEY_LOADS: loadsTogether(headVectors(shape)),
+      VALUE_LOADS: loadsTogether(shape.lanes),
+      WINDOW: shape.window ?? 0xffffffff,
+      CAP_BITS: floatBits(shape.softcap ?? 0),
+    },
+    bindings: [
+      bindingKind('read', place),
+      bindingKind('read', place, 'rgba32uint'),
+      'write',
+      'write',
+      bindingKind('write', place),
+      'read',
+      ...(hasSinks ? (['read'] as const) : []),
+    ],
   };
 }
 
@@ -98,32 +151,43 @@ export interface AttentionScratch {
   readonly states: Slice;
 }
 
-/** queries: [token][head][head length] f32, scaled; y: the same shape and kind of place, complete for tokens with one item. */
-export function attention(shape: AttentionShape, queries: Vectors, pool: Vectors, scratch: AttentionScratch, y: Vectors, batch: Slice): Operation {
+/**
+ * queries: [token][head][head length] f32, scaled; y: the same shape and kind of place, complete for tokens with one item.
+ * sinks: [head] f32, one more score of each head, whose value is zero.
+ */
+export function attention(
+  shape: AttentionShape,
+  queries: Vectors,
+  pool: Vectors,
+  scratch: AttentionScratch,
+  y: Vectors,
+  batch: Slice,
+  sinks?: Slice,
+): Operation {
   return {
-    variants: [attentionVariant(shape, placeOf(y))],
-    resources: [queries, pool, scratch.partials, scratch.states, y, batch],
+    variants: [attentionVariant(shape, placeOf(y), sinks !== undefined)],
+    resources: [queries, pool, scratch.partials, scratch.states, y, batch, ...(sinks === undefined ? [] : [sinks])],
     choose: () => 0,
     gridX: (counts) => counts.items,
     gridY: () => shape.kvHeads * groupTiles(shape),
   };
 }
 
-export function attentionMergeVariant(shape: AttentionShape, place: Place): Variant {
+export function attentionMergeVariant(shape: AttentionShape, place: Place, hasSinks = false): Variant {
   return {
-    label: `attention_merge/d${shape.headLength}/${place}/sg${shape.lanes}`,
+    label: `attention_merge/d${shape.headLength}/${hasSinks ? 'sinks/' : ''}${place}/sg${shape.lanes}`,
     file: 'attention_merge.wgsl',
-    includes: { PLACE_Y: `place/y_${place}.wgsl` },
+    includes: { PLACE_Y: `place/y_${place}.wgsl`, SINK: `score/${hasSinks ? 'sink' : 'no_sink'}.wgsl` },
     constants: attentionConstants(shape),
-    bindings: ['read', 'read', bindingKind('write', place), 'read'],
+    bindings: ['read', 'read', bindingKind('write', place), 'read', ...(hasSinks ? (['read'] as const) : [])],
   };
 }
 
 /** Completes y for tokens with several items; no dispatch when the step has none. */
-export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch, y: Vectors, batch: Slice): Operation {
+export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch, y: Vectors, batch: Slice, sinks?: Slice): Operation {
   return {
-    variants: [attentionMergeVariant(shape, placeOf(y))],
-    resources: [scratch.partials, scratch.states, y, batch],
+    variants: [attentionMergeVariant(shape, placeOf(y), sinks !== undefined)],
+    resources: [scratch.partials, scratch.states, y, batch, ...(sinks === undefined ? [] : [sinks])],
     choose: () => 0,
     gridX: (counts) => (counts.items === counts.tokens ? 0 : counts.tokens),
     gridY: () => 1,

@@ -1,14 +1,16 @@
 // Joins the partial sums of tokens that have several items:
-// o = sum e^(m_i - m) * partial_i / sum e^(m_i - m) * total_i. One lane takes one quad of the output.
+// o = sum e^(m_i - m) * partial_i / sum e^(m_i - m) * total_i, and the sink if there are any. One lane takes one quad of the output.
 enable subgroups;
 const Y = 2u;
 const BATCH = 3u;
+const SINKS = 4u;
 
 @group(0) @binding(0) var<storage, read> partials: array<vec4f>;
 @group(0) @binding(1) var<storage, read> states: array<vec2f>;
 
 #include "lib/batch.wgsl"
 #include PLACE_Y
+#include SINK
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -32,6 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       sum += weight * partials[item * (HEADS * HEAD_QUADS) + quad];
       total += weight * state.y;
     }
-    storeY(token, HEADS * HEAD_QUADS, quad, sum / total);
+    let ends = withSink(head, largest, total);
+    storeY(token, HEADS * HEAD_QUADS, quad, sum * ends.x / ends.y);
   }
 }

@@ -30,7 +30,7 @@ export type Finish =
   | { readonly kind: 'add'; readonly y: Vectors; readonly to: Vectors; readonly stride: number; readonly scale?: number | undefined }
   /** Quads of gate rows and of up rows take turns in the matrix. y: [row of x][rows / 2]. */
   | { readonly kind: 'gated'; readonly y: Vectors; readonly gate: Gate }
-  /** The matrix holds query, key and value rows. y: queries [token][head][head length], times headLength^-0.5; rotation: [position][pair] (cos, sin). */
+  /** The matrix holds query, key and value rows. y: queries [token][head][head length], times the shape's scale; rotation: [position][pair] (cos, sin). */
   | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
 export type KernelFamily = 'narrow' | 'wide' | 'matrix';
@@ -340,7 +340,7 @@ export interface MatmulShape {
 }
 
 export function matmulParams({ quads, columns, stride, offset, over, epsilon, finish, planeQuads, experts }: MatmulShape): Uint32Array {
-  const scale = finish.kind === 'rope' ? finish.shape.headLength ** -0.5 : finish.kind === 'gated' ? 1 : (finish.scale ?? 1);
+  const scale = finish.kind === 'rope' ? (finish.shape.scale ?? finish.shape.headLength ** -0.5) : finish.kind === 'gated' ? 1 : (finish.scale ?? 1);
   const limit = finish.kind === 'gated' ? finish.gate.limit : finish.kind === 'store' ? finish.limit : undefined;
   return packParams(
     quads,

@@ -8,6 +8,7 @@ import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
+import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
 import { type Finish, type KernelFamily, type MatmulWork, type MatrixUnit, matmul, type Norm, standardTiles, type Tile } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
@@ -16,6 +17,7 @@ import { expertsSort, type RouterShape, router, routesLength } from '../kernels/
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
 import { pinTiles } from '../kernels/tiles.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
+import { type Rope, rotationTable } from './rope.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
 export interface LoadedMatrix {
@@ -48,7 +50,7 @@ export interface GraphSettings {
   readonly chooseTiles?: ChooseTiles;
   /** Every matmul keeps to tiles that add in one order: see pinTiles. */
   readonly isDeterministic: boolean;
-  readonly kv: 'f16' | 'f32';
+  readonly kv: AttentionShape['kv'];
   readonly maxTokens: number;
   readonly maxLogitRows: number;
   readonly maxItems: number;
@@ -66,11 +68,12 @@ export interface GraphSettings {
   createRows(label: string, rows: number, width: number): Vectors;
 }
 
-export interface AttentionHeads {
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headLength: number;
-  readonly rotaryLength: number;
+/** Options: see AttentionShape and HeadOptions. */
+export interface AttentionHeads extends Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'rotaryLength' | 'scale' | 'window' | 'softcap'> {
+  /** What rotary embedding on interleaved pairs alone does not do. */
+  readonly options?: HeadOptions;
+  /** [head] f32 in a storage buffer. */
+  readonly sinks?: Slice;
 }
 
 export interface LinearOptions {
@@ -187,7 +190,8 @@ export class Graph {
     const { batch, kv, blockLength, poolFold, lanes, family, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
-    const shape: AttentionShape = { ...heads, kv, blockLength, poolFold, lanes, layout };
+    const { options, sinks, ...own } = heads;
+    const shape: AttentionShape = { ...own, kv, blockLength, poolFold, lanes, layout };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
     const scratch = {
@@ -195,10 +199,22 @@ export class Graph {
       states: this.#buffer('states', maxItems * heads.heads * 8),
     };
     const attended = this.#perToken('attended', width);
-    this.clears.push(clearBlocks(shape, pool, batch));
-    this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
-    const attend = family === undefined || family === 'narrow' ? attention : attentionWide;
-    this.operations.push(attend(shape, queries, pool, scratch, attended, batch), attentionMerge(shape, scratch, attended, batch));
+    if (!options?.onlyQueries) this.clears.push(clearBlocks(shape, pool, batch));
+    // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
+    if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
+    else {
+      const stride = headRowLength(shape, options);
+      const rows = this.#perToken('heads', stride);
+      this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
+      this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
+    }
+    // Wide attention knows none of the options; narrow kernels run on every device.
+    const isPlain = shape.window === undefined && shape.softcap === undefined && sinks === undefined && kv !== 'q8';
+    const isWide = isPlain && family !== undefined && family !== 'narrow';
+    this.operations.push(
+      isWide ? attentionWide(shape, queries, pool, scratch, attended, batch) : attention(shape, queries, pool, scratch, attended, batch, sinks),
+      attentionMerge(shape, scratch, attended, batch, sinks),
+    );
     return attended;
   }
 
@@ -254,19 +270,9 @@ export class Graph {
     );
   }
 
-  /** Table [position][rotary length] of (cos, sin) pairs; angles as the reference computes them: position times inverse frequency in f32. */
-  rotation(rotaryLength: number, base: number, divisors?: Float32Array): Slice {
-    const { contextLength } = this.settings;
-    const pairs = rotaryLength / 2;
-    const table = new Float32Array(contextLength * rotaryLength);
-    for (let pair = 0; pair < pairs; pair++) {
-      const frequency = Math.fround(Math.fround(1 / base ** ((2 * pair) / rotaryLength)) / (divisors?.[pair] ?? 1));
-      for (let position = 0; position < contextLength; position++) {
-        const angle = Math.fround(position * frequency);
-        table[position * rotaryLength + 2 * pair] = Math.cos(angle);
-        table[position * rotaryLength + 2 * pair + 1] = Math.sin(angle);
-      }
-    }
+  /** Table [position][pair] of (cos, sin), for every position that the engine has room for. */
+  rotation(rope: Rope): Slice {
+    const table = rotationTable(rope, this.settings.contextLength);
     return this.settings.create('activations', 'rotation', table.byteLength, table);
   }
 

@@ -6,6 +6,7 @@
 import { gates } from '../kernels/gated.ts';
 import type { Norm } from '../kernels/matmul.ts';
 import type { Family, MatrixSpec, ModelShape, WeightSpec } from './family.ts';
+import { ropeFrequencies } from './rope.ts';
 
 interface LlamaConfig extends ModelShape {
   readonly heads: number;
@@ -88,7 +89,8 @@ export const llama: Family<LlamaConfig> = {
   },
 
   forward(c, w, g) {
-    const rotation = g.rotation(c.rotaryLength, c.ropeBase, w.host('rope divisors'));
+    const divisors = w.host('rope divisors');
+    const rotation = g.rotation(ropeFrequencies(c.rotaryLength, c.ropeBase, divisors && { kind: 'divisors', divisors }));
     const norm = (name: string): Norm => ({ weight: w.vector(name), epsilon: c.epsilon });
     let x = g.embed(w.matrix('embedding'));
     for (let layer = 0; layer < c.layerCount; layer++) {

@@ -24,7 +24,7 @@ const chosen = 0xffffffff;
 
 /** Attention of one token is cut into at most so many items; where it is cut depends on its position alone, so that sums are the same in every batch. */
 const maxItemsPerToken = 16;
-const minItemLength = 256;
+const minItemLength = 512;
 
 /** KV positions of one item for a token that sees `length` positions. */
 export function itemLength(length: number, blockLength: number): number {

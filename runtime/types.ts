@@ -18,7 +18,7 @@ export const deviceNames = ['gpu', 'lavapipe', 'swiftshader'] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
 /** Storages of the KV cache; the first is the default. */
-export const kvFormats = ['f16', 'f32'] as const;
+export const kvFormats = ['f16', 'f32', 'q8'] as const;
 /** What quantized weights can be multiplied by; the first is the default. */
 export const activationFormats = ['f32', 'int8'] as const;
 /** Storage of K and V. */

@@ -7,7 +7,8 @@ import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
 import { expertsSumVariant } from '../../kernels/experts.ts';
 import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
-import type { BindingKind, Place, Variant } from '../../kernels/kernel.ts';
+import { headsVariant } from '../../kernels/heads.ts';
+import type { BindingKind, Place, Slice, Variant } from '../../kernels/kernel.ts';
 import { candidateTiles, type MatrixUnit, matmulVariants, tileName } from '../../kernels/matmul.ts';
 import { normRowsVariant } from '../../kernels/norms.ts';
 import { permuteVariant } from '../../kernels/permute.ts';
@@ -38,9 +39,23 @@ function attentionShapes(lanes: number): AttentionShape[] {
     [4, 2, 32],
     [8, 8, 96],
   ] as const;
-  return (['f16', 'f32'] as const).flatMap((kv) =>
+  return (['f16', 'f32', 'q8'] as const).flatMap((kv) =>
     shapes.map(([heads, kvHeads, headLength]) => ({ heads, kvHeads, headLength, rotaryLength: headLength, kv, blockLength: 16, poolFold: 3, lanes, layout })),
   );
+}
+
+/** Attention with its options, and what splits heads for it. */
+function optionVariants(lanes: number, place: Place): Variant[] {
+  const slice = {} as Slice;
+  const norm = { query: slice, key: slice, epsilon: 1e-6 };
+  return attentionShapes(lanes).flatMap((shape) => [
+    attentionVariant({ ...shape, window: 128, softcap: 50 }, place),
+    attentionVariant({ ...shape, window: 128 }, place, true),
+    attentionMergeVariant(shape, place, true),
+    headsVariant(shape, {}, place),
+    headsVariant(shape, { pairs: 'halfSplit', norm }, place),
+    headsVariant({ ...shape, rotaryLength: 16 }, { pairs: 'halfSplit', rotaryStart: 8, norm: { ...norm, ofValues: true }, sharesKeys: true }, place),
+  ]);
 }
 
 function matmuls(lanes: number, place: Place): Variant[] {
@@ -63,6 +78,7 @@ function matmuls(lanes: number, place: Place): Variant[] {
         ...matmulVariants({ ...choice, isNormed: false, finish: 'add' }),
         ...matmulVariants({ ...choice, finish: 'gated', activation: 'silu' }),
         ...attentionShapes(lanes)
+          .filter(({ kv }) => kv !== 'q8')
           .slice(0, 5)
           .flatMap((shape) => matmulVariants(choice, shape)),
       ];
@@ -145,6 +161,7 @@ function variants(lanes: number, place: Place): Variant[] {
     topKVariant(40, 8, place, lanes),
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
     ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
+    ...optionVariants(lanes, place),
     ...[true, false].map((gather) => rmsNormVariant(gather, place, 64, lanes, layout)),
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
@@ -215,7 +232,7 @@ describe('compose', () => {
     const text = compose({
       file: 'attention.wgsl',
       includes: attentionIncludes,
-      constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, VECTORS: 1, VECTOR_QUADS: 1, RUN: 1 },
+      constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, VECTORS: 1, VECTOR_QUADS: 1, HEAD_VECTORS: 1, KEY_LOADS: 1, VALUE_LOADS: 8 },
     });
     expect(text.startsWith('enable subgroups;\nconst LANES = 8u;\nconst GATHER = true;')).toBe(true);
     expect(text.match(/fn lanesSum/g)).toHaveLength(1);
