@@ -37,7 +37,8 @@ const storagesOf = (cases: readonly Case[], kind: string): Set<string> =>
 test('the standard set has every operation, and every storage as matmul and as repack', () => {
   const { cases } = sets.standard;
   expect(new Set(cases.map(({ kind }) => kind))).toEqual(new Set(kindNames));
-  for (const kind of ['matmul', 'repack']) expect(storagesOf(cases, kind)).toEqual(new Set((Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage)));
+  for (const kind of ['matmul', 'repack'])
+    expect(storagesOf(cases, kind)).toEqual(new Set((Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage)));
   const kvs = cases.flatMap((one) => (one.kind === 'attention' && one.tokens === 1 ? [`${one.kv} ${one.positions}`] : []));
   expect(kvs).toEqual(expect.arrayContaining(['f16 128', 'f16 512', 'f16 2048', 'f32 128', 'f32 512', 'f32 2048']));
 });

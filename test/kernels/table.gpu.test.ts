@@ -95,7 +95,19 @@ function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFami
   const config = family.readConfig(settings, () => undefined);
   const slice = (size: number): Slice => ({ buffer: {} as GPUBuffer, offset: 0, size });
   const graph = new Graph({
-    ...{ lanes: 8, family: kernels, matrixUnit: unit, layout, activations: 'f32', isDeterministic: true, kv: 'f16', maxTokens: 8, maxLogitRows: 4, maxItems: 8, maxEdits: 4 },
+    ...{
+      lanes: 8,
+      family: kernels,
+      matrixUnit: unit,
+      layout,
+      activations: 'f32',
+      isDeterministic: true,
+      kv: 'f16',
+      maxTokens: 8,
+      maxLogitRows: 4,
+      maxItems: 8,
+      maxEdits: 4,
+    },
     ...{ contextLength: 64, blockLength: 16, batch: slice(64), pools: [slice(64)], poolFold: 1 },
     create: (_, __, size) => slice(size),
     createRows: (_, rows, width) => slice(rows * width * 4),
