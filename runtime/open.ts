@@ -65,8 +65,7 @@ async function assemble(
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
-  if (open.place === 'buffer' && poolSize > open.bindingLimit)
-    throw new InwardError('out_of_memory', { owner: 'The KV cache of a layer', needed: formatBytes(poolSize), free: formatBytes(open.bindingLimit) });
+  if (open.place === 'buffer') demandBinding('The KV cache of a layer', poolSize, open);
   const pool = poolExtent({ ...config, kv }, blockCount * blockLength, open);
 
   const batch = new Batch({
@@ -108,15 +107,15 @@ async function assemble(
     pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
     poolFold: pool.fold,
     create: (owner, label, size, data) => {
-      if (size > open.bindingLimit) {
-        const owners = { logits: 'The logits', activations: 'The working memory of a step' };
-        throw new InwardError('out_of_memory', { owner: owners[owner], needed: formatBytes(size), free: formatBytes(open.bindingLimit) });
-      }
+      demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
       const buffer = memory.create(owner, label, size, storage | GPUBufferUsage.UNIFORM);
       if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
       return wholeBuffer(buffer);
     },
-    createRows: (label, rows, width) => memory.createVectors('activations', label, open.place, width / 4, rows),
+    createRows: (label, rows, width) => {
+      if (open.place === 'buffer') demandBinding('The working memory of a step', rows * width * 4, open);
+      return memory.createVectors('activations', label, open.place, width / 4, rows);
+    },
   });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
@@ -154,6 +153,11 @@ async function assemble(
       tuning,
     },
   };
+}
+
+/** What one kernel reads or writes must fit one binding; matrices are cut, but this is not. */
+function demandBinding(owner: string, size: number, { bindingLimit }: OpenDevice): void {
+  if (size > bindingLimit) throw new InwardError('out_of_memory', { owner, needed: formatBytes(size), free: formatBytes(bindingLimit) });
 }
 
 function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {
