@@ -20,7 +20,6 @@ const BATCH = 5u;
 #include PLACE_Y
 
 const INVOCATIONS = LANES * SUBGROUPS;
-const HEAD_VECTORS = HEAD_QUADS / VECTOR_QUADS;
 // Lanes that work out the largest score and the sum of a row.
 const ROW_LANES = 8u;
 // One more than there are, so that the same vector of different keys lies in different banks.
@@ -170,7 +169,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       if (isOwner) {
         rescales[own] = rescale;
       }
-      loadTile(lane, table, position, end, SLOT_VECTORS / 2u + kvHead * HEAD_VECTORS);
+      loadTile(lane, table, position, end, SLOT_VALUES + kvHead * HEAD_VECTORS);
       workgroupBarrier();
       #unroll
       for (var o = 0u; o < OUTPUTS; o++) {

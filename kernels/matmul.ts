@@ -95,7 +95,7 @@ const quadsToTime: readonly (readonly [tokens: number, quads: readonly number[]]
   [1, [1, 2, 4]],
   [2, [1, 2]],
   [4, [1, 2]],
-  [8, [1]],
+  [8, [1, 2]],
 ];
 const fewLanesQuadsToTime: typeof quadsToTime = [
   [1, [2, 4]],

@@ -48,10 +48,9 @@ export class OurChain {
     const operations = matrices.flatMap(({ rows }, i) => {
       const x = { format: 'f32', vectors: vectors[i] as Vectors } as const;
       const finish = { kind: 'store', y: vectors[i + 1] as Vectors, stride: rows } as const;
-      // No layout: nothing but the count of tokens is read from the batch.
       return weights
         .matrix(`m${i}`)
-        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, lanes, layout: {} }));
+        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, lanes, layout }));
     });
     const steps = await Promise.all(operations.map((operation) => prepareAlone(device, memory, this.#pipelines, operation)));
     const staging = memory.create('staging', 'result', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
@@ -79,5 +78,8 @@ export class OurChain {
     return result.slice(0, this.#outputLength);
   }
 }
+
+/** Only the count of tokens is read from the batch. */
+const layout = { BATCH_LOGIT_TOKENS: 0 };
 
 const usage = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST
