@@ -73,13 +73,14 @@ function input(x: readonly Float32Array[], place: Place): Activations {
 }
 
 /**
- * Everything for storages with each layout of codes that models have most of, in both places. The others, whose formats are tested value by value
+ * Everything for storages with each layout of codes that models have most of, two of them in both places. The others, whose formats are tested value by value
  * (formats.gpu.test.ts), in one place and with the smallest and the largest tile, unless everything is to run.
  */
 const isFull = process.env['INWARD_FULL'] === '1';
 const isMain = (storage: StorageWithKernels): boolean => isFull || ['F16', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'].includes(storage);
+const hasBothPlaces = (storage: StorageWithKernels): boolean => isFull || ['Q4_1', 'Q4_K'].includes(storage);
 const cases = storages.flatMap((storage, i) =>
-  (['buffer', 'texture'] as const).filter((_, place) => isMain(storage) || place === i % 2).map((place) => [storage, place] as const),
+  (['buffer', 'texture'] as const).filter((_, place) => hasBothPlaces(storage) || place === i % 2).map((place) => [storage, place] as const),
 );
 /** Rows that fill no tile, tokens that fill none either, every tile of the table. */
 const shapes = [

@@ -53,7 +53,7 @@ const shapes = [
 ];
 
 /** Every tile for one storage; for one of each layout of codes and scales the first and the last, at two shapes, each time others; for the full suite everything. */
-const sampled: readonly StorageWithKernels[] = ['F32', 'F16', 'Q4_1', 'Q5_0', 'Q8_0', 'Q2_K', 'Q3_K', 'Q6_K', 'IQ2_S', 'MXFP4', 'TQ1_0'];
+const sampled: readonly StorageWithKernels[] = ['F32', 'Q4_1', 'Q5_0', 'Q8_0', 'Q2_K', 'Q6_K', 'IQ2_S', 'AWQ'];
 const isMain = (storage: StorageWithKernels): boolean => isFull || storage === 'Q4_K';
 const cases = storages
   .filter((storage) => isMain(storage) || sampled.includes(storage))
