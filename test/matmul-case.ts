@@ -1,10 +1,10 @@
 /** Owns what tests of matmul kernels are made of: a packed matrix, its values, and activations. */
-import { dequantizeRow } from '../kernels/formats.ref.ts';
 import type { Place } from '../kernels/kernel.ts';
-import { randomFileRows, randomFloats } from '../kernels/random.ref.ts';
+import { randomFloats } from '../kernels/random.ref.ts';
 import { type PackedMatrix, packedStorages, type StorageWithKernels } from '../kernels/weights.ts';
 import type { Gpu } from './gpu.ts';
 import { packMatrix } from './packed.ts';
+import { randomMatrix } from './stored.ts';
 
 export interface MatmulCase {
   readonly storage: StorageWithKernels;
@@ -27,10 +27,8 @@ export async function prepareMatmul(
   { storage, rows, columns: wanted, tokens, place, isInterleaved = false }: MatmulCase,
 ): Promise<{ matrix: PackedMatrix; weights: Float64Array[]; x: Float32Array[] }> {
   const columns = widthOf(storage, wanted);
-  const file = randomFileRows(storage, rows, columns, rows + columns);
+  const { file, weights } = randomMatrix(storage, rows, columns, rows + columns);
   const matrix = await packMatrix(gpu, storage, file, rows, columns, { place, isInterleaved, isWhole: isInterleaved });
-  const rowSize = file.byteLength / rows;
-  const weights = Array.from({ length: rows }, (_, row) => dequantizeRow(storage, file.subarray(row * rowSize, (row + 1) * rowSize), columns));
   return { matrix, weights, x: Array.from({ length: tokens }, (_, token) => randomFloats(columns, token + 1)) };
 }
 

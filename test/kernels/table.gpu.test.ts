@@ -101,7 +101,7 @@ function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFami
       matrixUnit: unit,
       layout,
       activations: 'f32',
-      isDeterministic: true,
+      isDeterministic: false,
       kv: 'f16',
       maxTokens: 8,
       maxLogitRows: 4,

@@ -32,7 +32,7 @@ test('sections lie behind the header, do not overlap, and end with the array', (
     TABLES: maxSequences * tableLength,
   };
   expect(batch.layout['TABLE_LENGTH']).toBe(tableLength);
-  expect(Object.keys(batch.layout).sort()).toEqual([...Object.keys(sizes).map((name) => `BATCH_${name}`), 'TABLE_LENGTH'].sort());
+  expect(Object.keys(batch.layout).sort()).toEqual([...Object.keys(sizes).map((name) => `BATCH_${name}`), 'TABLE_LENGTH', 'TOKEN_ITEMS_LIMIT'].sort());
   const owners = new Int32Array(batch.words.length);
   for (const [name, size] of Object.entries(sizes)) {
     const start = batch.layout[`BATCH_${name}`] ?? Number.NaN;
@@ -51,7 +51,7 @@ test('what is added stands where kernels look for it', () => {
   const second = sequence(20, 17, 50, { temperature: 0.5, topK: 9, topP: 0.25, seed: 0xfedcba98 });
   batch.addTokens(second, 3);
   batch.addChoice(second, 4, 19);
-  expect([...batch.seal().subarray(0, 4)]).toEqual([5, 1, 2 * 3 + 3, 1]);
+  expect([...batch.seal().subarray(0, 4)]).toEqual([5, 1, 2 * 2 + 3, 1]);
   expect(at('CLEARS')).toBe(7);
   expect([0, 1, 2, 3, 4].map((i) => [at('IDS', i), at('POSITIONS', i), at('SLOTS', i), at('ROWS', i)])).toEqual([
     [1598, 598, 598, 0],
@@ -61,7 +61,7 @@ test('what is added stands where kernels look for it', () => {
     [1019, 19, 51 * 16 + 3, 1],
   ]);
   expect([at('TABLES', 37), at('TABLES', 63), at('TABLES', 64)]).toEqual([37, 50, 51]);
-  expect([0, 1, 2, 3, 4, 5].map((i) => at('TOKEN_ITEMS', i))).toEqual([0, 3, 6, 7, 8, 9]);
+  expect([0, 1, 2, 3, 4, 5].map((i) => at('TOKEN_ITEMS', i))).toEqual([0, 2, 4, 5, 6, 7]);
   expect([at('LOGIT_TOKENS'), at('TOP_KS'), at('SEEDS'), at('DRAWS')]).toEqual([4, 9, 0xfedcba98, 19]);
   expect([float('TEMPERATURES'), float('TOP_PS')]).toEqual([0.5, 0.25]);
   batch.zero();

@@ -130,7 +130,7 @@ test.each([
   [['logits', 'm.gguf']],
   [['logits', 'm.gguf', '--ids', '1', '--top', '0']],
   [['logits', 'm.gguf', '--ids', '1', '--exact', '--kv', 'f16']],
-  [['logits', 'm.gguf', '--ids', '1', '--kv', 'q8']],
+  [['logits', 'm.gguf', '--ids', '1', '--kv', 'q9']],
   [['run', 'a', 'b']],
   [['run', 'a', '--temperature', '-1']],
   [['serve', '--port', '70000']],

@@ -62,7 +62,7 @@ describe('bash', () => {
   test('values: choices, also behind an equals sign; nothing where a number is wanted', () => {
     expect(complete('inward', 'serve', '--device', '')).toEqual(['auto', 'gpu', 'lavapipe', 'swiftshader']);
     expect(complete('inward', 'serve', '--device', 'l')).toEqual(['lavapipe']);
-    expect(complete('inward', 'serve', '--kv', '=')).toEqual(['f16', 'f32']);
+    expect(complete('inward', 'serve', '--kv', '=')).toEqual(['f16', 'f32', 'q8']);
     expect(complete('inward', 'logits', 'm.gguf', '--kv', '=', 'f3')).toEqual(['f32']);
     expect(complete('inward', 'serve', '--port', '')).toEqual([]);
     expect(complete('inward', 'completion', '')).toEqual(['bash', 'fish', 'zsh']);

@@ -101,8 +101,8 @@ test.each<[string, unknown, string]>([
   ['a number too large', { port: 70_000 }, 'FILE: port must be a whole number from 0 to 65535; found 70000.'],
   ['a fraction', { maxSequences: 1.5 }, 'FILE: maxSequences must be a whole number from 1 to 4096; found 1.5.'],
   ['null', { port: null }, 'FILE: port must be a whole number from 0 to 65535; found null.'],
-  ['a list', { kv: ['f16'] }, 'FILE: kv must be one of f16, f32; found a list.'],
-  ['an object', { kv: { a: 1 } }, 'FILE: kv must be one of f16, f32; found an object.'],
+  ['a list', { kv: ['f16'] }, 'FILE: kv must be one of f16, f32, q8; found a list.'],
+  ['an object', { kv: { a: 1 } }, 'FILE: kv must be one of f16, f32, q8; found an object.'],
   ['none of the choices', { log: 'loud\u0007' }, 'FILE: log must be one of auto, json, human; found "loud\\u0007".'],
   ['an empty path', { model: '' }, 'FILE: model must be the path of a file; found "".'],
   ['another address', { host: '0.0.0.0' }, 'FILE: host must be a loopback address (127.0.0.1, ::1 or localhost), because without the agreement gate this server is for evaluation on one machine only; found "0.0.0.0".'],
@@ -259,7 +259,7 @@ test('config --schema: draft 2020-12, every key, and it refuses what loading ref
     default: 8080,
     description: 'port to listen on, 0 for a free one',
   });
-  expect(schema.properties['kv']).toMatchObject({ enum: ['f16', 'f32'], default: 'f16' });
+  expect(schema.properties['kv']).toMatchObject({ enum: ['f16', 'f32', 'q8'], default: 'f16' });
   for (const property of Object.values(schema.properties)) expect(property['description']).toMatch(/^\S.*\S$/);
   const host = new RegExp(String(schema.properties['host']?.['pattern']));
   expect(['127.0.0.1', '127.255.0.9', '::1', 'localhost'].every((text) => host.test(text))).toBe(true);
