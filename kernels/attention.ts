@@ -1,6 +1,6 @@
 /**
  * Owns the kernels around the KV pool: attention (per item and KV head), attention_merge (join a token's items) and
- * clear_blocks, which zeroes freed blocks. What stores keys and values is matmul's `rope` end.
+ * clear_blocks, which zeroes freed blocks. What stores keys and values is matmul's `rope` end, or heads.ts.
  */
 import { bindingKind, type Operation, type Place, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 
@@ -118,8 +118,8 @@ export function attentionVariant(shape: AttentionShape, place: Place, hasSinks =
     includes: {
       KV: `kv/${shape.kv}.wgsl`,
       SCALES: `kv/${shape.kv === 'q8' ? 'scaled' : 'unscaled'}.wgsl`,
-      SCORE: `score/${shape.softcap === undefined ? 'plain' : 'softcap'}.wgsl`,
-      SINK: `score/${hasSinks ? 'sink' : 'no_sink'}.wgsl`,
+      SCORE: `attend/${shape.softcap === undefined ? 'plain' : 'softcap'}.wgsl`,
+      SINK: `attend/${hasSinks ? 'sink' : 'no_sink'}.wgsl`,
       PLACE_POOL: `place/pool_${place}.wgsl`,
       PLACE_X: `place/x_${place}.wgsl`,
       PLACE_Y: `place/y_${place}.wgsl`,
@@ -177,7 +177,7 @@ export function attentionMergeVariant(shape: AttentionShape, place: Place, hasSi
   return {
     label: `attention_merge/d${shape.headLength}/${hasSinks ? 'sinks/' : ''}${place}/sg${shape.lanes}`,
     file: 'attention_merge.wgsl',
-    includes: { PLACE_Y: `place/y_${place}.wgsl`, SINK: `score/${hasSinks ? 'sink' : 'no_sink'}.wgsl` },
+    includes: { PLACE_Y: `place/y_${place}.wgsl`, SINK: `attend/${hasSinks ? 'sink' : 'no_sink'}.wgsl` },
     constants: attentionConstants(shape),
     bindings: ['read', 'read', bindingKind('write', place), 'read', ...(hasSinks ? (['read'] as const) : [])],
   };

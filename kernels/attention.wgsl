@@ -4,7 +4,6 @@
 // has vectors of the head, and the weights go round by shuffle with a constant lane. The query heads (g) share each vector
 // that is read. A token with one item gets its result (y) at once; else the item leaves unnormalised sums, which
 // attention_merge joins. Keys before the window do not count (WINDOW); a sink is one more score of a head, whose value is zero.
-enable subgroups;
 const X = 0u;
 const POOL = 1u;
 const Y = 4u;
@@ -16,6 +15,7 @@ const SINKS = 6u;
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
+#include "lib/masked.wgsl"
 #include PLACE_POOL
 #include KV
 #include SCALES

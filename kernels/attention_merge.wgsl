@@ -1,6 +1,5 @@
 // Joins the partial sums of tokens that have several items:
 // o = sum e^(m_i - m) * partial_i / sum e^(m_i - m) * total_i, and the sink if there are any. One lane takes one quad of the output.
-enable subgroups;
 const Y = 2u;
 const BATCH = 3u;
 const SINKS = 4u;

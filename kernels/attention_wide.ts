@@ -20,6 +20,11 @@ function tileOf({ heads, kvHeads, headLength, kv }: AttentionShape): AttentionTi
   return { rows, heads: Math.min(heads / kvHeads, rows), keys };
 }
 
+/** Windows, soft caps, sinks and q8 it knows nothing of. */
+export function canBeWide({ window, softcap, kv }: AttentionShape, sinks: Slice | undefined): boolean {
+  return window === undefined && softcap === undefined && sinks === undefined && kv !== 'q8';
+}
+
 /** Workgroups that share the query heads of a KV head. */
 function groupTiles(shape: AttentionShape): number {
   return Math.ceil(shape.heads / shape.kvHeads / tileOf(shape).heads);
@@ -69,6 +74,7 @@ export function attentionWideVariants(shape: AttentionShape, place: Place): Vari
 export function attentionWide(shape: AttentionShape, queries: Vectors, pool: Vectors, scratch: AttentionScratch, y: Vectors, batch: Slice): Operation {
   const [, tokens] = tokensOf(shape);
   const mostItems = shape.layout['TOKEN_ITEMS_LIMIT'] ?? 1;
+  const headGroups = shape.kvHeads * groupTiles(shape);
   return {
     variants: attentionWideVariants(shape, placeOf(y)),
     resources: [queries, pool, scratch.partials, scratch.states, y, batch],
@@ -76,7 +82,7 @@ export function attentionWide(shape: AttentionShape, queries: Vectors, pool: Vec
     // A tile of tokens is a workgroup for each item that a token may have; those past its tokens' items end at once.
     gridX: (counts, variant) =>
       variant === 0 || tokens === undefined ? counts.items : Math.ceil(counts.tokens / tokens) * (counts.items === counts.tokens ? 1 : mostItems),
-    gridY: () => shape.kvHeads * groupTiles(shape),
+    gridY: () => headGroups,
   };
 }
 

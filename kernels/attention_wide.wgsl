@@ -3,7 +3,6 @@
 // the batch. It goes over the positions KEYS at a time, keys and then values through workgroup memory, all 128 invocations loading
 // neighbouring vectors. A row's scores and sums are the same, bit for bit, in both forms: turns lie at multiples of KEYS.
 // A token with one item gets its result (y) at once; else the item leaves unnormalised sums, which attention_merge joins.
-enable subgroups;
 const X = 0u;
 const POOL = 1u;
 const Y = 4u;
@@ -13,6 +12,7 @@ const BATCH = 5u;
 @group(0) @binding(3) var<storage, read_write> states: array<vec2f>;     // [item][head] (largest score, sum)
 
 #include "lib/batch.wgsl"
+#include "lib/masked.wgsl"
 #include SHUFFLES
 #include PLACE_POOL
 #include KV
@@ -25,7 +25,6 @@ const ROW_LANES = 8u;
 // One more than there are, so that the same vector of different keys lies in different banks.
 const KEY_STRIDE = HEAD_VECTORS + 1u;
 const OUTPUTS = (ROWS * HEAD_QUADS + INVOCATIONS - 1u) / INVOCATIONS;
-const MASKED = -1e30;        // WGSL has no infinities
 
 struct Row {
   token: u32,

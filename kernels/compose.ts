@@ -63,9 +63,8 @@ export function compose(source: VariantSource, device: Subgroups = 'native'): st
   const plain = unroll(expand(source.file), given, source.file);
   const body = subgroups === 'pinned' ? pin(plain) : done.has(emulatedShuffles) ? tellLane(plain, source.file) : plain;
   if (subgroups === 'pinned' && body !== plain) directives.push('enable subgroup_size_control;');
-  const kept = directives.filter((directive) => subgroups !== 'emulated' || directive !== 'enable subgroups;');
   const constants = Object.entries(given).map(([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`);
-  return [...new Set(kept), ...constants, body].join('\n');
+  return [...new Set(directives), ...constants, body].join('\n');
 }
 
 function pin(text: string): string {

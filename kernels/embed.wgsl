@@ -1,5 +1,4 @@
 // y[token, :] = W[id of token, :] * scale. One lane takes one block of 32 columns.
-enable subgroups;
 const Y = 1u;
 const BATCH = 2u;
 
@@ -15,6 +14,7 @@ struct Shape {
 #include PLACE_Y
 #include QUANT
 #include "lib/weights.wgsl"
+#include "lib/dequantize.wgsl"
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -29,8 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let words = loadCodeWords(place, block);
     let scales = loadScales(place, block);
     for (var quad = 0u; quad < 8u; quad++) {
-      let affine = affineOf(scales, row % 4u, quad * PARTS / 8u);
-      storeY(token, shape.blocks * 8u, block * 8u + quad, (blockCodes(weights, words, row % 4u, quad) * codeScale(quad) * affine.x + affine.y) * shape.scale);
+      storeY(token, shape.blocks * 8u, block * 8u + quad, weightQuad(weights, words, scales, row % 4u, quad) * shape.scale);
     }
   }
 }

@@ -4,19 +4,9 @@
  * knows, tokens times choices of each: an empty workgroup ends at once (150 ns on a CPU device).
  */
 import { bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
-import {
-  choiceOf,
-  extraResources,
-  type Finish,
-  matmulParams,
-  matmulVariants,
-  type Norm,
-  standardTiles,
-  type Tile,
-  type TileFacts,
-  workgroupQuads,
-} from './matmul.ts';
+import { choiceOf, extraResources, type Finish, matmulParams, matmulVariants, type Norm, workgroupQuads } from './matmul.ts';
 import { type RouterShape, routeConstants } from './router.ts';
+import { type FinishKind, standardTiles, type Tile, type TileFacts } from './tiles.ts';
 import { type Activations, quadRows, type StorageWithKernels } from './weights.ts';
 
 /** Whole experts that one binding holds. */
@@ -52,7 +42,7 @@ export interface ExpertArguments extends TileFacts {
 }
 
 /** Variant 0 takes a choice a workgroup, in the router's order; the others, in ascending order of tokens, want the choices sorted. */
-function expertTiles(facts: TileFacts, finish: Finish['kind']): readonly Tile[] {
+function expertTiles(facts: TileFacts, finish: FinishKind): readonly Tile[] {
   return standardTiles(facts, { activations: 'f32', finish });
 }
 
@@ -64,18 +54,18 @@ function chooseTile(tokens: number, { experts, topK }: RouterShape, tiles: reado
   return Math.max(0, fits);
 }
 
-/** Whether a step reads the choices sorted by expert (router.ts). */
-export function needsSort({ tokens }: StepCounts, router: RouterShape, facts: TileFacts): boolean {
-  return chooseTile(tokens, router, expertTiles(facts, 'store')) > 0;
+/** Which steps read the choices sorted by expert (router.ts). */
+export function needsSort(router: RouterShape, facts: TileFacts): (counts: StepCounts) => boolean {
+  const tiles = expertTiles(facts, 'store');
+  return ({ tokens }) => chooseTile(tokens, router, tiles) > 0;
 }
 
 /** One variant a tile. */
-function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments): Variant[] {
-  const { x, norm, finish, bias, lanes, family, matrixUnit, layout } = args;
+function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments, tiles: readonly Tile[]): Variant[] {
+  const { x, norm, finish, bias, lanes, layout } = args;
   const input: Activations = { format: 'f32', vectors: x };
   const constants = routeConstants(args.router, args.maxTokens);
-  const tiles = expertTiles(args, finish.kind);
-  const choice = choiceOf(matrix.storage, weights, matrix.columns, { x: input, norm, finish, bias, over: 'tokens', lanes, family, matrixUnit, layout });
+  const choice = choiceOf(matrix.storage, weights, matrix.columns, { x: input, norm, finish, bias, over: 'tokens', lanes, layout, tiles });
   return tiles.flatMap((tile, i) => matmulVariants({ ...choice, tiles: [tile], experts: { rows: i === 0 ? 'expert' : 'experts', constants } }));
 }
 
@@ -86,12 +76,12 @@ export function expertMatmul(matrix: ExpertMatrix, args: ExpertArguments): Opera
   const groupQuads = tiles.map((tile) => workgroupQuads(tile, lanes, 'f32'));
   const quads = matrix.rows / quadRows;
   return matrix.shards.map(({ packed, firstExpert, experts }) => ({
-    variants: expertVariants(matrix, placeOf(packed), args),
+    variants: expertVariants(matrix, placeOf(packed), args, tiles),
     resources: [packed, args.x, finish.y, args.batch, ...extraResources(args), args.routes],
     params: matmulParams({
       quads,
       columns: matrix.columns,
-      stride: 'stride' in finish ? finish.stride : matrix.rows / 2,
+      rows: matrix.rows,
       offset: 0,
       over: 'tokens',
       epsilon: args.norm?.epsilon,

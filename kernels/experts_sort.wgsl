@@ -1,13 +1,13 @@
 // The router's choices in the order of experts, an expert a workgroup, without atomics: each counts the choices of lower experts,
 // which is where its own begin, and writes these in ascending order. routes[ROUTE_OFFSETS + e]: where expert e begins;
 // ROUTE_ORDER: numbers of choices (token * TOP_K + c).
-enable subgroups;
 const BATCH = 1u;
 
 @group(0) @binding(0) var<storage, read_write> routes: array<u32>;
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
+#include "lib/count_before.wgsl"
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -24,11 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     own += select(0u, 1u, routes[i] == expert);
   }
   let offset = u32(lanesSum(f32(lower)));
-  var place = offset;
-  for (var other = 0u; other < LANES; other++) {
-    let count = bitsFromLane(vec4u(own), other).x;
-    place += select(0u, count, other < lane);
-  }
+  var place = offset + countBefore(own, lane);
   if (lane == 0u) {
     routes[ROUTE_OFFSETS + expert] = offset;
   }

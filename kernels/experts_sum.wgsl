@@ -1,6 +1,5 @@
 // y[token] = sum[token] + what the token's experts made of it, times their weights, in the order of the router's choices: the same
 // sum in every batch. What it is added to may be nothing (place/sum_none.wgsl).
-enable subgroups;
 const X = 0u;
 const Y = 1u;
 const ROUTES = 2u;

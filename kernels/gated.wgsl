@@ -1,6 +1,5 @@
 // y = activate(gate) * up (lib/gate.wgsl); gate and up lie side by side in a row of the input. Only where gate and up are
 // not one packed matrix: else it is the end of the matmul (epilogue/gated.wgsl).
-enable subgroups;
 const X = 0u;
 const Y = 1u;
 

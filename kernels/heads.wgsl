@@ -2,7 +2,6 @@
 // position embedding, a scale of queries that may grow with the position, K and V stored in their slot. A workgroup takes a query
 // head, or a KV head with both its key and its value. A lane has whole vectors of the pool; what it needs of other lanes (the other
 // half of a pair) it reads and norms again. What turns with what is an include (heads/*.wgsl).
-enable subgroups;
 const X = 0u;
 const Y = 1u;
 const POOL = 2u;

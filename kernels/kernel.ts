@@ -15,7 +15,7 @@ export type TexelFormat = 'rgba32uint' | 'rgba32float';
  */
 export type Place = 'buffer' | 'texture';
 
-/** A kernel with its choices made; `label` (e.g. `matmul/q4_1/int8/t8r4`) names it in errors, profiles and tests. */
+/** A kernel with its choices made; `label` (e.g. `matmul/q4_1/f32/normed/gated-silu/ttt/sg8/t1q2`) names it in errors, profiles and tests. */
 export interface Variant extends VariantSource {
   readonly label: string;
   /** In the order of @binding. */

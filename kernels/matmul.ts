@@ -7,6 +7,7 @@ import { type AttentionShape, attentionConstants } from './attention.ts';
 import { type ActivationFunction, type Gate, noLimit } from './gated.ts';
 import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 import { type FamilyShape, wideShape } from './matmul_wide.ts';
+import { standardTiles, type Tile, type TileFacts, tileName } from './tiles.ts';
 import { type Activations, blockColumns, type PackedMatrix, packedStorages, quadRows, type Shard, type StorageWithKernels, weightPlace } from './weights.ts';
 
 /** RMSNorm of the input; weight: [columns] f32 in a uniform buffer. */
@@ -33,114 +34,6 @@ export type Finish =
   /** The matrix holds query, key and value rows. y: queries [token][head][head length], times the shape's scale; rotation: [position][pair] (cos, sin). */
   | { readonly kind: 'rope'; readonly y: Vectors; readonly pool: Vectors; readonly rotation: Slice; readonly shape: AttentionShape };
 
-export type KernelFamily = 'narrow' | 'wide' | 'matrix';
-
-/** Matrices that a device multiplies at once, m x k by k x n, or what stands for it in tests (lib/subgroup_matrix_emulated.wgsl). */
-export interface MatrixUnit {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** What is multiplied; sums are f32. */
-  readonly element: 'f16' | 'f32';
-  readonly form: 'native' | 'emulated';
-}
-
-/** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
-export interface Tile {
-  readonly tokens: number;
-  /** Outside of the narrow family those that the epilogue takes at once. */
-  readonly quads: number;
-  /** Default `narrow`. */
-  readonly family?: KernelFamily;
-  /** Of the family `matrix`. */
-  readonly unit?: MatrixUnit;
-}
-
-/** What tiles depend on, of a device. */
-export interface TileFacts {
-  readonly lanes: number;
-  /** Default `narrow`. */
-  readonly family?: KernelFamily | undefined;
-  /** With the family `matrix`. */
-  readonly matrixUnit?: MatrixUnit | undefined;
-}
-
-/** What a matmul is, as far as the choice of its tiles goes. */
-export interface MatmulWork {
-  readonly storage: StorageWithKernels;
-  readonly rows: number;
-  readonly columns: number;
-  readonly activations: Activations['format'];
-  readonly isNormed: boolean;
-  readonly finish: Finish['kind'];
-  /** Storage of the KV pool, where `rope` stores to it. */
-  readonly kv?: AttentionShape['kv'];
-}
-
-const tiles: readonly Tile[] = [
-  { tokens: 1, quads: 2 },
-  { tokens: 2, quads: 1 },
-  { tokens: 4, quads: 1 },
-  { tokens: 8, quads: 1 },
-];
-/** SwiftShader, the device with four lanes, pays 45 ns for each load of activations: more rows share it. */
-const fewLanesTiles: readonly Tile[] = [
-  { tokens: 1, quads: 4 },
-  { tokens: 2, quads: 4 },
-  { tokens: 4, quads: 4 },
-];
-
-/** Quads worth a measurement for each number of tokens; more would not fit into the registers. Each costs up to two seconds of compiling. */
-const quadsToTime: readonly (readonly [tokens: number, quads: readonly number[]])[] = [
-  [1, [1, 2, 4]],
-  [2, [1, 2]],
-  [4, [1, 2]],
-  [8, [1, 2]],
-];
-const fewLanesQuadsToTime: typeof quadsToTime = [
-  [1, [2, 4]],
-  [2, [2, 4]],
-  [4, [2, 4]],
-  [8, [2]],
-];
-
-/** What the tuner chooses from, the built-in tiles among them: in ascending order of tokens, each once. */
-export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activations' | 'finish'>): readonly Tile[] {
-  const built = standardTiles(facts, work);
-  const isNarrow = built.every(({ family = 'narrow' }) => family === 'narrow');
-  // A GPU's wide kernels differ in tokens alone; matrix units have them as rivals.
-  if (!isNarrow) return [...built, ...standardTiles({ ...facts, family: 'wide' }, work).filter(({ tokens }) => tokens > 8 && facts.family === 'matrix')];
-  const least = leastQuads(work.finish);
-  const narrow = (facts.lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
-    all.filter((quads) => quads >= least).map((quads) => ({ tokens, quads })),
-  );
-  const missing = built.filter((tile) => !narrow.some((candidate) => tileName(candidate) === tileName(tile)));
-  return [...narrow, ...missing].sort((a, b) => a.tokens - b.tokens);
-}
-
-/** Up to eight tokens share what is read of the weights; more go through workgroup memory, and through matrix units where they are. */
-const wideTokens = [1, 2, 4, 8];
-const tileTokens = 32;
-
-/** The built-in choice: tiles in ascending order of tokens. int8 blocks are read by narrow kernels, on every device. */
-export function standardTiles(
-  { lanes, family = 'narrow', matrixUnit }: TileFacts,
-  { activations, finish }: Pick<MatmulWork, 'activations' | 'finish'>,
-): readonly Tile[] {
-  const quads = leastQuads(finish);
-  if (family !== 'narrow' && activations !== 'int8') {
-    const most: Tile =
-      family === 'matrix' && matrixUnit !== undefined ? { tokens: tileTokens, quads, family, unit: matrixUnit } : { tokens: tileTokens, quads, family: 'wide' };
-    return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
-  }
-  return (lanes < 8 ? fewLanesTiles : tiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, quads) }));
-}
-
-/** Gated units need gate and up in one lane, the KV pool two quads at once. */
-function leastQuads(finish: Finish['kind']): number {
-  return finish === 'gated' || finish === 'rope' ? 2 : 1;
-}
-
 /** Where the kernel finds its numbers. */
 export interface MatmulPlaces {
   readonly weights: Place;
@@ -157,13 +50,10 @@ export interface ExpertRows {
   readonly constants: Readonly<Record<string, number>>;
 }
 
-export interface MatmulChoice {
+export interface MatmulChoice extends TileFacts {
   readonly storage: StorageWithKernels;
   readonly activations: Activations['format'];
   readonly places: MatmulPlaces;
-  readonly lanes: number;
-  readonly family?: KernelFamily | undefined;
-  readonly matrixUnit?: MatrixUnit | undefined;
   readonly isNormed: boolean;
   /** Of the matrix; matters with a norm. */
   readonly columns: number;
@@ -206,7 +96,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
     GATHER: choice.over === 'logitRows' && choice.isNormed,
     ...choice.experts?.constants,
   };
-  return (choice.tiles ?? standardTiles(choice, { activations: choice.activations, finish })).map((tile) => {
+  return tilesOf(choice, { activations: choice.activations, finish }).map((tile) => {
     const shape = familyShape(tile, choice);
     return {
       label: [
@@ -236,16 +126,14 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
         PLACE_SUM: `place/sum_${places.y}.wgsl`,
         ...shape.includes,
       },
-      constants: { ...constants, ...shape.constants, QUADS: tile.quads, TOKENS: tile.tokens },
+      constants: { ...constants, ...shape.constants, TILE_QUADS: shape.quads, QUADS: tile.quads, TOKENS: tile.tokens },
       bindings,
     };
   });
 }
 
-/** `t1q2`, `t32q1/wide`: the name of a tile in labels, tables and the tuner's file. */
-export function tileName({ tokens, quads, family = 'narrow', unit }: Tile): string {
-  const unitName = unit === undefined ? [] : [`${unit.m}x${unit.n}x${unit.k}${unit.element}-${unit.form}`];
-  return [`t${tokens}q${quads}`, ...(family === 'narrow' ? [] : [family]), ...unitName].join('/');
+function tilesOf(facts: TileFacts & { readonly tiles?: readonly Tile[] | undefined }, work: Parameters<typeof standardTiles>[1]): readonly Tile[] {
+  return facts.tiles ?? standardTiles(facts, work);
 }
 
 /** Quads of rows that a workgroup takes. */
@@ -258,11 +146,11 @@ function familyShape(tile: Tile, { lanes, activations }: Pick<MatmulChoice, 'lan
   return { file: `matmul_${activations}.wgsl`, quads: lanes * tile.quads, includes: {}, constants: { LANES: lanes, QUAD_LOADS: Math.ceil(8 / lanes) } };
 }
 
-export interface MatmulArguments {
+export interface MatmulArguments extends TileFacts {
   readonly x: Activations;
   /** Only with f32 activations. */
   readonly norm?: Norm | undefined;
-  /** [row of y's rows] f32, added to the sums before anything else; in the order of the matrix's rows, so that gate and up take turns. */
+  /** [row of y's rows] f32, added to the sums before anything else; in the order of the matrix's rows, so that gate and up take turns; room for whole vectors of four. */
   readonly bias?: Slice | undefined;
   readonly finish: Finish;
   /** Row of y's rows where this matrix starts; a multiple of 4. */
@@ -270,10 +158,6 @@ export interface MatmulArguments {
   /** Which count of the step says how many rows x has; with a norm, `logitRows` also gathers them. */
   readonly over: 'tokens' | 'logitRows';
   readonly batch: Slice;
-  readonly lanes: number;
-  /** Of the standard tiles. */
-  readonly family?: KernelFamily | undefined;
-  readonly matrixUnit?: MatrixUnit | undefined;
   readonly layout: Readonly<Record<string, number>>;
   /** In ascending order of tokens; without them the standard ones. */
   readonly tiles?: readonly Tile[] | undefined;
@@ -283,21 +167,24 @@ export interface MatmulArguments {
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
   const { finish } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
-  const tilesOfIt = args.tiles ?? standardTiles(args, { activations: args.x.format, finish: finish.kind });
-  const variants = matmulVariants(choiceOf(matrix.storage, weightPlace(matrix), matrix.columns, { ...args, tiles: tilesOfIt }), rope);
-  return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, tilesOfIt, args));
+  const tiles = tilesOf(args, { activations: args.x.format, finish: finish.kind });
+  const variants = matmulVariants(choiceOf(matrix.storage, weightPlace(matrix), matrix.columns, { ...args, tiles }), rope);
+  return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, tiles, args));
 }
 
 /** What the arguments of a matmul leave to choose. */
-export function choiceOf(storage: StorageWithKernels, weights: Place, columns: number, args: Omit<MatmulArguments, 'offset' | 'batch'>): MatmulChoice {
-  const { finish, x, lanes, family, matrixUnit, layout, over, tiles: tilesOfIt } = args;
+export function choiceOf(
+  storage: StorageWithKernels,
+  weights: Place,
+  columns: number,
+  args: Omit<MatmulArguments, 'offset' | 'batch' | 'tiles'> & { readonly tiles: readonly Tile[] },
+): MatmulChoice {
+  const { finish, x, lanes, layout, over, tiles } = args;
   return {
     storage,
     activations: x.format,
     places: { weights, x: placeOf(x.vectors), y: placeOf(finish.y) },
     lanes,
-    family,
-    matrixUnit,
     isNormed: args.norm !== undefined,
     columns,
     over,
@@ -305,7 +192,7 @@ export function choiceOf(storage: StorageWithKernels, weights: Place, columns: n
     activation: activationOf(finish),
     isBiased: args.bias !== undefined,
     layout,
-    tiles: tilesOfIt,
+    tiles,
   };
 }
 
@@ -329,7 +216,8 @@ export interface MatmulShape {
   /** Of rows; with experts of one of them. */
   readonly quads: number;
   readonly columns: number;
-  readonly stride: number;
+  /** Of the whole matrix; with experts of one of them. */
+  readonly rows: number;
   /** Quads. */
   readonly offset: number;
   readonly over: 'tokens' | 'logitRows';
@@ -339,7 +227,8 @@ export interface MatmulShape {
   readonly experts?: { readonly first: number; readonly count: number; readonly share: number };
 }
 
-export function matmulParams({ quads, columns, stride, offset, over, epsilon, finish, planeQuads, experts }: MatmulShape): Uint32Array {
+export function matmulParams({ quads, columns, rows, offset, over, epsilon, finish, planeQuads, experts }: MatmulShape): Uint32Array {
+  const stride = 'stride' in finish ? finish.stride : rows / 2;
   const scale = finish.kind === 'rope' ? (finish.shape.scale ?? finish.shape.headLength ** -0.5) : finish.kind === 'gated' ? 1 : (finish.scale ?? 1);
   const limit = finish.kind === 'gated' ? finish.gate.limit : finish.kind === 'store' ? finish.limit : undefined;
   return packParams(
@@ -363,7 +252,6 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
   const { over, finish, norm } = args;
   const quadsAt = shapes.map((tile) => workgroupQuads(tile, args.lanes, args.x.format));
   const tileAt = (variant: number): Tile => shapes[variant] ?? { tokens: 1, quads: 1 };
-  const stride = 'stride' in finish ? finish.stride : matrix.rows / 2;
   const quads = Math.ceil(shard.rows / quadRows);
   return {
     variants,
@@ -371,7 +259,7 @@ function shardOperation(matrix: PackedMatrix, shard: Shard, variants: readonly V
     params: matmulParams({
       quads,
       columns: matrix.columns,
-      stride,
+      rows: matrix.rows,
       offset: (args.offset + shard.firstRow) / quadRows,
       over,
       epsilon: norm?.epsilon,

@@ -3,11 +3,9 @@
 // everything lies (place/*.wgsl).
 // A lane owns QUADS times four rows; the workgroup (one subgroup) shares the activations of TOKENS tokens: lanes load
 // them together and hand them round by shuffles with constant lane numbers (1 ns, a uniform load costs 9).
-enable subgroups;
 
 #include "lib/lanes.wgsl"
 #include "lib/matmul.wgsl"
-#include "lib/rows.wgsl"
 #include "lib/weights.wgsl"
 #include PLACE_X
 #include QUANT

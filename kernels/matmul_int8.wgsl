@@ -1,12 +1,10 @@
 // Sum over columns of W[row, column] * x[token, column], x as int8 blocks of 32 (lib/int8.wgsl).
 // FINISH says what becomes of the sums (epilogue/*.wgsl). Same shape as matmul_f32.
-enable subgroups;
 
 @group(0) @binding(1) var<storage, read> activations: array<vec4u>;   // [token][block][3]
 
 #include SHUFFLES
 #include "lib/matmul.wgsl"
-#include "lib/rows.wgsl"
 #include "lib/weights.wgsl"
 #include QUANT
 #include ROWS

@@ -3,7 +3,6 @@
 // each subgroup multiplies FRAGMENTS of the M x N parts of the result. The units add in an order of their own, not that of matmul_wide.wgsl.
 // Weights past the range of f16 are clamped to it. Activations are divided by a power of two for each token, so that the largest is
 // below 2: the sums of long rows in a residual stream would not fit f16.
-enable subgroups;
 
 #include ELEMENT
 #include SHUFFLES
@@ -33,11 +32,6 @@ var<workgroup> rightTile: array<Element, TILE_QUADS * 4u * STRIDE>;    // [row][
 var<workgroup> resultTile: array<f32, TOKENS * RESULT_STRIDE>;         // [token][row]
 var<workgroup> inverses: array<f32, TOKENS>;                           // what activations are multiplied by
 var<workgroup> factors: array<f32, TOKENS>;                            // what results are multiplied by
-
-// Quad q of a run.
-fn quadOf(group: u32, q: u32, run: u32) -> u32 {
-  return group * TILE_QUADS + run * QUADS + q;
-}
 
 // The scale of each token, and the factor of its norm, from all of its row.
 fn prepare(lane: u32, range: RowRange, blocks: u32) {

@@ -1,9 +1,8 @@
 // Sum over columns of W[row, column] * x[token, column] for many tokens on a GPU, in f32: a workgroup has 16 quads of rows and
-// TOKENS tokens, 16 or 32. Block after block, all invocations put weights as numbers and activations into workgroup memory; each
+// TOKENS tokens, 32. Block after block, all invocations put weights as numbers and activations into workgroup memory; each
 // then multiplies one quad by TOKENS / 8 tokens, whose sums it keeps in registers.
 // Columns are added in the order of matmul_wide.wgsl, bit for bit: blocks in SPLITS parts, those of a subgroup there (GROUPS) joined
 // in pairs, subgroups one after the other.
-enable subgroups;
 
 #include SHUFFLES
 #include "lib/matmul.wgsl"
@@ -16,7 +15,6 @@ enable subgroups;
 #include FINISH
 #include "lib/dequantize.wgsl"
 
-const TILE_QUADS = 16u;
 const RUNS = TILE_QUADS / QUADS;
 const LANE_TOKENS = TOKENS / 8u;
 // Rows of activations that an invocation helps to load: a quad of each. At most four, so that their sums of squares are one vector.
@@ -25,11 +23,6 @@ const LOADS = TOKENS / 16u;
 var<workgroup> weightTile: array<vec4f, 8u * 4u * TILE_QUADS>;   // [quad of columns][row of quad][quad]; at the end [token][quad]
 var<workgroup> xTile: array<vec4f, 8u * TOKENS>;                 // [quad of columns][token]
 var<workgroup> factors: array<f32, TOKENS>;
-
-// Quad q of a run.
-fn quadOf(group: u32, q: u32, run: u32) -> u32 {
-  return group * TILE_QUADS + run * QUADS + q;
-}
 
 @compute @workgroup_size(LANES * SUBGROUPS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -3,7 +3,7 @@
  * matmul_matrix.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
  */
 import { emulatedShuffles } from './compose.ts';
-import type { MatrixUnit, Tile } from './matmul.ts';
+import type { MatrixUnit, Tile } from './tiles.ts';
 import { quadRows } from './weights.ts';
 
 /** What of a variant depends on its family. */
@@ -31,13 +31,14 @@ export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
   if (tile.unit !== undefined) return matrixShape(tile, tile.unit, lanes, isEmulated);
   const splitting = Math.max(1, Math.min(tileInvocations / lanes, mostSubgroups));
   const includes: Record<string, string> = isEmulated ? { SHUFFLES: emulatedShuffles } : {};
-  if (tile.tokens <= 8) return { file: 'matmul_wide.wgsl', quads: 8, includes, constants: { LANES: lanes, SUBGROUPS: splitting } };
   const groups = lanes / 8;
+  const splits = groups * splitting;
+  if (tile.tokens <= 8) return { file: 'matmul_wide.wgsl', quads: 8, includes, constants: { LANES: lanes, SUBGROUPS: splitting, SPLITS: splits } };
   return {
     file: 'matmul_tiles.wgsl',
     quads: 16,
     includes,
-    constants: { LANES: lanes, SUBGROUPS: tileInvocations / lanes, SPLITS: groups * splitting, GROUPS: groups, LEVELS: Math.max(1, Math.log2(groups)) },
+    constants: { LANES: lanes, SUBGROUPS: tileInvocations / lanes, SPLITS: splits, GROUPS: groups, LEVELS: Math.max(1, Math.log2(groups)) },
   };
 }
 
@@ -56,7 +57,6 @@ function matrixShape({ tokens }: Tile, { m, n, k, element, form }: MatrixUnit, l
     constants: {
       LANES: lanes,
       SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)),
-      TILE_QUADS: quads,
       STRIDE: element === 'f16' ? 40 : 36,
       M: m,
       N: n,

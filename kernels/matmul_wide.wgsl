@@ -3,7 +3,6 @@
 // next block, so that columns are split SPLITS ways over lanes and subgroups.
 // Sums are joined by shuffles over the upper bits of the lane, then over subgroups through workgroup memory. matmul_tiles.wgsl adds
 // in the same order, so a token's result does not depend on how many stand beside it.
-enable subgroups;
 
 #include SHUFFLES
 #include "lib/matmul.wgsl"
@@ -16,19 +15,13 @@ enable subgroups;
 #include FINISH
 #include "lib/dequantize.wgsl"
 
-const SPLITS = LANES * SUBGROUPS / 8u;
 // Runs of QUADS quads, each of which the epilogue takes at once.
-const RUNS = 8u / QUADS;
+const RUNS = TILE_QUADS / QUADS;
 // Sums of squares go to partners four at a time: an exchange may cost two barriers.
 const SQUARE_QUADS = (TOKENS + 3u) / 4u;
 
 var<workgroup> parts: array<vec4f, TOKENS * SUBGROUPS * 8u>;
 var<workgroup> squareParts: array<f32, TOKENS * SUBGROUPS>;
-
-// Quad q of a run.
-fn quadOf(group: u32, q: u32, run: u32) -> u32 {
-  return group * 8u + run * QUADS + q;
-}
 
 @compute @workgroup_size(LANES * SUBGROUPS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -38,8 +31,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let blocks = shape.blocks;
   let width = blocks * 8u;
-  let quad = lane % 8u;
-  let place = quadPlace(range.firstQuad + min(group.x * 8u + quad, shape.quads - 1u), blocks, shape.planeQuads);
+  let quad = lane % TILE_QUADS;
+  let place = quadPlace(range.firstQuad + min(group.x * TILE_QUADS + quad, shape.quads - 1u), blocks, shape.planeQuads);
   var rows: array<u32, TOKENS>;
   #unroll
   for (var t = 0u; t < TOKENS; t++) {

@@ -1,7 +1,6 @@
 // Norms of whole rows, a row a workgroup; NORM_KIND (norm/*.wgsl) is the formula. PLACE_SUM: what the result is added to, or nothing:
 //   y = (sum + norm(x)) * scale
 // With f32 activations a norm before a matmul is part of it (input/normed.wgsl); these are the others: after a block, or with a mean.
-enable subgroups;
 const X = 0u;
 const Y = 1u;
 

@@ -1,6 +1,5 @@
 // y[i, j] = x[row, order[j]], a row a workgroup: activations in the order of columns that were sorted by group. NORMED (input/*.wgsl):
 // also times weight[order[j]] / sqrt(mean(x^2) + epsilon), because a norm's weights are in the order of x.
-enable subgroups;
 const X = 0u;
 const Y = 1u;
 const BATCH = 3u;

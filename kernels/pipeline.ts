@@ -75,9 +75,10 @@ export class PipelineCache {
     return found;
   }
 
-  /** Lets go of pipelines that nothing will use. */
-  forget(variants: Iterable<Variant>): void {
-    for (const variant of variants) this.#pipelines.delete(keyOf(variant));
+  /** Lets go of pipelines that nothing will use; what is also among `kept` stays. */
+  forget(variants: readonly Variant[], kept: readonly Variant[]): void {
+    const keys = new Set(kept.map(keyOf));
+    for (const key of variants.map(keyOf)) if (!keys.has(key)) this.#pipelines.delete(key);
   }
 
   /** Compiles every variant that the operation can choose, and binds each to its buffers and, where it has parameters, to `uniform`. */

@@ -1,5 +1,4 @@
 // Rows of f32 activations as int8 blocks; one lane takes one block of 32.
-enable subgroups;
 const X = 0u;
 const OUTPUT = 1u;
 

@@ -1,7 +1,6 @@
 // y = x / sqrt(mean(x^2) + epsilon) * weight as int8 blocks, a row a workgroup (Zhang and Sennrich 2019). With f32
 // activations the norm is part of the matmul (input/normed.wgsl).
 // GATHER: row i of y is the token that logit row i names; else row i is token i.
-enable subgroups;
 const X = 0u;
 const NORM = 1u;
 const OUTPUT = 2u;

@@ -4,7 +4,6 @@
 //   the TOP_K largest keys, in order, the lower id among equals
 //   weight = score / (sum over all, or over the chosen: RENORMALIZES) * scale * the expert's own factor
 // A token's choice c is number token * TOP_K + c. routes: ids of all choices, then weights at ROUTE_WEIGHTS.
-enable subgroups;
 const X = 0u;
 
 // The same numbers as the constants: a driver that knows how often a loop runs writes it out, and compiles for seconds.

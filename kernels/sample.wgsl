@@ -9,7 +9,6 @@
 //    trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1). The noise is a hash of (seed, index
 //    of the token in its sequence, id): it depends on nothing else, so a sequence draws the same tokens alone and in a
 //    batch. Equal logits at a threshold are all kept.
-enable subgroups;
 const BATCH = 2u;
 
 struct Shape {

@@ -1,5 +1,4 @@
 // y = exp(x - max) / sum of exp(x - max), a row a workgroup. Numbers of a row past `length` fill its last vector; they become 0.
-enable subgroups;
 const X = 0u;
 const Y = 1u;
 
@@ -10,10 +9,9 @@ struct Shape {
 @group(0) @binding(2) var<uniform> shape: Shape;
 
 #include "lib/lanes.wgsl"
+#include "lib/best.wgsl"
 #include PLACE_X
 #include PLACE_Y
-
-const LOWEST = -3.0e38;
 
 // Numbers past the length as the lowest.
 fn valueAt(row: u32, quad: u32) -> vec4f {

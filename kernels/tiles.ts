@@ -1,32 +1,136 @@
 /**
- * Owns what a choice of tiles is judged by: how a shape is named, in which order a tile adds, and which tiles may take turns
- * in one process. Refuses to measure: the tuner does.
+ * Owns the tiles of a matmul: the built-in ones for each class of devices, those that are worth a measurement, their names and those of
+ * the shapes that they are chosen for. Refuses to measure: the tuner does.
  */
-import { type MatmulWork, type Tile, tileName } from './matmul.ts';
+import type { AttentionShape } from './attention.ts';
+import type { Activations, StorageWithKernels } from './weights.ts';
+
+/** What becomes of a matmul's sums: see Finish of matmul.ts. */
+export type FinishKind = 'store' | 'add' | 'gated' | 'rope';
+
+export type KernelFamily = 'narrow' | 'wide' | 'matrix';
+
+/** Matrices that a device multiplies at once, m x k by k x n, or what stands for it in tests (lib/subgroup_matrix_emulated.wgsl). */
+export interface MatrixUnit {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** What is multiplied; sums are f32. */
+  readonly element: 'f16' | 'f32';
+  readonly form: 'native' | 'emulated';
+}
+
+/** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
+export interface Tile {
+  readonly tokens: number;
+  /** Outside of the narrow family those that the epilogue takes at once. */
+  readonly quads: number;
+  /** Default `narrow`. */
+  readonly family?: KernelFamily;
+  /** Of the family `matrix`. */
+  readonly unit?: MatrixUnit;
+}
+
+/** What tiles depend on, of a device and of what is asked of it: see steadyFamily. */
+export interface TileFacts {
+  readonly lanes: number;
+  /** Default `narrow`. */
+  readonly family?: KernelFamily | undefined;
+  /** With the family `matrix`. */
+  readonly matrixUnit?: MatrixUnit | undefined;
+}
+
+/** What a matmul is, as far as the choice of its tiles goes. */
+export interface MatmulWork {
+  readonly storage: StorageWithKernels;
+  readonly rows: number;
+  readonly columns: number;
+  readonly activations: Activations['format'];
+  readonly isNormed: boolean;
+  readonly finish: FinishKind;
+  /** Storage of the KV pool, where `rope` stores to it. */
+  readonly kv?: AttentionShape['kv'];
+}
+
+/**
+ * The family whose tiles all add the products of a row in the same order, and so give the same bits: narrow tiles go block after block, wide
+ * ones split the columns in one way. Matrix units have an order of their own, and a few tokens would take wide tiles beside them.
+ */
+export function steadyFamily(family: KernelFamily, isDeterministic: boolean): KernelFamily {
+  return isDeterministic && family === 'matrix' ? 'wide' : family;
+}
+
+const narrowTiles: readonly Tile[] = [
+  { tokens: 1, quads: 2 },
+  { tokens: 2, quads: 1 },
+  { tokens: 4, quads: 1 },
+  { tokens: 8, quads: 1 },
+];
+/** SwiftShader, the device with four lanes, pays much for each load of activations: more rows share it. */
+const fewLanesTiles: readonly Tile[] = [
+  { tokens: 1, quads: 4 },
+  { tokens: 2, quads: 4 },
+  { tokens: 4, quads: 4 },
+];
+
+/** Quads worth a measurement for each number of tokens; more would not fit into the registers. Each costs up to two seconds of compiling. */
+const quadsToTime: readonly (readonly [tokens: number, quads: readonly number[]])[] = [
+  [1, [1, 2, 4]],
+  [2, [1, 2]],
+  [4, [1, 2]],
+  [8, [1, 2]],
+];
+const fewLanesQuadsToTime: typeof quadsToTime = [
+  [1, [2, 4]],
+  [2, [2, 4]],
+  [4, [2, 4]],
+  [8, [2]],
+];
+
+/** What the tuner chooses from, the built-in tiles among them: in ascending order of tokens, each once. */
+export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activations' | 'finish'>): readonly Tile[] {
+  const built = standardTiles(facts, work);
+  const isNarrow = built.every(({ family = 'narrow' }) => family === 'narrow');
+  // A GPU's wide kernels differ in tokens alone; matrix units have them as rivals.
+  if (!isNarrow) return [...built, ...standardTiles({ ...facts, family: 'wide' }, work).filter(({ tokens }) => tokens > 8 && facts.family === 'matrix')];
+  const least = leastQuads(work.finish);
+  const narrow = (facts.lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
+    all.filter((quads) => quads >= least).map((quads) => ({ tokens, quads })),
+  );
+  const missing = built.filter((tile) => !narrow.some((candidate) => tileName(candidate) === tileName(tile)));
+  return [...narrow, ...missing].sort((a, b) => a.tokens - b.tokens);
+}
+
+/** Up to eight tokens share what is read of the weights; more go through workgroup memory, and through matrix units where they are. */
+const wideTokens = [1, 2, 4, 8];
+const tileTokens = 32;
+
+/** The built-in choice: tiles in ascending order of tokens. int8 blocks are read by narrow kernels, on every device. */
+export function standardTiles(
+  { lanes, family = 'narrow', matrixUnit }: TileFacts,
+  { activations, finish }: Pick<MatmulWork, 'activations' | 'finish'>,
+): readonly Tile[] {
+  const quads = leastQuads(finish);
+  if (family !== 'narrow' && activations !== 'int8') {
+    const most: Tile =
+      family === 'matrix' && matrixUnit !== undefined ? { tokens: tileTokens, quads, family, unit: matrixUnit } : { tokens: tileTokens, quads, family: 'wide' };
+    return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
+  }
+  return (lanes < 8 ? fewLanesTiles : narrowTiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, quads) }));
+}
+
+/** Gated units need gate and up in one lane, the KV pool two quads at once. */
+function leastQuads(finish: FinishKind): number {
+  return finish === 'gated' || finish === 'rope' ? 2 : 1;
+}
+
+/** `t1q2`, `t32q1/wide`: the name of a tile in labels, tables and the tuner's file. */
+export function tileName({ tokens, quads, family = 'narrow', unit }: Tile): string {
+  const unitName = unit === undefined ? [] : [`${unit.m}x${unit.n}x${unit.k}${unit.element}-${unit.form}`];
+  return [`t${tokens}q${quads}`, ...(family === 'narrow' ? [] : [family]), ...unitName].join('/');
+}
 
 /** `Q4_1 960 x 576, f32, normed, rope, f16 KV`. */
 export function workName({ storage, rows, columns, activations, isNormed, finish, kv }: MatmulWork): string {
   return [`${storage} ${rows} x ${columns}`, activations, ...(isNormed ? ['normed'] : []), finish, ...(kv === undefined ? [] : [`${kv} KV`])].join(', ');
-}
-
-/**
- * Tiles of one order add the products of a row in the same order, and so give the same bits: all narrow tiles go block after block, all wide
- * ones split the columns in one way (matmul_wide.wgsl, matmul_tiles.wgsl), matrix units have an order of their own.
- */
-function sumOrder({ family = 'narrow' }: Tile): string {
-  return family;
-}
-
-/**
- * What of a choice may stay where a result must not depend on what else is in the batch: the tiles that add in the order of the first, which
- * decodes. Without the others, larger steps take the largest of those that are left several times.
- */
-export function pinTiles(tiles: readonly Tile[], orderOf: (tile: Tile) => string = sumOrder): readonly Tile[] {
-  const [first] = tiles;
-  return first === undefined ? tiles : tiles.filter((tile) => orderOf(tile) === orderOf(first));
-}
-
-/** `t1q2 t2q1 t4q1`. */
-export function tileNames(tiles: readonly Tile[]): string {
-  return tiles.map(tileName).join(' ');
 }

@@ -3,7 +3,6 @@
 // 2. the ids above it, and the first of those equal to it, are gathered in the order of ids;
 // 3. each takes the place that says how many of the gathered ones come before it.
 // Rows shorter than K: what is missing has id 0xffffffff.
-enable subgroups;
 const X = 0u;
 
 struct Shape {
@@ -17,6 +16,7 @@ struct Shape {
 @group(0) @binding(3) var<uniform> shape: Shape;
 
 #include "lib/lanes.wgsl"
+#include "lib/count_before.wgsl"
 #include "lib/ordered.wgsl"
 #include PLACE_X
 
@@ -51,16 +51,6 @@ fn threshold(row: u32, lane: u32, wanted: u32) -> u32 {
     }
   }
   return found;
-}
-
-// How many of `count` the lanes before this one have.
-fn countBefore(count: u32, lane: u32) -> u32 {
-  var before = 0u;
-  for (var other = 0u; other < LANES; other++) {
-    let theirs = bitsFromLane(vec4u(count), other).x;
-    before += select(0u, theirs, other < lane);
-  }
-  return before;
 }
 
 @compute @workgroup_size(LANES)

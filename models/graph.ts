@@ -4,18 +4,18 @@
  */
 import { quantize, rmsNorm } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
-import { attentionWide } from '../kernels/attention_wide.ts';
+import { attentionWide, canBeWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
-import type { Operation, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
-import { type Finish, type KernelFamily, type MatmulWork, type MatrixUnit, matmul, type Norm, standardTiles, type Tile } from '../kernels/matmul.ts';
+import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
+import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
-import { pinTiles } from '../kernels/tiles.ts';
+import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
 import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
 
@@ -39,17 +39,9 @@ export interface GraphMatmul {
   make(tiles: readonly Tile[]): readonly Operation[];
 }
 
-export interface GraphSettings {
-  readonly lanes: number;
-  /** Kernels of matmul and attention unless tiles were measured. */
-  readonly family?: KernelFamily;
-  readonly matrixUnit?: MatrixUnit | undefined;
+export interface GraphSettings extends TileFacts {
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
-  /** Tiles of a matmul where they were measured; else the standard ones. */
-  readonly chooseTiles?: ChooseTiles;
-  /** Every matmul keeps to tiles that add in one order: see pinTiles. */
-  readonly isDeterministic: boolean;
   readonly kv: AttentionShape['kv'];
   readonly maxTokens: number;
   readonly maxLogitRows: number;
@@ -79,7 +71,7 @@ export interface AttentionHeads extends Pick<AttentionShape, 'heads' | 'kvHeads'
 export interface LinearOptions {
   /** On the way in. */
   readonly norm?: Norm | undefined;
-  /** [rows] f32, in the order of the matrix's rows. */
+  /** [rows] f32, in the order of the matrix's rows; room for whole vectors of four. */
   readonly bias?: Slice | undefined;
   readonly scale?: number | undefined;
 }
@@ -137,7 +129,7 @@ export class Graph {
   /** Makes every matmul anew, with these tiles. */
   retile(choose: ChooseTiles): void {
     this.#matmuls = this.#matmuls.map(({ work, operations, make }) => {
-      const made = make(this.#tiles(work, choose));
+      const made = make(choose(work) ?? standardTiles(this.settings, work));
       const [first] = operations;
       if (first !== undefined) this.operations.splice(this.operations.indexOf(first), operations.length, ...made);
       return { work, operations: made, make };
@@ -208,9 +200,8 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
-    // Wide attention knows none of the options; narrow kernels run on every device.
-    const isPlain = shape.window === undefined && shape.softcap === undefined && sinks === undefined && kv !== 'q8';
-    const isWide = isPlain && family !== undefined && family !== 'narrow';
+    // What the wide kernel cannot do the narrow one does on every device.
+    const isWide = family !== undefined && family !== 'narrow' && canBeWide(shape, sinks);
     this.operations.push(
       isWide ? attentionWide(shape, queries, pool, scratch, attended, batch) : attention(shape, queries, pool, scratch, attended, batch, sinks),
       attentionMerge(shape, scratch, attended, batch, sinks),
@@ -240,7 +231,7 @@ export class Graph {
     const routes = this.#buffer(`routes ${shape.experts} ${shape.topK}`, routesLength(shape, maxTokens) * 4);
     const biases = more.selectionBias ?? this.#constant(shape.experts, 0);
     const factors = more.factors ?? this.#constant(shape.experts, 1);
-    const isNeeded = (counts: StepCounts): boolean => needsSort(counts, shape, this.settings);
+    const isNeeded = needsSort(shape, this.settings);
     this.operations.push(router(shape, { logits, routes, biases, factors }, maxTokens, lanes), expertsSort(shape, routes, batch, maxTokens, lanes, isNeeded));
     const hidden = this.#sharedRows('expert hidden', maxTokens * shape.topK, gateAndUp.rows / 2);
     const outputs = this.#sharedRows('expert outputs', maxTokens * shape.topK, down.rows);
@@ -277,7 +268,7 @@ export class Graph {
   }
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows', bias?: Slice): void {
-    const { lanes, family, matrixUnit, batch, layout } = this.settings;
+    const { lanes, batch, layout } = this.settings;
     // int8 only where every piece has scales, and columns in the order of x; plain floats are multiplied by floats.
     const hasInt8 = ({ storage, order }: PackedMatrix): boolean => packedStorages[storage].hasInt8 && order === undefined;
     const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => hasInt8(piece.matrix));
@@ -288,17 +279,12 @@ export class Graph {
       const fused = isInt8 || norm === undefined || order !== undefined ? {} : { norm };
       const kv = finish.kind === 'rope' ? { kv: finish.shape.kv } : {};
       const work: MatmulWork = { storage, rows, columns, activations: input.format, isNormed: 'norm' in fused, finish: finish.kind, ...kv };
-      const args = { x: input, ...fused, finish, bias, offset: firstRow, over, batch, lanes, family, matrixUnit, layout };
+      const args = { x: input, ...fused, finish, bias, offset: firstRow, over, batch, lanes, layout };
       const make = (tiles: readonly Tile[]): readonly Operation[] => matmul(piece, { ...args, tiles });
-      const operations = make(this.#tiles(work, this.settings.chooseTiles));
+      const operations = make(standardTiles(this.settings, work));
       this.#matmuls.push({ work, operations, make });
       this.operations.push(...operations);
     }
-  }
-
-  #tiles(work: MatmulWork, choose: ChooseTiles | undefined): readonly Tile[] {
-    const tiles = choose?.(work) ?? standardTiles(this.settings, work);
-    return this.settings.isDeterministic ? pinTiles(tiles) : tiles;
   }
 
   /** x in the order of a matrix's columns, normed (and then gathered) if asked. */

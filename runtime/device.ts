@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { create, globals } from 'webgpu';
 import type { Place } from '../kernels/kernel.ts';
-import type { KernelFamily, MatrixUnit, TileFacts } from '../kernels/matmul.ts';
+import type { KernelFamily, MatrixUnit, TileFacts } from '../kernels/tiles.ts';
 import { chooseDriver, type Driver } from './drivers.ts';
 import { InwardError } from './errors.ts';
 import type { AdapterFacts, DeviceName, Requirement } from './types.ts';

@@ -5,6 +5,7 @@
 import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
+import { steadyFamily } from '../kernels/tiles.ts';
 import { type Family, Graph, type ModelShape } from '../models/index.ts';
 import { Batch } from './batch.ts';
 import { BlockPool } from './blocks.ts';
@@ -59,6 +60,7 @@ async function assemble(
 ): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
   const { device, subgroupSize: lanes } = open;
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
+  const kernels = steadyFamily(open.family, isDeterministic);
   const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
@@ -91,12 +93,11 @@ async function assemble(
   const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
     lanes,
-    family: open.family,
+    family: kernels,
     matrixUnit: open.matrixUnit,
     layout: batch.layout,
     activations,
     kv,
-    isDeterministic,
     maxTokens: tokenBudget,
     maxLogitRows: batch.limits.maxLogitRows,
     maxItems: batch.maxItems,
@@ -124,13 +125,13 @@ async function assemble(
   const tuning = await tuneGraph(
     graph,
     { device, memory, pipelines, batch, batchBuffer, blocks, limits },
-    { mode, path, device: { ...open, name: open.driver.name }, onProgress: (done, total) => reportTuning({ done, total }) },
+    { mode, isDeterministic, path, device: { ...open, name: open.driver.name, family: kernels }, onProgress: (done, total) => reportTuning({ done, total }) },
   );
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
   const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, (done, total) => reportKernels({ done, total: 2 * total }));
   // On a scheduler of its own, so that no one sees it in the counts.
-  await warmUp(new Scheduler(limits, blocks), batch, runner, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
+  await warmUp(new Scheduler(limits, blocks), batch, runner, kernels, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
     parts: { open, memory, runner, batch, pool: blocks, scheduler: new Scheduler(limits, blocks) },

@@ -3,6 +3,7 @@
  * engine and `inward doctor` both go by it. Refuses to touch a device and to read weights.
  */
 import { kvPoolSize } from '../kernels/attention.ts';
+import { steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
 import { type Family, families, type ModelShape, type Settings } from '../models/index.ts';
 import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
@@ -92,10 +93,11 @@ export function readModelTuning(options: EngineOptions, device: TunedDevice): Tu
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);
   const { kv, activations } = planMemory(config, options);
+  const { deterministic: isDeterministic = true } = options;
   return readTuning(
     outlineMatmuls(checkpoint, family, config, { lanes: device.subgroupSize, kv, activations }),
-    device,
-    options.deterministic ?? true,
+    { ...device, family: steadyFamily(device.family, isDeterministic) },
+    isDeterministic,
     options.tuningFile,
   );
 }

@@ -4,6 +4,7 @@
  */
 import type { Operation, Slice, StepCounts } from '../kernels/kernel.ts';
 import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels/pipeline.ts';
+import { maskLength } from '../kernels/sample.ts';
 import type { Graph } from '../models/index.ts';
 import type { Batch } from './batch.ts';
 import type { DeviceMemory } from './memory.ts';
@@ -26,6 +27,7 @@ export class Runner {
   readonly #rows: Slice;
   readonly #logits: Slice;
   readonly #masks: Slice;
+  readonly #maskSize: number;
   readonly #rowStaging: GPUBuffer;
   readonly #logitStaging: () => GPUBuffer;
   readonly #clears: readonly PreparedOperation[];
@@ -52,6 +54,7 @@ export class Runner {
     this.#rows = rows;
     this.#logits = logits;
     this.#masks = masks;
+    this.#maskSize = maskLength(vocabulary) * 4;
     this.#clears = clears;
     this.#steps = steps;
     this.#rowStaging = memory.create('staging', 'results', rows.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
@@ -157,7 +160,7 @@ export class Runner {
   #upload(batch: Batch): void {
     const { queue } = this.#device;
     queue.writeBuffer(this.#batchBuffer, 0, batch.seal());
-    for (const { row, words } of batch.masks) queue.writeBuffer(this.#masks.buffer, row * words.byteLength, words);
+    for (const { row, words } of batch.masks) queue.writeBuffer(this.#masks.buffer, row * this.#maskSize, words);
   }
 
   #submit(commands: GPUCommandBuffer): void {

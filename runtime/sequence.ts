@@ -96,6 +96,8 @@ export class Sequence {
   zero(): void {
     this.ids.fill(0);
     this.edits?.clear();
+    this.mask?.fill(0);
+    this.mask = undefined;
     this.length = this.promptLength;
   }
 }

@@ -6,11 +6,11 @@
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { hashKernels } from '../kernels/compose.ts';
-import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileName } from '../kernels/matmul.ts';
-import { pinTiles, workName } from '../kernels/tiles.ts';
+import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileName, workName } from '../kernels/tiles.ts';
 import type { Graph, GraphMatmul } from '../models/index.ts';
+import type { BatchLimits } from './batch.ts';
 import { cacheFolder } from './drivers.ts';
-import { chooseTiles, leastGain, type TilePlan } from './tuning/choose.ts';
+import { chooseTiles, leastGain, manyTokens, type TilePlan } from './tuning/choose.ts';
 import { readTuningFile, type StoredShape, type TuningKey, writeTuningFile } from './tuning/file.ts';
 import { measureShapes, type ShapePlan } from './tuning/measure.ts';
 import { DeviceTimer, type TimerTarget } from './tuning/timer.ts';
@@ -40,7 +40,7 @@ export function tuningKey({ name, adapter, subgroupSize }: TunedDevice): TuningK
 export function readTuning(works: readonly MatmulWork[], device: TunedDevice, isDeterministic: boolean, path: string = tuningFile()): Tuning {
   const { shapes: stored, notice } = readTuningFile(path, tuningKey(device));
   const plans = new Map(works.map((work) => [workName(work), planOf(work, device)]));
-  const shapes = [...plans].map(([name, plan]) => describe(name, plan, find(stored, name, plan), isDeterministic));
+  const shapes = [...plans].map(([name, plan]) => describe(name, plan, find(stored, name, plan)));
   return {
     source: shapes.some(({ isMeasured }) => isMeasured) ? 'stored' : 'built-in',
     isDeterministic,
@@ -53,32 +53,34 @@ export function readTuning(works: readonly MatmulWork[], device: TunedDevice, is
 
 export interface TunerOptions {
   readonly mode: TuneMode;
+  /** Said with the choice; the family of the device goes by it. */
+  readonly isDeterministic: boolean;
   readonly device: TunedDevice;
   readonly path?: string | undefined;
   readonly onProgress: (done: number, total: number) => void;
 }
 
 /** Gives every matmul of the graph its tiles, before anything of it is compiled. */
-export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, device, path = tuningFile(), onProgress }: TunerOptions): Promise<Tuning> {
+export async function tuneGraph(graph: Graph, target: TimerTarget, options: TunerOptions): Promise<Tuning> {
   const started = performance.now();
-  const { isDeterministic } = graph.settings;
+  const { mode, isDeterministic, device, path = tuningFile() } = options;
   const shapes = listShapes(graph, device);
-  if (mode === 'off')
-    return { source: 'built-in', isDeterministic, ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined, isDeterministic)) };
+  if (mode === 'off') return { source: 'built-in', isDeterministic, ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined)) };
   const key = tuningKey(device);
   const { shapes: stored, notice: ignored } = readTuningFile(path, key);
   const known = new Map(shapes.map((shape) => [shape.name, mode === 'anew' ? undefined : find(stored, shape.name, shape)]));
   const missing = shapes.filter((shape) => {
     const found = known.get(shape.name);
-    return found === undefined || (mode === 'complete' && !isComplete(shape, found));
+    return found === undefined || (mode === 'complete' && !isComplete(shape, found, mostTokensOf(target.batch.limits, [shape])));
   });
-  const measured = missing.length === 0 ? {} : await measure(missing, target, mode, onProgress);
+  const { measured, failed } = missing.length === 0 ? { measured: {}, failed: 0 } : await measure(missing, target, options);
   for (const [name, shape] of Object.entries(measured)) known.set(name, shape);
   const unwritten = missing.length === 0 ? undefined : writeTuningFile(path, key, measured);
-  const described = shapes.map((shape) => describe(shape.name, shape, known.get(shape.name), isDeterministic));
+  const described = shapes.map((shape) => describe(shape.name, shape, known.get(shape.name)));
   const chosen = new Map(shapes.map((shape, i) => [shape.name, tilesOf(shape, described[i]?.chosen ?? [])]));
   graph.retile((work) => chosen.get(workName(work)));
-  const notice = [ignored, unwritten].filter((line) => line !== undefined).join(' ');
+  const broken = failed === 0 ? undefined : `${failed} tiles do not compile on this device and are left out.`;
+  const notice = [ignored, broken, unwritten].filter((line) => line !== undefined).join(' ');
   const source = missing.length === 0 ? 'stored' : 'measured';
   return { source, isDeterministic, ms: performance.now() - started, file: path, shapes: described, ...(notice === '' ? {} : { notice }) };
 }
@@ -86,16 +88,21 @@ export async function tuneGraph(graph: Graph, target: TimerTarget, { mode, devic
 async function measure(
   shapes: readonly Shape[],
   target: TimerTarget,
-  mode: TuneMode,
-  onProgress: TunerOptions['onProgress'],
-): Promise<Record<string, StoredShape>> {
+  { mode, onProgress }: TunerOptions,
+): Promise<{ measured: Record<string, StoredShape>; failed: number }> {
   const matmuls = shapes.map((shape) => shape.matmuls);
-  using timer = new DeviceTimer(target, matmuls);
+  const mostTokens = mostTokensOf(target.batch.limits, shapes);
+  using timer = new DeviceTimer(target, matmuls, mostTokens);
   const budget = mode === 'quick' ? quickBudget : Number.POSITIVE_INFINITY;
-  const times = await measureShapes(shapes, timer, { budget, mostTokens: timer.mostTokens }, onProgress);
+  const { times, failed } = await measureShapes(shapes, timer, { budget, mostTokens }, onProgress);
   const chosen = shapes.map((shape, i) => chooseTiles(shape, times[i] ?? []).map(tileName));
   timer.forget((shape, tile) => chosen[shape]?.includes(tile) === true);
-  return Object.fromEntries(shapes.map(({ name }, i) => [name, { chosen: chosen[i] ?? [], times: times[i] ?? [] }]));
+  return { measured: Object.fromEntries(shapes.map(({ name }, i) => [name, { chosen: chosen[i] ?? [], times: times[i] ?? [] }])), failed };
+}
+
+/** Tokens of the largest step that decides anything, as far as the engine has such steps. */
+function mostTokensOf({ maxTokens, contextLength }: BatchLimits, plans: readonly TilePlan[]): number {
+  return Math.min(Math.max(...plans.map(manyTokens)), maxTokens, contextLength);
 }
 
 function listShapes(graph: Graph, device: TunedDevice): Shape[] {
@@ -124,17 +131,17 @@ function tilesOf({ candidates }: TilePlan, names: readonly string[]): Tile[] {
   return names.flatMap((name) => candidates.find((tile) => tileName(tile) === name) ?? []);
 }
 
-/** Whether every tile that has rivals was timed. */
-function isComplete({ candidates }: TilePlan, { times }: StoredShape): boolean {
+/** Whether every tile that has rivals, and is not larger than the engine's steps, was timed. */
+function isComplete({ candidates }: TilePlan, { times }: StoredShape, mostTokens: number): boolean {
   const hasRivals = (tile: Tile): boolean => candidates.some((other) => other !== tile && other.tokens === tile.tokens);
-  return candidates.filter(hasRivals).every((tile) => times.some((time) => time.tile === tileName(tile) && time.tokens === tile.tokens));
+  return candidates
+    .filter((tile) => tile.tokens <= mostTokens && hasRivals(tile))
+    .every((tile) => times.some((time) => time.tile === tileName(tile) && time.tokens === tile.tokens));
 }
 
-function describe(shape: string, plan: TilePlan, found: StoredShape | undefined, isDeterministic: boolean): TunedShape {
+function describe(shape: string, plan: TilePlan, found: StoredShape | undefined): TunedShape {
   const builtIn = plan.builtIn.map(tileName);
   const names = plan.candidates.map(tileName);
   const times = (found?.times ?? []).filter(({ tile }) => names.includes(tile));
-  const tiles = tilesOf(plan, found?.chosen ?? builtIn);
-  const chosen = (isDeterministic ? pinTiles(tiles) : tiles).map(tileName);
-  return { shape, builtIn, chosen, candidates: names, times, leastGain, isMeasured: found !== undefined };
+  return { shape, builtIn, chosen: found?.chosen ?? builtIn, candidates: names, times, leastGain, isMeasured: found !== undefined };
 }

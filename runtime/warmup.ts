@@ -2,25 +2,41 @@
  * Owns the first steps of an engine: one for every token tile, so that drivers that compile at the first dispatch
  * (lavapipe, for seconds) do it while the model loads and not in a user's request. Refuses to leave anything behind.
  */
+import type { KernelFamily } from '../kernels/tiles.ts';
 import type { Batch } from './batch.ts';
 import type { Runner } from './runner.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
 
-/** Tokens of the steps: they reach every tile of kernels/matmul.ts, for tokens and for logit rows. */
-const stepLengths = [1, 2, 4, 8];
+interface Step {
+  readonly tokens: number;
+  /** A logit row at every position, or at the last one. */
+  readonly logits: 'all' | 'last';
+}
 
-export async function warmUp(scheduler: Scheduler, batch: Batch, runner: Runner, onStep: (done: number, total: number) => void): Promise<void> {
+const all = (tokens: number): Step => ({ tokens, logits: 'all' });
+/** They reach every tile (kernels/tiles.ts), for tokens and for logit rows, and on GPUs the form of attention for prefill. */
+const narrowSteps: readonly Step[] = [1, 2, 4, 8].map(all);
+const wideSteps: readonly Step[] = [...narrowSteps, all(16), { tokens: 64, logits: 'last' }];
+
+export async function warmUp(
+  scheduler: Scheduler,
+  batch: Batch,
+  runner: Runner,
+  family: KernelFamily,
+  onStep: (done: number, total: number) => void,
+): Promise<void> {
   const { contextLength, maxLogitRows, maxTokens } = batch.limits;
   const silent = { event: () => undefined, fail: () => undefined };
-  const lengths = stepLengths.filter((candidate) => candidate < contextLength && candidate <= Math.min(maxLogitRows, maxTokens));
-  for (const [i, length] of lengths.entries()) {
-    // `all` asks for a logit row at every position.
-    scheduler.add(new Sequence({ promptIds: new Uint32Array(length), maxTokens: 1, logits: 'all' }, contextLength, silent));
+  const fits = ({ tokens, logits }: Step): boolean => tokens < contextLength && tokens <= Math.min(logits === 'all' ? maxLogitRows : maxTokens, maxTokens);
+  const steps = (family === 'narrow' ? narrowSteps : wideSteps).filter(fits);
+  for (const [i, { tokens, logits }] of steps.entries()) {
+    const asked = logits === 'all' ? { logits } : {};
+    scheduler.add(new Sequence({ promptIds: new Uint32Array(tokens), maxTokens: 1, ...asked }, contextLength, silent));
     scheduler.schedule(batch);
     batch.wantsLogits = false;
     scheduler.commit(batch, await runner.run(batch));
-    onStep(i + 1, lengths.length);
+    onStep(i + 1, steps.length);
   }
   // The blocks of the last one are zeroed here.
   scheduler.schedule(batch);

@@ -13,4 +13,3 @@ fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f 
   let low = (block[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu;
   return byteCodes(low | (((words[r] >> quad) & 0x01010101u) << 4u));
 }
-

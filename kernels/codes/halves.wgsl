@@ -17,4 +17,3 @@ fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f 
   let pair = select(pairs.xy, pairs.zw, (quad & 1u) == 1u);
   return vec4f(pairValues(pair.x), pairValues(pair.y));
 }
-

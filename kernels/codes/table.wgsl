@@ -13,4 +13,3 @@ fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f 
   let bytes = select(low, high, (codes & vec4u(8u)) != vec4u());
   return vec4f(bitcast<vec4i>(bytes << (vec4u(24u) - (codes & vec4u(3u)) * 8u)) >> vec4u(24u));
 }
-

@@ -17,4 +17,3 @@ fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f 
   let low = (select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u;
   return byteCodes(low | (((words.third[r] >> quad) & 0x01010101u) << 2u));
 }
-

@@ -6,4 +6,3 @@
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
   return byteCodes((select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u);
 }
-

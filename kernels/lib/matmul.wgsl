@@ -30,4 +30,10 @@ struct RowRange {
   firstBias: u32,    // quad
 }
 
+// Quad q of a run of QUADS neighbouring quads of rows, which the epilogue takes at once; a workgroup has TILE_QUADS of them. Where the
+// kernel is narrow a run is a lane.
+fn quadOf(group: u32, q: u32, run: u32) -> u32 {
+  return group * TILE_QUADS + run * QUADS + q;
+}
+
 #include PLACE_Y

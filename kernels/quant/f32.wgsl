@@ -19,4 +19,3 @@ fn loadBlock(place: QuadPlace, r: u32, block: u32) -> WeightBlock {
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
   return bitcast<vec4f>(block.words[quad]);
 }
-

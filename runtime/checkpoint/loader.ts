@@ -45,9 +45,14 @@ export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, We
   for (const spec of specs.values()) {
     if (spec.kind === 'matrix') {
       for (const { storage, rows, order } of planPieces(checkpoint, spec)) total += packedSize(storage, rows, spec.columns) + (order?.byteLength ?? 0);
-    } else if (spec.kind === 'vector') total += spec.length * 4;
+    } else if (spec.kind === 'vector') total += vectorSize(spec.length);
   }
   return total;
+}
+
+/** Bytes of a vector of so many f32 on the device: whole vectors of four. */
+function vectorSize(length: number): number {
+  return Math.ceil(length / 4) * 16;
 }
 
 /** Reads every tensor of the specs. Throws model_unsupported, gguf_invalid, checkpoint_invalid, out_of_memory. */
@@ -153,9 +158,11 @@ class Loader {
 
   vector(label: string, values: Float32Array<ArrayBuffer>): Slice {
     const { device, memory } = this.#target;
-    const buffer = memory.create('weights', label, values.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    // Kernels read vectors of four.
+    const size = vectorSize(values.length);
+    const buffer = memory.create('weights', label, size, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
     device.queue.writeBuffer(buffer, 0, values);
-    this.#advance(values.byteLength);
+    this.#advance(size);
     return wholeBuffer(buffer);
   }
 

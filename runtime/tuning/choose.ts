@@ -1,7 +1,7 @@
 /**
  * Owns the judgement of times: which tiles a shape gets, and why. Pure: the same times give the same choice.
  */
-import { type Tile, tileName } from '../../kernels/matmul.ts';
+import { type Tile, tileName } from '../../kernels/tiles.ts';
 import type { TimedTile } from '../types.ts';
 
 /** What a shape can choose from. */
@@ -12,8 +12,10 @@ export interface TilePlan {
 
 /** Part of the built-in tile's time that another must save: less is noise, and one choice on all machines is worth something. */
 export const leastGain = 0.08;
-/** Tokens of the step that decides which tile large steps take. */
-export const manyTokens = 16;
+/** Tokens of the step that decides which tile large steps take: the largest is full twice. */
+export function manyTokens({ candidates }: TilePlan): number {
+  return 2 * Math.max(...candidates.map(({ tokens }) => tokens));
+}
 
 function timeOf(times: readonly TimedTile[], tile: Tile | undefined, tokens: number): TimedTile | undefined {
   return tile && times.find((time) => time.tile === tileName(tile) && time.tokens === tokens);
@@ -47,6 +49,6 @@ export function chooseTiles(plan: TilePlan, times: readonly TimedTile[]): readon
   const [next, last] = best.slice(-2);
   if (next === undefined || last === undefined) return best;
   const isBuiltIn = plan.builtIn.some(({ tokens }) => tokens === last.tokens);
-  const [small, large] = [timeOf(times, next, manyTokens), timeOf(times, last, manyTokens)];
+  const [small, large] = [next, last].map((tile) => timeOf(times, tile, manyTokens(plan)));
   return (isBuiltIn ? !beats(small, large) : beats(large, small)) ? best : best.slice(0, -1);
 }

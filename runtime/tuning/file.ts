@@ -54,18 +54,28 @@ export function writeTuningFile(path: string, { device, kernels }: TuningKey, sh
   const devices = typeof content === 'string' ? {} : content.devices;
   const own = Object.hasOwn(devices, device) && devices[device]?.kernels === kernels ? devices[device].shapes : {};
   const others = Object.entries(devices).filter(([name]) => name !== device);
-  // The last one written stands last, so that the oldest goes first.
-  const kept = Object.fromEntries([...others.slice(-(deviceLimit - 1)), [device, { kernels, shapes: { ...own, ...shapes } }]]);
+  const text = format([...others.slice(-(deviceLimit - 1)), [device, { kernels, shapes: { ...own, ...shapes } }]]);
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, `${JSON.stringify({ version, devices: kept } satisfies Content, undefined, 1)}\n`);
+    writeFileSync(temporary, text);
     renameSync(temporary, path);
     return undefined;
   } catch (error) {
     removeQuietly(temporary);
     return `The tuning file ${path} cannot be written (${(error as { readonly code?: string }).code ?? 'unknown error'}), so the next start measures again.`;
   }
+}
+
+/** The last device and the last shapes written stand last: where a reader would refuse the file as too large, older devices go, then half of the shapes. */
+function format(devices: readonly (readonly [string, StoredDevice])[]): string {
+  const text = `${JSON.stringify({ version, devices: Object.fromEntries(devices) } satisfies Content, undefined, 1)}\n`;
+  if (Buffer.byteLength(text) <= sizeLimit) return text;
+  const [first, ...others] = devices;
+  if (first === undefined || others.length > 0) return format(others);
+  const [name, { kernels, shapes }] = first;
+  const entries = Object.entries(shapes);
+  return format([[name, { kernels, shapes: Object.fromEntries(entries.slice(Math.ceil(entries.length / 2))) }]]);
 }
 
 /** A half-written file; where its folder is none, it is not there either, and that is an error to rmSync. */

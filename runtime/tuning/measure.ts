@@ -2,7 +2,7 @@
  * Owns the order in which tiles are compiled and timed, and the end of it: built-in tiles first, then what promises most,
  * rivals in turn, so that what slows the machine slows them all. Refuses to touch a device: a timer does.
  */
-import { type Tile, tileName } from '../../kernels/matmul.ts';
+import { type Tile, tileName } from '../../kernels/tiles.ts';
 import type { TimedTile } from '../types.ts';
 import { bestOfEach, manyTokens, type TilePlan, tokenCounts } from './choose.ts';
 
@@ -51,40 +51,54 @@ interface Rivals {
   readonly tiles: readonly Tile[];
 }
 
-/** Times of each shape; those that the budget did not reach have none. */
+export interface Measured {
+  /** Of each shape; those that the budget did not reach have none. */
+  readonly times: readonly (readonly TimedTile[])[];
+  /** Tiles that do not compile on the device; none of them built in. */
+  readonly failed: number;
+}
+
+/** Throws where a built-in tile does not compile. */
 export async function measureShapes(
   plans: readonly ShapePlan[],
   timer: TileTimer,
   { budget, mostTokens }: MeasureLimits,
   onProgress: (done: number, total: number) => void = () => undefined,
-): Promise<readonly (readonly TimedTile[])[]> {
+): Promise<Measured> {
   // What takes most of a step first.
   const order = [...plans.entries()].sort(([, a], [, b]) => b.weight - a.weight);
   const { built, others } = listTiles(order, mostTokens);
-  const groups = [...new Set([...plans.flatMap(tokenCounts), manyTokens])].filter((tokens) => tokens <= mostTokens).sort((a, b) => a - b);
+  const groups = [...new Set(plans.flatMap((plan) => [...tokenCounts(plan), manyTokens(plan)]))].filter((tokens) => tokens <= mostTokens).sort((a, b) => a - b);
   const total = 2 * (built.length + others.length) + groups.length;
   let done = 0;
   const advance = (): void => onProgress(++done, total);
   const prepared = new Set<string>();
   const begun = timer.now();
   await prepareTiles(built, timer, prepared, advance);
+  const failed = new Set<string>();
   const start = timer.now();
   // What the next ones will take, by what the built-in ones took: a device that compiles too slowly measures what it has.
   const expected = ((start - begun) / Math.max(1, built.length)) * compilers;
   for (let i = 0; i < others.length && timer.now() + expected < start + budget * compilingPart; i += compilers)
-    await prepareTiles(others.slice(i, i + compilers), timer, prepared, advance);
+    await prepareTiles(others.slice(i, i + compilers), timer, prepared, advance, failed);
   const times: TimedTile[][] = plans.map(() => []);
   for (const tokens of groups) {
     await timeRivals(listRivals(order, tokens, prepared, times), tokens, timer, start + budget, times);
     advance();
   }
   onProgress(total, total);
-  return times;
+  return { times, failed: failed.size };
 }
 
-async function prepareTiles(list: readonly TileOf[], timer: TileTimer, prepared: Set<string>, advance: () => void): Promise<void> {
-  await Promise.all(list.map(({ shape, tile }) => timer.compile(shape, tile).then(advance)));
+/** `failed`: takes the tiles that do not compile; without it they are an error. */
+async function prepareTiles(list: readonly TileOf[], timer: TileTimer, prepared: Set<string>, advance: () => void, failed?: Set<string>): Promise<void> {
+  const compile = ({ shape, tile }: TileOf): Promise<unknown> => {
+    const compiled = timer.compile(shape, tile).then(advance);
+    return failed === undefined ? compiled : compiled.catch(() => failed.add(keyOf(shape, tile)));
+  };
+  await Promise.all(list.map(compile));
   for (const { shape, tile } of list) {
+    if (failed?.has(keyOf(shape, tile))) continue;
     await timer.warm(shape, tile);
     prepared.add(keyOf(shape, tile));
     advance();
@@ -98,7 +112,7 @@ function keyOf(shape: number, tile: Tile): string {
 /** What is compared at this number of tokens: tiles of that size, and for large steps the two largest that won. */
 function listRivals(order: Order, tokens: number, prepared: ReadonlySet<string>, times: readonly (readonly TimedTile[])[]): Rivals[] {
   return order.flatMap(([shape, plan]) => {
-    const isLarge = tokens === manyTokens;
+    const isLarge = tokens === manyTokens(plan);
     const all = isLarge ? bestOfEach(plan, times[shape] ?? []).slice(-2) : plan.candidates.filter((tile) => tile.tokens === tokens);
     const tiles = all.filter((tile) => prepared.has(keyOf(shape, tile)));
     // One that is alone is timed where nothing is built in: it may enter the comparison of large steps.

@@ -3,7 +3,7 @@
  * The forward pass runs over matrices that have no rows on a device.
  */
 import type { Slice } from '../../kernels/kernel.ts';
-import type { MatmulWork } from '../../kernels/matmul.ts';
+import type { MatmulWork } from '../../kernels/tiles.ts';
 import { type Family, Graph, type ModelShape } from '../../models/index.ts';
 import { outlineWeights } from '../checkpoint/loader.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
@@ -19,7 +19,7 @@ interface OutlineOptions {
 export function outlineMatmuls(checkpoint: Checkpoint, family: Family, config: ModelShape, { lanes, kv, activations }: OutlineOptions): MatmulWork[] {
   const nowhere: Slice = { buffer: {} as GPUBuffer, offset: 0, size: Number.POSITIVE_INFINITY };
   const graph = new Graph({
-    ...{ lanes, kv, activations, layout: {}, isDeterministic: false, blockLength: 1, poolFold: 1, contextLength: 1 },
+    ...{ lanes, kv, activations, layout: {}, blockLength: 1, poolFold: 1, contextLength: 1 },
     ...{ maxTokens: 1, maxLogitRows: 1, maxItems: 1, maxEdits: 1 },
     batch: nowhere,
     pools: Array.from({ length: config.layerCount }, () => nowhere),

@@ -2,9 +2,9 @@
  * Owns the timing of a matmul's tiles on the device, with the model's own weights, while an engine opens. Refuses to leave anything
  * behind: the KV block that it writes to is handed over to be zeroed, its buffers are destroyed, pipelines that nobody chose forgotten.
  */
-import type { Operation, Slice, StepCounts } from '../../kernels/kernel.ts';
-import { type Tile, tileName } from '../../kernels/matmul.ts';
+import type { Operation, Slice, StepCounts, Variant } from '../../kernels/kernel.ts';
 import { dispatch, type PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
+import { type Tile, tileName } from '../../kernels/tiles.ts';
 import type { GraphMatmul } from '../../models/index.ts';
 import type { Batch } from '../batch.ts';
 import type { BlockPool } from '../blocks.ts';
@@ -12,7 +12,6 @@ import type { DeviceMemory } from '../memory.ts';
 import { Scheduler, type SchedulerLimits } from '../scheduler.ts';
 import { Sequence } from '../sequence.ts';
 import { waitFor } from '../waiting.ts';
-import { manyTokens } from './choose.ts';
 import type { TileTimer } from './measure.ts';
 
 export interface TimerTarget {
@@ -43,28 +42,24 @@ export class DeviceTimer implements TileTimer, Disposable {
   readonly #shapes: readonly (readonly GraphMatmul[])[];
   readonly #sequence: Sequence;
   readonly #counts: StepCounts;
+  readonly #scheduled: number;
   readonly #timed = new Map<string, Timed>();
   readonly #uniforms: GPUBuffer[] = [];
   readonly #made = new Map<string, Operation>();
 
-  constructor(target: TimerTarget, shapes: readonly (readonly GraphMatmul[])[]) {
+  /** `mostTokens`: that are timed. */
+  constructor(target: TimerTarget, shapes: readonly (readonly GraphMatmul[])[], mostTokens: number) {
     this.#target = target;
     this.#shapes = shapes;
     const { batch, blocks, limits } = target;
     const { contextLength } = batch.limits;
-    const tokens = this.mostTokens;
-    this.#sequence = new Sequence({ promptIds: new Uint32Array(tokens), maxTokens: 0, logits: 'all' }, contextLength, silent);
+    this.#sequence = new Sequence({ promptIds: new Uint32Array(mostTokens), maxTokens: 1 }, contextLength, silent);
     const scheduler = new Scheduler(limits, blocks);
     scheduler.add(this.#sequence);
     scheduler.schedule(batch);
+    this.#scheduled = batch.counts.tokens;
     this.#counts = { ...batch.counts, items: 0, clears: 0 };
     target.device.queue.writeBuffer(target.batchBuffer, 0, batch.seal());
-  }
-
-  /** Tokens of the batch, and so the most that can be timed. */
-  get mostTokens(): number {
-    const { maxTokens, maxLogitRows, contextLength } = this.#target.batch.limits;
-    return Math.min(manyTokens, maxTokens, maxLogitRows, contextLength);
   }
 
   async compile(shape: number, tile: Tile): Promise<void> {
@@ -87,11 +82,11 @@ export class DeviceTimer implements TileTimer, Disposable {
   }
 
   useTokens(tokens: number): void {
-    const { device, batchBuffer } = this.#target;
-    const count = Math.min(tokens, this.mostTokens);
-    this.#counts.tokens = count;
-    this.#counts.logitRows = count;
-    device.queue.writeBuffer(batchBuffer, 0, Uint32Array.of(count, count));
+    const { device, batchBuffer, batch } = this.#target;
+    this.#counts.tokens = Math.min(tokens, this.#scheduled);
+    // Which tokens these rows are does not matter to the time.
+    this.#counts.logitRows = Math.min(tokens, batch.limits.maxLogitRows);
+    device.queue.writeBuffer(batchBuffer, 0, Uint32Array.of(this.#counts.tokens, this.#counts.logitRows));
   }
 
   async time(shape: number, tile: Tile): Promise<number> {
@@ -108,10 +103,10 @@ export class DeviceTimer implements TileTimer, Disposable {
 
   /** Lets go of everything but the pipelines of tiles that were chosen. */
   forget(isChosen: (shape: number, tile: string) => boolean): void {
-    for (const [key, { variants }] of this.#made) {
-      const [shape = '', tile = ''] = key.split(' ');
-      if (!isChosen(Number(shape), tile)) this.#target.pipelines.forget(variants);
-    }
+    // Shapes of different heights share pipelines: what one has chosen is not let go of for another.
+    const made = Map.groupBy(this.#made, ([key]) => isChosen(Number(key.slice(0, key.indexOf(' '))), key.slice(key.indexOf(' ') + 1)));
+    const variantsOf = (are: boolean): readonly Variant[] => (made.get(are) ?? []).flatMap(([, { variants }]) => variants);
+    this.#target.pipelines.forget(variantsOf(false), variantsOf(true));
   }
 
   [Symbol.dispose](): void {

@@ -80,8 +80,7 @@ async function examineModel(settings: Settings, path: string, facts: AdapterFact
 async function examineTuning(settings: Settings, path: string, devices: readonly DeviceState[]): Promise<Tuning | undefined> {
   const device = devices.find(({ state }) => state === 'chosen');
   if (device?.facts === undefined) return undefined;
-  const { adapter, subgroupSize, family, matrixUnit } = device.facts;
-  return readTuning(toEngineOptions(settings, path), { name: device.name, adapter, subgroupSize, family, matrixUnit });
+  return readTuning(toEngineOptions(settings, path), { ...device.facts, name: device.name });
 }
 
 function explain(error: unknown): string {

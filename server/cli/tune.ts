@@ -51,8 +51,7 @@ async function explain(settings: Settings, world: World): Promise<Tuning> {
     throw new InwardError('device_missing', { wanted: settings.device, available });
   }
   const modelPath = settings.model ?? inspection.defaultModel.path;
-  const { adapter, subgroupSize, family, matrixUnit } = device.facts;
-  const tuning = await readTuning(toEngineOptions(settings, modelPath), { name: device.name, adapter, subgroupSize, family, matrixUnit });
+  const tuning = await readTuning(toEngineOptions(settings, modelPath), { ...device.facts, name: device.name });
   if (tuning.notice !== undefined) world.err.write(`${tuning.notice}\n`);
   return tuning;
 }

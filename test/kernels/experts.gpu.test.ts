@@ -211,7 +211,7 @@ async function runExperts({ storage, shards, topK, tokens, place, gate = gates.s
   const input = gpu.vectors(joined(x), columns, place);
   const steps = [
     ...operations,
-    expertsSort(shape, routes, batch, maxTokens, gpu.lanes, (step) => needsSort(step, shape, { lanes: gpu.lanes })),
+    expertsSort(shape, routes, batch, maxTokens, gpu.lanes, needsSort(shape, { lanes: gpu.lanes })),
     ...expertMatmul(gateAndUp.matrix, { ...common, x: input, rowsAre: 'tokens', norm, finish: { kind: 'gated', y: hidden, gate }, bias: bias(firstBias) }),
     ...expertMatmul(down.matrix, { ...common, x: hidden, rowsAre: 'choices', finish: { kind: 'store', y: outputs, stride: width }, bias: bias(secondBias) }),
   ];

@@ -7,8 +7,9 @@ import { elementwiseBound, rmsNormReference } from '../../kernels/activations.re
 import { gatedReference } from '../../kernels/gated.ref.ts';
 import { gates } from '../../kernels/gated.ts';
 import type { StepCounts } from '../../kernels/kernel.ts';
-import { type Finish, type MatrixUnit, matmul } from '../../kernels/matmul.ts';
+import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { randomFloats } from '../../kernels/random.ref.ts';
+import type { MatrixUnit } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { findDrivers } from '../../runtime/drivers.ts';

@@ -9,8 +9,9 @@ import { attentionVariant } from '../../kernels/attention.ts';
 import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { embed, embedVariant } from '../../kernels/embed.ts';
 import type { Operation, Slice, Variant } from '../../kernels/kernel.ts';
-import { type KernelFamily, type MatmulArguments, type MatrixUnit, matmul, matmulVariants } from '../../kernels/matmul.ts';
+import { type MatmulArguments, matmul, matmulVariants } from '../../kernels/matmul.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
+import type { KernelFamily, MatrixUnit } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { families, Graph, type Settings, type Weights } from '../../models/index.ts';
@@ -101,7 +102,6 @@ function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFami
       matrixUnit: unit,
       layout,
       activations: 'f32',
-      isDeterministic: false,
       kv: 'f16',
       maxTokens: 8,
       maxLogitRows: 4,

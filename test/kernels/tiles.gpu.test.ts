@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gates } from '../../kernels/gated.ts';
 import type { Place, StepCounts } from '../../kernels/kernel.ts';
-import { candidateTiles, type Finish, matmul, type Tile, tileName } from '../../kernels/matmul.ts';
+import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
+import { candidateTiles, type Tile, tileName } from '../../kernels/tiles.ts';
 import type { PackedMatrix, StorageWithKernels } from '../../kernels/weights.ts';
 import { Gpu } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';

@@ -64,7 +64,6 @@ function createGraph(batch: Batch, batchSlice: Slice, place: Place): Graph {
     layout: batch.layout,
     activations: 'f32',
     kv: 'f32',
-    isDeterministic: true,
     ...{ maxTokens: 4, maxLogitRows: 3, maxItems: 4, maxEdits: 1, contextLength: 64, blockLength: 16, poolFold: 1, pools: [] },
     batch: batchSlice,
     create: (owner, label, size, data) => {

@@ -1,7 +1,6 @@
 /** What times decide, and which tiles there are to choose from. */
 import { describe, expect, test } from 'vitest';
-import { candidateTiles, standardTiles, type Tile, tileName } from '../../../kernels/matmul.ts';
-import { pinTiles, tileNames, workName } from '../../../kernels/tiles.ts';
+import { candidateTiles, type MatrixUnit, standardTiles, steadyFamily, type Tile, tileName, workName } from '../../../kernels/tiles.ts';
 import { chooseTiles, type TilePlan } from '../../../runtime/tuning/choose.ts';
 import type { TimedTile } from '../../../runtime/types.ts';
 
@@ -38,7 +37,7 @@ test.each([
   ['nor without a time', few, 't8q2@8:1', 't1q4 t4q4'],
   ['the last two are compared as they were chosen', few, 't4q2@4:1 t4q4@4:2 t8q2@8:2 t4q2@16:4 t8q2@16:5', 't1q4 t4q2'],
 ])('%s', (_, from, found, expected) => {
-  expect(tileNames(chooseTiles(from, times(found)))).toBe(expected);
+  expect(chooseTiles(from, times(found)).map(tileName).join(' ')).toBe(expected);
 });
 
 describe.each([4, 8, 16, 32, 64])('%i lanes', (lanes) => {
@@ -61,14 +60,23 @@ describe.each([4, 8, 16, 32, 64])('%i lanes', (lanes) => {
   );
 });
 
-test('where order matters, what may stay is what adds in the order of the first', () => {
-  const tiles = ['t1q2', 't2q1', 't4q1', 't8q1'].map(tile);
-  expect(pinTiles(tiles)).toEqual(tiles);
-  expect(pinTiles([])).toEqual([]);
-  const by = (rule: (tokens: number) => string) => tileNames(pinTiles(tiles, ({ tokens }) => rule(tokens)));
-  expect(by((tokens) => (tokens < 4 ? 'lanes' : 'blocks'))).toBe('t1q2 t2q1');
-  expect(by((tokens) => (tokens === 1 ? 'lanes' : 'blocks'))).toBe('t1q2');
-  expect(by((tokens) => (tokens === 2 ? 'lanes' : 'blocks'))).toBe('t1q2 t4q1 t8q1');
+describe.each(['store', 'rope'] as const)('%s', (finish) => {
+  const matrixUnit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f16', form: 'native' };
+  const familiesOf = (isDeterministic: boolean): string[] => {
+    const facts = { lanes: 32, family: steadyFamily('matrix', isDeterministic), matrixUnit };
+    return [standardTiles, candidateTiles].flatMap((list) => list(facts, { activations: 'f32', finish })).map(({ family = 'narrow' }) => family);
+  };
+
+  test('where order matters a device with matrix units keeps to wide tiles, the large one among them', () => {
+    expect(new Set(familiesOf(true))).toEqual(new Set(['wide']));
+    expect(new Set(familiesOf(false))).toEqual(new Set(['wide', 'matrix']));
+    const largest = standardTiles({ lanes: 32, family: steadyFamily('matrix', true), matrixUnit }, { activations: 'f32', finish }).at(-1);
+    expect(largest?.tokens).toBe(32);
+  });
+
+  test('other families stay what they are', () => {
+    for (const family of ['narrow', 'wide'] as const) for (const isDeterministic of [true, false]) expect(steadyFamily(family, isDeterministic)).toBe(family);
+  });
 });
 
 test('names of shapes differ wherever the kernel does', () => {

@@ -146,3 +146,16 @@ test('the hash of the kernels is the same each time', () => {
   expect(hashKernels()).toMatch(/^[0-9a-f]{64}$/);
   expect(hashKernels()).toBe(hashKernels());
 });
+
+test('a file that would be too large to be read loses its oldest devices, then its oldest shapes', () => {
+  const many = (count: number): Record<string, typeof shape> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`shape ${i} ${'x'.repeat(900)}`, shape]));
+  writeTuningFile(path, { ...key, device: 'older' }, many(600));
+  expect(writeTuningFile(path, key, many(600))).toBeUndefined();
+  expect(Object.keys(readTuningFile(path, key).shapes)).toHaveLength(600);
+  expect(readTuningFile(path, { ...key, device: 'older' })).toEqual({ shapes: {} });
+  expect(writeTuningFile(path, key, many(3000))).toBeUndefined();
+  const left = Object.keys(readTuningFile(path, key).shapes);
+  expect(left.length).toBeGreaterThan(300);
+  expect(left.at(-1)).toContain('shape 2999 ');
+});

@@ -1,6 +1,6 @@
 /** The order of measuring and its budget, with a timer whose clock the test owns. */
 import { expect, test } from 'vitest';
-import { type Tile, tileName } from '../../../kernels/matmul.ts';
+import { type Tile, tileName } from '../../../kernels/tiles.ts';
 import { chooseTiles } from '../../../runtime/tuning/choose.ts';
 import { measureShapes, type ShapePlan, type TileTimer } from '../../../runtime/tuning/measure.ts';
 
@@ -74,7 +74,9 @@ test('rivals are timed in turn, each the first in some round, and alone they are
 test('least and median of each, whatever else the machine does now and then', async () => {
   // Every third measurement is four times as slow.
   const timer = new FakeTimer(1, (_, tile, __, nth) => (tile === 't1q1' ? 2 : 3) * (nth % 3 === 0 ? 4 : 1));
-  const [times = []] = await measureShapes([plan(1)], timer, limits);
+  const {
+    times: [times = []],
+  } = await measureShapes([plan(1)], timer, limits);
   expect(times.filter(({ tokens }) => tokens === 1)).toEqual([
     { tile: 't1q1', tokens: 1, ms: 2, usualMs: 2 },
     { tile: 't1q2', tokens: 1, ms: 3, usualMs: 3 },
@@ -84,7 +86,9 @@ test('least and median of each, whatever else the machine does now and then', as
 
 test('large steps compare the tiles that won', async () => {
   const timer = new FakeTimer(1, (_, tile, tokens) => (tile === 't4q2' ? 1 : 3) * tokens);
-  const [times = []] = await measureShapes([plan(1)], timer, limits);
+  const {
+    times: [times = []],
+  } = await measureShapes([plan(1)], timer, limits);
   expect(times.filter(({ tokens }) => tokens === 16).map(({ tile }) => tile)).toEqual(['t4q2', 't8q1']);
   expect(chooseTiles(plan(1), times).map(tileName)).toEqual(['t1q2', 't4q2']);
 });
@@ -92,24 +96,28 @@ test('large steps compare the tiles that won', async () => {
 test('a size that nothing built in has is timed alone, and then against the largest of the others', async () => {
   const few: ShapePlan = { weight: 1, candidates: tiles([1, 4], [4, 4], [8, 2]), builtIn: tiles([1, 4], [4, 4]) };
   const timer = new FakeTimer(1, (_, tile) => (tile === 't8q2' ? 1 : 2));
-  const [times = []] = await measureShapes([few], timer, limits);
+  const {
+    times: [times = []],
+  } = await measureShapes([few], timer, limits);
   expect([...new Set(timer.timed)]).toEqual(['0 t8q2@8', '0 t4q4@16', '0 t8q2@16']);
   expect(chooseTiles(few, times).map(tileName)).toEqual(['t1q4', 't4q4', 't8q2']);
 });
 
 test('the budget: no tile is compiled that would pass its part, groups are timed whole or not at all', async () => {
   const slow = new FakeTimer(100);
-  const [times = []] = await measureShapes([plan(1)], slow, { ...limits, budget: 150 });
+  const {
+    times: [times = []],
+  } = await measureShapes([plan(1)], slow, { ...limits, budget: 150 });
   expect(slow.compiled).toEqual(['0 t1q2', '0 t4q1', '0 t8q1']);
   // What is there is compared all the same.
   expect(times.map(({ tile, tokens }) => `${tile}@${tokens}`)).toEqual(['t4q1@16', 't8q1@16']);
   const late = new FakeTimer(1, () => 100);
-  const found = await measureShapes([plan(1), plan(2)], late, { ...limits, budget: 250 });
+  const { times: found } = await measureShapes([plan(1), plan(2)], late, { ...limits, budget: 250 });
   // Two rivals of the heavier shape and two of the other take 400 ms: after that nothing is begun.
   expect(late.timed).toEqual(['1 t1q1@1', '1 t1q2@1', '0 t1q1@1', '0 t1q2@1']);
   expect(found.map((list) => list.length)).toEqual([2, 2]);
   const none = new FakeTimer(1, () => 1);
-  expect(await measureShapes([plan(1)], none, { ...limits, budget: 0 })).toEqual([[]]);
+  expect(await measureShapes([plan(1)], none, { ...limits, budget: 0 })).toEqual({ times: [[]], failed: 0 });
   expect(none.compiled).toHaveLength(3);
 });
 
@@ -120,6 +128,19 @@ test('an engine whose steps are small times nothing that they cannot fill', asyn
   expect(timer.compiled).not.toContain('0 t4q2');
 });
 
+test('a tile that does not compile is counted and left out; a built-in one is an error', async () => {
+  const timer = new FakeTimer(1);
+  const compile = timer.compile.bind(timer);
+  let broken = 't1q1';
+  timer.compile = (shape, tile) => (tileName(tile) === broken ? Promise.reject(new Error('does not compile')) : compile(shape, tile));
+  const { times, failed } = await measureShapes([plan(1)], timer, limits);
+  expect(failed).toBe(1);
+  expect(times.flat().some(({ tile }) => tile === 't1q1')).toBe(false);
+  expect(times.flat().some(({ tokens }) => tokens === 16)).toBe(true);
+  broken = 't1q2';
+  await expect(measureShapes([plan(1)], timer, limits)).rejects.toThrow('does not compile');
+});
+
 test('no shapes: nothing to do', async () => {
-  expect(await measureShapes([], new FakeTimer(1), limits)).toEqual([]);
+  expect(await measureShapes([], new FakeTimer(1), limits)).toEqual({ times: [], failed: 0 });
 });

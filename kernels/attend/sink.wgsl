@@ -1,4 +1,3 @@
-const MASKED = -1e30;        // WGSL has no infinities
 // One more score for each head; its value is zero (gpt-oss, DeepSeek-V4).
 @group(0) @binding(SINKS) var<storage, read> sinks: array<f32>;
 

@@ -1,4 +1,3 @@
-const MASKED = -1e30;        // WGSL has no infinities
 
 // What the sums are multiplied by and then divided by.
 fn withSink(head: u32, largest: f32, total: f32) -> vec2f {
