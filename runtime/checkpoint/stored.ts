@@ -4,15 +4,11 @@
  */
 import { fileRowSize } from '../../kernels/repack.ts';
 import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
-import { InwardError } from '../errors.ts';
 import type { FolderSource } from './folder.ts';
+import { unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
 import { rowLines, type StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
-
-export function unsupported(part: string, expected: string | number, found: string | number): InwardError {
-  return new InwardError('model_unsupported', { part, expected, found });
-}
 
 /** Whether the checkpoint should have this tensor, or matrix, of the family. */
 export function hasTensor({ source, tensors }: Checkpoint, name: string): boolean {
