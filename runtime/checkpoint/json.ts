@@ -56,6 +56,11 @@ export function describe(value: Json | undefined): string {
   return typeof value === 'number' || typeof value === 'boolean' ? `${typeof value} ${value}` : `${typeof value === 'object' ? 'an object' : 'a string'}`;
 }
 
+/** A shape as an error may show it: the format allows any count of dimensions. */
+export function describeShape(shape: readonly number[]): string {
+  return shape.length > 8 ? `${shape.length} dimensions` : shape.join(' x ') || 'a scalar';
+}
+
 function decode(bytes: Uint8Array, part: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

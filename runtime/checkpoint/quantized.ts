@@ -7,7 +7,7 @@ import { blockColumns, type StorageWithKernels } from '../../kernels/weights.ts'
 import type { InwardError } from '../errors.ts';
 import { readAbsmax } from './absmax.ts';
 import type { FolderSource } from './folder.ts';
-import { unsupported } from './json.ts';
+import { describeShape, unsupported } from './json.ts';
 import { readOrder } from './order.ts';
 import type { Quantization } from './quantization.ts';
 import { columnLines, rowLines, type StoredMatrix, type Strip, wholeLine } from './strips.ts';
@@ -61,10 +61,10 @@ class Tensors {
   /** One with these dimensions (or one of several shapes) and this type (or one of several). */
   get(suffix: string, storage: string, types: readonly string[], ...shapes: readonly (readonly number[])[]): TensorHeader {
     const header = this.checkpoint.tensors.get(this.name.stem + suffix);
-    const expected = `${types.join(' or ')} of shape ${shapes.map((shape) => shape.join(' x ') || 'a scalar').join(' or ')}`;
+    const expected = `${types.join(' or ')} of shape ${shapes.map(describeShape).join(' or ')}`;
     if (header === undefined) throw this.refuse(suffix, storage, expected, 'nothing');
     const fits = types.includes(header.storage) && shapes.some((shape) => shape.join() === header.shape.join());
-    if (!fits) throw this.refuse(suffix, storage, expected, `${header.storage} of shape ${header.shape.join(' x ')}`);
+    if (!fits) throw this.refuse(suffix, storage, expected, `${header.storage} of shape ${describeShape(header.shape)}`);
     return header;
   }
 

@@ -3,15 +3,13 @@
  * come twice, numbers that are no whole numbers below 2^53, holes, overlaps, bytes behind the last tensor. All failures are
  * checkpoint_invalid. Source of the layout: the README of huggingface/safetensors, and safetensors/src/tensor.rs.
  */
-import { describe, invalidCheckpoint, isObject, type Json, type JsonObject, printable, readJsonObject } from './json.ts';
+import { describe, describeShape, invalidCheckpoint, isObject, type Json, type JsonObject, printable, readJsonObject } from './json.ts';
 import type { TensorHeader } from './types.ts';
 import { readFully } from './window.ts';
 
 /** Bytes; the reference's own limit. */
 const headerLimit = 100_000_000;
 const tensorLimit = 2 ** 20;
-/** Dimensions; real tensors have four. Bounds what errors show. */
-const rankLimit = 8;
 
 /** Bits of an element. F4 and F6 have several elements in a byte. */
 const elementBits: ReadonlyMap<string, number> = new Map(
@@ -60,14 +58,13 @@ function readTensor(name: string, entry: Json, index: number): TensorHeader {
   const bits = typeof dtype === 'string' ? elementBits.get(dtype) : undefined;
   if (typeof dtype !== 'string' || bits === undefined) throw invalidCheckpoint(`dtype of ${part}`, [...elementBits.keys()].join(', '), describe(dtype));
   const shape = readCounts(entry, 'shape', part);
-  if (shape.length > rankLimit) throw invalidCheckpoint(`shape of ${part}`, `at most ${rankLimit} dimensions`, shape.length);
   const offsets = readCounts(entry, 'data_offsets', part);
   const [begin = 0, end = 0] = offsets;
   if (offsets.length !== 2) throw invalidCheckpoint(`data_offsets of ${part}`, 'a begin and an end', `${offsets.length} numbers`);
   if (end < begin) throw invalidCheckpoint(`data_offsets of ${part}`, `an end from ${begin} on`, end);
   const size = (shape.reduce((product, dimension) => product * dimension, 1) * bits) / 8;
   // Numbers are exact here: a larger product is refused before it is used.
-  if (!Number.isSafeInteger(size)) throw invalidCheckpoint(`shape of ${part}`, 'whole bytes, at most 2^53', shape.join(' x '));
+  if (!Number.isSafeInteger(size)) throw invalidCheckpoint(`shape of ${part}`, 'whole bytes, at most 2^53', describeShape(shape));
   if (size !== end - begin) throw invalidCheckpoint(`data_offsets of ${part}`, `${size} bytes`, `${end - begin} bytes`);
   return { name, storage: dtype, shape, offset: begin, size };
 }

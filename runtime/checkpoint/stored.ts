@@ -5,7 +5,7 @@
 import { fileRowSize } from '../../kernels/repack.ts';
 import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { FolderSource } from './folder.ts';
-import { unsupported } from './json.ts';
+import { describeShape, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
 import { rowLines, type StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
@@ -20,7 +20,7 @@ export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly
   const fileName = nameOf(checkpoint.source, name);
   const header = checkpoint.tensors.get(fileName);
   if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
-  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, header.shape.join(' x '));
+  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
   return header;
 }
 
