@@ -3,6 +3,7 @@
  * (modeling_rope_utils.py). Other scalings, biases and activations are refused by name.
  */
 import type { ConfigReader, FolderForm, FolderModel } from './folder.ts';
+import { llama3Share } from './rope.ts';
 
 const prefixes: readonly (readonly [ours: RegExp, theirs: string])[] = [
   [/^token_embd\./, 'model.embed_tokens.'],
@@ -22,7 +23,9 @@ export const llamaFolder: FolderForm = {
     const heads = config.integer('num_attention_heads');
     const embeddingLength = config.integer('hidden_size');
     const headLength = config.integer('head_dim', embeddingLength / heads);
-    const rotaryLength = Math.floor(headLength * config.number('partial_rotary_factor', 1));
+    const rotaryPart = config.number('partial_rotary_factor', 1);
+    config.demand(rotaryPart > 0 && rotaryPart <= 1, 'partial_rotary_factor', 'above 0, at most 1', rotaryPart);
+    const rotaryLength = Math.floor(headLength * rotaryPart);
     config.demand(config.string('hidden_act', 'silu') === 'silu', 'hidden_act', 'silu', config.string('hidden_act', 'silu'));
     for (const key of ['attention_bias', 'mlp_bias']) config.demand(!config.boolean(key, false), key, 'false', 'true');
     const isTied = config.boolean('tie_word_embeddings', false);
@@ -76,14 +79,11 @@ function llama3Divisors(scaling: ConfigReader, base: number, rotaryLength: numbe
   const factor = scaling.number('factor');
   const low = scaling.number('low_freq_factor');
   const high = scaling.number('high_freq_factor');
-  const original = scaling.integer('original_max_position_embeddings');
+  const originalLength = scaling.integer('original_max_position_embeddings');
   scaling.demand(factor >= 1, 'factor', 'at least 1', factor);
   scaling.demand(low > 0 && high > low, 'high_freq_factor', `above low_freq_factor, ${low}`, high);
   return Float32Array.from({ length: rotaryLength / 2 }, (_, pair) => {
-    const wavelength = 2 * Math.PI * base ** ((2 * pair) / rotaryLength);
-    if (wavelength < original / high) return 1;
-    if (wavelength > original / low) return factor;
-    const share = (original / wavelength - low) / (high - low);
+    const share = llama3Share(2 * Math.PI * base ** ((2 * pair) / rotaryLength), { low, high, originalLength });
     return 1 / ((1 - share) / factor + share);
   });
 }

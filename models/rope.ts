@@ -93,12 +93,16 @@ export function rotationTable({ frequencies, factor }: Rope, positions: number):
 
 type Scaling<Kind> = Extract<RopeScaling, { readonly kind: Kind }>;
 
-function scaleLlama3(frequency: number, { factor, low, high, originalLength }: Scaling<'llama3'>): number {
-  const wavelength = (2 * Math.PI) / frequency;
-  if (wavelength < originalLength / high) return frequency;
-  if (wavelength > originalLength / low) return frequency / factor;
-  const smooth = (originalLength / wavelength - low) / (high - low);
-  return ((1 - smooth) * frequency) / factor + smooth * frequency;
+/** How much of a frequency stays: 1 for short wavelengths, 0 for long ones, which are divided by the factor, and a ramp in turns between. */
+export function llama3Share(wavelength: number, { low, high, originalLength }: Omit<Scaling<'llama3'>, 'kind' | 'factor'>): number {
+  if (wavelength < originalLength / high) return 1;
+  if (wavelength > originalLength / low) return 0;
+  return (originalLength / wavelength - low) / (high - low);
+}
+
+function scaleLlama3(frequency: number, scaling: Scaling<'llama3'>): number {
+  const share = llama3Share((2 * Math.PI) / frequency, scaling);
+  return ((1 - share) * frequency) / scaling.factor + share * frequency;
 }
 
 /** Pairs that turn often keep their frequency, those that turn rarely are divided by the factor, with a ramp between. */

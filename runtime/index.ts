@@ -11,7 +11,7 @@ import type { Engine, EngineOptions, ModelEstimate, ModelPlan, TunedDevice, Tuni
 
 /**
  * Opens a model on a device, in a process of its own, and compiles its kernels.
- * Throws InwardError: file_missing, gguf_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
+ * Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
  */
 export function openEngine(options: EngineOptions): Promise<Engine> {
   return openHostedEngine(options);
@@ -19,7 +19,7 @@ export function openEngine(options: EngineOptions): Promise<Engine> {
 
 /**
  * What a model file would take on a device, from its header alone; nothing is opened.
- * Throws InwardError: file_missing, gguf_invalid, model_unsupported.
+ * Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported.
  */
 export async function planModel(options: EngineOptions): Promise<ModelPlan> {
   return (await import('./plan.ts')).planModel(options);
@@ -41,7 +41,7 @@ export async function estimateModel(
 
 /**
  * Which kernels an engine of these options would run on this device, as far as that has been measured; nothing is opened.
- * Throws InwardError: file_missing, gguf_invalid, model_unsupported.
+ * Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported.
  */
 export async function readTuning(options: EngineOptions, device: TunedDevice): Promise<Tuning> {
   return (await import('./plan.ts')).readModelTuning(options, device);

@@ -35,7 +35,7 @@ export interface Parts {
 
 /**
  * From a model file and a device to everything that a step touches: weights on the device, KV pools, compiled kernels,
- * warmed up. Throws InwardError: file_missing, gguf_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
+ * warmed up. Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
  */
 export async function openParts(options: EngineOptions, pretence: DevicePretence = {}): Promise<{ parts: Parts; info: EngineInfo }> {
   const started = performance.now();

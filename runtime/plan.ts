@@ -7,6 +7,7 @@ import { steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
 import { type Family, families, type ModelShape, type Settings } from '../models/index.ts';
 import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
+import { plainName } from './checkpoint/json.ts';
 import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
@@ -26,7 +27,7 @@ import {
 
 export const blockLength = 16;
 
-/** Throws model_unsupported, gguf_invalid. */
+/** Throws gguf_invalid, model_unsupported. */
 export function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
   const { family: name } = describeCheckpoint(checkpoint);
   const family = families.get(name);
@@ -34,7 +35,7 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
     throw new InwardError('model_unsupported', {
       part: 'general.architecture',
       expected: [...families.keys()].join(', '),
-      found: /^[\w.-]{1,40}$/.test(name) ? name : 'something else',
+      found: plainName(name, 'something else'),
     });
   }
   const settings: Settings = {
@@ -73,7 +74,7 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   };
 }
 
-/** What a model file would take, from its header. Throws file_missing, gguf_invalid, model_unsupported. */
+/** What a model file would take, from its header. Throws file_missing, gguf_invalid, checkpoint_invalid, model_unsupported. */
 export function planModel(options: EngineOptions): ModelPlan {
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);
@@ -88,7 +89,7 @@ export function planModel(options: EngineOptions): ModelPlan {
   };
 }
 
-/** Which kernels would run, as far as this device has measured them. Throws file_missing, gguf_invalid, model_unsupported. */
+/** Which kernels would run, as far as this device has measured them. Throws file_missing, gguf_invalid, checkpoint_invalid, model_unsupported. */
 export function readModelTuning(options: EngineOptions, device: TunedDevice): Tuning {
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);

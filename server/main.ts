@@ -26,8 +26,9 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions, world: World): Promise<number> {
   const { settings } = options;
   await checkPort(settings);
-  await using engine = await openEngine(options.engine, world);
+  // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
   await using text = await world.openText(toTextOptions(settings, options.engine.modelPath));
+  await using engine = await openEngine(options.engine, world);
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
   const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
   const life = createLife();

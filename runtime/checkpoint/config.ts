@@ -1,7 +1,6 @@
 /** Owns the checked access to config.json of a checkpoint folder. Refuses silent conversion: a wrong type is checkpoint_invalid. */
 import type { ConfigReader } from '../../models/folder.ts';
-import { InwardError } from '../errors.ts';
-import { describe, invalidCheckpoint, isObject, type Json, type JsonObject, printable } from './json.ts';
+import { describe, invalidCheckpoint, isObject, type Json, type JsonObject, plainName, unsupported } from './json.ts';
 
 const integerLimit = 2 ** 24;
 
@@ -33,7 +32,7 @@ export function createConfigReader(object: JsonObject, path = 'config.json'): Co
       throw invalidCheckpoint(part(key), 'two whole numbers', describe(value));
     },
     demand(isMet, key, expected, found) {
-      if (!isMet) throw new InwardError('model_unsupported', { part: part(key), expected, found: printable(String(found), 'something else') });
+      if (!isMet) throw unsupported(part(key), expected, typeof found === 'string' ? plainName(found, 'something else') : found);
     },
   };
 }

@@ -2,7 +2,7 @@
  * Owns the opening of a checkpoint folder: config.json, and model.safetensors or the files that model.safetensors.index.json names. To the
  * rest of the engine they are one file, each shard behind the one before. Refuses names that lead out of the folder.
  */
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FolderModel } from '../../models/folder.ts';
 import { folderForms } from '../../models/folders.ts';
@@ -12,7 +12,7 @@ import { describe, invalidCheckpoint, isObject, type JsonObject, printable, read
 import { type Quantization, readQuantization } from './quantization.ts';
 import { readSafetensors } from './safetensors.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
-import { readFully } from './window.ts';
+import { openFile, readFully } from './window.ts';
 
 /** What a folder's tensors mean. */
 export interface FolderSource {
@@ -31,13 +31,13 @@ export function openFolder(path: string): Checkpoint {
   const type = reader.string('model_type');
   const form = folderForms.get(type);
   if (form === undefined) reader.demand(false, 'model_type', [...folderForms.keys()].join(', '), type);
-  const files: OpenFile[] = [];
+  const files: Shard[] = [];
   try {
     const model = (form as NonNullable<typeof form>).read(reader);
     const source = { model, quantization: readQuantization(reader) };
     const tensors = new Map<string, TensorHeader>();
     for (const [name, expected] of readShards(path)) {
-      const file = openFile(path, name, files.at(-1)?.end ?? 0);
+      const file = openShard(join(path, name), files.at(-1)?.end ?? 0);
       files.push(file);
       const headers = readSafetensors(file.fd, file.end - file.start, name, file.start);
       for (const header of headers) addTensor(tensors, header, name);
@@ -50,31 +50,23 @@ export function openFolder(path: string): Checkpoint {
   }
 }
 
-interface OpenFile {
+interface Shard {
   readonly fd: number;
   /** Of its bytes among those of all files. */
   readonly start: number;
   readonly end: number;
 }
 
-function openFile(folder: string, name: string, start: number): OpenFile {
-  const path = join(folder, name);
-  try {
-    // A pipe or device would block or never end.
-    if (statSync(path).isFile()) {
-      const fd = openSync(path, 'r');
-      return { fd, start, end: start + fstatSync(fd).size };
-    }
-  } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-  }
-  throw new InwardError('file_missing', { path });
+function openShard(path: string, start: number): Shard {
+  const fd = openFile(path);
+  return { fd, start, end: start + fstatSync(fd).size };
 }
 
 function readJsonFile(folder: string, name: string): JsonObject {
-  const { fd, end } = openFile(folder, name, 0);
+  const fd = openFile(join(folder, name));
   try {
-    if (end > jsonLimit) throw invalidCheckpoint(name, `at most ${jsonLimit} bytes`, end);
+    const { size } = fstatSync(fd);
+    if (size > jsonLimit) throw invalidCheckpoint(name, `at most ${jsonLimit} bytes`, size);
     return readJsonObject(readFileSync(fd), name);
   } finally {
     closeSync(fd);
@@ -84,12 +76,7 @@ function readJsonFile(folder: string, name: string): JsonObject {
 /** Names of the files, with the tensors that the index puts in each; undefined where there is no index. */
 function readShards(folder: string): Map<string, readonly string[] | undefined> {
   const index = 'model.safetensors.index.json';
-  if (
-    statSync(join(folder, 'model.safetensors'), { throwIfNoEntry: false }) !== undefined ||
-    statSync(join(folder, index), { throwIfNoEntry: false }) === undefined
-  ) {
-    return new Map([['model.safetensors', undefined]]);
-  }
+  if (isThere(join(folder, 'model.safetensors')) || !isThere(join(folder, index))) return new Map([['model.safetensors', undefined]]);
   const map = readJsonFile(folder, index)['weight_map'];
   if (!isObject(map)) throw invalidCheckpoint(`weight_map of ${index}`, 'an object', describe(map));
   const shards = new Map<string, string[]>();
@@ -110,6 +97,15 @@ function readShards(folder: string): Map<string, readonly string[] | undefined> 
   return shards;
 }
 
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // Whatever is wrong with it, openFile says.
+    return true;
+  }
+}
+
 /** Two tensors of one name would leave open which one is meant. */
 function addTensor(tensors: Map<string, TensorHeader>, header: TensorHeader, file: string): void {
   if (tensors.has(header.name)) throw invalidCheckpoint(`tensor ${printable(header.name, 'with another name')}`, 'one of this name', `a second one in ${file}`);
@@ -123,7 +119,7 @@ function checkIndex(headers: readonly TensorHeader[], file: string, expected: re
   if (missing !== undefined) throw invalidCheckpoint(`tensor ${printable(missing, 'of the index')}`, `to be in ${file}`, 'nothing');
 }
 
-function createCheckpoint(path: string, files: readonly OpenFile[], tensors: Map<string, TensorHeader>, source: FolderSource): Checkpoint {
+function createCheckpoint(path: string, files: readonly Shard[], tensors: Map<string, TensorHeader>, source: FolderSource): Checkpoint {
   const fileSize = files.at(-1)?.end ?? 0;
   let isOpen = true;
   let end = fileSize;

@@ -2,14 +2,14 @@
  * Owns the door `inward/checkpoint`: opens a model file, reads what it says about itself and its tensor bytes.
  * Refuses to hold the file in memory or to know what a family needs: that is the models' business.
  */
-import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, statSync } from 'node:fs';
 import { InwardError } from '../errors.ts';
 import { openFolder } from './folder.ts';
 import { type GgufHeader, readGguf } from './gguf.ts';
 import { optionalInteger, optionalString } from './metadata.ts';
 import { findStorageByName } from './storage.ts';
 import type { Checkpoint, StorageName } from './types.ts';
-import { invalid, readFully } from './window.ts';
+import { invalid, isSystemError, openFile, readFully } from './window.ts';
 
 export {
   metadataBoolean,
@@ -33,7 +33,14 @@ export type { Checkpoint, MetadataValue, StorageName, TensorHeader } from './typ
  * model; a folder of another family or quantization).
  */
 export function openCheckpoint(path: string): Checkpoint {
-  if (isFolder(path)) return openFolder(path);
+  try {
+    return isFolder(path) ? openFolder(path) : openGguf(path);
+  } catch (error) {
+    throw isSystemError(error) ? new InwardError('file_missing', { path }) : error;
+  }
+}
+
+function openGguf(path: string): Checkpoint {
   const fd = openFile(path);
   try {
     const fileSize = fstatSync(fd).size;
@@ -47,7 +54,7 @@ export function openCheckpoint(path: string): Checkpoint {
     return checkpoint;
   } catch (error) {
     closeSync(fd);
-    throw isSystemError(error) ? new InwardError('file_missing', { path }) : error;
+    throw error;
   }
 }
 
@@ -58,20 +65,6 @@ function isFolder(path: string): boolean {
     // Whatever is wrong with it, openFile says.
     return false;
   }
-}
-
-function openFile(path: string): number {
-  try {
-    // A pipe or device would block or never end.
-    if (statSync(path).isFile()) return openSync(path, 'r');
-  } catch (error) {
-    if (!isSystemError(error) && !(error instanceof TypeError)) throw error;
-  }
-  throw new InwardError('file_missing', { path });
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }
 
 function createCheckpoint(path: string, fd: number, fileSize: number, header: GgufHeader): Checkpoint {

@@ -5,22 +5,32 @@
 import { InwardError } from '../errors.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
-/** Without a prototype: keys are the file's. */
+/** Keys are the file's, `__proto__` among them: a key that the file chose is read by Object.hasOwn or Object.entries. */
 export interface JsonObject {
   readonly [key: string]: Json;
 }
 
 /** Objects and arrays within each other; real files have six. */
 const depthLimit = 32;
-/** Strings, and what opens, closes and separates. */
-const token = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/gs;
+/** What opens, closes and separates, and what is escaped; one at a time, so that no text takes more than linear time or a deep stack. */
+const token = /\\.|["{}[\]:]/gs;
 
 /** A checkpoint_invalid error; `part`, `expected` and `found` are the code's own words, numbers, or names made printable first. */
 export function invalidCheckpoint(part: string, expected: string | number, found: string | number): InwardError {
   return new InwardError('checkpoint_invalid', { part, expected, found });
 }
 
-/** A name of the file as an error may show it: short printable ASCII. */
+/** A model_unsupported error; its fields are as those of invalidCheckpoint. */
+export function unsupported(part: string, expected: string | number, found: string | number): InwardError {
+  return new InwardError('model_unsupported', { part, expected, found });
+}
+
+/** A value of the file as an error may show it: what looks like the name of a family, a method or a format. */
+export function plainName(name: string, instead: string): string {
+  return /^[\w.-]{1,40}$/.test(name) ? name : instead;
+}
+
+/** The name of a tensor or key of the file as an error may show it: short printable ASCII. */
 export function printable(name: string, instead: string): string {
   return /^[\x21-\x7e]{1,160}$/.test(name) ? name : instead;
 }
@@ -46,6 +56,11 @@ export function describe(value: Json | undefined): string {
   return typeof value === 'number' || typeof value === 'boolean' ? `${typeof value} ${value}` : `${typeof value === 'object' ? 'an object' : 'a string'}`;
 }
 
+/** A shape as an error may show it: the format allows any count of dimensions. */
+export function describeShape(shape: readonly number[]): string {
+  return shape.length > 8 ? `${shape.length} dimensions` : shape.join(' x ') || 'a scalar';
+}
+
 function decode(bytes: Uint8Array, part: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -66,21 +81,31 @@ function parse(text: string, part: string): Json {
 /** Over the tokens of what may be JSON: depth, keys of each object, numbers. What is no JSON at all is the parser's to refuse. */
 function walk(text: string, part: string, numbers: 'any' | 'whole'): void {
   const open: (Set<string> | undefined)[] = [];
+  let isString = false;
+  let [start, end] = [0, 0];
+  /** With its quotes; '' where no string came since the last colon, so that none is parsed twice. */
   let last = '';
-  let end = 0;
   for (const { 0: found, index } of text.matchAll(token)) {
-    if (numbers === 'whole' && /[-.]|\d[eE]/.test(text.slice(end, index))) throw invalidCheckpoint(`numbers of ${part}`, 'whole ones from 0', 'others');
+    if (isString && found !== '"') continue;
+    if (!isString && numbers === 'whole' && /[-.]|\d[eE]/.test(text.slice(end, index)))
+      throw invalidCheckpoint(`numbers of ${part}`, 'whole ones from 0', 'others');
     end = index + found.length;
-    if (found === '{' || found === '[') {
+    if (found === '"') {
+      if (isString) last = text.slice(start, end);
+      start = index;
+      isString = !isString;
+    } else if (found === '{' || found === '[') {
       open.push(found === '{' ? new Set() : undefined);
       if (open.length > depthLimit) throw invalidCheckpoint(part, `at most ${depthLimit} levels`, 'more');
     } else if (found === '}' || found === ']') open.pop();
     else if (found === ':') {
-      const keys = open.at(-1);
-      const key = String(parse(last, part));
-      if (keys?.has(key)) throw invalidCheckpoint(`key ${printable(key, 'of an object')} of ${part}`, 'one value', 'a second one');
-      keys?.add(key);
+      addKey(open.at(-1), String(parse(last, part)), part);
+      last = '';
     }
-    last = found;
   }
+}
+
+function addKey(keys: Set<string> | undefined, key: string, part: string): void {
+  if (keys?.has(key)) throw invalidCheckpoint(`key ${printable(key, 'of an object')} of ${part}`, 'one value', 'a second one');
+  keys?.add(key);
 }

@@ -9,7 +9,8 @@ import { gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
 import { type PackedMatrix, packedExtent, packedSize, quadRows, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
 import { type DeviceMemory, wholeBuffer } from '../memory.ts';
-import { findMatrix, findTensor, hasTensor, unsupported } from './stored.ts';
+import { unsupported } from './json.ts';
+import { findMatrix, findTensor, hasTensor } from './stored.ts';
 import { chunkSizeOf, readChunk, type StoredMatrix } from './strips.ts';
 import type { Checkpoint } from './types.ts';
 
@@ -83,12 +84,10 @@ export function outlineWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string
   for (const [name, spec] of specs) {
     const pieces = spec.kind === 'matrix' ? planPieces(checkpoint, spec) : [];
     if (spec.kind !== 'matrix' || pieces.length === 0) continue;
-    const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
-    const isInterleaved = pieces.every((piece) => piece.isInterleaved);
     const outlined = pieces.map(({ firstRow, storage, rows: own, order }) => {
       return { firstRow, matrix: { storage, rows: own, columns: spec.columns, shards: [], ...(order && { order: nowhere }) } };
     });
-    matrices.set(name, { rows, columns: spec.columns, isInterleaved, pieces: outlined });
+    matrices.set(name, joinPieces(spec, pieces, outlined));
   }
   const optionalMatrix = (name: string): LoadedMatrix | undefined => matrices.get(name);
   return { matrix: (name) => present(matrices.get(name), name), optionalMatrix, vector: () => nowhere, host: () => undefined };
@@ -118,6 +117,11 @@ function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
     row += part.rows;
   }
   return pieces.map((piece) => ({ ...piece, isInterleaved: spec.interleaved === true && pieces.length === 1 }));
+}
+
+/** The matrix that pieces make up; `loaded`: what became of each. */
+function joinPieces({ parts, columns }: MatrixSpec, pieces: readonly Piece[], loaded: LoadedMatrix['pieces']): LoadedMatrix {
+  return { rows: parts.reduce((sum, part) => sum + part.rows, 0), columns, isInterleaved: pieces.every((piece) => piece.isInterleaved), pieces: loaded };
 }
 
 function isSameOrder(a: StoredMatrix['order'] | undefined, b: StoredMatrix['order'] | undefined): boolean {
@@ -171,8 +175,7 @@ class Loader {
     if (pieces.length === 0) return undefined;
     const loaded = [];
     for (const piece of pieces) loaded.push({ firstRow: piece.firstRow, matrix: await this.#piece(label, piece, spec.columns) });
-    const isInterleaved = pieces.every((piece) => piece.isInterleaved);
-    return { rows: spec.parts.reduce((sum, part) => sum + part.rows, 0), columns: spec.columns, isInterleaved, pieces: loaded };
+    return joinPieces(spec, pieces, loaded);
   }
 
   finish(): void {

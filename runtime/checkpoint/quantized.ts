@@ -4,9 +4,10 @@
  */
 import type { ScaleKind } from '../../kernels/repack.ts';
 import { blockColumns, type StorageWithKernels } from '../../kernels/weights.ts';
-import { InwardError } from '../errors.ts';
+import type { InwardError } from '../errors.ts';
 import { readAbsmax } from './absmax.ts';
 import type { FolderSource } from './folder.ts';
+import { describeShape, unsupported } from './json.ts';
 import { readOrder } from './order.ts';
 import type { Quantization } from './quantization.ts';
 import { columnLines, rowLines, type StoredMatrix, type Strip, wholeLine } from './strips.ts';
@@ -25,14 +26,13 @@ const packedRowStep = 32;
 export function findQuantized(checkpoint: Checkpoint, source: FolderSource, name: QuantizedName, rows: number, columns: number): StoredMatrix | undefined {
   const { quantization } = source;
   const tensors = new Tensors(checkpoint, name, rows, columns);
-  const has = (suffix: string): boolean => checkpoint.tensors.has(name.stem + suffix);
-  if (has('.qweight')) return quantization.method === 'awq' ? awq(tensors, quantization) : gptq(tensors, quantization);
-  if (has('.weight_packed')) return packed(tensors, quantization);
-  if (has('_blocks')) return fp4(tensors, '_blocks', '_scales');
+  if (tensors.has('.qweight')) return quantization.method === 'awq' ? awq(tensors, quantization) : gptq(tensors, quantization);
+  if (tensors.has('.weight_packed')) return packed(tensors, quantization);
+  if (tensors.has('_blocks')) return fp4(tensors, '_blocks', '_scales');
   const weight = checkpoint.tensors.get(name.weight);
   if (weight?.storage === 'F8_E4M3') return fp8(tensors, quantization);
   if (weight?.storage === 'U8' && quantization.method === 'bitsandbytes') return nf4(tensors);
-  if (weight?.storage === 'U8' || weight?.storage === 'I8') return fp4(tensors, '.weight', has('.scale') ? '.scale' : '.weight_scale');
+  if (weight?.storage === 'U8' || weight?.storage === 'I8') return fp4(tensors, '.weight', tensors.has('.scale') ? '.scale' : '.weight_scale');
   return undefined;
 }
 
@@ -55,16 +55,16 @@ class Tensors {
   }
 
   refuse(suffix: string, storage: string, expected: string | number, found: string | number): InwardError {
-    return new InwardError('model_unsupported', { part: `tensor ${this.name.stem}${suffix} of storage ${storage}`, expected, found });
+    return unsupported(`tensor ${this.name.stem}${suffix} of storage ${storage}`, expected, found);
   }
 
   /** One with these dimensions (or one of several shapes) and this type (or one of several). */
   get(suffix: string, storage: string, types: readonly string[], ...shapes: readonly (readonly number[])[]): TensorHeader {
     const header = this.checkpoint.tensors.get(this.name.stem + suffix);
-    const expected = `${types.join(' or ')} of shape ${shapes.map((shape) => shape.join(' x ') || 'a scalar').join(' or ')}`;
+    const expected = `${types.join(' or ')} of shape ${shapes.map(describeShape).join(' or ')}`;
     if (header === undefined) throw this.refuse(suffix, storage, expected, 'nothing');
     const fits = types.includes(header.storage) && shapes.some((shape) => shape.join() === header.shape.join());
-    if (!fits) throw this.refuse(suffix, storage, expected, `${header.storage} of shape ${header.shape.join(' x ')}`);
+    if (!fits) throw this.refuse(suffix, storage, expected, `${header.storage} of shape ${describeShape(header.shape)}`);
     return header;
   }
 

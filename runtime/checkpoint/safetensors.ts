@@ -3,7 +3,7 @@
  * come twice, numbers that are no whole numbers below 2^53, holes, overlaps, bytes behind the last tensor. All failures are
  * checkpoint_invalid. Source of the layout: the README of huggingface/safetensors, and safetensors/src/tensor.rs.
  */
-import { describe, invalidCheckpoint, isObject, type Json, type JsonObject, printable, readJsonObject } from './json.ts';
+import { describe, describeShape, invalidCheckpoint, isObject, type Json, type JsonObject, printable, readJsonObject } from './json.ts';
 import type { TensorHeader } from './types.ts';
 import { readFully } from './window.ts';
 
@@ -60,10 +60,11 @@ function readTensor(name: string, entry: Json, index: number): TensorHeader {
   const shape = readCounts(entry, 'shape', part);
   const offsets = readCounts(entry, 'data_offsets', part);
   const [begin = 0, end = 0] = offsets;
-  if (offsets.length !== 2 || end < begin) throw invalidCheckpoint(`data_offsets of ${part}`, 'a begin and an end behind it', offsets.join(', '));
+  if (offsets.length !== 2) throw invalidCheckpoint(`data_offsets of ${part}`, 'a begin and an end', `${offsets.length} numbers`);
+  if (end < begin) throw invalidCheckpoint(`data_offsets of ${part}`, `an end from ${begin} on`, end);
   const size = (shape.reduce((product, dimension) => product * dimension, 1) * bits) / 8;
   // Numbers are exact here: a larger product is refused before it is used.
-  if (!Number.isSafeInteger(size)) throw invalidCheckpoint(`shape of ${part}`, 'whole bytes, at most 2^53', shape.length > 8 ? 'others' : shape.join(' x '));
+  if (!Number.isSafeInteger(size)) throw invalidCheckpoint(`shape of ${part}`, 'whole bytes, at most 2^53', describeShape(shape));
   if (size !== end - begin) throw invalidCheckpoint(`data_offsets of ${part}`, `${size} bytes`, `${end - begin} bytes`);
   return { name, storage: dtype, shape, offset: begin, size };
 }

@@ -4,15 +4,11 @@
  */
 import { fileRowSize } from '../../kernels/repack.ts';
 import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
-import { InwardError } from '../errors.ts';
 import type { FolderSource } from './folder.ts';
+import { describeShape, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
 import { rowLines, type StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
-
-export function unsupported(part: string, expected: string | number, found: string | number): InwardError {
-  return new InwardError('model_unsupported', { part, expected, found });
-}
 
 /** Whether the checkpoint should have this tensor, or matrix, of the family. */
 export function hasTensor({ source, tensors }: Checkpoint, name: string): boolean {
@@ -24,7 +20,7 @@ export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly
   const fileName = nameOf(checkpoint.source, name);
   const header = checkpoint.tensors.get(fileName);
   if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
-  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, header.shape.join(' x '));
+  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
   return header;
 }
 

@@ -3,7 +3,7 @@
  * one value. Every length is checked against what the file still holds before a byte is allocated or read.
  * Refuses to read more than `headerLimit` bytes: no real header comes near it, a hostile one must end.
  */
-import { readSync } from 'node:fs';
+import { openSync, readSync, statSync } from 'node:fs';
 import { InwardError } from '../errors.ts';
 
 const windowSize = 256 * 1024;
@@ -13,6 +13,22 @@ const headerLimit = 256 * 1024 * 1024;
 /** A gguf_invalid error; `part`, `expected` and `found` are the code's own words, numbers, or names made printable first. */
 export function invalid(part: string, expected: string | number | bigint, found: string | number | bigint): InwardError {
   return new InwardError('gguf_invalid', { part, expected: String(expected), found: String(found) });
+}
+
+/** Opens a regular file; throws file_missing with its path. */
+export function openFile(path: string): number {
+  try {
+    // A pipe or device would block or never end.
+    if (statSync(path).isFile()) return openSync(path, 'r');
+  } catch (error) {
+    // A TypeError: there is no such path.
+    if (!isSystemError(error) && !(error instanceof TypeError)) throw error;
+  }
+  throw new InwardError('file_missing', { path });
+}
+
+export function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** Reads `into` full from `position`; throws gguf_invalid, or another error of the same fields, when the file ends earlier (it may shrink while open). */

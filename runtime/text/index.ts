@@ -12,7 +12,7 @@ import type { TextModel, TextOptions } from './types.ts';
 export { textNumbers } from './checks.ts';
 export type { ChatMessage, Piece, StreamDecoder, TextInfo, TextModel, TextOptions } from './types.ts';
 
-/** Opens the text side of a model file. Errors: invalid_option, file_missing, gguf_invalid, model_unsupported (tokenizer). */
+/** Opens the text side of a model file. Errors: invalid_option, file_missing, gguf_invalid, checkpoint_invalid, model_unsupported (tokenizer). */
 export async function openText(options: TextOptions): Promise<TextModel> {
   const supervisor = new Supervisor(resolveOptions(options));
   try {

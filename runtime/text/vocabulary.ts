@@ -3,6 +3,7 @@
  * Refuses tokenizers other than byte-level BPE ("gpt2") with model_unsupported, broken keys with gguf_invalid.
  */
 import { type Checkpoint, metadataString, metadataStrings, optionalBoolean, optionalInteger, optionalIntegers, optionalString } from '../checkpoint/index.ts';
+import { plainName } from '../checkpoint/json.ts';
 import { InwardError } from '../errors.ts';
 import type { TokenId } from '../types.ts';
 import { findPreTokenizer, type PreTokenizer } from './pretokenizers.ts';
@@ -72,16 +73,12 @@ export function readVocabulary(checkpoint: Checkpoint): Vocabulary {
 
 function readPreTokenizer(checkpoint: Checkpoint): PreTokenizer {
   const model = metadataString(checkpoint, 'tokenizer.ggml.model');
-  if (model !== 'gpt2') throw new InwardError('model_unsupported', { part: 'tokenizer', expected: 'byte-level BPE (gpt2)', found: printable(model) });
+  if (model !== 'gpt2')
+    throw new InwardError('model_unsupported', { part: 'tokenizer', expected: 'byte-level BPE (gpt2)', found: plainName(model, 'another') });
   const name = optionalString(checkpoint, 'tokenizer.ggml.pre') ?? 'default';
   const found = findPreTokenizer(name);
-  if (found === undefined) throw new InwardError('model_unsupported', { part: 'pre-tokenizer', expected: 'a known name', found: printable(name) });
+  if (found === undefined) throw new InwardError('model_unsupported', { part: 'pre-tokenizer', expected: 'a known name', found: plainName(name, 'another') });
   return found;
-}
-
-/** A name from the file as an error may show it. */
-function printable(name: string): string {
-  return /^[\w.-]{1,40}$/.test(name) ? name : 'another';
 }
 
 function readKinds(checkpoint: Checkpoint, length: number): ArrayLike<number> {

@@ -21,8 +21,9 @@ export interface OpenModel extends AsyncDisposable {
 export async function openModel(settings: Settings, world: World): Promise<OpenModel> {
   const { engine: options, deviceReason } = await prepareEngine({ ...settings, maxSequences: 1 }, world);
   await using opened = new AsyncDisposableStack();
-  const engine = opened.use(await openEngine(options, world));
+  // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
   const text = opened.use(await world.openText(toTextOptions(settings, options.modelPath)));
+  const engine = opened.use(await openEngine(options, world));
   const owned = opened.move();
   return { engine, text, deviceReason, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -19,7 +19,7 @@ const settingsOfShapes: readonly SettingName[] = ['device', 'kv', 'activations',
 export function createTuneCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('tune')
     .description('Measure which kernels are fastest for a model on this device, and keep that for every later start.')
-    .argument('[model]', 'GGUF file; the one that a server would load if left out')
+    .argument('[model]', 'GGUF file, or folder of safetensors files; the one that a server would load if left out')
     .option('--explain', 'show what is kept and why each was chosen, without measuring')
     .addOption(new Option('--force', 'measure everything anew').conflicts('explain'))
     .option('--json', 'print the measurements as JSON');

@@ -142,7 +142,7 @@ test('a failure of one request does not end the chat; a dead engine does', async
 test('an engine that dies while nobody asks ends the chat', async () => {
   const world = new FakeWorld();
   const code = runCommand(['chat'], world);
-  await until(() => world.openedTexts.length > 0);
+  await until(() => world.opened.length > 0);
   world.engine.die(new InwardError('device_lost', { reason: 'destroyed' }));
   expect(await code).toBe(1);
   expect(world.complained).toContain('The device was lost');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { InwardError } from '../../runtime/errors.ts';
-import { runCommand } from '../../server/cli/index.ts';
+import { errorTable, InwardError } from '../../runtime/errors.ts';
+import { createProgram, runCommand } from '../../server/cli/index.ts';
 import type { LogitsReport } from '../../server/cli/logits-table.ts';
 import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
@@ -181,6 +181,26 @@ test('a bad model file is one sentence and code 1', async () => {
       'The GGUF file is not usable: magic: expected GGUF, found something else. Fetch the file again, or convert the model anew.\n',
     );
   }
+});
+
+test.each([['run', 'Hi'], ['chat']])('%s: a model without a tokenizer is told before anything is loaded', async (...args) => {
+  const world = new FakeWorld();
+  world.in.end('Hi');
+  world.openText = () => Promise.reject(new InwardError('model_unsupported', { part: 'tokenizer' }));
+  expect(await runCommand(args, world)).toBe(1);
+  expect(world.complained).toMatch(/^The model is not supported: tokenizer: /);
+  expect(world.opened).toHaveLength(0);
+});
+
+test('the remedy for a missing file names the commands whose help says that they take a folder, and no other', () => {
+  const { commands } = createProgram(new FakeWorld(), () => undefined);
+  const takers = commands.filter(({ registeredArguments }) =>
+    registeredArguments.some(({ description }) => description.includes('folder of safetensors files')),
+  );
+  const named = commands.filter((command) => new RegExp(`\\b${command.name()}\\b`).test(errorTable.file_missing.remedy));
+  expect(takers.map((command) => command.name())).toEqual(['logits', 'tune']);
+  expect(named).toEqual(takers);
+  expect(errorTable.file_missing.remedy).not.toContain('--model');
 });
 
 test('run streams the answer and tells the speed', async () => {

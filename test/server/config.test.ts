@@ -160,8 +160,8 @@ test('settings reach the engine, the text side and the server', async () => {
   write({ model: '/m.gguf', context: 64, maxSequences: 2, kvTokens: 128, queueLength: 0, tokenBudget: 32, kv: 'f32', textMemoryMib: 77, port: 1 });
   const world = new FakeWorld();
   Object.assign(world, { folder, environment: { INWARD_ACTIVATIONS: 'int8', INWARD_TEXT_DEADLINE_MS: '1234' } });
-  world.openText = async (options) => {
-    world.openedTexts.push(options);
+  world.openEngine = async (options) => {
+    world.opened.push(options);
     throw new SettingsError('enough');
   };
   expect(await runCommand(['serve', '--port', '0'], world)).toBe(1);
@@ -169,7 +169,7 @@ test('settings reach the engine, the text side and the server', async () => {
     ...{ modelPath: '/m.gguf', contextLength: 64, maxSequences: 2, kvTokens: 128, queueLength: 0, tokenBudget: 32, kv: 'f32', activations: 'int8' },
   });
   expect(world.openedTexts[0]).toEqual({ modelPath: '/m.gguf', deadlineMs: 1234, memoryMiB: 77, renewAfterRequests: 256, renewIdleMs: 60_000 });
-  world.openText = async () => world.text;
+  world.openEngine = FakeWorld.prototype.openEngine;
   world.in.end('Hi');
   expect(await runCommand(['run', 'Hi'], world)).toBe(0);
   expect(await runCommand(['chat', '--context', '99'], world)).toBe(0);

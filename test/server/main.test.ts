@@ -142,6 +142,24 @@ test('a port in use is told before anything is loaded', async () => {
   blocker.close();
 });
 
+test('a model without a tokenizer is told before anything is loaded', async () => {
+  const world = new FakeWorld();
+  world.openText = () => Promise.reject(new InwardError('model_unsupported', { part: 'tokenizer' }));
+  await expect(serve({ engine: { modelPath: 'folder' }, settings: parseSettings({ port: 0 }) }, world)).rejects.toMatchObject({ code: 'model_unsupported' });
+  expect(world.opened).toHaveLength(0);
+});
+
+test('when the engine does not open, the text is closed', async () => {
+  const world = new FakeWorld();
+  let isClosed = false;
+  world.text[Symbol.asyncDispose] = async () => {
+    isClosed = true;
+  };
+  world.openEngine = () => Promise.reject(new InwardError('device_unfit'));
+  await expect(serve({ engine: { modelPath: 'm.gguf' }, settings: parseSettings({ port: 0 }) }, world)).rejects.toMatchObject({ code: 'device_unfit' });
+  expect(isClosed).toBe(true);
+});
+
 test.each(['0.0.0.0', '::', '192.168.1.1', 'example.org', '128.0.0.1', '127.1', '::ffff:127.0.0.1', ''])('host %j is refused', (host) => {
   expect(() => parseSettings({ host })).toThrow(/^The setting host must be a loopback address .*agreement/);
 });

@@ -9,7 +9,7 @@ import type { TunedShape, Tuning } from '../../runtime/types.ts';
 import { runCommand } from '../../server/cli/index.ts';
 import { createStyle } from '../../server/cli/style.ts';
 import { explainShape, formatTuning } from '../../server/cli/tune/table.ts';
-import { readOracle } from '../oracle.ts';
+import { oracleFolder, readOracle } from '../oracle.ts';
 import { emptyMachine, FakeWorld } from './fake-world.ts';
 
 const { modelPath } = readOracle('gguf_llama_q4_1');
@@ -155,6 +155,14 @@ describe('--explain opens nothing', () => {
     const doctor = world();
     await runCommand(['doctor', '--model', modelPath], doctor);
     expect(doctor.printed).toMatch(new RegExp(`${name} +t1q4 t8q1  measured`));
+    vi.unstubAllEnvs();
+  });
+
+  test('of a folder of safetensors files too', async () => {
+    vi.stubEnv('INWARD_CACHE', folder);
+    const shown = world();
+    expect(await tune(shown, oracleFolder('llama_awq'), '--explain')).toBe(0);
+    expect(shown.printed).toContain('AWQ ');
     vi.unstubAllEnvs();
   });
 

@@ -1,5 +1,5 @@
 /** Checkpoint folders: shards as one file, config.json with the checks of each key, and what is refused. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { describeCheckpoint, openCheckpoint } from '../../../runtime/checkpoint/index.ts';
@@ -62,6 +62,23 @@ test('a shard that is missing, a folder in its place, no config.json, nothing at
   expect(() => openCheckpoint(bare)).toThrow(expect.objectContaining({ code: 'file_missing', fields: { path: join(bare, 'config.json') } }));
 });
 
+test.each(['config.json', 'model.safetensors', 'model.safetensors.index.json', 'model-2-of-2.safetensors'])(
+  '%s is a link to itself: file_missing with its path',
+  (name) => {
+    const path = folders.write({ ...files, ...index(map) });
+    rmSync(join(path, name), { force: true });
+    symlinkSync(name, join(path, name));
+    expect(() => openCheckpoint(path)).toThrow(expect.objectContaining({ code: 'file_missing', fields: { path: join(path, name) } }));
+  },
+);
+
+test.skipIf(process.platform !== 'linux')('a file that the system cannot read is file_missing with the folder, not an error of the system', () => {
+  const path = folders.write({});
+  // Opens like any other; nothing lies at its beginning.
+  symlinkSync('/proc/self/mem', join(path, 'config.json'));
+  expect(() => openCheckpoint(path)).toThrow(expect.objectContaining({ code: 'file_missing', fields: { path } }));
+});
+
 test('two files with a tensor of one name', () => {
   const doubled = { ...files, 'model-2-of-2.safetensors': tensorsFile(new Map([['a', tensor(3)]])), ...index({ a: map.a, b: map.b }) };
   expect(() => openCheckpoint(folders.write(doubled))).toThrow(
@@ -106,6 +123,11 @@ describe('config.json', () => {
     ['rope_parameters', { rope_type: 'yarn', factor: 2 }, 'model_unsupported'],
     ['rope_scaling', { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1, original_max_position_embeddings: 64 }, 'model_unsupported'],
     ['rope_scaling', { rope_type: 'llama3', factor: 8 }, 'checkpoint_invalid'],
+    ['partial_rotary_factor', 1e300, 'model_unsupported'],
+    ['partial_rotary_factor', 1.01, 'model_unsupported'],
+    ['partial_rotary_factor', 0, 'model_unsupported'],
+    ['partial_rotary_factor', -0.5, 'model_unsupported'],
+    ['partial_rotary_factor', '0.5', 'checkpoint_invalid'],
     ['attention_bias', true, 'model_unsupported'],
     ['mlp_bias', true, 'model_unsupported'],
     ['hidden_act', 'gelu', 'model_unsupported'],
@@ -133,11 +155,27 @@ describe('config.json', () => {
     );
   });
 
-  test('text of the file does not come into an error', () => {
-    const text = 'a line\nof something';
+  test.each(['a line\nof something', 'two words', 'Doe,Jane', 'a/path', 'x'.repeat(41), ''])('text of the file does not come into an error: %j', (text) => {
     expect(() => openConfig({ ...tinyConfig, model_type: text })).toThrow(
       expect.objectContaining({ fields: expect.objectContaining({ found: 'something else' }) }),
     );
+  });
+
+  test.each([
+    ['model_type', 'Qwen2.5-VL_moe'],
+    ['model_type', 'x'.repeat(40)],
+    ['partial_rotary_factor', 1e300],
+  ])('a name, or a number, does: %s %s', (key, value) => {
+    expect(() => openConfig({ ...tinyConfig, [key]: value })).toThrow(expect.objectContaining({ fields: expect.objectContaining({ found: value }) }));
+  });
+
+  test('frequencies of llama3 are not made before it is known how many', () => {
+    const scaling = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 };
+    expect(() => openConfig({ ...tinyConfig, rope_scaling: scaling, partial_rotary_factor: 1e300 })).toThrow(
+      expect.objectContaining({ code: 'model_unsupported', fields: expect.objectContaining({ part: 'config.json partial_rotary_factor' }) }),
+    );
+    using checkpoint = openConfig({ ...tinyConfig, rope_scaling: scaling, partial_rotary_factor: 0.5 });
+    expect(checkpoint.tensors.get('rope_freqs.weight')?.shape).toEqual([4]);
   });
 
   test.each(['{"a":1,"a":2}', '[]', '', 'null', '{'])('%s is no config.json', (text) => {

@@ -69,6 +69,17 @@ test.each([
   expect(String((error as InwardError).fields['expected'])).toContain(expected);
 });
 
+test.each([
+  ['10,000 offsets', { shape: [2], data_offsets: Array(10_000).fill(2 ** 52) }, '10000 numbers'],
+  ['no offsets', { shape: [2], data_offsets: [] }, '0 numbers'],
+  ['an end before its begin', { shape: [2], data_offsets: [2, 1] }, 1],
+  ['10,000 dimensions with too many elements', { shape: Array(10_000).fill(2), data_offsets: [0, 1] }, '10000 dimensions'],
+])('%s are refused by their number, in a short sentence', (_, entry, found) => {
+  const error = open(safetensorsBytes({ a: { dtype: 'U8', ...entry } }, bytes.subarray(0, 1)));
+  expect(error).toMatchObject({ code: 'checkpoint_invalid', fields: { found } });
+  expect((error as InwardError).message.length).toBeLessThan(250);
+});
+
 test('numbers, points and keys inside of strings are no numbers, points and keys', () => {
   const header = { __metadata__: { a: '-1.5e3 {"a":1,"a":2}', 'b"}': '\\' }, a: two };
   expect(open(safetensorsBytes(header, bytes.subarray(0, 2)))).toBeUndefined();

@@ -158,6 +158,27 @@ test('NF4 whose state is of another matrix, has an odd run, or is no JSON', () =
   expect(refusal(changed(example, state('{"blocksize":64')))).toMatchObject({ expected: 'JSON' });
 });
 
+const manyOnes = Array<number>(5000).fill(1);
+
+test.each([
+  ['AWQ', reshape('.qweight', ...manyOnes), 'I32 of shape 5000 dimensions'],
+  ['FP8', reshape('.weight_scale_inv', ...manyOnes), 'F32 of shape 5000 dimensions'],
+  ['FP8', reshape('.weight_scale_inv', ...Array<number>(9).fill(2)), 'F32 of shape 9 dimensions'],
+  // Leading dimensions make up the rows, here all 64 of them, and come into what is expected too.
+  ['FP4', reshape('.weight', 64, ...manyOnes, 31), 'I8 of shape 5002 dimensions'],
+  ['AWQ', reshape('.scales'), 'F16 of shape a scalar'],
+] as const)('%s: of a shape with more than eight dimensions an error has their count', (storage, change, found) => {
+  const got = refusal(changed(randomStored(storage, 64, 64, 3), change));
+  expect(got.found).toBe(found);
+  expect(got.expected.length).toBeLessThan(200);
+});
+
+test('a plain tensor with more than eight dimensions, too', () => {
+  const example = randomStored('FP8', 64, 64, 3);
+  const plain: Change = (tensors) => tensors.set('.weight', { storage: 'F32', shape: manyOnes, bytes: new Uint8Array(4) });
+  expect(refusal(changed(example, plain))).toMatchObject({ part: 'tensor m.weight', found: '5000 dimensions' });
+});
+
 test('a plain tensor of a type without kernels, and none at all', () => {
   const example = randomStored('FP8', 64, 64, 3);
   expect(refusal(changed(example, retype('.weight', 'F8_E5M2')))).toMatchObject({ part: 'tensor m.weight', found: 'F8_E5M2' });
