@@ -78,14 +78,11 @@ function tellLane(text: string, file: string): string {
   return text.replace(start, `${start}\n  ownLane = lane;`);
 }
 
-/** SHA-256 of every file of this folder, names included: what was measured with other kernels says nothing about these. */
-export function hashKernels(): string {
+/** SHA-256 of every file of a folder, names included; of this one unless told otherwise: what was measured with other kernels says nothing about these. */
+export function hashKernels(path: string = fileURLToPath(folder)): string {
   const hash = createHash('sha256');
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  for (const path of files.map(({ parentPath, name }) => join(parentPath, name)).sort())
-    hash
-      .update(relative(fileURLToPath(folder), path))
-      .update('\0')
-      .update(readFileSync(path));
+  const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const file of files.map(({ parentPath, name }) => join(parentPath, name)).sort())
+    hash.update(relative(path, file)).update('\0').update(readFileSync(file));
   return hash.digest('hex');
 }

@@ -1,6 +1,6 @@
 /**
  * Owns where tests find their material: fixtures in the repository, and the larger folder that INWARD_TEST_DATA names.
- * Refuses to skip silently: without the folder it prints one line.
+ * Refuses to skip silently: without the variable it prints one line, and a folder that is not there is an error.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,12 +14,15 @@ export function readFixture(name: string): Buffer {
   return name.endsWith('.gz') ? gunzipSync(bytes) : bytes;
 }
 
-/** The folder named by INWARD_TEST_DATA, or undefined after saying what is left out. */
+/** The folder named by INWARD_TEST_DATA; undefined after saying what is left out where nothing is named. */
 export function findTestData(what: string): string | undefined {
   const folder = process.env['INWARD_TEST_DATA'];
-  if (folder !== undefined && existsSync(folder)) return folder;
-  console.log(`INWARD_TEST_DATA names no folder: left out: ${what}`);
-  return undefined;
+  if (folder === undefined) {
+    console.log(`INWARD_TEST_DATA names no folder: left out: ${what}`);
+    return undefined;
+  }
+  if (!existsSync(folder)) throw new Error('INWARD_TEST_DATA names a folder that is not there');
+  return folder;
 }
 
 export interface MalformedCase {

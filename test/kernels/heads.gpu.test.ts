@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AttentionShape, slotVectors } from '../../kernels/attention.ts';
 import { headReference, headsBound } from '../../kernels/heads.ref.ts';
 import { type HeadOptions, headRowLength, heads } from '../../kernels/heads.ts';
@@ -14,6 +14,7 @@ let gpu: Gpu;
 beforeAll(async () => {
   gpu = await Gpu.create();
 });
+afterAll(() => gpu.open[Symbol.dispose]());
 
 const sink = { event: () => undefined, fail: () => undefined };
 const blockLength = 16;
@@ -27,8 +28,6 @@ interface Kind {
   readonly name: string;
   readonly kv: AttentionShape['kv'];
   readonly place: Place;
-  readonly heads?: number;
-  readonly kvHeads?: number;
   readonly headLength: number;
   readonly rotaryLength: number;
   readonly options?: HeadOptions;
@@ -86,8 +85,8 @@ async function split(
   sequence.computed = first;
   batch.addTokens(sequence, end - first);
   const shape: AttentionShape = {
-    heads: kind.heads ?? 4,
-    kvHeads: kind.kvHeads ?? 2,
+    heads: 4,
+    kvHeads: 2,
     headLength,
     rotaryLength,
     kv,

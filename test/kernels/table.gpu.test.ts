@@ -83,7 +83,7 @@ async function embedCell(storage: StorageWithKernels): Promise<Outcome> {
 }
 
 /** Labels of all that a model family's forward pass can dispatch with weights of this storage; no device is needed for that. */
-function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFamily): string[] {
+function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFamily, kv: AttentionShape['kv']): string[] {
   const family = families.get(name);
   if (family === undefined) return [];
   const numbers: Readonly<Record<string, number>> = { block_count: 1, embedding_length: 256, head_count: 4, feed_forward_length: 256, context_length: 64 };
@@ -102,7 +102,7 @@ function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFami
       matrixUnit: unit,
       layout,
       activations: 'f32',
-      kv: 'f16',
+      kv,
       maxTokens: 8,
       maxLogitRows: 4,
       maxItems: 8,
@@ -125,8 +125,8 @@ function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFami
   return [...graph.clears, ...graph.operations].flatMap(({ variants }: Operation) => variants.map(({ label }) => label));
 }
 
-function reachedBy(storage: StorageWithKernels, kernels: KernelFamily, matches: (label: string) => boolean): string {
-  return [...families.keys()].filter((name) => labelsOf(name, storage, kernels).some(matches)).join(' ') || 'none';
+function reachedBy(storage: StorageWithKernels, kernels: KernelFamily, matches: (label: string) => boolean, kv: AttentionShape['kv'] = 'f16'): string {
+  return [...families.keys()].filter((name) => labelsOf(name, storage, kernels, kv).some(matches)).join(' ') || 'none';
 }
 
 it('operation x format x family', { timeout: 600_000 }, async () => {
@@ -149,12 +149,13 @@ it('operation x format x family', { timeout: 600_000 }, async () => {
 
 it('attention by its formats of keys and values: compiled here, run by attention.gpu and attention-wide.gpu', async () => {
   const rows: string[][] = [['operation', 'KV', 'narrow', 'wide', 'reached by']];
-  for (const kv of ['f16', 'f32'] as const) {
+  for (const kv of ['f16', 'f32', 'q8'] as const) {
     const shape: AttentionShape = { heads: 4, kvHeads: 2, headLength: 64, rotaryLength: 64, kv, blockLength: 16, poolFold: 1, lanes: 32, layout };
     const narrow = await compile([attentionVariant(shape, 'buffer')]);
-    const wide = await compile(attentionWideVariants(shape, 'buffer'));
-    const isWide = (label: string): boolean => label.startsWith('attention/') && label.endsWith('/wide');
-    rows.push(['attention', kv, narrow, wide, reachedBy('F32', 'wide', isWide)]);
+    // Wide attention does not read q8: there narrow kernels run on every device.
+    const wide = kv === 'q8' ? '-' : await compile(attentionWideVariants(shape, 'buffer'));
+    const isOwn = (label: string): boolean => label.startsWith(`attention/${kv}/`) && label.endsWith('/wide') === (kv !== 'q8');
+    rows.push(['attention', kv, narrow, wide, reachedBy('F32', 'wide', isOwn, kv)]);
   }
   expect(rows.flat()).not.toContain('none');
   console.log(`${markdown(rows)}\n`);

@@ -1,5 +1,17 @@
 /** The tuner's file: what is read back, and everything that must not be. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
@@ -106,12 +118,13 @@ test('one that is too large is not read, a folder or a broken link is none', () 
   expect(readTuningFile(path, key)).toEqual({ shapes: {} });
 });
 
-test('a folder that cannot be written to: one sentence, nothing left behind', () => {
-  // A file where the folder should be refuses everybody, root too.
+test('a file where the folder should be: one sentence, to root too', () => {
   writeFileSync(join(folder, 'cache'), '');
   expect(writeTuningFile(path, key, { one: shape })).toMatch(/^The tuning file .* cannot be written \(\w+\), so the next start measures again\.$/);
-  if (process.getuid?.() === 0) return;
-  rmSync(join(folder, 'cache'));
+});
+
+test('a folder that cannot be written to: one sentence, nothing left behind', ({ skip }) => {
+  skip(process.getuid?.() === 0, 'root may write to every folder');
   mkdirSync(join(folder, 'cache'));
   chmodSync(join(folder, 'cache'), 0o500);
   expect(writeTuningFile(path, key, { one: shape })).toContain('EACCES');
@@ -142,9 +155,32 @@ test.each([
   expect(shapes).toMatchObject([{ shape: name, isMeasured: isTaken, builtIn, chosen: isTaken ? chosen : builtIn }]);
 });
 
-test('the hash of the kernels is the same each time', () => {
-  expect(hashKernels()).toMatch(/^[0-9a-f]{64}$/);
-  expect(hashKernels()).toBe(hashKernels());
+test('the hash of the kernels: the same each time, another after a byte or a name has changed', () => {
+  const kernels = join(folder, 'kernels');
+  const write = (name: string, text: string): void => writeFileSync(join(kernels, name), text);
+  mkdirSync(join(kernels, 'lib'), { recursive: true });
+  write('matmul.wgsl', 'one');
+  write('lib/rows.wgsl', 'two');
+  const [hash, ...rest] = [hashKernels(kernels), hashKernels(kernels)];
+  expect(rest).toEqual([hash]);
+  const others: readonly (() => void)[] = [
+    () => write('lib/rows.wgsl', 'twp'),
+    () => renameSync(join(kernels, 'matmul.wgsl'), join(kernels, 'matmul.ts')),
+    () => renameSync(join(kernels, 'lib/rows.wgsl'), join(kernels, 'rows.wgsl')),
+    () => write('new.wgsl', ''),
+  ];
+  const hashes = others.map((change) => {
+    change();
+    return hashKernels(kernels);
+  });
+  expect(new Set([hash, ...hashes]).size).toBe(1 + others.length);
+});
+
+test('what tunings are kept by is the hash of the kernels that run', () => {
+  const kernels = join(import.meta.dirname, '../../../kernels');
+  expect(readdirSync(kernels)).toContain('matmul_f32.wgsl');
+  expect(tuningKey(device).kernels).toBe(hashKernels(kernels));
+  expect(tuningKey(device).kernels).toMatch(/^[0-9a-f]{64}$/);
 });
 
 test('a file that would be too large to be read loses its oldest devices, then its oldest shapes', () => {
