@@ -2,6 +2,8 @@
 #include "codes/parts/no_vector.wgsl"
 #include "codes/parts/bytes.wgsl"
 const CODE_WORDS = 3u;
+// Quads whose products with int8 numbers fit into 16 bits together: see matmul_int8.wgsl.
+const RUN_QUADS = 4u;
 
 struct CodeWords {
   first: vec4u,
@@ -13,7 +15,7 @@ fn loadCodeWords(place: QuadPlace, block: u32) -> CodeWords {
   return CodeWords(blockWord(place, block, SCALE_WORDS), blockWord(place, block, SCALE_WORDS + 1u), blockWord(place, block, SCALE_WORDS + 2u));
 }
 
-fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
+fn codeBytes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> u32 {
   let low = (select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u;
-  return byteCodes(low | (((words.third[r] >> quad) & 0x01010101u) << 2u));
+  return low | (((words.third[r] >> quad) & 0x01010101u) << 2u);
 }
