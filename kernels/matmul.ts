@@ -100,7 +100,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
       label: [
         'matmul',
         stem,
-        choice.activations,
+        tile.family === undefined || tile.family === 'narrow' ? choice.activations : 'f32',
         input,
         [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
         ...(choice.experts === undefined ? [] : [choice.experts.rows]),

@@ -1,8 +1,8 @@
 // Sum over columns of W[row, column] * x[token, column], x rounded to int8 with a scale for each block of 32, sums of products of codes
 // exact. Same tiles, inputs and ends as matmul_f32.wgsl; every tile gives the same bits.
 // One multiplication of words is two products and their sum: codes (a, b) as a + 2^16 b times numbers (x, y) as y + 2^16 x have
-// a x + b y in their upper half, beside a y in the lower one, which is not needed. The codes (codes/*.wgsl) say how many quads fit
-// before the upper half is taken out: RUN_QUADS, or half a quad with SPLITS_QUADS.
+// a x + b y in their upper half, beside a y in the lower one, which is not needed. The codes (codes/*.wgsl) say of how many
+// quads (RUN_QUADS) sums fit before the upper half is taken out; four and five bits do: see hasInt8.
 
 #include "lib/lanes.wgsl"
 #include "lib/matmul.wgsl"
@@ -19,16 +19,23 @@ const PART_QUADS = 8u / PARTS;
 const RUNS = PART_QUADS / RUN_QUADS;
 // A word's rounding to its upper half: what lies in the lower one is less than half of 2^16.
 const HALF = 0x8000;
+// 1.5 * 2^23: added to a number of at most 127 it leaves the nearest whole one, halves to even, in the lowest bits of the sum. Conversions
+// to i32, which WGSL keeps within bounds, cost several times as much.
+const ROUNDS = 12582912.0;
+const ROUNDS_BITS = 0x4b400000;
+// Four times that, of which the overflow is gone.
+const FOUR_ROUNDS_BITS = 0x2d000000;
 // A block whose largest number is smaller is zero: 127 divided by it must be a number.
 const SMALLEST = 1e-36;
 
-// Over the eight quads of a block, of which a lane has QUAD_LOADS; past eight lanes they come again.
-fn blockMax(value: f32) -> f32 {
-  var largest = value;
+// Largest of the numbers of a block by their bits without signs, which are in order as whole numbers, NaN last: an f32 maximum of a CPU
+// device takes three instructions. Past eight lanes the eight quads come again.
+fn blockMax(bits: u32) -> f32 {
+  var largest = bits;
   for (var mask = min(LANES, 8u) / 2u; mask > 0u; mask /= 2u) {
-    largest = max(largest, fromPartner(largest, mask));
+    largest = max(largest, bitsFromPartner(largest, mask));
   }
-  return largest;
+  return bitcast<f32>(largest);
 }
 
 // Sum over the quads of a part of a block. Quad l of the block lies in lane l, or in lane l % 4 of the half's load where lanes are four.
@@ -83,7 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     #unroll
     for (var t = 0u; t < TOKENS; t++) {
       var values: array<vec4f, QUAD_LOADS>;
-      var largest = 0.0;
+      var bits = 0u;
       #unroll
       for (var load = 0u; load < QUAD_LOADS; load++) {
         let quad = block * 8u + lane % 8u + load * LANES;
@@ -93,10 +100,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           value *= normWeight(quad);
         }
         values[load] = value;
-        let size = abs(value);
-        largest = max(largest, max(max(size.x, size.y), max(size.z, size.w)));
+        let size = bitcast<vec4u>(value) & vec4u(0x7fffffffu);
+        bits = max(bits, max(max(size.x, size.y), max(size.z, size.w)));
       }
-      largest = blockMax(largest);
+      let largest = blockMax(bits);
       let inverse = select(0.0, 127.0 / largest, largest > SMALLEST);
       steps[t] = largest * (1.0 / 127.0);
       var quads: array<f32, PARTS>;
@@ -106,9 +113,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       #unroll
       for (var load = 0u; load < QUAD_LOADS; load++) {
-        let numbers = vec4i(round(values[load] * inverse));
-        loaded[t][load] = numbers.zw + (numbers.xy << vec2u(16u));
-        let total = f32(numbers.x + numbers.y + numbers.z + numbers.w);
+        let rounded = bitcast<vec4i>(values[load] * inverse + ROUNDS);
+        loaded[t][load] = rounded.zw - vec2i(ROUNDS_BITS) + (rounded.xy << vec2u(16u));
+        let total = f32(rounded.x + rounded.y + rounded.z + rounded.w - FOUR_ROUNDS_BITS);
         #unroll
         for (var part = 0u; part < PARTS; part++) {
           // With one load the lanes of both halves have it; with two each half has its own.
@@ -124,60 +131,57 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
       }
     }
+    // Token after token, so that few sums are under way at once.
     #unroll
     for (var part = 0u; part < PARTS; part++) {
-      var dots = array<array<vec4i, QUADS>, TOKENS>();
+      // Of each row of a quad: codes of columns 0 and 2, and those of 1 and 3.
+      var even: array<array<vec4i, QUADS>, PART_QUADS>;
+      var odd: array<array<vec4i, QUADS>, PART_QUADS>;
       #unroll
-      for (var run = 0u; run < RUNS; run++) {
-        var products: array<array<vec4i, QUADS>, TOKENS>;
+      for (var i = 0u; i < PART_QUADS; i++) {
         #unroll
-        for (var i = 0u; i < RUN_QUADS; i++) {
-          var codes: array<array<vec2i, 4>, QUADS>;
-          #unroll
-          for (var q = 0u; q < QUADS; q++) {
-            #unroll
-            for (var r = 0u; r < 4u; r++) {
-              codes[q][r] = pairCodes(weights[q][r], words[q], r, part * PART_QUADS + run * RUN_QUADS + i);
-            }
-          }
-          #unroll
-          for (var t = 0u; t < TOKENS; t++) {
-            let x = pairFromLane(loaded[t][(part * PART_QUADS + run * RUN_QUADS + i) / LANES], (part * PART_QUADS + run * RUN_QUADS + i) % LANES);
-            #unroll
-            for (var q = 0u; q < QUADS; q++) {
-              if (i == 0u) {
-                products[t][q] = vec4i(HALF);
-              }
-              products[t][q] += vec4i(codes[q][0].x, codes[q][1].x, codes[q][2].x, codes[q][3].x) * x.x;
-              if (SPLITS_QUADS) {
-                dots[t][q] += products[t][q] >> vec4u(16u);
-                products[t][q] = vec4i(HALF);
-              }
-              products[t][q] += vec4i(codes[q][0].y, codes[q][1].y, codes[q][2].y, codes[q][3].y) * x.y;
-            }
-          }
-        }
-        #unroll
-        for (var t = 0u; t < TOKENS; t++) {
-          #unroll
-          for (var q = 0u; q < QUADS; q++) {
-            dots[t][q] += products[t][q] >> vec4u(16u);
-          }
+        for (var q = 0u; q < QUADS; q++) {
+          let first = pairCodes(weights[q][0], words[q], 0u, part * PART_QUADS + i);
+          let second = pairCodes(weights[q][1], words[q], 1u, part * PART_QUADS + i);
+          let third = pairCodes(weights[q][2], words[q], 2u, part * PART_QUADS + i);
+          let fourth = pairCodes(weights[q][3], words[q], 3u, part * PART_QUADS + i);
+          even[i][q] = vec4i(first.x, second.x, third.x, fourth.x);
+          odd[i][q] = vec4i(first.y, second.y, third.y, fourth.y);
         }
       }
       #unroll
-      for (var q = 0u; q < QUADS; q++) {
-        let first = affineOf(scales[q], 0u, part);
-        let second = affineOf(scales[q], 1u, part);
-        let third = affineOf(scales[q], 2u, part);
-        let fourth = affineOf(scales[q], 3u, part);
-        let factors = vec4f(first.x, second.x, third.x, fourth.x);
-        let offsets = vec4f(first.y, second.y, third.y, fourth.y);
+      for (var t = 0u; t < TOKENS; t++) {
+        var dots = array<vec4i, QUADS>();
         #unroll
-        for (var t = 0u; t < TOKENS; t++) {
-          sums[t][q] += factors * (vec4f(dots[t][q]) * steps[t]);
+        for (var run = 0u; run < RUNS; run++) {
+          var products: array<vec4i, QUADS>;
+          #unroll
+          for (var q = 0u; q < QUADS; q++) {
+            products[q] = vec4i(HALF);
+          }
+          #unroll
+          for (var i = 0u; i < RUN_QUADS; i++) {
+            let x = pairFromLane(loaded[t][(part * PART_QUADS + run * RUN_QUADS + i) / LANES], (part * PART_QUADS + run * RUN_QUADS + i) % LANES);
+            #unroll
+            for (var q = 0u; q < QUADS; q++) {
+              products[q] += even[run * RUN_QUADS + i][q] * x.x;
+              products[q] += odd[run * RUN_QUADS + i][q] * x.y;
+            }
+          }
+          #unroll
+          for (var q = 0u; q < QUADS; q++) {
+            dots[q] += products[q] >> vec4u(16u);
+          }
+        }
+        #unroll
+        for (var q = 0u; q < QUADS; q++) {
+          let first = affineOf(scales[q], 0u, part);
+          let second = affineOf(scales[q], 1u, part);
+          let third = affineOf(scales[q], 2u, part);
+          let fourth = affineOf(scales[q], 3u, part);
+          sums[t][q] += vec4f(first.x, second.x, third.x, fourth.x) * (vec4f(dots[q]) * steps[t]);
           if (HAS_OFFSET) {
-            sums[t][q] += offsets * totals[t][part];
+            sums[t][q] += vec4f(first.y, second.y, third.y, fourth.y) * totals[t][part];
           }
         }
       }

@@ -19,7 +19,7 @@ export interface PackedStorage {
   readonly blockWords: number;
   /** Has a word for each super-block of 256 columns. */
   readonly hasSuper: boolean;
-  /** Its codes are whole numbers that can be multiplied by int8 activations. */
+  /** Its codes are multiplied by int8 activations where those are asked for: codes of four and five bits, as measured (bench/README.md). */
   readonly hasInt8: boolean;
   /** Of a code, in storages of several tensors. */
   readonly bits?: 2 | 3 | 4 | 8;
@@ -84,12 +84,12 @@ export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>>
   Q4_1: row('q4_1', 'q4_1', [20, 1], [1, 1], { hasInt8 }),
   Q5_0: row('q5_0', 'q5_0', [22, 1], [1, 2], { hasInt8 }),
   Q5_1: row('q5_1', 'q5_1', [24, 1], [1, 2], { hasInt8 }),
-  Q8_0: row('q8_0', 'q8_0', [34, 1], [2, 1], { hasInt8 }),
-  Q2_K: row('q2_k', 'q2_k', [84, 8], [0, 3], { hasSuper, hasInt8 }),
-  Q3_K: row('q3_k', 'q3_k', [110, 8], [0, 4], { hasSuper, hasInt8 }),
+  Q8_0: row('q8_0', 'q8_0', [34, 1], [2, 1]),
+  Q2_K: row('q2_k', 'q2_k', [84, 8], [0, 3], { hasSuper }),
+  Q3_K: row('q3_k', 'q3_k', [110, 8], [0, 4], { hasSuper }),
   Q4_K: row('q4_k', 'q4_k', [144, 8], [1, 1], { hasSuper, hasInt8 }),
   Q5_K: row('q5_k', 'q5_k', [176, 8], [1, 2], { hasSuper, hasInt8 }),
-  Q6_K: row('q6_k', 'q6_k', [210, 8], [1, 3], { hasSuper, hasInt8 }),
+  Q6_K: row('q6_k', 'q6_k', [210, 8], [1, 3], { hasSuper }),
   IQ4_NL: row('iq4_nl', 'q4_0', [18, 1], [1, 1]),
   IQ4_XS: row('iq4_xs', 'iq4_xs', [136, 8], [1, 1], { hasSuper }),
   IQ2_XXS: row('iq2', 'iq2_xxs', [66, 8], [1, 1], { hasSuper, grid: 'IQ2_XXS' }),
@@ -99,18 +99,18 @@ export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>>
   IQ3_S: row('iq3_s', 'iq3_s', [110, 8], [1, 1], { hasSuper, grid: 'IQ3_S' }),
   IQ1_S: row('iq1', 'iq1_s', [50, 8], [1, 1], { hasSuper, grid: 'IQ1_S' }),
   IQ1_M: row('iq1', 'iq1_m', [56, 8], [1, 1], { hasSuper, grid: 'IQ1_S' }),
-  TQ1_0: row('tq', 'tq1_0', [54, 8], [0, 2], { hasSuper, hasInt8 }),
-  TQ2_0: row('tq', 'tq2_0', [66, 8], [0, 2], { hasSuper, hasInt8 }),
+  TQ1_0: row('tq', 'tq1_0', [54, 8], [0, 2], { hasSuper }),
+  TQ2_0: row('tq', 'tq2_0', [66, 8], [0, 2], { hasSuper }),
   MXFP4: row('mxfp4', 'mxfp4', [17, 1], [1, 1]),
   NVFP4: row('nvfp4', 'nvfp4', [36, 2], [1, 1]),
   // The others keep theirs in several tensors.
   AWQ: row('int4', 'awq', strips, [1, 1], { hasInt8, bits: 4 }),
-  GPTQ2: row('int2', 'gptq', strips, [0, 3], { hasInt8, bits: 2 }),
-  GPTQ3: row('int3', 'gptq', strips, [0, 4], { hasInt8, bits: 3 }),
+  GPTQ2: row('int2', 'gptq', strips, [0, 3], { bits: 2 }),
+  GPTQ3: row('int3', 'gptq', strips, [0, 4], { bits: 3 }),
   GPTQ4: row('int4', 'gptq', strips, [1, 1], { hasInt8, bits: 4 }),
-  GPTQ8: row('int8', 'gptq', strips, [2, 1], { hasInt8, bits: 8 }),
+  GPTQ8: row('int8', 'gptq', strips, [2, 1], { bits: 8 }),
   CT_INT4: row('int4', 'pack', strips, [1, 1], { hasInt8, bits: 4 }),
-  CT_INT8: row('int8', 'pack', strips, [2, 1], { hasInt8, bits: 8 }),
+  CT_INT8: row('int8', 'pack', strips, [2, 1], { bits: 8 }),
   FP8: row('fp8', 'fp8', strips, [2, 1]),
   FP4: row('mxfp4', 'fp4', strips, [1, 1]),
   NF4: row('nf4', 'nf4', strips, [1, 1]),

@@ -3,7 +3,6 @@
 #include "codes/parts/no_words.wgsl"
 // Quads whose products with int8 numbers fit into 16 bits together: see matmul_int8.wgsl.
 const RUN_QUADS = 4u;
-const SPLITS_QUADS = false;
 
 // Codes of columns 4 * quad .. 4 * quad + 3 of the block, quad 0..7, each times what codeScale takes back: not even the high
 // halves are shifted, but for the topmost one, which would be negative.

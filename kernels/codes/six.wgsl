@@ -2,8 +2,6 @@
 #include "codes/parts/vector.wgsl"
 #include "codes/parts/two_words.wgsl"
 #include "codes/parts/bytes.wgsl"
-// Quads whose products with int8 numbers fit into 16 bits together: see matmul_int8.wgsl.
-const RUN_QUADS = 1u;
 
 fn codeBytes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> u32 {
   let low = (block[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu;

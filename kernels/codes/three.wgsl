@@ -2,8 +2,6 @@
 #include "codes/parts/no_vector.wgsl"
 #include "codes/parts/bytes.wgsl"
 const CODE_WORDS = 3u;
-// Quads whose products with int8 numbers fit into 16 bits together: see matmul_int8.wgsl.
-const RUN_QUADS = 4u;
 
 struct CodeWords {
   first: vec4u,

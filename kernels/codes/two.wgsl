@@ -2,8 +2,6 @@
 #include "codes/parts/no_vector.wgsl"
 #include "codes/parts/two_words.wgsl"
 #include "codes/parts/bytes.wgsl"
-// Quads whose products with int8 numbers fit into 16 bits together: see matmul_int8.wgsl.
-const RUN_QUADS = 4u;
 
 fn codeBytes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> u32 {
   return (select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u;

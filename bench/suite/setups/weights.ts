@@ -56,7 +56,7 @@ async function load(
   return matrix;
 }
 
-export async function setUpMatmul(bench: Workbench, { storage, rows, columns, tokens }: Sizes['matmul']): Promise<Prepared> {
+export async function setUpMatmul(bench: Workbench, { storage, rows, columns, tokens, activations }: Sizes['matmul']): Promise<Prepared> {
   const random = createMatrix(storage, rows, columns, rows);
   const matrix = await load(bench, storage, columns, [random], rows);
   const x = randomFloats(columns * tokens, 1);
@@ -66,7 +66,7 @@ export async function setUpMatmul(bench: Workbench, { storage, rows, columns, to
   const finish = { kind: 'store' as const, y, stride: rows };
   return {
     operations: matmul(matrix, {
-      x: { format: 'f32', vectors },
+      x: { format: activations ?? 'f32', vectors },
       finish,
       offset: 0,
       over: 'tokens',
@@ -86,7 +86,7 @@ export async function setUpMatmul(bench: Workbench, { storage, rows, columns, to
   };
 }
 
-export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns, tokens }: Sizes['gate and up']): Promise<Prepared> {
+export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns, tokens, activations }: Sizes['gate and up']): Promise<Prepared> {
   const [gate, up] = [createMatrix(storage, rows, columns, 1), createMatrix(storage, rows, columns, 2)];
   const matrix = await load(bench, storage, columns, [gate, up], rows);
   // Small enough that the exponential of a sum stays finite.
@@ -99,7 +99,7 @@ export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns,
   const finish = { kind: 'gated' as const, y, gate: gates.swiglu };
   return {
     operations: matmul(matrix, {
-      x: { format: 'f32', vectors },
+      x: { format: activations ?? 'f32', vectors },
       norm,
       finish,
       offset: 0,
