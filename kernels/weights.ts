@@ -166,6 +166,14 @@ export function weightPlace({ shards }: PackedMatrix): Place {
   return shards[0] === undefined ? 'buffer' : placeOf(shards[0].packed);
 }
 
+/**
+ * What activations are multiplied as where `asked` for: int8 is for codes of few bits, and for devices of eight lanes or more. SwiftShader,
+ * which has four, multiplies whole numbers more slowly than f32.
+ */
+export function multiplied(asked: Activations['format'], storage: StorageWithKernels, lanes: number): Activations['format'] {
+  return asked === 'int8' && packedStorages[storage].hasInt8 && lanes >= 8 ? 'int8' : 'f32';
+}
+
 /** What a matmul multiplies by. */
 export interface Activations {
   /** What the f32 numbers are on the way in: as they are, or rounded to int8 with a scale for each block of 32 (matmul_int8.wgsl). */

@@ -15,7 +15,7 @@ import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
 import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
-import { type Activations, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
+import { type Activations, multiplied, type PackedMatrix } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -271,7 +271,8 @@ export class Graph {
     for (const { firstRow, matrix: piece } of matrix.pieces) {
       const { storage, rows, columns, order } = piece;
       const vectors = order === undefined ? x : this.#permuted(columns, x, order, norm, over);
-      const input: Activations = { format: packedStorages[storage].hasInt8 ? this.settings.activations : 'f32', vectors };
+      // Gathered columns were further off with int8 than three times a bf16 run (test/models/llama-folder.test.ts).
+      const input: Activations = { format: order === undefined ? multiplied(this.settings.activations, storage, lanes) : 'f32', vectors };
       const fused = norm === undefined || order !== undefined ? {} : { norm };
       const kv = finish.kind === 'rope' ? { kv: finish.shape.kv } : {};
       const work: MatmulWork = { storage, rows, columns, activations: input.format, isNormed: 'norm' in fused, finish: finish.kind, ...kv };

@@ -127,7 +127,7 @@ export interface EngineOptions {
   readonly tokenBudget?: number;
   /** Storage of K and V. Default `f16`. */
   readonly kv?: KvFormat;
-  /** What linear layers with quantized weights multiply by. Default `f32`: exact, and on CPU devices as fast as `int8`. */
+  /** What linear layers with quantized weights multiply by. Default `f32`, exact; `int8` is for weights of four and five bits, and makes long prompts and full batches faster on CPU devices. */
   readonly activations?: ActivationFormat;
   /** Whether kernels are fitted to the device by measurement. Default `off`: a library writes to no folder unasked; the command `inward` says `quick`. */
   readonly tune?: TuneMode;
