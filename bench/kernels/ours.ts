@@ -2,6 +2,7 @@
 import type { Slice, Vectors } from '../../kernels/kernel.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
+import { tileFacts } from '../../kernels/tiles.ts';
 import type { MatrixSpec } from '../../models/index.ts';
 import { loadWeights } from '../../runtime/checkpoint/loader.ts';
 import type { OpenDevice } from '../../runtime/device.ts';
@@ -33,7 +34,8 @@ export class OurChain {
 
   /** In place of what was loaded before. */
   async load(matrices: readonly Stored[], mostTokens: number): Promise<void> {
-    const { device, memoryLimit, place, subgroupSize: lanes } = this.#open;
+    const { device, memoryLimit, place } = this.#open;
+    const facts = tileFacts(this.#open);
     this.#memory[Symbol.dispose]();
     const memory = new DeviceMemory(device, memoryLimit);
     this.#memory = memory;
@@ -50,7 +52,7 @@ export class OurChain {
       const finish = { kind: 'store', y: vectors[i + 1] as Vectors, stride: rows } as const;
       return weights
         .matrix(`m${i}`)
-        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, lanes, layout }));
+        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, layout, ...facts }));
     });
     const steps = await Promise.all(operations.map((operation) => prepareAlone(device, memory, this.#pipelines, operation)));
     const staging = memory.create('staging', 'result', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);

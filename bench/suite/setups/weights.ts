@@ -5,7 +5,7 @@ import { dequantizeRow } from '../../../kernels/formats.ref.ts';
 import { gatedReference } from '../../../kernels/gated.ref.ts';
 import { gates } from '../../../kernels/gated.ts';
 import type { Operation } from '../../../kernels/kernel.ts';
-import { matmul } from '../../../kernels/matmul.ts';
+import { type MatmulArguments, matmul } from '../../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../../kernels/random.ref.ts';
 import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../../kernels/repack.ts';
 import { matvecReference } from '../../../kernels/weights.ref.ts';
@@ -56,24 +56,21 @@ async function load(
   return matrix;
 }
 
+/** As a step of `tokens` tokens does. */
+function multiply(bench: Workbench, matrix: PackedMatrix, tokens: number, args: Pick<MatmulArguments, 'x' | 'norm' | 'finish'>): Operation[] {
+  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
+  return matmul(matrix, { ...args, ...bench.facts, offset: 0, over: 'tokens', batch, layout: plainLayout });
+}
+
 export async function setUpMatmul(bench: Workbench, { storage, rows, columns, tokens }: Sizes['matmul']): Promise<Prepared> {
   const random = createMatrix(storage, rows, columns, rows);
   const matrix = await load(bench, storage, columns, [random], rows);
   const x = randomFloats(columns * tokens, 1);
   const vectors = bench.vectors(columns / 4, tokens, x);
   const y = bench.empty(tokens * rows * 4);
-  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
   const finish = { kind: 'store' as const, y, stride: rows };
   return {
-    operations: matmul(matrix, {
-      x: { format: 'f32', vectors },
-      finish,
-      offset: 0,
-      over: 'tokens',
-      batch,
-      lanes: bench.open.subgroupSize,
-      layout: plainLayout,
-    }),
+    operations: multiply(bench, matrix, tokens, { x: { format: 'f32', vectors }, finish }),
     counts: { ...noCounts, tokens },
     check: async () => {
       const got = await bench.read(y, rows);
@@ -94,20 +91,10 @@ export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns,
   const x = randomFloats(columns * tokens, 1);
   const vectors = bench.vectors(columns / 4, tokens, x);
   const y = bench.vectors(rows / 4, tokens);
-  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
   const norm = { weight: bench.uniform(weight), epsilon };
   const finish = { kind: 'gated' as const, y, gate: gates.swiglu };
   return {
-    operations: matmul(matrix, {
-      x: { format: 'f32', vectors },
-      norm,
-      finish,
-      offset: 0,
-      over: 'tokens',
-      batch,
-      lanes: bench.open.subgroupSize,
-      layout: plainLayout,
-    }),
+    operations: multiply(bench, matrix, tokens, { x: { format: 'f32', vectors }, norm, finish }),
     counts: { ...noCounts, tokens },
     check: async () => {
       const got = await bench.read(y, rows);
