@@ -11,6 +11,12 @@ import { waitFor } from '../../runtime/waiting.ts';
 import { prepareAlone } from './prepare.ts';
 import { createCheckpoint, type Stored } from './stored.ts';
 
+export interface ChainMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly stored: Stored;
+}
+
 interface Loaded {
   readonly steps: readonly PreparedOperation[];
   readonly input: Vectors;
@@ -33,14 +39,18 @@ export class OurChain {
   }
 
   /** In place of what was loaded before. */
-  async load(matrices: readonly Stored[], mostTokens: number): Promise<void> {
+  async load(matrices: readonly ChainMatrix[], mostTokens: number): Promise<void> {
     const { device, memoryLimit, place } = this.#open;
     const facts = tileFacts(this.#open);
     this.#memory[Symbol.dispose]();
     const memory = new DeviceMemory(device, memoryLimit);
     this.#memory = memory;
-    const specs = matrices.map(({ rows, columns }, i): [string, MatrixSpec] => [`m${i}`, { kind: 'matrix', parts: [{ tensor: `m${i}`, rows }], columns }]);
-    const weights = await loadWeights(createCheckpoint(matrices), new Map(specs), { ...this.#open, memory, pipelines: this.#pipelines });
+    const specs = matrices.map(({ rows, columns }, i): [string, MatrixSpec] => [
+      `m${i}`,
+      { kind: 'matrix', parts: [{ tensor: `m${i}.weight`, rows }], columns },
+    ]);
+    const checkpoint = createCheckpoint(Object.fromEntries(matrices.map(({ stored }, i) => [`m${i}`, stored])));
+    const weights = await loadWeights(checkpoint, new Map(specs), { ...this.#open, memory, pipelines: this.#pipelines });
     const lengths = [matrices[0]?.columns ?? 0, ...matrices.map(({ rows }) => rows)];
     // The result is read back, so it lies in a buffer.
     const output = wholeBuffer(memory.create('activations', 'vectors', (lengths.pop() ?? 0) * mostTokens * 4, usage));

@@ -25,6 +25,11 @@ const cases: readonly (readonly [Case, bound: number])[] = [
   [{ kind: 'repack', storage: 'Q6_K', rows: 64, columns: 256 }, matmulF32Bound],
   // With a grid.
   [{ kind: 'repack', storage: 'IQ3_S', rows: 36, columns: 512 }, matmulF32Bound],
+  // Several tensors: packed along columns and rows, scales of groups, of blocks of 128 x 128, of runs.
+  ...(['AWQ', 'GPTQ3', 'CT_INT8', 'FP8', 'FP4', 'NF4'] as const).flatMap((storage): [Case, number][] => [
+    [{ kind: 'matmul', storage, rows: 160, columns: 96, tokens: 3 }, matmulF32Bound],
+    [{ kind: 'repack', storage, rows: 160, columns: 96 }, matmulF32Bound],
+  ]),
   [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f16', positions: 300, tokens: 1 }, attentionBound],
   [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f32', positions: 40, tokens: 5 }, attentionBound],
   [{ kind: 'norm int8', columns: 96, tokens: 2 }, matmulInt8Bound],
