@@ -12,7 +12,7 @@ import { randomStored, type StoredOptions } from '../../kernels/random_stored.re
 import { smallestNormal, storedRow } from '../../kernels/stored.ref.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import type { StripStorage } from '../../kernels/weights.ts';
-import { compare, Gpu } from '../gpu.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';
 import { findStored } from '../stored.ts';
 
@@ -167,7 +167,7 @@ it.each([
   words.set(logitTokens, layout.BATCH_LOGIT_TOKENS);
   const batch = gpu.buffer(words);
   const counts = { tokens, logitRows: logitTokens.length, items: 0, clears: 0 };
-  const input = gpu.vectors(Float32Array.from(x.flatMap((row) => Array.from(row))), columns, place);
+  const input = gpu.vectors(joined(x), columns, place);
   const common = { batch, lanes: gpu.lanes, layout };
   for (const [over, weight, inputs] of [
     ['tokens', undefined, x],
