@@ -9,9 +9,18 @@ export function rmsNormReference(x: ArrayLike<number>, weight: ArrayLike<number>
   return values.map((value, i) => (value / Math.sqrt(mean + epsilon)) * (weight[i] ?? 0));
 }
 
-/** Values that int8 blocks of 32 stand for; words as lib/int8.wgsl lays them out. */
-export function dequantizeInt8(words: Uint32Array, blocks: number): Float64Array {
-  const bytes = new Int8Array(words.buffer, words.byteOffset, words.byteLength);
-  const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
-  return Float64Array.from({ length: blocks * 32 }, (_, i) => (bytes[Math.floor(i / 32) * 48 + (i % 32)] ?? 0) * (floats[Math.floor(i / 32) * 12 + 8] ?? 0));
+/** Numbers rounded to int8, halves to even, with a scale for each block of 32: its largest magnitude over 127. What smaller than 1e-36 is, is zero. */
+export function int8Reference(row: ArrayLike<number>): Float64Array {
+  const values = Float64Array.from(row);
+  return values.map((value, i) => {
+    const first = i - (i % 32);
+    const largest = values.subarray(first, first + 32).reduce((most, one) => Math.max(most, Math.abs(one)), 0);
+    return largest > 1e-36 ? (roundToEven((value * 127) / largest) * largest) / 127 : 0;
+  });
+}
+
+function roundToEven(value: number): number {
+  const below = Math.floor(value);
+  const isHalf = value - below === 0.5;
+  return isHalf ? below + (Math.abs(below) % 2) : Math.round(value);
 }

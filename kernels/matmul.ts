@@ -37,7 +37,6 @@ export type Finish =
 /** Where the kernel finds its numbers. */
 export interface MatmulPlaces {
   readonly weights: Place;
-  /** int8 blocks lie in a buffer. */
   readonly x: Place;
   /** Also of what the sums are added to, and of the KV pool. */
   readonly y: Place;
@@ -75,8 +74,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
   const { stem } = packedStorages[choice.storage];
   const finish = rope === undefined ? choice.finish : 'rope';
   const input = choice.isNormed ? 'normed' : 'plain';
-  const x = choice.activations === 'int8' ? 'read' : bindingKind('read', places.x);
-  const bindings: BindingKind[] = [bindingKind('read', places.weights, 'rgba32uint'), x, bindingKind('write', places.y), 'read'];
+  const bindings: BindingKind[] = [bindingKind('read', places.weights, 'rgba32uint'), bindingKind('read', places.x), bindingKind('write', places.y), 'read'];
   const norm = choice.isNormed ? bindings.push('uniform') - 1 : 0;
   const epilogue = bindings.length;
   if (finish === 'rope') bindings.push(bindingKind('write', places.y, 'rgba32uint'), 'read');
@@ -102,7 +100,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
       label: [
         'matmul',
         stem,
-        choice.activations,
+        tile.family === undefined || tile.family === 'narrow' ? choice.activations : 'f32',
         input,
         [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
         ...(choice.experts === undefined ? [] : [choice.experts.rows]),
@@ -148,7 +146,6 @@ function familyShape(tile: Tile, { lanes, activations }: Pick<MatmulChoice, 'lan
 
 export interface MatmulArguments extends TileFacts {
   readonly x: Activations;
-  /** Only with f32 activations. */
   readonly norm?: Norm | undefined;
   /** [row of y's rows] f32, added to the sums before anything else; in the order of the matrix's rows, so that gate and up take turns; room for whole vectors of four. */
   readonly bias?: Slice | undefined;
@@ -163,7 +160,7 @@ export interface MatmulArguments extends TileFacts {
   readonly tiles?: readonly Tile[] | undefined;
 }
 
-/** Operations of W x, one a shard. int8 activations need a storage with scales. */
+/** Operations of W x, one a shard. int8 activations need a storage that `hasInt8`. */
 export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[] {
   const { finish } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;

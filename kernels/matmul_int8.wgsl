@@ -1,17 +1,54 @@
-// Sum over columns of W[row, column] * x[token, column], x as int8 blocks of 32 (lib/int8.wgsl).
-// FINISH says what becomes of the sums (epilogue/*.wgsl). Same shape as matmul_f32.
+// Sum over columns of W[row, column] * x[token, column], x rounded to int8 with a scale for each block of 32, sums of products of codes
+// exact. Same tiles, inputs and ends as matmul_f32.wgsl; every tile gives the same bits.
+// One multiplication of words is two products and their sum: codes (a, b) as a + 2^16 b times numbers (x, y) as y + 2^16 x have
+// a x + b y in their upper half, beside a y in the lower one, which is not needed. The codes (codes/*.wgsl) say of how many
+// quads (RUN_QUADS) sums fit before the upper half is taken out; four and five bits do: see hasInt8.
 
-@group(0) @binding(1) var<storage, read> activations: array<vec4u>;   // [token][block][3]
-
-#include SHUFFLES
+#include "lib/lanes.wgsl"
 #include "lib/matmul.wgsl"
 #include "lib/weights.wgsl"
+#include PLACE_X
 #include QUANT
+#include INPUT
 #include ROWS
 #include BIAS
 #include FINISH
 
-const LOADS = (TOKENS * 3u + LANES - 1u) / LANES;
+// Quads of a part of a block that has a scale of its own.
+const PART_QUADS = 8u / PARTS;
+const RUNS = PART_QUADS / RUN_QUADS;
+// A word's rounding to its upper half: what lies in the lower one is less than half of 2^16.
+const HALF = 0x8000;
+// 1.5 * 2^23: added to a number of at most 127 it leaves the nearest whole one, halves to even, in the lowest bits of the sum. Conversions
+// to i32, which WGSL keeps within bounds, cost several times as much.
+const ROUNDS = 12582912.0;
+const ROUNDS_BITS = 0x4b400000;
+// Four times that, of which the overflow is gone.
+const FOUR_ROUNDS_BITS = 0x2d000000;
+// A block whose largest number is smaller is zero: 127 divided by it must be a number.
+const SMALLEST = 1e-36;
+
+// Largest of the numbers of a block by their bits without signs, which are in order as whole numbers, NaN last: an f32 maximum of a CPU
+// device takes three instructions. Past eight lanes the eight quads come again.
+fn blockMax(bits: u32) -> f32 {
+  var largest = bits;
+  for (var mask = min(LANES, 8u) / 2u; mask > 0u; mask /= 2u) {
+    largest = max(largest, bitsFromPartner(largest, mask));
+  }
+  return bitcast<f32>(largest);
+}
+
+// Sum over the quads of a part of a block. Quad l of the block lies in lane l, or in lane l % 4 of the half's load where lanes are four.
+fn partSum(value: f32, part: u32) -> f32 {
+  var sum = value;
+  for (var mask = min(LANES, 8u / PARTS) / 2u; mask > 0u; mask /= 2u) {
+    sum += fromPartner(sum, mask);
+  }
+  if (PARTS == 2u && LANES > 4u) {
+    sum = numberFromLane(sum, part * 4u);
+  }
+  return sum;
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -21,37 +58,151 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let blocks = shape.blocks;
   var sums: array<array<vec4f, QUADS>, TOKENS>;
-  var part: array<u32, LOADS>;
-  for (var load = 0u; load < LOADS; load++) {
-    let index = load * LANES + lane;
-    let token = inputRow(min(range.first + index / 3u, range.end - 1u));
-    part[load] = token * blocks * 3u + index % 3u;
-  }
+  var squares: array<f32, TOKENS>;
   var places: array<QuadPlace, QUADS>;
+  #unroll
   for (var q = 0u; q < QUADS; q++) {
     places[q] = quadPlace(range.firstQuad + min(quadOf(group.x, q, lane), shape.quads - 1u), blocks, shape.planeQuads);
   }
+  var rows: array<u32, TOKENS>;
+  #unroll
+  for (var t = 0u; t < TOKENS; t++) {
+    rows[t] = inputRow(min(range.first + t, range.end - 1u));
+  }
 
   for (var block = 0u; block < blocks; block++) {
-    var loaded: array<vec4u, LOADS>;
-    for (var load = 0u; load < LOADS; load++) {
-      loaded[load] = activations[part[load] + block * 3u];
-    }
+    var weights: array<array<WeightBlock, 4>, QUADS>;
+    var words: array<CodeWords, QUADS>;
+    var scales: array<Scales, QUADS>;
+    #unroll
     for (var q = 0u; q < QUADS; q++) {
-      let affines = loadScales(places[q], block);
+      #unroll
       for (var r = 0u; r < 4u; r++) {
-        let weights = loadBlock(places[q], r, block);
-        for (var t = 0u; t < TOKENS; t++) {
-          let low = bitsFromLane(loaded[t * 3u / LANES], t * 3u % LANES);
-          let high = bitsFromLane(loaded[(t * 3u + 1u) / LANES], (t * 3u + 1u) % LANES);
-          let scales = bitcast<vec2f>(bitsFromLane(loaded[(t * 3u + 2u) / LANES], (t * 3u + 2u) % LANES).xy);
-          sums[t][q][r] += blockDotInt8(weights, affineOf(affines, r, 0u), low, high, scales);
+        weights[q][r] = loadBlock(places[q], r, block);
+      }
+      words[q] = loadCodeWords(places[q], block);
+      scales[q] = loadScales(places[q], block);
+    }
+    // Numbers of quads as pairs, their scale, and for each part their sum.
+    var loaded: array<array<vec2i, QUAD_LOADS>, TOKENS>;
+    var steps: array<f32, TOKENS>;
+    var totals: array<array<f32, PARTS>, TOKENS>;
+    #unroll
+    for (var t = 0u; t < TOKENS; t++) {
+      var values: array<vec4f, QUAD_LOADS>;
+      var bits = 0u;
+      #unroll
+      for (var load = 0u; load < QUAD_LOADS; load++) {
+        let quad = block * 8u + lane % 8u + load * LANES;
+        var value = xAt(rows[t], blocks * 8u, quad);
+        if (NORMED) {
+          squares[t] += dot(value, value);
+          value *= normWeight(quad);
+        }
+        values[load] = value;
+        let size = bitcast<vec4u>(value) & vec4u(0x7fffffffu);
+        bits = max(bits, max(max(size.x, size.y), max(size.z, size.w)));
+      }
+      let largest = blockMax(bits);
+      let inverse = select(0.0, 127.0 / largest, largest > SMALLEST);
+      steps[t] = largest * (1.0 / 127.0);
+      var quads: array<f32, PARTS>;
+      #unroll
+      for (var part = 0u; part < PARTS; part++) {
+        quads[part] = 0.0;
+      }
+      #unroll
+      for (var load = 0u; load < QUAD_LOADS; load++) {
+        let rounded = bitcast<vec4i>(values[load] * inverse + ROUNDS);
+        loaded[t][load] = rounded.zw - vec2i(ROUNDS_BITS) + (rounded.xy << vec2u(16u));
+        let total = f32(rounded.x + rounded.y + rounded.z + rounded.w - FOUR_ROUNDS_BITS);
+        #unroll
+        for (var part = 0u; part < PARTS; part++) {
+          // With one load the lanes of both halves have it; with two each half has its own.
+          if (PARTS == 1u || QUAD_LOADS == 1u || load == part) {
+            quads[part] += total;
+          }
+        }
+      }
+      if (HAS_OFFSET) {
+        #unroll
+        for (var part = 0u; part < PARTS; part++) {
+          totals[t][part] = partSum(quads[part], part) * steps[t];
+        }
+      }
+    }
+    // Token after token, so that few sums are under way at once.
+    #unroll
+    for (var part = 0u; part < PARTS; part++) {
+      // Of each row of a quad: codes of columns 0 and 2, and those of 1 and 3.
+      var even: array<array<vec4i, QUADS>, PART_QUADS>;
+      var odd: array<array<vec4i, QUADS>, PART_QUADS>;
+      #unroll
+      for (var i = 0u; i < PART_QUADS; i++) {
+        #unroll
+        for (var q = 0u; q < QUADS; q++) {
+          let first = pairCodes(weights[q][0], words[q], 0u, part * PART_QUADS + i);
+          let second = pairCodes(weights[q][1], words[q], 1u, part * PART_QUADS + i);
+          let third = pairCodes(weights[q][2], words[q], 2u, part * PART_QUADS + i);
+          let fourth = pairCodes(weights[q][3], words[q], 3u, part * PART_QUADS + i);
+          even[i][q] = vec4i(first.x, second.x, third.x, fourth.x);
+          odd[i][q] = vec4i(first.y, second.y, third.y, fourth.y);
+        }
+      }
+      #unroll
+      for (var t = 0u; t < TOKENS; t++) {
+        var dots = array<vec4i, QUADS>();
+        #unroll
+        for (var run = 0u; run < RUNS; run++) {
+          var products: array<vec4i, QUADS>;
+          #unroll
+          for (var q = 0u; q < QUADS; q++) {
+            products[q] = vec4i(HALF);
+          }
+          #unroll
+          for (var i = 0u; i < RUN_QUADS; i++) {
+            let x = pairFromLane(loaded[t][(part * PART_QUADS + run * RUN_QUADS + i) / LANES], (part * PART_QUADS + run * RUN_QUADS + i) % LANES);
+            #unroll
+            for (var q = 0u; q < QUADS; q++) {
+              products[q] += even[run * RUN_QUADS + i][q] * x.x;
+              products[q] += odd[run * RUN_QUADS + i][q] * x.y;
+            }
+          }
+          #unroll
+          for (var q = 0u; q < QUADS; q++) {
+            dots[q] += products[q] >> vec4u(16u);
+          }
+        }
+        #unroll
+        for (var q = 0u; q < QUADS; q++) {
+          let first = affineOf(scales[q], 0u, part);
+          let second = affineOf(scales[q], 1u, part);
+          let third = affineOf(scales[q], 2u, part);
+          let fourth = affineOf(scales[q], 3u, part);
+          sums[t][q] += vec4f(first.x, second.x, third.x, fourth.x) * (vec4f(dots[q]) * steps[t]);
+          if (HAS_OFFSET) {
+            sums[t][q] += vec4f(first.y, second.y, third.y, fourth.y) * totals[t][part];
+          }
         }
       }
     }
   }
 
+  var results: array<array<vec4f, QUADS>, TOKENS>;
+  #unroll
+  for (var t = 0u; t < TOKENS; t++) {
+    var factor = 1.0;
+    if (NORMED) {
+      // Past 8 lanes a quad lies in several of them.
+      factor = 1.0 / sqrt(lanesSum(squares[t]) / f32(blocks * 32u * max(1u, LANES / 8u)) + shape.epsilon);
+    }
+    #unroll
+    for (var q = 0u; q < QUADS; q++) {
+      results[t][q] = sums[t][q] * factor;
+    }
+  }
+  // Once in the code: see matmul_f32.wgsl.
   for (var t = 0u; t < range.end - range.first; t++) {
-    finish(group.x, lane, outputRow(range.first + t), biased(group.x, lane, range.firstBias, sums[t]));
+    finish(group.x, lane, outputRow(range.first + t), biased(group.x, lane, range.firstBias, results[t]));
   }
 }

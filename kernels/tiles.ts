@@ -71,6 +71,8 @@ const narrowTiles: readonly Tile[] = [
   { tokens: 4, quads: 1 },
   { tokens: 8, quads: 1 },
 ];
+/** Here the int8 activations of a token cost more than their products, so two quads share them. */
+const narrowInt8Tiles: readonly Tile[] = [1, 2, 4, 8].map((tokens) => ({ tokens, quads: 2 }));
 /** SwiftShader, the device with four lanes, pays much for each load of activations: more rows share it. */
 const fewLanesTiles: readonly Tile[] = [
   { tokens: 1, quads: 4 },
@@ -110,18 +112,18 @@ export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activat
 const wideTokens = [1, 2, 4, 8];
 const tileTokens = 32;
 
-/** The built-in choice: tiles in ascending order of tokens. int8 blocks are read by narrow kernels, on every device. */
+/** The built-in choice: tiles in ascending order of tokens. int8 activations are the narrow family's; others multiply f32. */
 export function standardTiles(
   { lanes, family = 'narrow', matrixUnit }: TileFacts,
   { activations, finish }: Pick<MatmulWork, 'activations' | 'finish'>,
 ): readonly Tile[] {
   const quads = leastQuads(finish);
-  if (family !== 'narrow' && activations !== 'int8') {
+  if (family !== 'narrow') {
     const most: Tile =
       family === 'matrix' && matrixUnit !== undefined ? { tokens: tileTokens, quads, family, unit: matrixUnit } : { tokens: tileTokens, quads, family: 'wide' };
     return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
   }
-  return (lanes < 8 ? fewLanesTiles : narrowTiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, quads) }));
+  return (lanes < 8 ? fewLanesTiles : activations === 'int8' ? narrowInt8Tiles : narrowTiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, quads) }));
 }
 
 /** Gated units need gate and up in one lane, the KV pool two quads at once. */

@@ -19,7 +19,7 @@ export interface PackedStorage {
   readonly blockWords: number;
   /** Has a word for each super-block of 256 columns. */
   readonly hasSuper: boolean;
-  /** Its codes can be multiplied by int8 activations. */
+  /** Its codes are multiplied by int8 activations where those are asked for: codes of four and five bits, as measured (bench/README.md). */
   readonly hasInt8: boolean;
   /** Of a code, in storages of several tensors. */
   readonly bits?: 2 | 3 | 4 | 8;
@@ -82,13 +82,13 @@ export const packedStorages: Readonly<Record<StorageWithKernels, PackedStorage>>
   BF16: row('bf16', 'plain', [64, 1], [4, 0]),
   Q4_0: row('q4_0', 'q4_0', [18, 1], [1, 1], { hasInt8 }),
   Q4_1: row('q4_1', 'q4_1', [20, 1], [1, 1], { hasInt8 }),
-  Q5_0: row('q5_0', 'q5_0', [22, 1], [1, 2]),
-  Q5_1: row('q5_1', 'q5_1', [24, 1], [1, 2]),
-  Q8_0: row('q8_0', 'q8_0', [34, 1], [2, 1], { hasInt8 }),
+  Q5_0: row('q5_0', 'q5_0', [22, 1], [1, 2], { hasInt8 }),
+  Q5_1: row('q5_1', 'q5_1', [24, 1], [1, 2], { hasInt8 }),
+  Q8_0: row('q8_0', 'q8_0', [34, 1], [2, 1]),
   Q2_K: row('q2_k', 'q2_k', [84, 8], [0, 3], { hasSuper }),
   Q3_K: row('q3_k', 'q3_k', [110, 8], [0, 4], { hasSuper }),
-  Q4_K: row('q4_k', 'q4_k', [144, 8], [1, 1], { hasSuper }),
-  Q5_K: row('q5_k', 'q5_k', [176, 8], [1, 2], { hasSuper }),
+  Q4_K: row('q4_k', 'q4_k', [144, 8], [1, 1], { hasSuper, hasInt8 }),
+  Q5_K: row('q5_k', 'q5_k', [176, 8], [1, 2], { hasSuper, hasInt8 }),
   Q6_K: row('q6_k', 'q6_k', [210, 8], [1, 3], { hasSuper }),
   IQ4_NL: row('iq4_nl', 'q4_0', [18, 1], [1, 1]),
   IQ4_XS: row('iq4_xs', 'iq4_xs', [136, 8], [1, 1], { hasSuper }),
@@ -166,14 +166,9 @@ export function weightPlace({ shards }: PackedMatrix): Place {
   return shards[0] === undefined ? 'buffer' : placeOf(shards[0].packed);
 }
 
-/** Storage formats of the activations that a matmul reads. */
+/** What a matmul multiplies by. */
 export interface Activations {
+  /** What the f32 numbers are on the way in: as they are, or rounded to int8 with a scale for each block of 32 (matmul_int8.wgsl). */
   readonly format: 'int8' | 'f32';
-  /** int8 blocks lie in a buffer. */
   readonly vectors: Vectors;
-}
-
-/** Bytes of one activation row. */
-export function activationRowSize(format: Activations['format'], columns: number): number {
-  return format === 'int8' ? (columns / blockColumns) * 48 : columns * 4;
 }

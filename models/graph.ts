@@ -2,7 +2,6 @@
  * Owns the list of operations that a forward pass becomes, and the scratch buffers between them. A family's
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
-import { quantize, rmsNorm } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
 import { attentionWide, canBeWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
@@ -16,7 +15,7 @@ import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
 import { type KernelFamily, type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
-import { type Activations, activationRowSize, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
+import { type Activations, type PackedMatrix, packedStorages } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -270,14 +269,11 @@ export class Graph {
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows', bias?: Slice): void {
     const { lanes, batch, layout } = this.settings;
-    // int8 only where every piece has scales, and columns in the order of x; plain floats are multiplied by floats.
-    const hasInt8 = ({ storage, order }: PackedMatrix): boolean => packedStorages[storage].hasInt8 && order === undefined;
-    const isInt8 = this.settings.activations === 'int8' && matrix.pieces.every((piece) => hasInt8(piece.matrix));
-    const common: Activations = isInt8 ? { format: 'int8', vectors: this.#int8(matrix.columns, x, norm, over) } : { format: 'f32', vectors: x };
     for (const { firstRow, matrix: piece } of matrix.pieces) {
       const { storage, rows, columns, order } = piece;
-      const input: Activations = order === undefined ? common : { format: 'f32', vectors: this.#permuted(columns, x, order, norm, over) };
-      const fused = isInt8 || norm === undefined || order !== undefined ? {} : { norm };
+      const vectors = order === undefined ? x : this.#permuted(columns, x, order, norm, over);
+      const input: Activations = { format: packedStorages[storage].hasInt8 ? this.settings.activations : 'f32', vectors };
+      const fused = norm === undefined || order !== undefined ? {} : { norm };
       const kv = finish.kind === 'rope' ? { kv: finish.shape.kv } : {};
       const work: MatmulWork = { storage, rows, columns, activations: input.format, isNormed: 'norm' in fused, finish: finish.kind, ...kv };
       const args = { x: input, ...fused, finish, bias, offset: firstRow, over, batch, lanes, layout };
@@ -293,15 +289,6 @@ export class Graph {
     const { lanes, batch, layout } = this.settings;
     const y = this.#perToken('permuted', columns);
     this.operations.push(permute({ x, order, y, norm, columns, over, batch, lanes, layout }));
-    return y;
-  }
-
-  /** x, normed if asked, as int8 blocks. */
-  #int8(columns: number, x: Vectors, norm: Norm | undefined, over: 'tokens' | 'logitRows'): Slice {
-    const { lanes, batch, layout } = this.settings;
-    const y = this.#buffer(`int8 ${columns}`, Math.max(this.settings.maxTokens, this.settings.maxLogitRows) * activationRowSize('int8', columns));
-    if (norm === undefined) this.operations.push(quantize(x, y, columns, lanes));
-    else this.operations.push(rmsNorm({ x, ...norm, y, columns, over, batch, lanes, layout }));
     return y;
   }
 

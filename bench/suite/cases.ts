@@ -11,6 +11,8 @@ interface MatrixSizes {
   readonly rows: number;
   readonly columns: number;
   readonly tokens: number;
+  /** What the numbers of tokens are rounded to; default f32, which is exact. */
+  readonly activations?: 'int8' | undefined;
 }
 
 interface RowSizes {
@@ -35,15 +37,11 @@ export interface Sizes {
   /** RMSNorm, then gate and up rows (`rows` of each), then SwiGLU, in one dispatch. */
   readonly 'gate and up': MatrixSizes;
   /** Rows of a table. */
-  readonly embed: MatrixSizes;
+  readonly embed: Omit<MatrixSizes, 'activations'>;
   /** Rows of a file to rows of the device. */
-  readonly repack: Omit<MatrixSizes, 'tokens'>;
+  readonly repack: Omit<MatrixSizes, 'tokens' | 'activations'>;
   /** One token, or the last of as many, over `positions` of a paged KV cache. */
   readonly attention: AttentionSizes;
-  /** RMSNorm to int8 blocks. */
-  readonly 'norm int8': RowSizes;
-  /** f32 to int8 blocks. */
-  readonly quantize: RowSizes;
   /** Of gate and up beside each other, `columns` of each. */
   readonly gated: RowSizes;
   /** A token of each row of logits: the largest, or drawn by temperature, top-k and top-p. */
@@ -65,15 +63,15 @@ interface KindInfo<S> {
 }
 
 const tokensOf = (tokens: number): string => `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`;
-const nameMatrix = ({ storage, rows, columns, tokens }: MatrixSizes): string => `${storage} ${rows}x${columns}, ${tokensOf(tokens)}`;
+const nameMatrix = ({ storage, rows, columns, tokens, activations }: MatrixSizes): string =>
+  `${storage} ${rows}x${columns}, ${tokensOf(tokens)}${activations === undefined ? '' : `, ${activations}`}`;
 const nameRows = ({ columns, tokens }: RowSizes): string => `${columns}, ${tokensOf(tokens)}`;
 /** Bytes in the file. Those of storages that are several tensors depend on their groups, so what the device has of them stands for it. */
 function weightSize({ storage, rows, columns }: Omit<MatrixSizes, 'tokens'>): number {
   return isBlockStorage(storage) ? rows * fileRowSize(storage, columns) : packedSize(storage, rows, columns);
 }
 
-/** An f32, or 32 numbers of an int8 block with their scale. */
-const [floatSize, int8Size] = [4, 48 / 32];
+const floatSize = 4;
 
 const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
   matmul: {
@@ -108,8 +106,6 @@ const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
       operations: tokens * (positions - (tokens - 1) / 2) * heads * headLength * 4,
     }),
   },
-  'norm int8': { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * (floatSize + int8Size), operations: tokens * columns * 4 }) },
-  quantize: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * (floatSize + int8Size), operations: tokens * columns * 2 }) },
   gated: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },
   sample: {
     name: ({ vocabulary, rows, isDrawn }) => `${isDrawn ? 'drawn' : 'greedy'} of ${vocabulary}, ${rows} ${rows === 1 ? 'row' : 'rows'}`,

@@ -32,13 +32,14 @@ function attentions(heads: Heads, kv: Extract<Case, { kind: 'attention' }>['kv']
   return [...lengths.map((positions) => ({ positions, tokens: 1 })), chunk].map((sizes): Case => ({ kind: 'attention', ...heads, kv, ...sizes }));
 }
 
-/** Small kernels of a model of these widths. */
-function rowCases(embeddingLength: number, feedForwardLength: number): Case[] {
-  return short.flatMap((tokens): Case[] => [
-    { kind: 'norm int8', columns: embeddingLength, tokens },
-    { kind: 'quantize', columns: feedForwardLength, tokens },
-    { kind: 'gated', columns: feedForwardLength, tokens },
-  ]);
+/** A gated unit alone. */
+function gatedCases(columns: number): Case[] {
+  return short.map((tokens): Case => ({ kind: 'gated', columns, tokens }));
+}
+
+/** With int8 activations, beside the same with f32. */
+function asInt8(cases: readonly Case[]): Case[] {
+  return cases.map((one): Case => (one.kind === 'matmul' || one.kind === 'gate and up' ? { ...one, activations: 'int8' } : one));
 }
 
 function samples(vocabulary: number): Case[] {
@@ -61,12 +62,14 @@ const standard: CaseSet = {
     ),
     ...storages.filter((storage) => !main.includes(storage)).flatMap((storage) => matmuls(storage, 2048, 2048, short)),
     ...matmuls('Q4_1', 1536, 576, tokenCounts, 'gate and up'),
+    ...asInt8(main.filter((storage) => packedStorages[storage].hasInt8).flatMap((storage) => matmuls(storage, 2048, 2048, tokenCounts))),
+    ...asInt8(matmuls('Q4_1', 1536, 576, tokenCounts, 'gate and up')),
     ...(['Q8_0', 'Q4_K'] as const).map((storage): Case => ({ kind: 'embed', storage, rows: 8192, columns: 2048, tokens: 128 })),
     ...storages.map((storage): Case => ({ kind: 'repack', storage, rows: 2048, columns: 2048 })),
     ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f16'),
     ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f32'),
     ...attentions({ heads: 32, kvHeads: 8, headLength: 128 }, 'f16'),
-    ...rowCases(576, 1536),
+    ...gatedCases(1536),
     ...samples(49_152),
   ],
   chains: [
@@ -90,7 +93,7 @@ const gemma: CaseSet = {
     ...matmuls('Q8_0', 262_144, 640, [1, 8]),
     { kind: 'embed', storage: 'Q8_0', rows: 262_144, columns: 640, tokens: 128 },
     ...attentions({ heads: 4, kvHeads: 1, headLength: 256 }, 'f16'),
-    ...rowCases(640, 2048),
+    ...gatedCases(2048),
     ...samples(262_144),
   ],
   chains: [

@@ -6,7 +6,3 @@
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
   return vec4f(unpack4xI8(blockBytes(block, quad)));
 }
-
-fn blockDotInt8(block: WeightBlock, affine: vec2f, low: vec4u, high: vec4u, scales: vec2f) -> f32 {
-  return affine.x * scales.x * f32(dotCodes(block.low, low) + dotCodes(block.high, high));
-}

@@ -1,6 +1,8 @@
 // 4-bit codes, 0..15: one vec4u a block, byte i of word j with column 4j+i in its low half and 16+4j+i in its high one.
 #include "codes/parts/vector.wgsl"
 #include "codes/parts/no_words.wgsl"
+// Quads whose products with int8 numbers fit into 16 bits together: see matmul_int8.wgsl.
+const RUN_QUADS = 4u;
 
 // Codes of columns 4 * quad .. 4 * quad + 3 of the block, quad 0..7, each times what codeScale takes back: not even the high
 // halves are shifted, but for the topmost one, which would be negative.
@@ -16,9 +18,8 @@ fn codeScale(quad: u32) -> vec4f {
   return select(byteScale, byteScale * vec4f(vec3f(1.0 / 16.0), 1.0), quad >= 4u);
 }
 
-// Dot product with 32 activations: codes of columns 0..15 and 16..31, (scale, scale * sum of codes).
-fn blockDotInt8(block: WeightBlock, affine: vec2f, low: vec4u, high: vec4u, scales: vec2f) -> f32 {
-  let first = block & vec4u(0x0f0f0f0fu);
-  let second = (block >> vec4u(4u)) & vec4u(0x0f0f0f0fu);
-  return affine.x * scales.x * f32(dotCodes(first, low) + dotCodes(second, high)) + affine.y * scales.y;
+// Codes of columns 0 and 2, 1 and 3 of a quad, in the halves of a word.
+fn pairCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec2i {
+  let word = block[quad & 3u] >> (quad / 4u * 4u);
+  return vec2i(vec2u(word & 0x000f000fu, (word >> 8u) & 0x000f000fu));
 }

@@ -3,8 +3,8 @@
 #include "codes/parts/two_words.wgsl"
 #include "codes/parts/bytes.wgsl"
 
-fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
+fn codeBytes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> u32 {
   let low = (block[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu;
   let upper = (select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u;
-  return byteCodes(low | (upper << 4u));
+  return low | (upper << 4u);
 }

@@ -13,7 +13,7 @@ fn loadCodeWords(place: QuadPlace, block: u32) -> CodeWords {
   return CodeWords(blockWord(place, block, SCALE_WORDS), blockWord(place, block, SCALE_WORDS + 1u), blockWord(place, block, SCALE_WORDS + 2u));
 }
 
-fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
+fn codeBytes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> u32 {
   let low = (select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u;
-  return byteCodes(low | (((words.third[r] >> quad) & 0x01010101u) << 2u));
+  return low | (((words.third[r] >> quad) & 0x01010101u) << 2u);
 }

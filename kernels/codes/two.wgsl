@@ -3,6 +3,6 @@
 #include "codes/parts/two_words.wgsl"
 #include "codes/parts/bytes.wgsl"
 
-fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
-  return byteCodes((select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u);
+fn codeBytes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> u32 {
+  return (select(words.second[r], words.first[r], quad < 4u) >> (2u * (quad & 3u))) & 0x03030303u;
 }

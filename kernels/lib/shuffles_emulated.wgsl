@@ -21,6 +21,10 @@ fn fromLane(value: vec4f, lane: u32) -> vec4f {
   return bitcast<vec4f>(bitsFromLane(bitcast<vec4u>(value), lane));
 }
 
+fn pairFromLane(value: vec2i, lane: u32) -> vec2i {
+  return bitcast<vec4i>(bitsFromLane(vec4u(bitcast<vec2u>(value), 0u, 0u), lane)).xy;
+}
+
 fn numberFromLane(value: f32, lane: u32) -> f32 {
   return bitcast<f32>(bitsFromLane(vec4u(bitcast<u32>(value)), lane).x);
 }

@@ -9,6 +9,10 @@ fn bitsFromLane(value: vec4u, lane: u32) -> vec4u {
   return vec4u(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane), subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane));
 }
 
+fn pairFromLane(value: vec2i, lane: u32) -> vec2i {
+  return vec2i(subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane));
+}
+
 fn numberFromLane(value: f32, lane: u32) -> f32 {
   return subgroupShuffle(value, lane);
 }

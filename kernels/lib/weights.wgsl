@@ -1,4 +1,3 @@
-requires packed_4x8_integer_dot_product;
 // Packed weights: rows in quads of four neighbouring ones, quads in tiles of eight; columns in blocks of 32. For each tile the
 // plane has one row for each vector v of codes of each row r of a quad, then one for each word that a block has besides (a vector
 // is the words of the quad's four rows): vector v of r at y = tile * TILE_ROWS + v * 4 + r, word w at y = tile * TILE_ROWS +
@@ -52,8 +51,3 @@ fn byteCodes(bytes: u32) -> vec4f {
 
 // What the activations of such a quad of columns are multiplied by; exact.
 const byteScale = vec4f(1.0, 1.0 / 256.0, 1.0 / 65536.0, 1.0);
-
-// 16 products of int8 codes.
-fn dotCodes(a: vec4u, b: vec4u) -> i32 {
-  return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
-}

@@ -21,6 +21,7 @@ const cases: readonly (readonly [Case, bound: number])[] = [
   // More rows than are made at random.
   [{ kind: 'matmul', storage: 'Q5_0', rows: 8292, columns: 96, tokens: 1 }, matmulF32Bound],
   [{ kind: 'gate and up', storage: 'Q4_1', rows: 64, columns: 96, tokens: 3 }, matmulF32Bound],
+  [{ kind: 'matmul', storage: 'Q4_K', rows: 68, columns: 256, tokens: 3, activations: 'int8' }, matmulInt8Bound],
   [{ kind: 'embed', storage: 'Q4_K', rows: 40, columns: 256, tokens: 3 }, matmulF32Bound],
   [{ kind: 'repack', storage: 'Q6_K', rows: 64, columns: 256 }, matmulF32Bound],
   // With a grid.
@@ -32,8 +33,6 @@ const cases: readonly (readonly [Case, bound: number])[] = [
   ]),
   [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f16', positions: 300, tokens: 1 }, attentionBound],
   [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f32', positions: 40, tokens: 5 }, attentionBound],
-  [{ kind: 'norm int8', columns: 96, tokens: 2 }, matmulInt8Bound],
-  [{ kind: 'quantize', columns: 96, tokens: 2 }, matmulInt8Bound],
   [{ kind: 'gated', columns: 96, tokens: 2 }, elementwiseBound],
   [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: false }, 0],
   [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: true }, 0],

@@ -1,6 +1,5 @@
 /** Every variant that the engine can choose, compiled and bound on Dawn's null backend: no GPU, no driver. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { quantizeVariant, rmsNormVariant } from '../../kernels/activations.ts';
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant } from '../../kernels/attention.ts';
 import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { compose } from '../../kernels/compose.ts';
@@ -62,14 +61,14 @@ function optionVariants(lanes: number, place: Place): Variant[] {
 function matmuls(lanes: number, place: Place): Variant[] {
   return storages.flatMap((storage) =>
     (packedStorages[storage].hasInt8 ? (['f32', 'int8'] as const) : (['f32'] as const)).flatMap((activations) => {
-      const places = { weights: place, x: activations === 'int8' ? ('buffer' as const) : place, y: place };
+      const places = { weights: place, x: place, y: place };
       const choice = {
         storage,
         activations,
         places,
         lanes,
         layout,
-        isNormed: activations === 'f32',
+        isNormed: true,
         columns: 64,
         over: 'tokens' as const,
         finish: 'store' as const,
@@ -107,7 +106,7 @@ function otherMatmuls(lanes: number, place: Place): Variant[] {
       gatedVariant(activation, place, lanes),
     ]),
     ...matmulVariants({ ...shared, storage: 'F16', finish: 'add' }),
-    ...matmulVariants({ ...shared, storage: 'Q4_1', activations: 'int8', places: { ...places, x: 'buffer' }, finish: 'gated', activation: 'silu' }),
+    ...matmulVariants({ ...shared, storage: 'Q4_1', activations: 'int8', finish: 'gated', activation: 'silu' }),
     ...attentionShapes(lanes)
       .slice(0, 1)
       .flatMap((shape) => matmulVariants({ ...shared, storage: 'F16', finish: 'store' }, shape)),
@@ -163,11 +162,9 @@ function variants(lanes: number, place: Place): Variant[] {
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
     ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
     ...optionVariants(lanes, place),
-    ...[true, false].map((gather) => rmsNormVariant(gather, place, 64, lanes, layout)),
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
     ),
-    quantizeVariant(place, lanes),
     sampleVariant(lanes, layout),
   ];
 }

@@ -2,7 +2,7 @@
 import type { Case, Kind, Sizes } from '../cases.ts';
 import type { Prepared, Workbench } from '../workbench.ts';
 import { setUpAttention } from './attention.ts';
-import { setUpGated, setUpNorm, setUpQuantize, setUpSample } from './rows.ts';
+import { setUpGated, setUpSample } from './rows.ts';
 import { setUpEmbed, setUpGateAndUp, setUpMatmul, setUpRepack } from './weights.ts';
 
 type SetUp<K extends Kind> = (bench: Workbench, sizes: Sizes[K]) => Prepared | Promise<Prepared>;
@@ -13,8 +13,6 @@ const setUps: { readonly [K in Kind]: SetUp<K> } = {
   embed: setUpEmbed,
   repack: setUpRepack,
   attention: setUpAttention,
-  'norm int8': setUpNorm,
-  quantize: setUpQuantize,
   gated: setUpGated,
   sample: setUpSample,
 };

@@ -1,43 +1,13 @@
-/** Owns the set-ups of the small kernels on rows: norm and quantize to int8 blocks, SwiGLU apart, and the choice of tokens. */
-import { dequantizeInt8, rmsNormReference } from '../../../kernels/activations.ref.ts';
-import { quantize, rmsNorm } from '../../../kernels/activations.ts';
+/** Owns the set-ups of the small kernels on rows: SwiGLU apart, and the choice of tokens. */
 import { gatedReference } from '../../../kernels/gated.ref.ts';
 import { gated, gates } from '../../../kernels/gated.ts';
 import { randomFloats } from '../../../kernels/random.ref.ts';
 import { sampleDistribution } from '../../../kernels/sample.ref.ts';
 import { maskLength, resultLength, sample } from '../../../kernels/sample.ts';
-import { activationRowSize } from '../../../kernels/weights.ts';
 import { Batch } from '../../../runtime/batch.ts';
 import { Sequence } from '../../../runtime/sequence.ts';
 import type { Sizes } from '../cases.ts';
-import { distance, noCounts, type Prepared, plainLayout, type Workbench } from '../workbench.ts';
-
-const epsilon = 1e-5;
-
-export function setUpNorm(bench: Workbench, { columns, tokens }: Sizes['norm int8']): Prepared {
-  const x = randomFloats(columns * tokens, 1);
-  const weight = randomFloats(columns, 2);
-  const y = bench.empty(tokens * activationRowSize('int8', columns));
-  const vectors = bench.vectors(columns / 4, tokens, x);
-  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
-  const { subgroupSize: lanes } = bench.open;
-  const operation = rmsNorm({ x: vectors, weight: bench.uniform(weight), y, columns, epsilon, over: 'tokens', batch, lanes, layout: plainLayout });
-  const expected = (): Float64Array => rmsNormReference(x.subarray(0, columns), weight, epsilon);
-  return { operations: [operation], counts: { ...noCounts, tokens }, check: async () => distance(await readInt8(bench, y, columns), expected()) };
-}
-
-export function setUpQuantize(bench: Workbench, { columns, tokens }: Sizes['quantize']): Prepared {
-  const x = randomFloats(columns * tokens, 1);
-  const y = bench.empty(tokens * activationRowSize('int8', columns));
-  const operation = quantize(bench.vectors(columns / 4, tokens, x), y, columns, bench.open.subgroupSize);
-  const expected = (): Float64Array => Float64Array.from(x.subarray(0, columns));
-  return { operations: [operation], counts: { ...noCounts, tokens }, check: async () => distance(await readInt8(bench, y, columns), expected()) };
-}
-
-/** The first row. */
-async function readInt8(bench: Workbench, y: Parameters<Workbench['readWords']>[0], columns: number): Promise<Float64Array> {
-  return dequantizeInt8((await bench.readWords(y, activationRowSize('int8', columns) / 4)).slice(), columns / 32);
-}
+import { distance, noCounts, type Prepared, type Workbench } from '../workbench.ts';
 
 export function setUpGated(bench: Workbench, { columns, tokens }: Sizes['gated']): Prepared {
   const gateUp = randomFloats(2 * columns * tokens, 1);

@@ -72,7 +72,7 @@ function multiply(bench: Workbench, matrix: PackedMatrix, tokens: number, args: 
 }
 
 export async function setUpMatmul(bench: Workbench, sizes: Sizes['matmul']): Promise<Prepared> {
-  const { storage, rows, columns, tokens } = sizes;
+  const { storage, rows, columns, tokens, activations = 'f32' } = sizes;
   const random = createMatrix(storage, rows, columns, rows);
   const matrix = await load(bench, sizes, [random]);
   const x = randomFloats(columns * tokens, 1);
@@ -80,7 +80,7 @@ export async function setUpMatmul(bench: Workbench, sizes: Sizes['matmul']): Pro
   const y = bench.empty(tokens * rows * 4);
   const finish = { kind: 'store' as const, y, stride: rows };
   return {
-    operations: multiply(bench, matrix, tokens, { x: { format: 'f32', vectors }, finish }),
+    operations: multiply(bench, matrix, tokens, { x: { format: activations, vectors }, finish }),
     counts: { ...noCounts, tokens },
     check: async () => {
       const got = await bench.read(y, rows);
@@ -94,7 +94,7 @@ export async function setUpMatmul(bench: Workbench, sizes: Sizes['matmul']): Pro
 }
 
 export async function setUpGateAndUp(bench: Workbench, sizes: Sizes['gate and up']): Promise<Prepared> {
-  const { storage, rows, columns, tokens } = sizes;
+  const { storage, rows, columns, tokens, activations = 'f32' } = sizes;
   const [gate, up] = [createMatrix(storage, rows, columns, 1), createMatrix(storage, rows, columns, 2)];
   const matrix = await load(bench, sizes, [gate, up]);
   // Small enough that the exponential of a sum stays finite.
@@ -105,7 +105,7 @@ export async function setUpGateAndUp(bench: Workbench, sizes: Sizes['gate and up
   const norm = { weight: bench.uniform(weight), epsilon };
   const finish = { kind: 'gated' as const, y, gate: gates.swiglu };
   return {
-    operations: multiply(bench, matrix, tokens, { x: { format: 'f32', vectors }, norm, finish }),
+    operations: multiply(bench, matrix, tokens, { x: { format: activations, vectors }, norm, finish }),
     counts: { ...noCounts, tokens },
     check: async () => {
       const got = await bench.read(y, rows);
