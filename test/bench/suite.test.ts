@@ -65,8 +65,8 @@ test('Gemma 3 270M: its widths and storages', () => {
 });
 
 test('a filter looks at names of cases and of chains, whatever the case of its letters', () => {
-  const one = chooseFrom('standard', 'MATMUL q4_k 2048');
-  expect(one.cases.map(nameCase)).toEqual(['1 token', '8 tokens', '128 tokens'].map((tokens) => `matmul Q4_K 2048x2048, ${tokens}`));
+  const one = chooseFrom('standard', 'MATMUL f16 2048');
+  expect(one.cases.map(nameCase)).toEqual(['1 token', '8 tokens', '128 tokens'].map((tokens) => `matmul F16 2048x2048, ${tokens}`));
   expect(one.chains).toEqual([]);
   expect(chooseFrom('standard', 'nf4').cases.map(nameCase)).toEqual([
     'matmul NF4 2048x2048, 1 token',
