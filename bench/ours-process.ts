@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Engine, type EngineInfo, type EngineOptions, openEngine } from '../runtime/index.ts';
 import { openText } from '../runtime/text/index.ts';
 import { keepHeapSmall } from '../scripts/node.mjs';
+import { answerMessages } from './answer.ts';
 
 export type Question =
   | { readonly type: 'open'; readonly options: EngineOptions }
   | { readonly type: 'run'; readonly prompts: readonly Uint32Array[]; readonly newTokens: number }
-  | { readonly type: 'dispatches' }
-  | { readonly type: 'close' };
+  | { readonly type: 'dispatches' };
 export type Answer =
   | { readonly type: 'opened'; readonly info: EngineInfo; readonly loadMs: number }
   | { readonly type: 'ran'; readonly times: readonly (readonly number[])[] }
@@ -22,7 +22,7 @@ const statsDelayMs = 250;
 let engine: Engine | undefined;
 let closeText = async (): Promise<void> => undefined;
 
-async function answer(question: Exclude<Question, { type: 'close' }>): Promise<Answer> {
+async function answer(question: Question): Promise<Answer> {
   if (question.type === 'open') {
     const started = performance.now();
     engine = await openEngine(question.options);
@@ -49,16 +49,7 @@ async function readTimes(running: Engine, promptIds: Uint32Array, maxTokens: num
 }
 
 keepHeapSmall();
-process.on('message', async (question: Question) => {
-  if (question.type === 'close') {
-    await closeText();
-    await engine?.[Symbol.asyncDispose]();
-    process.exit(0);
-  }
-  try {
-    process.send?.(await answer(question));
-  } catch (error) {
-    process.send?.({ type: 'failed', reason: error instanceof Error ? error.message : 'failed' });
-  }
+answerMessages(answer, async () => {
+  await closeText();
+  await engine?.[Symbol.asyncDispose]();
 });
-process.on('disconnect', () => process.exit(0));

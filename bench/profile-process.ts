@@ -1,6 +1,7 @@
 /** Owns the steps that are profiled, in a process that bench/profile.ts starts with the driver's environment. Refuses to outlive its parent. */
 import { openParts, type Parts } from '../runtime/open.ts';
 import { Sequence } from '../runtime/sequence.ts';
+import { answerMessages } from './answer.ts';
 import { summarize } from './arithmetic.ts';
 import type { ProfileOptions, StepProfile } from './profile.ts';
 
@@ -91,12 +92,4 @@ async function timeEmptySubmits({ open: { device } }: Parts): Promise<number> {
   return summarize(times).median;
 }
 
-process.on('message', async (message: { readonly type: 'close' } | ({ readonly type: 'profile' } & ProfileOptions)) => {
-  if (message.type === 'close') process.exit(0);
-  try {
-    process.send?.({ type: 'profiled', profiles: await profile(message) });
-  } catch (error) {
-    process.send?.({ type: 'failed', reason: error instanceof Error ? error.message : 'failed' });
-  }
-});
-process.on('disconnect', () => process.exit(0));
+answerMessages(async (options: { readonly type: 'profile' } & ProfileOptions) => ({ type: 'profiled', profiles: await profile(options) }));

@@ -40,6 +40,11 @@ export interface TileFacts {
   readonly matrixUnit?: MatrixUnit | undefined;
 }
 
+/** Of a device. */
+export function tileFacts({ subgroupSize: lanes, family, matrixUnit }: Omit<TileFacts, 'lanes'> & { readonly subgroupSize: number }): TileFacts {
+  return { lanes, family, matrixUnit };
+}
+
 /** What a matmul is, as far as the choice of its tiles goes. */
 export interface MatmulWork {
   readonly storage: StorageWithKernels;

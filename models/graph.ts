@@ -14,7 +14,7 @@ import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
-import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
+import { type KernelFamily, type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
 import { type Activations, multiplied, type PackedMatrix } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
 
@@ -96,6 +96,11 @@ export interface ExpertsOptions {
   readonly selectionBias?: Slice | undefined;
   readonly factors?: Slice | undefined;
   readonly to?: Vectors | undefined;
+}
+
+/** The kernel of the device's family; what the wide one cannot do the narrow one does on every device. */
+export function chooseAttention(shape: AttentionShape, family: KernelFamily = 'narrow', sinks?: Slice): typeof attention {
+  return family !== 'narrow' && canBeWide(shape, sinks) ? attentionWide : attention;
 }
 
 export class Graph {
@@ -199,12 +204,8 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
-    // What the wide kernel cannot do the narrow one does on every device.
-    const isWide = family !== undefined && family !== 'narrow' && canBeWide(shape, sinks);
-    this.operations.push(
-      isWide ? attentionWide(shape, queries, pool, scratch, attended, batch) : attention(shape, queries, pool, scratch, attended, batch, sinks),
-      attentionMerge(shape, scratch, attended, batch, sinks),
-    );
+    const attend = chooseAttention(shape, family, sinks);
+    this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
     return attended;
   }
 

@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
-import { steadyFamily } from '../kernels/tiles.ts';
+import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
 import { type Family, Graph, type ModelShape } from '../models/index.ts';
 import { Batch } from './batch.ts';
 import { BlockPool } from './blocks.ts';
@@ -92,9 +92,7 @@ async function assemble(
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
-    lanes,
-    family: kernels,
-    matrixUnit: open.matrixUnit,
+    ...tileFacts({ ...open, family: kernels }),
     layout: batch.layout,
     activations,
     kv,

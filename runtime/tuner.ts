@@ -6,7 +6,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { hashKernels } from '../kernels/compose.ts';
-import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileName, workName } from '../kernels/tiles.ts';
+import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileFacts, tileName, workName } from '../kernels/tiles.ts';
 import type { Graph, GraphMatmul } from '../models/index.ts';
 import type { BatchLimits } from './batch.ts';
 import { cacheFolder } from './drivers.ts';
@@ -113,8 +113,8 @@ function listShapes(graph: Graph, device: TunedDevice): Shape[] {
   });
 }
 
-function planOf(work: MatmulWork, { subgroupSize: lanes, family, matrixUnit }: TunedDevice): TilePlan {
-  const facts = { lanes, family, matrixUnit };
+function planOf(work: MatmulWork, device: TunedDevice): TilePlan {
+  const facts = tileFacts(device);
   return { candidates: candidateTiles(facts, work), builtIn: standardTiles(facts, work) };
 }
 

@@ -155,6 +155,11 @@ export class Gpu {
   }
 }
 
+/** Rows one after the other. */
+export function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
+  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
+}
+
 /** Normalised mean squared error; the message names the worst element. */
 export function compare(got: ArrayLike<number>, expected: ArrayLike<number>): { error: number; message: string } {
   let squares = 0;

@@ -16,10 +16,10 @@ export interface MatmulCase {
   readonly isInterleaved?: boolean;
 }
 
-/** Columns of a matrix whose storage may have larger blocks than 32. */
+/** Columns of a matrix: storages with larger blocks get as many times as many. */
 export function widthOf(storage: StorageWithKernels, columns: number): number {
   const { fileBlocks } = packedStorages[storage];
-  return fileBlocks === 8 ? Math.ceil(columns / 256) * 256 : columns * fileBlocks;
+  return fileBlocks === 8 ? Math.ceil(columns / 64) * 256 : columns * fileBlocks;
 }
 
 export async function prepareMatmul(
@@ -30,8 +30,4 @@ export async function prepareMatmul(
   const { file, weights } = randomMatrix(storage, rows, columns, rows + columns);
   const matrix = await packMatrix(gpu, storage, file, rows, columns, { place, isInterleaved, isWhole: isInterleaved });
   return { matrix, weights, x: Array.from({ length: tokens }, (_, token) => randomFloats(columns, token + 1)) };
-}
-
-export function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
-  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
 }

@@ -2,6 +2,7 @@
 import type { Slice, Vectors } from '../../kernels/kernel.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
+import { tileFacts } from '../../kernels/tiles.ts';
 import type { MatrixSpec } from '../../models/index.ts';
 import { loadWeights } from '../../runtime/checkpoint/loader.ts';
 import type { OpenDevice } from '../../runtime/device.ts';
@@ -9,6 +10,12 @@ import { DeviceMemory, wholeBuffer, writeVectors } from '../../runtime/memory.ts
 import { waitFor } from '../../runtime/waiting.ts';
 import { prepareAlone } from './prepare.ts';
 import { createCheckpoint, type Stored } from './stored.ts';
+
+export interface ChainMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly stored: Stored;
+}
 
 interface Loaded {
   readonly steps: readonly PreparedOperation[];
@@ -32,13 +39,18 @@ export class OurChain {
   }
 
   /** In place of what was loaded before. */
-  async load(matrices: readonly Stored[], mostTokens: number): Promise<void> {
-    const { device, memoryLimit, place, subgroupSize: lanes } = this.#open;
+  async load(matrices: readonly ChainMatrix[], mostTokens: number): Promise<void> {
+    const { device, memoryLimit, place } = this.#open;
+    const facts = tileFacts(this.#open);
     this.#memory[Symbol.dispose]();
     const memory = new DeviceMemory(device, memoryLimit);
     this.#memory = memory;
-    const specs = matrices.map(({ rows, columns }, i): [string, MatrixSpec] => [`m${i}`, { kind: 'matrix', parts: [{ tensor: `m${i}`, rows }], columns }]);
-    const weights = await loadWeights(createCheckpoint(matrices), new Map(specs), { ...this.#open, memory, pipelines: this.#pipelines });
+    const specs = matrices.map(({ rows, columns }, i): [string, MatrixSpec] => [
+      `m${i}`,
+      { kind: 'matrix', parts: [{ tensor: `m${i}.weight`, rows }], columns },
+    ]);
+    const checkpoint = createCheckpoint(Object.fromEntries(matrices.map(({ stored }, i) => [`m${i}`, stored])));
+    const weights = await loadWeights(checkpoint, new Map(specs), { ...this.#open, memory, pipelines: this.#pipelines });
     const lengths = [matrices[0]?.columns ?? 0, ...matrices.map(({ rows }) => rows)];
     // The result is read back, so it lies in a buffer.
     const output = wholeBuffer(memory.create('activations', 'vectors', (lengths.pop() ?? 0) * mostTokens * 4, usage));
@@ -50,7 +62,7 @@ export class OurChain {
       const finish = { kind: 'store', y: vectors[i + 1] as Vectors, stride: rows } as const;
       return weights
         .matrix(`m${i}`)
-        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, lanes, layout }));
+        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, layout, ...facts }));
     });
     const steps = await Promise.all(operations.map((operation) => prepareAlone(device, memory, this.#pipelines, operation)));
     const staging = memory.create('staging', 'result', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);

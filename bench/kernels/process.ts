@@ -4,6 +4,7 @@ import type { DeviceName } from '../../runtime/types.ts';
 import { encodeBlocks } from './encode.ts';
 import { OurChain } from './ours.ts';
 import { serve } from './serve.ts';
+import { storeBlocks } from './stored.ts';
 
 let own: OurChain | undefined;
 
@@ -18,12 +19,10 @@ serve({
   },
   load: ({ matrices }, mostTokens) =>
     opened().load(
-      matrices.map((matrix) => ({
-        rows: matrix.rows,
-        columns: matrix.columns,
-        storage: matrix.storage ?? 'Q4_0',
-        blocks: encodeBlocks(matrix, matrix.storage),
-      })),
+      matrices.map((matrix) => {
+        const { rows, columns, storage = 'Q4_0' } = matrix;
+        return { rows, columns, stored: storeBlocks(storage, rows, columns, encodeBlocks(matrix, storage)) };
+      }),
       mostTokens,
     ),
   run: (x, tokens) => opened().run(x, tokens),

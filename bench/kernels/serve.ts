@@ -2,6 +2,7 @@
  * Owns the process of a side: makes the chain that the bench names (so that the bench, whose memory counts as a server's, never holds
  * one), lets the side multiply, times it the same way for all, and holds the result against the truth. Refuses to outlive its parent.
  */
+import { answerMessages } from '../answer.ts';
 import { type Chain, type ChainPlan, createChain, createInput, multiplyChain } from './chain.ts';
 
 /** What multiplies. */
@@ -53,14 +54,13 @@ export function relativeError(row: ArrayLike<number>, truth: Float64Array): numb
 type Message =
   | { readonly type: 'open'; readonly options: Readonly<Record<string, unknown>> }
   | { readonly type: 'load'; readonly plan: ChainPlan; readonly mostTokens: number }
-  | { readonly type: 'run'; readonly tokens: number }
-  | { readonly type: 'close' };
+  | { readonly type: 'run'; readonly tokens: number };
 
 /** Answers the messages of bench/kernels/side.ts. */
 export function serve(multiplier: Multiplier): void {
   let columns = 0;
   let truth: Float64Array = new Float64Array();
-  const answer = async (message: Exclude<Message, { type: 'close' }>): Promise<object> => {
+  answerMessages(async (message: Message) => {
     if (message.type === 'open') await multiplier.open(message.options);
     else if (message.type === 'load') {
       const chain = createChain(message.plan);
@@ -73,16 +73,5 @@ export function serve(multiplier: Multiplier): void {
       return { type: 'ran', ...(await timeRuns(() => multiplier.run(x, message.tokens), truth)) };
     }
     return { type: 'done' };
-  };
-  process.on('message', async (message: Message) => {
-    // Not through destructors: those of onnxruntime's WebGPU end the process with a signal.
-    if (message.type === 'close') process.exit(0);
-    try {
-      process.send?.(await answer(message));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      process.send?.({ type: 'failed', reason: reason.split('\n')[0]?.slice(0, 200) });
-    }
   });
-  process.on('disconnect', () => process.exit(0));
 }

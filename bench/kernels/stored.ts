@@ -1,37 +1,49 @@
-/** Owns matrices as a checkpoint in memory, so that the engine's own loader packs them for the device. */
+/**
+ * Owns matrices as a checkpoint in memory, for benches and tests, so that the engine's own code finds their tensors and packs them for
+ * the device.
+ */
+import type { StoredExample } from '../../kernels/random_stored.ref.ts';
+import type { Heads } from '../../kernels/repack.ts';
+import type { RefMatrix } from '../../kernels/stored.ref.ts';
 import type { StorageWithKernels } from '../../kernels/weights.ts';
 import type { Checkpoint, TensorHeader } from '../../runtime/checkpoint/types.ts';
 
-/** A matrix as blocks of a file. */
-export interface Stored {
-  readonly storage: StorageWithKernels;
-  readonly rows: number;
-  readonly columns: number;
-  readonly blocks: Uint8Array;
+/** The tensors of a matrix by what follows its name, and what config.json says of them. */
+export interface Stored extends Pick<StoredExample, 'quantization'> {
+  readonly matrix: Pick<RefMatrix, 'tensors'>;
 }
 
-/** More than any matrix has bytes: a position tells which matrix is meant. */
+/** A matrix as blocks of a file: one tensor. */
+export function storeBlocks(storage: StorageWithKernels, rows: number, columns: number, blocks: Uint8Array): Stored {
+  return { matrix: { tensors: new Map([['.weight', { storage, shape: [rows, columns], bytes: blocks }]]) }, quantization: { method: 'none' } };
+}
+
+/** More than any tensor has bytes: a position tells which tensor is meant. */
 const stride = 2 ** 32;
 
-/** Tensors `m0`, `m1` and so on. */
-export function createCheckpoint(matrices: readonly Stored[]): Checkpoint {
-  const headers = matrices.map(
-    ({ storage, rows, columns, blocks }, index): TensorHeader => ({
-      name: `m${index}`,
-      storage,
-      shape: [rows, columns],
-      offset: index * stride,
-      size: blocks.length,
-    }),
-  );
+/** A folder with matrices by name, all of one quantization; `heads`: of all their rows. Throws RangeError for a read past a tensor's end. */
+export function createCheckpoint(matrices: Readonly<Record<string, Stored>>, heads?: Heads): Checkpoint {
+  const headers = new Map<string, TensorHeader>();
+  const parts: Uint8Array[] = [];
+  for (const [name, { matrix }] of Object.entries(matrices)) {
+    for (const [suffix, { storage, shape, bytes }] of matrix.tensors) {
+      headers.set(name + suffix, { name: name + suffix, storage, shape, offset: parts.length * stride, size: bytes.length });
+      parts.push(bytes);
+    }
+  }
+  const model = { parameterCount: 0, settings: new Map<string, number>(), computed: new Map(), tensorName: (name: string) => name, headsOf: () => heads };
   return {
     path: '',
-    fileSize: 0,
+    fileSize: parts.reduce((sum, { length }) => sum + length, 0),
     metadata: new Map(),
-    tensors: new Map(headers.map((header) => [header.name, header])),
-    read: (position, into) => {
+    tensors: headers,
+    source: { model, quantization: Object.values(matrices)[0]?.quantization ?? { method: 'none' } },
+    read(position, into) {
       const start = position % stride;
-      into.set(matrices[Math.floor(position / stride)]?.blocks.subarray(start, start + into.length) ?? []);
+      const part = parts[Math.floor(position / stride)];
+      // Past the end of a typed array nothing is set.
+      if (part === undefined || start + into.length > part.length) throw new RangeError('read past the end of a tensor');
+      into.set(part.subarray(start, start + into.length));
     },
     [Symbol.dispose]: () => undefined,
   };

@@ -5,9 +5,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCheckpoint } from '../../runtime/checkpoint/index.ts';
+import { answerMessages } from '../answer.ts';
 import { encodeLlama, readShape } from './llama.ts';
 
-type Question = { readonly type: 'write'; readonly modelPath: string; readonly folder: string } | { readonly type: 'close' };
+interface Question {
+  readonly type: 'write';
+  readonly modelPath: string;
+  readonly folder: string;
+}
 
 function write(modelPath: string, folder: string): void {
   using checkpoint = openCheckpoint(modelPath);
@@ -28,13 +33,7 @@ function write(modelPath: string, folder: string): void {
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
 }
 
-process.on('message', (question: Question) => {
-  if (question.type === 'close') process.exit(0);
-  try {
-    write(question.modelPath, question.folder);
-    process.send?.({ type: 'written' });
-  } catch (error) {
-    process.send?.({ type: 'failed', reason: error instanceof Error ? error.message : 'failed' });
-  }
+answerMessages(({ modelPath, folder }: Question) => {
+  write(modelPath, folder);
+  return { type: 'written' };
 });
-process.on('disconnect', () => process.exit(0));

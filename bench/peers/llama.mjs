@@ -4,6 +4,7 @@
  * Refuses to compile llama.cpp and to outlive its parent.
  */
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
+import { answerMessages } from '../answer.ts';
 
 let threads = 0;
 let llama;
@@ -48,23 +49,8 @@ async function readTimes(sequence, ids, newTokens, started) {
   return times;
 }
 
-/** In order, because the driver writes what it compiled to its cache until its instance is closed. */
-async function close() {
-  await llama?.dispose();
-  process.exit(0);
-}
-
-process.on('message', async (message) => {
-  try {
-    if (message.type === 'close') return await close();
-    process.send(await (message.type === 'open' ? open(message) : run(message)));
-  } catch (error) {
-    process.send({
-      type: 'failed',
-      reason: String(error?.message ?? error)
-        .split('\n')[0]
-        .slice(0, 200),
-    });
-  }
-});
-process.on('disconnect', () => process.exit(0));
+answerMessages(
+  (message) => (message.type === 'open' ? open(message) : run(message)),
+  // In order, because the driver writes what it compiled to its cache until its instance is closed.
+  () => llama?.dispose(),
+);

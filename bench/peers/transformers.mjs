@@ -4,6 +4,7 @@
  */
 import { basename, dirname } from 'node:path';
 import { AutoModelForCausalLM, env, Tensor } from '@huggingface/transformers';
+import { answerMessages } from '../answer.ts';
 
 let model;
 
@@ -34,18 +35,4 @@ async function run({ prompts, newTokens }) {
   return { type: 'ran', times: [times] };
 }
 
-process.on('message', async (message) => {
-  // Not through destructors: those of onnxruntime's WebGPU end the process with a signal.
-  if (message.type === 'close') process.exit(0);
-  try {
-    process.send(await (message.type === 'open' ? open(message) : run(message)));
-  } catch (error) {
-    process.send({
-      type: 'failed',
-      reason: String(error?.message ?? error)
-        .split('\n')[0]
-        .slice(0, 200),
-    });
-  }
-});
-process.on('disconnect', () => process.exit(0));
+answerMessages((message) => (message.type === 'open' ? open(message) : run(message)));

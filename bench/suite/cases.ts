@@ -4,7 +4,7 @@
  */
 import type { AttentionShape } from '../../kernels/attention.ts';
 import { fileRowSize } from '../../kernels/repack.ts';
-import { packedSize, type StorageWithKernels } from '../../kernels/weights.ts';
+import { isBlockStorage, packedSize, type StorageWithKernels } from '../../kernels/weights.ts';
 
 interface MatrixSizes {
   readonly storage: StorageWithKernels;
@@ -66,30 +66,38 @@ const tokensOf = (tokens: number): string => `${tokens} ${tokens === 1 ? 'token'
 const nameMatrix = ({ storage, rows, columns, tokens, activations }: MatrixSizes): string =>
   `${storage} ${rows}x${columns}, ${tokensOf(tokens)}${activations === undefined ? '' : `, ${activations}`}`;
 const nameRows = ({ columns, tokens }: RowSizes): string => `${columns}, ${tokensOf(tokens)}`;
+/** Bytes in the file. Those of storages that are several tensors depend on their groups, so what the device has of them stands for it. */
+function weightSize({ storage, rows, columns }: Omit<MatrixSizes, 'tokens'>): number {
+  return isBlockStorage(storage) ? rows * fileRowSize(storage, columns) : packedSize(storage, rows, columns);
+}
+
 const floatSize = 4;
 
 const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
   matmul: {
     name: nameMatrix,
-    work: ({ storage, rows, columns, tokens }) => ({
-      bytes: rows * fileRowSize(storage, columns) + tokens * (columns + rows) * floatSize,
-      operations: 2 * rows * columns * tokens,
+    work: (sizes) => ({
+      bytes: weightSize(sizes) + sizes.tokens * (sizes.columns + sizes.rows) * floatSize,
+      operations: 2 * sizes.rows * sizes.columns * sizes.tokens,
     }),
   },
   'gate and up': {
     name: nameMatrix,
-    work: ({ storage, rows, columns, tokens }) => ({
-      bytes: 2 * rows * fileRowSize(storage, columns) + tokens * (columns + rows) * floatSize,
-      operations: 4 * rows * columns * tokens,
+    work: (sizes) => ({
+      bytes: 2 * weightSize(sizes) + sizes.tokens * (sizes.columns + sizes.rows) * floatSize,
+      operations: 4 * sizes.rows * sizes.columns * sizes.tokens,
     }),
   },
   embed: {
     name: nameMatrix,
-    work: ({ storage, columns, tokens }) => ({ bytes: tokens * (fileRowSize(storage, columns) + columns * floatSize), operations: tokens * columns * 2 }),
+    work: (sizes) => ({
+      bytes: sizes.tokens * (weightSize(sizes) / sizes.rows + sizes.columns * floatSize),
+      operations: sizes.tokens * sizes.columns * 2,
+    }),
   },
   repack: {
     name: ({ storage, rows, columns }) => `${storage} ${rows}x${columns}`,
-    work: ({ storage, rows, columns }) => ({ bytes: rows * fileRowSize(storage, columns) + packedSize(storage, rows, columns), operations: 0 }),
+    work: (sizes) => ({ bytes: weightSize(sizes) + packedSize(sizes.storage, sizes.rows, sizes.columns), operations: 0 }),
   },
   attention: {
     name: ({ kv, heads, kvHeads, headLength, positions, tokens }) => `${kv} ${heads}/${kvHeads}x${headLength} over ${positions}, ${tokensOf(tokens)}`,

@@ -3,7 +3,8 @@
  * against the reference; on request, chains of matrices beside peers. What the words mean: bench/README.md. A regression is a result,
  * not an error, unless --fail-above says so.
  */
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { chooseDriver, driverEnvironment } from '../../runtime/drivers.ts';
 import { ensureDevice } from '../../scripts/setup/index.ts';
 import { UsageError } from '../../server/cli/options.ts';
@@ -23,12 +24,19 @@ export async function main(args: readonly string[]): Promise<void> {
   const options = parseSuiteOptions(args);
   const before = options.compare === undefined ? undefined : readSuiteRecord(options.compare);
   if (options.failAbove !== undefined && before === undefined) throw new UsageError('--fail-above needs --compare: it is about what was faster before.');
-  const record = await measure(options);
   const { json, svg, failAbove } = options;
+  for (const file of [json, svg]) if (file !== undefined) demandFolder(file);
+  const record = await measure(options);
+  console.log(formatResults(record, before, failAbove ?? noticeable).join('\n'));
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(record, null, 1)}\n`);
   if (svg !== undefined) writeFileSync(svg, drawRoofline(record));
-  console.log(formatResults(record, before, failAbove ?? noticeable).join('\n'));
   if (before !== undefined && failAbove !== undefined && compareRecords(record, before).some((change) => isSlower(change, failAbove))) process.exitCode = 1;
+}
+
+/** Before minutes of measuring. Throws UsageError. */
+function demandFolder(file: string): void {
+  const folder = dirname(file);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`Expected a folder to write ${file} into, found none.`);
 }
 
 async function measure({ device, set, filter, peers, rounds, threads }: SuiteOptions): Promise<SuiteRecord> {

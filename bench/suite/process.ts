@@ -1,12 +1,13 @@
 /** The kernel bench in a process of its own, started with the driver's environment. Refuses to outlive its parent. */
 import { openDevice } from '../../runtime/device.ts';
 import type { DeviceName } from '../../runtime/types.ts';
+import { answerMessages } from '../answer.ts';
 import type { Case } from './cases.ts';
 import type { Ceilings } from './ceilings.ts';
 import { type CaseResult, Suite } from './run.ts';
 import { type TimedBy, timestamps } from './stopwatch.ts';
 
-type Question = { readonly type: 'open'; readonly device: DeviceName } | { readonly type: 'run'; readonly one: Case } | { readonly type: 'close' };
+type Question = { readonly type: 'open'; readonly device: DeviceName } | { readonly type: 'run'; readonly one: Case };
 type AnyAnswer =
   | { readonly type: 'opened'; readonly adapter: string; readonly timedBy: TimedBy; readonly ceilings: Ceilings }
   | { readonly type: 'ran'; readonly result: CaseResult };
@@ -14,7 +15,7 @@ export type Answer<Type extends AnyAnswer['type']> = Extract<AnyAnswer, { type: 
 
 let suite: Suite | undefined;
 
-async function answer(question: Exclude<Question, { type: 'close' }>): Promise<AnyAnswer> {
+async function answer(question: Question): Promise<AnyAnswer> {
   if (question.type === 'open') {
     const open = await openDevice(question.device, { extras: [timestamps] });
     suite = new Suite(open);
@@ -24,12 +25,4 @@ async function answer(question: Exclude<Question, { type: 'close' }>): Promise<A
   return { type: 'ran', result: await suite.run(question.one) };
 }
 
-process.on('message', async (question: Question) => {
-  if (question.type === 'close') process.exit(0);
-  try {
-    process.send?.(await answer(question));
-  } catch (error) {
-    process.send?.({ type: 'failed', reason: error instanceof Error ? error.message : 'failed' });
-  }
-});
-process.on('disconnect', () => process.exit(0));
+answerMessages(answer);

@@ -2,7 +2,7 @@
  * Owns the sets of cases of the kernel bench by name, and the chains of matrices that each is compared with peers on. Pure. A new
  * shape is a line here.
  */
-import { columnStep, isBlockStorage, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { columnStep, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { type ChainPlan, chainPlans } from '../kernels/chain.ts';
 import { type Case, nameCase } from './cases.ts';
 
@@ -11,8 +11,7 @@ interface CaseSet {
   readonly chains: readonly ChainPlan[];
 }
 
-/** Storages of several tensors have the kernels of those: AWQ, say, is multiplied as Q4_1 is, with other scales. */
-const storages = (Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage);
+const storages = Object.keys(packedStorages) as StorageWithKernels[];
 /** What most files have; the other storages are measured on one shape. */
 const main: readonly StorageWithKernels[] = ['F16', 'Q4_0', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
 const single = [1] as const;

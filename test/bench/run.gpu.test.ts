@@ -163,6 +163,10 @@ test('the kernel bench: one case with its rate, share and error, a file of it, a
   writeFileSync(json, JSON.stringify({ ...record, results: record.results.map((result) => ({ ...result, ms: result.ms / 1e6 })) }));
   const third = await run('bin/inward.mjs', 'bench', 'kernels', ...args, '--compare', json, '--fail-above', '1000');
   expect([third.code, third.out]).toEqual([1, expect.stringContaining('\n1 of 1 cases slower by more than 1000 %')]);
+  for (const option of ['--json', '--svg']) {
+    const nowhere = await run('bin/inward.mjs', 'bench', 'kernels', ...args, option, join(folder, 'none', 'x'));
+    expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringMatching(/^Expected a folder to write .* into, found none\.\n$/)]);
+  }
   const none = await run('bin/inward.mjs', 'bench', 'kernels', '--filter', 'nothing of this name');
   expect([none.code, none.err]).toEqual([2, expect.stringMatching(/^No case contains "nothing of this name"; a name is like "matmul F16/)]);
 });

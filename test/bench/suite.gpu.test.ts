@@ -1,11 +1,11 @@
 /** Every operation of the kernel bench with small sizes: that its set-up computes what it says, and gives a time. Speed is not judged. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Case, kindNames, nameCase } from '../../bench/suite/cases.ts';
 import { Suite } from '../../bench/suite/run.ts';
 import { elementwiseBound } from '../../kernels/activations.ref.ts';
 import { attentionBound } from '../../kernels/attention.ref.ts';
 import { matmulF32Bound, matmulInt8Bound } from '../../kernels/weights.ref.ts';
-import { Gpu } from '../gpu.ts';
+import { Gpu, testDevice } from '../gpu.ts';
 
 let gpu: Gpu;
 let suite: Suite;
@@ -26,6 +26,11 @@ const cases: readonly (readonly [Case, bound: number])[] = [
   [{ kind: 'repack', storage: 'Q6_K', rows: 64, columns: 256 }, matmulF32Bound],
   // With a grid.
   [{ kind: 'repack', storage: 'IQ3_S', rows: 36, columns: 512 }, matmulF32Bound],
+  // Several tensors: packed along columns and rows, scales of groups, of blocks of 128 x 128, of runs.
+  ...(['AWQ', 'GPTQ3', 'CT_INT8', 'FP8', 'FP4', 'NF4'] as const).flatMap((storage): [Case, number][] => [
+    [{ kind: 'matmul', storage, rows: 160, columns: 96, tokens: 3 }, matmulF32Bound],
+    [{ kind: 'repack', storage, rows: 160, columns: 96 }, matmulF32Bound],
+  ]),
   [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f16', positions: 300, tokens: 1 }, attentionBound],
   [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f32', positions: 40, tokens: 5 }, attentionBound],
   [{ kind: 'gated', columns: 96, tokens: 2 }, elementwiseBound],
@@ -44,4 +49,26 @@ test.for(cases.map(([one, bound]) => [nameCase(one), one, bound] as const))('%s'
   expect(quickestMs).toBeGreaterThan(0);
   expect(ms).toBeGreaterThanOrEqual(quickestMs);
   expect(kernels.length).toBeGreaterThan(0);
+});
+
+test('a device of another family is measured with the kernels of that family', async () => {
+  const matrixUnit = { m: 8, n: 8, k: 8, element: 'f32', form: 'emulated' } as const;
+  const other = await Gpu.create(testDevice(), { family: 'matrix', matrixUnit });
+  onTestFinished(() => other.open[Symbol.dispose]());
+  const onMatrix = new Suite(other.open);
+  const found: string[][] = [];
+  for (const [one, bound] of [
+    [{ kind: 'matmul', storage: 'Q4_0', rows: 68, columns: 96, tokens: 2 }, matmulF32Bound],
+    [{ kind: 'gate and up', storage: 'Q4_1', rows: 64, columns: 96, tokens: 9 }, elementwiseBound],
+    [{ kind: 'attention', heads: 4, kvHeads: 2, headLength: 32, kv: 'f16', positions: 40, tokens: 5 }, attentionBound],
+  ] as const) {
+    const { error, kernels } = await onMatrix.run(one);
+    expect(error, nameCase(one)).toBeLessThanOrEqual(bound);
+    found.push([...kernels]);
+  }
+  expect(found).toEqual([
+    [expect.stringMatching(/^matmul\/.*\/wide$/)],
+    [expect.stringMatching(/^matmul\/.*\/matrix\/8x8x8f32-emulated$/)],
+    [expect.stringMatching(/^attention\/.*\/wide$/)],
+  ]);
 });

@@ -11,7 +11,7 @@ import { formatResults, rateOf } from '../../bench/suite/report.ts';
 import { drawRoofline } from '../../bench/suite/roofline.ts';
 import { chooseFrom, setNames, sets } from '../../bench/suite/sets.ts';
 import { timeRuns } from '../../bench/suite/stopwatch.ts';
-import { columnStep, isBlockStorage, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { columnStep, packedStorages } from '../../kernels/weights.ts';
 import { UsageError } from '../../server/cli/options.ts';
 import { savedRecord } from './records.ts';
 
@@ -37,8 +37,7 @@ const storagesOf = (cases: readonly Case[], kind: string): Set<string> =>
 test('the standard set has every operation, and every storage as matmul and as repack', () => {
   const { cases } = sets.standard;
   expect(new Set(cases.map(({ kind }) => kind))).toEqual(new Set(kindNames));
-  for (const kind of ['matmul', 'repack'])
-    expect(storagesOf(cases, kind)).toEqual(new Set((Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage)));
+  for (const kind of ['matmul', 'repack']) expect(storagesOf(cases, kind)).toEqual(new Set(Object.keys(packedStorages)));
   const kvs = cases.flatMap((one) => (one.kind === 'attention' && one.tokens === 1 ? [`${one.kv} ${one.positions}`] : []));
   expect(kvs).toEqual(expect.arrayContaining(['f16 128', 'f16 512', 'f16 2048', 'f32 128', 'f32 512', 'f32 2048']));
 });
@@ -66,9 +65,14 @@ test('Gemma 3 270M: its widths and storages', () => {
 });
 
 test('a filter looks at names of cases and of chains, whatever the case of its letters', () => {
-  const one = chooseFrom('standard', 'MATMUL q4_k 2048');
-  expect(one.cases.map(nameCase)).toEqual(['1 token', '8 tokens', '128 tokens'].map((tokens) => `matmul Q4_K 2048x2048, ${tokens}`));
+  const one = chooseFrom('standard', 'MATMUL f16 2048');
+  expect(one.cases.map(nameCase)).toEqual(['1 token', '8 tokens', '128 tokens'].map((tokens) => `matmul F16 2048x2048, ${tokens}`));
   expect(one.chains).toEqual([]);
+  expect(chooseFrom('standard', 'nf4').cases.map(nameCase)).toEqual([
+    'matmul NF4 2048x2048, 1 token',
+    'matmul NF4 2048x2048, 128 tokens',
+    'repack NF4 2048x2048',
+  ]);
   expect(chooseFrom('standard', 'chain Q6').chains.map(({ name }) => name)).toEqual(['Q6_K 2048 x 2048']);
 });
 
@@ -78,6 +82,13 @@ test('work of a matrix: its bytes in the file with vectors in and out, two opera
     operations: 2 * 4 * 512 * 3,
   });
   expect(workOf({ kind: 'matmul', storage: 'Q4_1', rows: 1, columns: 64, tokens: 1 }).bytes).toBe(2 * 20 + 65 * 4);
+});
+
+test('work of a matrix that is several tensors: its bytes on the device', () => {
+  // Rows of 32 are a tile: for each 32 columns 16 bytes of codes a row, and a word.
+  const sizes = { kind: 'matmul', storage: 'AWQ', rows: 64, columns: 96, tokens: 2 } as const;
+  expect(workOf(sizes)).toEqual({ bytes: 64 * 3 * (16 + 4) + 2 * (96 + 64) * 4, operations: 2 * 64 * 96 * 2 });
+  expect(workOf({ kind: 'repack', storage: 'AWQ', rows: 64, columns: 96 }).bytes).toBe(2 * 64 * 3 * (16 + 4));
 });
 
 test('work of gate and up: two matrices, one result', () => {

@@ -9,7 +9,7 @@ import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import type { PackedMatrix, StorageWithKernels } from '../../kernels/weights.ts';
-import { compare, Gpu } from '../gpu.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';
 
 let gpu: Gpu;
@@ -22,10 +22,6 @@ const layout = { BATCH_POSITIONS: 8, BATCH_SLOTS: 24, BATCH_LOGIT_TOKENS: 40 };
 const functions: ActivationFunction[] = ['none', 'silu', 'gelu', 'gelu_tanh', 'gelu_quick', 'relu', 'relu_squared', 'sigmoid', 'tanh', 'soft_cap'];
 const places = ['buffer', 'texture'] as const;
 const isFull = process.env['INWARD_FULL'] === '1';
-
-function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
-  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
-}
 
 async function makeMatrix(
   storage: StorageWithKernels,

@@ -11,7 +11,8 @@ import { type RouteReference, routerBound, routerReference } from '../../kernels
 import { expertsSort, type RouterShape, router, routesLength } from '../../kernels/router.ts';
 import { matvecReference } from '../../kernels/weights.ref.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
-import { compare, Gpu } from '../gpu.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
+import { widthOf } from '../matmul-case.ts';
 import { packMatrix } from '../packed.ts';
 
 let gpu: Gpu;
@@ -25,10 +26,6 @@ const layout = { BATCH_LOGIT_TOKENS: 4 };
 
 function counts(tokens: number): StepCounts {
   return { tokens, logitRows: 0, items: 0, clears: 0 };
-}
-
-function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
-  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
 }
 
 const plain: RouterShape = { experts: 8, topK: 2, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 };
@@ -182,14 +179,9 @@ interface Case {
   readonly logits?: readonly number[];
 }
 
-/** Storages with larger blocks get as many times the columns. */
-function widthOf(storage: StorageWithKernels): number {
-  return 32 * packedStorages[storage].fileBlocks;
-}
-
 /** Gate and up, then down, then the sum, of every token; on the device (twice) and in double precision. */
 async function runExperts({ storage, shards, topK, tokens, place, gate = gates.swiglu, isBiased, isNormed, logits }: Case): Promise<void> {
-  const columns = widthOf(storage);
+  const columns = widthOf(storage, 32);
   const hiddenLength = columns;
   const width = 44;
   const gateAndUp = await makeExperts(storage, 2 * hiddenLength, columns, shards, place);

@@ -10,10 +10,9 @@ import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { randomFloats } from '../../kernels/random.ref.ts';
 import { standardTiles } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matmulInt8Bound, matvecReference } from '../../kernels/weights.ref.ts';
-import { type Activations, type PackedMatrix, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
-import { compare, Gpu } from '../gpu.ts';
-import { packMatrix } from '../packed.ts';
-import { randomMatrix } from '../stored.ts';
+import { type Activations, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
+import { type MatmulCase, prepareMatmul, widthOf } from '../matmul-case.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -34,38 +33,7 @@ function counts(tokens: number, logitRows = 0): StepCounts {
   return { tokens, logitRows, items: tokens, clears: 0 };
 }
 
-interface Case {
-  readonly storage: StorageWithKernels;
-  readonly rows: number;
-  readonly columns: number;
-  readonly tokens: number;
-  readonly place: Place;
-  readonly isInterleaved?: boolean;
-}
-
-/** Storages with larger blocks get as many times the columns. */
-function widthOf(storage: StorageWithKernels, columns: number): number {
-  const { fileBlocks } = packedStorages[storage];
-  return fileBlocks === 8 ? Math.ceil(columns / 64) * 256 : columns * fileBlocks;
-}
-
-async function prepare({
-  storage,
-  rows,
-  columns: blocks,
-  tokens,
-  place,
-  isInterleaved = false,
-}: Case): Promise<{ matrix: PackedMatrix; weights: Float64Array[]; x: Float32Array[] }> {
-  const columns = widthOf(storage, blocks);
-  const { file, weights } = randomMatrix(storage, rows, columns, rows + columns);
-  const matrix = await packMatrix(gpu, storage, file, rows, columns, { place, isInterleaved, isWhole: isInterleaved });
-  return { matrix, weights, x: Array.from({ length: tokens }, (_, token) => randomFloats(columns, token + 1)) };
-}
-
-function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
-  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
-}
+const prepare = (shape: MatmulCase) => prepareMatmul(gpu, shape);
 
 /** The vectors x as a kernel's input. */
 function input(x: readonly Float32Array[], place: Place): Activations {

@@ -13,8 +13,8 @@ import type { MatrixUnit } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { findDrivers } from '../../runtime/drivers.ts';
-import { compare, Gpu, testDevice } from '../gpu.ts';
-import { joined, prepareMatmul, widthOf } from '../matmul-case.ts';
+import { compare, Gpu, joined, testDevice } from '../gpu.ts';
+import { prepareMatmul, widthOf } from '../matmul-case.ts';
 
 const isFull = process.env['INWARD_FULL'] === '1';
 const side = (length: 8 | 16, element: MatrixUnit['element']): MatrixUnit => ({ m: length, n: length, k: length, element, form: 'emulated' });

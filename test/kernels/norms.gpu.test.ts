@@ -5,7 +5,7 @@ import type { Place, Vectors } from '../../kernels/kernel.ts';
 import { layerNormReference, normBound } from '../../kernels/norms.ref.ts';
 import { normRows, type RowNorm } from '../../kernels/norms.ts';
 import { randomFloats } from '../../kernels/random.ref.ts';
-import { compare, Gpu } from '../gpu.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -27,10 +27,6 @@ function rowsOf(columns: number): Float32Array<ArrayBuffer>[] {
     huge,
     randomFloats(columns, 5, 1e-40),
   ];
-}
-
-function joined(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
-  return Float32Array.from(rows.flatMap((row) => Array.from(row)));
 }
 
 interface Case {

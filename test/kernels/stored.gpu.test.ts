@@ -8,12 +8,13 @@ import { embed } from '../../kernels/embed.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { permute } from '../../kernels/permute.ts';
 import { randomFloats } from '../../kernels/random.ref.ts';
+import { randomStored, type StoredOptions } from '../../kernels/random_stored.ref.ts';
 import { smallestNormal, storedRow } from '../../kernels/stored.ref.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import type { StripStorage } from '../../kernels/weights.ts';
-import { compare, Gpu } from '../gpu.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';
-import { findStored, randomStored, type StoredOptions } from '../stored.ts';
+import { findStored } from '../stored.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -166,7 +167,7 @@ it.each([
   words.set(logitTokens, layout.BATCH_LOGIT_TOKENS);
   const batch = gpu.buffer(words);
   const counts = { tokens, logitRows: logitTokens.length, items: 0, clears: 0 };
-  const input = gpu.vectors(Float32Array.from(x.flatMap((row) => Array.from(row))), columns, place);
+  const input = gpu.vectors(joined(x), columns, place);
   const common = { batch, lanes: gpu.lanes, layout };
   for (const [over, weight, inputs] of [
     ['tokens', undefined, x],

@@ -17,8 +17,8 @@ import { packedStorages, type StorageWithKernels } from '../../kernels/weights.t
 import { families, Graph, type Settings, type Weights } from '../../models/index.ts';
 import { Batch } from '../../runtime/batch.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
-import { compare, Gpu } from '../gpu.ts';
-import { joined, prepareMatmul } from '../matmul-case.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
+import { prepareMatmul } from '../matmul-case.ts';
 
 const storages = Object.keys(packedStorages) as StorageWithKernels[];
 const isFull = process.env['INWARD_FULL'] === '1';

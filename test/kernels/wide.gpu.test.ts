@@ -13,8 +13,8 @@ import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { random, randomFloats } from '../../kernels/random.ref.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
-import { compare, Gpu } from '../gpu.ts';
-import { joined, prepareMatmul, widthOf } from '../matmul-case.ts';
+import { compare, Gpu, joined } from '../gpu.ts';
+import { prepareMatmul, widthOf } from '../matmul-case.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {

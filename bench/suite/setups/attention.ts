@@ -1,7 +1,8 @@
 /** Owns the set-up of attention over a paged KV cache of random numbers. */
 import { attentionReference } from '../../../kernels/attention.ref.ts';
-import { type AttentionShape, attention, attentionMerge, poolExtent } from '../../../kernels/attention.ts';
+import { type AttentionShape, attentionMerge, poolExtent } from '../../../kernels/attention.ts';
 import { randomFloats } from '../../../kernels/random.ref.ts';
+import { chooseAttention } from '../../../models/graph.ts';
 import { Batch } from '../../../runtime/batch.ts';
 import { Sequence } from '../../../runtime/sequence.ts';
 import type { BlockId } from '../../../runtime/types.ts';
@@ -51,8 +52,9 @@ export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']
   const y = bench.vectors((heads * headLength) / 4, tokens);
   const rows = (offset: number, length: number): Float32Array =>
     Float32Array.from({ length: length * width }, (_, i) => stored[(Math.floor(i / width) * 2 + offset) * width + (i % width)] ?? Number.NaN);
+  const attend = chooseAttention(shape, bench.facts.family);
   return {
-    operations: [attention(shape, queries, pool, scratch, y, words), attentionMerge(shape, scratch, y, words)],
+    operations: [attend(shape, queries, pool, scratch, y, words), attentionMerge(shape, scratch, y, words)],
     counts: { ...batch.counts },
     check: async () => {
       const length = positions - tokens + 1;

@@ -5,13 +5,17 @@ import { dequantizeRow } from '../../../kernels/formats.ref.ts';
 import { gatedReference } from '../../../kernels/gated.ref.ts';
 import { gates } from '../../../kernels/gated.ts';
 import type { Operation } from '../../../kernels/kernel.ts';
-import { matmul } from '../../../kernels/matmul.ts';
+import { type MatmulArguments, matmul } from '../../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../../kernels/random.ref.ts';
+import { randomStored } from '../../../kernels/random_stored.ref.ts';
 import { fileRowSize, gridWords, repackChunk, repackVariant } from '../../../kernels/repack.ts';
+import { storedRow } from '../../../kernels/stored.ref.ts';
 import { matvecReference } from '../../../kernels/weights.ref.ts';
-import { type PackedMatrix, packedExtent, type StorageWithKernels } from '../../../kernels/weights.ts';
+import { isBlockStorage, type PackedMatrix, packedExtent, type StorageWithKernels } from '../../../kernels/weights.ts';
 import { loadWeights } from '../../../runtime/checkpoint/loader.ts';
-import { createCheckpoint } from '../../kernels/stored.ts';
+import { findMatrix } from '../../../runtime/checkpoint/stored.ts';
+import { readChunk } from '../../../runtime/checkpoint/strips.ts';
+import { createCheckpoint, type Stored, storeBlocks } from '../../kernels/stored.ts';
 import type { Sizes } from '../cases.ts';
 import { distance, noCounts, type Prepared, plainLayout, type Workbench } from '../workbench.ts';
 
@@ -22,17 +26,24 @@ const madeRows = 8192;
 const epsilon = 1e-5;
 
 interface RandomMatrix {
-  readonly blocks: Uint8Array;
+  readonly stored: Stored;
   valuesOf(row: number): Float64Array;
 }
 
 function createMatrix(storage: StorageWithKernels, rows: number, columns: number, seed: number): RandomMatrix {
+  if (!isBlockStorage(storage)) {
+    const example = randomStored(storage, rows, columns, seed, { isPlain: true });
+    return { stored: example, valuesOf: (row) => storedRow(storage, example.matrix, row) };
+  }
   const size = fileRowSize(storage, columns);
   const made = Math.min(rows, madeRows);
   const random = randomFileRows(storage, made, columns, seed);
   const blocks = made === rows ? random : new Uint8Array(rows * size);
   for (let row = 0; made < rows && row < rows; row += made) blocks.set(random.subarray(0, Math.min(made, rows - row) * size), row * size);
-  return { blocks, valuesOf: (row) => dequantizeRow(storage, blocks.subarray(row * size, (row + 1) * size), columns) };
+  return {
+    stored: storeBlocks(storage, rows, columns, blocks),
+    valuesOf: (row) => dequantizeRow(storage, blocks.subarray(row * size, (row + 1) * size), columns),
+  };
 }
 
 function sampleOf(rows: number): number[] {
@@ -43,37 +54,33 @@ function sampleOf(rows: number): number[] {
 /** As the engine loads it; parts one below the other, or their quads in turn. */
 async function load(
   { open, memory, pipelines }: Workbench,
-  storage: StorageWithKernels,
-  columns: number,
+  { rows, columns }: Pick<Sizes['matmul'], 'rows' | 'columns'>,
   parts: readonly RandomMatrix[],
-  rows: number,
 ): Promise<PackedMatrix> {
-  const stored = parts.map(({ blocks }) => ({ storage, rows, columns, blocks }));
-  const spec = { kind: 'matrix' as const, columns, parts: parts.map((_, i) => ({ tensor: `m${i}`, rows })), interleaved: parts.length > 1 };
-  const weights = await loadWeights(createCheckpoint(stored), new Map([['m', spec]]), { ...open, memory, pipelines });
+  const spec = { kind: 'matrix' as const, columns, parts: parts.map((_, i) => ({ tensor: `m${i}.weight`, rows })), interleaved: parts.length > 1 };
+  const checkpoint = createCheckpoint(Object.fromEntries(parts.map(({ stored }, i) => [`m${i}`, stored])));
+  const weights = await loadWeights(checkpoint, new Map([['m', spec]]), { ...open, memory, pipelines });
   const matrix = weights.matrix('m').pieces[0]?.matrix;
   if (matrix === undefined) throw new Error('no matrix');
   return matrix;
 }
 
-export async function setUpMatmul(bench: Workbench, { storage, rows, columns, tokens, activations }: Sizes['matmul']): Promise<Prepared> {
+/** As a step of `tokens` tokens does. */
+function multiply(bench: Workbench, matrix: PackedMatrix, tokens: number, args: Pick<MatmulArguments, 'x' | 'norm' | 'finish'>): Operation[] {
+  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
+  return matmul(matrix, { ...args, ...bench.facts, offset: 0, over: 'tokens', batch, layout: plainLayout });
+}
+
+export async function setUpMatmul(bench: Workbench, sizes: Sizes['matmul']): Promise<Prepared> {
+  const { storage, rows, columns, tokens, activations = 'f32' } = sizes;
   const random = createMatrix(storage, rows, columns, rows);
-  const matrix = await load(bench, storage, columns, [random], rows);
+  const matrix = await load(bench, sizes, [random]);
   const x = randomFloats(columns * tokens, 1);
   const vectors = bench.vectors(columns / 4, tokens, x);
   const y = bench.empty(tokens * rows * 4);
-  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
   const finish = { kind: 'store' as const, y, stride: rows };
   return {
-    operations: matmul(matrix, {
-      x: { format: activations ?? 'f32', vectors },
-      finish,
-      offset: 0,
-      over: 'tokens',
-      batch,
-      lanes: bench.open.subgroupSize,
-      layout: plainLayout,
-    }),
+    operations: multiply(bench, matrix, tokens, { x: { format: activations, vectors }, finish }),
     counts: { ...noCounts, tokens },
     check: async () => {
       const got = await bench.read(y, rows);
@@ -86,28 +93,19 @@ export async function setUpMatmul(bench: Workbench, { storage, rows, columns, to
   };
 }
 
-export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns, tokens, activations }: Sizes['gate and up']): Promise<Prepared> {
+export async function setUpGateAndUp(bench: Workbench, sizes: Sizes['gate and up']): Promise<Prepared> {
+  const { storage, rows, columns, tokens, activations = 'f32' } = sizes;
   const [gate, up] = [createMatrix(storage, rows, columns, 1), createMatrix(storage, rows, columns, 2)];
-  const matrix = await load(bench, storage, columns, [gate, up], rows);
+  const matrix = await load(bench, sizes, [gate, up]);
   // Small enough that the exponential of a sum stays finite.
   const weight = randomFloats(columns, 4, 1 / 64);
   const x = randomFloats(columns * tokens, 1);
   const vectors = bench.vectors(columns / 4, tokens, x);
   const y = bench.vectors(rows / 4, tokens);
-  const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0));
   const norm = { weight: bench.uniform(weight), epsilon };
   const finish = { kind: 'gated' as const, y, gate: gates.swiglu };
   return {
-    operations: matmul(matrix, {
-      x: { format: activations ?? 'f32', vectors },
-      norm,
-      finish,
-      offset: 0,
-      over: 'tokens',
-      batch,
-      lanes: bench.open.subgroupSize,
-      layout: plainLayout,
-    }),
+    operations: multiply(bench, matrix, tokens, { x: { format: activations, vectors }, norm, finish }),
     counts: { ...noCounts, tokens },
     check: async () => {
       const got = await bench.read(y, rows);
@@ -122,9 +120,10 @@ export async function setUpGateAndUp(bench: Workbench, { storage, rows, columns,
   };
 }
 
-export async function setUpEmbed(bench: Workbench, { storage, rows, columns, tokens }: Sizes['embed']): Promise<Prepared> {
+export async function setUpEmbed(bench: Workbench, sizes: Sizes['embed']): Promise<Prepared> {
+  const { storage, rows, columns, tokens } = sizes;
   const random = createMatrix(storage, rows, columns, rows);
-  const matrix = await load(bench, storage, columns, [random], rows);
+  const matrix = await load(bench, sizes, [random]);
   const ids = Uint32Array.from({ length: tokens }, (_, token) => (7 + token * 61) % rows);
   const y = bench.empty(tokens * columns * 4);
   const batch = bench.buffer(Uint32Array.of(tokens, 0, 0, 0, ...ids));
@@ -141,10 +140,11 @@ export async function setUpRepack(bench: Workbench, { storage, rows, columns }: 
   const { width, height } = packedExtent(storage, rows, columns);
   const packed = bench.vectors(width, height, undefined, 'rgba32uint');
   const grid = gridWords(storage);
-  const { params, grid: groups } = repackChunk(storage, { columns, shardRows: rows, rows, firstQuad: 0, quadStep: 1 });
+  const { bytes, layout } = readChunk(findMatrix(createCheckpoint({ m: random.stored }), 'm.weight', rows, columns), 0, rows);
+  const { params, grid: groups } = repackChunk(storage, { columns, shardRows: rows, rows, firstQuad: 0, quadStep: 1, layout });
   const operation: Operation = {
     variants: [repackVariant(storage, bench.open.place)],
-    resources: [bench.buffer(new Uint8Array(random.blocks)), packed, ...(grid === undefined ? [] : [bench.buffer(grid)])],
+    resources: [bench.buffer(bytes), packed, ...(grid === undefined ? [] : [bench.buffer(grid)])],
     params,
     choose: () => 0,
     gridX: () => groups[0],

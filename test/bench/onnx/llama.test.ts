@@ -1,7 +1,7 @@
 /** The ONNX graph that transformers.js runs, held against what Hugging Face transformers computes from the same Q4_0 file. */
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
-import { createCheckpoint } from '../../../bench/kernels/stored.ts';
+import { createCheckpoint, storeBlocks } from '../../../bench/kernels/stored.ts';
 import { encodeLlama, readShape } from '../../../bench/onnx/llama.ts';
 import { readMatrix } from '../../../bench/onnx/weights.ts';
 import { hasPeer } from '../../../bench/peer.ts';
@@ -53,8 +53,8 @@ test.for(['len1', 'len33'] as const)('logits of %s, in one run and with its last
 test('other storages are rounded to the nearest of 16 numbers, and rows come in the order that is asked for', () => {
   const [rows, columns] = [6, 64];
   const blocks = randomFileRows('Q8_0', rows, columns, 3);
-  using checkpoint = createCheckpoint([{ storage: 'Q8_0', rows, columns, blocks }]);
-  const { codes, scales } = readMatrix(checkpoint, columns, [{ tensor: 'm0', rows, order: (row) => rows - 1 - row }]);
+  using checkpoint = createCheckpoint({ m: storeBlocks('Q8_0', rows, columns, blocks) });
+  const { codes, scales } = readMatrix(checkpoint, columns, [{ tensor: 'm.weight', rows, order: (row) => rows - 1 - row }]);
   const size = fileRowSize('Q8_0', columns);
   for (let row = 0; row < rows; row++) {
     const from = rows - 1 - row;
@@ -70,8 +70,8 @@ test('other storages are rounded to the nearest of 16 numbers, and rows come in 
 });
 
 test('a row of zeros stays zero', () => {
-  using checkpoint = createCheckpoint([{ storage: 'F32', rows: 1, columns: 32, blocks: new Uint8Array(128) }]);
-  const { codes, scales } = readMatrix(checkpoint, 32, [{ tensor: 'm0', rows: 1 }]);
+  using checkpoint = createCheckpoint({ m: storeBlocks('F32', 1, 32, new Uint8Array(128)) });
+  const { codes, scales } = readMatrix(checkpoint, 32, [{ tensor: 'm.weight', rows: 1 }]);
   expect(Array.from(codes, (code) => (code - 8) * (scales[0] ?? Number.NaN)).every((value) => value === 0)).toBe(true);
 });
 

@@ -1,13 +1,14 @@
 /** Matrices that are several tensors on their way to the device: shards that end within a head, parts whose quads take turns, orders of columns. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCheckpoint } from '../../../bench/kernels/stored.ts';
 import { embed } from '../../../kernels/embed.ts';
+import { randomStored, type StoredExample } from '../../../kernels/random_stored.ref.ts';
 import { storedRow } from '../../../kernels/stored.ref.ts';
 import { isBlockStorage, packedSize, rowTile, type StorageWithKernels } from '../../../kernels/weights.ts';
 import type { LoadedMatrix, WeightSpec } from '../../../models/index.ts';
 import { loadWeights, weightSize } from '../../../runtime/checkpoint/loader.ts';
 import type { Checkpoint } from '../../../runtime/checkpoint/types.ts';
 import { Gpu } from '../../gpu.ts';
-import { randomStored, type StoredExample, storedCheckpoints } from '../../stored.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -64,7 +65,7 @@ function expectedRow(storage: StorageWithKernels, { matrix }: StoredExample, row
 
 test.each(['AWQ', 'GPTQ4', 'CT_INT8', 'FP8', 'NF4'] as const)('%s: rows below each other, in heads of 24 whose halves are apart', async (storage) => {
   const examples = { a: randomStored(storage, rows, columns, 1, { isPlain: true }), b: randomStored(storage, rows, columns, 2, { isPlain: true }) };
-  const matrix = await load(storedCheckpoints(examples, { headLength: 24, rotaryLength: 24 }), storage, false);
+  const matrix = await load(createCheckpoint(examples, { headLength: 24, rotaryLength: 24 }), storage, false);
   expect(matrix.pieces.map((piece) => piece.matrix.shards.map((shard) => shard.rows))).toEqual([[64, 64, 64]]);
   const halves = (row: number): number => row - (row % 24) + ((row % 24) % 2) * 12 + Math.floor((row % 24) / 2);
   const expected = [examples.a, examples.b].flatMap((example) => Array.from({ length: rows }, (_, row) => expectedRow(storage, example, halves(row))));
@@ -73,7 +74,7 @@ test.each(['AWQ', 'GPTQ4', 'CT_INT8', 'FP8', 'NF4'] as const)('%s: rows below ea
 
 test('GPTQ3: quads of both parts take turns', async () => {
   const examples = { a: randomStored('GPTQ3', rows, columns, 1, { isPlain: true }), b: randomStored('GPTQ3', rows, columns, 2, { isPlain: true }) };
-  const matrix = await load(storedCheckpoints(examples), 'GPTQ3', true);
+  const matrix = await load(createCheckpoint(examples), 'GPTQ3', true);
   expect(matrix.isInterleaved).toBe(true);
   const expected = Array.from({ length: 2 * rows }, (_, row) =>
     expectedRow('GPTQ3', Math.floor(row / 4) % 2 === 0 ? examples.a : examples.b, Math.floor(row / 8) * 4 + (row % 4)),
@@ -88,7 +89,7 @@ test('parts with one order of columns are one matrix, with two orders two, and n
     return [...groups.keys()].sort((x, y) => (groups[x] ?? 0) - (groups[y] ?? 0) || x - y);
   };
   const check = async (second: StoredExample, pieces: number): Promise<void> => {
-    const checkpoint = storedCheckpoints({ a, b: second });
+    const checkpoint = createCheckpoint({ a, b: second });
     const matrix = await load(checkpoint, 'GPTQ4', true);
     expect(matrix.pieces.length).toBe(pieces);
     expect(matrix.isInterleaved).toBe(pieces === 1);
@@ -109,5 +110,5 @@ test('parts with one order of columns are one matrix, with two orders two, and n
   const tensors = new Map([...b.matrix.tensors, ['.g_idx', a.matrix.tensors.get('.g_idx')] as const]) as StoredExample['matrix']['tensors'];
   await check({ ...b, matrix: { ...b.matrix, tensors } }, 1);
   const table = new Map<string, WeightSpec>([['m', { kind: 'matrix', parts: [{ tensor: 'a.weight', rows }], columns, isTable: true }]]);
-  expect(() => weightSize(storedCheckpoints({ a }), table)).toThrow(expect.objectContaining({ code: 'model_unsupported' }));
+  expect(() => weightSize(createCheckpoint({ a }), table)).toThrow(expect.objectContaining({ code: 'model_unsupported' }));
 });

@@ -1,11 +1,13 @@
 /** What is refused of storages that are several tensors: by the name of the tensor, its storage, and what would do. No device is touched. */
 import { describe, expect, test } from 'vitest';
+import { createCheckpoint } from '../../../bench/kernels/stored.ts';
+import { randomStored, type StoredExample, type StoredOptions } from '../../../kernels/random_stored.ref.ts';
 import type { RefTensor } from '../../../kernels/stored.ref.ts';
 import type { StripStorage } from '../../../kernels/weights.ts';
 import type { Quantization } from '../../../runtime/checkpoint/quantization.ts';
 import { findMatrix } from '../../../runtime/checkpoint/stored.ts';
 import { chunkSizeOf, readChunk } from '../../../runtime/checkpoint/strips.ts';
-import { findStored, randomStored, type StoredExample, type StoredOptions, storedCheckpoint } from '../../stored.ts';
+import { findStored } from '../../stored.ts';
 
 type Change = (tensors: Map<string, RefTensor>) => void;
 
@@ -19,7 +21,7 @@ function changed(example: StoredExample, change: Change, quantization: Quantizat
 function refusal(example: StoredExample): { part: string; expected: string; found: string } {
   const { rows, columns } = example.matrix;
   try {
-    findMatrix(storedCheckpoint(example), 'm.weight', rows, columns);
+    findMatrix(createCheckpoint({ m: example }), 'm.weight', rows, columns);
   } catch (error) {
     const { code, fields } = error as { code: string; fields: { part: string; expected: string | number; found: string | number } };
     expect(code).toMatch(/^(model_unsupported|checkpoint_invalid)$/);
