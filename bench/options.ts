@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly installPeers: boolean;
   /** Also measure the cold start with an empty cache of compiled kernels. */
   readonly cold: boolean;
+  /** Also measure ourselves with int8 activations. */
+  readonly int8: boolean;
   /** Instead of all this, where the time of a step goes. */
   readonly profile: boolean;
   /** Folder that gets the charts. */
@@ -51,6 +53,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--threads <count>', 'threads of the peers on the CPU', integer(1, 1024), 2)
     .option('--install-peers', 'first install the peers that bench/peers names (660 MB)', false)
     .option('--cold', 'also measure the cold start with an empty cache of compiled kernels', false)
+    .option('--int8', 'also measure Inward with int8 activations', false)
     .option('--profile', 'measure instead where the time of a step goes, kernel by kernel', false)
     .option('--svg <folder>', 'write the charts decode.svg, prefill.svg and kernels.svg')
     .option('--from <file>', 'measure nothing: print and draw a record that was saved before')

@@ -2,7 +2,7 @@
  * Owns the rounds: in each of them ours, its cold start, every peer, and the kernels of every side, one after the other, so that none
  * runs beside another and what disturbs a round disturbs all of it. A peer that fails is left out with one line.
  */
-import { type DeviceName, InwardError } from '../runtime/index.ts';
+import { type ActivationFormat, type DeviceName, InwardError } from '../runtime/index.ts';
 import type { Workload } from './arithmetic.ts';
 import { PeerError } from './child.ts';
 import { measureColdStart } from './coldstart.ts';
@@ -44,12 +44,17 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
   const sides: Sides = new Map((peers.includes('ort') ? modelSides : []).map((name) => [name, []]));
   const coldStarts = new Map([['warm', [] as number[]], ...(options.cold ? [['empty', [] as number[]] as const] : [])]);
   const ours: Sample[] = [];
+  const int8: Sample[] = [];
   let dispatchesPerToken = 0;
   for (let round = 1; round <= options.rounds; round++) {
     say(`round ${round}: Inward`);
-    const own = await measureOurs(options);
+    const own = await measureOurs(options, 'f32');
     dispatchesPerToken = own.dispatchesPerToken;
     ours.push(own.sample);
+    if (options.int8) {
+      say(`round ${round}: ${int8Label}`);
+      int8.push((await measureOurs(options, 'int8')).sample);
+    }
     await measureEach(
       coldStarts,
       round,
@@ -67,14 +72,19 @@ export async function measureRounds(options: Prepared): Promise<Measured> {
   return {
     dispatchesPerToken,
     ours: { name: 'Inward', workloads: allWorkloads(options), samples: ours },
-    others: [...engines].map(([name, samples]) => ({ name: peerLabels[name], workloads: peerWorkloads(name, options), samples })),
+    others: [
+      ...(options.int8 ? [{ name: int8Label, workloads: allWorkloads(options), samples: int8 }] : []),
+      ...[...engines].map(([name, samples]) => ({ name: peerLabels[name], workloads: peerWorkloads(name, options), samples })),
+    ],
     coldStarts: { warm: coldStarts.get('warm') ?? [], empty: coldStarts.get('empty') ?? [] },
     kernels: seriesOf(sides),
   };
 }
 
+const int8Label = 'Inward with int8 activations';
+
 /** llama.cpp is measured with whole models here. */
-const modelSides: readonly SideName[] = ['ours', 'ortWebgpu', 'ortCpu'];
+const modelSides: readonly SideName[] = ['ours', 'oursInt8', 'ortWebgpu', 'ortCpu'];
 
 type Sides = Map<SideName, KernelSample[][]>;
 
@@ -121,13 +131,14 @@ interface OurRound {
   readonly vocabularySize: number;
 }
 
-async function measureOurs(options: Prepared): Promise<OurRound> {
+async function measureOurs(options: Prepared, activations: ActivationFormat): Promise<OurRound> {
   const load = readLoad();
   const workloads = allWorkloads(options);
   const room = Math.max(...workloads.map(({ sequences, promptTokens, newTokens }) => sequences * (promptTokens + newTokens + 16)));
   await using subject = await openOurs({
     modelPath: options.model,
     device: options.device,
+    activations,
     // As served, unless more is asked.
     contextLength: Math.max(4096, longestSequence(options)),
     maxSequences: Math.max(8, options.batch),

@@ -3,10 +3,12 @@ import type { Slice, Vectors } from '../../kernels/kernel.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
 import { tileFacts } from '../../kernels/tiles.ts';
+import { multiplied } from '../../kernels/weights.ts';
 import type { MatrixSpec } from '../../models/index.ts';
 import { loadWeights } from '../../runtime/checkpoint/loader.ts';
 import type { OpenDevice } from '../../runtime/device.ts';
 import { DeviceMemory, wholeBuffer, writeVectors } from '../../runtime/memory.ts';
+import type { ActivationFormat } from '../../runtime/types.ts';
 import { waitFor } from '../../runtime/waiting.ts';
 import { prepareAlone } from './prepare.ts';
 import { createCheckpoint, type Stored } from './stored.ts';
@@ -27,13 +29,15 @@ interface Loaded {
 
 export class OurChain {
   readonly #open: OpenDevice;
+  readonly #activations: ActivationFormat;
   readonly #pipelines: PipelineCache;
   #memory: DeviceMemory;
   #loaded: Loaded | undefined;
   #outputLength = 0;
 
-  constructor(open: OpenDevice) {
+  constructor(open: OpenDevice, activations: ActivationFormat) {
     this.#open = open;
+    this.#activations = activations;
     this.#pipelines = new PipelineCache(open.device, open.pinsSubgroups);
     this.#memory = new DeviceMemory(open.device, open.memoryLimit);
   }
@@ -58,11 +62,12 @@ export class OurChain {
     const vectors: readonly Vectors[] = [...inputs, output];
     const batch = wholeBuffer(memory.create('activations', 'batch', 16, usage));
     const operations = matrices.flatMap(({ rows }, i) => {
-      const x = { format: 'f32', vectors: vectors[i] as Vectors } as const;
       const finish = { kind: 'store', y: vectors[i + 1] as Vectors, stride: rows } as const;
-      return weights
-        .matrix(`m${i}`)
-        .pieces.flatMap(({ matrix, firstRow }) => matmul(matrix, { x, finish, offset: firstRow, over: 'tokens', batch, layout, ...facts }));
+      const args = { finish, over: 'tokens', batch, layout, ...facts } as const;
+      return weights.matrix(`m${i}`).pieces.flatMap(({ matrix, firstRow }) => {
+        const format = multiplied(this.#activations, matrix.storage, facts.lanes);
+        return matmul(matrix, { x: { format, vectors: vectors[i] as Vectors }, offset: firstRow, ...args });
+      });
     });
     const steps = await Promise.all(operations.map((operation) => prepareAlone(device, memory, this.#pipelines, operation)));
     const staging = memory.create('staging', 'result', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);

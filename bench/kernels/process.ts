@@ -1,6 +1,6 @@
 /** Our side in a process of its own, started by bench/kernels/side.ts with the driver's environment, as the engine's process is. */
 import { openDevice } from '../../runtime/device.ts';
-import type { DeviceName } from '../../runtime/types.ts';
+import type { ActivationFormat, DeviceName } from '../../runtime/types.ts';
 import { encodeBlocks } from './encode.ts';
 import { OurChain } from './ours.ts';
 import { serve } from './serve.ts';
@@ -14,8 +14,8 @@ function opened(): OurChain {
 }
 
 serve({
-  open: async ({ device }) => {
-    own = new OurChain(await openDevice(device as DeviceName));
+  open: async ({ device, activations = 'f32' }) => {
+    own = new OurChain(await openDevice(device as DeviceName), activations as ActivationFormat);
   },
   load: ({ matrices }, mostTokens) =>
     opened().load(

@@ -1,5 +1,5 @@
 /**
- * Owns the sides of the kernel comparison: our matmul; MatMulNBits of onnxruntime behind WebGPU on the same device and on the CPU; the
+ * Owns the sides of the kernel comparison: our matmul, with f32 and with int8 activations; MatMulNBits of onnxruntime behind WebGPU on the same device and on the CPU; the
  * multiplication of llama.cpp behind Vulkan on the same device and on the CPU.
  * Each runs in a process of its own. Refuses a result that is not the product.
  */
@@ -11,7 +11,7 @@ import { isInstalled, peerEnvironment } from '../peer.ts';
 import { type ChainPlan, rateOf } from './chain.ts';
 import type { Timed } from './serve.ts';
 
-export const sideNames = ['ours', 'ortWebgpu', 'ortCpu', 'llamaVulkan', 'llamaCpu'] as const;
+export const sideNames = ['ours', 'oursInt8', 'ortWebgpu', 'ortCpu', 'llamaVulkan', 'llamaCpu'] as const;
 export type SideName = (typeof sideNames)[number];
 
 interface SideInfo {
@@ -23,6 +23,8 @@ interface SideInfo {
   readonly provider?: 'webgpu' | 'vulkan' | 'cpu';
   /** 4: int8 activations, faster on the CPU; 0: f32, faster behind WebGPU on lavapipe. */
   readonly accuracyLevel?: 0 | 4;
+  /** Ours; default f32. */
+  readonly activations?: 'int8';
   /**
    * Largest error of a result: of f32 sums, and of int8 activations (each off by up to half a step of 1/127 of its block's largest,
    * some 0.4 % in each of the 34 matrices of the longest chain).
@@ -30,9 +32,11 @@ interface SideInfo {
   readonly errorBound: number;
 }
 
+const ourFile = join(import.meta.dirname, 'process.ts');
 const [ortFile = '', ggmlFile = ''] = ['ort.mjs', 'ggml.mjs'].map((file) => join(import.meta.dirname, '..', 'peers', file));
 const sides: Readonly<Record<SideName, SideInfo>> = {
-  ours: { label: 'Inward', file: join(import.meta.dirname, 'process.ts'), packages: [], errorBound: 1e-4 },
+  ours: { label: 'Inward', file: ourFile, packages: [], errorBound: 1e-4 },
+  oursInt8: { label: 'Inward, int8', file: ourFile, packages: [], activations: 'int8', errorBound: 0.1 },
   ortWebgpu: { label: 'onnxruntime WebGPU', file: ortFile, packages: ['onnxruntime-node'], provider: 'webgpu', accuracyLevel: 0, errorBound: 1e-4 },
   ortCpu: { label: 'onnxruntime CPU', file: ortFile, packages: ['onnxruntime-node'], provider: 'cpu', accuracyLevel: 4, errorBound: 0.1 },
   // int8 activations on the CPU; halves behind Vulkan.
@@ -68,9 +72,9 @@ export interface SideOptions {
 
 /** Every chain with every count of vectors. Throws PeerError, also when a result is not the product. */
 export async function measureSide(name: SideName, { device, threadCount, plans }: SideOptions): Promise<KernelSample[]> {
-  const { file, provider, accuracyLevel, errorBound } = sides[name];
+  const { file, provider, accuracyLevel, activations, errorBound } = sides[name];
   await using child = new Child(file, provider === 'cpu' ? {} : peerEnvironment(device));
-  await child.ask({ type: 'open', options: { device, provider, threadCount, accuracyLevel } });
+  await child.ask({ type: 'open', options: { device, provider, threadCount, accuracyLevel, activations } });
   const samples: KernelSample[] = [];
   for (const plan of plans) {
     const counts = plan.tokens ?? tokenCounts;

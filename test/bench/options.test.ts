@@ -16,6 +16,7 @@ test('without arguments: three rounds of 128 and 2048 tokens, a batch of 8, ever
     threads: 2,
     installPeers: false,
     cold: false,
+    int8: false,
     profile: false,
   });
   expect(allWorkloads(options)).toEqual([
@@ -28,7 +29,7 @@ test('without arguments: three rounds of 128 and 2048 tokens, a batch of 8, ever
 
 test('every option', () => {
   const line =
-    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-prompt 11 --peer-tokens 3 --threads 6 --install-peers --cold --profile --svg docs/img --from saved.txt';
+    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-prompt 11 --peer-tokens 3 --threads 6 --install-peers --cold --int8 --profile --svg docs/img --from saved.txt';
   const options = parseOptions(line.split(' '));
   expect(options).toEqual({
     model: 'm.gguf',
@@ -43,6 +44,7 @@ test('every option', () => {
     threads: 6,
     installPeers: true,
     cold: true,
+    int8: true,
     profile: true,
     svg: 'docs/img',
     from: 'saved.txt',
