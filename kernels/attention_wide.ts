@@ -1,10 +1,10 @@
 /**
- * Owns the attention kernel for GPUs (attention_wide.wgsl) as an operation: the same inputs, items and results as the narrow
- * one (attention.ts), with attention_merge behind it. Refuses devices of less than 128 invocations a workgroup; WebGPU promises 256.
+ * Owns the attention kernel for GPUs (attention_wide.wgsl) as an operation: the same inputs, options, items and results as the
+ * narrow one (attention.ts), with attention_merge behind it. Refuses devices of less than 128 invocations a workgroup; WebGPU promises 256.
  */
-import { type AttentionScratch, type AttentionShape, attentionConstants } from './attention.ts';
+import { type AttentionScratch, type AttentionShape, attentionBase, headVectors } from './attention.ts';
 import { emulatedShuffles } from './compose.ts';
-import { bindingKind, type Operation, type Place, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
+import { type Operation, type Place, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
 
 /** Rows (query heads of tokens) of a workgroup, query heads among them, and KV positions of a turn: what 16 KiB of workgroup memory hold. */
 interface AttentionTile {
@@ -13,16 +13,11 @@ interface AttentionTile {
   readonly keys: number;
 }
 
-function tileOf({ heads, kvHeads, headLength, kv }: AttentionShape): AttentionTile {
+function tileOf(shape: AttentionShape): AttentionTile {
+  const { heads, kvHeads, headLength } = shape;
   const rows = headLength <= 64 ? 16 : headLength <= 128 ? 8 : headLength <= 256 ? 4 : 2;
-  const keyBytes = headLength * (kv === 'f16' ? 2 : 4);
-  const keys = Math.min(32, 2 ** Math.floor(Math.log2(4096 / keyBytes)));
+  const keys = Math.min(32, 2 ** Math.floor(Math.log2(256 / headVectors(shape))));
   return { rows, heads: Math.min(heads / kvHeads, rows), keys };
-}
-
-/** Windows, soft caps, sinks and q8 it knows nothing of. */
-export function canBeWide({ window, softcap, kv }: AttentionShape, sinks: Slice | undefined): boolean {
-  return window === undefined && softcap === undefined && sinks === undefined && kv !== 'q8';
 }
 
 /** Workgroups that share the query heads of a KV head. */
@@ -37,28 +32,25 @@ function tokensOf(shape: AttentionShape): readonly number[] {
 }
 
 const invocations = 128;
-/** Lanes that workgroup memory stands in for where a subgroup has less than eight, which a row's largest score is found by. */
+/** Lanes that work out the softmax of a row. */
+const rowLanes = 8;
+/** Lanes that workgroup memory stands in for where a subgroup has less than a row needs. */
 const emulatedLanes = 32;
 
-export function attentionWideVariants(shape: AttentionShape, place: Place): Variant[] {
+export function attentionWideVariants(shape: AttentionShape, place: Place, hasSinks = false): Variant[] {
   const { rows, heads, keys } = tileOf(shape);
-  const group = shape.heads / shape.kvHeads;
-  const isEmulated = shape.lanes < 8;
+  const { label, includes, constants, bindings } = attentionBase(shape, place, hasSinks);
+  const isEmulated = shape.lanes < rowLanes;
   const lanes = isEmulated ? emulatedLanes : shape.lanes;
   return tokensOf(shape).map((tokens, i) => ({
-    label: `attention/${shape.kv}/d${shape.headLength}g${group}/${place}/${i === 0 ? 'items' : `t${tokens}`}/sg${shape.lanes}/wide`,
+    label: `${label}/${i === 0 ? 'items' : `t${tokens}`}/sg${shape.lanes}/wide`,
     file: 'attention_wide.wgsl',
-    includes: {
-      KV: `kv/${shape.kv}.wgsl`,
-      PLACE_POOL: `place/pool_${place}.wgsl`,
-      PLACE_X: `place/x_${place}.wgsl`,
-      PLACE_Y: `place/y_${place}.wgsl`,
-      ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}),
-    },
+    includes: { ...includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
     constants: {
-      ...attentionConstants(shape),
+      ...constants,
       LANES: lanes,
       SUBGROUPS: invocations / lanes,
+      ROW_LANES: rowLanes,
       GROUP_TILES: groupTiles(shape),
       GROUP_TILE: heads,
       IS_ITEM: i === 0,
@@ -66,18 +58,26 @@ export function attentionWideVariants(shape: AttentionShape, place: Place): Vari
       ROWS: i === 0 ? heads : rows,
       KEYS: keys,
     },
-    bindings: [bindingKind('read', place), bindingKind('read', place, 'rgba32uint'), 'write', 'write', bindingKind('write', place), 'read'],
+    bindings,
   }));
 }
 
-/** queries: [token][head][head length] f32, scaled; y: the same shape and kind of place, complete for tokens with one item. */
-export function attentionWide(shape: AttentionShape, queries: Vectors, pool: Vectors, scratch: AttentionScratch, y: Vectors, batch: Slice): Operation {
+/** Arguments: see attention. */
+export function attentionWide(
+  shape: AttentionShape,
+  queries: Vectors,
+  pool: Vectors,
+  scratch: AttentionScratch,
+  y: Vectors,
+  batch: Slice,
+  sinks?: Slice,
+): Operation {
   const [, tokens] = tokensOf(shape);
   const mostItems = shape.layout['TOKEN_ITEMS_LIMIT'] ?? 1;
   const headGroups = shape.kvHeads * groupTiles(shape);
   return {
-    variants: attentionWideVariants(shape, placeOf(y)),
-    resources: [queries, pool, scratch.partials, scratch.states, y, batch],
+    variants: attentionWideVariants(shape, placeOf(y), sinks !== undefined),
+    resources: [queries, pool, scratch.partials, scratch.states, y, batch, ...(sinks === undefined ? [] : [sinks])],
     choose: (counts) => (tokens !== undefined && isPrefill(counts) && counts.tokens >= 2 * tokens ? 1 : 0),
     // A tile of tokens is a workgroup for each item that a token may have; those past its tokens' items end at once.
     gridX: (counts, variant) =>

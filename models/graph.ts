@@ -4,7 +4,7 @@
  */
 import { quantize, rmsNorm } from '../kernels/activations.ts';
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
-import { attentionWide, canBeWide } from '../kernels/attention_wide.ts';
+import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
@@ -200,12 +200,8 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
-    // What the wide kernel cannot do the narrow one does on every device.
-    const isWide = family !== undefined && family !== 'narrow' && canBeWide(shape, sinks);
-    this.operations.push(
-      isWide ? attentionWide(shape, queries, pool, scratch, attended, batch) : attention(shape, queries, pool, scratch, attended, batch, sinks),
-      attentionMerge(shape, scratch, attended, batch, sinks),
-    );
+    const attend = family === undefined || family === 'narrow' ? attention : attentionWide;
+    this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
     return attended;
   }
 

@@ -152,9 +152,8 @@ it('attention by its formats of keys and values: compiled here, run by attention
   for (const kv of ['f16', 'f32', 'q8'] as const) {
     const shape: AttentionShape = { heads: 4, kvHeads: 2, headLength: 64, rotaryLength: 64, kv, blockLength: 16, poolFold: 1, lanes: 32, layout };
     const narrow = await compile([attentionVariant(shape, 'buffer')]);
-    // Wide attention does not read q8: there narrow kernels run on every device.
-    const wide = kv === 'q8' ? '-' : await compile(attentionWideVariants(shape, 'buffer'));
-    const isOwn = (label: string): boolean => label.startsWith(`attention/${kv}/`) && label.endsWith('/wide') === (kv !== 'q8');
+    const wide = await compile(attentionWideVariants(shape, 'buffer'));
+    const isOwn = (label: string): boolean => label.startsWith(`attention/${kv}/`) && label.endsWith('/wide');
     rows.push(['attention', kv, narrow, wide, reachedBy('F32', 'wide', isOwn, kv)]);
   }
   expect(rows.flat()).not.toContain('none');

@@ -147,7 +147,10 @@ function gpuMatmuls(lanes: number): Variant[] {
 function variants(lanes: number, place: Place): Variant[] {
   return [
     ...(place === 'buffer' ? gpuMatmuls(lanes) : []),
-    ...(place === 'buffer' ? attentionShapes(lanes).flatMap((shape) => attentionWideVariants(shape, place)) : []),
+    ...attentionShapes(lanes).flatMap((shape) => [
+      ...attentionWideVariants(shape, place),
+      ...attentionWideVariants({ ...shape, window: 128, softcap: 50 }, place, true),
+    ]),
     ...matmuls(lanes, place),
     ...otherMatmuls(lanes, place),
     ...routers.flatMap((shape) => [
