@@ -179,7 +179,7 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, poolFold, lanes, family, layout, maxItems } = this.settings;
+    const { batch, kv, blockLength, poolFold, lanes, family, matrixUnit, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const { options, sinks, ...own } = heads;
@@ -200,8 +200,13 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
-    const attend = family === undefined || family === 'narrow' ? attention : attentionWide;
-    this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
+    const unit = family === 'matrix' ? matrixUnit : undefined;
+    this.operations.push(
+      family === undefined || family === 'narrow'
+        ? attention(shape, queries, pool, scratch, attended, batch, sinks)
+        : attentionWide(shape, queries, pool, scratch, attended, batch, sinks, unit),
+      attentionMerge(shape, scratch, attended, batch, sinks),
+    );
     return attended;
   }
 

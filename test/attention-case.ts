@@ -113,10 +113,14 @@ const optionCases: readonly { readonly options: string; readonly window?: number
 ];
 const optionHeads = { heads: 4, kvHeads: 2, headLength: 32 };
 
-/** Equal scores, one huge score, values of zeros. */
+/** Equal scores, also of queries past the range of f16; one huge score; values of zeros. */
 function craftedData(heads: Heads): AttentionData {
   const data = randomData(heads, optionSpans);
   data.keys[0]?.fill(0.5);
+  const width = heads.heads * heads.headLength;
+  data.query.subarray(3 * width, 4 * width).forEach((value, i, large) => {
+    large[i] = value * 1e6;
+  });
   data.keys[1]
     ?.fill(0)
     .subarray(100 * 64, 101 * 64)
