@@ -33,8 +33,8 @@ type PoolShape = Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>;
 /** Values in a vector of 16 bytes. */
 const vectorLengths: Readonly<Record<KvFormat, number>> = { f16: 8, f32: 4, q8: 16 };
 
-/** Vectors of a head's keys, or values. */
-function headVectors({ headLength, kv }: PoolShape): number {
+/** Vectors of 16 bytes of a head's keys, or values. */
+export function headVectors({ headLength, kv }: PoolShape): number {
   return Math.ceil(headLength / vectorLengths[kv]);
 }
 
@@ -99,39 +99,28 @@ function loadsTogether(count: number): number {
   return [8, 7, 6, 5, 4, 3, 2].find((loads) => count % loads === 0) ?? 1;
 }
 
-/** What the label says of options; empty for the usual attention. */
-function nameOptions({ window, softcap }: AttentionShape, hasSinks: boolean): string {
-  return [...(window === undefined ? [] : [`w${window}`]), ...(softcap === undefined ? [] : [`cap${softcap}`]), ...(hasSinks ? ['sinks'] : [])].join('');
-}
-
 function floatBits(value: number): number {
   return new Uint32Array(new Float32Array([value]).buffer)[0] ?? 0;
 }
 
-/** `place`: of queries, pool and results. */
-export function attentionVariant(shape: AttentionShape, place: Place, hasSinks = false): Variant {
-  const constants = attentionConstants(shape);
-  const options = nameOptions(shape, hasSinks);
+/** What all kernels of attention have in common: options, format, places. `place`: of queries, pool and results. Labels name what is not usual. */
+export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boolean): Omit<Required<Variant>, 'file'> {
+  const { window, softcap, kv } = shape;
+  const options = [...(window === undefined ? [] : [`w${window}`]), ...(softcap === undefined ? [] : [`cap${softcap}`]), ...(hasSinks ? ['sinks'] : [])].join(
+    '',
+  );
   return {
-    label: `attention/${shape.kv}/d${shape.headLength}g${shape.heads / shape.kvHeads}/${options === '' ? '' : `${options}/`}${place}/sg${shape.lanes}`,
-    file: 'attention.wgsl',
+    label: ['attention', kv, `d${shape.headLength}g${shape.heads / shape.kvHeads}`, ...(options === '' ? [] : [options]), place].join('/'),
     includes: {
-      KV: `kv/${shape.kv}.wgsl`,
-      SCALES: `kv/${shape.kv === 'q8' ? 'scaled' : 'unscaled'}.wgsl`,
-      SCORE: `attend/${shape.softcap === undefined ? 'plain' : 'softcap'}.wgsl`,
+      KV: `kv/${kv}.wgsl`,
+      SCALES: `kv/${kv === 'q8' ? 'scaled' : 'unscaled'}.wgsl`,
+      SCORE: `attend/${softcap === undefined ? 'plain' : 'softcap'}.wgsl`,
       SINK: `attend/${hasSinks ? 'sink' : 'no_sink'}.wgsl`,
       PLACE_POOL: `place/pool_${place}.wgsl`,
       PLACE_X: `place/x_${place}.wgsl`,
       PLACE_Y: `place/y_${place}.wgsl`,
     },
-    constants: {
-      ...constants,
-      QUADS: (constants['VECTORS'] ?? 0) * (constants['VECTOR_QUADS'] ?? 0),
-      KEY_LOADS: loadsTogether(headVectors(shape)),
-      VALUE_LOADS: loadsTogether(shape.lanes),
-      WINDOW: shape.window ?? 0xffffffff,
-      CAP_BITS: floatBits(shape.softcap ?? 0),
-    },
+    constants: { ...attentionConstants(shape), WINDOW: window ?? 0xffffffff, CAP_BITS: floatBits(softcap ?? 0) },
     bindings: [
       bindingKind('read', place),
       bindingKind('read', place, 'rgba32uint'),
@@ -141,6 +130,23 @@ export function attentionVariant(shape: AttentionShape, place: Place, hasSinks =
       'read',
       ...(hasSinks ? (['read'] as const) : []),
     ],
+  };
+}
+
+export function attentionVariant(shape: AttentionShape, place: Place, hasSinks = false): Variant {
+  const { label, includes, constants, bindings } = attentionBase(shape, place, hasSinks);
+  const vectors = headVectors(shape);
+  return {
+    label: `${label}/sg${shape.lanes}`,
+    file: 'attention.wgsl',
+    includes,
+    constants: {
+      ...constants,
+      QUADS: Math.ceil(vectors / shape.lanes) * (vectorLengths[shape.kv] / 4),
+      KEY_LOADS: loadsTogether(vectors),
+      VALUE_LOADS: loadsTogether(shape.lanes),
+    },
+    bindings,
   };
 }
 

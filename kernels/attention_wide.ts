@@ -1,88 +1,114 @@
 /**
- * Owns the attention kernel for GPUs (attention_wide.wgsl) as an operation: the same inputs, items and results as the narrow
- * one (attention.ts), with attention_merge behind it. Refuses devices of less than 128 invocations a workgroup; WebGPU promises 256.
+ * Owns the attention kernels for GPUs (attention_wide.wgsl, attention_matrix.wgsl) as an operation: the same inputs, options, items and
+ * results as the narrow one (attention.ts), with attention_merge behind it. Refuses devices of less than 128 invocations a workgroup; WebGPU promises 256.
  */
-import { type AttentionScratch, type AttentionShape, attentionConstants } from './attention.ts';
+import { type AttentionScratch, type AttentionShape, attentionBase, headVectors } from './attention.ts';
 import { emulatedShuffles } from './compose.ts';
-import { bindingKind, type Operation, type Place, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
+import { type Operation, type Place, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
+import { type MatrixUnit, unitName, unitParts } from './matrix_unit.ts';
 
-/** Rows (query heads of tokens) of a workgroup, query heads among them, and KV positions of a turn: what 16 KiB of workgroup memory hold. */
-interface AttentionTile {
+/** What a workgroup takes. Rows, keys and how long heads are make what must fit 16 KiB of workgroup memory. */
+interface Form {
+  /** One item of a token, or one item after the other of as many tokens. */
+  readonly tokens: 'item' | number;
+  /** Query heads of tokens. */
   readonly rows: number;
+  /** Query heads of a token among them. */
   readonly heads: number;
+  /** KV positions of a turn. */
   readonly keys: number;
-}
-
-function tileOf({ heads, kvHeads, headLength, kv }: AttentionShape): AttentionTile {
-  const rows = headLength <= 64 ? 16 : headLength <= 128 ? 8 : headLength <= 256 ? 4 : 2;
-  const keyBytes = headLength * (kv === 'f16' ? 2 : 4);
-  const keys = Math.min(32, 2 ** Math.floor(Math.log2(4096 / keyBytes)));
-  return { rows, heads: Math.min(heads / kvHeads, rows), keys };
-}
-
-/** Windows, soft caps, sinks and q8 it knows nothing of. */
-export function canBeWide({ window, softcap, kv }: AttentionShape, sinks: Slice | undefined): boolean {
-  return window === undefined && softcap === undefined && sinks === undefined && kv !== 'q8';
-}
-
-/** Workgroups that share the query heads of a KV head. */
-function groupTiles(shape: AttentionShape): number {
-  return Math.ceil(shape.heads / shape.kvHeads / tileOf(shape).heads);
-}
-
-/** Tokens of a workgroup: one, whose items are workgroups of their own, then as many as its rows hold. */
-function tokensOf(shape: AttentionShape): readonly number[] {
-  const { rows, heads } = tileOf(shape);
-  return rows < 2 * heads ? [1] : [1, Math.floor(rows / heads)];
+  /** Lanes that work out the softmax of a row. */
+  readonly rowLanes: number;
+  readonly unit?: MatrixUnit;
 }
 
 const invocations = 128;
-/** Lanes that workgroup memory stands in for where a subgroup has less than eight, which a row's largest score is found by. */
+/** Lanes that workgroup memory stands in for where a subgroup has less than a row may need. */
 const emulatedLanes = 32;
+const leastLanes = 8;
 
-export function attentionWideVariants(shape: AttentionShape, place: Place): Variant[] {
-  const { rows, heads, keys } = tileOf(shape);
+/**
+ * For a few tokens, and for many. With a unit the latter take it, which adds in another order; but for f32 keys and values, which are
+ * there for exactness, and which it would round.
+ */
+function formsOf(shape: AttentionShape, unit: MatrixUnit | undefined): readonly [Form, ...Form[]] {
+  const { headLength, kv } = shape;
   const group = shape.heads / shape.kvHeads;
-  const isEmulated = shape.lanes < 8;
-  const lanes = isEmulated ? emulatedLanes : shape.lanes;
-  return tokensOf(shape).map((tokens, i) => ({
-    label: `attention/${shape.kv}/d${shape.headLength}g${group}/${place}/${i === 0 ? 'items' : `t${tokens}`}/sg${shape.lanes}/wide`,
-    file: 'attention_wide.wgsl',
-    includes: {
-      KV: `kv/${shape.kv}.wgsl`,
-      PLACE_POOL: `place/pool_${place}.wgsl`,
-      PLACE_X: `place/x_${place}.wgsl`,
-      PLACE_Y: `place/y_${place}.wgsl`,
-      ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}),
-    },
-    constants: {
-      ...attentionConstants(shape),
-      LANES: lanes,
-      SUBGROUPS: invocations / lanes,
-      GROUP_TILES: groupTiles(shape),
-      GROUP_TILE: heads,
-      IS_ITEM: i === 0,
-      TOKENS: tokens,
-      ROWS: i === 0 ? heads : rows,
-      KEYS: keys,
-    },
-    bindings: [bindingKind('read', place), bindingKind('read', place, 'rgba32uint'), 'write', 'write', bindingKind('write', place), 'read'],
-  }));
+  const rows = headLength <= 64 ? 16 : headLength <= 128 ? 8 : headLength <= 256 ? 4 : 2;
+  const heads = Math.min(group, rows);
+  const keys = Math.min(32, 2 ** Math.floor(Math.log2(256 / headVectors(shape))));
+  const wide = { heads, keys, rowLanes: 8 };
+  const few: Form = { ...wide, tokens: 'item', rows: heads };
+  if (unit !== undefined && kv !== 'f32') return [few, matrixForm(headLength, group, unit)];
+  return rows < 2 * heads ? [few] : [few, { ...wide, tokens: Math.floor(rows / heads), rows }];
 }
 
-/** queries: [token][head][head length] f32, scaled; y: the same shape and kind of place, complete for tokens with one item. */
-export function attentionWide(shape: AttentionShape, queries: Vectors, pool: Vectors, scratch: AttentionScratch, y: Vectors, batch: Slice): Operation {
-  const [, tokens] = tokensOf(shape);
+/** f32 takes twice the memory, long heads twice the registers for sums. */
+function matrixForm(headLength: number, group: number, unit: MatrixUnit): Form {
+  const rows = unit.element === 'f16' && headLength <= 256 ? 32 : 16;
+  const heads = Math.min(group, rows);
+  return { tokens: Math.floor(rows / heads), rows, heads, keys: 32, rowLanes: invocations / rows, unit };
+}
+
+/** Workgroups that share the query heads of a KV head. */
+function groupTiles({ heads, kvHeads }: AttentionShape, form: Form): number {
+  return Math.ceil(heads / kvHeads / form.heads);
+}
+
+export function attentionWideVariants(shape: AttentionShape, place: Place, hasSinks = false, unit?: MatrixUnit): Variant[] {
+  const { label, includes, constants, bindings } = attentionBase(shape, place, hasSinks);
+  const isEmulated = shape.lanes < leastLanes;
+  const lanes = isEmulated ? emulatedLanes : shape.lanes;
+  return formsOf(shape, unit).map((form) => {
+    const parts = form.unit === undefined ? { includes: {}, constants: {} } : unitParts(form.unit);
+    const family = form.unit === undefined ? 'wide' : `matrix/${unitName(form.unit)}`;
+    return {
+      label: `${label}/${form.tokens === 'item' ? 'items' : `t${form.tokens}`}/sg${shape.lanes}/${family}`,
+      file: `attention_${form.unit === undefined ? 'wide' : 'matrix'}.wgsl`,
+      includes: { ...includes, ...parts.includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
+      constants: {
+        ...constants,
+        ...parts.constants,
+        LANES: lanes,
+        SUBGROUPS: invocations / lanes,
+        ROW_LANES: form.rowLanes,
+        GROUP_TILES: groupTiles(shape, form),
+        GROUP_TILE: form.heads,
+        IS_ITEM: form.tokens === 'item',
+        TOKENS: form.tokens === 'item' ? 1 : form.tokens,
+        ROWS: form.rows,
+        KEYS: form.keys,
+      },
+      bindings,
+    };
+  });
+}
+
+/** Arguments: see attention. `unit`: what multiplies queries, keys and values of many tokens. */
+export function attentionWide(
+  shape: AttentionShape,
+  queries: Vectors,
+  pool: Vectors,
+  scratch: AttentionScratch,
+  y: Vectors,
+  batch: Slice,
+  sinks?: Slice,
+  unit?: MatrixUnit,
+): Operation {
+  const forms = formsOf(shape, unit);
+  const formAt = (variant: number): Form => forms[variant] ?? forms[0];
+  const many = forms[1]?.tokens;
   const mostItems = shape.layout['TOKEN_ITEMS_LIMIT'] ?? 1;
-  const headGroups = shape.kvHeads * groupTiles(shape);
   return {
-    variants: attentionWideVariants(shape, placeOf(y)),
-    resources: [queries, pool, scratch.partials, scratch.states, y, batch],
-    choose: (counts) => (tokens !== undefined && isPrefill(counts) && counts.tokens >= 2 * tokens ? 1 : 0),
+    variants: attentionWideVariants(shape, placeOf(y), sinks !== undefined, unit),
+    resources: [queries, pool, scratch.partials, scratch.states, y, batch, ...(sinks === undefined ? [] : [sinks])],
+    choose: (counts) => (typeof many === 'number' && isPrefill(counts) && counts.tokens >= 2 * many ? 1 : 0),
     // A tile of tokens is a workgroup for each item that a token may have; those past its tokens' items end at once.
-    gridX: (counts, variant) =>
-      variant === 0 || tokens === undefined ? counts.items : Math.ceil(counts.tokens / tokens) * (counts.items === counts.tokens ? 1 : mostItems),
-    gridY: () => headGroups,
+    gridX: (counts, variant) => {
+      const { tokens } = formAt(variant);
+      return tokens === 'item' ? counts.items : Math.ceil(counts.tokens / tokens) * (counts.items === counts.tokens ? 1 : mostItems);
+    },
+    gridY: (_, variant) => shape.kvHeads * groupTiles(shape, formAt(variant)),
   };
 }
 

@@ -4,7 +4,6 @@
 // Weights past the range of f16 are clamped to it. Activations are divided by a power of two for each token, so that the largest is
 // below 2: the sums of long rows in a residual stream would not fit f16.
 
-#include ELEMENT
 #include SHUFFLES
 #include "lib/matmul.wgsl"
 #include "lib/weights.wgsl"
@@ -15,7 +14,6 @@
 #include BIAS
 #include FINISH
 #include "lib/dequantize.wgsl"
-#include MATRIX
 
 const INVOCATIONS = LANES * SUBGROUPS;
 const RUNS = TILE_QUADS / QUADS;
@@ -25,11 +23,11 @@ const TOKEN_PARTS = TOKENS / M;
 const FRAGMENTS = TOKEN_PARTS * (RESULT_STRIDE / N) / SUBGROUPS;
 // Tokens that eight lanes find the scale of.
 const LOADS = TOKENS * 8u / INVOCATIONS;
-const SMALLEST = 7.9e-31;
+const LEFT_ROWS = TOKENS;              // [token][column]
+const RIGHT_ROWS = TILE_QUADS * 4u;    // [row][column]; results [token][row]
 
-var<workgroup> leftTile: array<Element, TOKENS * STRIDE>;              // [token][column]
-var<workgroup> rightTile: array<Element, TILE_QUADS * 4u * STRIDE>;    // [row][column]
-var<workgroup> resultTile: array<f32, TOKENS * RESULT_STRIDE>;         // [token][row]
+#include "lib/matrix_tiles.wgsl"
+
 var<workgroup> inverses: array<f32, TOKENS>;                           // what activations are multiplied by
 var<workgroup> factors: array<f32, TOKENS>;                            // what results are multiplied by
 
@@ -38,7 +36,7 @@ fn prepare(lane: u32, range: RowRange, blocks: u32) {
   for (var load = 0u; load < LOADS; load++) {
     let token = load * (INVOCATIONS / 8u) + lane / 8u;
     let row = inputRow(min(range.first + token, range.end - 1u));
-    var largest = SMALLEST;
+    var largest = 0.0;
     var squares = 0.0;
     for (var block = 0u; block < blocks; block++) {
       let quad = block * 8u + lane % 8u;
@@ -52,26 +50,11 @@ fn prepare(lane: u32, range: RowRange, blocks: u32) {
       squares += fromPartner(squares, mask);
     }
     if (lane % 8u == 0u) {
-      let scale = bitcast<f32>(bitcast<u32>(min(largest, 1e37)) & 0x7f800000u);
+      let scale = powerBelow(largest);
       inverses[token] = 1.0 / scale;
       factors[token] = scale * select(1.0, 1.0 / sqrt(squares / f32(blocks * 32u) + shape.epsilon), NORMED);
     }
   }
-}
-
-fn putLeft(at: u32, value: vec4f) {
-  leftTile[at] = Element(value.x);
-  leftTile[at + 1u] = Element(value.y);
-  leftTile[at + 2u] = Element(value.z);
-  leftTile[at + 3u] = Element(value.w);
-}
-
-fn putRight(at: u32, value: vec4f) {
-  let inside = clamp(value, vec4f(-LARGEST), vec4f(LARGEST));
-  rightTile[at] = Element(inside.x);
-  rightTile[at + 1u] = Element(inside.y);
-  rightTile[at + 2u] = Element(inside.z);
-  rightTile[at + 3u] = Element(inside.w);
 }
 
 @compute @workgroup_size(LANES * SUBGROUPS)
@@ -111,7 +94,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let tokenPart = (firstFragment + f) % TOKEN_PARTS;
       let rowPart = (firstFragment + f) / TOKEN_PARTS;
       for (var k = 0u; k < 32u; k += K) {
-        sums[f] = multiplyAdd(loadLeft(tokenPart * M * STRIDE + k), loadRight(rowPart * N * STRIDE + k), sums[f], lane % LANES);
+        sums[f] = multiplyAdd(loadLeft(tokenPart * M * STRIDE + k), loadRightColumns(rowPart * N * STRIDE + k), sums[f], lane % LANES);
       }
     }
   }
@@ -129,8 +112,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var results: array<vec4f, QUADS>;
       #unroll
       for (var q = 0u; q < QUADS; q++) {
-        let at = t * RESULT_STRIDE + (run * QUADS + q) * 4u;
-        results[q] = vec4f(resultTile[at], resultTile[at + 1u], resultTile[at + 2u], resultTile[at + 3u]) * factors[t];
+        results[q] = resultQuad(t * RESULT_STRIDE + (run * QUADS + q) * 4u) * factors[t];
       }
       finish(group.x, run, outputRow(range.first + t), biased(group.x, run, range.firstBias, results));
     }

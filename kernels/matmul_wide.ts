@@ -3,7 +3,8 @@
  * matmul_matrix.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
  */
 import { emulatedShuffles } from './compose.ts';
-import type { MatrixUnit, Tile } from './tiles.ts';
+import { type MatrixUnit, unitParts } from './matrix_unit.ts';
+import type { Tile } from './tiles.ts';
 import { quadRows } from './weights.ts';
 
 /** What of a variant depends on its family. */
@@ -42,25 +43,15 @@ export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
   };
 }
 
-/** f32, and shuffles through workgroup memory, leave room for half the rows of a tile. They lie apart by more than they are long, in other banks. */
-function matrixShape({ tokens }: Tile, { m, n, k, element, form }: MatrixUnit, lanes: number, isEmulated: boolean): FamilyShape {
-  const quads = element === 'f16' && !isEmulated ? 16 : 8;
-  const fragments = (tokens / m) * ((quads * quadRows) / n);
+/** f32, and shuffles through workgroup memory, leave room for half the rows of a tile. */
+function matrixShape({ tokens }: Tile, unit: MatrixUnit, lanes: number, isEmulated: boolean): FamilyShape {
+  const { includes, constants } = unitParts(unit);
+  const quads = unit.element === 'f16' && !isEmulated ? 16 : 8;
+  const fragments = (tokens / unit.m) * ((quads * quadRows) / unit.n);
   return {
     file: 'matmul_matrix.wgsl',
     quads,
-    includes: {
-      ELEMENT: `element/${element}.wgsl`,
-      MATRIX: `lib/subgroup_matrix_${form}.wgsl`,
-      ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}),
-    },
-    constants: {
-      LANES: lanes,
-      SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)),
-      STRIDE: element === 'f16' ? 40 : 36,
-      M: m,
-      N: n,
-      K: k,
-    },
+    includes: { ...includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
+    constants: { ...constants, LANES: lanes, SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)) },
   };
 }

@@ -3,22 +3,13 @@
  * the shapes that they are chosen for. Refuses to measure: the tuner does.
  */
 import type { AttentionShape } from './attention.ts';
+import { type MatrixUnit, unitName } from './matrix_unit.ts';
 import type { Activations, StorageWithKernels } from './weights.ts';
 
 /** What becomes of a matmul's sums: see Finish of matmul.ts. */
 export type FinishKind = 'store' | 'add' | 'gated' | 'rope';
 
 export type KernelFamily = 'narrow' | 'wide' | 'matrix';
-
-/** Matrices that a device multiplies at once, m x k by k x n, or what stands for it in tests (lib/subgroup_matrix_emulated.wgsl). */
-export interface MatrixUnit {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** What is multiplied; sums are f32. */
-  readonly element: 'f16' | 'f32';
-  readonly form: 'native' | 'emulated';
-}
 
 /** Tokens of a workgroup, and quads of rows of a lane. Larger tiles load less but take long to compile on CPU devices. */
 export interface Tile {
@@ -133,8 +124,8 @@ function leastQuads(finish: FinishKind): number {
 
 /** `t1q2`, `t32q1/wide`: the name of a tile in labels, tables and the tuner's file. */
 export function tileName({ tokens, quads, family = 'narrow', unit }: Tile): string {
-  const unitName = unit === undefined ? [] : [`${unit.m}x${unit.n}x${unit.k}${unit.element}-${unit.form}`];
-  return [`t${tokens}q${quads}`, ...(family === 'narrow' ? [] : [family]), ...unitName].join('/');
+  const name = unit === undefined ? [] : [unitName(unit)];
+  return [`t${tokens}q${quads}`, ...(family === 'narrow' ? [] : [family]), ...name].join('/');
 }
 
 /** `Q4_1 960 x 576, f32, normed, rope, f16 KV`. */

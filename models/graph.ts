@@ -3,7 +3,7 @@
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
 import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
-import { attentionWide, canBeWide } from '../kernels/attention_wide.ts';
+import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
@@ -14,7 +14,7 @@ import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
-import { type KernelFamily, type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
+import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
 import { type Activations, multiplied, type PackedMatrix } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
 
@@ -98,9 +98,11 @@ export interface ExpertsOptions {
   readonly to?: Vectors | undefined;
 }
 
-/** The kernel of the device's family; what the wide one cannot do the narrow one does on every device. */
-export function chooseAttention(shape: AttentionShape, family: KernelFamily = 'narrow', sinks?: Slice): typeof attention {
-  return family !== 'narrow' && canBeWide(shape, sinks) ? attentionWide : attention;
+/** The kernel of the device's family; with matrix units its long prefills go by them. */
+export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFacts, 'family' | 'matrixUnit'>): typeof attention {
+  if (family === 'narrow') return attention;
+  const unit = family === 'matrix' ? matrixUnit : undefined;
+  return (shape, queries, pool, scratch, y, batch, sinks) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
 }
 
 export class Graph {
@@ -183,7 +185,7 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, poolFold, lanes, family, layout, maxItems } = this.settings;
+    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const { options, sinks, ...own } = heads;
@@ -204,7 +206,7 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
-    const attend = chooseAttention(shape, family, sinks);
+    const attend = chooseAttention(this.settings);
     this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
     return attended;
   }

@@ -2,7 +2,8 @@
  * Owns the types of the door `inward`: what an embedder gives to the engine and gets back.
  * Token ids only: the engine knows no text. Refuses to hold behaviour.
  */
-import type { KernelFamily, MatrixUnit } from '../kernels/tiles.ts';
+import type { MatrixUnit } from '../kernels/matrix_unit.ts';
+import type { KernelFamily } from '../kernels/tiles.ts';
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };

@@ -1,6 +1,6 @@
 /**
- * Owns what tests of attention kernels are made of: tokens of several sequences over a paged KV pool, run by every form of a
- * kernel, and what the reference gives for them. Refuses results whose bits depend on the form or the run.
+ * Owns what tests of attention kernels are made of: the cases that each must prove, tokens of several sequences over a paged KV pool, run
+ * by every form of a kernel, and what the reference gives for them. Refuses results whose bits depend on the form or the run.
  */
 import { expect } from 'vitest';
 import { attentionReference, roundQ8 } from '../kernels/attention.ref.ts';
@@ -10,28 +10,28 @@ import { random, randomFloats } from '../kernels/random.ref.ts';
 import { Batch } from '../runtime/batch.ts';
 import { Sequence } from '../runtime/sequence.ts';
 import type { BlockId } from '../runtime/types.ts';
-import type { Gpu } from './gpu.ts';
+import { compare, type Gpu } from './gpu.ts';
 
 const sink = { event: () => undefined, fail: () => undefined };
 const blockLength = 16;
 const limits = { maxTokens: 80, maxSequences: 4, maxLogitRows: 4, contextLength: 2048, blockCount: 200, blockLength, maxEdits: 0 };
 
-export type Heads = Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'window' | 'softcap' | 'kv'>;
+type Heads = Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'window' | 'softcap' | 'kv'>;
 
 /** Tokens [first, end) of a sequence, whose keys and values before them are in the pool. */
-export interface Span {
+interface Span {
   readonly first: number;
   readonly end: number;
 }
 
-export interface AttentionData {
+interface AttentionData {
   readonly query: Float32Array;
   /** [position][KV head][head length] for each span's sequence. */
   readonly keys: readonly Float32Array[];
   readonly values: readonly Float32Array[];
 }
 
-export function randomData({ heads, kvHeads, headLength }: Heads, spans: readonly Span[]): AttentionData {
+function randomData({ heads, kvHeads, headLength }: Heads, spans: readonly Span[]): AttentionData {
   return {
     query: randomFloats(limits.maxTokens * heads * headLength, 1, headLength ** -0.5),
     keys: spans.map(({ end }, i) => randomFloats(end * kvHeads * headLength, 2 + i)),
@@ -39,20 +39,134 @@ export function randomData({ heads, kvHeads, headLength }: Heads, spans: readonl
   };
 }
 
-export interface AttentionCase {
-  readonly kernel: typeof attention;
+interface AttentionCase {
   readonly heads: Heads;
-  readonly place: Place;
   readonly spans: readonly Span[];
   /** Default: random. */
-  readonly data?: AttentionData;
+  readonly data?: AttentionData | undefined;
   readonly sinks?: Float32Array | undefined;
 }
 
-/** Runs the spans as one batch; gives the results and those of the reference, [token][head][head length]. */
-export async function attend(
+/** What is asked of a case: the kernel, where queries, pool and results lie, and the form; without it all forms, which must give the same bits. */
+export interface AttentionRun {
+  readonly kernel: typeof attention;
+  readonly place: Place;
+  readonly form?: number;
+}
+
+export interface NamedCase {
+  readonly name: string;
+  /** Queries, pool and results lie where the device does not keep them. */
+  readonly isElsewhere?: boolean;
+  readonly make: (kv: AttentionShape['kv']) => AttentionCase;
+}
+
+/** Heads of many kinds; the first positions; the edges of tiles, of blocks and of items. */
+const headCases: readonly (Omit<Heads, 'kv'> & { readonly spans: readonly (readonly [first: number, end: number])[] })[] = [
+  { heads: 4, kvHeads: 2, headLength: 32, spans: [[0, 1]] },
+  { heads: 2, kvHeads: 2, headLength: 16, spans: [[18, 19]] },
+  { heads: 9, kvHeads: 3, headLength: 64, spans: [[0, 33]] },
+  {
+    heads: 4,
+    kvHeads: 4,
+    headLength: 24,
+    spans: [
+      [14, 19],
+      [31, 32],
+      [0, 17],
+      [254, 257],
+    ],
+  },
+  { heads: 2, kvHeads: 1, headLength: 72, spans: [[15, 17]] },
+  { heads: 14, kvHeads: 2, headLength: 80, spans: [[40, 49]] },
+  { heads: 3, kvHeads: 3, headLength: 96, spans: [[1099, 1100]] },
+  { heads: 8, kvHeads: 1, headLength: 128, spans: [[250, 262]] },
+  { heads: 5, kvHeads: 1, headLength: 128, spans: [[299, 300]] },
+  { heads: 2, kvHeads: 1, headLength: 256, spans: [[3, 9]] },
+  {
+    heads: 2,
+    kvHeads: 1,
+    headLength: 512,
+    spans: [
+      [511, 513],
+      [599, 600],
+    ],
+  },
+];
+
+/** 49 tokens of three sequences: the first positions; the edge of an item; several items. */
+const optionSpans: readonly Span[] = [
+  { first: 0, end: 35 },
+  { first: 506, end: 518 },
+  { first: 598, end: 600 },
+];
+const sinks = new Float32Array([0.5, -3, 2, -1e4]);
+const optionCases: readonly { readonly options: string; readonly window?: number; readonly softcap?: number; readonly sinks?: Float32Array }[] = [
+  { options: 'no option' },
+  { options: 'a window of 1', window: 1 },
+  { options: 'a window of 17', window: 17 },
+  { options: 'a window of 32', window: 32 },
+  { options: 'a window over two items', window: 300 },
+  { options: 'a soft cap', softcap: 0.3 },
+  { options: 'sinks', sinks },
+  { options: 'all options', window: 33, softcap: 50, sinks },
+];
+const optionHeads = { heads: 4, kvHeads: 2, headLength: 32 };
+
+/** Equal scores, also of queries past the range of f16; one huge score; values of zeros. */
+function craftedData(heads: Heads): AttentionData {
+  const data = randomData(heads, optionSpans);
+  data.keys[0]?.fill(0.5);
+  const width = heads.heads * heads.headLength;
+  data.query.subarray(3 * width, 4 * width).forEach((value, i, large) => {
+    large[i] = value * 1e6;
+  });
+  data.keys[1]
+    ?.fill(0)
+    .subarray(100 * 64, 101 * 64)
+    .fill(3e4);
+  data.values[2]?.fill(0);
+  return data;
+}
+
+/** What every attention kernel proves. */
+export const attentionCases: readonly NamedCase[] = [
+  ...headCases.map(({ spans, ...heads }) => ({
+    name: `${heads.heads} heads, ${heads.kvHeads} KV heads of ${heads.headLength}`,
+    make: (kv: AttentionShape['kv']) => ({ heads: { ...heads, kv }, spans: spans.map(([first, end]) => ({ first, end })) }),
+  })),
+  ...optionCases.map(({ options, window, softcap, sinks }) => ({
+    name: options,
+    make: (kv: AttentionShape['kv']) => ({ heads: { ...optionHeads, kv, ...(window && { window }), ...(softcap && { softcap }) }, spans: optionSpans, sinks }),
+  })),
+  { name: 'crafted rows', make: (kv) => ({ heads: { ...optionHeads, kv }, spans: optionSpans, data: craftedData({ ...optionHeads, kv }) }) },
+  // Small, because lavapipe takes long to compile loads from buffers.
+  { name: 'elsewhere', isElsewhere: true, make: (kv) => ({ heads: { heads: 3, kvHeads: 1, headLength: 16, kv, window: 40 }, spans: optionSpans }) },
+];
+
+/** Runs a case of the list; every token is within the bound. `place`: where the device keeps its vectors. */
+export async function checkAttention(
   gpu: Gpu,
-  { kernel, heads, place, spans, data = randomData(heads, spans), sinks }: AttentionCase,
+  { make, isElsewhere = false }: NamedCase,
+  kv: AttentionShape['kv'],
+  bound: number,
+  { place, ...run }: AttentionRun,
+): Promise<void> {
+  const made = make(kv);
+  const elsewhere: Place = place === 'buffer' ? 'texture' : 'buffer';
+  const { got, expected } = await attend(gpu, made, { ...run, place: isElsewhere ? elsewhere : place });
+  const width = made.heads.heads * made.heads.headLength;
+  for (let at = 0; at < expected.length; at += width) {
+    const { error, message } = compare(got.subarray(at, at + width), expected.subarray(at, at + width));
+    expect(error, `token ${at / width}: ${message}`).toBeLessThan(bound);
+  }
+}
+
+/** Runs the spans as one batch; gives the results and those of the reference, [token][head][head length]. */
+async function attend(
+  gpu: Gpu,
+  { heads, spans, data = randomData(heads, spans), sinks }: AttentionCase,
+  { kernel, place, form }: AttentionRun,
 ): Promise<{ got: Float32Array; expected: Float64Array }> {
   const batch = new Batch(limits);
   const shape: AttentionShape = { ...heads, rotaryLength: heads.headLength, blockLength, poolFold: 3, lanes: gpu.lanes, layout: batch.layout };
@@ -71,8 +185,8 @@ export async function attend(
     await Promise.all([gpu.read(scratch.partials), gpu.read(scratch.states)]); // nothing behind them was written
     return { got: await gpu.readVectors(y), variantCount: operation.variants.length };
   };
-  const { got, variantCount } = await run(0);
-  for (const variant of [0, 1, 1].filter((one) => one < variantCount)) {
+  const { got, variantCount } = await run(form ?? 0);
+  for (const variant of form === undefined ? [0, 1, 1].filter((one) => one < variantCount) : [form]) {
     const again = (await run(variant)).got;
     expect(
       got.findIndex((value, i) => !Object.is(value, again[i])),

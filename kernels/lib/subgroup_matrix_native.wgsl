@@ -1,6 +1,5 @@
 // Matrices that a subgroup holds together: M x K (left) times K x N (right) is added to M x N (result), by the units of a GPU.
-// Left and right come from workgroup memory, the result goes there; the kernel declares leftTile and rightTile of Element, resultTile
-// of f32. W3C draft "Subgroup Matrix", as Dawn has it. The same functions as subgroup_matrix_emulated.wgsl.
+// Left and right come from workgroup memory, the result goes there: leftTile, rightTile, resultTile of lib/matrix_tiles.wgsl. W3C draft "Subgroup Matrix", as Dawn has it. The same functions as subgroup_matrix_emulated.wgsl.
 enable chromium_experimental_subgroup_matrix;
 enable subgroups;
 // Offsets are the same in all lanes of a subgroup, which the compiler cannot see: they come from lane / LANES.
@@ -14,9 +13,14 @@ fn loadLeft(offset: u32) -> Left {
   return subgroupMatrixLoad<Left, row_major>(&leftTile, offset, STRIDE);
 }
 
-// Its columns lie one after the other, as rows of weights do.
-fn loadRight(offset: u32) -> Right {
+// Its columns lie one after the other, as rows of weights do, and keys.
+fn loadRightColumns(offset: u32) -> Right {
   return subgroupMatrixLoad<Right, col_major>(&rightTile, offset, STRIDE);
+}
+
+// Its rows do, as values do.
+fn loadRightRows(offset: u32) -> Right {
+  return subgroupMatrixLoad<Right, row_major>(&rightTile, offset, STRIDE);
 }
 
 fn multiplyAdd(left: Left, right: Right, sum: Result, lane: u32) -> Result {

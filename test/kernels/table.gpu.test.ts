@@ -10,8 +10,9 @@ import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { embed, embedVariant } from '../../kernels/embed.ts';
 import type { Operation, Slice, Variant } from '../../kernels/kernel.ts';
 import { type MatmulArguments, matmul, matmulVariants } from '../../kernels/matmul.ts';
+import type { MatrixUnit } from '../../kernels/matrix_unit.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
-import type { KernelFamily, MatrixUnit } from '../../kernels/tiles.ts';
+import type { KernelFamily } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { families, Graph, type Settings, type Weights } from '../../models/index.ts';
@@ -147,15 +148,21 @@ it('operation x format x family', { timeout: 600_000 }, async () => {
   console.log(`${gpu.open.adapter}\n\n${markdown(rows)}\n`);
 });
 
-it('attention by its formats of keys and values: compiled here, run by attention.gpu and attention-wide.gpu', async () => {
-  const rows: string[][] = [['operation', 'KV', 'narrow', 'wide', 'reached by']];
+it('attention by its formats of keys and values: compiled here, run by attention, attention-wide and attention-matrix.gpu', async () => {
+  const rows: string[][] = [['operation', 'KV', 'narrow', 'wide', 'matrix', 'reached by']];
   for (const kv of ['f16', 'f32', 'q8'] as const) {
     const shape: AttentionShape = { heads: 4, kvHeads: 2, headLength: 64, rotaryLength: 64, kv, blockLength: 16, poolFold: 1, lanes: 32, layout };
     const narrow = await compile([attentionVariant(shape, 'buffer')]);
-    // Wide attention does not read q8: there narrow kernels run on every device.
-    const wide = kv === 'q8' ? '-' : await compile(attentionWideVariants(shape, 'buffer'));
-    const isOwn = (label: string): boolean => label.startsWith(`attention/${kv}/`) && label.endsWith('/wide') === (kv !== 'q8');
-    rows.push(['attention', kv, narrow, wide, reachedBy('F32', 'wide', isOwn, kv)]);
+    const wide = await compile(attentionWideVariants(shape, 'buffer'));
+    // Units would round f32 keys and values: there a device with units has the wide forms.
+    const matrix = kv === 'f32' ? 'wide' : await compile(attentionWideVariants(shape, 'buffer', false, { ...unit, element: 'f16', form: 'native' }));
+    const reached = [
+      reachedBy('F32', 'narrow', (label) => label.startsWith(`attention/${kv}/`) && !/\/(wide|matrix)/.test(label), kv),
+      reachedBy('F32', 'wide', (label) => label.startsWith(`attention/${kv}/`) && label.endsWith('/wide'), kv),
+      reachedBy('F32', 'matrix', (label) => label.startsWith(`attention/${kv}/`) && label.includes('/matrix/') === (kv !== 'f32'), kv),
+    ];
+    expect(new Set(reached), kv).toEqual(new Set([reached[0]]));
+    rows.push(['attention', kv, narrow, wide, matrix, reached[0] ?? 'none']);
   }
   expect(rows.flat()).not.toContain('none');
   console.log(`${markdown(rows)}\n`);

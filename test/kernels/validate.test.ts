@@ -9,6 +9,7 @@ import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import { headsVariant } from '../../kernels/heads.ts';
 import type { BindingKind, Place, Slice, Variant } from '../../kernels/kernel.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
+import type { MatrixUnit } from '../../kernels/matrix_unit.ts';
 import { normRowsVariant } from '../../kernels/norms.ts';
 import { permuteVariant } from '../../kernels/permute.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
@@ -16,7 +17,7 @@ import { repackVariant } from '../../kernels/repack.ts';
 import { expertsSortVariant, type RouterShape, routeConstants, routerVariant } from '../../kernels/router.ts';
 import { softmaxVariant, topKVariant } from '../../kernels/rows.ts';
 import { sampleVariant } from '../../kernels/sample.ts';
-import { candidateTiles, type MatrixUnit, tileName } from '../../kernels/tiles.ts';
+import { candidateTiles, tileName } from '../../kernels/tiles.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { Batch } from '../../runtime/batch.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
@@ -38,6 +39,7 @@ function attentionShapes(lanes: number): AttentionShape[] {
     [32, 8, 128],
     [4, 2, 32],
     [8, 8, 96],
+    [2, 1, 512],
   ] as const;
   return (['f16', 'f32', 'q8'] as const).flatMap((kv) =>
     shapes.map(([heads, kvHeads, headLength]) => ({ heads, kvHeads, headLength, rotaryLength: headLength, kv, blockLength: 16, poolFold: 3, lanes, layout })),
@@ -79,7 +81,7 @@ function matmuls(lanes: number, place: Place): Variant[] {
         ...matmulVariants({ ...choice, finish: 'gated', activation: 'silu' }),
         ...attentionShapes(lanes)
           .filter(({ kv }) => kv !== 'q8')
-          .slice(0, 5)
+          .slice(0, 6)
           .flatMap((shape) => matmulVariants(choice, shape)),
       ];
     }),
@@ -146,7 +148,15 @@ function gpuMatmuls(lanes: number): Variant[] {
 function variants(lanes: number, place: Place): Variant[] {
   return [
     ...(place === 'buffer' ? gpuMatmuls(lanes) : []),
-    ...(place === 'buffer' ? attentionShapes(lanes).flatMap((shape) => attentionWideVariants(shape, place)) : []),
+    ...attentionShapes(lanes).flatMap((shape) => [
+      ...attentionWideVariants(shape, place),
+      ...attentionWideVariants({ ...shape, window: 128, softcap: 50 }, place, true),
+    ]),
+    ...attentionShapes(lanes)
+      .filter(({ kv }) => kv !== 'f32')
+      .flatMap((shape) =>
+        matrixUnits.flatMap((unit, i) => attentionWideVariants({ ...shape, ...(i % 2 && { window: 128, softcap: 50 }) }, place, i > 2, unit).slice(1)),
+      ),
     ...matmuls(lanes, place),
     ...otherMatmuls(lanes, place),
     ...routers.flatMap((shape) => [

@@ -52,7 +52,7 @@ export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']
   const y = bench.vectors((heads * headLength) / 4, tokens);
   const rows = (offset: number, length: number): Float32Array =>
     Float32Array.from({ length: length * width }, (_, i) => stored[(Math.floor(i / width) * 2 + offset) * width + (i % width)] ?? Number.NaN);
-  const attend = chooseAttention(shape, bench.facts.family);
+  const attend = chooseAttention(bench.facts);
   return {
     operations: [attend(shape, queries, pool, scratch, y, words), attentionMerge(shape, scratch, y, words)],
     counts: { ...batch.counts },

@@ -1,6 +1,7 @@
 /** What times decide, and which tiles there are to choose from. */
 import { describe, expect, test } from 'vitest';
-import { candidateTiles, type MatrixUnit, standardTiles, steadyFamily, type Tile, tileName, workName } from '../../../kernels/tiles.ts';
+import type { MatrixUnit } from '../../../kernels/matrix_unit.ts';
+import { candidateTiles, standardTiles, steadyFamily, type Tile, tileName, workName } from '../../../kernels/tiles.ts';
 import { chooseTiles, type TilePlan } from '../../../runtime/tuning/choose.ts';
 import type { TimedTile } from '../../../runtime/types.ts';
 

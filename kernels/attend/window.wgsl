@@ -1,0 +1,6 @@
+// A query sees WINDOW positions, its own the last of them. The first one of an item that its token sees; behind the item's end where
+// it sees none of it.
+fn firstSeen(token: u32, item: u32) -> u32 {
+  let seen = batch[BATCH_POSITIONS + token] + 1u;
+  return max(batch[BATCH_ITEM_STARTS + item], seen - min(seen, WINDOW));
+}
