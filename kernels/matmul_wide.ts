@@ -1,6 +1,6 @@
 /**
  * Owns the shapes of the matmul kernels for GPUs: matmul_wide.wgsl for up to 8 tokens, matmul_tiles.wgsl for more, and
- * matmul_matrix.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
+ * matmul_matrix.wgsl and matmul_matrix_int8.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
  */
 import { emulatedShuffles } from './compose.ts';
 import type { MatrixUnit, Tile } from './tiles.ts';
@@ -42,22 +42,26 @@ export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
   };
 }
 
-/** f32, and shuffles through workgroup memory, leave room for half the rows of a tile. They lie apart by more than they are long, in other banks. */
+/** Elements of workgroup memory from row to row: more than a block of 32 columns, so that rows lie in other banks, and a multiple of the 16 bytes that units load at once. */
+const strides: Readonly<Record<MatrixUnit['element'], number>> = { f16: 40, f32: 36, i8: 12 };
+
+/** f32, and f16 beside shuffles through workgroup memory, leave room for half the rows of a tile. */
 function matrixShape({ tokens }: Tile, { m, n, k, element, form }: MatrixUnit, lanes: number, isEmulated: boolean): FamilyShape {
-  const quads = element === 'f16' && !isEmulated ? 16 : 8;
+  const quads = element === 'i8' || (element === 'f16' && !isEmulated) ? 16 : 8;
   const fragments = (tokens / m) * ((quads * quadRows) / n);
   return {
-    file: 'matmul_matrix.wgsl',
+    file: element === 'i8' ? 'matmul_matrix_int8.wgsl' : 'matmul_matrix.wgsl',
     quads,
     includes: {
-      ELEMENT: `element/${element}.wgsl`,
-      MATRIX: `lib/subgroup_matrix_${form}.wgsl`,
+      ...(element === 'i8'
+        ? { MATRIX: `lib/subgroup_matrix_int8_${form}.wgsl` }
+        : { ELEMENT: `element/${element}.wgsl`, MATRIX: `lib/subgroup_matrix_${form}.wgsl` }),
       ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}),
     },
     constants: {
       LANES: lanes,
       SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)),
-      STRIDE: element === 'f16' ? 40 : 36,
+      STRIDE: strides[element],
       M: m,
       N: n,
       K: k,

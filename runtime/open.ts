@@ -95,6 +95,7 @@ async function assemble(
     lanes,
     family: kernels,
     matrixUnit: open.matrixUnit,
+    int8Unit: open.int8Unit,
     layout: batch.layout,
     activations,
     kv,

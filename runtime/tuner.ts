@@ -113,8 +113,8 @@ function listShapes(graph: Graph, device: TunedDevice): Shape[] {
   });
 }
 
-function planOf(work: MatmulWork, { subgroupSize: lanes, family, matrixUnit }: TunedDevice): TilePlan {
-  const facts = { lanes, family, matrixUnit };
+function planOf(work: MatmulWork, { subgroupSize: lanes, family, matrixUnit, int8Unit }: TunedDevice): TilePlan {
+  const facts = { lanes, family, matrixUnit, int8Unit };
   return { candidates: candidateTiles(facts, work), builtIn: standardTiles(facts, work) };
 }
 
