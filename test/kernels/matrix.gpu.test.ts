@@ -148,12 +148,13 @@ describe.each(units)('$m x $n x $k of $element', (unit) => {
 
   if (!isInt8) return;
 
-  it('rows of zeros, of equal numbers, of denormals, with one huge number', async () => {
+  it('rows of zeros, of equal numbers, of denormals, of halves, with one huge number', async () => {
     const { matrix, weights } = await prepareMatmul(gpu, { storage: 'Q4_1', place: 'buffer', rows: 40, columns: 96, tokens: 1 });
     const huge = new Float32Array(96).fill(1e-3);
     huge[40] = -3e4;
     const equal = [0, 0.7, 1e-39, -1e-30].map((value) => new Float32Array(96).fill(value));
-    const crafted = [...equal, huge, new Float32Array(96).map((_, i) => (i < 64 ? 0 : i - 80))];
+    const halves = new Float32Array(96).map((_, i) => (i % 32 === 0 ? 127 : (i % 32) - 15.5));
+    const crafted = [...equal, huge, halves, new Float32Array(96).map((_, i) => (i < 64 ? 0 : i - 80))];
     const y = gpu.buffer(new Float32Array(crafted.length * 40));
     await gpu.run(matmul(matrix, { ...common(crafted.length), x: input(crafted), finish: { kind: 'store', y, stride: 40 } }), counts(crafted.length), 4);
     const got = await gpu.readFloats(y);
