@@ -1,7 +1,8 @@
 /**
  * Owns the variants of matrix times activations, with what happens on the way in (RMSNorm) and out (bias, residual, gated units,
  * rotary embedding and KV store). Three families: `narrow` for CPU devices (matmul_f32.wgsl, matmul_int8.wgsl: decode is
- * prefill with a small token tile), `wide` for GPUs, `matrix` for GPUs with units that multiply matrices (matmul_wide.ts).
+ * prefill with a small token tile), `wide` for GPUs, `matrix` for GPUs with units that multiply matrices (matmul_wide.ts). Wide kernels have
+ * no int8 form: they multiply f32 where int8 is asked for.
  */
 import { type AttentionShape, attentionConstants } from './attention.ts';
 import { type ActivationFunction, type Gate, noLimit } from './gated.ts';
@@ -100,7 +101,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
       label: [
         'matmul',
         stem,
-        tile.family === undefined || tile.family === 'narrow' ? choice.activations : 'f32',
+        multipliedBy(tile, choice.activations),
         input,
         [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
         ...(choice.experts === undefined ? [] : [choice.experts.rows]),
@@ -137,6 +138,12 @@ function tilesOf(facts: TileFacts & { readonly tiles?: readonly Tile[] | undefin
 /** Quads of rows that a workgroup takes. */
 export function workgroupQuads(tile: Tile, lanes: number, activations: Activations['format']): number {
   return familyShape(tile, { lanes, activations }).quads;
+}
+
+/** What a tile makes of the activations. */
+function multipliedBy({ family = 'narrow', unit }: Tile, asked: Activations['format']): Activations['format'] {
+  if (family === 'narrow') return asked;
+  return unit?.element === 'i8' ? 'int8' : 'f32';
 }
 
 function familyShape(tile: Tile, { lanes, activations }: Pick<MatmulChoice, 'lanes' | 'activations'>): FamilyShape {

@@ -13,22 +13,10 @@
 #include ROWS
 #include BIAS
 #include FINISH
+#include "lib/part_sum.wgsl"
 
 // Quads of a part of a block that has a scale of its own.
 const PART_QUADS = 8u / PARTS;
-
-// Sum of the activations of a block, or of one half of it. Quad l of the block lies in lane l, or in lane l % 4 of the half's load
-// where lanes are four; past eight lanes the same eight quads come again.
-fn partSum(quads: vec4f, part: u32) -> f32 {
-  var sum = quads.x + quads.y + quads.z + quads.w;
-  for (var mask = min(LANES, 8u / PARTS) / 2u; mask > 0u; mask /= 2u) {
-    sum += fromPartner(sum, mask);
-  }
-  if (PARTS == 2u && LANES > 4u) {
-    sum = numberFromLane(sum, part * 4u);
-  }
-  return sum;
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -97,7 +85,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       if (HAS_OFFSET) {
         #unroll
         for (var part = 0u; part < PARTS; part++) {
-          totals[t][part] = partSum(quads[part], part);
+          totals[t][part] = partSum(quads[part].x + quads[part].y + quads[part].z + quads[part].w, part);
         }
       }
     }

@@ -13,42 +13,14 @@
 #include ROWS
 #include BIAS
 #include FINISH
+#include "lib/part_sum.wgsl"
+#include "lib/round_int8.wgsl"
 
 // Quads of a part of a block that has a scale of its own.
 const PART_QUADS = 8u / PARTS;
 const RUNS = PART_QUADS / RUN_QUADS;
 // A word's rounding to its upper half: what lies in the lower one is less than half of 2^16.
 const HALF = 0x8000;
-// 1.5 * 2^23: added to a number of at most 127 it leaves the nearest whole one, halves to even, in the lowest bits of the sum. Conversions
-// to i32, which WGSL keeps within bounds, cost several times as much.
-const ROUNDS = 12582912.0;
-const ROUNDS_BITS = 0x4b400000;
-// Four times that, of which the overflow is gone.
-const FOUR_ROUNDS_BITS = 0x2d000000;
-// A block whose largest number is smaller is zero: 127 divided by it must be a number.
-const SMALLEST = 1e-36;
-
-// Largest of the numbers of a block by their bits without signs, which are in order as whole numbers, NaN last: an f32 maximum of a CPU
-// device takes three instructions. Past eight lanes the eight quads come again.
-fn blockMax(bits: u32) -> f32 {
-  var largest = bits;
-  for (var mask = min(LANES, 8u) / 2u; mask > 0u; mask /= 2u) {
-    largest = max(largest, bitsFromPartner(largest, mask));
-  }
-  return bitcast<f32>(largest);
-}
-
-// Sum over the quads of a part of a block. Quad l of the block lies in lane l, or in lane l % 4 of the half's load where lanes are four.
-fn partSum(value: f32, part: u32) -> f32 {
-  var sum = value;
-  for (var mask = min(LANES, 8u / PARTS) / 2u; mask > 0u; mask /= 2u) {
-    sum += fromPartner(sum, mask);
-  }
-  if (PARTS == 2u && LANES > 4u) {
-    sum = numberFromLane(sum, part * 4u);
-  }
-  return sum;
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -100,12 +72,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           value *= normWeight(quad);
         }
         values[load] = value;
-        let size = bitcast<vec4u>(value) & vec4u(0x7fffffffu);
-        bits = max(bits, max(max(size.x, size.y), max(size.z, size.w)));
+        bits = max(bits, quadMax(value));
       }
       let largest = blockMax(bits);
-      let inverse = select(0.0, 127.0 / largest, largest > SMALLEST);
-      steps[t] = largest * (1.0 / 127.0);
+      let inverse = inverseOf(largest);
+      steps[t] = stepOf(largest);
       var quads: array<f32, PARTS>;
       #unroll
       for (var part = 0u; part < PARTS; part++) {
@@ -113,9 +84,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       #unroll
       for (var load = 0u; load < QUAD_LOADS; load++) {
-        let rounded = bitcast<vec4i>(values[load] * inverse + ROUNDS);
+        let rounded = roundedBits(values[load], inverse);
         loaded[t][load] = rounded.zw - vec2i(ROUNDS_BITS) + (rounded.xy << vec2u(16u));
-        let total = f32(rounded.x + rounded.y + rounded.z + rounded.w - FOUR_ROUNDS_BITS);
+        let total = quadSum(rounded);
         #unroll
         for (var part = 0u; part < PARTS; part++) {
           // With one load the lanes of both halves have it; with two each half has its own.

@@ -1,6 +1,6 @@
 /**
  * Owns the shapes of the matmul kernels for GPUs: matmul_wide.wgsl for up to 8 tokens, matmul_tiles.wgsl for more, and
- * matmul_matrix.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
+ * matmul_matrix.wgsl and matmul_matrix_int8.wgsl on units that multiply matrices. Refuses everything that they share with the narrow ones (matmul.ts).
  */
 import { emulatedShuffles } from './compose.ts';
 import { type MatrixUnit, unitParts } from './matrix_unit.ts';
@@ -43,13 +43,13 @@ export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
   };
 }
 
-/** f32, and shuffles through workgroup memory, leave room for half the rows of a tile. */
+/** f32, and f16 beside shuffles through workgroup memory, leave room for half the rows of a tile. */
 function matrixShape({ tokens }: Tile, unit: MatrixUnit, lanes: number, isEmulated: boolean): FamilyShape {
   const { includes, constants } = unitParts(unit);
-  const quads = unit.element === 'f16' && !isEmulated ? 16 : 8;
+  const quads = unit.element === 'i8' || (unit.element === 'f16' && !isEmulated) ? 16 : 8;
   const fragments = (tokens / unit.m) * ((quads * quadRows) / unit.n);
   return {
-    file: 'matmul_matrix.wgsl',
+    file: unit.element === 'i8' ? 'matmul_matrix_int8.wgsl' : 'matmul_matrix.wgsl',
     quads,
     includes: { ...includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
     constants: { ...constants, LANES: lanes, SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)) },

@@ -8,8 +8,8 @@ export interface MatrixUnit {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** What is multiplied; sums are f32. */
-  readonly element: 'f16' | 'f32';
+  /** What is multiplied; sums are f32, those of i8 are i32. */
+  readonly element: 'f16' | 'f32' | 'i8';
   readonly form: 'native' | 'emulated';
 }
 
@@ -18,13 +18,18 @@ export function unitName({ m, n, k, element, form }: MatrixUnit): string {
   return `${m}x${n}x${k}${element}-${form}`;
 }
 
-/** Rows of a tile lie apart by more than the 32 numbers that they have, in other banks. */
+/** Elements of workgroup memory from row to row: more than 32 columns, so that rows lie in other banks, and a multiple of the 16 bytes that units load at once. i8 lie four in a word. */
+const strides: Readonly<Record<MatrixUnit['element'], number>> = { f16: 40, f32: 36, i8: 12 };
+
 export function unitParts({ m, n, k, element, form }: MatrixUnit): {
   readonly includes: Readonly<Record<string, string>>;
   readonly constants: Readonly<Record<string, number>>;
 } {
   return {
-    includes: { ELEMENT: `element/${element}.wgsl`, MATRIX: `lib/subgroup_matrix_${form}.wgsl` },
-    constants: { M: m, N: n, K: k, STRIDE: element === 'f16' ? 40 : 36 },
+    includes:
+      element === 'i8'
+        ? { MATRIX: `lib/subgroup_matrix_int8_${form}.wgsl` }
+        : { ELEMENT: `element/${element}.wgsl`, MATRIX: `lib/subgroup_matrix_${form}.wgsl` },
+    constants: { M: m, N: n, K: k, STRIDE: strides[element] },
   };
 }

@@ -29,11 +29,13 @@ export interface TileFacts {
   readonly family?: KernelFamily | undefined;
   /** With the family `matrix`. */
   readonly matrixUnit?: MatrixUnit | undefined;
+  /** With the family `matrix`, for int8 activations; its element is i8. */
+  readonly int8Unit?: MatrixUnit | undefined;
 }
 
 /** Of a device. */
-export function tileFacts({ subgroupSize: lanes, family, matrixUnit }: Omit<TileFacts, 'lanes'> & { readonly subgroupSize: number }): TileFacts {
-  return { lanes, family, matrixUnit };
+export function tileFacts({ subgroupSize: lanes, family, matrixUnit, int8Unit }: Omit<TileFacts, 'lanes'> & { readonly subgroupSize: number }): TileFacts {
+  return { lanes, family, matrixUnit, int8Unit };
 }
 
 /** What a matmul is, as far as the choice of its tiles goes. */
@@ -89,8 +91,7 @@ const fewLanesQuadsToTime: typeof quadsToTime = [
 export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activations' | 'finish'>): readonly Tile[] {
   const built = standardTiles(facts, work);
   const isNarrow = built.every(({ family = 'narrow' }) => family === 'narrow');
-  // A GPU's wide kernels differ in tokens alone; matrix units have them as rivals.
-  if (!isNarrow) return [...built, ...standardTiles({ ...facts, family: 'wide' }, work).filter(({ tokens }) => tokens > 8 && facts.family === 'matrix')];
+  if (!isNarrow) return [...built, ...rivalsOf(built, facts, work)];
   const least = leastQuads(work.finish);
   const narrow = (facts.lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
     all.filter((quads) => quads >= least).map((quads) => ({ tokens, quads })),
@@ -99,19 +100,30 @@ export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activat
   return [...narrow, ...missing].sort((a, b) => a.tokens - b.tokens);
 }
 
+/** A GPU's wide kernels differ in tokens alone; matrix units have them as rivals, and those of int8 the units that multiply f16. */
+function rivalsOf(built: readonly Tile[], facts: TileFacts, work: Pick<MatmulWork, 'activations' | 'finish'>): Tile[] {
+  const names = new Set(built.map(tileName));
+  const others = [standardTiles(facts, { ...work, activations: 'f32' }), standardTiles({ ...facts, family: 'wide' }, work)].flat();
+  return others.filter((tile) => {
+    const isNew = !names.has(tileName(tile));
+    names.add(tileName(tile));
+    return isNew;
+  });
+}
+
 /** Up to eight tokens share what is read of the weights; more go through workgroup memory, and through matrix units where they are. */
 const wideTokens = [1, 2, 4, 8];
 const tileTokens = 32;
 
-/** The built-in choice: tiles in ascending order of tokens. int8 activations are the narrow family's; others multiply f32. */
+/** The built-in choice: tiles in ascending order of tokens. int8 activations are the narrow family's and those of int8 units; others multiply f32. */
 export function standardTiles(
-  { lanes, family = 'narrow', matrixUnit }: TileFacts,
+  { lanes, family = 'narrow', matrixUnit, int8Unit }: TileFacts,
   { activations, finish }: Pick<MatmulWork, 'activations' | 'finish'>,
 ): readonly Tile[] {
   const quads = leastQuads(finish);
   if (family !== 'narrow') {
-    const most: Tile =
-      family === 'matrix' && matrixUnit !== undefined ? { tokens: tileTokens, quads, family, unit: matrixUnit } : { tokens: tileTokens, quads, family: 'wide' };
+    const unit = (activations === 'int8' ? int8Unit : undefined) ?? matrixUnit;
+    const most: Tile = family === 'matrix' && unit !== undefined ? { tokens: tileTokens, quads, family, unit } : { tokens: tileTokens, quads, family: 'wide' };
     return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
   }
   return (lanes < 8 ? fewLanesTiles : activations === 'int8' ? narrowInt8Tiles : narrowTiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, quads) }));

@@ -28,8 +28,9 @@ export interface OpenDevice extends Disposable {
   readonly pinsSubgroups: boolean;
   /** Which kernels it takes unless told otherwise: on a GPU those for GPUs. */
   readonly family: KernelFamily;
-  /** The matrices that its units multiply, where it has such units. */
+  /** The matrices that its units multiply, where it has such units; those of int8 besides. */
   readonly matrixUnit: MatrixUnit | undefined;
+  readonly int8Unit: MatrixUnit | undefined;
   /** Largest storage binding, in bytes. */
   readonly bindingLimit: number;
   /** Where weights and activations are read fastest: see Place. */
@@ -52,6 +53,7 @@ export interface DevicePretence {
   readonly bindingLimit?: number;
   readonly family?: KernelFamily;
   readonly matrixUnit?: MatrixUnit | undefined;
+  readonly int8Unit?: MatrixUnit | undefined;
 }
 
 /** Throws device_missing, device_unfit. */
@@ -74,6 +76,7 @@ export async function openNullDevice(pretence: DevicePretence = {}): Promise<Ope
   return openAdapter(create(['backend=null', toggles]), driver, {
     family: 'narrow',
     matrixUnit: { m: 16, n: 16, k: 16, form: 'native', element: 'f16' },
+    int8Unit: { m: 16, n: 16, k: 32, form: 'native', element: 'i8' },
     ...pretence,
   });
 }
@@ -83,7 +86,7 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
   if (adapter === null) throw new InwardError('device_unfit', { feature: 'a Vulkan adapter', expected: driver.name, found: 'none' });
   const unmet = adapterRequirements(adapter).find(({ isMet }) => !isMet);
   if (unmet !== undefined) throw new InwardError('device_unfit', { feature: unmet.name, expected: unmet.needed, found: unmet.found });
-  const { lanes, isPinned, isEmulated, family, matrixUnit } = chooseKernels(adapter, pretence);
+  const { lanes, isPinned, isEmulated, family, matrixUnit, int8Unit } = chooseKernels(adapter, pretence);
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'inward',
@@ -91,7 +94,7 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
       ...(isEmulated ? [] : (['subgroups'] as const)),
       ...(isPinned ? [sizeControl] : []),
       ...(matrixUnit?.element === 'f16' ? (['shader-f16'] as const) : []),
-      ...(matrixUnit?.form === 'native' ? [matrixFeature] : []),
+      ...([matrixUnit, int8Unit].some((unit) => unit?.form === 'native') ? [matrixFeature] : []),
       ...(pretence.extras ?? []).filter((feature) => adapter.features.has(feature)),
     ],
     requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D },
@@ -104,6 +107,7 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
     pinsSubgroups: isPinned,
     family,
     matrixUnit,
+    int8Unit,
     bindingLimit: Math.min(pretence.bindingLimit ?? Number.POSITIVE_INFINITY, maxStorageBufferBindingSize),
     place: family === 'narrow' && prefersTextures(adapter) ? 'texture' : 'buffer',
     textureLimit: maxTextureDimension2D,
@@ -143,6 +147,7 @@ function chooseSubgroups(adapter: GPUAdapter, isWithout = false): { lanes: numbe
 interface KernelChoice extends TileFacts {
   readonly family: KernelFamily;
   readonly matrixUnit: MatrixUnit | undefined;
+  readonly int8Unit: MatrixUnit | undefined;
   readonly isPinned: boolean;
   readonly isEmulated: boolean;
 }
@@ -150,21 +155,26 @@ interface KernelChoice extends TileFacts {
 /** Narrow kernels for software devices, those for GPUs else; without subgroups the latter everywhere: they exchange values a few times each, narrow ones at every turn of a loop. */
 function chooseKernels(adapter: GPUAdapter, pretence: DevicePretence = {}): KernelChoice {
   const subgroups = chooseSubgroups(adapter, pretence.withoutSubgroups);
-  const wanted = pretence.matrixUnit ?? (isSoftware(adapter) ? undefined : findMatrixUnit(adapter));
-  const matrixUnit = subgroups.isEmulated && wanted?.form === 'native' ? undefined : wanted;
-  const standard = isSoftware(adapter) && !subgroups.isEmulated ? 'narrow' : matrixUnit === undefined ? 'wide' : 'matrix';
-  return { ...subgroups, family: pretence.family ?? standard, matrixUnit };
+  const found = isSoftware(adapter) ? {} : findMatrixUnits(adapter);
+  const usable = (unit: MatrixUnit | undefined): MatrixUnit | undefined => (subgroups.isEmulated && unit?.form === 'native' ? undefined : unit);
+  const matrixUnit = usable(pretence.matrixUnit ?? found.matrixUnit);
+  const int8Unit = usable(pretence.int8Unit ?? found.int8Unit);
+  const standard = isSoftware(adapter) && !subgroups.isEmulated ? 'narrow' : (matrixUnit ?? int8Unit) === undefined ? 'wide' : 'matrix';
+  return { ...subgroups, family: pretence.family ?? standard, matrixUnit, int8Unit };
 }
 
-/** A unit that multiplies f16 and adds in f32, in tiles that kernels/matmul_matrix.wgsl can cut its own into. */
-function findMatrixUnit(adapter: GPUAdapter): MatrixUnit | undefined {
-  if (!adapter.features.has(matrixFeature) || !adapter.features.has('shader-f16')) return undefined;
-  const { subgroupMatrixConfigs: configs = [] } = adapter.info as GPUAdapterInfo & { subgroupMatrixConfigs?: readonly MatrixConfig[] };
-  const found = configs.find(({ componentType, resultComponentType, M, N, K }) => {
-    const isEven = [M, N, K].every((side) => side === 8 || side === 16);
-    return componentType === 'f16' && resultComponentType === 'f32' && isEven;
-  });
-  return found && { m: found.M, n: found.N, k: found.K, form: 'native', element: 'f16' };
+/** Units that multiply f16 and add in f32, and such that multiply int8 and add in i32, in tiles that kernels/matmul_matrix*.wgsl can cut their own into. */
+function findMatrixUnits({ features, info }: GPUAdapter): Pick<TileFacts, 'matrixUnit' | 'int8Unit'> {
+  const { subgroupMatrixConfigs = [] } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: readonly MatrixConfig[] };
+  const configs = features.has(matrixFeature) ? subgroupMatrixConfigs : [];
+  const find = (element: 'f16' | 'i8', result: string, depths: readonly number[]): MatrixUnit | undefined => {
+    const found = configs.find(({ componentType, resultComponentType, M, N, K }) => {
+      const isEven = [M, N].every((side) => side === 8 || side === 16) && depths.includes(K);
+      return componentType === element && resultComponentType === result && isEven;
+    });
+    return found && { m: found.M, n: found.N, k: found.K, form: 'native', element };
+  };
+  return { matrixUnit: features.has('shader-f16') ? find('f16', 'f32', [8, 16]) : undefined, int8Unit: find('i8', 'i32', [16, 32]) };
 }
 
 interface MatrixConfig {
@@ -197,7 +207,7 @@ function isSoftware({ info: { architecture, device, description } }: GPUAdapter)
 /** What an adapter is and has, for set-up and `inward doctor`; no device is made of it. */
 export function describeAdapter(adapter: GPUAdapter): AdapterFacts {
   const isSoft = isSoftware(adapter);
-  const { lanes, family, matrixUnit } = chooseKernels(adapter);
+  const { lanes, family, matrixUnit, int8Unit } = chooseKernels(adapter);
   return {
     adapter: nameAdapter(adapter),
     isSoftware: isSoft,
@@ -205,6 +215,7 @@ export function describeAdapter(adapter: GPUAdapter): AdapterFacts {
     subgroupSize: lanes,
     family,
     ...(matrixUnit === undefined ? {} : { matrixUnit }),
+    ...(int8Unit === undefined ? {} : { int8Unit }),
     hasF16: adapter.features.has('shader-f16'),
     bindingLimit: adapter.limits.maxStorageBufferBindingSize,
     bufferLimit: adapter.limits.maxBufferSize,

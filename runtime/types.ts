@@ -62,6 +62,7 @@ export interface TunedDevice {
   readonly subgroupSize: number;
   readonly family: KernelFamily;
   readonly matrixUnit?: MatrixUnit | undefined;
+  readonly int8Unit?: MatrixUnit | undefined;
 }
 
 /** How long one dispatch of a tile took. */
@@ -190,6 +191,7 @@ export interface AdapterFacts {
   readonly subgroupSize: number;
   readonly family: KernelFamily;
   readonly matrixUnit?: MatrixUnit;
+  readonly int8Unit?: MatrixUnit;
   /** Not needed: kernels widen f16 themselves. */
   readonly hasF16: boolean;
   /** Largest storage binding and largest buffer, in bytes. */

@@ -18,6 +18,11 @@ fn codeScale(quad: u32) -> vec4f {
   return select(byteScale, byteScale * vec4f(vec3f(1.0 / 16.0), 1.0), quad >= 4u);
 }
 
+// Codes of a quad in the bytes of a word.
+fn codeBytes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> u32 {
+  return (block[quad & 3u] >> (quad / 4u * 4u)) & 0x0f0f0f0fu;
+}
+
 // Codes of columns 0 and 2, 1 and 3 of a quad, in the halves of a word.
 fn pairCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec2i {
   let word = block[quad & 3u] >> (quad / 4u * 4u);

@@ -4,6 +4,7 @@
  * families come to such an operation. The full suite runs every cell; docs/kernels.md has a copy of its table.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { int8Reference } from '../../kernels/activations.ref.ts';
 import type { AttentionShape } from '../../kernels/attention.ts';
 import { attentionVariant } from '../../kernels/attention.ts';
 import { attentionWideVariants } from '../../kernels/attention_wide.ts';
@@ -14,7 +15,7 @@ import type { MatrixUnit } from '../../kernels/matrix_unit.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import type { KernelFamily } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
-import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
+import { type Activations, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { families, Graph, type Settings, type Weights } from '../../models/index.ts';
 import { Batch } from '../../runtime/batch.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
@@ -26,6 +27,7 @@ const isFull = process.env['INWARD_FULL'] === '1';
 /** Those whose wide and matrix cells run by default: compiling takes a CPU device seconds for each. */
 const sampled: readonly StorageWithKernels[] = ['F32', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
 const unit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f32', form: 'emulated' };
+const int8Unit: MatrixUnit = { ...unit, k: 32, element: 'i8' };
 const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 64 });
 
 let gpu: Gpu;
@@ -47,26 +49,27 @@ async function compile(variants: readonly Variant[]): Promise<Outcome> {
   return 'compiled';
 }
 
-async function matmulCell(storage: StorageWithKernels, family: KernelFamily): Promise<Outcome> {
+async function matmulCell(storage: StorageWithKernels, family: KernelFamily, activations: Activations['format'] = 'f32'): Promise<Outcome> {
   const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
-  const choice = { storage, activations: 'f32' as const, places, isNormed: false, columns: 32, over: 'tokens' as const, finish: 'store' as const, layout };
+  const choice = { storage, activations, places, isNormed: false, columns: 32, over: 'tokens' as const, finish: 'store' as const, layout };
   // Native units need 128 invocations of whole subgroups there.
-  const nativeUnit = { ...unit, element: 'f16', form: 'native' } as const;
-  await compile(matmulVariants({ ...choice, lanes: 32, family, matrixUnit: nativeUnit }).slice(-1));
+  const nativeUnits = { matrixUnit: { ...unit, element: 'f16', form: 'native' }, int8Unit: { ...int8Unit, form: 'native' } } as const;
+  await compile(matmulVariants({ ...choice, lanes: 32, family, ...nativeUnits }).slice(-1));
   if (family !== 'narrow' && !isFull && !sampled.includes(storage)) return 'compiled';
   const tokens = 3;
   const { matrix, weights, x } = await prepareMatmul(gpu, { storage, place: 'buffer', rows: 40, columns: 32, tokens });
   const y = gpu.buffer(new Float32Array(tokens * 40));
   const words = gpu.buffer(Uint32Array.of(tokens, 0, tokens, 0));
   const args: MatmulArguments = {
-    ...{ x: { format: 'f32', vectors: gpu.buffer(joined(x)) }, finish: { kind: 'store', y, stride: 40 }, offset: 0, over: 'tokens' },
-    ...{ batch: words, lanes: gpu.lanes, family, matrixUnit: unit, layout },
+    ...{ x: { format: activations, vectors: gpu.buffer(joined(x)) }, finish: { kind: 'store', y, stride: 40 }, offset: 0, over: 'tokens' },
+    ...{ batch: words, lanes: gpu.lanes, family, matrixUnit: unit, int8Unit, layout },
   };
   const operations = matmul(matrix, args);
   const last = (operations[0]?.variants.length ?? 1) - 1;
   await gpu.run(operations, { tokens, logitRows: 0, items: tokens, clears: 0 }, family === 'matrix' ? last : 0);
-  const { error, message } = compare(await gpu.readFloats(y), joined(x.map((row) => matvecReference(weights, row))));
-  expect(error, `${storage} ${family}: ${message}`).toBeLessThan(matmulF32Bound);
+  const expected = joined(x.map((row) => matvecReference(weights, activations === 'int8' ? int8Reference(row) : row)));
+  const { error, message } = compare(await gpu.readFloats(y), expected);
+  expect(error, `${storage} ${family} ${activations}: ${message}`).toBeLessThan(matmulF32Bound);
   return family === 'matrix' ? 'emulated' : 'ran';
 }
 
@@ -83,8 +86,14 @@ async function embedCell(storage: StorageWithKernels): Promise<Outcome> {
   return 'ran';
 }
 
+interface Choice {
+  readonly kernels: KernelFamily;
+  readonly kv?: AttentionShape['kv'];
+  readonly activations?: Activations['format'];
+}
+
 /** Labels of all that a model family's forward pass can dispatch with weights of this storage; no device is needed for that. */
-function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFamily, kv: AttentionShape['kv']): string[] {
+function labelsOf(name: string, storage: StorageWithKernels, { kernels, kv = 'f16', activations = 'f32' }: Choice): string[] {
   const family = families.get(name);
   if (family === undefined) return [];
   const numbers: Readonly<Record<string, number>> = { block_count: 1, embedding_length: 256, head_count: 4, feed_forward_length: 256, context_length: 64 };
@@ -101,8 +110,9 @@ function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFami
       lanes: 8,
       family: kernels,
       matrixUnit: unit,
+      int8Unit,
       layout,
-      activations: 'f32',
+      activations,
       kv,
       maxTokens: 8,
       maxLogitRows: 4,
@@ -126,8 +136,8 @@ function labelsOf(name: string, storage: StorageWithKernels, kernels: KernelFami
   return [...graph.clears, ...graph.operations].flatMap(({ variants }: Operation) => variants.map(({ label }) => label));
 }
 
-function reachedBy(storage: StorageWithKernels, kernels: KernelFamily, matches: (label: string) => boolean, kv: AttentionShape['kv'] = 'f16'): string {
-  return [...families.keys()].filter((name) => labelsOf(name, storage, kernels, kv).some(matches)).join(' ') || 'none';
+function reachedBy(storage: StorageWithKernels, choice: Choice, matches: (label: string) => boolean): string {
+  return [...families.keys()].filter((name) => labelsOf(name, storage, choice).some(matches)).join(' ') || 'none';
 }
 
 it('operation x format x family', { timeout: 600_000 }, async () => {
@@ -140,12 +150,32 @@ it('operation x format x family', { timeout: 600_000 }, async () => {
     for (const family of kinds) cells.push(await matmulCell(storage, family));
     for (const cell of cells) outcomes.add(cell);
     const isMatmul = (family: KernelFamily) => (label: string) => label.startsWith(`matmul/${stem}/`) && (family === 'narrow' || label.includes(`/${family}`));
-    for (const family of kinds) expect(reachedBy(storage, family, isMatmul(family)), `${storage} ${family}`).not.toBe('none');
-    rows.push([storage, ...cells, reachedBy(storage, 'narrow', isMatmul('narrow'))]);
+    for (const family of kinds) expect(reachedBy(storage, { kernels: family }, isMatmul(family)), `${storage} ${family}`).not.toBe('none');
+    rows.push([storage, ...cells, reachedBy(storage, { kernels: 'narrow' }, isMatmul('narrow'))]);
   }
   expect(outcomes).toContain('ran');
   expect(outcomes).toContain('emulated');
   console.log(`${gpu.open.adapter}\n\n${markdown(rows)}\n`);
+});
+
+it('matmul with int8 activations: format x family', { timeout: 600_000 }, async () => {
+  const kinds: readonly KernelFamily[] = ['narrow', 'matrix'];
+  const rows: string[][] = [['format', ...kinds.map((kind) => `matmul int8 ${kind}`), 'reached by']];
+  const outcomes = new Set<string>();
+  for (const storage of storages.filter((one) => packedStorages[one].hasInt8)) {
+    const cells: string[] = [];
+    for (const family of kinds) cells.push(await matmulCell(storage, family, 'int8'));
+    for (const cell of cells) outcomes.add(cell);
+    const isInt8 = (label: string): boolean => label.startsWith(`matmul/${packedStorages[storage].stem}/int8/`);
+    const reached = kinds.map((kernels) =>
+      reachedBy(storage, { kernels, activations: 'int8' }, (label) => isInt8(label) && label.includes('/matrix/') === (kernels === 'matrix')),
+    );
+    expect(reached, storage).not.toContain('none');
+    rows.push([storage, ...cells, reached[1] ?? '']);
+  }
+  expect(outcomes).toContain('ran');
+  expect(outcomes).toContain('emulated');
+  console.log(`${markdown(rows)}\n`);
 });
 
 it('attention by its formats of keys and values: compiled here, run by attention, attention-wide and attention-matrix.gpu', async () => {
@@ -157,9 +187,9 @@ it('attention by its formats of keys and values: compiled here, run by attention
     // Units would round f32 keys and values: there a device with units has the wide forms.
     const matrix = kv === 'f32' ? 'wide' : await compile(attentionWideVariants(shape, 'buffer', false, { ...unit, element: 'f16', form: 'native' }));
     const reached = [
-      reachedBy('F32', 'narrow', (label) => label.startsWith(`attention/${kv}/`) && !/\/(wide|matrix)/.test(label), kv),
-      reachedBy('F32', 'wide', (label) => label.startsWith(`attention/${kv}/`) && label.endsWith('/wide'), kv),
-      reachedBy('F32', 'matrix', (label) => label.startsWith(`attention/${kv}/`) && label.includes('/matrix/') === (kv !== 'f32'), kv),
+      reachedBy('F32', { kernels: 'narrow', kv }, (label) => label.startsWith(`attention/${kv}/`) && !/\/(wide|matrix)/.test(label)),
+      reachedBy('F32', { kernels: 'wide', kv }, (label) => label.startsWith(`attention/${kv}/`) && label.endsWith('/wide')),
+      reachedBy('F32', { kernels: 'matrix', kv }, (label) => label.startsWith(`attention/${kv}/`) && label.includes('/matrix/') === (kv !== 'f32')),
     ];
     expect(new Set(reached), kv).toEqual(new Set([reached[0]]));
     rows.push(['attention', kv, narrow, wide, matrix, reached[0] ?? 'none']);

@@ -126,6 +126,43 @@ const matrixUnits = [8, 16].flatMap((side): MatrixUnit[] => [
   { m: side, n: side, k: side, element: 'f32', form: 'emulated' },
 ]);
 
+/** As NVIDIA, AMD and Intel have them, and the smallest. */
+const int8Units = (['native', 'emulated'] as const).flatMap((form): MatrixUnit[] => [
+  { m: 16, n: 16, k: 32, element: 'i8', form },
+  { m: 16, n: 16, k: 16, element: 'i8', form },
+  { m: 8, n: 16, k: 32, element: 'i8', form },
+  { m: 8, n: 8, k: 16, element: 'i8', form },
+]);
+
+/** Native units want workgroups of a multiple of the largest subgroup, on the null device 128. */
+function fits({ m, n, form }: MatrixUnit, lanes: number): boolean {
+  const fragments = (32 / m) * (64 / n);
+  return form === 'emulated' || lanes * Math.min(128 / lanes, fragments) >= 128;
+}
+
+/** int8 on matrix units: formats, units and ends take turns. */
+function int8Matmuls(lanes: number): Variant[] {
+  const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
+  const some = storages.filter((storage) => packedStorages[storage].hasInt8);
+  return int8Units
+    .filter((unit) => fits(unit, lanes))
+    .flatMap((int8Unit, i) => {
+      const storage = some[i % some.length] ?? 'Q4_1';
+      const shared = { activations: 'int8' as const, places, lanes, layout, columns: 64, family: 'matrix' as const, int8Unit, finish: 'store' as const };
+      const choice = { ...shared, storage, isNormed: i % 2 === 0, over: 'tokens' as const };
+      const constants = routeConstants({ experts: 128, topK: 8, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 }, 8);
+      return [
+        matmulVariants({ ...choice, over: 'logitRows' }),
+        matmulVariants({ ...choice, finish: 'add', isBiased: true }),
+        matmulVariants({ ...choice, finish: 'gated', activation: 'silu' }),
+        matmulVariants({ ...choice, experts: { rows: 'experts', constants } }),
+        ...attentionShapes(lanes)
+          .slice(i % 4, (i % 4) + 1)
+          .map((shape) => matmulVariants(choice, shape)),
+      ].flatMap((all) => all.slice(-1));
+    });
+}
+
 /** The families for GPUs, with every end; their formats take turns. */
 function gpuMatmuls(lanes: number): Variant[] {
   const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
@@ -134,20 +171,18 @@ function gpuMatmuls(lanes: number): Variant[] {
     const shape = attentionShapes(lanes)[i % 4];
     const finishes = ['store', 'add', 'gated'] as const;
     const finish = finishes[i % 3] ?? 'store';
-    // Native units want workgroups of a multiple of the largest subgroup, on the null device 128.
     const unit = matrixUnits[i % matrixUnits.length];
-    const fits = unit !== undefined && (unit.form === 'emulated' || lanes * (unit.m === 8 ? 32 : 8) >= 128);
     return [
       ...matmulVariants({ ...choice, finish, family: 'wide' }),
       ...(i % 4 === 1 ? matmulVariants({ ...choice, finish: 'store', family: 'wide' }, shape) : []),
-      ...(fits ? matmulVariants({ ...choice, finish, family: 'matrix', matrixUnit: unit }).slice(-1) : []),
+      ...(unit !== undefined && fits(unit, lanes) ? matmulVariants({ ...choice, finish, family: 'matrix', matrixUnit: unit }).slice(-1) : []),
     ];
   });
 }
 
 function variants(lanes: number, place: Place): Variant[] {
   return [
-    ...(place === 'buffer' ? gpuMatmuls(lanes) : []),
+    ...(place === 'buffer' ? [...gpuMatmuls(lanes), ...int8Matmuls(lanes)] : []),
     ...attentionShapes(lanes).flatMap((shape) => [
       ...attentionWideVariants(shape, place),
       ...attentionWideVariants({ ...shape, window: 128, softcap: 50 }, place, true),
@@ -195,7 +230,7 @@ describe.each(
       const made = device.createTexture({ size: [8, 8], format: kind.endsWith('uint') ? 'rgba32uint' : 'rgba32float', usage: GPUTextureUsage.STORAGE_BINDING });
       return { texture: made, view: made.createView() };
     };
-    const all = variants(lanes, place).filter(({ label }) => hasSubgroups || !label.includes('f16-'));
+    const all = variants(lanes, place).filter(({ label }) => hasSubgroups || !/f16-|native/.test(label));
     expect(all.length).toBeGreaterThan(100);
     // Every variant for the lanes and places of lavapipe; for the others a part, unless everything is to run.
     const isWhole = isFull || (lanes === 8 && place === 'texture');
@@ -215,16 +250,18 @@ describe.each(
 
 describe.each(['narrow', 'wide', 'matrix'] as const)('candidates on a device whose family is %s', (family) => {
   const unit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f16', form: 'native' };
+  const works = (['store', 'gated'] as const).flatMap((finish) => (['f32', 'int8'] as const).map((activations) => ({ finish, activations })));
 
   it.each([4, 8, 32])('%i lanes: tiles ascend, lists differ, all compile', async (lanes) => {
     const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
     const pipelines = new PipelineCache(open.device, true);
-    for (const finish of ['store', 'gated'] as const) {
+    for (const { finish, activations } of works) {
       const matrixUnit: MatrixUnit = lanes < 32 ? { ...unit, form: 'emulated' } : unit;
-      const tiles = candidateTiles({ lanes, family, matrixUnit }, { activations: 'f32', finish });
+      const int8Unit: MatrixUnit = { ...matrixUnit, k: 32, element: 'i8' };
+      const tiles = candidateTiles({ lanes, family, matrixUnit, int8Unit }, { activations, finish });
       expect(new Set(tiles.map(tileName)).size).toBe(tiles.length);
       expect(tiles.map(({ tokens }) => tokens)).toEqual(tiles.map(({ tokens }) => tokens).toSorted((a, b) => a - b));
-      const choice = { storage: 'Q4_0', activations: 'f32', places, lanes, layout, isNormed: true, columns: 64, over: 'tokens', finish, tiles } as const;
+      const choice = { storage: 'Q4_0', activations, places, lanes, layout, isNormed: true, columns: 64, over: 'tokens', finish, tiles } as const;
       for (const variant of matmulVariants(choice)) await pipelines.get(variant);
     }
   });

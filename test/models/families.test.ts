@@ -11,6 +11,7 @@ import { createEngine } from '../../runtime/engine.ts';
 import type { Engine, EngineOptions } from '../../runtime/types.ts';
 import { defaultModel } from '../../scripts/setup/model.ts';
 import { distance, firstDifference, type Result, run } from '../engine-run.ts';
+import { distanceFrom } from '../golden.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
 import { readFixture } from '../test-data.ts';
@@ -85,6 +86,20 @@ test.for(['f16', 'f32'] as const)('matrix kernels in emulated form, of %s', { ti
   expect(engine.info.tuning.shapes.length).toBeGreaterThan(0);
   for (const { shape, chosen } of engine.info.tuning.shapes) expect(chosen.at(-1), shape).toContain('/matrix');
   await check(engine, element === 'f32' ? 20 * oracle.tolerance : oracle.half.f16.len33, false);
+});
+
+test('matrix kernels in emulated form, of int8', { timeout: patience }, async () => {
+  const unit = { m: 16, n: 16, k: 32, element: 'i8', form: 'emulated' } as const;
+  await using engine = await open({ family: 'matrix', int8Unit: unit }, { deterministic: false, activations: 'int8' });
+  for (const { shape, chosen } of engine.info.tuning.shapes) expect(chosen.at(-1), shape).toContain('/matrix/16x16x32i8');
+  // As near as the narrow kernels of int8: see llama.test.ts.
+  for (const name of ['len33', 'long'] as const) {
+    const golden = oracle.prompts[name];
+    const result = await run(engine, golden.ids, { maxTokens: 1, logits: 'all' });
+    expect(distanceFrom(golden, result, 1), name).toBeLessThan(3 * oracle.half.bf16[name]);
+  }
+  await using steady = await open({ family: 'matrix', int8Unit: unit }, { activations: 'int8' });
+  for (const { shape, chosen } of steady.info.tuning.shapes) expect(chosen.at(-1), shape).toMatch(/\/wide$/);
 });
 
 const smol = join(cacheFolder(), 'models', defaultModel.file);

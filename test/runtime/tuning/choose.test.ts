@@ -1,7 +1,7 @@
 /** What times decide, and which tiles there are to choose from. */
 import { describe, expect, test } from 'vitest';
 import type { MatrixUnit } from '../../../kernels/matrix_unit.ts';
-import { candidateTiles, standardTiles, steadyFamily, type Tile, tileName, workName } from '../../../kernels/tiles.ts';
+import { candidateTiles, type KernelFamily, standardTiles, steadyFamily, type Tile, tileName, workName } from '../../../kernels/tiles.ts';
 import { chooseTiles, type TilePlan } from '../../../runtime/tuning/choose.ts';
 import type { TimedTile } from '../../../runtime/types.ts';
 
@@ -73,6 +73,19 @@ describe.each(['store', 'rope'] as const)('%s', (finish) => {
     expect(new Set(familiesOf(false))).toEqual(new Set(['wide', 'matrix']));
     const largest = standardTiles({ lanes: 32, family: steadyFamily('matrix', true), matrixUnit }, { activations: 'f32', finish }).at(-1);
     expect(largest?.tokens).toBe(32);
+  });
+
+  test('int8 activations take the unit for them, with what multiplies f16 and f32 as rivals; few tokens, other families and f32 do not', () => {
+    const facts = { lanes: 32, matrixUnit, int8Unit: { ...matrixUnit, k: 32, element: 'i8' } as const };
+    const elementsOf = (list: typeof standardTiles, family: KernelFamily, activations: 'f32' | 'int8'): (string | undefined)[] =>
+      list({ ...facts, family }, { activations, finish }).map(({ tokens, unit }) => (tokens > 8 ? (unit?.element ?? 'wide') : unit?.element));
+    const few = [undefined, undefined, undefined, undefined];
+    expect(elementsOf(standardTiles, 'matrix', 'int8')).toEqual([...few, 'i8']);
+    expect(elementsOf(candidateTiles, 'matrix', 'int8')).toEqual([...few, 'i8', 'f16', 'wide']);
+    expect(elementsOf(candidateTiles, 'matrix', 'f32')).toEqual([...few, 'f16', 'wide']);
+    expect(elementsOf(candidateTiles, steadyFamily('matrix', true), 'int8')).toEqual([...few, 'wide']);
+    const withoutInt8 = standardTiles({ lanes: 32, family: 'matrix', matrixUnit }, { activations: 'int8', finish });
+    expect(withoutInt8.at(-1)?.unit).toEqual(matrixUnit);
   });
 
   test('other families stay what they are', () => {
