@@ -64,6 +64,8 @@ const narrowTiles: readonly Tile[] = [
   { tokens: 4, quads: 1 },
   { tokens: 8, quads: 1 },
 ];
+/** Where an end needs two quads: sums of eight tokens by two quads would not fit into the registers, nor the code into the cache. */
+const narrowPairTiles: readonly Tile[] = [1, 2, 4].map((tokens) => ({ tokens, quads: 2 }));
 /** Here the int8 activations of a token cost more than their products, so two quads share them. */
 const narrowInt8Tiles: readonly Tile[] = [1, 2, 4, 8].map((tokens) => ({ tokens, quads: 2 }));
 /** SwiftShader, the device with four lanes, pays much for each load of activations: more rows share it. */
@@ -126,7 +128,9 @@ export function standardTiles(
     const most: Tile = family === 'matrix' && unit !== undefined ? { tokens: tileTokens, quads, family, unit } : { tokens: tileTokens, quads, family: 'wide' };
     return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
   }
-  return (lanes < 8 ? fewLanesTiles : activations === 'int8' ? narrowInt8Tiles : narrowTiles).map((tile) => ({ ...tile, quads: Math.max(tile.quads, quads) }));
+  if (lanes < 8) return fewLanesTiles;
+  if (activations === 'int8') return narrowInt8Tiles;
+  return quads === 2 ? narrowPairTiles : narrowTiles;
 }
 
 /** Gated units need gate and up in one lane, the KV pool two quads at once. */
