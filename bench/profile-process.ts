@@ -1,6 +1,7 @@
 /** Owns the steps that are profiled, in a process that bench/profile.ts starts with the driver's environment. Refuses to outlive its parent. */
 import { openParts, type Parts } from '../runtime/open.ts';
 import { Sequence } from '../runtime/sequence.ts';
+import { shortPause, waitFor } from '../runtime/waiting.ts';
 import { answerMessages } from './answer.ts';
 import { summarize } from './arithmetic.ts';
 import type { ProfileOptions, StepProfile } from './profile.ts';
@@ -86,7 +87,7 @@ async function timeEmptySubmits({ open: { device } }: Parts): Promise<number> {
     encoder.beginComputePass().end();
     const started = performance.now();
     device.queue.submit([encoder.finish()]);
-    await device.queue.onSubmittedWorkDone();
+    await waitFor(device.queue.onSubmittedWorkDone(), shortPause);
     times.push(performance.now() - started);
   }
   return summarize(times).median;

@@ -9,7 +9,7 @@ import type { Graph } from '../models/index.ts';
 import type { Batch } from './batch.ts';
 import type { DeviceMemory } from './memory.ts';
 import { StepResults } from './results.ts';
-import { waitFor } from './waiting.ts';
+import { shortPause, waitFor } from './waiting.ts';
 
 /** All that the commands of a step depend on; nothing of what its batch holds is in them. */
 interface StepKind extends StepCounts {
@@ -148,7 +148,7 @@ export class Runner {
       if (kernel === undefined) continue;
       const started = performance.now();
       queue.submit([encoder.finish()]);
-      await queue.onSubmittedWorkDone();
+      await waitFor(queue.onSubmittedWorkDone(), shortPause);
       onDispatch(kernel, performance.now() - started);
     }
     const encoder = this.#device.createCommandEncoder();

@@ -4,9 +4,11 @@
  */
 const cell = new Int32Array(new SharedArrayBuffer(4));
 /** Milliseconds between polls: short against a step, long against a poll. */
-const pause = 0.25;
+const stepPause = 0.25;
+/** For what takes a fraction of that and is timed by the clock. */
+export const shortPause = 0.02;
 
-export async function waitFor<T>(promise: Promise<T>): Promise<T> {
+export async function waitFor<T>(promise: Promise<T>, pause: number = stepPause): Promise<T> {
   let isDone = false;
   const settled = promise.finally(() => {
     isDone = true;

@@ -3,6 +3,7 @@
  * the clock from submit to done, which also counts the way there and back. Submits hold so many runs that neither matters much.
  */
 import { Bench } from 'tinybench';
+import { shortPause, waitFor } from '../../runtime/waiting.ts';
 
 export type TimedBy = 'timestamps' | 'clock';
 
@@ -56,7 +57,7 @@ export class Stopwatch {
     const started = performance.now();
     if (queries === undefined) {
       device.queue.submit([encoder.finish()]);
-      await device.queue.onSubmittedWorkDone();
+      await waitFor(device.queue.onSubmittedWorkDone(), shortPause);
       return performance.now() - started;
     }
     const [resolved, staging] = [GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST].map((usage) =>
@@ -65,7 +66,7 @@ export class Stopwatch {
     encoder.resolveQuerySet(queries, 0, 2, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
+    await waitFor(staging.mapAsync(GPUMapMode.READ));
     const [begin = 0n, end = 0n] = new BigUint64Array(staging.getMappedRange());
     resolved.destroy();
     staging.destroy();

@@ -9,6 +9,7 @@ import { gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
 import { type PackedMatrix, packedExtent, packedSize, quadRows, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
 import { type DeviceMemory, wholeBuffer } from '../memory.ts';
+import { waitFor } from '../waiting.ts';
 import { unsupported } from './json.ts';
 import { findMatrix, findTensor, hasTensor } from './stored.ts';
 import { chunkSizeOf, readChunk, type StoredMatrix } from './strips.ts';
@@ -260,7 +261,7 @@ class Loader {
     pass.dispatchWorkgroups(...grid);
     pass.end();
     device.queue.submit([encoder.finish()]);
-    await device.queue.onSubmittedWorkDone();
+    await waitFor(device.queue.onSubmittedWorkDone());
     uniform.destroy();
   }
 
