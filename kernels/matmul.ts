@@ -8,7 +8,7 @@ import { type AttentionShape, attentionConstants } from './attention.ts';
 import { type ActivationFunction, type Gate, noLimit } from './gated.ts';
 import { type BindingKind, bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 import { type FamilyShape, wideShape } from './matmul_wide.ts';
-import { standardTiles, type Tile, type TileFacts, tileName } from './tiles.ts';
+import { standardTiles, type Tile, type TileFacts, takesPairs, tileName } from './tiles.ts';
 import { type Activations, blockColumns, type PackedMatrix, packedStorages, quadRows, type Shard, type StorageWithKernels, weightPlace } from './weights.ts';
 
 /** RMSNorm of the input; weight: [columns] f32 in a uniform buffer. */
@@ -116,7 +116,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
         ROWS: `rows/${choice.experts?.rows ?? 'step'}.wgsl`,
         BIAS: `bias/${choice.isBiased ? 'rows' : 'none'}.wgsl`,
         ACTIVATION: `activation/${activation}.wgsl`,
-        FINISH: `epilogue/${finish}.wgsl`,
+        FINISH: `epilogue/${finish}${takesPairs(finish) && tile.quads === 1 ? '_lanes' : ''}.wgsl`,
         KV: `kv/${rope?.kv ?? 'f32'}.wgsl`,
         PLACE_W: `place/weights_${places.weights}.wgsl`,
         PLACE_X: `place/x_${places.x}.wgsl`,

@@ -64,8 +64,6 @@ const narrowTiles: readonly Tile[] = [
   { tokens: 4, quads: 1 },
   { tokens: 8, quads: 1 },
 ];
-/** Where an end needs two quads: sums of eight tokens by two quads would not fit into the registers, nor the code into the cache. */
-const narrowPairTiles: readonly Tile[] = [1, 2, 4].map((tokens) => ({ tokens, quads: 2 }));
 /** Here the int8 activations of a token cost more than their products, so two quads share them. */
 const narrowInt8Tiles: readonly Tile[] = [1, 2, 4, 8].map((tokens) => ({ tokens, quads: 2 }));
 /** SwiftShader, the device with four lanes, pays much for each load of activations: more rows share it. */
@@ -94,10 +92,7 @@ export function candidateTiles(facts: TileFacts, work: Pick<MatmulWork, 'activat
   const built = standardTiles(facts, work);
   const isNarrow = built.every(({ family = 'narrow' }) => family === 'narrow');
   if (!isNarrow) return [...built, ...rivalsOf(built, facts, work)];
-  const least = leastQuads(work.finish);
-  const narrow = (facts.lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) =>
-    all.filter((quads) => quads >= least).map((quads) => ({ tokens, quads })),
-  );
+  const narrow = (facts.lanes < 8 ? fewLanesQuadsToTime : quadsToTime).flatMap(([tokens, all]) => all.map((quads) => ({ tokens, quads })));
   const missing = built.filter((tile) => !narrow.some((candidate) => tileName(candidate) === tileName(tile)));
   return [...narrow, ...missing].sort((a, b) => a.tokens - b.tokens);
 }
@@ -122,20 +117,21 @@ export function standardTiles(
   { lanes, family = 'narrow', matrixUnit, int8Unit }: TileFacts,
   { activations, finish }: Pick<MatmulWork, 'activations' | 'finish'>,
 ): readonly Tile[] {
-  const quads = leastQuads(finish);
   if (family !== 'narrow') {
+    // Invocations of a tile end one by one, so each needs both of its quads.
+    const quads = takesPairs(finish) ? 2 : 1;
     const unit = (activations === 'int8' ? int8Unit : undefined) ?? matrixUnit;
     const most: Tile = family === 'matrix' && unit !== undefined ? { tokens: tileTokens, quads, family, unit } : { tokens: tileTokens, quads, family: 'wide' };
     return [...wideTokens.map((tokens): Tile => ({ tokens, quads, family: 'wide' })), most];
   }
   if (lanes < 8) return fewLanesTiles;
   if (activations === 'int8') return narrowInt8Tiles;
-  return quads === 2 ? narrowPairTiles : narrowTiles;
+  return narrowTiles;
 }
 
-/** Gated units need gate and up in one lane, the KV pool two quads at once. */
-function leastQuads(finish: FinishKind): number {
-  return finish === 'gated' || finish === 'rope' ? 2 : 1;
+/** Gated units need gate and up together, the KV pool two quads at once: both in a lane, or in two neighbours. */
+export function takesPairs(finish: FinishKind): boolean {
+  return finish === 'gated' || finish === 'rope';
 }
 
 /** `t1q2`, `t32q1/wide`: the name of a tile in labels, tables and the tuner's file. */
