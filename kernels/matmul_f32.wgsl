@@ -14,6 +14,7 @@
 #include BIAS
 #include FINISH
 #include "lib/part_sum.wgsl"
+#include "lib/quad_affine.wgsl"
 
 // Quads of a part of a block that has a scale of its own.
 const PART_QUADS = 8u / PARTS;
@@ -116,17 +117,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       #unroll
       for (var q = 0u; q < QUADS; q++) {
         if (HAS_SCALE) {
-          let first = affineOf(scales[q], 0u, part);
-          let second = affineOf(scales[q], 1u, part);
-          let third = affineOf(scales[q], 2u, part);
-          let fourth = affineOf(scales[q], 3u, part);
-          let factors = vec4f(first.x, second.x, third.x, fourth.x);
-          let offsets = vec4f(first.y, second.y, third.y, fourth.y);
+          let affine = quadAffine(scales[q], part);
           #unroll
           for (var t = 0u; t < TOKENS; t++) {
-            sums[t][q] += factors * dots[t][q];
+            sums[t][q] += affine.factors * dots[t][q];
             if (HAS_OFFSET) {
-              sums[t][q] += offsets * totals[t][part];
+              sums[t][q] += affine.offsets * totals[t][part];
             }
           }
         } else {

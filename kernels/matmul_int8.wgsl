@@ -14,6 +14,7 @@
 #include BIAS
 #include FINISH
 #include "lib/part_sum.wgsl"
+#include "lib/quad_affine.wgsl"
 #include "lib/round_int8.wgsl"
 
 // Quads of a part of a block that has a scale of its own.
@@ -146,13 +147,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
         #unroll
         for (var q = 0u; q < QUADS; q++) {
-          let first = affineOf(scales[q], 0u, part);
-          let second = affineOf(scales[q], 1u, part);
-          let third = affineOf(scales[q], 2u, part);
-          let fourth = affineOf(scales[q], 3u, part);
-          sums[t][q] += vec4f(first.x, second.x, third.x, fourth.x) * (vec4f(dots[q]) * steps[t]);
+          let affine = quadAffine(scales[q], part);
+          sums[t][q] += affine.factors * (vec4f(dots[q]) * steps[t]);
           if (HAS_OFFSET) {
-            sums[t][q] += vec4f(first.y, second.y, third.y, fourth.y) * totals[t][part];
+            sums[t][q] += affine.offsets * totals[t][part];
           }
         }
       }

@@ -14,6 +14,7 @@
 #include BIAS
 #include FINISH
 #include "lib/part_sum.wgsl"
+#include "lib/quad_affine.wgsl"
 #include "lib/round_int8.wgsl"
 #include MATRIX
 
@@ -111,18 +112,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
     #unroll
     for (var q = 0u; q < QUADS; q++) {
-      let scales = loadScales(places[q], block);
-      let first = affineOf(scales, 0u, 0u);
-      let second = affineOf(scales, 1u, 0u);
-      let third = affineOf(scales, 2u, 0u);
-      let fourth = affineOf(scales, 3u, 0u);
+      let affine = quadAffine(loadScales(places[q], block), 0u);
       #unroll
       for (var t = 0u; t < SHARE; t++) {
         let token = firstToken + t * ADDERS;
         let dots = vec4f(resultOf(token, run * QUADS + q));
-        sums[t][q] += vec4f(first.x, second.x, third.x, fourth.x) * (dots * steps[turn + token]);
+        sums[t][q] += affine.factors * (dots * steps[turn + token]);
         if (HAS_OFFSET) {
-          sums[t][q] += vec4f(first.y, second.y, third.y, fourth.y) * totals[turn + token];
+          sums[t][q] += affine.offsets * totals[turn + token];
         }
       }
     }
