@@ -13,7 +13,9 @@ import {
   logitBiasLimit,
   logprobsLimit,
   type NumberOption,
+  priorities,
   type Sampling,
+  saltLimit,
   tuneModes,
 } from './types.ts';
 
@@ -55,6 +57,11 @@ export function checkRequest(request: GenerateRequest, info: EngineInfo): void {
   rule(isWhole(logprobs, 0, logprobsLimit), 'logprobs', `a whole number from 0 to ${logprobsLimit}`);
   rule(isWhole(promptLogprobs, 0, logprobsLimit), 'promptLogprobs', `a whole number from 0 to ${logprobsLimit}`);
   rule(deadlineMs > 0 && deadlineMs < Number.POSITIVE_INFINITY, 'deadlineMs', 'a number above 0');
+  const { tenant = 0, priority, cacheSalt, group = 0 } = request;
+  rule(isWhole(tenant, 0, 2 ** 32 - 1), 'tenant', 'a whole number from 0 to 2^32 - 1');
+  rule(priority === undefined || priorities.includes(priority), 'priority', `one of ${priorities.join(', ')}`);
+  rule(isWhole(group, 0, Number.MAX_SAFE_INTEGER), 'group', 'a whole number from 0');
+  rule(cacheSalt === undefined || (cacheSalt instanceof Uint32Array && cacheSalt.length <= saltLimit), 'cacheSalt', `a Uint32Array of at most ${saltLimit}`);
   checkSampling(request.sampling ?? {}, info);
 }
 

@@ -45,7 +45,7 @@ class LocalEngine implements Engine {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#isClosed) throw new InwardError('shutting_down');
       checkRequest(request, this.info);
-      const sequence = new Sequence(request, this.info.contextLength, sink, performance.now());
+      const sequence = new Sequence(request, this.info.contextLength, sink, performance.now(), this.#parts.draftLength);
       this.#parts.scheduler.add(sequence);
       this.#wake?.();
       const change = (values: Partial<Pick<Sequence, 'aborted' | 'isParked'>>): void => {
@@ -63,7 +63,7 @@ class LocalEngine implements Engine {
       waiting: scheduler.waitingCount,
       parked: scheduler.parkedCount,
       kvBlocksTotal: pool.total,
-      kvBlocksFree: pool.freeCount + pool.dirtyCount,
+      kvBlocksFree: pool.freeCount + pool.dirtyCount + pool.idleCount,
       steps: this.#steps,
       promptTokens: scheduler.promptTokenCount,
       generatedTokens: scheduler.generatedTokenCount,
@@ -103,10 +103,13 @@ class LocalEngine implements Engine {
     const { scheduler, runner, batch } = this.#parts;
     scheduler.schedule(batch);
     if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
+    const started = performance.now();
     const results = await runner.run(batch);
+    const { tokens, logitRows } = batch.counts;
+    if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, performance.now() - started);
     scheduler.commit(batch, results);
     this.#steps++;
-    if (batch.counts.tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
+    if (tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
     batch.zero();
     results.zero();
   }

@@ -30,6 +30,7 @@ const table = {
   text_deadline: { kind: 'request', sentence: 'Turning the request into tokens took longer than {limit} ms and was stopped.', remedy: 'Send a shorter request; if every request fails, the chat template of the model does not end.' },
   text_memory: { kind: 'request', sentence: 'Turning the request into tokens needed more than {limit} MiB and was stopped.', remedy: 'Send a shorter request; if every request fails, the chat template of the model uses too much memory.' },
   deadline_exceeded: { kind: 'busy', sentence: 'The request did not end within {limit} ms.', remedy: 'Ask for fewer tokens, give it more time, or try again when fewer requests run.' },
+  deadline_unreachable: { kind: 'busy', sentence: 'The request can no longer end within {limit} ms: its turn is expected in {waitMs} ms.', remedy: 'Give it more time, or try again after the time in Retry-After.' },
   aborted: { kind: 'request', sentence: 'The request was cancelled.', remedy: 'Nothing: its memory has been freed.' },
   // load
   queue_full: { kind: 'busy', sentence: 'All {limit} places in the queue are taken.', remedy: 'Try again after the time in Retry-After.' },

@@ -31,6 +31,7 @@ export interface Parts {
   readonly batch: Batch;
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
+  readonly draftLength: number;
 }
 
 /**
@@ -73,7 +74,7 @@ async function assemble(
   const batch = new Batch({
     maxTokens: tokenBudget,
     maxSequences,
-    maxLogitRows: Math.max(maxSequences, 16),
+    maxLogitRows: Math.max(2 * maxSequences, 16),
     contextLength,
     blockCount,
     blockLength,
@@ -118,7 +119,16 @@ async function assemble(
   });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
-  const limits = { maxSequences, queueLength: options.queueLength ?? engineNumbers.queueLength.standard, tokenBudget, blockLength };
+  const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
+  const limits = {
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength },
+    prefix: {
+      timeToLiveMs: prefixSeconds * 1000,
+      quota: Math.floor((blockCount * prefixQuota) / 100),
+      // So much can always be had by those who run.
+      reserve: Math.floor(blockCount * reservedPart),
+    },
+  };
   const reportTuning = report('tuning', options);
   const tuning = await tuneGraph(
     graph,
@@ -132,7 +142,7 @@ async function assemble(
   await warmUp(new Scheduler(limits, blocks), batch, runner, kernels, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
-    parts: { open, memory, runner, batch, pool: blocks, scheduler: new Scheduler(limits, blocks) },
+    parts: { open, memory, runner, batch, pool: blocks, scheduler: new Scheduler(limits, blocks), draftLength },
     info: {
       device: open.driver.name,
       deviceReason: open.driver.reason,
@@ -152,6 +162,14 @@ async function assemble(
       tuning,
     },
   };
+}
+
+/** Part of the KV blocks that kept prefixes of other tenants may hold against a sequence that needs some. */
+const reservedPart = 0.75;
+
+function withStandards(options: EngineOptions): Record<keyof typeof engineNumbers, number> {
+  const standards = Object.entries(engineNumbers).map(([name, { standard }]) => [name, options[name as keyof typeof engineNumbers] ?? standard]);
+  return Object.fromEntries(standards);
 }
 
 /** What one kernel reads or writes must fit one binding; matrices are cut, but this is not. */

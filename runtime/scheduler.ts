@@ -1,38 +1,64 @@
 /**
- * Owns the queues and decides what a step computes: continuous batching, chunked prefill under a token budget,
- * admission, deadlines, preemption by recompute, and what a result means for a sequence. Pure and synchronous: no GPU,
- * no I/O, and time only through the clock that it is given.
+ * Owns what a step computes: continuous batching, chunked prefill under a token budget, admission, deadlines,
+ * preemption by recompute, guessed tokens, and what a result means for a sequence. Whose turn it is: fair.ts; whose blocks can
+ * be used again: prefix.ts, groups.ts. Pure and synchronous: no GPU, no I/O, and time only through the clock that it is given.
  */
 import type { Batch } from './batch.ts';
 import type { BlockPool } from './blocks.ts';
 import { InwardError } from './errors.ts';
+import { FairQueue, generatedWeight } from './fair.ts';
+import { PromptGroups, type SharedPrompt } from './groups.ts';
+import { Pace } from './pace.ts';
+import { PrefixCache, type PrefixLimits } from './prefix.ts';
 import type { RowResults } from './results.ts';
 import type { Sequence } from './sequence.ts';
-import type { FinishReason, TokenLogprobs } from './types.ts';
+import { type BlockId, type FinishReason, priorities, type TokenLogprobs } from './types.ts';
 
 export interface SchedulerLimits {
   readonly maxSequences: number;
   readonly queueLength: number;
   readonly tokenBudget: number;
   readonly blockLength: number;
+  /** Tokens guessed for a sequence in one step at most. */
+  readonly draftLength?: number;
+  /** Of the prefix cache; without it nothing is kept. */
+  readonly prefix?: Omit<PrefixLimits, 'blockLength'>;
 }
+
+/** A step with prompts in it takes at most so many times what the choices of it take alone, so that nobody's answer stalls. */
+const mixedStretch = 2.5;
+/** Fewer prompt tokens than these are not worth a step's fixed time. */
+const leastChunk = 8;
+/** Times that a sequence gives way to more urgent ones. */
+const yieldLimit = 2;
 
 export class Scheduler {
   readonly #limits: SchedulerLimits;
   readonly #pool: BlockPool;
   readonly #now: () => number;
-  readonly #waiting: Sequence[] = [];
+  readonly #waiting = new FairQueue();
   /** In order of admission: the newest is last, and the first to be preempted. */
   readonly #running: Sequence[] = [];
+  readonly #groups: PromptGroups;
+  readonly cache: PrefixCache;
+  readonly pace: Pace;
+  /** What this step copies from; it must not be zeroed before. */
+  readonly #copied: BlockId[] = [];
+  #nextExpiry = Number.POSITIVE_INFINITY;
   #preemptions = 0;
   #promptTokens = 0;
   #generatedTokens = 0;
+  #drafted = 0;
+  #accepted = 0;
 
   /** `now`: the clock of the sequences' deadlines, in ms. */
-  constructor(limits: SchedulerLimits, pool: BlockPool, now: () => number = () => performance.now()) {
+  constructor(limits: SchedulerLimits, pool: BlockPool, now: () => number = () => performance.now(), pace: Pace = new Pace()) {
     this.#limits = limits;
     this.#pool = pool;
     this.#now = now;
+    this.pace = pace;
+    this.#groups = new PromptGroups(pool, limits.blockLength);
+    this.cache = new PrefixCache({ quota: 0, reserve: 0, timeToLiveMs: 0, ...limits.prefix, blockLength: limits.blockLength }, pool);
   }
 
   get runningCount(): number {
@@ -48,9 +74,9 @@ export class Scheduler {
     return this.#all.filter(({ isParked }) => isParked).length;
   }
 
-  /** The earliest deadline, on the clock's scale; Infinity if there is none. */
+  /** When something has to be done even if nothing arrives: the earliest deadline, or blocks of the cache that are kept no longer. On the clock's scale; Infinity if never. */
   get nextDeadline(): number {
-    return this.#all.reduce((earliest, { deadline }) => Math.min(earliest, deadline), Number.POSITIVE_INFINITY);
+    return this.#all.reduce((earliest, { deadline }) => Math.min(earliest, deadline), this.#nextExpiry);
   }
 
   get #all(): Sequence[] {
@@ -72,16 +98,42 @@ export class Scheduler {
     return this.#generatedTokens;
   }
 
-  /** Whether a step would do anything (zeroing freed blocks counts). */
-  get hasWork(): boolean {
-    return this.#running.length > 0 || this.#waiting.length > 0 || this.#pool.dirtyCount > 0;
+  /** Tokens that were guessed, and those of them that were drawn. */
+  get draftCounts(): { readonly drafted: number; readonly accepted: number } {
+    return { drafted: this.#drafted, accepted: this.#accepted };
   }
 
-  /** Throws queue_full. */
+  /** Blocks of which something other than a sequence's table holds a share, one entry a share: for those who check. */
+  get shares(): readonly BlockId[] {
+    return [...this.#groups.shares, ...this.#copied, ...this.#running.flatMap(({ original }) => original?.block ?? [])];
+  }
+
+  /** Whether a step would do anything (zeroing freed blocks counts). */
+  get hasWork(): boolean {
+    return this.#running.length > 0 || this.#waiting.length > 0 || this.#pool.dirtyCount > 0 || this.#copied.length > 0 || this.#nextExpiry <= this.#now();
+  }
+
+  /** When a request that comes now may expect its turn: what is ahead of it, at the pace of the last steps, in ms. 0 where it would be at once, or nothing is known yet. */
+  get estimatedWaitMs(): number {
+    const { maxSequences } = this.#limits;
+    if (this.#waiting.length === 0 && this.#running.length < maxSequences) return 0;
+    let [prompts, answers] = [0, 0];
+    for (const { pending, generated, maxTokens } of this.#all) {
+      prompts += pending > 1 ? pending : 0;
+      answers += this.pace.restOf(generated, maxTokens);
+    }
+    return this.pace.workMs(prompts, answers, maxSequences);
+  }
+
+  /** Throws queue_full, deadline_unreachable, and invalid_request for a group of different prompts. */
   add(sequence: Sequence): void {
     const { maxSequences, queueLength } = this.#limits;
-    if (this.#running.length + this.#waiting.length >= maxSequences + queueLength) throw new InwardError('queue_full', { limit: maxSequences + queueLength });
-    this.#waiting.push(sequence);
+    const waitMs = this.estimatedWaitMs;
+    if (this.#running.length + this.#waiting.length >= maxSequences + queueLength)
+      throw new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
+    if (waitMs + this.#firstTokenMs(sequence) > sequence.deadlineMs) throw unreachable(sequence, waitMs);
+    this.#groups.join(sequence);
+    this.#waiting.add(sequence);
   }
 
   /** Fills the batch. It stays empty only if nothing can change before a sequence arrives or is aborted. */
@@ -96,12 +148,16 @@ export class Scheduler {
     for (let row = 0; row < batch.counts.logitRows; row++) {
       const sequence = batch.rowSequences[row];
       const position = batch.rowPositions[row] ?? 0;
-      if (sequence === undefined || sequence.aborted) continue;
+      if (sequence === undefined || sequence.aborted || sequence.hasEnded) continue;
       if (position < sequence.promptLength - 1) {
         sequence.reported = position + 1;
         sequence.sink.event({ type: 'prompt', position, ...details(results, row, sequence.logits === 'all', sequence.promptLogprobs) });
-      } else this.#append(sequence, row, results);
+      } else if (position === sequence.computed - 1) this.#append(sequence, row, results); // else it stands behind a wrong guess
     }
+    const now = this.#now();
+    for (const sequence of batch.sequences)
+      if (sequence.chain !== undefined && !sequence.hasEnded && !sequence.aborted)
+        this.cache.offer(sequence.chain, sequence.ids, sequence.blocks, sequence.computed, now);
   }
 
   /** Ends every sequence with an error (device lost, shutdown). */
@@ -110,30 +166,69 @@ export class Scheduler {
     this.#dropAborted();
   }
 
+  /** Forgets kept prefixes, of one tenant or of all; the next step zeroes them. Gives how many blocks that were. */
+  flush(tenant?: number): number {
+    return this.cache.flush(tenant);
+  }
+
   /** Aborted and late sequences leave first, so that their blocks are zeroed by this very step. */
   #fill(batch: Batch): void {
     batch.reset();
     this.#failLate();
     this.#dropAborted();
-    for (const block of this.#pool.clean()) batch.addClear(block);
+    this.#nextExpiry = this.cache.expire(this.#now());
+    this.#groups.publish();
+    this.#pool.give(this.#copied.splice(0));
+    this.#clean(batch);
+    this.#makeWay(batch);
     let budget = this.#limits.tokenBudget;
+    // Rows that are left when each running sequence has one.
+    let spare = Math.min(budget, batch.limits.maxLogitRows) - this.#running.length;
     // Decoding sequences first: a long prompt must not make others wait.
     for (const sequence of [...this.#running]) {
-      if (sequence.pending === 1 && budget > 0) budget -= this.#place(batch, sequence, 1);
+      if (sequence.pending !== 1 || budget <= 0) continue;
+      const guessed = this.#guess(sequence, Math.min(spare, budget - 1), batch.counts.logitRows);
+      const placed = this.#place(batch, sequence, 1, guessed);
+      budget -= placed;
+      spare -= Math.max(0, placed - 1);
     }
-    for (const sequence of [...this.#running]) {
-      if (sequence.pending > 1 && budget > 0) budget -= this.#place(batch, sequence, budget);
-    }
+    budget = Math.min(budget, this.#promptRoom(batch.counts.logitRows));
+    for (const priority of priorities)
+      for (const sequence of [...this.#running]) {
+        if (sequence.priority === priority && sequence.pending > 1 && budget > 0) budget -= this.#place(batch, sequence, budget);
+      }
     while (budget > 0 && this.#running.length < this.#limits.maxSequences) {
       const sequence = this.#admit();
       if (sequence === undefined) break;
-      this.#running.push(sequence);
       budget -= this.#place(batch, sequence, budget);
+      // What it was promised was not there after all: not again in this step.
+      if (sequence.blocks.length === 0) break;
     }
   }
 
-  /** Puts up to `most` pending tokens of a running sequence into the batch; returns how many. */
-  #place(batch: Batch, sequence: Sequence, most: number): number {
+  /** Prompt tokens that a step may take beside so many choices. */
+  #promptRoom(choices: number): number {
+    const room = choices === 0 ? Number.POSITIVE_INFINITY : this.pace.room(choices, mixedStretch);
+    // Whole tiles of tokens.
+    return Math.max(leastChunk, Math.floor(room / leastChunk) * leastChunk);
+  }
+
+  /** Guesses as many tokens as are expected to be worth what they cost: the next one is if the step gains more by it than it does on average. */
+  #guess(sequence: Sequence, most: number, choices: number): number {
+    const { drafts } = sequence;
+    const room = Math.min(most, this.#limits.draftLength ?? 0, sequence.promptLength + sequence.maxTokens - sequence.length - 1);
+    if (drafts === undefined || sequence.mask !== undefined || sequence.isParked || room <= 0 || !this.pace.isKnown) return 0;
+    const together = Math.max(choices + 1, this.#running.length);
+    const cost = (this.pace.choiceMs * together) / this.pace.stepMs(0, together);
+    let worth = 0;
+    for (let chance = drafts.rate; worth < room && chance > cost; chance *= drafts.rate) worth++;
+    const guessed = worth === 0 ? 0 : drafts.guess(sequence.length, worth);
+    if (guessed === 0) drafts.rest();
+    return guessed;
+  }
+
+  /** Puts up to `most` pending tokens of a running sequence into the batch, and `guessed` behind its last one; returns how many. */
+  #place(batch: Batch, sequence: Sequence, most: number, guessed = 0): number {
     if (sequence.isParked || !this.#running.includes(sequence)) return 0;
     let count = Math.min(most, sequence.pending);
     const scoring = sequence.isScoring && sequence.computed < sequence.promptLength - 1;
@@ -142,64 +237,154 @@ export class Scheduler {
     if (count <= 0 || freeRows <= 0) return 0;
     // The last token asks for a choice, which brings its edits; without room for them it waits for the next step.
     if (count === sequence.pending && (sequence.edits?.length ?? 0) > batch.freeEdits) return 0;
-    if (!this.#grow(batch, sequence, sequence.computed + count)) return 0;
+    if (sequence.original !== undefined && batch.freeCopies === 0) return 0;
+    if (!this.#grow(batch, sequence, sequence.computed + count + guessed)) return 0;
+    if (sequence.original !== undefined) this.#copy(batch, sequence, sequence.original);
     const first = batch.counts.tokens;
-    batch.addTokens(sequence, count);
-    for (let i = 0; i < count; i++) {
+    batch.addTokens(sequence, count + guessed);
+    for (let i = 0; i < count + guessed; i++) {
       const position = sequence.computed + i;
-      const isLast = position === sequence.length - 1;
       // After a preemption generated tokens stand behind the prompt: they were drawn already.
       const isUnreported = scoring && position >= sequence.reported && position < sequence.promptLength - 1;
-      if (isLast) batch.addChoice(sequence, first + i, position);
+      if (position >= sequence.length - 1) batch.addChoice(sequence, first + i, position);
       else if (isUnreported) batch.addScore(sequence, first + i, position);
     }
-    this.#promptTokens += Math.max(0, Math.min(count, sequence.promptLength - sequence.computed));
+    const prompt = Math.max(0, Math.min(count, sequence.promptLength - sequence.computed));
+    this.#promptTokens += prompt;
+    this.#waiting.charge(sequence, prompt);
+    this.#drafted += guessed;
+    sequence.guessed = guessed;
     sequence.computed += count;
-    return count;
+    return count + guessed;
   }
 
   /**
-   * Gives the sequence blocks for `length` tokens. False: not this step. If those that the next step zeroes are too
-   * few, sequences that are not in the batch yet go back to the queue: parked ones first, then the newest.
+   * Gives the sequence blocks for `length` tokens. False: not this step. If there are too few, kept prefixes go, then
+   * sequences that are not in the batch yet go back to the queue: parked ones first, then batch work, then the newest.
    */
   #grow(batch: Batch, sequence: Sequence, length: number): boolean {
     const needed = this.#blocksFor(length) - sequence.blocks.length;
-    if (needed <= this.#pool.freeCount) {
-      for (let i = 0; i < needed; i++) sequence.blocks.push(this.#pool.take());
-      return true;
+    while (needed > this.#pool.freeCount) {
+      const missing = needed - this.#pool.freeCount;
+      if (this.#clean(batch) > 0 || this.cache.evict(sequence.tenant, missing) > 0 || this.#groups.drop()) continue;
+      const victim = this.#running.length > 1 ? this.#victim(batch) : undefined;
+      if (victim !== undefined) this.#preempt(victim);
+      else if (this.#running.length > 1 || this.cache.evict(sequence.tenant, missing, true) === 0) return false;
+      if (victim === sequence) return false;
     }
-    while (needed > this.#pool.freeCount + this.#pool.dirtyCount && this.#running.length > 1) {
-      const outside = this.#running.filter((running) => !batch.sequences.includes(running));
-      const victim = outside.findLast(({ isParked }) => isParked) ?? outside.at(-1);
-      if (victim === undefined) break;
-      this.#preempt(victim);
-      if (victim === sequence) break;
-    }
-    return false;
+    for (let i = 0; i < needed; i++) sequence.blocks.push(this.#pool.take());
+    return true;
   }
 
-  /** Back to the head of the queue; its tokens are kept and computed anew, so none is lost or drawn twice. */
+  /** The prompt's last block, so far as it is the prompt's, to the sequence's own. */
+  #copy(batch: Batch, sequence: Sequence, { block, slots }: NonNullable<SharedPrompt['partial']>): void {
+    batch.addCopy(block, sequence.blocks[Math.floor(sequence.computed / this.#limits.blockLength)] ?? block, slots);
+    this.#copied.push(block);
+    sequence.original = undefined;
+  }
+
+  #victim(batch: Batch): Sequence | undefined {
+    const outside = this.#running.filter((running) => !batch.sequences.includes(running));
+    return outside.findLast(({ isParked }) => isParked) ?? outside.findLast(({ priority }) => priority === 'batch') ?? outside.at(-1);
+  }
+
+  /** Freed blocks are zeroed first thing in this step, and free from then on. */
+  #clean(batch: Batch): number {
+    const cleaned = this.#pool.clean();
+    for (const block of cleaned) batch.addClear(block);
+    return cleaned.length;
+  }
+
+  /** Back to the head of its queue; its tokens are kept and computed anew, so none is lost or drawn twice. */
   #preempt(sequence: Sequence): void {
     this.#release(sequence);
     sequence.computed = 0;
-    this.#waiting.unshift(sequence);
+    this.#groups.leave(sequence, true);
+    this.#waiting.putBack(sequence);
     this.#preemptions++;
   }
 
   #release(sequence: Sequence): void {
     this.#pool.give(sequence.blocks);
     sequence.blocks = [];
+    if (sequence.original !== undefined) this.#pool.give([sequence.original.block]);
+    sequence.original = undefined;
     const index = this.#running.indexOf(sequence);
     if (index >= 0) this.#running.splice(index, 1);
   }
 
-  /** Takes the first of the queue that is not parked, if the pool holds all its tokens and one block more: no thrashing. */
+  /** Who is parked gives way to the one whose turn it is, and batch work to interactive requests, if there is no room otherwise. Before anything is in the batch. */
+  #makeWay(batch: Batch): void {
+    for (;;) {
+      const next = this.#waiting.next(this.#isReady);
+      if (next === undefined || (this.#running.length < this.#limits.maxSequences && this.#planStart(next) !== undefined)) return;
+      const yields = ({ priority, yielded }: Sequence): boolean => next.priority !== 'batch' && priority === 'batch' && yielded < yieldLimit;
+      const victim = this.#running.findLast(({ isParked }) => isParked) ?? this.#running.findLast(yields);
+      if (victim === undefined) {
+        // Nothing runs: what stands in the way are the prompts of other groups.
+        if (this.#running.length === 0 && this.#groups.drop(next)) continue;
+        return;
+      }
+      if (!victim.isParked) victim.yielded++;
+      this.#preempt(victim);
+      this.#clean(batch);
+    }
+  }
+
+  readonly #isReady = (sequence: Sequence): boolean => !sequence.isParked && !this.#groups.isHeld(sequence);
+
+  /** Starts the one whose turn it is, if the pool holds all its tokens and one block more: no thrashing. Nobody overtakes it. */
   #admit(): Sequence | undefined {
-    const index = this.#waiting.findIndex(({ isParked }) => !isParked);
-    const next = this.#waiting[index];
-    if (next === undefined || this.#blocksFor(next.length) + 1 > this.#pool.freeCount) return undefined;
-    this.#waiting.splice(index, 1);
+    const next = this.#waiting.next(this.#isReady);
+    const start = next && this.#planStart(next);
+    if (next === undefined || start === undefined) return undefined;
+    this.#waiting.remove(next);
+    this.#running.push(next);
+    const { shared, found } = start;
+    if (shared !== undefined) {
+      for (const block of shared.blocks) this.#pool.share(block);
+      next.blocks.push(...shared.blocks);
+      next.computed = next.promptLength - 1;
+      // A share of the original, so that making room cannot take it away before it is copied.
+      if (shared.partial !== undefined) this.#pool.share(shared.partial.block);
+      next.original = shared.partial;
+    } else if (next.chain !== undefined) {
+      this.cache.take(next.chain, found, this.#now());
+      next.blocks.push(...found);
+      next.computed = found.length * this.#limits.blockLength;
+    }
+    this.#groups.admit(next);
+    if (next.admittedAt === undefined) {
+      next.admittedAt = this.#now();
+      this.cache.count(next.tenant, next.promptLength, Math.min(next.computed, next.promptLength));
+    }
     return next;
+  }
+
+  /** The least time to its next token, from when its turn comes. */
+  #firstTokenMs(sequence: Sequence): number {
+    if (!this.pace.isKnown || sequence.deadline === Number.POSITIVE_INFINITY) return 0;
+    const found = this.#groups.find(sequence)?.blocks ?? this.#find(sequence);
+    return this.pace.firstTokenMs(sequence.pending - found.length * this.#limits.blockLength);
+  }
+
+  /** Kept blocks that a waiting sequence can begin with. */
+  #find(sequence: Sequence): readonly BlockId[] {
+    if (!sequence.keepsPrefix || !this.cache.isOn) return [];
+    sequence.chain ??= this.cache.createChain(sequence.tenant, sequence.salt);
+    // Positions that are still to be reported have to be computed.
+    if (sequence.isScoring && sequence.reported < sequence.promptLength - 1) return [];
+    return this.cache.find(sequence.chain, sequence.ids, sequence.length);
+  }
+
+  /** What a waiting sequence would start with; undefined: there is no room for it. */
+  #planStart(sequence: Sequence): { readonly shared: SharedPrompt | undefined; readonly found: readonly BlockId[] } | undefined {
+    const shared = this.#groups.find(sequence);
+    const found = shared === undefined ? this.#find(sequence) : [];
+    const needed = this.#blocksFor(sequence.length) + 1 - (shared?.blocks ?? found).length;
+    const idle = found.filter((block) => this.#pool.isIdle(block)).length;
+    const spare = this.#running.length === 0 ? this.#pool.idleCount : this.cache.evictable(sequence.tenant);
+    return needed <= this.#pool.freeCount + this.#pool.dirtyCount + Math.max(0, spare - idle) ? { shared, found } : undefined;
   }
 
   #blocksFor(length: number): number {
@@ -212,39 +397,65 @@ export class Scheduler {
       return;
     }
     const id = results.id(row);
+    const { guessed } = sequence;
+    const isRight = guessed > 0 && sequence.ids[sequence.length] === id;
+    if (guessed > 0) sequence.drafts?.learn(isRight);
+    if (isRight) {
+      // Its keys and values have been stored along with those before it.
+      sequence.computed++;
+      this.#accepted++;
+    } else if (guessed > 0) sequence.ids.fill(0, sequence.length, sequence.length + guessed);
+    sequence.guessed = isRight ? guessed - 1 : 0;
     sequence.append(id);
     this.#generatedTokens++;
+    this.#waiting.charge(sequence, generatedWeight);
     sequence.sink.event({ type: 'token', id, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
   }
 
   #finish(sequence: Sequence, reason: FinishReason): void {
-    this.#release(sequence);
+    this.pace.observeAnswer(sequence.generated);
     sequence.sink.event({ type: 'end', reason, promptTokens: sequence.promptLength, completionTokens: sequence.generated });
+    this.#leave(sequence);
+  }
+
+  /** It is nobody's any more. */
+  #leave(sequence: Sequence): void {
+    sequence.hasEnded = true;
+    this.#release(sequence);
+    this.#groups.leave(sequence, false);
+    this.#waiting.remove(sequence);
+    this.#waiting.leave(sequence);
     sequence.zero();
   }
 
   #failLate(): void {
     const now = this.#now();
     // Without a list of both: this is once a step.
-    for (const sequences of [this.#running, this.#waiting])
-      for (const sequence of sequences)
-        if (sequence.deadline <= now && !sequence.aborted) fail(sequence, new InwardError('deadline_exceeded', { limit: sequence.deadlineMs }));
+    for (const sequence of this.#running) if (!sequence.aborted && sequence.deadline <= now) fail(sequence, late(sequence));
+    for (const sequence of this.#waiting) {
+      if (sequence.aborted || sequence.deadline === Number.POSITIVE_INFINITY) continue;
+      if (sequence.deadline <= now) fail(sequence, late(sequence));
+      else if (now + this.#firstTokenMs(sequence) > sequence.deadline) fail(sequence, unreachable(sequence, 0));
+    }
   }
 
   #dropAborted(): void {
-    if (!this.#running.some(isAborted) && !this.#waiting.some(isAborted)) return;
-    for (const sequence of this.#all.filter(isAborted)) {
-      this.#release(sequence);
-      sequence.zero();
-    }
-    const waiting = this.#waiting.filter((sequence) => !sequence.aborted);
-    this.#waiting.splice(0, this.#waiting.length, ...waiting);
+    if (!this.#running.some(isAborted) && !some(this.#waiting, isAborted)) return;
+    for (const sequence of this.#all.filter(isAborted)) this.#leave(sequence);
   }
 }
 
 const isAborted = ({ aborted }: Sequence): boolean => aborted;
+
+function some<T>(values: Iterable<T>, is: (value: T) => boolean): boolean {
+  for (const value of values) if (is(value)) return true;
+  return false;
+}
+
+const late = ({ deadlineMs }: Sequence): InwardError => new InwardError('deadline_exceeded', { limit: deadlineMs });
+const unreachable = ({ deadlineMs }: Sequence, waitMs: number): InwardError => new InwardError('deadline_unreachable', { limit: deadlineMs, waitMs: Math.ceil(waitMs) });
 
 function fail(sequence: Sequence, error: InwardError): void {
   sequence.sink.fail(error);

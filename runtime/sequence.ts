@@ -3,9 +3,12 @@
  * Refuses to decide: the scheduler moves it.
  */
 
+import { Drafts } from './drafts.ts';
 import { LogitEdits } from './edits.ts';
 import type { InwardError } from './errors.ts';
-import type { BlockId, GenerateRequest, Sampling, TokenEvent, TokenId } from './types.ts';
+import type { SharedPrompt } from './groups.ts';
+import type { PrefixChain } from './prefix.ts';
+import { type BlockId, type GenerateRequest, type Priority, priorities, type Sampling, type TokenEvent, type TokenId } from './types.ts';
 
 export interface SequenceSink {
   event(event: TokenEvent): void;
@@ -41,6 +44,18 @@ export class Sequence {
   readonly deadlineMs: number;
   readonly deadline: number;
   readonly sink: SequenceSink;
+  readonly tenant: number;
+  readonly priority: Priority;
+  readonly salt: Uint32Array | undefined;
+  /** Whether blocks may go to and come from the prefix cache. */
+  readonly keepsPrefix: boolean;
+  /** What the requests of a group have in common; undefined: it has none. */
+  readonly group: number | undefined;
+  /** Guesses its next tokens; undefined where what is drawn depends on more than the tokens before. */
+  readonly drafts: Drafts | undefined;
+  /** When it came, on the scheduler's clock, and when it was first admitted. */
+  readonly arrivedAt: number;
+  admittedAt: number | undefined;
   /** Tokens known. */
   length: number;
   /** Tokens whose K and V are stored. */
@@ -48,13 +63,23 @@ export class Sequence {
   /** Prompt positions that have been reported (`isScoring`). */
   reported = 0;
   blocks: BlockId[] = [];
+  /** Slots that it will have copied to its next block, of one that it holds a share of. */
+  original: SharedPrompt['partial'];
+  /** Its place in the prefix cache, once that has been looked up. */
+  chain: PrefixChain | undefined;
+  /** Guessed tokens of this step that stand behind `length` and are not decided. */
+  guessed = 0;
+  /** Times it had to give way to a more urgent one. */
+  yielded = 0;
   /** Ids that the next token may be, as bits (kernels/sample.ts); undefined: all. */
   mask: Uint32Array<ArrayBuffer> | undefined;
   aborted = false;
+  /** It is over, and its arrays are zeroed. */
+  hasEnded = false;
   /** Its reader is behind: it computes nothing until that has caught up. */
   isParked = false;
 
-  constructor(request: GenerateRequest, contextLength: number, sink: SequenceSink, now = 0) {
+  constructor(request: GenerateRequest, contextLength: number, sink: SequenceSink, now = 0, draftLength = 0) {
     const { promptIds } = request;
     this.promptLength = promptIds.length;
     this.maxTokens = Math.min(request.maxTokens, contextLength - promptIds.length);
@@ -70,6 +95,14 @@ export class Sequence {
     this.deadlineMs = request.deadlineMs ?? Number.POSITIVE_INFINITY;
     this.deadline = now + this.deadlineMs;
     this.sink = sink;
+    this.arrivedAt = now;
+    this.tenant = request.tenant ?? 0;
+    this.priority = request.priority ?? priorities[0];
+    this.salt = request.cacheSalt;
+    this.keepsPrefix = request.keepsPrefix ?? true;
+    // A prompt whose every position is reported is computed by each; of a single token nothing can be shared.
+    this.group = this.isScoring || promptIds.length === 1 ? undefined : request.group;
+    this.drafts = this.edits === undefined && this.maxTokens > 1 && draftLength > 0 ? new Drafts(this.ids) : undefined;
   }
 
   get generated(): number {
@@ -96,6 +129,7 @@ export class Sequence {
   zero(): void {
     this.ids.fill(0);
     this.edits?.clear();
+    this.drafts?.zero();
     this.mask?.fill(0);
     this.mask = undefined;
     this.length = this.promptLength;

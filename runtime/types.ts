@@ -27,6 +27,11 @@ export type KvFormat = (typeof kvFormats)[number];
 /** What linear layers with quantized weights multiply by: f32, or blocks of int8 made from it. */
 export type ActivationFormat = (typeof activationFormats)[number];
 
+/** Classes of requests, the more urgent first; the first is the default. */
+export const priorities = ['interactive', 'batch'] as const;
+/** Whose turn comes first. While both wait, `batch` gets a ninth of the service; it gives way where there is no room for both. */
+export type Priority = (typeof priorities)[number];
+
 /** Lowest and highest value of a whole-number option, and the one taken when it is left out. */
 export interface NumberOption {
   readonly low: number;
@@ -34,7 +39,7 @@ export interface NumberOption {
   readonly standard: number;
 }
 
-type EngineNumber = 'contextLength' | 'maxSequences' | 'kvTokens' | 'queueLength' | 'tokenBudget';
+type EngineNumber = 'contextLength' | 'maxSequences' | 'kvTokens' | 'queueLength' | 'tokenBudget' | 'prefixSeconds' | 'prefixQuota' | 'draftLength';
 /** The whole-number options of an engine. */
 export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   /** By default, no more than the model's own limit. */
@@ -44,6 +49,9 @@ export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   kvTokens: { low: 1, high: 2 ** 30, standard: 4096 },
   queueLength: { low: 0, high: 2 ** 20, standard: 64 },
   tokenBudget: { low: 1, high: 2 ** 16, standard: 128 },
+  prefixSeconds: { low: 0, high: 86_400, standard: 300 },
+  prefixQuota: { low: 1, high: 100, standard: 50 },
+  draftLength: { low: 0, high: 15, standard: 3 },
 };
 
 /** How kernels are fitted to the device while an engine opens; the first is the default. */
@@ -127,6 +135,12 @@ export interface EngineOptions {
   readonly queueLength?: number;
   /** Tokens that one step computes at most, prefill and decode together. Default 128. */
   readonly tokenBudget?: number;
+  /** How long keys and values of a prompt stay for the same tenant's next one that begins alike, in seconds since they were used last. Default 300; 0: not at all. */
+  readonly prefixSeconds?: number;
+  /** Part of the KV cache that may be kept for one tenant's next prompts, in percent. Default 50. */
+  readonly prefixQuota?: number;
+  /** Tokens that are guessed from a sequence's own text and computed along with the next one, at most. What is drawn is the same. Default 3; 0: none. */
+  readonly draftLength?: number;
   /** Storage of K and V. Default `f16`. */
   readonly kv?: KvFormat;
   /** What linear layers with quantized weights multiply by. Default `f32`, exact; `int8` is for weights of four and five bits, and makes long prompts and full batches faster on CPU devices. */
@@ -203,6 +217,8 @@ export interface AdapterFacts {
 
 /** Tokens whose logits one request may shift. */
 export const logitBiasLimit = 1024;
+/** Words of a cache salt. */
+export const saltLimit = 8;
 /** Alternatives that a request may ask for beside each token. */
 export const logprobsLimit = 20;
 
@@ -250,8 +266,18 @@ export interface GenerateRequest {
   readonly logprobs?: number;
   /** The same for the tokens of the prompt from the second on; events of type `prompt` then carry it. */
   readonly promptLogprobs?: number;
-  /** Longest time from now to the end, in ms; then the request fails with `deadline_exceeded`, waiting or running. Default: none. */
+  /** Longest time from now to the end, in ms; then the request fails with `deadline_exceeded`, waiting or running; with `deadline_unreachable` as soon as it can no longer be met. Default: none. */
   readonly deadlineMs?: number;
+  /** Whose request it is, as a number of 32 bits: tenants share nothing but the device, and that fairly. Default 0. */
+  readonly tenant?: number;
+  /** Default `interactive`. */
+  readonly priority?: Priority;
+  /** Narrows the reuse of keys and values to requests of the tenant with the same salt, up to `saltLimit` words. Default: none. */
+  readonly cacheSalt?: Uint32Array;
+  /** Whether keys and values may be kept for other requests, and taken from them. Default true. */
+  readonly keepsPrefix?: boolean;
+  /** Requests of a tenant with the same number have the same prompt, which is computed once for all of them. Numbers are the caller's own. Default: none. */
+  readonly group?: number;
 }
 
 /** Why a generation ended: a token of `stopIds`, or `maxTokens` or the end of the context. */

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
-import type { GenerateRequest, TokenId } from '../../runtime/types.ts';
+import { type GenerateRequest, priorities, type TokenId } from '../../runtime/types.ts';
 import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const world: World = { maxSequences: 3, queueLength: 4, tokenBudget: 8, blockLength: 4, contextLength: 32, maxLogitRows: 8, blockCount: 25 };
@@ -22,7 +22,10 @@ function checkEnded({ request, events, error }: Client, contextLength: number): 
   expect(events.at(-1)).toEqual({ type: 'end', reason: isStopped ? 'stop' : 'length', promptTokens: promptLength, completionTokens: tokens.length });
 }
 
-type Op = { readonly add: GenerateRequest } | { readonly abort: number } | { readonly park: number } | { readonly steps: number };
+/** Each request that is made several times is a group of its own. */
+let groups = 0;
+
+type Op = { readonly add: GenerateRequest; readonly times: number } | { readonly flush: number } | { readonly abort: number } | { readonly park: number } | { readonly steps: number };
 
 const worlds = fc
   .record({
@@ -33,21 +36,32 @@ const worlds = fc
     contextLength: fc.integer({ min: 4, max: 40 }),
     extraRows: fc.integer({ min: 0, max: 6 }),
     extraBlocks: fc.integer({ min: 0, max: 12 }),
+    draftLength: fc.integer({ min: 0, max: 4 }),
+    quota: fc.integer({ min: 0, max: 12 }),
+    reserve: fc.integer({ min: 0, max: 12 }),
+    timeToLiveMs: fc.integer({ min: 1, max: 40 }),
   })
-  .map(({ extraBudget, extraRows, extraBlocks, ...rest }): World => {
+  .map(({ extraBudget, extraRows, extraBlocks, quota, reserve, timeToLiveMs, ...rest }): World => {
     const { maxSequences, contextLength, blockLength } = rest;
     return {
       ...rest,
+      prefix: { quota, reserve, timeToLiveMs },
       tokenBudget: maxSequences + extraBudget,
       maxLogitRows: maxSequences + extraRows,
       blockCount: Math.ceil(contextLength / blockLength) + 1 + extraBlocks,
     };
   });
 
+/** Prompts that begin alike: a part of one of two texts, and an end of their own. */
+const prompts = (contextLength: number): fc.Arbitrary<Uint32Array> =>
+  fc
+    .tuple(fc.constantFrom(1, 40), fc.nat(contextLength - 2), fc.uint32Array({ min: 0, max: vocabularySize - 1, minLength: 1, maxLength: 6 }))
+    .map(([first, length, end]) => Uint32Array.from([...prompt(length, first), ...end].slice(0, contextLength - 1)));
+
 const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
   const add = fc
     .record({
-      promptIds: fc.uint32Array({ min: 0, max: vocabularySize - 1, minLength: 1, maxLength: contextLength - 1 }),
+      promptIds: prompts(contextLength),
       maxTokens: fc.integer({ min: 0, max: contextLength + 2 }),
       stopIds: fc.array(
         fc.nat(vocabularySize - 1).map((id) => id as TokenId),
@@ -57,10 +71,21 @@ const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
       promptLogprobs: fc.option(fc.nat(3), { nil: undefined }),
       sampling: fc.constantFrom({}, { frequencyPenalty: 0.5, presencePenalty: 0.25 }, { repetitionPenalty: 1.5, frequencyPenalty: 1 }),
       deadlineMs: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined, freq: 8 }),
+      tenant: fc.nat(2),
+      priority: fc.constantFrom(...priorities),
+      cacheSalt: fc.constantFrom(undefined, Uint32Array.of(7)),
+      keepsPrefix: fc.boolean(),
+      times: fc.constantFrom(1, 1, 2, 4),
     })
     .map(
-      ({ promptLogprobs, deadlineMs, ...request }): Op => ({
-        add: { ...request, ...(promptLogprobs !== undefined && { promptLogprobs }), ...(deadlineMs !== undefined && { deadlineMs }) },
+      ({ promptLogprobs, deadlineMs, cacheSalt, times, ...request }): Op => ({
+        add: {
+          ...{ ...request, group: groups++ },
+          ...(promptLogprobs !== undefined && { promptLogprobs }),
+          ...(deadlineMs !== undefined && { deadlineMs }),
+          ...(cacheSalt !== undefined && { cacheSalt }),
+        },
+        times,
       }),
     );
   return fc.array(
@@ -68,6 +93,7 @@ const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
       { weight: 4, arbitrary: add },
       { weight: 1, arbitrary: fc.nat(20).map((abort) => ({ abort })) },
       { weight: 1, arbitrary: fc.nat(20).map((park) => ({ park })) },
+      { weight: 1, arbitrary: fc.nat(3).map((flush) => ({ flush })) },
       fc.integer({ min: 1, max: 6 }).map((steps) => ({ steps })),
     ),
     {
@@ -76,8 +102,18 @@ const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
   );
 };
 
+/** The code of the refusal, if it is refused. */
+function addOrRefuse(simulation: Simulation, request: GenerateRequest): string | undefined {
+  try {
+    simulation.add(request);
+    return undefined;
+  } catch (error) {
+    return (error as InwardError).code;
+  }
+}
+
 test('any order of arrivals, aborts and steps in any pool: every sequence ends with what it gets alone', () => {
-  const seen = { preempted: 0, refused: 0, aborted: 0, parked: 0, late: 0 };
+  const seen = { preempted: 0, refused: 0, aborted: 0, parked: 0, late: 0, unreachable: 0, found: 0, evicted: 0, flushed: 0, copied: 0, guessedRight: 0, guessedWrong: 0 };
   fc.assert(
     fc.property(
       worlds.chain((limits) => fc.tuple(fc.constant(limits), operations(limits.contextLength))),
@@ -86,13 +122,17 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
         const { scheduler, clients } = simulation;
         for (const op of ops) {
           if ('add' in op) {
-            const waiting = scheduler.runningCount + scheduler.waitingCount;
-            if (waiting < limits.maxSequences + limits.queueLength) simulation.add(op.add);
-            else {
-              expect(() => simulation.add(op.add)).toThrow(expect.objectContaining({ code: 'queue_full' }));
-              seen.refused++;
+            for (let time = 0; time < op.times; time++) {
+              const waiting = scheduler.runningCount + scheduler.waitingCount;
+              const isFull = waiting >= limits.maxSequences + limits.queueLength;
+              const code = addOrRefuse(simulation, op.add);
+              if (isFull) expect(code).toBe('queue_full');
+              else if (code !== undefined) expect([code, op.add.deadlineMs]).toEqual(['deadline_unreachable', expect.any(Number)]);
+              if (isFull) seen.refused++;
+              else if (code !== undefined) seen.unreachable++;
             }
-          } else if ('abort' in op) {
+          } else if ('flush' in op) seen.flushed += scheduler.flush(op.flush === 3 ? undefined : op.flush);
+          else if ('abort' in op) {
             const client = clients[op.abort % Math.max(1, clients.length)];
             if (client === undefined || client.sequence.aborted || client.events.at(-1)?.type === 'end') continue;
             client.sequence.aborted = true;
@@ -120,10 +160,19 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
         for (const client of clients) {
           if (!client.sequence.aborted) checkEnded(client, limits.contextLength);
           else if (client.error !== undefined) {
-            expect(client.error).toMatchObject({ code: 'deadline_exceeded', fields: { limit: client.request.deadlineMs } });
-            seen.late++;
+            expect(client.error).toMatchObject({ code: expect.stringMatching(/^deadline_/), fields: { limit: client.request.deadlineMs } });
+            seen[client.error.code === 'deadline_exceeded' ? 'late' : 'unreachable']++;
           }
         }
+        const { drafted, accepted } = scheduler.draftCounts;
+        seen.guessedRight += accepted;
+        seen.guessedWrong += drafted - accepted;
+        seen.found += scheduler.cache.counts.hits;
+        seen.evicted += scheduler.cache.counts.evicted;
+        seen.copied += simulation.copies;
+        // Only prefixes are left; then nothing is.
+        scheduler.flush();
+        simulation.drain(3);
         expect(simulation.pool.freeCount).toBe(limits.blockCount);
         expect(simulation.kv.every((word) => word === 0)).toBe(true);
         expect(clients.every(({ sequence }) => sequence.ids.every((id) => id === 0))).toBe(true);

@@ -8,14 +8,16 @@ import { BlockPool } from '../../runtime/blocks.ts';
 import type { InwardError } from '../../runtime/errors.ts';
 import { Scheduler, type SchedulerLimits } from '../../runtime/scheduler.ts';
 import { Sequence, type SequenceSink } from '../../runtime/sequence.ts';
-import type { GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.ts';
+import type { BlockId, GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.ts';
 
 export const vocabularySize = 64;
 
-/** What the model says after these ids. */
-function nextToken(ids: ArrayLike<number>): number {
+/** What the model says after these ids: mostly what followed when the last one stood there before, so that texts repeat themselves. */
+function nextToken(ids: readonly number[]): number {
   let hash = 2166136261;
-  for (let i = 0; i < ids.length; i++) hash = Math.imul(hash ^ ((ids[i] ?? 0) + 1), 16777619) >>> 0;
+  for (const id of ids) hash = Math.imul(hash ^ (id + 1), 16777619) >>> 0;
+  const said = ids.lastIndexOf(ids.at(-1) ?? 0, -2);
+  if (said >= 0 && hash % 5 !== 0) return ids[said + 1] ?? 0;
   return ((hash ^ (hash >>> 13)) >>> 0) % vocabularySize;
 }
 
@@ -49,7 +51,12 @@ export class Simulation {
   readonly clients: Client[] = [];
   /** id + 1 in every slot; 0 is zeroed. */
   readonly kv: Uint32Array;
+  /** Tenant + 1 whose keys and values a slot holds. */
+  readonly #tenants: Uint32Array;
+  /** Slots that hold a guess, which may be overwritten. */
+  readonly #guesses = new Set<number>();
   steps = 0;
+  copies = 0;
   /** The scheduler's clock, in ms. */
   now = 0;
 
@@ -59,6 +66,7 @@ export class Simulation {
     this.scheduler = new Scheduler(world, this.pool, () => this.now);
     this.batch = new Batch({ ...world, maxTokens: world.tokenBudget, maxEdits: world.maxEdits ?? vocabularySize });
     this.kv = new Uint32Array(world.blockCount * world.blockLength);
+    this.#tenants = new Uint32Array(this.kv.length);
   }
 
   /** Throws what the scheduler throws. */
@@ -71,7 +79,7 @@ export class Simulation {
         if (client !== undefined) client.error = error;
       },
     };
-    const made: Client = { request, sequence: new Sequence(request, this.world.contextLength, sink, this.now), events };
+    const made: Client = { request, sequence: new Sequence(request, this.world.contextLength, sink, this.now, this.world.draftLength), events };
     client = made;
     this.scheduler.add(made.sequence);
     this.clients.push(made);
@@ -84,11 +92,16 @@ export class Simulation {
     if (this.batch.isEmpty) return false;
     this.steps++;
     const ids = this.#compute();
+    const { tokens, logitRows } = this.batch.counts;
+    // A device that takes a fixed time, and more for each token; prompts are cheaper.
+    if (tokens > 0) this.scheduler.pace.observe(tokens - logitRows, logitRows, 8 + 0.25 * (tokens - logitRows) + logitRows);
     this.scheduler.commit(this.batch, {
       id: (row) => (ids[row] ?? 0) as TokenId,
       logits: (row) => Float32Array.of(row),
       logprobs: (row) => ({ logprob: -(this.section('TARGETS')[row] ?? 0), top: [] }),
     });
+    for (const sequence of this.batch.sequences)
+      for (let position = 0; position < sequence.computed && !sequence.hasEnded; position++) this.#guesses.delete(this.#slotOf(sequence.blocks, position));
     return true;
   }
 
@@ -110,30 +123,65 @@ export class Simulation {
     const { blockLength } = world;
     this.#checkLimits();
     const words = batch.seal();
-    const [tokens = 0, rows = 0, items = 0, clears = 0] = words;
-    for (let i = 0; i < clears; i++) kv.fill(0, (this.section('CLEARS')[i] ?? 0) * blockLength, ((this.section('CLEARS')[i] ?? 0) + 1) * blockLength);
+    const [tokens = 0, rows = 0, items = 0, clears = 0, copies = 0] = words;
+    for (const block of this.section('CLEARS').subarray(0, clears)) {
+      kv.fill(0, block * blockLength, (block + 1) * blockLength);
+      for (let slot = 0; slot < blockLength; slot++) this.#guesses.delete(block * blockLength + slot);
+    }
+    this.#copyBlocks(copies);
+    this.copies += copies;
     this.#checkOwners();
+    const sequenceOf = (token: number) => batch.sequences[this.section('ROWS')[token] ?? 0] as Sequence;
     const tableOf = (token: number) => this.section('TABLES').subarray((this.section('ROWS')[token] ?? 0) * (batch.layout['TABLE_LENGTH'] ?? 0));
-    const slotOf = (token: number, position: number) => (tableOf(token)[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
     for (let token = 0; token < tokens; token++) {
       const slot = this.section('SLOTS')[token] ?? 0;
-      if (slot !== slotOf(token, this.section('POSITIONS')[token] ?? 0)) throw new Error('slot and block table disagree');
-      if (kv[slot] !== 0) throw new Error('a token is stored into a slot that was not zeroed');
+      const position = this.section('POSITIONS')[token] ?? 0;
+      const sequence = sequenceOf(token);
+      if (slot !== this.#slotOf(tableOf(token), position)) throw new Error('slot and block table disagree');
+      if (kv[slot] !== 0 && !this.#guesses.has(slot)) throw new Error('a token is stored into a slot that was not zeroed');
+      if (position >= sequence.length) this.#guesses.add(slot);
       kv[slot] = (this.section('IDS')[token] ?? 0) + 1;
+      this.#tenants[slot] = sequence.tenant + 1;
     }
     this.#checkItems(tokens, items);
     return Uint32Array.from({ length: rows }, (_, row) => {
       const token = this.section('LOGIT_TOKENS')[row] ?? 0;
-      const ids = Array.from({ length: (this.section('POSITIONS')[token] ?? 0) + 1 }, (_, position) => (kv[slotOf(token, position)] ?? 0) - 1);
+      const ids = Array.from({ length: (this.section('POSITIONS')[token] ?? 0) + 1 }, (_, position) => {
+        const slot = this.#slotOf(tableOf(token), position);
+        if (this.#tenants[slot] !== sequenceOf(token).tenant + 1) throw new Error('a sequence sees what another tenant has stored');
+        return (kv[slot] ?? 0) - 1;
+      });
       this.#checkEdits(row, ids);
       return nextToken(ids);
     });
   }
 
+  /** Copies go from blocks that hold something to zeroed ones that one sequence has for itself. */
+  #copyBlocks(copies: number): void {
+    const { kv, clients } = this;
+    const { blockLength } = this.world;
+    const before = kv.slice();
+    for (let copy = 0; copy < copies; copy++) {
+      const [from = 0, to = 0, slots = 0] = ['COPY_FROMS', 'COPY_TOS', 'COPY_SLOTS'].map((name) => this.section(name)[copy]);
+      const source = before.subarray(from * blockLength, from * blockLength + slots);
+      if (slots < 1 || slots > blockLength || source.includes(0)) throw new Error('slots are copied that hold nothing');
+      if (kv.subarray(to * blockLength, (to + 1) * blockLength).some((slot) => slot !== 0)) throw new Error('a block is copied to one that was not zeroed');
+      const owners = clients.filter(({ sequence }) => (sequence.blocks as readonly number[]).includes(to));
+      if (owners.length !== 1) throw new Error('a block is copied to one that no sequence has for itself');
+      kv.set(source, to * blockLength);
+      this.#tenants.copyWithin(to * blockLength, from * blockLength, from * blockLength + slots);
+    }
+  }
+
+  #slotOf(table: ArrayLike<number>, position: number): number {
+    const { blockLength } = this.world;
+    return (table[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
+  }
+
   /** The edits of a row count the tokens that attention sees, however the sequence got here. */
   #checkEdits(row: number, ids: readonly number[]): void {
     const sequence = this.batch.rowSequences[row];
-    if (sequence?.edits === undefined || ids.length < sequence.length) return;
+    if (sequence?.edits === undefined || ids.length !== sequence.length) return;
     const { sampling, promptLength } = sequence;
     const answer = ids.slice(promptLength);
     const seen = new Set(sampling.repetitionPenalty === 1 ? answer : ids);
@@ -157,15 +205,16 @@ export class Simulation {
     if (sequences.length > this.world.maxSequences || new Set(sequences).size !== sequences.length) throw new Error('sequences passed or doubled');
   }
 
-  /** No block belongs to two sequences, or to one and the pool. */
+  /** Each block is free, freed, kept, or has as many owners as the pool says; a free one is zeroed. */
   #checkOwners(): void {
-    const taken = this.clients.flatMap(({ sequence }) => sequence.blocks);
-    if (new Set(taken).size !== taken.length) throw new Error('a block has two owners');
-    if (taken.length + this.pool.freeCount + this.pool.dirtyCount !== this.world.blockCount) throw new Error('blocks were lost or multiplied');
-    if (this.pool.dirtyCount > 0) return;
-    for (let slot = 0; slot < this.kv.length; slot++) {
-      if (this.kv[slot] !== 0 && !taken.some((block) => block === Math.floor(slot / this.world.blockLength))) throw new Error('a free block holds data');
-    }
+    const { pool, scheduler, world } = this;
+    const owners = new Uint32Array(world.blockCount);
+    for (const block of [...this.clients.flatMap(({ sequence }) => sequence.blocks), ...scheduler.shares]) owners[block] = (owners[block] ?? 0) + 1;
+    if (owners.some((count, block) => count !== pool.ownersOf(block as BlockId))) throw new Error('a block has other owners than the pool says');
+    const owned = owners.filter((count) => count > 0).length;
+    if (owned + pool.freeCount + pool.dirtyCount + pool.idleCount !== world.blockCount) throw new Error('blocks were lost or multiplied');
+    for (const block of pool.free)
+      if (this.kv.subarray(block * world.blockLength, (block + 1) * world.blockLength).some((slot) => slot !== 0)) throw new Error('a free block holds data');
   }
 
   /** The items of each token cover what it sees, once, cut as its position alone says. */

@@ -1,0 +1,131 @@
+/**
+ * Owns the order in which waiting sequences get their turn: classes by weight, in each class tenants by the service that they
+ * had (virtual token counters: Sheng et al. 2024, "Fairness in Serving Large Language Models"), and each tenant's own sequences
+ * as they came. Whoever waits while others are served more is next; who was away gains nothing by it. Pure.
+ */
+import type { Sequence } from './sequence.ts';
+import { type Priority, priorities } from './types.ts';
+
+/** What a class gets of the service while all of them wait. */
+const weights: Readonly<Record<Priority, number>> = { interactive: 8, batch: 1 };
+
+/** Service of a generated token, where one of a prompt is 1. */
+export const generatedWeight = 2;
+
+class Account {
+  service = 0;
+  /** Sequences that wait or run. */
+  present = 0;
+  readonly waiting: Sequence[] = [];
+}
+
+class PriorityClass extends Account {
+  readonly weight: number;
+  readonly tenants = new Map<number, Account>();
+
+  constructor(weight: number) {
+    super();
+    this.weight = weight;
+  }
+}
+
+export class FairQueue {
+  readonly #classes = new Map(priorities.map((priority) => [priority, new PriorityClass(weights[priority])]));
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  *[Symbol.iterator](): Iterator<Sequence> {
+    for (const { tenants } of this.#classes.values()) for (const { waiting } of tenants.values()) yield* waiting;
+  }
+
+  /** A new one, behind all others of its tenant. */
+  add(sequence: Sequence): void {
+    const priority = this.#classOf(sequence);
+    let tenant = priority.tenants.get(sequence.tenant);
+    if (tenant === undefined) priority.tenants.set(sequence.tenant, (tenant = new Account()));
+    lift(priority, this.#classes.values());
+    lift(tenant, priority.tenants.values());
+    priority.present++;
+    tenant.present++;
+    tenant.waiting.push(sequence);
+    this.#length++;
+  }
+
+  /** One that was admitted and has to wait again: before all others of its tenant. */
+  putBack(sequence: Sequence): void {
+    this.#accountOf(sequence).waiting.unshift(sequence);
+    this.#length++;
+  }
+
+  /** The one whose turn it is, of those that are ready. It stays in the queue. */
+  next(isReady: (sequence: Sequence) => boolean): Sequence | undefined {
+    for (const { tenants } of inTurn(this.#classes.values())) {
+      for (const { waiting } of inTurn(tenants.values())) {
+        const ready = waiting.find(isReady);
+        if (ready !== undefined) return ready;
+      }
+    }
+    return undefined;
+  }
+
+  /** It waits no longer. */
+  remove(sequence: Sequence): boolean {
+    const { waiting } = this.#accountOf(sequence);
+    const index = waiting.indexOf(sequence);
+    if (index < 0) return false;
+    waiting.splice(index, 1);
+    this.#length--;
+    return true;
+  }
+
+  /** It was served so much. */
+  charge(sequence: Sequence, service: number): void {
+    const priority = this.#classOf(sequence);
+    priority.service += service / priority.weight;
+    this.#accountOf(sequence).service += service;
+  }
+
+  /** It has ended, and waits no longer. */
+  leave(sequence: Sequence): void {
+    const priority = this.#classOf(sequence);
+    const tenant = this.#accountOf(sequence);
+    priority.present--;
+    tenant.present--;
+    // Without others there is nothing to remember: a newcomer starts where the least of them stands.
+    if (tenant.present === 0 && tenant.service <= least(priority.tenants.values())) priority.tenants.delete(sequence.tenant);
+  }
+
+  #classOf({ priority }: Sequence): PriorityClass {
+    const found = this.#classes.get(priority);
+    if (found === undefined) throw new Error('no such class');
+    return found;
+  }
+
+  #accountOf(sequence: Sequence): Account {
+    const found = this.#classOf(sequence).tenants.get(sequence.tenant);
+    if (found === undefined) throw new Error('the sequence is in no queue');
+    return found;
+  }
+}
+
+/** Those with least service first; equal ones stay in their order. */
+function inTurn<T extends Account>(accounts: Iterable<T>): T[] {
+  return [...accounts].sort((a, b) => a.service - b.service);
+}
+
+/** The least service among those that are present. */
+function least(accounts: Iterable<Account>): number {
+  let service = Number.POSITIVE_INFINITY;
+  for (const account of accounts) if (account.present > 0) service = Math.min(service, account.service);
+  return service;
+}
+
+/** Who comes anew has saved nothing up while away. */
+function lift(account: Account, all: Iterable<Account>): void {
+  if (account.present > 0) return;
+  const service = least(all);
+  if (service !== Number.POSITIVE_INFINITY) account.service = Math.max(account.service, service);
+}
