@@ -52,6 +52,7 @@ export interface StepCounts {
   logitRows: number;
   items: number;
   clears: number;
+  copies: number;
 }
 
 /** One dispatch of every step: resources are fixed, the variant and the grid depend on the counts of the step. */

@@ -6,6 +6,7 @@
 import type { StepCounts } from '../kernels/kernel.ts';
 import { editLength } from './edits.ts';
 import type { Sequence } from './sequence.ts';
+import type { BlockId } from './types.ts';
 
 export interface BatchLimits {
   readonly maxTokens: number;
@@ -18,6 +19,9 @@ export interface BatchLimits {
   /** Changed logits of a step, over all rows. */
   readonly maxEdits: number;
 }
+
+/** Words for the counts. */
+const headerLength = 8;
 
 /** In place of a token whose log-probability is asked for: the one that the row chooses. */
 const chosen = 0xffffffff;
@@ -39,7 +43,7 @@ export class Batch {
   /** Constants for kernels: BATCH_ offsets in words, TABLE_LENGTH in blocks, TOKEN_ITEMS_LIMIT: items that a token may have. */
   readonly layout: Readonly<Record<string, number>>;
   readonly maxItems: number;
-  readonly counts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears: 0 };
+  readonly counts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0 };
   /** The sequence of every logit row, and the position whose logits the row holds. */
   readonly rowSequences: Sequence[] = [];
   readonly rowPositions: number[] = [];
@@ -55,7 +59,7 @@ export class Batch {
     const { maxTokens, maxLogitRows, maxSequences } = limits;
     const tableLength = Math.ceil(limits.contextLength / limits.blockLength);
     this.maxItems = maxTokens * Math.min(maxItemsPerToken, Math.ceil(limits.contextLength / minItemLength));
-    let next = 4;
+    let next = headerLength;
     const section = (length: number): number => {
       const start = next;
       next += length;
@@ -82,6 +86,9 @@ export class Batch {
       BATCH_MASKED: section(maxLogitRows),
       BATCH_EDIT_STARTS: section(maxLogitRows + 1),
       BATCH_CLEARS: section(limits.blockCount),
+      BATCH_COPY_FROMS: section(maxSequences),
+      BATCH_COPY_TOS: section(maxSequences),
+      BATCH_COPY_SLOTS: section(maxSequences),
       BATCH_TABLES: section(maxSequences * tableLength),
       // Last, so that what is not used is not uploaded.
       BATCH_EDITS: section(limits.maxEdits * editLength),
@@ -94,12 +101,13 @@ export class Batch {
 
   /** Whether a step of it would do nothing. */
   get isEmpty(): boolean {
-    return this.counts.tokens === 0 && this.counts.clears === 0;
+    const { tokens, clears, copies } = this.counts;
+    return tokens === 0 && clears === 0 && copies === 0;
   }
 
   reset(): void {
     const { counts } = this;
-    counts.tokens = counts.logitRows = counts.items = counts.clears = 0;
+    counts.tokens = counts.logitRows = counts.items = counts.clears = counts.copies = 0;
     this.rowSequences.length = this.rowPositions.length = this.sequences.length = this.masks.length = 0;
     this.wantsLogits = false;
     this.#edits = 0;
@@ -112,6 +120,19 @@ export class Batch {
 
   addClear(block: number): void {
     this.words[this.#at('BATCH_CLEARS') + this.counts.clears++] = block;
+  }
+
+  /** Copies that still find room: one a sequence. */
+  get freeCopies(): number {
+    return this.limits.maxSequences - this.counts.copies;
+  }
+
+  /** The first `slots` slots of block `from` to block `to`, in every layer, after the clears and before any token is stored. */
+  addCopy(from: BlockId, to: BlockId, slots: number): void {
+    const copy = this.counts.copies++;
+    this.words[this.#at('BATCH_COPY_FROMS') + copy] = from;
+    this.words[this.#at('BATCH_COPY_TOS') + copy] = to;
+    this.words[this.#at('BATCH_COPY_SLOTS') + copy] = slots;
   }
 
   /** Adds tokens [computed, computed + count) of a sequence whose blocks are in place. */
@@ -178,6 +199,7 @@ export class Batch {
     words[1] = counts.logitRows;
     words[2] = counts.items;
     words[3] = counts.clears;
+    words[4] = counts.copies;
     words[this.#at('BATCH_TOKEN_ITEMS') + counts.tokens] = counts.items;
     words[this.#at('BATCH_EDIT_STARTS') + counts.logitRows] = this.#edits;
     return words.subarray(0, this.#end);

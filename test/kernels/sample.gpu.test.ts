@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AttentionShape, clearBlocks, slotVectors } from '../../kernels/attention.ts';
 import { random, randomFloats } from '../../kernels/random.ref.ts';
 import { type EditReference, editLogits, logSoftmax, type SampleReference, sampleDistribution } from '../../kernels/sample.ref.ts';
 import { maskLength, resultLength, sample, topLimit } from '../../kernels/sample.ts';
@@ -91,7 +90,13 @@ async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): 
     batch: gpu.buffer(fill(rows)),
     masks: gpu.buffer(maskWords(rows, vocabulary)),
   };
-  await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, gpu.lanes, layout)], { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 });
+  await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, gpu.lanes, layout)], {
+    tokens: rows.length,
+    logitRows: rows.length,
+    items: 0,
+    clears: 0,
+    copies: 0,
+  });
   const words = await gpu.readWords(results);
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   return rows.map((row, i) => {
@@ -280,32 +285,4 @@ it('extreme logits: nothing but ids of the vocabulary comes back', async () => {
   const logits = Float32Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
   const rows = [0, 1, 50].flatMap((topK) => [0.01, 0.5, 1].map((topP): Row => ({ ...greedy, temperature: 0.01, topK, topP, seed: 1, draw: 1 })));
   for (const id of await draw([logits], rows)) expect(id % 2).toBe(0);
-});
-
-it.each(['buffer', 'texture'] as const)('clear_blocks zeroes the blocks that are named and no other, in a %s', async (place) => {
-  const shape: AttentionShape = {
-    heads: 2,
-    kvHeads: 1,
-    headLength: 16,
-    rotaryLength: 16,
-    kv: 'f16',
-    blockLength: 16,
-    poolFold: 5,
-    lanes: gpu.lanes,
-    layout: { BATCH_CLEARS: 4 },
-  };
-  const blockWords = (16 * 2 * 16 * 2) / 4;
-  const full = new Uint32Array(6 * blockWords).fill(0xabcdef01);
-  const pool = gpu.pool(new Float32Array(full.buffer), slotVectors(shape), shape.poolFold, place);
-  const batch = gpu.buffer(Uint32Array.of(0, 0, 0, 3, 5, 0, 2, 4));
-  await gpu.run([clearBlocks(shape, pool, batch)], { tokens: 0, logitRows: 0, items: 0, clears: 3 });
-  const words = new Uint32Array(await gpu.readBytes(pool));
-  for (let block = 0; block < 6; block++) {
-    const isCleared = [5, 0, 2].includes(block);
-    const part = words.subarray(block * blockWords, (block + 1) * blockWords);
-    expect(
-      part.every((word) => word === (isCleared ? 0 : 0xabcdef01)),
-      `block ${block}`,
-    ).toBe(true);
-  }
 });

@@ -110,8 +110,9 @@ export class Simulation {
     const { blockLength } = world;
     this.#checkLimits();
     const words = batch.seal();
-    const [tokens = 0, rows = 0, items = 0, clears = 0] = words;
+    const [tokens = 0, rows = 0, items = 0, clears = 0, copies = 0] = words;
     for (let i = 0; i < clears; i++) kv.fill(0, (this.section('CLEARS')[i] ?? 0) * blockLength, ((this.section('CLEARS')[i] ?? 0) + 1) * blockLength);
+    this.#copyBlocks(copies);
     this.#checkOwners();
     const tableOf = (token: number) => this.section('TABLES').subarray((this.section('ROWS')[token] ?? 0) * (batch.layout['TABLE_LENGTH'] ?? 0));
     const slotOf = (token: number, position: number) => (tableOf(token)[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
@@ -128,6 +129,22 @@ export class Simulation {
       this.#checkEdits(row, ids);
       return nextToken(ids);
     });
+  }
+
+  /** Copies go from blocks that hold something to zeroed ones that one sequence has for itself. */
+  #copyBlocks(copies: number): void {
+    const { kv, clients } = this;
+    const { blockLength } = this.world;
+    const before = kv.slice();
+    for (let copy = 0; copy < copies; copy++) {
+      const [from = 0, to = 0, slots = 0] = ['COPY_FROMS', 'COPY_TOS', 'COPY_SLOTS'].map((name) => this.section(name)[copy]);
+      const source = before.subarray(from * blockLength, from * blockLength + slots);
+      if (slots < 1 || slots > blockLength || source.includes(0)) throw new Error('slots are copied that hold nothing');
+      if (kv.subarray(to * blockLength, (to + 1) * blockLength).some((slot) => slot !== 0)) throw new Error('a block is copied to one that was not zeroed');
+      const owners = clients.filter(({ sequence }) => (sequence.blocks as readonly number[]).includes(to));
+      if (owners.length !== 1) throw new Error('a block is copied to one that no sequence has for itself');
+      kv.set(source, to * blockLength);
+    }
   }
 
   /** The edits of a row count the tokens that attention sees, however the sequence got here. */
