@@ -97,7 +97,8 @@ export class Scheduler {
       const sequence = batch.rowSequences[row];
       const position = batch.rowPositions[row] ?? 0;
       if (sequence === undefined || sequence.aborted) continue;
-      if (position < sequence.promptLength - 1) {
+      if (results.isBroken(row)) fail(sequence, new InwardError('logits_invalid'));
+      else if (position < sequence.promptLength - 1) {
         sequence.reported = position + 1;
         sequence.sink.event({ type: 'prompt', position, ...details(results, row, sequence.logits === 'all', sequence.promptLogprobs) });
       } else this.#append(sequence, row, results);

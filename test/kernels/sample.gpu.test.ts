@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random, randomFloats } from '../../kernels/random.ref.ts';
 import { type EditReference, editLogits, logSoftmax, type SampleReference, sampleDistribution } from '../../kernels/sample.ref.ts';
-import { maskLength, resultLength, sample, topLimit } from '../../kernels/sample.ts';
+import { maskLength, noId, resultLength, sample, topLimit } from '../../kernels/sample.ts';
 import { logprobsLimit } from '../../runtime/types.ts';
 import { Gpu } from '../gpu.ts';
 
@@ -279,6 +279,44 @@ it('equal logits are named by id, each once', async () => {
 it('a vocabulary smaller than the alternatives asked for', async () => {
   const [result] = await evaluate([Float32Array.of(1, 3, 2)], [{ ...greedy, tops: 3 }]);
   expect(result?.top.map(({ id }) => id)).toEqual([1, 2, 0]);
+});
+
+describe('logits that are no numbers', () => {
+  const vocabulary = 61;
+  const broken = [0x7f800001, 0x7fc00000, 0x7fffffff, 0xff800001, 0xffc00000, 0xffffffff, 0x7f800000];
+  const normal = randomFloats(vocabulary, 31, 4);
+  /** The same logits with other bits in one place. */
+  const withBits = (bits: number, at: number): Float32Array => {
+    const words = new Uint32Array(normal.slice().buffer);
+    words[at] = bits;
+    return new Float32Array(words.buffer);
+  };
+  const best = normal.indexOf(Math.max(...normal));
+
+  it.each([
+    ['greedy', greedy],
+    ['drawn', { ...greedy, temperature: 0.8, topK: 40, topP: 0.9, minP: 0.01, seed: 3 }],
+    ['with log-probabilities', { ...greedy, tops: 5 }],
+    ['edited', { ...greedy, edits: [{ id: 3, bias: 1, repetition: 1.5, penalty: 0.5 }] }],
+    ['masked, and not where the mask allows', { ...greedy, allowed: [4, 5] }],
+  ] as const)('%s: every pattern in every lane has no id, and the rows beside it have theirs', async (_, row) => {
+    const places = [0, 1, gpu.lanes - 1, gpu.lanes, 33, vocabulary - 1];
+    const crafted = broken.flatMap((bits) => places.map((at) => withBits(bits, at)));
+    const logits = crafted.flatMap((bad) => [normal, bad]);
+    const ids = await draw(
+      logits,
+      logits.map(() => row),
+    );
+    const [first] = await draw([normal], [row]);
+    expect(first).toBeLessThan(vocabulary);
+    expect([...ids]).toEqual(crafted.flatMap(() => [first, noId]));
+  });
+
+  it('minus infinity is a logit like others, unless there is nothing else', async () => {
+    const all = new Float32Array(vocabulary).fill(Number.NEGATIVE_INFINITY);
+    const ids = await draw([withBits(0xff800000, (best + 1) % vocabulary), all], [greedy, greedy]);
+    expect([...ids]).toEqual([best, noId]);
+  });
 });
 
 it('extreme logits: nothing but ids of the vocabulary comes back', async () => {

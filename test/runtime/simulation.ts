@@ -3,6 +3,7 @@
  * KV pool of ids, and complains about whatever a kernel would silently get wrong. The next token of its model is a
  * hash of all ids that attention would see, so that a lost, repeated or foreign one changes everything after it.
  */
+import { noId } from '../../kernels/sample.ts';
 import { Batch, type BatchLimits, itemLength } from '../../runtime/batch.ts';
 import { BlockPool } from '../../runtime/blocks.ts';
 import type { InwardError } from '../../runtime/errors.ts';
@@ -11,6 +12,8 @@ import { Sequence, type SequenceSink } from '../../runtime/sequence.ts';
 import type { GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.ts';
 
 export const vocabularySize = 64;
+/** An id whose rows are broken, and all that see it. The model never says it. */
+export const poison = vocabularySize;
 
 /** What the model says after these ids. */
 function nextToken(ids: ArrayLike<number>): number {
@@ -85,6 +88,7 @@ export class Simulation {
     this.steps++;
     const ids = this.#compute();
     this.scheduler.commit(this.batch, {
+      isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
       logits: (row) => Float32Array.of(row),
       logprobs: (row) => ({ logprob: -(this.section('TARGETS')[row] ?? 0), top: [] }),
@@ -127,7 +131,7 @@ export class Simulation {
       const token = this.section('LOGIT_TOKENS')[row] ?? 0;
       const ids = Array.from({ length: (this.section('POSITIONS')[token] ?? 0) + 1 }, (_, position) => (kv[slotOf(token, position)] ?? 0) - 1);
       this.#checkEdits(row, ids);
-      return nextToken(ids);
+      return ids.includes(poison) ? noId : nextToken(ids);
     });
   }
 
