@@ -63,6 +63,19 @@ export function roundQ8(head: Float32Array): { readonly scale: number; readonly 
   return { scale, codes: Int8Array.from(head, (value) => (scale === 0 ? 0 : Math.round(value / scale))) };
 }
 
+/** A pool's words after these copies: the first `slots` of a block to another block, all from what was there before. */
+export function copyBlocksReference(
+  pool: Uint32Array,
+  blockCount: number,
+  blockLength: number,
+  copies: readonly { readonly from: number; readonly to: number; readonly slots: number }[],
+): Uint32Array {
+  const after = pool.slice();
+  const length = pool.length / blockCount;
+  for (const { from, to, slots } of copies) after.set(pool.subarray(from * length, from * length + (length / blockLength) * slots), to * length);
+  return after;
+}
+
 function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length: number): number {
   let sum = 0;
   for (let i = 0; i < length; i++) sum += (a[atA + i] ?? 0) * (b[atB + i] ?? 0);

@@ -1,6 +1,6 @@
 /**
- * Owns the kernels around the KV pool: attention (per item and KV head), attention_merge (join a token's items) and
- * clear_blocks, which zeroes freed blocks. What stores keys and values is matmul's `rope` end, or heads.ts.
+ * Owns the kernels around the KV pool: attention (per item and KV head), attention_merge (join a token's items),
+ * clear_blocks, which zeroes freed blocks, and what copies blocks. What stores keys and values is matmul's `rope` end, or heads.ts.
  */
 import { bindingKind, type Operation, type Place, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 
@@ -218,4 +218,41 @@ export function clearBlocks(shape: AttentionShape, pool: Vectors, batch: Slice):
     gridX: (counts) => counts.clears,
     gridY: () => 1,
   };
+}
+
+/** Bytes of scratch that so many copies of blocks need. */
+export function copySize(shape: PoolShape & Pick<AttentionShape, 'blockLength'>, copies: number): number {
+  return kvPoolSize(shape, copies * shape.blockLength);
+}
+
+export function copyBlocksVariants(shape: AttentionShape, place: Place): { readonly gather: Variant; readonly scatter: Variant } {
+  const constants = attentionConstants(shape);
+  return {
+    gather: {
+      label: `gather_blocks/${place}/sg${shape.lanes}`,
+      file: 'gather_blocks.wgsl',
+      includes: { PLACE_POOL: `place/pool_${place}.wgsl` },
+      constants,
+      bindings: [bindingKind('read', place, 'rgba32uint'), 'write', 'read'],
+    },
+    scatter: {
+      label: `scatter_blocks/${place}/sg${shape.lanes}`,
+      file: 'scatter_blocks.wgsl',
+      includes: { PLACE_STORED: `place/stored_${place}.wgsl` },
+      constants,
+      bindings: [bindingKind('write', place, 'rgba32uint'), 'read', 'read'],
+    },
+  };
+}
+
+/** Copies the first slots of blocks to other blocks of the pool, all read before any is written. `gathered`: scratch of `copySize`. */
+export function copyBlocks(shape: AttentionShape, pool: Vectors, gathered: Slice, batch: Slice): Operation[] {
+  const { gather, scatter } = copyBlocksVariants(shape, placeOf(pool));
+  return [gather, scatter].map((variant) => ({
+    variants: [variant],
+    resources: [pool, gathered, batch],
+    choose: () => 0,
+    gridX: (counts) => counts.copies,
+    gridY: () => shape.blockLength,
+  }));
 }

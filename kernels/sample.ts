@@ -5,6 +5,8 @@ import { type BindingKind, type Operation, packParams, type Slice, type Variant 
 export const topLimit = 20;
 /** Words of a row's result: chosen id, log-probability (f32), `topLimit` ids, `topLimit` log-probabilities (f32). */
 export const resultLength: number = 2 + 2 * topLimit;
+/** In place of the id where the row's logits are no numbers. */
+export const noId = 0xffffffff;
 
 const bindings: readonly BindingKind[] = ['write', 'write', 'read', 'write', 'read', 'uniform'];
 

@@ -9,7 +9,10 @@
 //    trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1). The noise is a hash of (seed, index
 //    of the token in its sequence, id): it depends on nothing else, so a sequence draws the same tokens alone and in a
 //    batch. Equal logits at a threshold are all kept.
+// A row with a NaN or +infinity among its raw logits, or with none above LOWEST, has no id: NOTHING stands in its place. Bit
+// patterns are looked at, because a compiler may assume that no value is one of these.
 const BATCH = 2u;
+const NOTHING = 0xffffffffu;
 
 struct Shape {
   vocabulary: u32,
@@ -77,17 +80,29 @@ fn threshold(first: u32, lane: u32, floor_: u32, wanted: f32, largest: f32, inve
   return found;
 }
 
-fn findLargest(first: u32, lane: u32) -> Best {
-  var best = Best(LOWEST, 0xffffffffu);
+struct Largest {
+  best: Best,
+  isBroken: bool,    // the row holds a NaN or +infinity
+}
+
+fn findLargest(first: u32, lane: u32) -> Largest {
+  var best = Best(LOWEST, NOTHING);
+  // As signed numbers the largest patterns are +infinity and positive NaNs, as unsigned ones negative NaNs.
+  var signed = 0i;
+  var unsigned = 0u;
   for (var i = lane; i < shape.vocabulary; i += LANES) {
-    best = better(best, Best(logits[first + i], i));
+    let logit = logits[first + i];
+    signed = max(signed, bitcast<i32>(logit));
+    unsigned = max(unsigned, bitcast<u32>(logit));
+    best = better(best, Best(logit, i));
   }
-  return lanesBest(best);
+  let isBroken = signed >= 0x7f800000i || unsigned > 0xff800000u;
+  return Largest(lanesBest(best), lanesMax(select(0.0, 1.0, isBroken)) > 0.0);
 }
 
 // The best that comes after `before` in the order of logits, equal ones by id.
 fn findNext(first: u32, lane: u32, before: Best) -> Best {
-  var best = Best(LOWEST, 0xffffffffu);
+  var best = Best(LOWEST, NOTHING);
   for (var i = lane; i < shape.vocabulary; i += LANES) {
     let logit = logits[first + i];
     if (logit < before.value || (logit == before.value && i > before.id)) {
@@ -191,7 +206,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let tops = batch[BATCH_TOPS + row]; // how many to name, plus one; 0: no log-probabilities
   let start = batch[BATCH_EDIT_STARTS + row];
   let end = batch[BATCH_EDIT_STARTS + row + 1u];
-  var best = findLargest(first, lane);
+  let raw = findLargest(first, lane);
+  var best = raw.best;
   var sum = 0.0;
   if (tops > 0u) {
     sum = logSum(first, lane, best.value);
@@ -207,7 +223,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     storageBarrier();
   }
   if (start < end || isMasked) {
-    best = findLargest(first, lane);
+    best = findLargest(first, lane).best;
   }
   let temperature = bitcast<f32>(batch[BATCH_TEMPERATURES + row]);
   if (temperature > 0.0) {
@@ -222,6 +238,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   if (lane == 0u) {
-    results[row * RESULT_LENGTH] = best.id;
+    results[row * RESULT_LENGTH] = select(best.id, NOTHING, raw.isBroken);
   }
 }

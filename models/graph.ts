@@ -2,7 +2,7 @@
  * Owns the list of operations that a forward pass becomes, and the scratch buffers between them. A family's
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
-import { type AttentionShape, attention, attentionMerge, clearBlocks } from '../kernels/attention.ts';
+import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks, copySize } from '../kernels/attention.ts';
 import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
@@ -46,6 +46,8 @@ export interface GraphSettings extends TileFacts {
   readonly maxLogitRows: number;
   readonly maxItems: number;
   readonly maxEdits: number;
+  /** Blocks that a step can copy. */
+  readonly maxCopies: number;
   readonly contextLength: number;
   readonly blockLength: number;
   readonly batch: Slice;
@@ -107,8 +109,8 @@ export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFact
 
 export class Graph {
   readonly settings: GraphSettings;
-  /** Run only when the step has blocks to clear, before everything else. */
-  readonly clears: Operation[] = [];
+  /** Run only when the step has blocks to clear or to copy, before everything else. */
+  readonly blockOperations: Operation[] = [];
   readonly operations: Operation[] = [];
   #matmuls: GraphMatmul[] = [];
   readonly #scratch = new Map<string, Slice>();
@@ -185,7 +187,7 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems } = this.settings;
+    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems, maxCopies } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const { options, sinks, ...own } = heads;
@@ -197,7 +199,10 @@ export class Graph {
       states: this.#buffer('states', maxItems * heads.heads * 8),
     };
     const attended = this.#perToken('attended', width);
-    if (!options?.onlyQueries) this.clears.push(clearBlocks(shape, pool, batch));
+    if (!options?.onlyQueries) {
+      const gathered = this.#buffer('copied blocks', copySize(shape, maxCopies));
+      this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
+    }
     // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
     if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
     else {

@@ -49,6 +49,7 @@ const table = {
   device_unfit: { kind: 'setup', sentence: 'The device lacks {feature}: expected {expected}, found {found}.', remedy: 'Choose another device with --device.' },
   device_lost: { kind: 'internal', sentence: 'The device was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },
   // ours
+  logits_invalid: { kind: 'internal', sentence: 'The model gave logits that are not numbers.', remedy: 'Check the model file; if only some requests fail, report how to make it happen.' },
   engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
   internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
 } as const;

@@ -101,6 +101,7 @@ async function assemble(
     maxLogitRows: batch.limits.maxLogitRows,
     maxItems: batch.maxItems,
     maxEdits: batch.limits.maxEdits,
+    maxCopies: maxSequences,
     contextLength,
     blockLength,
     batch: wholeBuffer(batchBuffer),

@@ -158,6 +158,15 @@ export class PrefixCache {
     return next;
   }
 
+  /** Forgets the blocks of a chain. */
+  discard(chain: PrefixChain): void {
+    const entries = this.#shelves.get(chain.tenant)?.entries;
+    for (const key of chain.keys) {
+      const entry = entries?.get(key);
+      if (entries !== undefined && entry !== undefined) this.#forget(entries, key, entry);
+    }
+  }
+
   /** Forgets all that is kept for a tenant, or for all. Gives how many blocks that were. */
   flush(tenant?: number): number {
     let count = 0;

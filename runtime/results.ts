@@ -2,11 +2,13 @@
  * Owns what a step gives back, read row by row from the words of kernels/sample.wgsl. Refuses to keep anything:
  * it is valid until the next step.
  */
-import { resultLength, topLimit } from '../kernels/sample.ts';
+import { noId, resultLength, topLimit } from '../kernels/sample.ts';
 import type { TokenId, TokenLogprobs } from './types.ts';
 
 /** One row each for every logit row of the batch, in its order. */
 export interface RowResults {
+  /** Whether the row's logits are no numbers; then nothing else of it means anything. */
+  isBroken(row: number): boolean;
   /** The token that was chosen. */
   id(row: number): TokenId;
   /** Log-probabilities of the row's target and its `count` likeliest tokens. */
@@ -41,6 +43,10 @@ export class StepResults implements RowResults {
     this.#words.fill(0);
     this.#logits?.fill(0);
     this.#logits = undefined;
+  }
+
+  isBroken(row: number): boolean {
+    return this.#words[row * resultLength] === noId;
   }
 
   id(row: number): TokenId {

@@ -30,7 +30,7 @@ export class Runner {
   readonly #maskSize: number;
   readonly #rowStaging: GPUBuffer;
   readonly #logitStaging: () => GPUBuffer;
-  readonly #clears: readonly PreparedOperation[];
+  readonly #blockOperations: readonly PreparedOperation[];
   readonly #steps: readonly PreparedOperation[];
   readonly #results: StepResults;
   readonly #maxLogitRows: number;
@@ -38,14 +38,14 @@ export class Runner {
   #submittedAt = 0;
   /** Commands encoded while the step before ran, and for which kind of step. */
   #ahead: Commands | undefined;
-  readonly #aheadKind: StepKind = { tokens: 0, logitRows: 0, items: 0, clears: 0, wantsLogits: false };
+  readonly #aheadKind: StepKind = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0, wantsLogits: false };
 
   private constructor(
     device: GPUDevice,
     memory: DeviceMemory,
     batchBuffer: GPUBuffer,
     graph: Graph,
-    clears: readonly PreparedOperation[],
+    blockOperations: readonly PreparedOperation[],
     steps: readonly PreparedOperation[],
   ) {
     const { rows, logits, masks, vocabulary } = graph.results;
@@ -55,7 +55,7 @@ export class Runner {
     this.#logits = logits;
     this.#masks = masks;
     this.#maskSize = maskLength(vocabulary) * 4;
-    this.#clears = clears;
+    this.#blockOperations = blockOperations;
     this.#steps = steps;
     this.#rowStaging = memory.create('staging', 'results', rows.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     let logitStaging: GPUBuffer | undefined;
@@ -77,13 +77,13 @@ export class Runner {
     graph: Graph,
     onCompiled: (done: number, total: number) => void = () => undefined,
   ): Promise<Runner> {
-    const compiling = new Set([...graph.clears, ...graph.operations].flatMap(({ variants }) => variants.map((variant) => pipelines.get(variant))));
+    const compiling = new Set([...graph.blockOperations, ...graph.operations].flatMap(({ variants }) => variants.map((variant) => pipelines.get(variant))));
     let done = 0;
     // A failure comes out of `prepare`, which waits for the same promises.
     for (const pipeline of compiling) void pipeline.then(() => onCompiled(++done, compiling.size)).catch(() => undefined);
-    const uniforms = new UniformArena(device, memory, [...graph.clears, ...graph.operations]);
+    const uniforms = new UniformArena(device, memory, [...graph.blockOperations, ...graph.operations]);
     const prepare = (operations: readonly Operation[]) => Promise.all(operations.map((operation) => pipelines.prepare(operation, uniforms.of(operation))));
-    return new Runner(device, memory, batchBuffer, graph, await prepare(graph.clears), await prepare(graph.operations));
+    return new Runner(device, memory, batchBuffer, graph, await prepare(graph.blockOperations), await prepare(graph.operations));
   }
 
   /** Dispatches of the last step. */
@@ -111,7 +111,7 @@ export class Runner {
   /** The next step while this one runs, if this one only decodes: most are followed by one with the same counts. */
   #encodeAhead({ counts, wantsLogits }: Batch): void {
     if (counts.tokens === 0 || counts.tokens !== counts.logitRows) return;
-    Object.assign(this.#aheadKind, counts, { clears: 0, wantsLogits });
+    Object.assign(this.#aheadKind, counts, { clears: 0, copies: 0, wantsLogits });
     this.#ahead = this.#encodeStep(this.#aheadKind);
   }
 
@@ -120,16 +120,15 @@ export class Runner {
     const kind = this.#aheadKind;
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    const { tokens, logitRows, items, clears } = counts;
-    const isSame = tokens === kind.tokens && logitRows === kind.logitRows && items === kind.items && clears === kind.clears && wantsLogits === kind.wantsLogits;
-    return isSame ? ahead : undefined;
+    const isSame = Object.entries(counts).every(([name, count]) => kind[name as keyof StepCounts] === count);
+    return isSame && wantsLogits === kind.wantsLogits ? ahead : undefined;
   }
 
   #encodeStep(kind: StepKind): Commands {
     const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let dispatches = 0;
-    if (kind.clears > 0) dispatches += encode(pass, this.#clears, kind);
+    if (kind.clears + kind.copies > 0) dispatches += encode(pass, this.#blockOperations, kind);
     if (kind.tokens > 0) dispatches += encode(pass, this.#steps, kind);
     pass.end();
     this.#encodeCopies(encoder, kind);
@@ -140,7 +139,10 @@ export class Runner {
   async runTimed(batch: Batch, onDispatch: (kernel: string, ms: number) => void): Promise<StepResults> {
     const { queue } = this.#device;
     this.#upload(batch);
-    for (const operation of [...(batch.counts.clears > 0 ? this.#clears : []), ...(batch.counts.tokens > 0 ? this.#steps : [])]) {
+    for (const operation of [
+      ...(batch.counts.clears + batch.counts.copies > 0 ? this.#blockOperations : []),
+      ...(batch.counts.tokens > 0 ? this.#steps : []),
+    ]) {
       const encoder = this.#device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       const kernel = dispatch(pass, operation, batch.counts);

@@ -149,10 +149,14 @@ export class Scheduler {
       const sequence = batch.rowSequences[row];
       const position = batch.rowPositions[row] ?? 0;
       if (sequence === undefined || sequence.aborted || sequence.hasEnded) continue;
-      if (position < sequence.promptLength - 1) {
+      const isChoice = position >= sequence.promptLength - 1;
+      // What stands behind a wrong guess is nobody's.
+      if (isChoice && position !== sequence.computed - 1) continue;
+      if (results.isBroken(row)) this.#break(sequence);
+      else if (!isChoice) {
         sequence.reported = position + 1;
         sequence.sink.event({ type: 'prompt', position, ...details(results, row, sequence.logits === 'all', sequence.promptLogprobs) });
-      } else if (position === sequence.computed - 1) this.#append(sequence, row, results); // else it stands behind a wrong guess
+      } else this.#append(sequence, row, results);
     }
     const now = this.#now();
     for (const sequence of batch.sequences)
@@ -412,6 +416,12 @@ export class Scheduler {
     sequence.sink.event({ type: 'token', id, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
+  }
+
+  /** What it has stored may be broken too, and is not for others. */
+  #break(sequence: Sequence): void {
+    if (sequence.chain !== undefined) this.cache.discard(sequence.chain);
+    fail(sequence, new InwardError('logits_invalid'));
   }
 
   #finish(sequence: Sequence, reason: FinishReason): void {

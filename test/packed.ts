@@ -58,7 +58,7 @@ async function packShard(
       gridX: () => groups[0],
       gridY: () => groups[1],
     };
-    await gpu.run([operation], { tokens: 0, logitRows: 0, items: 0, clears: 0 });
+    await gpu.run([operation], { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0 });
   }
   if ('buffer' in packed) await gpu.read(packed); // the words behind it are untouched
   return { firstRow, rows, packed };

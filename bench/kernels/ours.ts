@@ -84,7 +84,7 @@ export class OurChain {
     writeVectors(device, input, new Float32Array(x));
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const step of steps) dispatch(pass, step, { tokens, logitRows: 0, items: 0, clears: 0 });
+    for (const step of steps) dispatch(pass, step, { tokens, logitRows: 0, items: 0, clears: 0, copies: 0 });
     pass.end();
     const size = this.#outputLength * tokens * 4;
     encoder.copyBufferToBuffer(output.buffer, 0, staging, 0, size);

@@ -18,7 +18,7 @@ export interface Prepared {
 /** Of a batch that is a header and, for embed, ids; kernels that may gather rows name their place, though these here do not gather. */
 export const plainLayout: Readonly<Record<string, number>> = { BATCH_IDS: 4, BATCH_LOGIT_TOKENS: 4 };
 
-export const noCounts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears: 0 };
+export const noCounts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0 };
 
 export class Workbench {
   readonly open: OpenDevice;

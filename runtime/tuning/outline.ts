@@ -20,7 +20,7 @@ export function outlineMatmuls(checkpoint: Checkpoint, family: Family, config: M
   const nowhere: Slice = { buffer: {} as GPUBuffer, offset: 0, size: Number.POSITIVE_INFINITY };
   const graph = new Graph({
     ...{ lanes, kv, activations, layout: {}, blockLength: 1, poolFold: 1, contextLength: 1 },
-    ...{ maxTokens: 1, maxLogitRows: 1, maxItems: 1, maxEdits: 1 },
+    ...{ maxTokens: 1, maxLogitRows: 1, maxItems: 1, maxEdits: 1, maxCopies: 1 },
     batch: nowhere,
     pools: Array.from({ length: config.layerCount }, () => nowhere),
     create: () => nowhere,

@@ -58,7 +58,7 @@ export class DeviceTimer implements TileTimer, Disposable {
     scheduler.add(this.#sequence);
     scheduler.schedule(batch);
     this.#scheduled = batch.counts.tokens;
-    this.#counts = { ...batch.counts, items: 0, clears: 0 };
+    this.#counts = { ...batch.counts, items: 0, clears: 0, copies: 0 };
     target.device.queue.writeBuffer(target.batchBuffer, 0, batch.seal());
   }
 

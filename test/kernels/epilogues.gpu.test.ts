@@ -53,7 +53,7 @@ async function multiply({ matrix, x, place, bias, offset = 0 }: Product, finish:
     bias: bias && gpu.buffer(bias),
     ...{ finish, offset, over: 'tokens' as const, batch: gpu.buffer(batch), lanes: gpu.lanes, layout },
   };
-  await gpu.run(matmul(matrix, args), { tokens: x.length, logitRows: 0, items: 0, clears: 0 });
+  await gpu.run(matmul(matrix, args), { tokens: x.length, logitRows: 0, items: 0, clears: 0, copies: 0 });
 }
 
 it('the reference has the error function of the tables (Abramowitz and Stegun 1964, table 7.1)', () => {
@@ -146,7 +146,7 @@ describe.each(places)('in a %s', (place) => {
       const rows = [randomFloats(2 * columns, 1, 3), new Float32Array(2 * columns), randomFloats(2 * columns, 2, 1e-40), randomFloats(2 * columns, 3, 1e4)];
       const y = gpu.vectors(new Float32Array((rows.length + 1) * columns).fill(6), columns, place);
       const operation = gated(gpu.vectors(joined(rows), 2 * columns, place), y, columns, gate, gpu.lanes);
-      await gpu.run([operation], { tokens: rows.length, logitRows: 0, items: 0, clears: 0 });
+      await gpu.run([operation], { tokens: rows.length, logitRows: 0, items: 0, clears: 0, copies: 0 });
       const got = await gpu.readVectors(y);
       const expected = rows.map((row) => gatedReference(row.subarray(0, columns), row.subarray(columns), gate));
       for (const [i, row] of expected.entries()) {

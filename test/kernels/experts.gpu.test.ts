@@ -25,7 +25,7 @@ const isFull = process.env['INWARD_FULL'] === '1';
 const layout = { BATCH_LOGIT_TOKENS: 4 };
 
 function counts(tokens: number): StepCounts {
-  return { tokens, logitRows: 0, items: 0, clears: 0 };
+  return { tokens, logitRows: 0, items: 0, clears: 0, copies: 0 };
 }
 
 const plain: RouterShape = { experts: 8, topK: 2, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 };

@@ -108,7 +108,7 @@ describe.each(all)('$type, $rows rows in a $place', ({ type, rows, columns, raw,
       layout.BATCH_IDS,
     );
     const found = gpu.vectors(new Float32Array(rows * columns).fill(Number.NaN), columns, place);
-    await gpu.run(embed(matrix, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0 });
+    await gpu.run(embed(matrix, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0, copies: 0 });
     const got = await gpu.readVectors(found);
     const wrong = Array.from(values.keys()).filter((i) => got[i] !== values[i] && !(got[i] === 0 && Math.abs(values[i] ?? 0) < flushed(type)));
     expect(wrong.map((i) => `${i}: ${got[i]} instead of ${values[i]}`)).toEqual([]);
@@ -126,6 +126,7 @@ describe.each(all)('$type, $rows rows in a $place', ({ type, rows, columns, raw,
       logitRows: 0,
       items: 0,
       clears: 0,
+      copies: 0,
     });
     const got = await gpu.readFloats(result);
     // A sum of n products rounds by at most n / 2^24 of the sum of their sizes; a block's scale and offset add four more.

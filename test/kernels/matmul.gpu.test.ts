@@ -30,7 +30,7 @@ function batchWords(tokens: number, logitTokens: readonly number[] = []): Uint32
   return words;
 }
 function counts(tokens: number, logitRows = 0): StepCounts {
-  return { tokens, logitRows, items: tokens, clears: 0 };
+  return { tokens, logitRows, items: tokens, clears: 0, copies: 0 };
 }
 
 const prepare = (shape: MatmulCase) => prepareMatmul(gpu, shape);

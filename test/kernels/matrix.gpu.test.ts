@@ -32,7 +32,7 @@ const units: readonly MatrixUnit[] = [
 const storages = Object.keys(packedStorages) as StorageWithKernels[];
 const int8Storages = storages.filter((storage) => packedStorages[storage].hasInt8);
 const layout = { BATCH_LOGIT_TOKENS: 4 };
-const counts = (tokens: number, logitRows = 0): StepCounts => ({ tokens, logitRows, items: tokens, clears: 0 });
+const counts = (tokens: number, logitRows = 0): StepCounts => ({ tokens, logitRows, items: tokens, clears: 0, copies: 0 });
 
 describe.each(units)('$m x $n x $k of $element', (unit) => {
   const isUnfit = unit.element === 'f16' && !hasF16;

@@ -50,7 +50,7 @@ function normOf({ kind, columns }: Case): { norm: RowNorm; reference: (row: Floa
 async function runNorm(test: Case, rows: readonly Float32Array[], to: Vectors | undefined, norm: RowNorm): Promise<Float32Array> {
   const { columns, place, scale } = test;
   const x = gpu.vectors(joined(rows), columns, place);
-  const counts = { tokens: rows.length, logitRows: 0, items: 0, clears: 0 };
+  const counts = { tokens: rows.length, logitRows: 0, items: 0, clears: 0, copies: 0 };
   const outputs = [];
   for (let turn = 0; turn < 2; turn++) {
     const y = gpu.vectors(new Float32Array((rows.length + 1) * columns).fill(9), columns, place);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => gpu.open[Symbol.dispose]());
 
 function counts(tokens: number): StepCounts {
-  return { tokens, logitRows: 0, items: 0, clears: 0 };
+  return { tokens, logitRows: 0, items: 0, clears: 0, copies: 0 };
 }
 
 /** Rows of every kind: random, all equal, all zero, one huge value, denormals with both zeros, falling in steps of equal numbers. */

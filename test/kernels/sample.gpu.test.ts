@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AttentionShape, clearBlocks, slotVectors } from '../../kernels/attention.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random, randomFloats } from '../../kernels/random.ref.ts';
 import { type EditReference, editLogits, logSoftmax, type SampleReference, sampleDistribution } from '../../kernels/sample.ref.ts';
-import { maskLength, resultLength, sample, topLimit } from '../../kernels/sample.ts';
+import { maskLength, noId, resultLength, sample, topLimit } from '../../kernels/sample.ts';
 import { logprobsLimit } from '../../runtime/types.ts';
 import { Gpu } from '../gpu.ts';
 
@@ -91,7 +90,13 @@ async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): 
     batch: gpu.buffer(fill(rows)),
     masks: gpu.buffer(maskWords(rows, vocabulary)),
   };
-  await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, gpu.lanes, layout)], { tokens: rows.length, logitRows: rows.length, items: 0, clears: 0 });
+  await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, gpu.lanes, layout)], {
+    tokens: rows.length,
+    logitRows: rows.length,
+    items: 0,
+    clears: 0,
+    copies: 0,
+  });
   const words = await gpu.readWords(results);
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   return rows.map((row, i) => {
@@ -276,36 +281,46 @@ it('a vocabulary smaller than the alternatives asked for', async () => {
   expect(result?.top.map(({ id }) => id)).toEqual([1, 2, 0]);
 });
 
+describe('logits that are no numbers', () => {
+  const vocabulary = 61;
+  const broken = [0x7f800001, 0x7fc00000, 0x7fffffff, 0xff800001, 0xffc00000, 0xffffffff, 0x7f800000];
+  const normal = randomFloats(vocabulary, 31, 4);
+  /** The same logits with other bits in one place. */
+  const withBits = (bits: number, at: number): Float32Array => {
+    const words = new Uint32Array(normal.slice().buffer);
+    words[at] = bits;
+    return new Float32Array(words.buffer);
+  };
+  const best = normal.indexOf(Math.max(...normal));
+
+  it.each([
+    ['greedy', greedy],
+    ['drawn', { ...greedy, temperature: 0.8, topK: 40, topP: 0.9, minP: 0.01, seed: 3 }],
+    ['with log-probabilities', { ...greedy, tops: 5 }],
+    ['edited', { ...greedy, edits: [{ id: 3, bias: 1, repetition: 1.5, penalty: 0.5 }] }],
+    ['masked, and not where the mask allows', { ...greedy, allowed: [4, 5] }],
+  ] as const)('%s: every pattern in every lane has no id, and the rows beside it have theirs', async (_, row) => {
+    const places = [0, 1, gpu.lanes - 1, gpu.lanes, 33, vocabulary - 1];
+    const crafted = broken.flatMap((bits) => places.map((at) => withBits(bits, at)));
+    const logits = crafted.flatMap((bad) => [normal, bad]);
+    const ids = await draw(
+      logits,
+      logits.map(() => row),
+    );
+    const [first] = await draw([normal], [row]);
+    expect(first).toBeLessThan(vocabulary);
+    expect([...ids]).toEqual(crafted.flatMap(() => [first, noId]));
+  });
+
+  it('minus infinity is a logit like others, unless there is nothing else', async () => {
+    const all = new Float32Array(vocabulary).fill(Number.NEGATIVE_INFINITY);
+    const ids = await draw([withBits(0xff800000, (best + 1) % vocabulary), all], [greedy, greedy]);
+    expect([...ids]).toEqual([best, noId]);
+  });
+});
+
 it('extreme logits: nothing but ids of the vocabulary comes back', async () => {
   const logits = Float32Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
   const rows = [0, 1, 50].flatMap((topK) => [0.01, 0.5, 1].map((topP): Row => ({ ...greedy, temperature: 0.01, topK, topP, seed: 1, draw: 1 })));
   for (const id of await draw([logits], rows)) expect(id % 2).toBe(0);
-});
-
-it.each(['buffer', 'texture'] as const)('clear_blocks zeroes the blocks that are named and no other, in a %s', async (place) => {
-  const shape: AttentionShape = {
-    heads: 2,
-    kvHeads: 1,
-    headLength: 16,
-    rotaryLength: 16,
-    kv: 'f16',
-    blockLength: 16,
-    poolFold: 5,
-    lanes: gpu.lanes,
-    layout: { BATCH_CLEARS: 4 },
-  };
-  const blockWords = (16 * 2 * 16 * 2) / 4;
-  const full = new Uint32Array(6 * blockWords).fill(0xabcdef01);
-  const pool = gpu.pool(new Float32Array(full.buffer), slotVectors(shape), shape.poolFold, place);
-  const batch = gpu.buffer(Uint32Array.of(0, 0, 0, 3, 5, 0, 2, 4));
-  await gpu.run([clearBlocks(shape, pool, batch)], { tokens: 0, logitRows: 0, items: 0, clears: 3 });
-  const words = new Uint32Array(await gpu.readBytes(pool));
-  for (let block = 0; block < 6; block++) {
-    const isCleared = [5, 0, 2].includes(block);
-    const part = words.subarray(block * blockWords, (block + 1) * blockWords);
-    expect(
-      part.every((word) => word === (isCleared ? 0 : 0xabcdef01)),
-      `block ${block}`,
-    ).toBe(true);
-  }
 });

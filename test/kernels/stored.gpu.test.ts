@@ -101,7 +101,7 @@ describe.each(cases.map(([storage, rows, columns, options], i) => ({ storage, ro
         layout.BATCH_IDS,
       );
       const found = gpu.vectors(new Float32Array(rows * columns).fill(Number.NaN), columns, place);
-      await gpu.run(embed({ ...matrix }, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0 });
+      await gpu.run(embed({ ...matrix }, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0, copies: 0 });
       const got = await gpu.readVectors(found);
       const order = stored.order ?? Uint32Array.from({ length: columns }, (_, column) => column);
       const wrong: string[] = [];
@@ -134,7 +134,7 @@ describe.each(['FP8', 'FP4'] as const)('%s with every power of two as a scale', 
       layout.BATCH_IDS,
     );
     const found = gpu.buffer(new Float32Array(rows * columns).fill(Number.NaN));
-    await gpu.run(embed(matrix, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0 });
+    await gpu.run(embed(matrix, found, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0, copies: 0 });
     const got = await gpu.readFloats(found);
     // A subnormal scale may be flushed: 2^-127, and for FP4, whose codes name twice the value, all below 2^-125.
     const flushed = storage === 'FP4' ? 12 * smallestNormal : 448 * smallestNormal;
@@ -166,7 +166,7 @@ it.each([
   words.set([tokens, logitTokens.length]);
   words.set(logitTokens, layout.BATCH_LOGIT_TOKENS);
   const batch = gpu.buffer(words);
-  const counts = { tokens, logitRows: logitTokens.length, items: 0, clears: 0 };
+  const counts = { tokens, logitRows: logitTokens.length, items: 0, clears: 0, copies: 0 };
   const input = gpu.vectors(joined(x), columns, place);
   const common = { batch, lanes: gpu.lanes, layout };
   for (const [over, weight, inputs] of [

@@ -66,7 +66,7 @@ async function matmulCell(storage: StorageWithKernels, family: KernelFamily, act
   };
   const operations = matmul(matrix, args);
   const last = (operations[0]?.variants.length ?? 1) - 1;
-  await gpu.run(operations, { tokens, logitRows: 0, items: tokens, clears: 0 }, family === 'matrix' ? last : 0);
+  await gpu.run(operations, { tokens, logitRows: 0, items: tokens, clears: 0, copies: 0 }, family === 'matrix' ? last : 0);
   const expected = joined(x.map((row) => matvecReference(weights, activations === 'int8' ? int8Reference(row) : row)));
   const { error, message } = compare(await gpu.readFloats(y), expected);
   expect(error, `${storage} ${family} ${activations}: ${message}`).toBeLessThan(matmulF32Bound);
@@ -80,7 +80,7 @@ async function embedCell(storage: StorageWithKernels): Promise<Outcome> {
   words[0] = 1;
   words[layout['BATCH_IDS'] ?? 0] = 39;
   const y = gpu.buffer(new Float32Array(matrix.columns));
-  await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: 1, logitRows: 0, items: 1, clears: 0 });
+  await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: 1, logitRows: 0, items: 1, clears: 0, copies: 0 });
   const { error, message } = compare(await gpu.readFloats(y), weights[39] ?? []);
   expect(error, `${storage} embed: ${message}`).toBeLessThan(1e-13);
   return 'ran';
@@ -118,6 +118,7 @@ function labelsOf(name: string, storage: StorageWithKernels, { kernels, kv = 'f1
       maxLogitRows: 4,
       maxItems: 8,
       maxEdits: 4,
+      maxCopies: 2,
     },
     ...{ contextLength: 64, blockLength: 16, batch: slice(64), pools: [slice(64)], poolFold: 1 },
     create: (_, __, size) => slice(size),
@@ -133,7 +134,7 @@ function labelsOf(name: string, storage: StorageWithKernels, { kernels, kv = 'f1
     return { rows, columns, isInterleaved: spec.interleaved === true, pieces: [{ firstRow: 0, matrix }] };
   };
   family.forward(config, { matrix: matrixOf, optionalMatrix: () => undefined, vector: () => slice(64), host: () => undefined }, graph);
-  return [...graph.clears, ...graph.operations].flatMap(({ variants }: Operation) => variants.map(({ label }) => label));
+  return [...graph.blockOperations, ...graph.operations].flatMap(({ variants }: Operation) => variants.map(({ label }) => label));
 }
 
 function reachedBy(storage: StorageWithKernels, choice: Choice, matches: (label: string) => boolean): string {

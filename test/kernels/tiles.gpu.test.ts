@@ -18,7 +18,7 @@ afterAll(() => gpu.open[Symbol.dispose]());
 /** More than the largest tile, and no multiple of any. */
 const tokens = 9;
 const rows = 72;
-const counts = (count: number): StepCounts => ({ tokens: count, logitRows: 0, items: 0, clears: 0 });
+const counts = (count: number): StepCounts => ({ tokens: count, logitRows: 0, items: 0, clears: 0, copies: 0 });
 
 /** y of `count` tokens by one tile, as words. */
 async function multiply(

@@ -1,6 +1,6 @@
 /** Every variant that the engine can choose, compiled and bound on Dawn's null backend: no GPU, no driver. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant } from '../../kernels/attention.ts';
+import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant, copyBlocksVariants } from '../../kernels/attention.ts';
 import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { compose } from '../../kernels/compose.ts';
 import { embedVariant } from '../../kernels/embed.ts';
@@ -205,7 +205,12 @@ function variants(lanes: number, place: Place): Variant[] {
     softmaxVariant(place, lanes),
     topKVariant(40, 8, place, lanes),
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),
-    ...attentionShapes(lanes).flatMap((shape) => [attentionVariant(shape, place), attentionMergeVariant(shape, place), clearBlocksVariant(shape, place)]),
+    ...attentionShapes(lanes).flatMap((shape) => [
+      attentionVariant(shape, place),
+      attentionMergeVariant(shape, place),
+      clearBlocksVariant(shape, place),
+      ...Object.values(copyBlocksVariants(shape, place)),
+    ]),
     ...optionVariants(lanes, place),
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),

@@ -32,7 +32,7 @@ function batchWords(tokens: number, logitTokens: readonly number[] = []): Uint32
   words.set(logitTokens, layout.BATCH_LOGIT_TOKENS);
   return words;
 }
-const counts = (tokens: number, logitRows = 0): StepCounts => ({ tokens, logitRows, items: tokens, clears: 0 });
+const counts = (tokens: number, logitRows = 0): StepCounts => ({ tokens, logitRows, items: tokens, clears: 0, copies: 0 });
 const common = (tokens: number) => ({
   offset: 0,
   over: 'tokens' as const,

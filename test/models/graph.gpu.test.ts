@@ -64,7 +64,7 @@ function createGraph(batch: Batch, batchSlice: Slice, place: Place): Graph {
     layout: batch.layout,
     activations: 'f32',
     kv: 'f32',
-    ...{ maxTokens: 4, maxLogitRows: 3, maxItems: 4, maxEdits: 1, contextLength: 64, blockLength: 16, poolFold: 1, pools: [] },
+    ...{ maxTokens: 4, maxLogitRows: 3, maxItems: 4, maxEdits: 1, maxCopies: 2, contextLength: 64, blockLength: 16, poolFold: 1, pools: [] },
     batch: batchSlice,
     create: (owner, label, size, data) => {
       const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
@@ -127,7 +127,7 @@ it('embedding, router, experts, dense layers with biases, norms, capped logits, 
   const mask = new Uint32Array(3 * maskLength(vocabulary));
   for (const id of allowed) mask[Math.floor(id / 32)] = (mask[Math.floor(id / 32)] ?? 0) | (1 << (id % 32));
   gpu.open.device.queue.writeBuffer(masks.buffer, masks.offset, mask);
-  await gpu.run(graph.operations, { tokens: ids.length, logitRows: logitTokens.length, items: 0, clears: 0 });
+  await gpu.run(graph.operations, { tokens: ids.length, logitRows: logitTokens.length, items: 0, clears: 0, copies: 0 });
 
   const isUp = (row: number): boolean => Math.floor(row / 4) % 2 === 1;
   const halves = (sums: Float64Array): [Float64Array, Float64Array] => [sums.filter((_, i) => !isUp(i)), sums.filter((_, i) => isUp(i))];

@@ -27,6 +27,7 @@ test('sections lie behind the header, do not overlap, and end with the array', (
       ['LOGIT_TOKENS', 'TEMPERATURES', 'TOP_KS', 'TOP_PS', 'MIN_PS', 'SEEDS', 'DRAWS', 'TOPS', 'TARGETS', 'MASKED'].map((name) => [name, maxLogitRows]),
     ),
     CLEARS: blockCount,
+    ...Object.fromEntries(['COPY_FROMS', 'COPY_TOS', 'COPY_SLOTS'].map((name) => [name, maxSequences])),
     EDIT_STARTS: maxLogitRows + 1,
     EDITS: limits.maxEdits * 4,
     TABLES: maxSequences * tableLength,
@@ -38,8 +39,8 @@ test('sections lie behind the header, do not overlap, and end with the array', (
     const start = batch.layout[`BATCH_${name}`] ?? Number.NaN;
     for (let word = start; word < start + size; word++) owners[word] = (owners[word] ?? 0) + 1;
   }
-  expect([...owners.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
-  expect(owners.subarray(4).every((count) => count === 1)).toBe(true);
+  expect(owners.subarray(0, 8).every((count) => count === 0)).toBe(true);
+  expect(owners.subarray(8).every((count) => count === 1)).toBe(true);
 });
 
 test('what is added stands where kernels look for it', () => {
@@ -47,12 +48,20 @@ test('what is added stands where kernels look for it', () => {
   const at = (name: string, index = 0) => batch.words[(batch.layout[`BATCH_${name}`] ?? Number.NaN) + index];
   const float = (name: string, index = 0) => new Float32Array(batch.words.buffer)[(batch.layout[`BATCH_${name}`] ?? Number.NaN) + index];
   batch.addClear(7);
+  expect(batch.freeCopies).toBe(3);
+  batch.addCopy(4 as BlockId, 9 as BlockId, 16);
+  batch.addCopy(5 as BlockId, 8 as BlockId, 3);
+  expect(batch.freeCopies).toBe(1);
   batch.addTokens(sequence(600, 598, 0), 2);
   const second = sequence(20, 17, 50, { temperature: 0.5, topK: 9, topP: 0.25, seed: 0xfedcba98 });
   batch.addTokens(second, 3);
   batch.addChoice(second, 4, 19);
-  expect([...batch.seal().subarray(0, 4)]).toEqual([5, 1, 2 * 2 + 3, 1]);
+  expect([...batch.seal().subarray(0, 5)]).toEqual([5, 1, 2 * 2 + 3, 1, 2]);
   expect(at('CLEARS')).toBe(7);
+  expect([0, 1].map((i) => [at('COPY_FROMS', i), at('COPY_TOS', i), at('COPY_SLOTS', i)])).toEqual([
+    [4, 9, 16],
+    [5, 8, 3],
+  ]);
   expect([0, 1, 2, 3, 4].map((i) => [at('IDS', i), at('POSITIONS', i), at('SLOTS', i), at('ROWS', i)])).toEqual([
     [1598, 598, 598, 0],
     [1599, 599, 599, 0],

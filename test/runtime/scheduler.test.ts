@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
 import { type GenerateRequest, priorities, type TokenId } from '../../runtime/types.ts';
-import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
+import { type Client, expectedTokens, poison, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const world: World = { maxSequences: 3, queueLength: 4, tokenBudget: 8, blockLength: 4, contextLength: 32, maxLogitRows: 8, blockCount: 25 };
 const prompt = (length: number, first = 1): Uint32Array => Uint32Array.from({ length }, (_, i) => (first + 7 * i) % vocabularySize);
@@ -272,13 +272,32 @@ test('failAll ends what runs and what waits, once, and a result that comes later
   scheduler.schedule(batch);
   const before = clients.map(({ events }) => events.length);
   scheduler.failAll(new InwardError('shutting_down'));
-  scheduler.commit(batch, { id: () => 0 as TokenId, logits: () => new Float32Array(), logprobs: () => ({ logprob: 0, top: [] }) });
+  scheduler.commit(batch, { isBroken: () => false, id: () => 0 as TokenId, logits: () => new Float32Array(), logprobs: () => ({ logprob: 0, top: [] }) });
   expect(clients.map(({ error }) => error?.code)).toEqual(['shutting_down', 'shutting_down', 'shutting_down']);
   expect(clients.map(({ events }) => events.length)).toEqual(before);
   expect([scheduler.runningCount, scheduler.waitingCount]).toEqual([0, 0]);
   expect(clients.every(({ sequence }) => sequence.ids.every((id) => id === 0))).toBe(true);
   simulation.drain(2);
   expect(simulation.pool.freeCount).toBe(world.blockCount);
+});
+
+test('a sequence whose logits are no numbers ends with an error and gives its blocks back; the others go on', () => {
+  const simulation = new Simulation(world);
+  const { scheduler, pool } = simulation;
+  const poisoned = (length: number): Uint32Array => prompt(length).with(length - 2, poison);
+  const good = [1, 2].map((first) => simulation.add({ promptIds: prompt(6, first), maxTokens: 12 }));
+  simulation.step();
+  const bad = simulation.add({ promptIds: poisoned(9), maxTokens: 5 });
+  const scored = simulation.add({ promptIds: poisoned(9), maxTokens: 5, logits: 'all' });
+  const empty = simulation.add({ promptIds: poisoned(3), maxTokens: 0 });
+  simulation.drain(60);
+  expect([bad, scored, empty].map(({ error }) => error?.code)).toEqual(['logits_invalid', 'logits_invalid', 'logits_invalid']);
+  expect([bad, empty].map(({ events }) => events)).toEqual([[], []]);
+  // What the model said before the position is as good as ever.
+  expect(scored.events.map((event) => event.type === 'prompt' && event.position)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  for (const { sequence } of [bad, scored, empty]) expect([sequence.blocks, sequence.ids.every((id) => id === 0)]).toEqual([[], true]);
+  for (const client of good) checkEnded(client, world.contextLength);
+  expect([scheduler.runningCount, scheduler.waitingCount, pool.freeCount]).toEqual([0, 0, world.blockCount]);
 });
 
 test('the tokens of one sequence do not depend on the budget', () => {

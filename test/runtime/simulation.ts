@@ -3,6 +3,7 @@
  * KV pool of ids, and complains about whatever a kernel would silently get wrong. The next token of its model is a
  * hash of all ids that attention would see, so that a lost, repeated or foreign one changes everything after it.
  */
+import { noId } from '../../kernels/sample.ts';
 import { Batch, type BatchLimits, itemLength } from '../../runtime/batch.ts';
 import { BlockPool } from '../../runtime/blocks.ts';
 import type { InwardError } from '../../runtime/errors.ts';
@@ -11,6 +12,8 @@ import { Sequence, type SequenceSink } from '../../runtime/sequence.ts';
 import type { BlockId, GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.ts';
 
 export const vocabularySize = 64;
+/** An id whose rows are broken, and all that see it. The model never says it. */
+export const poison: number = vocabularySize;
 
 /** What the model says after these ids: mostly what followed when the last one stood there before, so that texts repeat themselves. */
 function nextToken(ids: readonly number[]): number {
@@ -96,6 +99,7 @@ export class Simulation {
     // A device that takes a fixed time, and more for each token; prompts are cheaper.
     if (tokens > 0) this.scheduler.pace.observe(tokens - logitRows, logitRows, 8 + 0.25 * (tokens - logitRows) + logitRows);
     this.scheduler.commit(this.batch, {
+      isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
       logits: (row) => Float32Array.of(row),
       logprobs: (row) => ({ logprob: -(this.section('TARGETS')[row] ?? 0), top: [] }),
@@ -152,7 +156,7 @@ export class Simulation {
         return (kv[slot] ?? 0) - 1;
       });
       this.#checkEdits(row, ids);
-      return nextToken(ids);
+      return ids.includes(poison) ? noId : nextToken(ids);
     });
   }
 

@@ -138,6 +138,15 @@ test('the client sees the error classes that it knows', async () => {
   stream.controller.abort();
 });
 
+test('logits that are no numbers are a 500 for that request alone', async () => {
+  await using bench = await listen({ script: say('fine'), failAt: { index: 0, error: new InwardError('logits_invalid') } });
+  const api = client(bench.url).chat.completions;
+  const base = { model: 'default', messages: [user('Hi')] };
+  await expect(api.create(base)).rejects.toMatchObject({ status: 500, code: 'internal_error' });
+  expect(bench.lines.filter((line) => line.includes('"event":"failure"'))).toHaveLength(1);
+  expect((await fetch(`${bench.url}/ready`)).status).toBe(200);
+});
+
 test('an engine failure is a 500 that says nothing of it, and an error frame inside a stream', async () => {
   await using bench = await listen({ failAt: { index: 2, error: new Error('secret detail') } });
   const api = client(bench.url).chat.completions;

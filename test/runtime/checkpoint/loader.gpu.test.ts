@@ -50,7 +50,7 @@ async function lookUp({ pieces }: LoadedMatrix): Promise<number[][]> {
       layout.BATCH_IDS,
     );
     const y = gpu.buffer(new Float32Array(matrix.rows * columns).fill(Number.NaN));
-    await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: matrix.rows, logitRows: 0, items: 0, clears: 0 });
+    await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: matrix.rows, logitRows: 0, items: 0, clears: 0, copies: 0 });
     const got = await gpu.readFloats(y);
     for (let row = 0; row < matrix.rows; row++) found.push(Array.from(got.subarray(row * columns, (row + 1) * columns), (value) => value + 0));
   }
