@@ -8,6 +8,8 @@ import type { InwardError } from './errors.ts';
 import type { BlockId, GenerateRequest, Sampling, TokenEvent, TokenId } from './types.ts';
 
 export interface SequenceSink {
+  /** Called with each step that the sequence takes part in. */
+  admitted?(): void;
   event(event: TokenEvent): void;
   fail(error: InwardError): void;
 }
