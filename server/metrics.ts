@@ -22,8 +22,8 @@ const tenantLimit = 64;
 export function addMetricsRoute(app: FastifyInstance, engine: Engine, life: Life, answered: Answered): void {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
   app.get('/metrics', (_request, reply) => {
-    const { requests, refused, choices } = answered;
-    const facts = { requests, refused, choices, version, isReady: life.state === 'ready' };
+    const { requests, brokenConnections, choices } = answered;
+    const facts = { requests, brokenConnections, choices, version, isReady: life.state === 'ready' };
     return reply.type(contentType).send(renderMetrics(engine.stats(), engine.info, facts));
   });
 }
@@ -41,7 +41,7 @@ export function renderMetrics(stats: EngineStats, info: EngineInfo, facts: Serve
   ]);
 }
 
-function listRequests(stats: EngineStats, model: Labels, { choices, requests, refused }: ServerFacts): Family[] {
+function listRequests(stats: EngineStats, model: Labels, { choices, requests, brokenConnections }: ServerFacts): Family[] {
   const routes = [...requests].flatMap(([route, outcomes]) => labelled('outcome', outcomes, { route }));
   return [
     gauge('vllm:num_requests_running', 'Requests that have KV blocks.', stats.running, model),
@@ -52,7 +52,7 @@ function listRequests(stats: EngineStats, model: Labels, { choices, requests, re
     counters('vllm:request_success_total', 'Choices of answers by why they ended.', labelled('finished_reason', choices, model)),
     counters('inward_sequences_finished_total', 'Sequences of the engine by how they ended.', labelled('ending', stats.finished)),
     counters('inward_http_requests_total', 'HTTP requests by route and class of the status; aborted: the client left first.', routes),
-    counter('inward_http_connections_refused_total', 'Connections that sent no HTTP request.', refused),
+    counter('inward_http_connection_errors_total', 'Connections that broke, or sent what is no HTTP.', brokenConnections),
   ];
 }
 

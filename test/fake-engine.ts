@@ -14,6 +14,8 @@ export interface FakeEngineOptions {
   /** Time of one step, in ms. Default 0. */
   readonly stepMs?: number;
   readonly info?: Partial<EngineInfo>;
+  /** What `stats()` says instead of its own counts. */
+  readonly stats?: Partial<EngineStats>;
   /** Requests that may run at once before `queue_full`. */
   readonly places?: number;
   /** Thrown instead of the token with this index. */
@@ -68,8 +70,6 @@ export class FakeEngine implements Engine {
   stepsAfterAbort = 0;
   promptTokens = 0;
   generatedTokens = 0;
-  /** What `stats()` says instead of its own counts. */
-  readonly pretended: Partial<EngineStats> = {};
   readonly #recorder = new Recorder();
   /** Events that somebody has taken. */
   delivered = 0;
@@ -187,7 +187,7 @@ export class FakeEngine implements Engine {
       estimatedWaitMs: 0,
       restarts: 0,
       tenants: [],
-      ...this.pretended,
+      ...this.options.stats,
     };
   }
 

@@ -11,8 +11,8 @@ type Outcome = (typeof outcomes)[number];
 export interface Answered {
   /** Requests by route and outcome; all of them are there from the start. */
   readonly requests: ReadonlyMap<RoutePattern, Readonly<Record<Outcome, number>>>;
-  /** Connections that sent no request. */
-  readonly refused: number;
+  /** Connections that broke, or sent what is no HTTP. */
+  readonly brokenConnections: number;
   /** Choices of answers by how they ended. */
   readonly choices: Readonly<Record<Ending, number>>;
 }
@@ -22,7 +22,7 @@ export class AnswerCounts implements Answered {
     [...routePatterns, '(unknown)' as const].map((route) => [route, { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, aborted: 0 }]),
   );
   readonly choices: Record<Ending, number> = { stop: 0, length: 0, abort: 0, error: 0 };
-  refused = 0;
+  brokenConnections = 0;
 
   /** A log that is counted on its way to `log`. */
   watch(log: Log): Log {
@@ -33,7 +33,7 @@ export class AnswerCounts implements Answered {
   }
 
   #count(record: LogRecord): void {
-    if (record.event === 'connection_refused') this.refused++;
+    if (record.event === 'connection_refused') this.brokenConnections++;
     if (record.event !== 'request') return;
     const counts = this.requests.get(record.route);
     const outcome = record.finished ? outcomes.find((name) => name[0] === String(record.status)[0]) : 'aborted';
