@@ -7,11 +7,12 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Engine, EngineInfo, EngineStats, LatencyHistogram, TenantStats } from '../runtime/index.ts';
 import type { Life } from './life.ts';
-import type { Answered } from './metrics/answered.ts';
+import type { AnswerCounts } from './metrics/answered.ts';
 import { contentType, type Family, type Labels, renderFamilies, type Sample } from './metrics/exposition.ts';
 
 /** What the page shows beside the engine's own numbers. */
-export interface ServerFacts extends Answered {
+export interface ServerFacts {
+  readonly answered: AnswerCounts;
   readonly isReady: boolean;
   readonly version: string;
 }
@@ -19,12 +20,11 @@ export interface ServerFacts extends Answered {
 /** Tenants with lines of their own; those with the lowest numbers. All others are added up. */
 const tenantLimit = 64;
 
-export function addMetricsRoute(app: FastifyInstance, engine: Engine, life: Life, answered: Answered): void {
+export function addMetricsRoute(app: FastifyInstance, engine: Engine, life: Life, answered: AnswerCounts): void {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
   app.get('/metrics', (_request, reply) => {
-    const { requests, brokenConnections, choices } = answered;
-    const facts = { requests, brokenConnections, choices, version, isReady: life.state === 'ready' };
-    return reply.type(contentType).send(renderMetrics(engine.stats(), engine.info, facts));
+    const isReady = life.state === 'ready';
+    return reply.type(contentType).send(renderMetrics(engine.stats(), engine.info, { answered, isReady, version }));
   });
 }
 
@@ -41,7 +41,8 @@ export function renderMetrics(stats: EngineStats, info: EngineInfo, facts: Serve
   ]);
 }
 
-function listRequests(stats: EngineStats, model: Labels, { choices, requests, brokenConnections }: ServerFacts): Family[] {
+function listRequests(stats: EngineStats, model: Labels, { answered }: ServerFacts): Family[] {
+  const { requests, choices, brokenConnections } = answered;
   const routes = [...requests].flatMap(([route, outcomes]) => labelled('outcome', outcomes, { route }));
   return [
     gauge('vllm:num_requests_running', 'Requests that have KV blocks.', stats.running, model),

@@ -8,20 +8,14 @@ import type { Ending } from '../openai/answers.ts';
 const outcomes = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 type Outcome = (typeof outcomes)[number];
 
-export interface Answered {
+export class AnswerCounts {
   /** Requests by route and outcome; all of them are there from the start. */
-  readonly requests: ReadonlyMap<RoutePattern, Readonly<Record<Outcome, number>>>;
-  /** Connections that broke, or sent what is no HTTP. */
-  readonly brokenConnections: number;
-  /** Choices of answers by how they ended. */
-  readonly choices: Readonly<Record<Ending, number>>;
-}
-
-export class AnswerCounts implements Answered {
   readonly requests: ReadonlyMap<RoutePattern, Record<Outcome, number>> = new Map(
     [...routePatterns, '(unknown)' as const].map((route) => [route, { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, aborted: 0 }]),
   );
+  /** Choices of answers by how they ended. */
   readonly choices: Record<Ending, number> = { stop: 0, length: 0, abort: 0, error: 0 };
+  /** Connections that broke, or sent what is no HTTP. */
   brokenConnections = 0;
 
   /** A log that is counted on its way to `log`. */

@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EngineStats, TenantStats } from '../../runtime/types.ts';
+import { AnswerCounts } from '../../server/metrics/answered.ts';
 import { type Family, renderFamilies } from '../../server/metrics/exposition.ts';
+import { renderMetrics } from '../../server/metrics.ts';
 import { type ReadFamily, readExposition, readValueOf } from '../exposition.ts';
-import type { FakeEngineOptions } from '../fake-engine.ts';
+import { FakeEngine, type FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 
@@ -18,9 +20,9 @@ async function scrape({ url }: Bench): Promise<Page> {
 }
 
 /** The page of an engine with these stats. */
-async function show(stats: Partial<EngineStats>, options: Partial<FakeEngineOptions> = {}): Promise<Page> {
-  await using bench = await listen({ stats, ...options });
-  return await scrape(bench);
+function show(stats: Partial<EngineStats>, options: Partial<FakeEngineOptions> = {}): Page {
+  const engine = new FakeEngine({ script: say(''), stats, ...options });
+  return readExposition(renderMetrics(engine.stats(), engine.info, { answered: new AnswerCounts(), isReady: true, version: '1.2.3' }));
 }
 
 // By real connections: an injected answer is never finished, and counts as aborted.
@@ -58,8 +60,8 @@ const demanded = [
 ] as const;
 
 describe('the page', () => {
-  test('has every name that routers and dashboards look for, with its type, and the model as a label', async () => {
-    const page = await show({ kvBlocksTotal: 256, blockLength: 16 });
+  test('has every name that routers and dashboards look for, with its type, and the model as a label', () => {
+    const page = show({ kvBlocksTotal: 256, blockLength: 16 });
     for (const [name, type] of demanded) {
       const family = page.get(name);
       expect(family?.type, name).toBe(type);
@@ -70,8 +72,8 @@ describe('the page', () => {
     ]);
   });
 
-  test('says what the engine says', async () => {
-    const page = await show({
+  test('says what the engine says', () => {
+    const page = show({
       running: 3,
       waiting: 5,
       parked: 2,
@@ -113,6 +115,13 @@ describe('the page', () => {
       inward_steps_total: 9,
       inward_ready: 1,
     };
+    expect(page.get('inward_build_info')?.samples[0]?.labels).toEqual({
+      version: '1.2.3',
+      device: 'swiftshader',
+      family: 'fake',
+      kv: 'f16',
+      activations: 'int8',
+    });
     for (const [name, value] of Object.entries(values)) expect(readValueOf(page, name), name).toBe(value);
     const parts = { schedule: 0.1, submit: 0.2, wait: 4, commit: 0.05 };
     for (const [part, seconds] of Object.entries(parts)) expect(readValueOf(page, 'inward_step_seconds_total', { part })).toBe(seconds);
@@ -120,22 +129,22 @@ describe('the page', () => {
     for (const [state, count] of Object.entries({ used: 50, cached: 20, free: 30 })) expect(readValueOf(page, 'inward_kv_blocks', { state })).toBe(count);
   });
 
-  test('buckets are cumulative from counts of each bucket, under both names', async () => {
+  test('buckets are cumulative from counts of each bucket, under both names', () => {
     const none = { bounds: [1], counts: [0, 0], sum: 0 };
     const interTokenLatency = { bounds: [0.01, 0.5], counts: [4, 0, 3], sum: 12.5 };
-    const page = await show({ histograms: { timeToFirstToken: none, endToEnd: none, queueTime: none, interTokenLatency } });
+    const page = show({ histograms: { timeToFirstToken: none, endToEnd: none, queueTime: none, interTokenLatency } });
     for (const name of ['vllm:inter_token_latency_seconds', 'vllm:time_per_output_token_seconds']) {
       const read = (end: string, le?: string): number => readValueOf(page, `${name}_${end}`, le === undefined ? {} : { le });
       expect([read('bucket', '0.01'), read('bucket', '0.5'), read('bucket', '+Inf'), read('sum'), read('count')]).toEqual([4, 4, 7, 12.5, 7]);
     }
   });
 
-  test('an engine that has said nothing yet is unused, not undefined', async () => {
-    const page = await show({ kvBlocksTotal: 0, kvBlocksFree: 0, prefixQueries: 0 });
+  test('an engine that has said nothing yet is unused, not undefined', () => {
+    const page = show({ kvBlocksTotal: 0, kvBlocksFree: 0, prefixQueries: 0 });
     expect([readValueOf(page, 'vllm:kv_cache_usage_perc'), readValueOf(page, 'vllm:gpu_prefix_cache_hit_rate')]).toEqual([0, 0]);
   });
 
-  test('tenants beyond 64 are added up', async () => {
+  test('tenants beyond 64 are added up', () => {
     const tenants = Array.from({ length: 100 }, (_, i): TenantStats => {
       const tenant = (i * 37) % 100; // in no order
       return {
@@ -150,7 +159,7 @@ describe('the page', () => {
         evictedBlocks: 7,
       };
     });
-    const page = await show({ tenants });
+    const page = show({ tenants });
     const families = [...page].filter(([name]) => name.startsWith('inward_tenant_'));
     expect(families).toHaveLength(8);
     const names = [...Array.from({ length: 64 }, (_, tenant) => String(tenant)), 'other'];
@@ -158,13 +167,13 @@ describe('the page', () => {
     expect(readValueOf(page, 'inward_tenant_prompt_tokens_total', { tenant: '63' })).toBe(63);
     expect(readValueOf(page, 'inward_tenant_prompt_tokens_total', { tenant: 'other' })).toBe(((64 + 99) * 36) / 2);
     expect(readValueOf(page, 'inward_tenant_evicted_blocks_total', { tenant: 'other' })).toBe(7 * 36);
-    const few = await show({ tenants: tenants.slice(0, 64) });
+    const few = show({ tenants: tenants.slice(0, 64) });
     expect(few.get('inward_tenant_prompt_tokens_total')?.samples.some(({ labels }) => labels['tenant'] === 'other')).toBe(false);
   });
 
-  test('a file may have any name', async () => {
+  test('a file may have any name', () => {
     const modelName = 'a "model"\\n of\nthe operator, {x="y"} é';
-    const page = await show({}, { info: { modelName } });
+    const page = show({}, { info: { modelName } });
     expect(page.get('vllm:num_requests_running')?.samples).toEqual([{ name: 'vllm:num_requests_running', labels: { model_name: modelName }, value: 0 }]);
   });
 
