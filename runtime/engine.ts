@@ -7,6 +7,7 @@ import { checkOptions, checkRequest } from './checks.ts';
 import type { DevicePretence } from './device.ts';
 import { InwardError, toInwardError } from './errors.ts';
 import { openParts, type Parts } from './open.ts';
+import { Recorder } from './recorder.ts';
 import { Sequence } from './sequence.ts';
 import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
 
@@ -27,6 +28,7 @@ class LocalEngine implements Engine {
   #isClosed = false;
   #closing: Promise<void> | undefined;
   readonly #loop: Promise<void>;
+  readonly #recorder = new Recorder();
   #steps = 0;
   #dispatchesPerStep = 0;
 
@@ -45,31 +47,48 @@ class LocalEngine implements Engine {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#isClosed) throw new InwardError('shutting_down');
       checkRequest(request, this.info);
-      const sequence = new Sequence(request, this.info.contextLength, sink, performance.now(), this.#parts.draftLength);
+      const record = this.#recorder.arrived(sink);
+      const sequence = new Sequence(request, this.info.contextLength, record, performance.now(), this.#parts.draftLength);
       this.#parts.scheduler.add(sequence);
       this.#wake?.();
       const change = (values: Partial<Pick<Sequence, 'aborted' | 'isParked'>>): void => {
         Object.assign(sequence, values);
         this.#wake?.();
       };
-      return { cancel: () => change({ aborted: true }), park: (isParked) => change({ isParked }) };
+      const cancel = (): void => {
+        record.ended('cancelled');
+        change({ aborted: true });
+      };
+      return { cancel, park: (isParked) => change({ isParked }) };
     });
   }
 
   stats(): EngineStats {
-    const { scheduler, pool, memory } = this.#parts;
+    const { scheduler, pool, memory, batch } = this.#parts;
+    const { queries, hits } = scheduler.cache.counts;
+    const { drafted, accepted } = scheduler.draftCounts;
     return {
+      ...this.#recorder.read(),
       running: scheduler.runningCount,
       waiting: scheduler.waitingCount,
       parked: scheduler.parkedCount,
       kvBlocksTotal: pool.total,
       kvBlocksFree: pool.freeCount + pool.dirtyCount + pool.idleCount,
+      kvBlocksCached: pool.idleCount,
+      blockLength: batch.limits.blockLength,
       steps: this.#steps,
       promptTokens: scheduler.promptTokenCount,
       generatedTokens: scheduler.generatedTokenCount,
       preemptions: scheduler.preemptionCount,
+      prefixQueries: queries,
+      prefixHits: hits,
+      draftTokens: drafted,
+      acceptedTokens: accepted,
+      estimatedWaitMs: scheduler.estimatedWaitMs,
+      tenants: scheduler.tenants,
       dispatchesPerStep: this.#dispatchesPerStep,
       memory: memory.usage(),
+      restarts: 0,
     };
   }
 
@@ -101,17 +120,28 @@ class LocalEngine implements Engine {
 
   async #step(): Promise<void> {
     const { scheduler, runner, batch } = this.#parts;
-    scheduler.schedule(batch);
-    if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
     const started = performance.now();
+    scheduler.schedule(batch);
+    const scheduled = this.#spent('schedule', started);
+    if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
+    for (const { sink } of batch.sequences) sink.admitted?.();
     const results = await runner.run(batch);
+    const submitted = this.#spent('submit', scheduled, runner.submittedAt);
+    const waited = this.#spent('wait', submitted);
     const { tokens, logitRows } = batch.counts;
-    if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, performance.now() - started);
+    if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, waited - started);
     scheduler.commit(batch, results);
     this.#steps++;
     if (tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
     batch.zero();
     results.zero();
+    this.#spent('commit', waited);
+  }
+
+  /** Gives `until`, where the next part begins. */
+  #spent(part: keyof EngineStats['stepMs'], since: number, until: number = performance.now()): number {
+    this.#recorder.spent(part, until - since);
+    return until;
   }
 
   #sleep(): Promise<void> {

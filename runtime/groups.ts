@@ -38,7 +38,8 @@ export class PromptGroups {
     const key = keyOf(sequence);
     let group = this.#groups.get(key);
     const other = group && (group.leader ?? first(group.waiting));
-    if (other !== undefined && !hasSamePrompt(other, sequence)) throw new InwardError('invalid_request', { path: 'group', rule: 'one prompt for all of a group' });
+    if (other !== undefined && !hasSamePrompt(other, sequence))
+      throw new InwardError('invalid_request', { path: 'group', rule: 'one prompt for all of a group' });
     if (group === undefined) this.#groups.set(key, (group = { waiting: new Set(), leader: undefined, blocks: [] }));
     group.waiting.add(sequence);
   }

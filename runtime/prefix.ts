@@ -124,7 +124,7 @@ export class PrefixCache {
 
   /** Idle blocks that would make room for a tenant: all of its own, and of others what is beyond the reserve. */
   evictable(tenant: number): number {
-    const own = this.#idleOf(tenant);
+    const own = this.idleOf(tenant);
     return own + Math.max(0, this.#pool.idleCount - own - this.#limits.reserve);
   }
 
@@ -134,7 +134,7 @@ export class PrefixCache {
     const spared = all ? 0 : this.#limits.reserve;
     while (evicted < count && this.#pool.idleCount > spared) {
       // Who holds most gives first.
-      const [richest] = [...this.#shelves.keys()].filter((other) => other !== tenant).sort((a, b) => this.#idleOf(b) - this.#idleOf(a));
+      const [richest] = [...this.#shelves.keys()].filter((other) => other !== tenant).sort((a, b) => this.idleOf(b) - this.idleOf(a));
       const given = richest === undefined ? 0 : this.#evictFrom(richest, 1);
       if (given === 0) break;
       evicted += given;
@@ -178,9 +178,9 @@ export class PrefixCache {
     return count;
   }
 
-  /** Blocks kept for a tenant, in use or idle. */
-  keptOf(tenant: number): number {
-    return this.#shelves.get(tenant)?.entries.size ?? 0;
+  /** Blocks kept for a tenant that no sequence owns. */
+  idleOf(tenant: number): number {
+    return this.#shelves.get(tenant)?.idle ?? 0;
   }
 
   countsOf(tenant: number): Readonly<PrefixCounts> {
@@ -211,7 +211,9 @@ export class PrefixCache {
     const { blockLength } = this.#limits;
     for (let next = chain.keys.length; next <= index; next++) {
       const tokens = new Uint8Array(ids.buffer, ids.byteOffset + next * blockLength * 4, blockLength * 4);
-      const hash = createHmac('sha256', chain.secret).update(chain.keys[next - 1] ?? '', 'latin1').update(tokens);
+      const hash = createHmac('sha256', chain.secret)
+        .update(chain.keys[next - 1] ?? '', 'latin1')
+        .update(tokens);
       chain.keys.push(hash.digest('binary'));
     }
     return chain.keys[index] ?? '';
@@ -247,9 +249,5 @@ export class PrefixCache {
     }
     shelf.counts.evicted += evicted;
     return evicted;
-  }
-
-  #idleOf(tenant: number): number {
-    return this.#shelves.get(tenant)?.idle ?? 0;
   }
 }

@@ -12,7 +12,7 @@ import { Pace } from './pace.ts';
 import { PrefixCache, type PrefixLimits } from './prefix.ts';
 import type { RowResults } from './results.ts';
 import type { Sequence } from './sequence.ts';
-import { type BlockId, type FinishReason, priorities, type TokenLogprobs } from './types.ts';
+import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenLogprobs } from './types.ts';
 
 export interface SchedulerLimits {
   readonly maxSequences: number;
@@ -32,6 +32,11 @@ const leastChunk = 8;
 /** Times that a sequence gives way to more urgent ones. */
 const yieldLimit = 2;
 
+interface TokenCounts {
+  promptTokens: number;
+  generatedTokens: number;
+}
+
 export class Scheduler {
   readonly #limits: SchedulerLimits;
   readonly #pool: BlockPool;
@@ -48,6 +53,7 @@ export class Scheduler {
   #preemptions = 0;
   #promptTokens = 0;
   #generatedTokens = 0;
+  readonly #tenants = new Map<number, TokenCounts>();
   #drafted = 0;
   #accepted = 0;
 
@@ -103,6 +109,23 @@ export class Scheduler {
     return { drafted: this.#drafted, accepted: this.#accepted };
   }
 
+  /** What each tenant has and had, in the order in which they came. */
+  get tenants(): readonly TenantStats[] {
+    const present = (sequences: Iterable<Sequence>): Map<number, number> => {
+      const counts = new Map<number, number>();
+      for (const { tenant } of sequences) counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
+      return counts;
+    };
+    const [running, waiting] = [present(this.#running), present(this.#waiting)];
+    return [...this.#tenants].map(([tenant, counts]) => {
+      const { queries, hits, evicted } = this.cache.countsOf(tenant);
+      return {
+        ...{ tenant, running: running.get(tenant) ?? 0, waiting: waiting.get(tenant) ?? 0, ...counts },
+        ...{ prefixQueries: queries, prefixHits: hits, cachedBlocks: this.cache.idleOf(tenant), evictedBlocks: evicted },
+      };
+    });
+  }
+
   /** Blocks of which something other than a sequence's table holds a share, one entry a share: for those who check. */
   get shares(): readonly BlockId[] {
     return [...this.#groups.shares, ...this.#copied, ...this.#running.flatMap(({ original }) => original?.block ?? [])];
@@ -133,6 +156,7 @@ export class Scheduler {
       throw new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
     if (waitMs + this.#firstTokenMs(sequence) > sequence.deadlineMs) throw unreachable(sequence, waitMs);
     this.#groups.join(sequence);
+    this.#countsOf(sequence);
     this.#waiting.add(sequence);
   }
 
@@ -255,6 +279,7 @@ export class Scheduler {
     }
     const prompt = Math.max(0, Math.min(count, sequence.promptLength - sequence.computed));
     this.#promptTokens += prompt;
+    this.#countsOf(sequence).promptTokens += prompt;
     this.#waiting.charge(sequence, prompt);
     this.#drafted += guessed;
     sequence.guessed = guessed;
@@ -358,8 +383,8 @@ export class Scheduler {
       next.computed = found.length * this.#limits.blockLength;
     }
     this.#groups.admit(next);
-    if (next.admittedAt === undefined) {
-      next.admittedAt = this.#now();
+    if (!next.wasAdmitted) {
+      next.wasAdmitted = true;
       this.cache.count(next.tenant, next.promptLength, Math.min(next.computed, next.promptLength));
     }
     return next;
@@ -395,6 +420,12 @@ export class Scheduler {
     return Math.ceil(length / this.#limits.blockLength);
   }
 
+  #countsOf({ tenant }: Sequence): TokenCounts {
+    let counts = this.#tenants.get(tenant);
+    if (counts === undefined) this.#tenants.set(tenant, (counts = { promptTokens: 0, generatedTokens: 0 }));
+    return counts;
+  }
+
   #append(sequence: Sequence, row: number, results: RowResults): void {
     if (sequence.maxTokens === 0) {
       this.#finish(sequence, 'length');
@@ -412,6 +443,7 @@ export class Scheduler {
     sequence.guessed = isRight ? guessed - 1 : 0;
     sequence.append(id);
     this.#generatedTokens++;
+    this.#countsOf(sequence).generatedTokens++;
     this.#waiting.charge(sequence, generatedWeight);
     sequence.sink.event({ type: 'token', id, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
@@ -465,7 +497,8 @@ function some<T>(values: Iterable<T>, is: (value: T) => boolean): boolean {
 }
 
 const late = ({ deadlineMs }: Sequence): InwardError => new InwardError('deadline_exceeded', { limit: deadlineMs });
-const unreachable = ({ deadlineMs }: Sequence, waitMs: number): InwardError => new InwardError('deadline_unreachable', { limit: deadlineMs, waitMs: Math.ceil(waitMs) });
+const unreachable = ({ deadlineMs }: Sequence, waitMs: number): InwardError =>
+  new InwardError('deadline_unreachable', { limit: deadlineMs, waitMs: Math.ceil(waitMs) });
 
 function fail(sequence: Sequence, error: InwardError): void {
   sequence.sink.fail(error);

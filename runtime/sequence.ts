@@ -11,6 +11,8 @@ import type { PrefixChain } from './prefix.ts';
 import { type BlockId, type GenerateRequest, type Priority, priorities, type Sampling, type TokenEvent, type TokenId } from './types.ts';
 
 export interface SequenceSink {
+  /** Called with each step that the sequence takes part in. */
+  admitted?(): void;
   event(event: TokenEvent): void;
   fail(error: InwardError): void;
 }
@@ -53,9 +55,7 @@ export class Sequence {
   readonly group: number | undefined;
   /** Guesses its next tokens; undefined where what is drawn depends on more than the tokens before. */
   readonly drafts: Drafts | undefined;
-  /** When it came, on the scheduler's clock, and when it was first admitted. */
-  readonly arrivedAt: number;
-  admittedAt: number | undefined;
+  wasAdmitted = false;
   /** Tokens known. */
   length: number;
   /** Tokens whose K and V are stored. */
@@ -95,7 +95,6 @@ export class Sequence {
     this.deadlineMs = request.deadlineMs ?? Number.POSITIVE_INFINITY;
     this.deadline = now + this.deadlineMs;
     this.sink = sink;
-    this.arrivedAt = now;
     this.tenant = request.tenant ?? 0;
     this.priority = request.priority ?? priorities[0];
     this.salt = request.cacheSalt;

@@ -324,7 +324,34 @@ export interface EngineInfo {
   readonly loadMs: number;
 }
 
-/** Counts: of now for sequences and blocks, since the start for steps, tokens and preemptions. */
+/** Times that were observed since the start, counted by buckets. */
+export interface LatencyHistogram {
+  /** Upper bounds of the buckets, in seconds, ascending; a time that equals one belongs to it. */
+  readonly bounds: readonly number[];
+  /** Times in each bucket by itself; one more than bounds, for those above the last. */
+  readonly counts: readonly number[];
+  /** Of all times, in seconds. */
+  readonly sum: number;
+}
+
+/** What one tenant has and had: sequences and blocks as of now, the rest since the start. */
+export interface TenantStats {
+  /** The number that the embedder gave to the tenant. */
+  readonly tenant: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  /** Prompt tokens that were looked up in the prefix cache, and those of them found there. */
+  readonly prefixQueries: number;
+  readonly prefixHits: number;
+  /** Blocks of its prefixes that no running sequence owns. */
+  readonly cachedBlocks: number;
+  /** Blocks of its prefixes that were given up for others. */
+  readonly evictedBlocks: number;
+}
+
+/** Counts: of now for sequences, blocks and memory, since the start for all others. Numbers only: nothing of what a request holds can be in them. */
 export interface EngineStats {
   /** Sequences that have KV blocks. */
   readonly running: number;
@@ -332,7 +359,12 @@ export interface EngineStats {
   /** Of these, sequences that compute nothing because their readers are behind. */
   readonly parked: number;
   readonly kvBlocksTotal: number;
+  /** Owned by no sequence. */
   readonly kvBlocksFree: number;
+  /** Of these, blocks that hold prefixes which can be used again. */
+  readonly kvBlocksCached: number;
+  /** Tokens that a block holds. */
+  readonly blockLength: number;
   readonly steps: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
@@ -342,6 +374,29 @@ export interface EngineStats {
   readonly dispatchesPerStep: number;
   /** Device memory by owner, in bytes. */
   readonly memory: Readonly<Record<string, number>>;
+  /** Prompt tokens that were looked up in the prefix cache, and those of them found there. */
+  readonly prefixQueries: number;
+  readonly prefixHits: number;
+  /** Tokens that speculative decoding proposed, and those of them that the model would have chosen too. */
+  readonly draftTokens: number;
+  readonly acceptedTokens: number;
+  /** How long a request that came now would wait before its first step, in ms; an estimate. */
+  readonly estimatedWaitMs: number;
+  /**
+   * From the arrival of a request: to its first token, to its first step (`queueTime`), to its end (`endToEnd`, of requests that ended by `stop` or `length`).
+   * `interTokenLatency`: from each token of a request to the next; tokens of one step follow each other at once.
+   */
+  readonly histograms: Readonly<Record<'timeToFirstToken' | 'interTokenLatency' | 'endToEnd' | 'queueTime', LatencyHistogram>>;
+  /** Requests by how they ended: with a finish reason, with an error, or because the reader left or aborted. Those that were refused are not among them. */
+  readonly finished: Readonly<Record<FinishReason | 'failed' | 'cancelled', number>>;
+  /**
+   * Where the time of the step loop went, in ms: filling batches, handing them to the device, waiting for the results (the host prepares the
+   * next commands meanwhile), giving the results to the sequences.
+   */
+  readonly stepMs: Readonly<Record<'schedule' | 'submit' | 'wait' | 'commit', number>>;
+  /** Times the engine's process had to be started anew; 0 for an engine in this process. */
+  readonly restarts: number;
+  readonly tenants: readonly TenantStats[];
 }
 
 /** A model on a device. Disposing it ends its process; what runs then fails with shutting_down. */

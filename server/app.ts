@@ -9,7 +9,9 @@ import { toInwardError } from '../runtime/index.ts';
 import { addBodyParser } from './body.ts';
 import { modeHeader, type Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
-import { type Log, routePatterns, toRoutePattern } from './log.ts';
+import { type Log, type RoutePattern, routePatterns, toRoutePattern } from './log.ts';
+import { AnswerCounts } from './metrics/answered.ts';
+import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
 import { createChatDialect } from './openai/chat.ts';
 import { createCompletionsDialect } from './openai/completions.ts';
@@ -32,7 +34,9 @@ export interface AppOptions extends Models {
 }
 
 /** The application, ready to listen or to be injected. */
-export function buildApp({ engine, text, settings, log = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
+export function buildApp({ engine, text, settings, log: write = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
+  const answered = new AnswerCounts();
+  const log = answered.watch(write);
   const app = Fastify({
     logger: false,
     bodyLimit: settings.bodyLimit,
@@ -55,19 +59,29 @@ export function buildApp({ engine, text, settings, log = () => undefined, life =
   addHooks(app, life, log);
   addErrors(app, settings, log);
   addStateRoutes(app, life);
+  addMetricsRoute(app, engine, life, answered);
   addModelRoutes(app, engine);
-  const context: AnswerContext = { engine, text, settings, life, onStreamError: (request, error) => logFailure(error, request, log) };
+  const context: AnswerContext = {
+    engine,
+    text,
+    settings,
+    life,
+    onEnd: (ending) => answered.choices[ending]++,
+    onStreamError: (request, error) => logFailure(error, request, log),
+  };
   for (const dialect of [createChatDialect(text), createCompletionsDialect(text)]) addAnswerRoute(app, context, dialect);
   addMethodRefusals(app);
   return app;
 }
 
+/** Answered in every state: they say which it is. */
+const stateRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'] satisfies RoutePattern[]);
+
 function addHooks(app: FastifyInstance, life: Life, log: Log): void {
   app.addHook('onRequest', async (request, reply) => {
     setHeaders(request, reply);
     logWhenClosed(request, reply, log);
-    const route = request.routeOptions.url;
-    if (life.state === 'ready' || route === '/health' || route === '/ready') return;
+    if (life.state === 'ready' || stateRoutes.has(toRoutePattern(request.routeOptions.url))) return;
     throw new ApiError(life.state === 'failed' ? 'engine_failed' : 'shutting_down');
   });
   // A stopping server ends its connections as it answers.

@@ -6,7 +6,7 @@
 import type { ErrorCode } from '../runtime/index.ts';
 
 /** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
-export const routePatterns = ['/v1/chat/completions', '/v1/completions', '/v1/models', '/v1/models/:id', '/health', '/ready'] as const;
+export const routePatterns = ['/v1/chat/completions', '/v1/completions', '/v1/models', '/v1/models/:id', '/health', '/ready', '/metrics'] as const;
 export type RoutePattern = (typeof routePatterns)[number] | '(unknown)';
 
 export type LogRecord =

@@ -5,6 +5,7 @@
  */
 import { checkRequest } from '../runtime/checks.ts';
 import { InwardError } from '../runtime/errors.ts';
+import { Recorder, type RequestRecord } from '../runtime/recorder.ts';
 import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs } from '../runtime/types.ts';
 
 export interface FakeEngineOptions {
@@ -13,6 +14,8 @@ export interface FakeEngineOptions {
   /** Time of one step, in ms. Default 0. */
   readonly stepMs?: number;
   readonly info?: Partial<EngineInfo>;
+  /** What `stats()` says instead of its own counts. */
+  readonly stats?: Partial<EngineStats>;
   /** Requests that may run at once before `queue_full`. */
   readonly places?: number;
   /** Thrown instead of the token with this index. */
@@ -65,6 +68,9 @@ export class FakeEngine implements Engine {
   steps = 0;
   aborts = 0;
   stepsAfterAbort = 0;
+  promptTokens = 0;
+  generatedTokens = 0;
+  readonly #recorder = new Recorder();
   /** Events that somebody has taken. */
   delivered = 0;
   isDisposed = false;
@@ -87,8 +93,9 @@ export class FakeEngine implements Engine {
     this.running++;
     this.peak = Math.max(this.peak, this.running);
     const channel = new Channel<TokenEvent>();
+    const record = this.#recorder.arrived({ event: (event) => channel.push(event), fail: (error) => channel.fail(error) });
     const left = new AbortController();
-    void this.#work(request, AbortSignal.any(signal ? [signal, left.signal] : [left.signal]), channel);
+    void this.#work(request, AbortSignal.any(signal ? [signal, left.signal] : [left.signal]), channel, record);
     try {
       for await (const event of channel) {
         this.delivered++;
@@ -99,11 +106,13 @@ export class FakeEngine implements Engine {
     }
   }
 
-  async #work(request: GenerateRequest, signal: AbortSignal, channel: Channel<TokenEvent>): Promise<void> {
+  async #work(request: GenerateRequest, signal: AbortSignal, channel: Channel<TokenEvent>, record: RequestRecord): Promise<void> {
     const wake = (): void => channel.fail(new InwardError('aborted'));
     signal.addEventListener('abort', wake, { once: true });
     const { stepMs = 0 } = this.options;
     const end = performance.now() + (request.deadlineMs ?? Number.POSITIVE_INFINITY);
+    record.admitted();
+    this.promptTokens += request.promptIds.length;
     try {
       for (const event of this.#events(request)) {
         await new Promise((resolve) => (stepMs === 0 ? setImmediate(resolve) : setTimeout(resolve, stepMs)));
@@ -111,12 +120,15 @@ export class FakeEngine implements Engine {
         if (performance.now() > end) throw new InwardError('deadline_exceeded', { limit: request.deadlineMs ?? 0 });
         if (signal.aborted) this.stepsAfterAbort++;
         if (signal.aborted) break;
-        channel.push(event);
+        if (event.type === 'token') this.generatedTokens++;
+        record.event(event);
       }
     } catch (error) {
-      channel.fail(error);
+      // Some tests throw what is no InwardError.
+      record.fail(error as InwardError);
     } finally {
       if (signal.aborted) this.aborts++;
+      if (signal.aborted) record.ended('cancelled');
       this.running--;
       channel.close();
     }
@@ -154,17 +166,28 @@ export class FakeEngine implements Engine {
 
   stats(): EngineStats {
     return {
+      ...this.#recorder.read(),
       running: this.running,
       waiting: 0,
       parked: 0,
       kvBlocksTotal: 1,
       kvBlocksFree: 1,
+      kvBlocksCached: 0,
+      blockLength: 16,
       steps: this.steps,
-      promptTokens: 0,
-      generatedTokens: 0,
+      promptTokens: this.promptTokens,
+      generatedTokens: this.generatedTokens,
       dispatchesPerStep: 0,
       preemptions: 0,
       memory: {},
+      prefixQueries: 0,
+      prefixHits: 0,
+      draftTokens: 0,
+      acceptedTokens: 0,
+      estimatedWaitMs: 0,
+      restarts: 0,
+      tenants: [],
+      ...this.options.stats,
     };
   }
 

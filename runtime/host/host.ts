@@ -7,6 +7,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventChannel } from '../channel.ts';
 import { chooseDriver, driverEnvironment } from '../drivers.ts';
 import { InwardError } from '../errors.ts';
+import { Recorder } from '../recorder.ts';
 import type { SequenceSink } from '../sequence.ts';
 import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from '../types.ts';
 import type { FromEngine, ToEngine } from './messages.ts';
@@ -147,15 +148,25 @@ class HostedEngine implements Engine {
 }
 
 const emptyStats: EngineStats = {
+  ...new Recorder().read(),
   running: 0,
   waiting: 0,
   parked: 0,
   kvBlocksTotal: 0,
   kvBlocksFree: 0,
+  kvBlocksCached: 0,
+  blockLength: 0,
   steps: 0,
   promptTokens: 0,
   generatedTokens: 0,
   preemptions: 0,
   dispatchesPerStep: 0,
   memory: {},
+  prefixQueries: 0,
+  prefixHits: 0,
+  draftTokens: 0,
+  acceptedTokens: 0,
+  estimatedWaitMs: 0,
+  restarts: 0,
+  tenants: [],
 };

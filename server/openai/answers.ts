@@ -3,6 +3,7 @@
  * the same parts). Cancels the engine's work when nobody waits for the answer any more.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type FinishReason, InwardError } from '../../runtime/index.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
 import { joinPassages, type Passage } from './answer-text.ts';
@@ -16,9 +17,14 @@ import { isServedModel } from './models.ts';
 import { type Models, type Plan, planChoices } from './plan.ts';
 import { type EventStream, openEventStream } from './sse.ts';
 
+/** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */
+export type Ending = FinishReason | 'abort' | 'error';
+
 export interface AnswerContext extends Models {
   readonly settings: Settings;
   readonly life: Life;
+  /** Called once for each choice that was begun; one that found no place in the queue was not. */
+  readonly onEnd: (ending: Ending) => void;
   /** Called with errors that are answered inside a stream, which Fastify's error handler never sees. */
   readonly onStreamError: (request: FastifyRequest, error: unknown) => void;
 }
@@ -43,7 +49,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
     try {
       const plan = await planChoices(context, asked, deadline, signal);
-      const open = (either: AbortSignal) => plan.choices.map((choice) => makeChoice(context, choice, either));
+      const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(context, choice, either), either, context.onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
       const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName), plan, parts, signal };
       if (!asked.stream) return await fold(answer);
@@ -58,6 +64,25 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
       throw explain(error);
     }
   });
+}
+
+async function* watchEnd(
+  parts: AsyncGenerator<Part, void, undefined>,
+  signal: AbortSignal,
+  onEnd: AnswerContext['onEnd'],
+): AsyncGenerator<Part, void, undefined> {
+  let ending: Ending | undefined = 'abort';
+  try {
+    for await (const part of parts) {
+      if (part.type === 'end') ending = part.reason;
+      yield part;
+    }
+  } catch (error) {
+    if (!signal.aborted) ending = error instanceof InwardError && error.code === 'queue_full' ? undefined : 'error';
+    throw error;
+  } finally {
+    if (ending !== undefined) onEnd(ending);
+  }
 }
 
 /** So that the engine always finds the next choice waiting, and a large request leaves places of its queue to others. */

@@ -20,7 +20,7 @@ const table = {
   unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; leave it out.' },
   context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten {path}.' },
   rejected: { status: 400, sentence: '{sentence}' },
-  route_not_found: { status: 404, sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /health and /ready.' },
+  route_not_found: { status: 404, sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /health, /ready and /metrics.' },
   model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
   method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },
   request_timeout: { status: 408, sentence: 'The request did not arrive completely in time.' },

@@ -11,6 +11,7 @@ import { readTreeMemory } from '../../bench/memory.ts';
 import { cacheFolder } from '../../runtime/drivers.ts';
 import { openText } from '../../runtime/text/index.ts';
 import { defaultModel } from '../../scripts/setup/model.ts';
+import { readExposition, readValueOf } from '../exposition.ts';
 import { readOracle } from '../oracle.ts';
 import { type Server, serve } from './command.ts';
 
@@ -58,6 +59,39 @@ describe('a tiny model', () => {
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     expect(await stop(server)).toBe(0);
     expect(server.out).toContain('EVALUATION MODE: not for PHI');
+  });
+
+  test('/metrics counts what was answered', async () => {
+    await using server = await serve(modelPath, '--context', '256');
+    const client = openClient(server.url);
+    const scrape = async () => readExposition(await (await fetch(`${server.url}/metrics`)).text());
+    const idle = await scrape();
+    expect(readValueOf(idle, 'vllm:kv_cache_usage_perc')).toBe(0);
+    expect(readValueOf(idle, 'inward_device_memory_bytes', { owner: 'weights' })).toBeGreaterThan(0);
+    let [promptTokens, completionTokens] = [0, 0];
+    for (const prompt of ['Hi', 'How are you?', 'Once upon a time']) {
+      const request = { model: 'default', prompt, max_tokens: 6, ignore_eos: true };
+      const { usage } = await client.completions.create(request);
+      promptTokens += usage?.prompt_tokens ?? 0;
+      completionTokens += usage?.completion_tokens ?? 0;
+    }
+    // The engine's process reports ten times a second.
+    await expect.poll(async () => readValueOf(await scrape(), 'vllm:e2e_request_latency_seconds_count')).toBe(3);
+    const page = await scrape();
+    const read = (name: string, labels = {}): number => readValueOf(page, name, labels);
+    expect([read('vllm:prompt_tokens_total'), read('vllm:generation_tokens_total')]).toEqual([promptTokens, completionTokens]);
+    expect(read('vllm:request_success_total', { finished_reason: 'length' })).toBe(3);
+    expect(read('vllm:time_to_first_token_seconds_count')).toBe(3);
+    expect(read('vllm:inter_token_latency_seconds_count')).toBe(completionTokens - 3);
+    // One request after the other: what its parts took is what it took.
+    expect(read('vllm:time_to_first_token_seconds_sum') + read('vllm:inter_token_latency_seconds_sum')).toBeCloseTo(
+      read('vllm:e2e_request_latency_seconds_sum'),
+      1,
+    );
+    expect(read('vllm:request_queue_time_seconds_sum')).toBeLessThan(read('vllm:time_to_first_token_seconds_sum'));
+    for (const part of ['schedule', 'submit', 'wait', 'commit']) expect(read('inward_step_seconds_total', { part })).toBeGreaterThan(0);
+    expect(page.get('vllm:cache_config_info')?.samples[0]?.labels).toMatchObject({ block_size: '16' });
+    expect(await stop(server)).toBe(0);
   });
 
   test('two servers on one port: the second says so in one sentence', async () => {

@@ -25,7 +25,12 @@ function checkEnded({ request, events, error }: Client, contextLength: number): 
 /** Each request that is made several times is a group of its own. */
 let groups = 0;
 
-type Op = { readonly add: GenerateRequest; readonly times: number } | { readonly flush: number } | { readonly abort: number } | { readonly park: number } | { readonly steps: number };
+type Op =
+  | { readonly add: GenerateRequest; readonly times: number }
+  | { readonly flush: number }
+  | { readonly abort: number }
+  | { readonly park: number }
+  | { readonly steps: number };
 
 const worlds = fc
   .record({
@@ -113,7 +118,20 @@ function addOrRefuse(simulation: Simulation, request: GenerateRequest): string |
 }
 
 test('any order of arrivals, aborts and steps in any pool: every sequence ends with what it gets alone', () => {
-  const seen = { preempted: 0, refused: 0, aborted: 0, parked: 0, late: 0, unreachable: 0, found: 0, evicted: 0, flushed: 0, copied: 0, guessedRight: 0, guessedWrong: 0 };
+  const seen = {
+    preempted: 0,
+    refused: 0,
+    aborted: 0,
+    parked: 0,
+    late: 0,
+    unreachable: 0,
+    found: 0,
+    evicted: 0,
+    flushed: 0,
+    copied: 0,
+    guessedRight: 0,
+    guessedWrong: 0,
+  };
   fc.assert(
     fc.property(
       worlds.chain((limits) => fc.tuple(fc.constant(limits), operations(limits.contextLength))),

@@ -13,7 +13,7 @@ import type { BlockId, GenerateRequest, TokenEvent, TokenId } from '../../runtim
 
 export const vocabularySize = 64;
 /** An id whose rows are broken, and all that see it. The model never says it. */
-export const poison: number = vocabularySize;
+export const poison = 64;
 
 /** What the model says after these ids: mostly what followed when the last one stood there before, so that texts repeat themselves. */
 function nextToken(ids: readonly number[]): number {

@@ -312,6 +312,7 @@ describe('routes', () => {
     ['PUT', '/v1/models/x', 'GET, HEAD'],
     ['POST', '/health', 'GET, HEAD'],
     ['OPTIONS', '/ready', 'GET, HEAD'],
+    ['POST', '/metrics', 'GET, HEAD'],
   ] as const)('%s %s', async (method, url, allow) => {
     const response = await bench.app.inject({ method, url });
     expectEnvelope(response, 405, 'method_not_allowed');

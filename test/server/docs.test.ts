@@ -4,9 +4,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { renderSettings, settingsPath } from '../../scripts/docs/settings.ts';
 import { root } from '../../scripts/node.mjs';
+import { buildApp } from '../../server/app.ts';
 import { exitCodes } from '../../server/cli/exit.ts';
 import { createProgram, runCommand } from '../../server/cli/index.ts';
 import { environmentName, flagName, type Setting, settingTable } from '../../server/config/table.ts';
+import { parseSettings } from '../../server/config.ts';
+import { readExposition } from '../exposition.ts';
+import { FakeEngine } from '../fake-engine.ts';
+import { FakeText } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -25,6 +30,16 @@ test('every command and every option is in one of the two papers', () => {
     expect(commandLine, command.name()).toMatch(new RegExp(`\\| \`${command.name()}\\b`));
     for (const { long } of command.options) expect(pages, `${command.name()} ${long}`).toMatch(new RegExp(`\`?${long}\\b`));
   }
+});
+
+test('every metric is in the paper, and no other', async () => {
+  const engine = new FakeEngine({ script: () => [] });
+  await using app = buildApp({ engine, text: new FakeText(), settings: parseSettings({}) });
+  const page = readExposition((await app.inject({ url: '/metrics' })).body);
+  const [, section = ''] = /\n## Metrics\n(.*?)\n## /s.exec(read('docs/api.md')) ?? [];
+  const older = ['queries', 'hits'].map((name) => `vllm:gpu_prefix_cache_${name}_total`);
+  const told = [...section.matchAll(/`((?:vllm:|inward_)\w+)`/g)].flatMap(([, name = '']) => name);
+  expect([...new Set([...told, ...older])].sort()).toEqual([...page.keys()].sort());
 });
 
 test('exit codes are the same in the papers and in the help', async () => {

@@ -63,13 +63,19 @@ test('a signal lets running answers end, refuses new ones, and is not held up by
   const plain = call(url, '/v1/chat/completions', chat(false), agent).then(readText);
   await until(() => world.engine.running === 2);
   world.send('SIGTERM');
-  const [ready, refused, health] = await Promise.all([call(url, '/ready'), call(url, '/v1/chat/completions', chat(false)), call(url, '/health')]);
+  const [ready, refused, health, metrics] = await Promise.all([
+    call(url, '/ready'),
+    call(url, '/v1/chat/completions', chat(false)),
+    call(url, '/health'),
+    call(url, '/metrics'),
+  ]);
   expect([ready.statusCode, JSON.parse(await readText(ready))]).toEqual([503, { status: 'draining' }]);
   expect(refused.statusCode).toBe(503);
   expect(refused.headers).toMatchObject({ 'retry-after': '2', connection: 'close' });
   expect(JSON.parse(await readText(refused))).toMatchObject({ error: { code: 'shutting_down', type: 'server_error' } });
   expect(health.statusCode).toBe(200);
   health.resume();
+  expect(await readText(metrics)).toMatch(/^inward_ready 0$/m);
   expect(await readText(streaming)).toContain('data: [DONE]');
   expect(JSON.parse(await plain)).toMatchObject({ choices: [{ finish_reason: 'stop', message: { content: 'abc'.repeat(20) } }] });
   const before = performance.now();

@@ -36,7 +36,13 @@ async function expectSilence(status: number, response: Response | string): Promi
   if (typeof response === 'string') expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   else expect(response.status).toBe(status);
   await until(() => bench.lines.length > 0);
-  expect([...bench.lines, ...printed, text].join('\n')).not.toContain(marker);
+  expect([...bench.lines, ...printed, text, await scrape()].join('\n')).not.toContain(marker);
+}
+
+async function scrape(): Promise<string> {
+  const response = await fetch(`${bench.url}/metrics`);
+  expect(response.status).toBe(200);
+  return response.text();
 }
 
 const places: readonly (readonly [string, number, () => Promise<Response | string>])[] = [
@@ -122,7 +128,7 @@ test('a client that goes away leaves no trace', async () => {
   await response.body?.getReader().read();
   abort.abort();
   await until(() => bench.lines.length > 0 && bench.engine.running === 0);
-  expect([...bench.lines, ...printed].join('\n')).not.toContain(marker);
+  expect([...bench.lines, ...printed, await scrape()].join('\n')).not.toContain(marker);
 });
 
 test('echoed text and token ids are in the answer alone', async () => {
@@ -134,7 +140,7 @@ test('echoed text and token ids are in the answer alone', async () => {
   const body = await response.text();
   expect(body.split(marker)).toHaveLength(1 + 2 * 2);
   await until(() => bench.lines.length > 0);
-  const traces = [...bench.lines, ...printed, JSON.stringify([...response.headers])].join('\n');
+  const traces = [...bench.lines, ...printed, JSON.stringify([...response.headers]), await scrape()].join('\n');
   expect(traces).not.toContain(marker);
   expect(traces).not.toContain(ids.slice(0, 4).join(','));
   expect(JSON.parse(bench.lines[0] ?? '')).toMatchObject({ route: '/v1/completions', promptTokens: ids.length, completionTokens: 2 * (ids.length + 1) });
@@ -147,7 +153,7 @@ test('a deadline that passes inside a stream leaves no trace', async () => {
   const frames = (await response.text()).split('\n\n');
   expect(frames.at(-2)).toMatch(/^data: \{"error":.*"code":"deadline_exceeded"/);
   await until(() => bench.lines.length > 0);
-  expect([...bench.lines, ...printed, frames.at(-2)].join('\n')).not.toContain(marker);
+  expect([...bench.lines, ...printed, frames.at(-2), await scrape()].join('\n')).not.toContain(marker);
 });
 
 test('log lines have the columns of the closed list and nothing else', async () => {

@@ -1,7 +1,7 @@
 /** What an engine does with requests, on a tiny model: abort, preemption, seeds, refusals, and what it leaves behind. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../../runtime/engine.ts';
-import type { Engine, EngineOptions, GenerateRequest } from '../../../runtime/types.ts';
+import type { Engine, EngineOptions, EngineStats, GenerateRequest } from '../../../runtime/types.ts';
 import { DeviceWatch } from '../../device-watch.ts';
 import { run } from '../../engine-run.ts';
 import { collectGarbage } from '../../garbage.ts';
@@ -59,6 +59,30 @@ describe('one engine', () => {
     ]);
     const after = engine.stats();
     expect([after.promptTokens - before.promptTokens, after.generatedTokens - before.generatedTokens]).toEqual([33 + 7 + 7, 8]);
+  });
+
+  test('times and ends: a histogram has every request or token once, cancelled and failed requests only where they came', async () => {
+    const before = engine.stats();
+    const abort = new AbortController();
+    const aborted = engine.generate({ promptIds: len7.ids, maxTokens: 400 }, abort.signal)[Symbol.asyncIterator]();
+    await aborted.next();
+    abort.abort();
+    await Promise.all([run(engine, len33.ids, { maxTokens: 5 }), run(engine, len7.ids, { maxTokens: 0 })]);
+    expect(await codeOf(run(engine, len7.ids, { maxTokens: 400, deadlineMs: 1 }))).toBe('deadline_exceeded');
+    await untilIdle(engine);
+    const after = engine.stats();
+    const gained = (name: keyof EngineStats['histograms']): number => {
+      const sum = ({ histograms }: EngineStats): number => histograms[name].counts.reduce((a, b) => a + b, 0);
+      return sum(after) - sum(before);
+    };
+    const ends = Object.entries(after.finished).map(([how, count]) => [how, count - before.finished[how as keyof EngineStats['finished']]]);
+    expect(Object.fromEntries(ends)).toEqual({ stop: 0, length: 2, failed: 1, cancelled: 1 });
+    expect(gained('endToEnd')).toBe(2);
+    // The late one may have had its first token, or not even its first step.
+    expect([2, 3]).toContain(gained('timeToFirstToken'));
+    expect([3, 4]).toContain(gained('queueTime'));
+    expect(gained('timeToFirstToken') + gained('interTokenLatency')).toBe(after.generatedTokens - before.generatedTokens);
+    for (const part of ['schedule', 'submit', 'wait', 'commit'] as const) expect(after.stepMs[part]).toBeGreaterThan(before.stepMs[part]);
   });
 
   test('generation ends with the stop id, which is reported, or when the context is full', async () => {
