@@ -108,6 +108,7 @@ class Reading {
   readonly #stream = new StreamReader();
   readonly #arrivals: Arrival[] = [];
   #counted: number | undefined;
+  #isEnded = false;
 
   constructor(sentAt: number, resolve: (answer: Answer) => void) {
     this.#sentAt = sentAt;
@@ -118,6 +119,7 @@ class Reading {
     const at = performance.now();
     try {
       for (const event of this.#stream.push(bytes)) {
+        if (this.#isEnded) return;
         if (event.type === 'tokens' && event.count > 0) this.#arrivals.push({ at, count: event.count });
         else if (event.type === 'usage') this.#counted = event.completionTokens;
         else if (event.type === 'error') this.end(`error in the stream: ${event.code}`);
@@ -131,6 +133,8 @@ class Reading {
 
   /** Without a failure: complete. */
   end(failure?: string, retryAfterSeconds?: number): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     const came = this.#arrivals.reduce((sum, { count }) => sum + count, 0);
     this.#resolve({
       sentAt: this.#sentAt,

@@ -31,13 +31,13 @@ export class StreamReader {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true });
   #rest = '';
 
-  /** The events that these bytes complete. Throws StreamError. */
-  push(bytes: Uint8Array): StreamEvent[] {
+  /** The events that these bytes complete, those before a malformed one too. Throws StreamError. */
+  *push(bytes: Uint8Array): Generator<StreamEvent, void, undefined> {
     this.#rest += this.#decode(bytes);
     const parts = this.#rest.split(/\r?\n\r?\n/);
     this.#rest = parts.pop() ?? '';
     if (this.#rest.length > longestEvent) throw new StreamError('an event without an end');
-    return parts.flatMap(readEvent);
+    for (const part of parts) yield* readEvent(part);
   }
 
   #decode(bytes: Uint8Array): string {
