@@ -24,6 +24,7 @@ import { judgeTargets } from './targets.ts';
 /** Measures and prints. Throws UsageError, InwardError and commander's CommanderError. */
 export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'kernels') return (await import('./suite/index.ts')).main(args.slice(1));
+  if (args[0] === 'serve') return (await import('./serve/index.ts')).main(args.slice(1));
   const options = parseOptions(args);
   if (options.profile) {
     const profiles = await profileSteps(options);

@@ -1,14 +1,17 @@
 /** Owns the steps that are profiled, in a process that bench/profile.ts starts with the driver's environment. Refuses to outlive its parent. */
+import { EventChannel } from '../runtime/channel.ts';
 import { openParts, type Parts } from '../runtime/open.ts';
-import { Sequence } from '../runtime/sequence.ts';
+import { Sequence, type SequenceSink } from '../runtime/sequence.ts';
+import type { TokenEvent } from '../runtime/types.ts';
 import { shortPause, waitFor } from '../runtime/waiting.ts';
 import { answerMessages } from './answer.ts';
 import { summarize } from './arithmetic.ts';
-import type { ProfileOptions, StepProfile } from './profile.ts';
+import { type ProfileOptions, type StepPart, type StepProfile, stepParts } from './profile.ts';
 
 /** Steps of each way. */
 const repeats = 7;
-const sink = { event: () => undefined, fail: () => undefined };
+/** Of the step that runs, in ms: events given to those who read them. */
+let publishMs = 0;
 
 async function profile(options: ProfileOptions): Promise<StepProfile[]> {
   const { promptTokens, batch, model, device } = options;
@@ -31,10 +34,32 @@ async function profile(options: ProfileOptions): Promise<StepProfile[]> {
   return profiles;
 }
 
+/** With a reader, as every request has one. */
 function addSequence({ scheduler }: Parts, promptTokens: number, contextLength: number): Sequence {
-  const sequence = new Sequence({ promptIds: new Uint32Array(promptTokens), maxTokens: contextLength - promptTokens }, contextLength, sink);
-  scheduler.add(sequence);
-  return sequence;
+  let added: Sequence | undefined;
+  const channel = new EventChannel(undefined, (sink) => {
+    added = new Sequence({ promptIds: new Uint32Array(promptTokens), maxTokens: contextLength - promptTokens }, contextLength, timePublishing(sink));
+    scheduler.add(added);
+    return { cancel: () => undefined, park: () => undefined };
+  });
+  void readAll(channel).catch(() => undefined);
+  if (added === undefined) throw new Error('a channel starts its request with the first read');
+  return added;
+}
+
+function timePublishing(sink: SequenceSink): SequenceSink {
+  return {
+    event: (event) => {
+      const started = performance.now();
+      sink.event(event);
+      publishMs += performance.now() - started;
+    },
+    fail: (error) => sink.fail(error),
+  };
+}
+
+async function readAll(events: AsyncIterable<TokenEvent>): Promise<void> {
+  for await (const _ of events);
 }
 
 async function runStep({ scheduler, batch, runner }: Parts, onDispatch?: (kernel: string, ms: number) => void): Promise<void> {
@@ -42,28 +67,50 @@ async function runStep({ scheduler, batch, runner }: Parts, onDispatch?: (kernel
   scheduler.commit(batch, await (onDispatch === undefined ? runner.run(batch) : runner.runTimed(batch, onDispatch)));
 }
 
-/** A step as the engine makes it; gives what the host did of it while the device had nothing to do, in ms. */
-async function runCounted({ scheduler, batch, runner }: Parts): Promise<number> {
+type Times = Record<StepPart, number>;
+
+/** A step as the engine makes it; gives what each part of it took, in ms. */
+async function runCounted({ scheduler, batch, runner }: Parts): Promise<Times> {
+  publishMs = 0;
   const started = performance.now();
   scheduler.schedule(batch);
+  const scheduled = performance.now();
   const results = await runner.run(batch);
-  const { submittedAt } = runner;
   const done = performance.now();
   scheduler.commit(batch, results);
+  const committed = performance.now();
   batch.zero();
   results.zero();
-  return submittedAt - started + (performance.now() - done);
+  const zeroed = performance.now();
+  const { uploaded, encoded, submitted, encodedAhead, mapped } = runner.times;
+  return {
+    'schedule and fill': scheduled - started,
+    upload: uploaded - scheduled,
+    encode: encoded - uploaded,
+    submit: submitted - encoded,
+    'encode the next': encodedAhead - submitted,
+    wait: mapped - encodedAhead,
+    read: done - mapped,
+    commit: committed - done - publishMs,
+    publish: publishMs,
+    zero: zeroed - committed,
+  };
+}
+
+/** Of all parts but some. */
+function sumParts(times: Times, but: readonly StepPart[]): number {
+  return stepParts.reduce((sum, part) => sum + (but.includes(part) ? 0 : times[part]), 0);
 }
 
 /** `before` makes the work of a step. */
 async function profileSteps(parts: Parts, emptyMs: number, before: () => void): Promise<Omit<StepProfile, 'step'>> {
   const whole: number[] = [];
-  const host: number[] = [];
+  const counted: Times[] = [];
   const times = new Map<string, { count: number; sums: number[] }>();
   for (let i = 0; i < repeats; i++) {
     before();
     const started = performance.now();
-    host.push(await runCounted(parts));
+    counted.push(await runCounted(parts));
     whole.push(performance.now() - started);
     before();
     const step = new Map<string, { count: number; ms: number }>();
@@ -77,7 +124,15 @@ async function profileSteps(parts: Parts, emptyMs: number, before: () => void): 
     }
   }
   const kernels = [...times].map(([kernel, { count, sums }]) => ({ kernel, count, ms: Math.max(0, summarize(sums).median) }));
-  return { stepMs: summarize(whole).median, hostMs: summarize(host).median, emptyMs, kernels: kernels.sort((a, b) => b.ms - a.ms) };
+  const median = (of: (times: Times) => number): number => summarize(counted.map(of)).median;
+  return {
+    stepMs: summarize(whole).median,
+    hostMs: median((times) => sumParts(times, ['encode the next', 'wait'])),
+    workMs: median((times) => sumParts(times, ['wait'])),
+    parts: stepParts.map((part) => ({ part, ms: median((times) => times[part]) })),
+    emptyMs,
+    kernels: kernels.sort((a, b) => b.ms - a.ms),
+  };
 }
 
 async function timeEmptySubmits({ open: { device } }: Parts): Promise<number> {

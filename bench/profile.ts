@@ -24,12 +24,25 @@ export interface KernelTime {
   readonly ms: number;
 }
 
+/** What a step is made of, in this order. The device works during `encode the next` and `wait`. */
+export const stepParts = ['schedule and fill', 'upload', 'encode', 'submit', 'encode the next', 'wait', 'read', 'commit', 'publish', 'zero'] as const;
+export type StepPart = (typeof stepParts)[number];
+
+export interface PartTime {
+  readonly part: StepPart;
+  /** Median. */
+  readonly ms: number;
+}
+
 export interface StepProfile {
   readonly step: string;
   /** The step as always, in ms; median. */
   readonly stepMs: number;
-  /** What the host does between two steps, when the device waits for it: commit, schedule, upload, encode, submit; in ms, median. */
+  /** What the host does between two steps, when the device waits for it: all parts but two; in ms, median. */
   readonly hostMs: number;
+  /** All that the host does in a step, what it does beside the device included: all parts but the wait; in ms, median. */
+  readonly workMs: number;
+  readonly parts: readonly PartTime[];
   /** An empty submit and the wait for it, in ms; median. */
   readonly emptyMs: number;
   /** Slowest first. */
@@ -44,12 +57,14 @@ export async function measureProfile(options: ProfileOptions): Promise<readonly 
 }
 
 export function formatProfile(profiles: readonly StepProfile[]): string[] {
-  return profiles.flatMap(({ step, stepMs, hostMs, emptyMs, kernels }) => {
+  return profiles.flatMap(({ step, stepMs, hostMs, workMs, parts, emptyMs, kernels }) => {
     const sum = kernels.reduce((total, { ms }) => total + ms, 0);
     const count = kernels.reduce((total, kernel) => total + kernel.count, 0);
     const rows = kernels.map(({ kernel, count: dispatches, ms }) => [kernel, String(dispatches), ms.toFixed(2), `${((100 * ms) / sum).toFixed(1)} %`]);
     const head = `${step}: ${stepMs.toFixed(1)} ms a step; its ${count} dispatches one by one ${sum.toFixed(1)} ms, less ${emptyMs.toFixed(3)} ms of an empty submit each`;
-    const host = `the host takes ${hostMs.toFixed(2)} ms of a step (${((100 * hostMs) / stepMs).toFixed(1)} %) while the device waits`;
-    return [head, `  ${host}`, ...alignColumns([['kernel', 'n', 'ms', 'share'], ...rows], true).map((line) => `  ${line}`), ''];
+    const share = (ms: number): string => `${ms.toFixed(2)} ms of a step (${((100 * ms) / stepMs).toFixed(1)} %)`;
+    const host = `the host takes ${share(hostMs)} while the device waits, ${share(workMs)} in all:`;
+    const list = parts.map(({ part, ms }) => `${part} ${ms.toFixed(3)}`).join(', ');
+    return [head, `  ${host}`, `  ${list}`, ...alignColumns([['kernel', 'n', 'ms', 'share'], ...rows], true).map((line) => `  ${line}`), ''];
   });
 }

@@ -123,7 +123,7 @@ export function formatNumber(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function formatStatistic({ median, min, max }: Statistic): string {
+export function formatStatistic({ median, min, max }: Statistic): string {
   return min === max ? formatNumber(median) : `${formatNumber(median)} (${formatNumber(min)} to ${formatNumber(max)})`;
 }
 

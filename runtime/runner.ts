@@ -16,6 +16,18 @@ interface StepKind extends StepCounts {
   wantsLogits: boolean;
 }
 
+/** When the parts of the last step were done, on the clock of performance.now(). */
+export interface StepTimes {
+  uploaded: number;
+  encoded: number;
+  /** From then on the device works. */
+  submitted: number;
+  /** Beside the device: the next step's commands. */
+  encodedAhead: number;
+  /** The device has finished, and its results can be read. */
+  mapped: number;
+}
+
 interface Commands {
   readonly buffer: GPUCommandBuffer;
   readonly dispatches: number;
@@ -35,7 +47,7 @@ export class Runner {
   readonly #results: StepResults;
   readonly #maxLogitRows: number;
   #dispatches = 0;
-  #submittedAt = 0;
+  readonly #times: StepTimes = { uploaded: 0, encoded: 0, submitted: 0, encodedAhead: 0, mapped: 0 };
   /** Commands encoded while the step before ran, and for which kind of step. */
   #ahead: Commands | undefined;
   readonly #aheadKind: StepKind = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0, wantsLogits: false };
@@ -91,20 +103,24 @@ export class Runner {
     return this.#dispatches;
   }
 
-  /** When the last step had been handed to the device, on the clock of performance.now(). */
-  get submittedAt(): number {
-    return this.#submittedAt;
+  /** Of the last step. */
+  get times(): Readonly<StepTimes> {
+    return this.#times;
   }
 
   /** Runs one step. Resolves with a row for each logit row, valid until the next call; logits only with `batch.wantsLogits`. */
   async run(batch: Batch): Promise<StepResults> {
+    const times = this.#times;
     this.#upload(batch);
+    times.uploaded = performance.now();
     const { buffer, dispatches } = this.#takeAhead(batch) ?? this.#encodeStep({ ...batch.counts, wantsLogits: batch.wantsLogits });
+    times.encoded = performance.now();
     this.#submit(buffer);
     this.#dispatches = dispatches;
     const mapped = this.#map(batch);
     // The device is busy from here on.
     this.#encodeAhead(batch);
+    times.encodedAhead = performance.now();
     return this.#read(batch, mapped);
   }
 
@@ -167,7 +183,7 @@ export class Runner {
 
   #submit(commands: GPUCommandBuffer): void {
     this.#device.queue.submit([commands]);
-    this.#submittedAt = performance.now();
+    this.#times.submitted = performance.now();
   }
 
   #logitSize(logitRows: number): number {
@@ -189,6 +205,7 @@ export class Runner {
   async #read({ counts }: Batch, mapped: { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined }): Promise<StepResults> {
     await waitFor(mapped.rows);
     if (mapped.logits !== undefined) await waitFor(mapped.logits);
+    this.#times.mapped = performance.now();
     const logits = mapped.logits && new Float32Array(this.#logitStaging().getMappedRange(0, this.#logitSize(counts.logitRows)).slice(0));
     this.#results.set(new Uint32Array(this.#rowStaging.getMappedRange()), logits);
     this.#rowStaging.unmap();

@@ -34,7 +34,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 /** Before minutes of measuring. Throws UsageError. */
-function demandFolder(file: string): void {
+export function demandFolder(file: string): void {
   const folder = dirname(file);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`Expected a folder to write ${file} into, found none.`);
 }

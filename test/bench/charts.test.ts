@@ -8,39 +8,12 @@ import { readSavedRecord } from '../../bench/saved.ts';
 import { drawChart } from '../../bench/svg.ts';
 import { UsageError } from '../../server/cli/options.ts';
 import { savedRecord, statistic } from './records.ts';
+import { parseSvg } from './svg.ts';
 
 function createFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'inward-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   return folder;
-}
-
-/** Elements as name, attributes and text; throws on what is not well-formed. Enough XML for what is drawn. */
-function parseSvg(svg: string): { readonly name: string; readonly attributes: Readonly<Record<string, string>>; readonly text: string }[] {
-  const found: { name: string; attributes: Record<string, string>; text: string }[] = [];
-  const open: typeof found = [];
-  let end = 0;
-  for (const match of svg.matchAll(/<(\/?)([a-z]+)((?: [\w:-]+="[^"<&]*")*)(\/?)>/g)) {
-    const between = svg.slice(end, match.index);
-    if (/[<>]/.test(between) || /&(?!#\d+;)/.test(between)) throw new Error(`not text: ${between}`);
-    const current = open.at(-1);
-    if (current !== undefined) current.text += between.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
-    end = match.index + match[0].length;
-    const [, closing, name = '', attributes = '', empty] = match;
-    if (closing) {
-      if (open.pop()?.name !== name) throw new Error(`</${name}> ends nothing`);
-      continue;
-    }
-    const element = {
-      name,
-      attributes: Object.fromEntries([...attributes.matchAll(/([\w:-]+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value])),
-      text: '',
-    };
-    found.push(element);
-    if (!empty) open.push(element);
-  }
-  if (open.length > 0 || svg.slice(end).trim() !== '') throw new Error('something is not closed');
-  return found;
 }
 
 test('a chart: bars as long as their values, ranges, title, units and the caption', () => {
