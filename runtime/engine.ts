@@ -92,6 +92,11 @@ class LocalEngine implements Engine {
     };
   }
 
+  flushPrefixes(tenant?: number): void {
+    this.#parts.scheduler.flush(tenant);
+    this.#wake?.();
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -126,7 +131,7 @@ class LocalEngine implements Engine {
     if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
     for (const { sink } of batch.sequences) sink.admitted?.();
     const results = await runner.run(batch);
-    const submitted = this.#spent('submit', scheduled, runner.submittedAt);
+    const submitted = this.#spent('submit', scheduled, runner.times.submitted);
     const waited = this.#spent('wait', submitted);
     const { tokens, logitRows } = batch.counts;
     if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, waited - started);

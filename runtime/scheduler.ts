@@ -385,7 +385,8 @@ export class Scheduler {
     this.#groups.admit(next);
     if (!next.wasAdmitted) {
       next.wasAdmitted = true;
-      this.cache.count(next.tenant, next.promptLength, Math.min(next.computed, next.promptLength));
+      next.cached = Math.min(next.computed, next.promptLength);
+      this.cache.count(next.tenant, next.promptLength, next.cached);
     }
     return next;
   }
@@ -458,7 +459,7 @@ export class Scheduler {
 
   #finish(sequence: Sequence, reason: FinishReason): void {
     this.pace.observeAnswer(sequence.generated);
-    sequence.sink.event({ type: 'end', reason, promptTokens: sequence.promptLength, completionTokens: sequence.generated });
+    sequence.sink.event({ type: 'end', reason, promptTokens: sequence.promptLength, completionTokens: sequence.generated, cachedTokens: sequence.cached });
     this.#leave(sequence);
   }
 

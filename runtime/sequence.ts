@@ -56,6 +56,8 @@ export class Sequence {
   /** Guesses its next tokens; undefined where what is drawn depends on more than the tokens before. */
   readonly drafts: Drafts | undefined;
   wasAdmitted = false;
+  /** Prompt tokens that need not be computed when it was. */
+  cached = 0;
   /** Tokens known. */
   length: number;
   /** Tokens whose K and V are stored. */

@@ -297,7 +297,13 @@ export type TokenEvent =
   | { readonly type: 'prompt'; readonly position: number; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs }
   /** One generated token; `logits` [vocabulary] are those it was chosen from, after bias and penalties. */
   | { readonly type: 'token'; readonly id: TokenId; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs }
-  | { readonly type: 'end'; readonly reason: FinishReason; readonly promptTokens: number; readonly completionTokens: number };
+  | {
+      readonly type: 'end';
+      readonly reason: FinishReason;
+      readonly promptTokens: number;
+      readonly completionTokens: number /** Of the prompt's tokens, those whose keys and values were kept from before. */;
+      readonly cachedTokens: number;
+    };
 
 /** An open engine: what it runs on, the model, and what both allow. Sizes in bytes. */
 export interface EngineInfo {
@@ -409,6 +415,8 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent>;
   /** Counts as of the last step. */
   stats(): EngineStats;
+  /** Forgets the prefixes that are kept for a tenant's next prompts, or for those of all tenants; their blocks are zeroed by the next step. */
+  flushPrefixes(tenant?: number): void;
   /** Resolves if the engine dies by itself (device lost, process ended); never rejects. */
   readonly failed: Promise<Error>;
 }

@@ -161,7 +161,11 @@ export class FakeEngine implements Engine {
         break;
       }
     }
-    yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens };
+    yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens, cachedTokens: 0 };
+  }
+
+  flushPrefixes(): void {
+    // It keeps none.
   }
 
   stats(): EngineStats {

@@ -103,6 +103,10 @@ class HostedEngine implements Engine {
     return this.#stats;
   }
 
+  flushPrefixes(tenant?: number): void {
+    this.#send({ type: 'flush', tenant });
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -14,6 +14,7 @@ export type ToEngine =
   | { readonly type: 'open'; readonly options: Omit<EngineOptions, 'onProgress'> }
   | { readonly type: 'generate'; readonly request: number; readonly body: GenerateRequest }
   | { readonly type: 'abort' | 'park' | 'go on'; readonly request: number }
+  | { readonly type: 'flush'; readonly tenant: number | undefined }
   | { readonly type: 'close' };
 
 export type FromEngine =

@@ -80,6 +80,7 @@ async function close(): Promise<void> {
 process.on('message', (message: ToEngine) => {
   if (message.type === 'open') void open(message);
   else if (message.type === 'generate') void generate(message);
+  else if (message.type === 'flush') engine?.flushPrefixes(message.tenant);
   else if (message.type === 'close') void close();
   else control(message);
 });

@@ -32,6 +32,10 @@ const table = {
   internal_error: { status: 500, sentence: 'The server failed to answer; the request itself may be fine.' },
   shutting_down: { status: 503, sentence: 'The server is shutting down; try again later.' },
   deadline_exceeded: { status: 504, sentence: 'The answer was not complete within the time that x-inward-deadline-ms gave.' },
+  deadline_unreachable: {
+    status: 503,
+    sentence: 'The answer could not be complete within the time that x-inward-deadline-ms gives; try again after the time in Retry-After.',
+  },
   engine_failed: { status: 503, sentence: 'The engine has stopped; the server needs a restart.' },
 } as const;
 
@@ -105,7 +109,8 @@ function fromInwardError(error: InwardError, path: string): ApiError {
     return new ApiError('context_length_exceeded', { path, found: Number(error.fields['found']), limit: Number(error.fields['limit']) });
   }
   if (error.code === 'aborted') return new ApiError('client_closed');
-  if (error.code === 'queue_full' || error.code === 'shutting_down' || error.code === 'deadline_exceeded') return new ApiError(error.code);
+  if (error.code === 'queue_full' || error.code === 'shutting_down' || error.code === 'deadline_exceeded' || error.code === 'deadline_unreachable')
+    return new ApiError(error.code);
   // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
   return error.kind === 'request' ? new ApiError('rejected', { path, sentence: error.message }) : new ApiError('internal_error');
 }

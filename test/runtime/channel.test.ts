@@ -7,7 +7,7 @@ import type { SequenceSink } from '../../runtime/sequence.ts';
 import type { TokenEvent, TokenId } from '../../runtime/types.ts';
 
 const token = (id: number): TokenEvent => ({ type: 'token', id: id as TokenId });
-const end: TokenEvent = { type: 'end', reason: 'length', promptTokens: 1, completionTokens: 1 };
+const end: TokenEvent = { type: 'end', reason: 'length', promptTokens: 1, completionTokens: 1, cachedTokens: 0 };
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A signal that counts its listeners. */
@@ -210,7 +210,7 @@ test('a consumer that falls behind parks the request, one that catches up lets i
   expect(calls.parked).toEqual([true, false]);
   expect(seen.map(({ value }) => (value as { id: number }).id)).toEqual(Array.from({ length: 100 }, (_, id) => id));
   for (let id = 0; id < 100; id++) event({ type: 'token', id: id as TokenId });
-  event({ type: 'end', reason: 'stop', promptTokens: 1, completionTokens: 200 });
+  event({ type: 'end', reason: 'stop', promptTokens: 1, completionTokens: 200, cachedTokens: 0 });
   // An ended request is parked no more, and told nothing more.
   expect(calls.parked).toEqual([true, false, true]);
   const rest = await collect(channel);

@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 const token: TokenEvent = { type: 'token', id: 5 as TokenId };
-const end = (reason: 'stop' | 'length'): TokenEvent => ({ type: 'end', reason, promptTokens: 3, completionTokens: 1 });
+const end = (reason: 'stop' | 'length'): TokenEvent => ({ type: 'end', reason, promptTokens: 3, completionTokens: 1, cachedTokens: 0 });
 const nowhere = { event: () => undefined, fail: () => undefined };
 const countOf = ({ counts }: LatencyHistogram): number => counts.reduce((sum, count) => sum + count, 0);
 /** Bucket and count of every bucket that has any, by the bound that is its upper end. */

@@ -10,7 +10,7 @@ const prompt = (length: number, first = 1): Uint32Array => Uint32Array.from({ le
 const tokensOf = ({ events }: Client): number[] => events.flatMap((event) => (event.type === 'token' ? [event.id] : []));
 
 /** All events of a sequence that ran to its end. */
-function checkEnded({ request, events, error }: Client, contextLength: number): void {
+function checkEnded({ request, sequence, events, error }: Client, contextLength: number): void {
   expect(error).toBeUndefined();
   const tokens = expectedTokens(request, contextLength);
   const promptLength = request.promptIds.length;
@@ -19,7 +19,13 @@ function checkEnded({ request, events, error }: Client, contextLength: number): 
   expect(events.map(({ type }) => type)).toEqual([...positions.map(() => 'prompt'), ...tokens.map(() => 'token'), 'end']);
   expect(events.flatMap((event) => (event.type === 'token' ? [event.id] : []))).toEqual(tokens);
   const isStopped = (request.stopIds as readonly number[] | undefined)?.includes(tokens.at(-1) ?? -1) ?? false;
-  expect(events.at(-1)).toEqual({ type: 'end', reason: isStopped ? 'stop' : 'length', promptTokens: promptLength, completionTokens: tokens.length });
+  expect(events.at(-1)).toEqual({
+    type: 'end',
+    reason: isStopped ? 'stop' : 'length',
+    promptTokens: promptLength,
+    completionTokens: tokens.length,
+    cachedTokens: sequence.cached,
+  });
 }
 
 /** Each request that is made several times is a group of its own. */
@@ -73,7 +79,7 @@ const operations = (contextLength: number): fc.Arbitrary<Op[]> => {
         { maxLength: 3 },
       ),
       logits: fc.constantFrom('none', 'sampled', 'all'),
-      promptLogprobs: fc.option(fc.nat(3), { nil: undefined }),
+      promptLogprobs: fc.option(fc.nat(3), { nil: undefined, freq: 1 }),
       sampling: fc.constantFrom({}, { frequencyPenalty: 0.5, presencePenalty: 0.25 }, { repetitionPenalty: 1.5, frequencyPenalty: 1 }),
       deadlineMs: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined, freq: 8 }),
       tenant: fc.nat(2),
@@ -266,7 +272,7 @@ test('maxTokens 0 computes the prompt and ends without a token', () => {
   const simulation = new Simulation(world);
   const client = simulation.add({ promptIds: prompt(10), maxTokens: 0 });
   simulation.drain(10);
-  expect(client.events).toEqual([{ type: 'end', reason: 'length', promptTokens: 10, completionTokens: 0 }]);
+  expect(client.events).toEqual([{ type: 'end', reason: 'length', promptTokens: 10, completionTokens: 0, cachedTokens: 0 }]);
 });
 
 test('counts: prompt tokens computed, tokens gained', () => {

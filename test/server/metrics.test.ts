@@ -78,7 +78,7 @@ describe('the page', () => {
       waiting: 5,
       parked: 2,
       kvBlocksTotal: 100,
-      kvBlocksFree: 30,
+      kvBlocksFree: 50,
       kvBlocksCached: 20,
       preemptions: 7,
       promptTokens: 1000,

@@ -104,7 +104,7 @@ function checkApi(): void {
     const penalized = await api.completions.create({ ...base, max_tokens: 16, frequency_penalty: 2, ...({ repetition_penalty: 2 } as object) });
     expect(penalized.choices[0]?.text).not.toBe(free.choices[0]?.text);
     const late = api.completions.create({ ...base, max_tokens: 400, n: 4 }, { headers: { 'x-inward-deadline-ms': '200' } });
-    await expect(late).rejects.toMatchObject({ status: 504, code: 'deadline_exceeded' });
+    await expect(late).rejects.toMatchObject({ code: expect.stringMatching(/^deadline_(exceeded|unreachable)$/) });
   });
 }
 

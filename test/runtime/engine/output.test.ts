@@ -105,7 +105,8 @@ test('a deadline ends a request that runs and one that waits, and frees their bl
   ]);
   expect(results.map((result) => (result.status === 'fulfilled' ? result.value.tokens.length : result.reason.code))).toEqual([
     'deadline_exceeded',
-    'deadline_exceeded',
+    // Late, or refused because what ran would take longer: what is known of the device decides.
+    expect.stringMatching(/^deadline_(exceeded|unreachable)$/),
     2,
   ]);
   expect(single.stats()).toMatchObject({ running: 0, waiting: 0 });
