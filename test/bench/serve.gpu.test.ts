@@ -8,6 +8,7 @@ import { stepParts } from '../../bench/profile.ts';
 import type { ServeRecord } from '../../bench/serve/record.ts';
 import { startServer } from '../../bench/serve/server.ts';
 import { testDevice } from '../gpu.ts';
+import { listKeys } from './records.ts';
 import { parseSvg } from './svg.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -28,6 +29,16 @@ function runBench(...args: readonly string[]): Promise<Ended> {
   });
 }
 
+/** Written by hand: what is not in this list must not be in the record of a load. */
+const closedKeys = [
+  ...['.date', '.version', '.device', '.model', '.rounds', '.level.ttftMs', '.level.itlMs'],
+  ...['cpu', 'cores', 'memoryBytes', 'node'].map((key) => `.machine.${key}`),
+  ...['source', 'requests', 'seed', 'rate'].map((key) => `.load.${key}`),
+  ...['name', 'requests', 'complete', 'promptTokens', 'completionTokens', 'durationMs', 'tokensPerSecond'].map((key) => `.summaries[].${key}`),
+  ...['ttft', 'itl', 'endToEnd', 'lag'].flatMap((time) => ['count', 'p50', 'p95', 'p99', 'max', 'curve[]'].map((key) => `.summaries[].${time}.${key}`)),
+  ...['good', 'share', 'perSecond'].map((key) => `.summaries[].goodput.${key}`),
+];
+
 const lastLine = ({ out }: Ended): ServeRecord => JSON.parse(out.trimEnd().split('\n').at(-1) ?? '');
 
 function createFolder(): string {
@@ -44,6 +55,7 @@ test('a trace: every request with as many tokens as asked, a picture and the rec
   expect(ended.err).toMatch(/4 requests: done/);
   expect(ended.code).toBe(0);
   const record = lastLine(ended);
+  expect(listKeys(record).sort()).toEqual(closedKeys.toSorted());
   expect(record.load).toEqual({ source: 'trace', requests: 4, seed: 1, rate: 3000 / 90 });
   expect(record.summaries).toHaveLength(1);
   const [all] = record.summaries;
