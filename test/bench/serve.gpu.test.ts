@@ -34,7 +34,9 @@ const closedKeys = [
   ...['.date', '.version', '.device', '.model', '.rounds', '.level.ttftMs', '.level.itlMs'],
   ...['cpu', 'cores', 'memoryBytes', 'node'].map((key) => `.machine.${key}`),
   ...['source', 'requests', 'seed', 'rate'].map((key) => `.load.${key}`),
-  ...['name', 'requests', 'complete', 'promptTokens', 'completionTokens', 'durationMs', 'tokensPerSecond'].map((key) => `.summaries[].${key}`),
+  ...['name', 'requests', 'complete', 'promptTokens', 'completionTokens', 'durationMs', 'tokensPerSecond', 'retryAfterSeconds'].map(
+    (key) => `.summaries[].${key}`,
+  ),
   ...['ttft', 'itl', 'endToEnd', 'lag'].flatMap((time) => ['count', 'p50', 'p95', 'p99', 'max', 'curve[]'].map((key) => `.summaries[].${time}.${key}`)),
   ...['good', 'share', 'perSecond'].map((key) => `.summaries[].goodput.${key}`),
 ];
@@ -109,6 +111,7 @@ test('a server that runs already, bursts; what only our own can show is said to 
   // Two at a time and nobody in the queue: of a first burst of six some are refused.
   expect(summaries[0]?.requests).toBe(8);
   expect(summaries[0]?.failures['status 429']).toBeGreaterThan(0);
+  expect(summaries[0]?.retryAfterSeconds?.min).toBeGreaterThan(0);
   expect(summaries[0]?.complete).toBeGreaterThan(0);
   const inside = await runBench('--url', server.url, '--experiment', 'isolation');
   expect(lastLine(inside).experiments[0]).toMatchObject({ found: null, isMet: null, reason: 'it looks inside the engine, which --url does not show' });
