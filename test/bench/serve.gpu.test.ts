@@ -113,6 +113,13 @@ test('a server that runs already, bursts; what only our own can show is said to 
   expect(summaries[0]?.failures['status 429']).toBeGreaterThan(0);
   expect(summaries[0]?.retryAfterSeconds?.min).toBeGreaterThan(0);
   expect(summaries[0]?.complete).toBeGreaterThan(0);
+  // The same refusals leave an experiment without a result, and the others with theirs.
+  const served = await runBench('--url', server.url, '--vocabulary', '256', '--experiment', 'all', '--quick', '--rounds', '1');
+  const [, mixed, prefix, queued] = lastLine(served).experiments;
+  expect(queued).toMatchObject({ name: 'queued', found: null, isMet: null, sides: [] });
+  expect(queued?.reason).toMatch(/^\d of 4 requests failed \(status 429\)$/);
+  expect(mixed?.name).toBe('mixed');
+  expect(prefix?.found?.median).toBeGreaterThan(0);
   const inside = await runBench('--url', server.url, '--experiment', 'isolation');
   expect(lastLine(inside).experiments[0]).toMatchObject({ found: null, isMet: null, reason: 'it looks inside the engine, which --url does not show' });
 });
