@@ -34,17 +34,21 @@ async function profile(options: ProfileOptions): Promise<StepProfile[]> {
   return profiles;
 }
 
-/** With a reader, as every request has one. */
+let added = 0;
+
+/** A prompt that none before began like, because a prefix that is known is not computed; with a reader, as every request has one. */
 function addSequence({ scheduler }: Parts, promptTokens: number, contextLength: number): Sequence {
-  let added: Sequence | undefined;
+  const promptIds = new Uint32Array(promptTokens);
+  promptIds[0] = added++;
+  let sequence: Sequence | undefined;
   const channel = new EventChannel(undefined, (sink) => {
-    added = new Sequence({ promptIds: new Uint32Array(promptTokens), maxTokens: contextLength - promptTokens }, contextLength, timePublishing(sink));
-    scheduler.add(added);
+    sequence = new Sequence({ promptIds, maxTokens: contextLength - promptTokens }, contextLength, timePublishing(sink));
+    scheduler.add(sequence);
     return { cancel: () => undefined, park: () => undefined };
   });
   void readAll(channel).catch(() => undefined);
-  if (added === undefined) throw new Error('a channel starts its request with the first read');
-  return added;
+  if (sequence === undefined) throw new Error('a channel starts its request with the first read');
+  return sequence;
 }
 
 function timePublishing(sink: SequenceSink): SequenceSink {
@@ -82,13 +86,14 @@ async function runCounted({ scheduler, batch, runner }: Parts): Promise<Times> {
   batch.zero();
   results.zero();
   const zeroed = performance.now();
-  const { uploaded, encoded, submitted, encodedAhead, mapped } = runner.times;
+  const { submittedAt } = runner;
+  const { uploaded, encoded, encodedAhead, mapped } = runner.times;
   return {
     'schedule and fill': scheduled - started,
     upload: uploaded - scheduled,
     encode: encoded - uploaded,
-    submit: submitted - encoded,
-    'encode the next': encodedAhead - submitted,
+    submit: submittedAt - encoded,
+    'encode the next': encodedAhead - submittedAt,
     wait: mapped - encodedAhead,
     read: done - mapped,
     commit: committed - done - publishMs,

@@ -27,8 +27,10 @@ const warmUpPrompt = 512;
 
 /** Every shape of work once, so that no kernel is compiled while it is measured; then each measured once. */
 export async function measure(subject: Subject, workloads: readonly Workload[], vocabularySize: number, load: number = readLoad()): Promise<Sample> {
+  // No prompt twice: an engine that keeps prefixes would not compute it again.
+  let seed = 0;
   const run = async (workload: Workload, newTokens: number): Promise<Speed> =>
-    measureSpeed(workload, await subject.run(createPrompts(workload, vocabularySize), newTokens));
+    measureSpeed(workload, await subject.run(createPrompts(workload, vocabularySize, ++seed), newTokens));
   let coldFirstTokenMs: number | undefined;
   for (const workload of distinctShapes(workloads)) {
     // A batch changes its make-up from step to step and meets every variant only when it runs to its end.

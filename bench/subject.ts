@@ -20,9 +20,9 @@ export interface Subject extends AsyncDisposable {
 const multiplier = 1_664_525;
 const increment = 1_013_904_223;
 
-/** The same ids in every run and for every engine; they mean nothing, which costs the same as text that does. */
-export function createPrompts({ sequences, promptTokens }: Workload, vocabularySize: number): Uint32Array[] {
-  let state = 1;
+/** For each seed the same ids in every run and for every engine; they mean nothing, which costs the same as text that does. */
+export function createPrompts({ sequences, promptTokens }: Workload, vocabularySize: number, seed = 1): Uint32Array[] {
+  let state = seed;
   const next = (): number => {
     state = (Math.imul(state, multiplier) + increment) >>> 0;
     return Math.floor((state / 2 ** 32) * vocabularySize);

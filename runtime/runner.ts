@@ -16,12 +16,10 @@ interface StepKind extends StepCounts {
   wantsLogits: boolean;
 }
 
-/** When the parts of the last step were done, on the clock of performance.now(). */
+/** When the parts of the last step beside its submit were done, on the clock of performance.now(). */
 export interface StepTimes {
   uploaded: number;
   encoded: number;
-  /** From then on the device works. */
-  submitted: number;
   /** Beside the device: the next step's commands. */
   encodedAhead: number;
   /** The device has finished, and its results can be read. */
@@ -47,7 +45,8 @@ export class Runner {
   readonly #results: StepResults;
   readonly #maxLogitRows: number;
   #dispatches = 0;
-  readonly #times: StepTimes = { uploaded: 0, encoded: 0, submitted: 0, encodedAhead: 0, mapped: 0 };
+  #submittedAt = 0;
+  readonly #times: StepTimes = { uploaded: 0, encoded: 0, encodedAhead: 0, mapped: 0 };
   /** Commands encoded while the step before ran, and for which kind of step. */
   #ahead: Commands | undefined;
   readonly #aheadKind: StepKind = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0, wantsLogits: false };
@@ -103,7 +102,12 @@ export class Runner {
     return this.#dispatches;
   }
 
-  /** Of the last step. */
+  /** When the last step had been handed to the device, on the clock of performance.now(). */
+  get submittedAt(): number {
+    return this.#submittedAt;
+  }
+
+  /** Of the last step, for profiles. */
   get times(): Readonly<StepTimes> {
     return this.#times;
   }
@@ -183,7 +187,7 @@ export class Runner {
 
   #submit(commands: GPUCommandBuffer): void {
     this.#device.queue.submit([commands]);
-    this.#times.submitted = performance.now();
+    this.#submittedAt = performance.now();
   }
 
   #logitSize(logitRows: number): number {

@@ -5,7 +5,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { startProgress } from '../../scripts/progress.mjs';
 import { UsageError } from '../../server/cli/options.ts';
-import { PeerError } from '../child.ts';
 import { describeMachine } from '../machine.ts';
 import { demandFolder } from '../suite/index.ts';
 import { measureExperiments } from './judge.ts';
@@ -35,7 +34,10 @@ type Measured = Pick<ServeRecord, 'load' | 'summaries' | 'experiments'>;
 
 async function measure(options: LoadOptions): Promise<ServeRecord> {
   const prepared = await prepareSubject(options);
-  const measured = await (options.experiment === undefined ? measureLoad(options, prepared) : measureNamed(options, prepared));
+  const measured: Measured =
+    options.experiment === undefined
+      ? await measureLoad(options, prepared)
+      : { load: null, summaries: [], experiments: await measureExperiments(options, prepared) };
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -47,14 +49,6 @@ async function measure(options: LoadOptions): Promise<ServeRecord> {
     rounds: options.experiment === undefined ? 1 : options.rounds,
     ...measured,
   };
-}
-
-async function measureNamed(options: LoadOptions, prepared: Prepared): Promise<Measured> {
-  try {
-    return { load: null, summaries: [], experiments: await measureExperiments(options, prepared) };
-  } catch (error) {
-    throw error instanceof PeerError ? new UsageError(`The experiment failed: ${error.message}`) : error;
-  }
 }
 
 async function measureLoad(options: LoadOptions, prepared: Prepared): Promise<Measured> {

@@ -5,6 +5,7 @@
 
 import { UsageError } from '../../server/cli/options.ts';
 import { type Statistic, summarize } from '../arithmetic.ts';
+import { PeerError } from '../child.ts';
 import type { StepProfile } from '../profile.ts';
 import { say } from '../rounds.ts';
 import {
@@ -27,7 +28,7 @@ import { openSubject, type Prepared } from './subject.ts';
 import { summarizeLoad } from './summary.ts';
 import { type ExperimentName, experimentNames, isTargetMet, loadTargets } from './targets.ts';
 
-/** Throws UsageError and PeerError. */
+/** What fails is not measured, and says why; the others go on. Throws UsageError. */
 export async function measureExperiments(options: LoadOptions, prepared: Prepared): Promise<ExperimentRecord[]> {
   const names = experimentNames.filter((name) => options.experiment === 'all' || options.experiment === name);
   const sizes = options.quick ? quickSizes : fullSizes;
@@ -44,17 +45,31 @@ async function measureServed(options: LoadOptions, prepared: Prepared, names: re
   if (longest > prepared.context) throw new UsageError(`The experiments need a context of ${longest} tokens, and this one holds ${prepared.context}.`);
   await using subject = await openSubject(options, prepared);
   const rounds = new Map(names.map((name) => [name, [] as Round[]]));
+  const failures = new Map<ServedExperiment, string>();
   for (let round = 1; round <= options.rounds; round++) {
     for (const [index, name] of names.entries()) {
+      if (failures.has(name)) continue;
       say(`round ${round}: ${name}`);
       const run = async (requests: Parameters<typeof runLoad>[1]) => demandComplete(await runLoad(subject.target, requests, prepared.ids));
-      rounds.get(name)?.push(await servedExperiments[name]({ run, sizes, seed: joinSeeds(options.seed, round, index), round }));
+      const work = servedExperiments[name]({ run, sizes, seed: joinSeeds(options.seed, round, index), round });
+      await work.then(
+        (found) => rounds.get(name)?.push(found),
+        (error: unknown) => failures.set(name, explainFailure(error)),
+      );
     }
   }
   return names.map((name) => {
+    const reason = failures.get(name);
     const own = rounds.get(name) ?? [];
+    if (reason !== undefined) return createRecord(name, null, { reason });
     return createRecord(name, summarize(own.map(({ value }) => value)), { sides: joinSides(own) });
   });
+}
+
+/** Throws what is no failure of something measured. */
+function explainFailure(error: unknown): string {
+  if (!(error instanceof PeerError)) throw error;
+  return error.message;
 }
 
 /** Those of all rounds together, so that distributions have more samples; a rate is then that of the time between first and last, so it comes from single rounds. */
@@ -78,7 +93,7 @@ function createRecord(name: ExperimentName, found: Statistic | null, more: Parti
 
 async function measureInside(name: ExperimentName, { own }: Prepared, work: (options: InsideOptions) => Promise<ExperimentRecord>): Promise<ExperimentRecord> {
   if (own === undefined) return createRecord(name, null, { reason: 'it looks inside the engine, which --url does not show' });
-  return await work(own);
+  return await work(own).catch((error: unknown) => createRecord(name, null, { reason: explainFailure(error) }));
 }
 
 async function measureHost(own: InsideOptions, rounds: number): Promise<ExperimentRecord> {

@@ -45,12 +45,13 @@ function formatDistribution({ p50, p95, p99, max, count }: Distribution): string
 }
 
 function formatTotals(
-  { requests, complete, completionTokens, durationMs, tokensPerSecond, goodput, failures }: LoadSummary,
+  { requests, complete, completionTokens, durationMs, tokensPerSecond, goodput, failures, retryAfterSeconds }: LoadSummary,
   level: ServeRecord['level'],
 ): string[] {
   const failed = Object.entries(failures).map(([kind, count]) => `${count} x ${kind}`);
+  const wait = retryAfterSeconds === null ? '' : `; told to wait ${formatStatistic(retryAfterSeconds)} s`;
   return [
-    `answers  ${complete} of ${requests} complete${failed.length > 0 ? `; failed: ${failed.join(', ')}` : ''}`,
+    `answers  ${complete} of ${requests} complete${failed.length > 0 ? `; failed: ${failed.join(', ')}${wait}` : ''}`,
     `tokens   ${completionTokens} in ${formatNumber(durationMs / 1000)} s: ${formatNumber(tokensPerSecond)} tok/s`,
     ...(goodput === null
       ? []
@@ -61,7 +62,8 @@ function formatTotals(
 }
 
 function formatExperiment({ name, sides, details, reason }: ExperimentRecord): string[] {
-  const rates = sides.map((side) => `  ${side.name}: ${formatNumber(side.tokensPerSecond)} tok/s`);
+  // Where an answer is one token, a rate is no rate of answers.
+  const rates = sides.filter(({ itl }) => itl !== null).map((side) => `  ${side.name}: ${formatNumber(side.tokensPerSecond)} tok/s`);
   const values = details.map((detail) => [`  ${detail.name}`, formatDetail(detail)]);
   return [
     name,

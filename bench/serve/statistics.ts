@@ -19,7 +19,8 @@ export function quantile(sorted: readonly number[], fraction: number): number {
   const place = (sorted.length - 1) * Math.min(1, Math.max(0, fraction));
   const below = sorted[Math.floor(place)] ?? Number.NaN;
   const above = sorted[Math.ceil(place)] ?? Number.NaN;
-  return below + (above - below) * (place - Math.floor(place));
+  // Rounding may not lead beyond the rank above.
+  return Math.min(above, below + (above - below) * (place - Math.floor(place)));
 }
 
 /** Undefined where there is no sample. */

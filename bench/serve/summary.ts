@@ -2,6 +2,7 @@
  * Owns what outcomes amount to: distributions of times, tokens a second, goodput, failures by kind. Pure. Failed requests count in no
  * distribution, only as failures, and against goodput.
  */
+import { type Statistic, summarize } from '../arithmetic.ts';
 import type { Outcome } from './run.ts';
 import { type Distribution, describeSamples } from './statistics.ts';
 
@@ -35,6 +36,8 @@ export interface LoadSummary {
   readonly goodput: Goodput | null;
   /** How many failed, by how. */
   readonly failures: Readonly<Record<string, number>>;
+  /** What refusals told their clients to wait; null where none did. */
+  readonly retryAfterSeconds: Statistic | null;
 }
 
 export interface Goodput {
@@ -70,6 +73,7 @@ export function summarizeLoad(name: string, outcomes: readonly Outcome[], level?
   const perSecond = (count: number): number => (durationMs > 0 ? (1000 * count) / durationMs : 0);
   const total = (of: (outcome: Outcome) => number): number => complete.reduce((sum, outcome) => sum + of(outcome), 0);
   const describe = (samples: readonly number[]): Distribution | null => describeSamples(samples) ?? null;
+  const waits = outcomes.flatMap(({ retryAfterSeconds }) => retryAfterSeconds ?? []);
   const good = level === undefined ? 0 : outcomes.filter((outcome) => isGood(outcome, level)).length;
   return {
     name,
@@ -85,6 +89,7 @@ export function summarizeLoad(name: string, outcomes: readonly Outcome[], level?
     lag: describe(outcomes.map(({ sentAt, intendedAt }) => Math.max(0, sentAt - intendedAt))),
     goodput: level === undefined ? null : { good, share: good / outcomes.length, perSecond: perSecond(good) },
     failures: countFailures(outcomes),
+    retryAfterSeconds: waits.length > 0 ? summarize(waits) : null,
   };
 }
 

@@ -67,3 +67,10 @@ export const savedRecord: BenchRecord = {
     { name: 'resident', limit: 600, reach: null, found: 300, isMet: true },
   ],
 };
+
+/** Every key at every depth, once. */
+export function listKeys(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return [...new Set(value.flatMap((element) => listKeys(element, `${path}[]`)))];
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([key, inner]) => listKeys(inner, `${path}.${key}`));
+}

@@ -7,11 +7,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { StepProfile } from '../../bench/profile.ts';
+import { type StepProfile, stepParts } from '../../bench/profile.ts';
 import type { BenchRecord } from '../../bench/record.ts';
 import type { SuiteRecord } from '../../bench/suite/record.ts';
 import { testDevice } from '../gpu.ts';
-import { savedRecord } from './records.ts';
+import { listKeys, savedRecord } from './records.ts';
 
 const root = join(import.meta.dirname, '../..');
 const model = 'test/fixtures/oracles/gguf_llama_q4_1/model.gguf';
@@ -34,13 +34,6 @@ function run(...args: readonly string[]): Promise<Ended> {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
     );
   });
-}
-
-/** Every key at every depth, once. */
-function listKeys(value: unknown, path = ''): string[] {
-  if (Array.isArray(value)) return [...new Set(value.flatMap((element) => listKeys(element, `${path}[]`)))];
-  if (typeof value !== 'object' || value === null) return [path];
-  return Object.entries(value).flatMap(([key, inner]) => listKeys(inner, `${path}.${key}`));
 }
 
 const statistic = (path: string): string[] => ['median', 'min', 'max'].map((key) => `${path}.${key}`);
@@ -121,16 +114,25 @@ test('a profile names the kernels of one sequence, of a batch and of a prefill, 
     '[].kernels[].count',
     '[].kernels[].kernel',
     '[].kernels[].ms',
+    '[].parts[].ms',
+    '[].parts[].part',
     '[].step',
     '[].stepMs',
+    '[].workMs',
   ]);
   expect(profiles.map(({ step }) => step)).toEqual(['decode, 1 x 20 of context', 'decode, 2 x 20 of context', 'prefill, 20 tokens']);
   const [one, two] = profiles;
   const dispatches = ({ kernels }: StepProfile): number => kernels.reduce((sum, { count }) => sum + count, 0);
   // Two layers of five dispatches; embed, logits, sample.
   expect([one, two].map((profile) => profile && dispatches(profile))).toEqual([13, 13]);
-  for (const { stepMs, kernels } of profiles) {
+  for (const { stepMs, hostMs, workMs, parts, kernels } of profiles) {
     expect(stepMs).toBeGreaterThan(0);
+    expect(parts.map(({ part }) => part)).toEqual(stepParts);
+    for (const { ms } of parts) expect(ms).toBeGreaterThanOrEqual(0);
+    expect(parts.find(({ part }) => part === 'wait')?.ms).toBeGreaterThan(0);
+    // The commands of the next step come on top.
+    expect(hostMs).toBeGreaterThan(0);
+    expect(workMs).toBeGreaterThanOrEqual(hostMs);
     expect(kernels.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(0);
     for (const { kernel } of kernels) expect(lines.slice(0, -1).some((line) => line.includes(kernel))).toBe(true);
   }

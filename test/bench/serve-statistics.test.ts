@@ -6,7 +6,8 @@ import { compareRanks, describeSamples, quantile } from '../../bench/serve/stati
 import { firstTokenTime, summarizeLoad, tokenGaps } from '../../bench/serve/summary.ts';
 import { isTargetMet } from '../../bench/serve/targets.ts';
 
-const numbers = fc.double({ min: -1e6, max: 1e6, noNaN: true });
+/** Without -0, which no comparison tells from 0. */
+const numbers = fc.double({ min: -1e6, max: 1e6, noNaN: true }).map((value) => value + 0);
 
 describe('quantiles', () => {
   test('between two ranks, type 7 of Hyndman and Fan: worked by hand', () => {
@@ -33,6 +34,7 @@ describe('quantiles', () => {
         expect([found?.p50, found?.p95, found?.p99]).toEqual([curve[50], curve[95], curve[99]]);
         expect(describeSamples(samples.toReversed())).toEqual(found);
       }),
+      { numRuns: 1000 },
     );
   });
 
@@ -208,10 +210,12 @@ describe('the summary of a load', () => {
     ]);
     const failed = createOutcome([[50, 1]], { failure: 'cut off', intendedAt: 2000, endedAt: 5000 });
     const busy = createOutcome([], { failure: 'status 429', status: 429, endedAt: 1001 });
-    const summary = summarizeLoad('some', [good, failed, busy, { ...busy }]);
+    const summary = summarizeLoad('some', [good, failed, { ...busy, retryAfterSeconds: 4 }, busy]);
     expect(summary).toMatchObject({ requests: 4, complete: 1, promptTokens: 10, completionTokens: 2, durationMs: 4000, tokensPerSecond: 0.5 });
     expect(summary.failures).toEqual({ 'cut off': 1, 'status 429': 2 });
     expect([summary.ttft?.count, summary.itl?.count, summary.endToEnd?.count, summary.lag?.count]).toEqual([1, 1, 1, 4]);
+    expect(summary.retryAfterSeconds).toEqual({ median: 4, min: 4, max: 4 });
+    expect(summarizeLoad('good', [good]).retryAfterSeconds).toBeNull();
     expect(summary.goodput).toBeNull();
   });
 

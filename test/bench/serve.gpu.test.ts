@@ -8,6 +8,7 @@ import { stepParts } from '../../bench/profile.ts';
 import type { ServeRecord } from '../../bench/serve/record.ts';
 import { startServer } from '../../bench/serve/server.ts';
 import { testDevice } from '../gpu.ts';
+import { listKeys } from './records.ts';
 import { parseSvg } from './svg.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -28,6 +29,18 @@ function runBench(...args: readonly string[]): Promise<Ended> {
   });
 }
 
+/** Written by hand: what is not in this list must not be in the record of a load. */
+const closedKeys = [
+  ...['.date', '.version', '.device', '.model', '.rounds', '.level.ttftMs', '.level.itlMs'],
+  ...['cpu', 'cores', 'memoryBytes', 'node'].map((key) => `.machine.${key}`),
+  ...['source', 'requests', 'seed', 'rate'].map((key) => `.load.${key}`),
+  ...['name', 'requests', 'complete', 'promptTokens', 'completionTokens', 'durationMs', 'tokensPerSecond', 'retryAfterSeconds'].map(
+    (key) => `.summaries[].${key}`,
+  ),
+  ...['ttft', 'itl', 'endToEnd', 'lag'].flatMap((time) => ['count', 'p50', 'p95', 'p99', 'max', 'curve[]'].map((key) => `.summaries[].${time}.${key}`)),
+  ...['good', 'share', 'perSecond'].map((key) => `.summaries[].goodput.${key}`),
+];
+
 const lastLine = ({ out }: Ended): ServeRecord => JSON.parse(out.trimEnd().split('\n').at(-1) ?? '');
 
 function createFolder(): string {
@@ -44,6 +57,7 @@ test('a trace: every request with as many tokens as asked, a picture and the rec
   expect(ended.err).toMatch(/4 requests: done/);
   expect(ended.code).toBe(0);
   const record = lastLine(ended);
+  expect(listKeys(record).sort()).toEqual(closedKeys.toSorted());
   expect(record.load).toEqual({ source: 'trace', requests: 4, seed: 1, rate: 3000 / 90 });
   expect(record.summaries).toHaveLength(1);
   const [all] = record.summaries;
@@ -97,7 +111,15 @@ test('a server that runs already, bursts; what only our own can show is said to 
   // Two at a time and nobody in the queue: of a first burst of six some are refused.
   expect(summaries[0]?.requests).toBe(8);
   expect(summaries[0]?.failures['status 429']).toBeGreaterThan(0);
+  expect(summaries[0]?.retryAfterSeconds?.min).toBeGreaterThan(0);
   expect(summaries[0]?.complete).toBeGreaterThan(0);
+  // The same refusals leave an experiment without a result, and the others with theirs.
+  const served = await runBench('--url', server.url, '--vocabulary', '256', '--experiment', 'all', '--quick', '--rounds', '1');
+  const [, mixed, prefix, queued] = lastLine(served).experiments;
+  expect(queued).toMatchObject({ name: 'queued', found: null, isMet: null, sides: [] });
+  expect(queued?.reason).toMatch(/^\d of 4 requests failed \(status 429\)$/);
+  expect(mixed?.name).toBe('mixed');
+  expect(prefix?.found?.median).toBeGreaterThan(0);
   const inside = await runBench('--url', server.url, '--experiment', 'isolation');
   expect(lastLine(inside).experiments[0]).toMatchObject({ found: null, isMet: null, reason: 'it looks inside the engine, which --url does not show' });
 });

@@ -26,6 +26,7 @@ function summary(name: string, ttft: readonly number[], itl: readonly number[]):
     lag: describeSamples([0.25]) ?? null,
     goodput: { good: 2, share: 0.4, perSecond: 0.1 },
     failures: { 'status 429': 2 },
+    retryAfterSeconds: { median: 3, min: 2, max: 4 },
   };
 }
 
@@ -127,7 +128,7 @@ test('the report of a load: every time of every kind, failures, rate, goodput wi
   expect(text).toMatch(/^first token, all +150 +195 +199 +200 +2$/m);
   expect(text).toMatch(/^between tokens, chat +15\.0 +19\.5 +19\.9 +20\.0 +2$/m);
   expect(text).not.toContain('between tokens, <long>');
-  expect(text).toContain('answers  3 of 5 complete; failed: 2 x status 429');
+  expect(text).toContain('answers  3 of 5 complete; failed: 2 x status 429; told to wait 3.00 (2.00 to 4.00) s');
   expect(text).toContain('tokens   60 in 20.0 s: 3.00 tok/s');
   expect(text).toContain('goodput  2 of 5 (40.0 %), 0.10 requests/s: first token within 5000 ms, tokens within 200 ms of each other on average');
 });
