@@ -33,6 +33,7 @@ const table = {
   aborted: { kind: 'request', sentence: 'The request was cancelled.', remedy: 'Nothing: its memory has been freed.' },
   // load
   queue_full: { kind: 'busy', sentence: 'All {limit} places in the queue are taken.', remedy: 'Try again after the time in Retry-After.' },
+  engine_restarted: { kind: 'busy', sentence: 'The engine process was lost while it worked on the request.', remedy: 'Send the request again after the time in Retry-After: the engine is being started anew.' },
   shutting_down: { kind: 'busy', sentence: 'The server is shutting down.', remedy: 'Send the request to another server or try again later.' },
   // set-up
   invalid_option: { kind: 'setup', sentence: 'The option {option} breaks the rule "{rule}".', remedy: 'Correct it and open again.' },
@@ -49,6 +50,7 @@ const table = {
   device_lost: { kind: 'internal', sentence: 'The device was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },
   // ours
   engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
+  engine_stuck: { kind: 'internal', sentence: 'The engine process said nothing for {limit} ms and was ended.', remedy: 'Restart the server; if it happens again, look at the driver.' },
   internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
 } as const;
 

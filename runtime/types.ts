@@ -4,6 +4,7 @@
  */
 import type { MatrixUnit } from '../kernels/matrix_unit.ts';
 import type { KernelFamily } from '../kernels/tiles.ts';
+import type { ErrorCode } from './errors.ts';
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -139,6 +140,17 @@ export interface EngineOptions {
   readonly deterministic?: boolean;
   /** Called while the engine opens. */
   readonly onProgress?: (progress: OpenProgress) => void;
+  /** Called when the engine's process is lost, and when another one has taken over. */
+  readonly onRestart?: (restart: EngineRestart) => void;
+}
+
+/** What became of a lost engine process: `isReady` says whether another one has taken over. */
+export interface EngineRestart {
+  /** Why it was lost: engine_stopped, engine_stuck, device_lost, internal. */
+  readonly code: ErrorCode;
+  /** Times that another process has taken over, since the engine was opened. */
+  readonly count: number;
+  readonly isReady: boolean;
 }
 
 /** What an engine will take, known before it is opened; sizes in bytes. */
@@ -282,6 +294,8 @@ export interface EngineInfo {
   readonly adapter: string;
   readonly subgroupSize: number;
   readonly modelName: string;
+  /** SHA-256 of the file's header and of the first bytes of each tensor. */
+  readonly fingerprint: string;
   readonly family: string;
   readonly parameterCount: number;
   readonly vocabularySize: number;
@@ -312,15 +326,23 @@ export interface EngineStats {
   readonly generatedTokens: number;
   /** Times a sequence had to give its KV blocks back and was computed anew. */
   readonly preemptions: number;
+  /** Times that another process took over from one that was lost. */
+  readonly restarts: number;
   /** Dispatches of the last step that decoded. */
   readonly dispatchesPerStep: number;
   /** Device memory by owner, in bytes. */
   readonly memory: Readonly<Record<string, number>>;
 }
 
-/** A model on a device. Disposing it ends its process; what runs then fails with shutting_down. */
+/**
+ * A model on a device. Disposing it ends its process; what runs then fails with shutting_down. A process that is lost is
+ * started anew: requests that have given events fail with engine_restarted, the others wait and go on. Only when that does not
+ * help, or the model file is another one (model_changed), has the engine failed.
+ */
 export interface Engine extends AsyncDisposable {
   readonly info: EngineInfo;
+  /** False while the process is being started anew (requests wait meanwhile), and once the engine has failed or is disposed. */
+  readonly isReady: boolean;
   /**
    * Queues a request and gives its events. The iterable is returned at once; errors (prompt_too_long, queue_full,
    * aborted ...) come from its first `next()`. Ending the loop early or aborting frees the sequence within one step.
@@ -328,6 +350,6 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent>;
   /** Counts as of the last step. */
   stats(): EngineStats;
-  /** Resolves if the engine dies by itself (device lost, process ended); never rejects. */
+  /** Resolves if the engine fails for good; never rejects. */
   readonly failed: Promise<Error>;
 }

@@ -40,6 +40,7 @@ const info: EngineInfo = {
   adapter: 'none',
   subgroupSize: 4,
   modelName: 'fake-model',
+  fingerprint: '0'.repeat(64),
   family: 'fake',
   parameterCount: 1000,
   vocabularySize: 300,
@@ -68,6 +69,7 @@ export class FakeEngine implements Engine {
   /** Events that somebody has taken. */
   delivered = 0;
   isDisposed = false;
+  isReady = true;
 
   constructor(options: FakeEngineOptions) {
     this.options = options;
@@ -164,6 +166,7 @@ export class FakeEngine implements Engine {
       generatedTokens: 0,
       dispatchesPerStep: 0,
       preemptions: 0,
+      restarts: 0,
       memory: {},
     };
   }

@@ -30,6 +30,10 @@ const table = {
   queue_full: { status: 429, sentence: 'All places in the queue are taken; try again after the time in Retry-After.' },
   client_closed: { status: 499, sentence: 'The client went away.' },
   internal_error: { status: 500, sentence: 'The server failed to answer; the request itself may be fine.' },
+  engine_restarted: {
+    status: 503,
+    sentence: 'The engine was lost while it worked on the answer, and is being started anew; try again after the time in Retry-After.',
+  },
   shutting_down: { status: 503, sentence: 'The server is shutting down; try again later.' },
   deadline_exceeded: { status: 504, sentence: 'The answer was not complete within the time that x-inward-deadline-ms gave.' },
   engine_failed: { status: 503, sentence: 'The engine has stopped; the server needs a restart.' },
@@ -105,7 +109,8 @@ function fromInwardError(error: InwardError, path: string): ApiError {
     return new ApiError('context_length_exceeded', { path, found: Number(error.fields['found']), limit: Number(error.fields['limit']) });
   }
   if (error.code === 'aborted') return new ApiError('client_closed');
-  if (error.code === 'queue_full' || error.code === 'shutting_down' || error.code === 'deadline_exceeded') return new ApiError(error.code);
+  const { code } = error;
+  if (code === 'queue_full' || code === 'shutting_down' || code === 'deadline_exceeded' || code === 'engine_restarted') return new ApiError(code);
   // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
   return error.kind === 'request' ? new ApiError('rejected', { path, sentence: error.message }) : new ApiError('internal_error');
 }

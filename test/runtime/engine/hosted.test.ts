@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createEngine } from '../../../runtime/engine.ts';
 import { openEngine } from '../../../runtime/index.ts';
-import type { Engine, EngineOptions, OpenProgress } from '../../../runtime/types.ts';
+import type { Engine, EngineOptions, EngineRestart, OpenProgress } from '../../../runtime/types.ts';
 import { run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';
 import { readOracle } from '../../oracle.ts';
@@ -88,15 +88,41 @@ test('abort and leaving the loop reach the process', async () => {
   expect(engine.stats().generatedTokens).toBeLessThan(400);
 });
 
-test('a killed process: `failed` resolves, running and later requests throw engine_stopped', async () => {
-  const { engine, pid } = await openWithPid();
-  const running = [1, 2].map(() => codeOf(run(engine, prompts.len7.ids, { maxTokens: 480 })));
-  await new Promise((resolve) => setTimeout(resolve, 30));
+/** A request that says when it has begun. */
+function begin(engine: Engine, ids: Uint32Array, maxTokens: number): { begun: Promise<void>; code: Promise<string> } {
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  const code = codeOf(
+    (async () => {
+      for await (const event of engine.generate({ promptIds: ids, maxTokens })) if (event.type === 'token') resolve();
+    })(),
+  );
+  return { begun, code };
+}
+
+test('a killed process: what had begun ends with engine_restarted, what waited gives the tokens of an undisturbed run', async () => {
+  const before = new Set(childrenOf(process.pid));
+  const told: EngineRestart[] = [];
+  await using engine = await openEngine({ ...options, maxSequences: 2, onRestart: (restart) => told.push(restart) });
+  const pid = childrenOf(process.pid).find((child) => !before.has(child)) ?? 0;
+  const expected = await run(engine, prompts.len7.ids, { maxTokens: 12 });
+  const begun = [1, 2].map(() => begin(engine, prompts.batch1.ids, 480));
+  await Promise.all(begun.map((request) => request.begun));
+  const waiting = [1, 2].map(() => run(engine, prompts.len7.ids, { maxTokens: 12 }));
+  await until(() => engine.stats().waiting === 2);
+  const { generatedTokens, steps } = engine.stats();
   process.kill(pid, 'SIGKILL');
-  expect(await engine.failed).toMatchObject({ code: 'engine_stopped' });
-  expect(await Promise.all(running)).toEqual(['engine_stopped', 'engine_stopped']);
-  expect(await codeOf(run(engine, [1], { maxTokens: 1 }))).toBe('engine_stopped');
-  await engine[Symbol.asyncDispose]();
+  expect(await Promise.all(begun.map(({ code }) => code))).toEqual(['engine_restarted', 'engine_restarted']);
+  expect(engine.isReady).toBe(false);
+  expect(engine.stats()).toMatchObject({ running: 0, waiting: 2, restarts: 0, memory: {} });
+  expect(await Promise.all(waiting)).toEqual([expected, expected]);
+  expect(engine.isReady).toBe(true);
+  await until(() => engine.stats().generatedTokens >= generatedTokens + 24);
+  expect(engine.stats().restarts).toBe(1);
+  expect(engine.stats().steps).toBeGreaterThan(steps);
+  expect(told).toEqual([
+    { code: 'engine_stopped', count: 0, isReady: false },
+    { code: 'engine_stopped', count: 1, isReady: true },
+  ]);
 });
 
 test('disposing while requests run ends them with shutting_down', async () => {
@@ -125,7 +151,7 @@ test('the process ends when its parent dies, however it dies', async () => {
     setInterval(() => undefined, 1000);`;
   const parent: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
-    await once(parent.stdout as NonNullable<typeof parent.stdout>, 'data');
+    await Promise.race([once(parent.stdout as NonNullable<typeof parent.stdout>, 'data'), once(parent, 'exit')]);
     const [child = 0] = childrenOf(parent.pid ?? 0);
     expect(isAlive(child)).toBe(true);
     parent.kill('SIGKILL');
