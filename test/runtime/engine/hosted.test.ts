@@ -5,6 +5,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createEngine } from '../../../runtime/engine.ts';
+import { openHostedEngine } from '../../../runtime/host/host.ts';
+import { launchEngine } from '../../../runtime/host/launcher.ts';
 import { openEngine } from '../../../runtime/index.ts';
 import type { Engine, EngineOptions, EngineRestart, OpenProgress } from '../../../runtime/types.ts';
 import { run } from '../../engine-run.ts';
@@ -122,6 +124,34 @@ test('a killed process: what had begun ends with engine_restarted, what waited g
   expect(told).toEqual([
     { code: 'engine_stopped', count: 0, isReady: false },
     { code: 'engine_stopped', count: 1, isReady: true },
+  ]);
+});
+
+test('a device that is lost in a step: the same, by the word of the process itself', async () => {
+  const program = { file: new URL('./losing-process.ts', import.meta.url), reads: [import.meta.dirname] };
+  const processes: ChildProcess[] = [];
+  const told: EngineRestart[] = [];
+  await using engine = await openHostedEngine(
+    { ...options, maxSequences: 1, onRestart: (restart) => told.push(restart) },
+    {
+      launch: (plain, driver) => {
+        const started = launchEngine(plain, driver, program);
+        processes.push(started);
+        return started;
+      },
+    },
+  );
+  const expected = await run(engine, prompts.len7.ids, { maxTokens: 12 });
+  const begun = begin(engine, prompts.batch1.ids, 480);
+  await begun.begun;
+  const waiting = run(engine, prompts.len7.ids, { maxTokens: 12 });
+  await until(() => engine.stats().waiting === 1);
+  processes[0]?.kill('SIGUSR2');
+  expect(await begun.code).toBe('engine_restarted');
+  expect(await waiting).toEqual(expected);
+  expect(told.map(({ code, isReady }) => [code, isReady])).toEqual([
+    ['device_lost', false],
+    ['device_lost', true],
   ]);
 });
 
