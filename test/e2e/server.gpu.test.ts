@@ -60,6 +60,27 @@ describe('a tiny model', () => {
     expect(server.out).toContain('EVALUATION MODE: not for PHI');
   });
 
+  test('the engine process is killed: the stream says so, the next request waits and is answered', async () => {
+    await using server = await serve(modelPath, '--context', '512');
+    const client = openClient(server.url);
+    const request = { model: 'default', messages: [user('Hi')], max_tokens: 6, seed: 3, temperature: 1 };
+    const before = await client.chat.completions.create(request);
+    const endless = { ...request, max_tokens: 400, ignore_eos: true } as typeof request;
+    const stream = await client.chat.completions.create({ ...endless, stream: true });
+    const engine = findEngine(server.process.pid ?? 0);
+    const broken = (async () => {
+      let isKilled = false;
+      for await (const _ of stream) isKilled ||= process.kill(engine, 'SIGKILL');
+    })();
+    await expect(broken).rejects.toMatchObject({ code: 'engine_restarted' });
+    expect((await fetch(`${server.url}/ready`)).status).toBe(503);
+    const after = await client.chat.completions.create(request);
+    expect(after.choices[0]?.message).toEqual(before.choices[0]?.message);
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+    expect(server.err).toMatch(/"event":"engine_lost".*\n(?:.*\n)*.*"event":"engine_restarted","code":"engine_stopped","count":1/);
+    expect(await stop(server)).toBe(0);
+  });
+
   test('two servers on one port: the second says so in one sentence', async () => {
     await using server = await serve(modelPath, '--context', '256');
     const port = new URL(server.url).port;
@@ -164,6 +185,13 @@ function checkSmolLM2(): void {
 
 if (isHere) describe('SmolLM2', checkSmolLM2);
 else test('SmolLM2', ({ skip }) => skip('its file is not in the cache: node scripts/setup.mjs fetches it'));
+
+/** The engine's process below another one. */
+function findEngine(pid: number): number {
+  const isBelow = (name: string): boolean => name === String(pid) || (Number(name) > 1 && isBelow(readParent(name)));
+  const isEngine = (name: string): boolean => readFileSync(`/proc/${name}/cmdline`, 'latin1').includes('/host/process');
+  return Number(readdirSync('/proc').find((name) => /^\d+$/.test(name) && isBelow(name) && isEngine(name)));
+}
 
 /** Bytes that the processes of a tree hold; `shared`: a page that several hold counts as one. */
 function readMemory(pid: number): { shared: number; resident: number } {

@@ -1,7 +1,8 @@
 /** The engine in a process of its own behaves like the one in this process, and never outlives what needs it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createEngine } from '../../../runtime/engine.ts';
@@ -153,6 +154,24 @@ test('a device that is lost in a step: the same, by the word of the process itse
     ['device_lost', false],
     ['device_lost', true],
   ]);
+});
+
+test('what the process measures, the parent keeps: the file is written, or a sentence says why not', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inward-measured-'));
+  try {
+    const tuningFile = join(folder, 'tuning.json');
+    await using measured = await openEngine({ ...options, tune: 'quick', tuningFile });
+    expect(measured.info.tuning).toMatchObject({ source: 'measured', file: tuningFile });
+    expect(measured.info.tuning).not.toHaveProperty('notice');
+    expect(Object.keys(JSON.parse(readFileSync(tuningFile, 'utf8')).devices).length).toBe(1);
+    await using stored = await openEngine({ ...options, tune: 'quick', tuningFile });
+    expect(stored.info.tuning.source).toBe('stored');
+    expect(stored.info.tuning.shapes).toEqual(measured.info.tuning.shapes);
+    await using unkept = await openEngine({ ...options, tune: 'quick', tuningFile: join(tuningFile, 'below-a-file') });
+    expect(unkept.info.tuning.notice).toContain('cannot be written');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('disposing while requests run ends them with shutting_down', async () => {
