@@ -11,8 +11,8 @@ import { openHostedEngine } from '../../../runtime/host/host.ts';
 import { launchEngine } from '../../../runtime/host/launcher.ts';
 import type { RestartPolicy } from '../../../runtime/host/supervisor.ts';
 import type { Engine, EngineOptions, EngineRestart, GenerateRequest } from '../../../runtime/types.ts';
-import { tokensOf } from './fake-model.ts';
 import type { FakeModel } from './fake-model.ts';
+import { tokensOf } from './fake-model.ts';
 
 /** A folder with a file that stands for a model. */
 export class ModelFile implements Disposable {
