@@ -128,7 +128,7 @@ test('a killed process: what had begun ends with engine_restarted, what waited g
   ]);
 });
 
-test('a device that is lost in a step: the same, by the word of the process itself', async () => {
+test('a device that is lost in a step: the same, by the word of the process itself; one with a parked request is not', async () => {
   const program = { file: new URL('./losing-process.ts', import.meta.url), reads: [import.meta.dirname] };
   const processes: ChildProcess[] = [];
   const told: EngineRestart[] = [];
@@ -140,8 +140,16 @@ test('a device that is lost in a step: the same, by the word of the process itse
         processes.push(started);
         return started;
       },
+      servingMs: 3000,
     },
   );
+  // A reader who does not read on leaves the process nothing to do, but it says that it lives.
+  const slow = engine.generate({ promptIds: prompts.batch1.ids, maxTokens: 200 })[Symbol.asyncIterator]();
+  await slow.next();
+  await until(() => engine.stats().parked === 1);
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  expect(told).toEqual([]);
+  await slow.return?.();
   const expected = await run(engine, prompts.len7.ids, { maxTokens: 12 });
   const begun = begin(engine, prompts.batch1.ids, 480);
   await begun.begun;

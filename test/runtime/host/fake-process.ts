@@ -27,9 +27,13 @@ function open({ options }: ToEngine & { type: 'open' }): void {
   const { fingerprint, opening } = JSON.parse(readFileSync(options.modelPath, 'utf8')) as FakeModel;
   if (opening === 'exit') process.exit(4);
   if (opening === 'silence') return;
-  if (opening !== 'good') return send({ type: 'refused', error: { code: opening, fields: {} } });
+  if (opening !== 'good') send({ type: 'refused', error: { code: opening, fields: {} } });
+  else serve(fingerprint, options.maxSequences ?? 1);
+}
+
+function serve(fingerprint: string, maxSequences: number): void {
   lockFiles();
-  places = options.maxSequences ?? 1;
+  places = maxSequences;
   setInterval(step, 2);
   setInterval(sendStats, 20);
   const info = { fingerprint, maxSequences: places, contextLength: 4096, vocabularySize, tuning: {} };
