@@ -56,9 +56,9 @@ export interface DevicePretence {
   readonly int8Unit?: MatrixUnit | undefined;
 }
 
-/** Throws device_missing, device_unfit. */
-export async function openDevice(wanted: DeviceName | 'auto', pretence: DevicePretence = {}): Promise<OpenDevice> {
-  const driver = chooseDriver(wanted);
+/** On the device of that name, or by a driver that somebody has chosen. Throws device_missing, device_unfit. */
+export async function openDevice(wanted: DeviceName | 'auto' | Driver, pretence: DevicePretence = {}): Promise<OpenDevice> {
+  const driver = typeof wanted === 'string' ? chooseDriver(wanted) : wanted;
   process.env['VK_DRIVER_FILES'] = driver.icdFile;
   return openAdapter(create(instanceOptions(driver.name)), driver, pretence);
 }

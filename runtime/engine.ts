@@ -6,15 +6,15 @@ import { EventChannel } from './channel.ts';
 import { checkOptions, checkRequest } from './checks.ts';
 import type { DevicePretence } from './device.ts';
 import { InwardError, toInwardError } from './errors.ts';
-import { openParts, type Parts } from './open.ts';
+import { type EngineHost, openParts, type Parts } from './open.ts';
 import { Recorder } from './recorder.ts';
 import { Sequence } from './sequence.ts';
 import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
 
-/** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests. */
-export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}): Promise<Engine> {
+/** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests; `host`: for an engine of runtime/host. */
+export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<Engine> {
   checkOptions(options);
-  const { parts, info } = await openParts(options, pretence);
+  const { parts, info } = await openParts(options, pretence, host);
   return new LocalEngine(parts, info);
 }
 
@@ -40,6 +40,10 @@ class LocalEngine implements Engine {
     this.#fail = resolve;
     parts.open.lost.then((error) => this.#stop(error));
     this.#loop = this.#run();
+  }
+
+  get isReady(): boolean {
+    return this.#failure === undefined && !this.#isClosed;
   }
 
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent> {
@@ -131,7 +135,7 @@ class LocalEngine implements Engine {
     if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
     for (const { sink } of batch.sequences) sink.admitted?.();
     const results = await runner.run(batch);
-    const submitted = this.#spent('submit', scheduled, runner.times.submitted);
+    const submitted = this.#spent('submit', scheduled, runner.submittedAt);
     const waited = this.#spent('wait', submitted);
     const { tokens, logitRows } = batch.counts;
     if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, waited - started);

@@ -34,6 +34,7 @@ const table = {
   aborted: { kind: 'request', sentence: 'The request was cancelled.', remedy: 'Nothing: its memory has been freed.' },
   // load
   queue_full: { kind: 'busy', sentence: 'All {limit} places in the queue are taken.', remedy: 'Try again after the time in Retry-After.' },
+  engine_restarted: { kind: 'busy', sentence: 'The engine process was lost while it worked on the request.', remedy: 'Send the request again after the time in Retry-After: the engine is being started anew.' },
   shutting_down: { kind: 'busy', sentence: 'The server is shutting down.', remedy: 'Send the request to another server or try again later.' },
   // set-up
   invalid_option: { kind: 'setup', sentence: 'The option {option} breaks the rule "{rule}".', remedy: 'Correct it and open again.' },
@@ -51,6 +52,7 @@ const table = {
   // ours
   logits_invalid: { kind: 'internal', sentence: 'The model gave logits that are not numbers.', remedy: 'Check the model file; if only some requests fail, report how to make it happen.' },
   engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
+  engine_stuck: { kind: 'internal', sentence: 'The engine process said nothing for {limit} ms and was ended.', remedy: 'Restart the server; if it happens again, look at the driver.' },
   internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
 } as const;
 

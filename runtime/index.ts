@@ -18,6 +18,14 @@ export function openEngine(options: EngineOptions): Promise<Engine> {
 }
 
 /**
+ * The same in this process: it must have been started with the environment that the device's driver needs, and an engine that is
+ * lost is not started anew. For who has a process of his own to spend on it. Throws like `openEngine`.
+ */
+export async function openLocalEngine(options: EngineOptions): Promise<Engine> {
+  return (await import('./engine.ts')).createEngine(options);
+}
+
+/**
  * What a model file would take on a device, from its header alone; nothing is opened.
  * Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported.
  */
@@ -55,6 +63,7 @@ export type {
   Engine,
   EngineInfo,
   EngineOptions,
+  EngineRestart,
   EngineStats,
   FinishReason,
   GenerateRequest,

@@ -9,19 +9,27 @@ import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
 import { type Family, Graph, type ModelShape } from '../models/index.ts';
 import { Batch } from './batch.ts';
 import { BlockPool } from './blocks.ts';
+import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
+import type { Driver } from './drivers.ts';
 import { editRoom } from './edits.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { blockLength, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
-import { tuneGraph } from './tuner.ts';
+import { type KeepTuning, tuneGraph } from './tuner.ts';
 import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
+
+/** What an engine whose process may look for little and write nothing is given, and does not find or do itself. */
+export interface EngineHost {
+  readonly driver?: Driver;
+  readonly keepTuning?: KeepTuning;
+}
 
 /** Everything a step touches. */
 export interface Parts {
@@ -38,13 +46,13 @@ export interface Parts {
  * From a model file and a device to everything that a step touches: weights on the device, KV pools, compiled kernels,
  * warmed up. Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
  */
-export async function openParts(options: EngineOptions, pretence: DevicePretence = {}): Promise<{ parts: Parts; info: EngineInfo }> {
+export async function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
   const started = performance.now();
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);
-  const open = await openDevice(options.device ?? 'auto', pretence);
+  const open = await openDevice(host.driver ?? options.device ?? 'auto', pretence);
   try {
-    const { parts, info } = await assemble(options, checkpoint, family, config, open);
+    const { parts, info } = await assemble(options, checkpoint, family, config, open, host);
     return { parts, info: { ...info, loadMs: performance.now() - started } };
   } catch (error) {
     open[Symbol.dispose]();
@@ -58,6 +66,7 @@ async function assemble(
   family: Family,
   config: ModelShape,
   open: OpenDevice,
+  host: EngineHost,
 ): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
   const { device, subgroupSize: lanes } = open;
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
@@ -134,7 +143,14 @@ async function assemble(
   const tuning = await tuneGraph(
     graph,
     { device, memory, pipelines, batch, batchBuffer, blocks, limits },
-    { mode, isDeterministic, path, device: { ...open, name: open.driver.name, family: kernels }, onProgress: (done, total) => reportTuning({ done, total }) },
+    {
+      mode,
+      isDeterministic,
+      path,
+      device: { ...open, name: open.driver.name, family: kernels },
+      keep: host.keepTuning,
+      onProgress: (done, total) => reportTuning({ done, total }),
+    },
   );
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
@@ -150,6 +166,7 @@ async function assemble(
       adapter: open.adapter,
       subgroupSize: lanes,
       modelName: basename(options.modelPath, '.gguf'),
+      fingerprint: hashModel(checkpoint),
       family: family.architecture,
       parameterCount: summary.parameterCount,
       vocabularySize: config.vocabularySize,

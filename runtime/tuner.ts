@@ -4,14 +4,12 @@
  * computed: every tile gives the same sums (kernels/tiles.ts).
  */
 import { availableParallelism, cpus } from 'node:os';
-import { join } from 'node:path';
 import { hashKernels } from '../kernels/compose.ts';
 import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileFacts, tileName, workName } from '../kernels/tiles.ts';
 import type { Graph, GraphMatmul } from '../models/index.ts';
 import type { BatchLimits } from './batch.ts';
-import { cacheFolder } from './drivers.ts';
 import { chooseTiles, leastGain, manyTokens, type TilePlan } from './tuning/choose.ts';
-import { readTuningFile, type StoredShape, type TuningKey, writeTuningFile } from './tuning/file.ts';
+import { readTuningFile, type StoredShape, type StoredShapes, type TuningKey, tuningFile, writeTuningFile } from './tuning/file.ts';
 import { measureShapes, type ShapePlan } from './tuning/measure.ts';
 import { DeviceTimer, type TimerTarget } from './tuning/timer.ts';
 import type { TunedDevice, TunedShape, TuneMode, Tuning } from './types.ts';
@@ -25,10 +23,8 @@ interface Shape extends ShapePlan {
   readonly matmuls: readonly GraphMatmul[];
 }
 
-/** `tuning.json` in the user's cache folder. */
-function tuningFile(): string {
-  return join(cacheFolder(), 'tuning.json');
-}
+/** Keeps measured shapes for the next start; gives one sentence when it cannot. */
+export type KeepTuning = (path: string, key: TuningKey, shapes: StoredShapes) => string | undefined;
 
 /** Whose times count. The processor too: a software device is as fast as that. */
 export function tuningKey({ name, adapter, subgroupSize }: TunedDevice): TuningKey {
@@ -57,13 +53,15 @@ export interface TunerOptions {
   readonly isDeterministic: boolean;
   readonly device: TunedDevice;
   readonly path?: string | undefined;
+  /** By default, in the file at `path`. */
+  readonly keep?: KeepTuning | undefined;
   readonly onProgress: (done: number, total: number) => void;
 }
 
 /** Gives every matmul of the graph its tiles, before anything of it is compiled. */
 export async function tuneGraph(graph: Graph, target: TimerTarget, options: TunerOptions): Promise<Tuning> {
   const started = performance.now();
-  const { mode, isDeterministic, device, path = tuningFile() } = options;
+  const { mode, isDeterministic, device, path = tuningFile(), keep = writeTuningFile } = options;
   const shapes = listShapes(graph, device);
   if (mode === 'off') return { source: 'built-in', isDeterministic, ms: 0, shapes: shapes.map((shape) => describe(shape.name, shape, undefined)) };
   const key = tuningKey(device);
@@ -75,7 +73,7 @@ export async function tuneGraph(graph: Graph, target: TimerTarget, options: Tune
   });
   const { measured, failed } = missing.length === 0 ? { measured: {}, failed: 0 } : await measure(missing, target, options);
   for (const [name, shape] of Object.entries(measured)) known.set(name, shape);
-  const unwritten = missing.length === 0 ? undefined : writeTuningFile(path, key, measured);
+  const unwritten = missing.length === 0 ? undefined : keep(path, key, measured);
   const described = shapes.map((shape) => describe(shape.name, shape, known.get(shape.name)));
   const chosen = new Map(shapes.map((shape, i) => [shape.name, tilesOf(shape, described[i]?.chosen ?? [])]));
   graph.retile((work) => chosen.get(workName(work)));

@@ -4,6 +4,7 @@
  */
 import type { MatrixUnit } from '../kernels/matrix_unit.ts';
 import type { KernelFamily } from '../kernels/tiles.ts';
+import type { ErrorCode } from './errors.ts';
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -153,6 +154,17 @@ export interface EngineOptions {
   readonly deterministic?: boolean;
   /** Called while the engine opens. */
   readonly onProgress?: (progress: OpenProgress) => void;
+  /** Called when the engine's process is lost, and when another one has taken over. */
+  readonly onRestart?: (restart: EngineRestart) => void;
+}
+
+/** What became of a lost engine process: `isReady` says whether another one has taken over. */
+export interface EngineRestart {
+  /** Why it was lost: engine_stopped, engine_stuck, device_lost, internal. */
+  readonly code: ErrorCode;
+  /** Times that another process has taken over, since the engine was opened. */
+  readonly count: number;
+  readonly isReady: boolean;
 }
 
 /** What an engine will take, known before it is opened; sizes in bytes. */
@@ -314,6 +326,8 @@ export interface EngineInfo {
   readonly adapter: string;
   readonly subgroupSize: number;
   readonly modelName: string;
+  /** SHA-256 of the file's header and of the first bytes of each tensor. */
+  readonly fingerprint: string;
   readonly family: string;
   readonly parameterCount: number;
   readonly vocabularySize: number;
@@ -400,14 +414,20 @@ export interface EngineStats {
    * next commands meanwhile), giving the results to the sequences.
    */
   readonly stepMs: Readonly<Record<'schedule' | 'submit' | 'wait' | 'commit', number>>;
-  /** Times the engine's process had to be started anew; 0 for an engine in this process. */
+  /** Times that another process took over from one that was lost; 0 for an engine in this process. */
   readonly restarts: number;
   readonly tenants: readonly TenantStats[];
 }
 
-/** A model on a device. Disposing it ends its process; what runs then fails with shutting_down. */
+/**
+ * A model on a device. Disposing it ends its process; what runs then fails with shutting_down. A process that is lost is
+ * started anew: requests that have given events fail with engine_restarted, the others wait and go on. Only when that does not
+ * help, or the model file is another one (model_changed), has the engine failed.
+ */
 export interface Engine extends AsyncDisposable {
   readonly info: EngineInfo;
+  /** False while the process is being started anew (requests wait meanwhile), and once the engine has failed or is disposed. */
+  readonly isReady: boolean;
   /**
    * Queues a request and gives its events. The iterable is returned at once; errors (prompt_too_long, queue_full,
    * aborted ...) come from its first `next()`. Ending the loop early or aborting frees the sequence within one step.
@@ -417,6 +437,6 @@ export interface Engine extends AsyncDisposable {
   stats(): EngineStats;
   /** Forgets the prefixes that are kept for a tenant's next prompts, or for those of all tenants; their blocks are zeroed by the next step. */
   flushPrefixes(tenant?: number): void;
-  /** Resolves if the engine dies by itself (device lost, process ended); never rejects. */
+  /** Resolves if the engine fails for good; never rejects. */
   readonly failed: Promise<Error>;
 }

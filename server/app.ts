@@ -58,7 +58,7 @@ export function buildApp({ engine, text, settings, log: write = () => undefined,
   addBodyParser(app);
   addHooks(app, life, log);
   addErrors(app, settings, log);
-  addStateRoutes(app, life);
+  addStateRoutes(app, life, engine);
   addMetricsRoute(app, engine, life, answered);
   addModelRoutes(app, engine);
   const context: AnswerContext = {
@@ -145,9 +145,12 @@ function refuseConnection(error: ApiError, socket: Socket, log: Log): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-function addStateRoutes(app: FastifyInstance, life: Life): void {
+function addStateRoutes(app: FastifyInstance, life: Life, engine: Models['engine']): void {
   app.get('/health', () => ({ status: 'alive' }));
-  app.get('/ready', (_request, reply) => reply.status(life.state === 'ready' ? 200 : 503).send({ status: life.state }));
+  app.get('/ready', (_request, reply) => {
+    const status = life.state === 'ready' && !engine.isReady ? 'restarting' : life.state;
+    return reply.status(status === 'ready' ? 200 : 503).send({ status });
+  });
 }
 
 /** 405 instead of 404 where the path exists. Refused before the body is read. */

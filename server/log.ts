@@ -13,6 +13,8 @@ export type LogRecord =
   | { readonly event: 'listening'; readonly port: number }
   | { readonly event: 'draining'; readonly running: number }
   | { readonly event: 'stopped'; readonly durationMs: number }
+  /** `count`: times that another engine process has taken over so far. */
+  | { readonly event: 'engine_lost' | 'engine_restarted'; readonly code: ErrorCode; readonly count: number }
   | { readonly event: 'engine_failed'; readonly code: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
   | { readonly event: 'failure'; readonly requestId: string; readonly code: ErrorCode }
@@ -30,7 +32,7 @@ export type LogRecord =
 
 export type Log = (record: LogRecord) => void;
 
-const columns = ['requestId', 'route', 'status', 'finished', 'code', 'running', 'port', 'durationMs', 'promptTokens', 'completionTokens'] as const;
+const columns = ['requestId', 'route', 'status', 'finished', 'code', 'count', 'running', 'port', 'durationMs', 'promptTokens', 'completionTokens'] as const;
 const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = {
   listening: 'info',
   draining: 'info',
@@ -38,6 +40,8 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   request: 'info',
   connection_refused: 'warn',
   failure: 'error',
+  engine_lost: 'error',
+  engine_restarted: 'warn',
   engine_failed: 'error',
 };
 

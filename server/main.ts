@@ -3,7 +3,7 @@
  */
 import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { type Engine, type EngineOptions, toInwardError } from '../runtime/index.ts';
+import { type Engine, type EngineOptions, type EngineRestart, toInwardError } from '../runtime/index.ts';
 import { buildApp } from './app.ts';
 import { openEngine } from './cli/progress.ts';
 import { createStyle } from './cli/style.ts';
@@ -28,9 +28,10 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   await checkPort(settings);
   // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
   await using text = await world.openText(toTextOptions(settings, options.engine.modelPath));
-  await using engine = await openEngine(options.engine, world);
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
   const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
+  const onRestart = ({ code, count, isReady }: EngineRestart): void => log({ event: isReady ? 'engine_restarted' : 'engine_lost', code, count });
+  await using engine = await openEngine({ ...options.engine, onRestart }, world);
   const life = createLife();
   const app = buildApp({ engine, text, settings, log, life });
   const url = await listen(app, settings);

@@ -23,7 +23,7 @@ const tenantLimit = 64;
 export function addMetricsRoute(app: FastifyInstance, engine: Engine, life: Life, answered: AnswerCounts): void {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
   app.get('/metrics', (_request, reply) => {
-    const isReady = life.state === 'ready';
+    const isReady = life.state === 'ready' && engine.isReady;
     return reply.type(contentType).send(renderMetrics(engine.stats(), engine.info, { answered, isReady, version }));
   });
 }

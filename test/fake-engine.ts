@@ -43,6 +43,7 @@ const info: EngineInfo = {
   adapter: 'none',
   subgroupSize: 4,
   modelName: 'fake-model',
+  fingerprint: '0'.repeat(64),
   family: 'fake',
   parameterCount: 1000,
   vocabularySize: 300,
@@ -74,6 +75,7 @@ export class FakeEngine implements Engine {
   /** Events that somebody has taken. */
   delivered = 0;
   isDisposed = false;
+  isReady = true;
 
   constructor(options: FakeEngineOptions) {
     this.options = options;
@@ -183,13 +185,13 @@ export class FakeEngine implements Engine {
       generatedTokens: this.generatedTokens,
       dispatchesPerStep: 0,
       preemptions: 0,
+      restarts: 0,
       memory: {},
       prefixQueries: 0,
       prefixHits: 0,
       draftTokens: 0,
       acceptedTokens: 0,
       estimatedWaitMs: 0,
-      restarts: 0,
       tenants: [],
       ...this.options.stats,
     };

@@ -1,110 +1,111 @@
 /**
- * Owns the parent's side of an engine in a process of its own: same interface as in-process. The process is started
- * with the environment that the driver needs, so that an embedder has to set nothing. Refuses to restart it: the
- * caller learns through `failed` and decides.
+ * Owns the parent's side of an engine in a process of its own: same interface as in-process. When the process is lost, requests
+ * that have given events fail with engine_restarted; the others wait, and go to the next process. Refuses to know how processes
+ * are started and replaced (supervisor.ts).
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import { EventChannel } from '../channel.ts';
-import { chooseDriver, driverEnvironment } from '../drivers.ts';
+import { checkRequest } from '../checks.ts';
+import { chooseDriver } from '../drivers.ts';
 import { InwardError } from '../errors.ts';
-import { Recorder } from '../recorder.ts';
 import type { SequenceSink } from '../sequence.ts';
-import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from '../types.ts';
-import type { FromEngine, ToEngine } from './messages.ts';
-
-/** Longest wait for the process to end by itself, in ms. */
-const closeDeadline = 5_000;
-
-/**
- * The engine's memory is on the device; V8 and malloc would keep tens of MB more for speed that it does not need.
- * --gc-global: garbage holds objects of Dawn, which are small to V8 and large to malloc; a full collection of so small a heap is cheap.
- */
-const leanFlags = ['--optimize-for-size', '--gc-global', '--max-semi-space-size=1', '--single-threaded-gc', '--v8-pool-size=1'];
-const leanEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
+import { isStoredDevice, tuningFile, writeTuningFile } from '../tuning/file.ts';
+import { type Engine, type EngineInfo, type EngineOptions, type EngineStats, engineNumbers, type GenerateRequest, type TokenEvent } from '../types.ts';
+import { type FromEngine, fromWire } from './messages.ts';
+import { Requests } from './requests.ts';
+import { addStats, emptyStats, pausedStats } from './stats.ts';
+import { type RestartPolicy, Supervisor, standardPolicy } from './supervisor.ts';
 
 /** Throws device_missing before anything is started, else what the engine refuses with. */
-export async function openHostedEngine(options: EngineOptions): Promise<Engine> {
-  const { onProgress, ...rest } = options;
-  const driver = chooseDriver(options.device ?? 'auto');
-  // .ts in a clone, .js in a published package.
-  const file = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-  const child = fork(file, [], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    env: { ...process.env, ...driverEnvironment(driver), ...leanEnvironment },
-    execArgv: leanFlags,
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<EngineInfo>();
-  const onExit = (code: number | null): void => reject(new InwardError('engine_stopped', { code: code ?? -1 }));
-  const onMessage = (message: FromEngine): void => {
-    if (message.type === 'progress') onProgress?.({ part: message.part, done: message.done, total: message.total });
-    else if (message.type === 'opened') resolve(message.info);
-    else if (message.type === 'refused') reject(new InwardError(message.error.code, message.error.fields));
-  };
-  child
-    .on('exit', onExit)
-    .on('error', () => onExit(-1))
-    .on('message', onMessage);
-  child.send({ type: 'open', options: rest } satisfies ToEngine);
-  try {
-    const info = await promise;
-    return new HostedEngine(child, info);
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  } finally {
-    child.off('exit', onExit).off('message', onMessage);
-  }
+export async function openHostedEngine(options: EngineOptions, policy: Partial<RestartPolicy> = {}): Promise<Engine> {
+  const engine = new HostedEngine(options, { ...standardPolicy, ...policy });
+  await engine.open();
+  return engine;
 }
 
 class HostedEngine implements Engine {
-  readonly info: EngineInfo;
   readonly failed: Promise<Error>;
-  readonly #child: ChildProcess;
-  readonly #sinks = new Map<number, SequenceSink>();
+  readonly #options: EngineOptions;
+  readonly #policy: RestartPolicy;
+  readonly #supervisor: Supervisor;
   readonly #fail: (error: Error) => void;
-  #next = 0;
+  readonly #requests = new Requests();
+  /** Of the first process; those after it have the same model and the same options. */
+  #info: EngineInfo | undefined;
   #failure: InwardError | undefined;
   #closing: Promise<void> | undefined;
-  #stats: EngineStats;
+  #restarts = 0;
+  /** Of all lost processes, and what the one since has said. */
+  #earlier = emptyStats;
+  #stats: EngineStats | undefined;
+  #tuningNotice: string | undefined;
 
-  constructor(child: ChildProcess, info: EngineInfo) {
-    this.#child = child;
-    this.info = info;
+  constructor(options: EngineOptions, policy: RestartPolicy) {
+    const { onProgress: _, onRestart: __, ...plain } = options;
+    this.#options = options;
+    this.#policy = policy;
+    this.#supervisor = new Supervisor(plain, chooseDriver(options.device ?? 'auto'), policy, {
+      message: (message) => this.#receive(message),
+      isAwaited: () => this.#requests.count > 0,
+      lost: (code) => {
+        this.#keepCounts();
+        this.#requests.lose(new InwardError('engine_restarted'), this.#policy.sendLimit);
+        options.onRestart?.({ code, count: this.#restarts, isReady: false });
+      },
+      replaced: (code) => {
+        options.onRestart?.({ code, count: ++this.#restarts, isReady: true });
+        for (const id of this.#requests.ids) this.#give(id);
+      },
+      failed: (error) => {
+        this.#keepCounts();
+        this.#failure = error;
+        this.#requests.failAll(error);
+        this.#fail(error);
+      },
+    });
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
     this.#fail = resolve;
-    this.#stats = { ...emptyStats, memory: { weights: info.weightBytes, kv: info.kvBytes } };
-    child.on('message', (message: FromEngine) => this.#receive(message));
-    child.on('exit', (code) => this.#stop(new InwardError('engine_stopped', { code: code ?? -1 })));
+  }
+
+  async open(): Promise<void> {
+    const info = await this.#supervisor.open();
+    const notice = [info.tuning.notice, this.#tuningNotice].filter((line) => line !== undefined).join(' ');
+    this.#info = { ...info, tuning: { ...info.tuning, ...(notice === '' ? {} : { notice }) } };
+  }
+
+  get info(): EngineInfo {
+    if (this.#info === undefined) throw new InwardError('internal', { part: 'an engine that is not open yet' });
+    return this.#info;
+  }
+
+  get isReady(): boolean {
+    return this.#supervisor.child !== undefined && this.#closing === undefined;
   }
 
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent> {
     return new EventChannel(signal, (sink) => {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#closing !== undefined) throw new InwardError('shutting_down');
-      const id = this.#next++;
-      this.#sinks.set(id, sink);
-      this.#send({ type: 'generate', request: id, body: request });
-      const tell = (type: 'abort' | 'park' | 'go on'): void => {
-        if (this.#sinks.has(id)) this.#send({ type, request: id });
-      };
+      checkRequest(request, this.info);
+      const id = this.#add(request, sink);
       return {
         cancel: () => {
-          tell('abort');
-          this.#sinks.delete(id);
+          this.#tell('abort', id);
+          this.#requests.remove(id);
         },
-        park: (isParked) => tell(isParked ? 'park' : 'go on'),
+        park: (isParked) => this.#tell(isParked ? 'park' : 'go on', id),
       };
     });
   }
 
   stats(): EngineStats {
-    return this.#stats;
+    const sum = this.#stats === undefined ? this.#earlier : addStats(this.#earlier, this.#stats);
+    const stats = this.#supervisor.child === undefined ? pausedStats(sum, this.#requests.count) : sum;
+    return { ...stats, restarts: this.#restarts };
   }
 
   flushPrefixes(tenant?: number): void {
-    this.#send({ type: 'flush', tenant });
+    this.#supervisor.child?.send({ type: 'flush', tenant });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -113,64 +114,48 @@ class HostedEngine implements Engine {
   }
 
   async #close(): Promise<void> {
-    for (const sink of this.#sinks.values()) sink.fail(new InwardError('shutting_down'));
-    this.#sinks.clear();
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
-    this.#send({ type: 'close' });
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), closeDeadline);
-    await exited;
-    clearTimeout(timer);
+    this.#requests.failAll(new InwardError('shutting_down'));
+    await this.#supervisor.close();
   }
 
-  #send(message: ToEngine): void {
-    // A dying process is noticed by its exit event; a failed send only comes earlier.
-    if (this.#child.connected) this.#child.send(message, () => undefined);
+  /** Throws queue_full: while no process counts the queue, it is counted here. */
+  #add(request: GenerateRequest, sink: SequenceSink): number {
+    const limit = this.info.maxSequences + (this.#options.queueLength ?? engineNumbers.queueLength.standard);
+    if (this.#supervisor.child === undefined && this.#requests.count >= limit) throw new InwardError('queue_full', { limit });
+    const id = this.#requests.add(request, sink, (late) => this.#supervisor.child?.send({ type: 'abort', request: late }));
+    this.#give(id);
+    return id;
+  }
+
+  #give(id: number): void {
+    const { child } = this.#supervisor;
+    const body = child === undefined ? undefined : this.#requests.take(id);
+    if (body !== undefined) child?.send({ type: 'generate', request: id, body });
+  }
+
+  #tell(type: 'abort' | 'park' | 'go on', id: number): void {
+    if (this.#requests.has(id)) this.#supervisor.child?.send({ type, request: id });
   }
 
   #receive(message: FromEngine): void {
-    if (message.type === 'stats') this.#stats = message.stats;
-    else if (message.type === 'died') this.#stop(new InwardError(message.error.code, message.error.fields));
-    else if (message.type === 'event') {
-      const sink = this.#sinks.get(message.request);
-      if (message.event.type === 'end') this.#sinks.delete(message.request);
-      sink?.event(message.event);
-    } else if (message.type === 'failed') {
-      const sink = this.#sinks.get(message.request);
-      this.#sinks.delete(message.request);
-      sink?.fail(new InwardError(message.error.code, message.error.fields));
-    }
+    if (message.type === 'event') this.#requests.event(message.request, message.event);
+    else if (message.type === 'failed') this.#requests.fail(message.request, fromWire(message.error));
+    else if (message.type === 'stats') this.#stats = message.stats;
+    else if (message.type === 'progress') this.#report(message);
+    else if (message.type === 'measured') this.#keepTuning(message);
   }
 
-  #stop(error: InwardError): void {
-    if (this.#failure !== undefined || this.#closing !== undefined) return;
-    this.#failure = error;
-    for (const sink of this.#sinks.values()) sink.fail(error);
-    this.#sinks.clear();
-    this.#fail(error);
+  /** Of the first start only: nobody waits for the others with a bar before his eyes. */
+  #report({ part, done, total }: FromEngine & { type: 'progress' }): void {
+    if (this.#info === undefined) this.#options.onProgress?.({ part, done, total });
+  }
+
+  #keepTuning({ key, shapes }: FromEngine & { type: 'measured' }): void {
+    if (isStoredDevice({ kernels: key.kernels, shapes })) this.#tuningNotice = writeTuningFile(this.#options.tuningFile ?? tuningFile(), key, shapes);
+  }
+
+  #keepCounts(): void {
+    if (this.#stats !== undefined) this.#earlier = addStats(this.#earlier, this.#stats);
+    this.#stats = undefined;
   }
 }
-
-const emptyStats: EngineStats = {
-  ...new Recorder().read(),
-  running: 0,
-  waiting: 0,
-  parked: 0,
-  kvBlocksTotal: 0,
-  kvBlocksFree: 0,
-  kvBlocksCached: 0,
-  blockLength: 0,
-  steps: 0,
-  promptTokens: 0,
-  generatedTokens: 0,
-  preemptions: 0,
-  dispatchesPerStep: 0,
-  memory: {},
-  prefixQueries: 0,
-  prefixHits: 0,
-  draftTokens: 0,
-  acceptedTokens: 0,
-  estimatedWaitMs: 0,
-  restarts: 0,
-  tenants: [],
-};

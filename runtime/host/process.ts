@@ -1,43 +1,45 @@
 /**
- * The engine's own process: an in-process engine behind messages. Started by host.ts with the driver's environment.
- * Refuses to outlive its parent.
+ * The engine's own process: an in-process engine behind messages. Started by launcher.ts. Refuses to outlive its parent, and to
+ * open a file once it serves.
  */
 import { createEngine } from '../engine.ts';
-import { type InwardError, toInwardError } from '../errors.ts';
+import { toInwardError } from '../errors.ts';
+import { lockFiles } from '../lock.ts';
 import type { Engine } from '../types.ts';
-import type { FromEngine, ToEngine, WireError } from './messages.ts';
+import { type FromEngine, type ToEngine, toWire } from './messages.ts';
 
 /** Of the requests that run: their cancellation, and the wait of one whose reader in the other process is behind. */
 const running = new Map<number, { readonly abort: AbortController; parked?: PromiseWithResolvers<void> | undefined }>();
 let engine: Engine | undefined;
 let sentStats = '';
 
-function send(message: FromEngine): void {
+function send(message: FromEngine): undefined {
   if (process.connected) process.send?.(message);
 }
 
-function wire({ code, fields }: InwardError): WireError {
-  return { code, fields };
-}
-
-/** Only when something changed, so that an idle engine is silent. */
+/** Only when something changed, so that an idle engine is silent; with requests it says at least that it lives. */
 function sendStats(): void {
   if (engine === undefined) return;
   const stats = engine.stats();
   const text = JSON.stringify(stats);
-  if (text === sentStats) return;
+  if (text !== sentStats) send({ type: 'stats', stats });
+  else if (running.size > 0) send({ type: 'alive' });
   sentStats = text;
-  send({ type: 'stats', stats });
 }
 
-async function open(message: ToEngine & { type: 'open' }): Promise<void> {
+async function open({ options, driver }: ToEngine & { type: 'open' }): Promise<void> {
   try {
-    engine = await createEngine({ ...message.options, onProgress: (progress) => send({ type: 'progress', ...progress }) });
+    engine = await createEngine(
+      { ...options, onProgress: (progress) => send({ type: 'progress', ...progress }) },
+      {},
+      { driver, keepTuning: (_, key, shapes) => send({ type: 'measured', key, shapes }) },
+    );
+    lockFiles();
   } catch (error) {
-    send({ type: 'refused', error: wire(toInwardError(error, 'opening the engine')) });
+    send({ type: 'refused', error: toWire(toInwardError(error, 'opening the engine')) });
     return;
   }
-  engine.failed.then((error) => send({ type: 'died', error: wire(toInwardError(error, 'the engine')) }));
+  engine.failed.then((error) => send({ type: 'died', error: toWire(toInwardError(error, 'the engine')) }));
   setInterval(sendStats, 100).unref();
   sendStats();
   send({ type: 'opened', info: engine.info });
@@ -54,8 +56,11 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
       await state.parked?.promise;
     }
   } catch (error) {
-    send({ type: 'failed', request, error: wire(toInwardError(error, 'a request')) });
+    // What fails with the engine may go on in another process: the parent decides, when it hears that this one died.
+    if (engine?.isReady) send({ type: 'failed', request, error: toWire(toInwardError(error, 'a request')) });
   } finally {
+    // The sequence has its own copy, and zeroes that.
+    body.promptIds.fill(0);
     running.delete(request);
     sendStats();
   }

@@ -3,8 +3,9 @@
  * killing it, the memory limit by V8's own abort. (In a thread that abort takes the whole server along: V8 gives an
  * isolate over its limit 16 MiB to end in, and one growing array needs more.) Refuses to wait for ever, at start as well.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { InwardError } from '../errors.ts';
+import { launch, programBeside } from '../launch.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, readAnswer } from './protocol.ts';
 
 export interface TextLimits {
@@ -26,15 +27,8 @@ interface Job {
 const startDeadlineMs = 60_000;
 /** How V8 ends a process whose heap is full, by platform; and how the system ends one when the machine is. */
 const memorySignals: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGKILL']);
-/** .ts in a clone, .js in a built package. */
-const file = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const file = programBeside(import.meta.url, 'process');
 const failure = (): InwardError => new InwardError('internal', { part: 'the text process' });
-
-/**
- * Since Node 24.21 a process can give its permissions back. Then it may write the compiled form of our sources to where
- * the command keeps it while it starts, which spares 18 MB, and nothing before its first request (see process.ts).
- */
-const canLockFiles = compareVersions(process.versions.node, '24.21.0') >= 0;
 
 export class TextChild {
   /** Resolves when the process has ended. */
@@ -50,7 +44,7 @@ export class TextChild {
   constructor(limits: TextLimits, onLost: () => void) {
     this.#limits = limits;
     this.#onLost = onLost;
-    this.#process = forkProcess(limits.memoryMiB);
+    this.#process = start(limits.memoryMiB);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;
     this.#process
@@ -138,31 +132,11 @@ export class TextChild {
   }
 }
 
-function forkProcess(memoryMiB: number): ChildProcess {
-  const codeCache = canLockFiles ? process.env['NODE_COMPILE_CACHE'] : undefined;
-  return fork(file, [], {
-    ...launch([
-      `--max-old-space-size=${memoryMiB}`,
-      '--max-semi-space-size=1',
-      '--disallow-code-generation-from-strings',
-      '--permission',
-      '--allow-fs-read=*',
-      ...(codeCache === undefined ? [] : [`--allow-fs-write=${codeCache}`]),
-    ]),
-    serialization: 'advanced',
-    // What V8 prints when it aborts, or a library warns of, reaches no terminal and no log.
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    env: codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache },
+function start(memoryMiB: number): ChildProcess {
+  return launch({
+    file,
+    flags: [`--max-old-space-size=${memoryMiB}`, '--max-semi-space-size=1', '--disallow-code-generation-from-strings'],
+    reads: ['*'],
+    environment: {},
   });
-}
-
-/** How Node is started with these flags: through a shell that forbids core files, because an abort would write prompts into one. */
-function launch(flags: readonly string[]): { readonly execPath: string; readonly execArgv: string[] } {
-  if (process.platform === 'win32') return { execPath: process.execPath, execArgv: [...flags] };
-  return { execPath: '/bin/sh', execArgv: ['-c', 'ulimit -c 0 && exec "$0" "$@"', process.execPath, ...flags] };
-}
-
-/** Of two versions in numbers: negative, zero or positive, as a sort wants it. */
-function compareVersions(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }

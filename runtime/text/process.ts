@@ -2,10 +2,10 @@
  * The text process: builds tokenizer and template from the model file, then answers one request at a time.
  * Refuses to keep anything of a request, to fail with anything but a code of the error table, and to outlive its parent.
  */
-import { createHash } from 'node:crypto';
-import { flushCompileCache } from 'node:module';
-import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts';
+import { hashHeader } from '../checkpoint/fingerprint.ts';
+import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
+import { lockFiles } from '../lock.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
 import { type ChatTemplate, createTemplate, markMessages } from './template.ts';
@@ -59,28 +59,9 @@ function start({ modelPath }: ProcessStart): void {
     template: vocabulary.chatTemplate === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
     templateSource,
   };
+  // Before the first request.
   lockFiles();
   send(ready);
-}
-
-/** SHA-256 of all before the first tensor: with the same header the next process gives the same ids. */
-function hashHeader(checkpoint: Checkpoint): string {
-  const hash = createHash('sha256');
-  const end = Array.from(checkpoint.tensors.values()).reduce((first, { offset }) => Math.min(first, offset), checkpoint.fileSize);
-  const part = new Uint8Array(1 << 20);
-  for (let position = 0; position < end; position += part.length) {
-    const bytes = part.subarray(0, Math.min(part.length, end - position));
-    checkpoint.read(position, bytes);
-    hash.update(bytes);
-  }
-  return hash.digest('hex');
-}
-
-/** All that is needed is loaded: from here on, and before the first request, this process can neither read nor write a file. */
-function lockFiles(): void {
-  flushCompileCache();
-  // Not yet in the types; an older Node was never allowed to write, see child.ts.
-  (process.permission as { drop?(scope: string): void } | undefined)?.drop?.('fs');
 }
 
 function templateTokens({ tokens, bosId, eosId }: Vocabulary): Readonly<Record<string, string>> {

@@ -4,7 +4,8 @@
  * whole, with one sentence, and made anew.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { cacheFolder } from '../drivers.ts';
 import type { TimedTile } from '../types.ts';
 
 /** Times of a shape and what was chosen by them; tiles by name. */
@@ -14,7 +15,7 @@ export interface StoredShape {
 }
 
 /** By name of the shape. */
-type StoredShapes = Readonly<Record<string, StoredShape>>;
+export type StoredShapes = Readonly<Record<string, StoredShape>>;
 
 interface StoredDevice {
   /** Hash of the kernels that were timed. */
@@ -39,6 +40,11 @@ const version = 1;
 /** Bytes; a shape takes about 500, a device some ten shapes. */
 const sizeLimit = 2 ** 20;
 const deviceLimit = 32;
+
+/** `tuning.json` in the user's cache folder. */
+export function tuningFile(): string {
+  return join(cacheFolder(), 'tuning.json');
+}
 
 /** What the file knows of a device with these kernels. `notice`: one sentence, when the file cannot be used. */
 export function readTuningFile(path: string, { device, kernels }: TuningKey): { shapes: StoredShapes; notice?: string } {
@@ -106,11 +112,12 @@ function judge(value: unknown): Content | string {
   if (!isRecord(value)) return 'it holds no object';
   if (value['version'] !== version) return `it is of another version, expected ${version}`;
   const { devices } = value;
-  const isGood = isRecord(devices) && Object.values(devices).every(isDevice);
+  const isGood = isRecord(devices) && Object.values(devices).every(isStoredDevice);
   return isGood ? (value as unknown as Content) : 'it holds something else than times of tiles';
 }
 
-function isDevice(value: unknown): value is StoredDevice {
+/** Whether a value is what measuring gives; what comes from another process is asked. */
+export function isStoredDevice(value: unknown): value is StoredDevice {
   return isRecord(value) && typeof value['kernels'] === 'string' && isRecord(value['shapes']) && Object.values(value['shapes']).every(isShape);
 }
 

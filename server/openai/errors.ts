@@ -30,6 +30,10 @@ const table = {
   queue_full: { status: 429, sentence: 'All places in the queue are taken; try again after the time in Retry-After.' },
   client_closed: { status: 499, sentence: 'The client went away.' },
   internal_error: { status: 500, sentence: 'The server failed to answer; the request itself may be fine.' },
+  engine_restarted: {
+    status: 503,
+    sentence: 'The engine was lost while it worked on the answer, and is being started anew; try again after the time in Retry-After.',
+  },
   shutting_down: { status: 503, sentence: 'The server is shutting down; try again later.' },
   deadline_exceeded: { status: 504, sentence: 'The answer was not complete within the time that x-inward-deadline-ms gave.' },
   deadline_unreachable: {
@@ -104,13 +108,19 @@ export function toApiError(error: unknown, bodyLimit: number, promptField: 'mess
   return new ApiError(isClientFault || (typeof code === 'string' && code.startsWith('HPE_')) ? 'bad_request' : 'internal_error');
 }
 
+const passedOn = ['queue_full', 'shutting_down', 'deadline_exceeded', 'deadline_unreachable', 'engine_restarted'] as const;
+
+/** Errors of the engine that the API has under the same name. */
+function isPassedOn(code: string): code is (typeof passedOn)[number] {
+  return (passedOn as readonly string[]).includes(code);
+}
+
 function fromInwardError(error: InwardError, path: string): ApiError {
   if (error.code === 'prompt_too_long') {
     return new ApiError('context_length_exceeded', { path, found: Number(error.fields['found']), limit: Number(error.fields['limit']) });
   }
   if (error.code === 'aborted') return new ApiError('client_closed');
-  if (error.code === 'queue_full' || error.code === 'shutting_down' || error.code === 'deadline_exceeded' || error.code === 'deadline_unreachable')
-    return new ApiError(error.code);
+  if (isPassedOn(error.code)) return new ApiError(error.code);
   // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
   return error.kind === 'request' ? new ApiError('rejected', { path, sentence: error.message }) : new ApiError('internal_error');
 }

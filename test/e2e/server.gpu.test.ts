@@ -91,6 +91,26 @@ describe('a tiny model', () => {
     expect(read('vllm:request_queue_time_seconds_sum')).toBeLessThan(read('vllm:time_to_first_token_seconds_sum'));
     for (const part of ['schedule', 'submit', 'wait', 'commit']) expect(read('inward_step_seconds_total', { part })).toBeGreaterThan(0);
     expect(page.get('vllm:cache_config_info')?.samples[0]?.labels).toMatchObject({ block_size: '16' });
+  });
+
+  test('the engine process is killed: the stream says so, the next request waits and is answered', async () => {
+    await using server = await serve(modelPath, '--context', '512');
+    const client = openClient(server.url);
+    const request = { model: 'default', messages: [user('Hi')], max_tokens: 6, seed: 3, temperature: 1 };
+    const before = await client.chat.completions.create(request);
+    const endless = { ...request, max_tokens: 400, ignore_eos: true } as typeof request;
+    const stream = await client.chat.completions.create({ ...endless, stream: true });
+    const engine = findEngine(server.process.pid ?? 0);
+    const broken = (async () => {
+      let count = 0;
+      for await (const _ of stream) if (count++ === 0) process.kill(engine, 'SIGKILL');
+    })();
+    await expect(broken).rejects.toMatchObject({ code: 'engine_restarted' });
+    expect((await fetch(`${server.url}/ready`)).status).toBe(503);
+    const after = await client.chat.completions.create(request);
+    expect(after.choices[0]?.message).toEqual(before.choices[0]?.message);
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+    expect(server.err).toMatch(/"event":"engine_lost".*\n(?:.*\n)*.*"event":"engine_restarted","code":"engine_stopped","count":1/);
     expect(await stop(server)).toBe(0);
   });
 
@@ -198,6 +218,13 @@ function checkSmolLM2(): void {
 
 if (isHere) describe('SmolLM2', checkSmolLM2);
 else test('SmolLM2', ({ skip }) => skip('its file is not in the cache: node scripts/setup.mjs fetches it'));
+
+/** The engine's process below another one. */
+function findEngine(pid: number): number {
+  const isBelow = (name: string): boolean => name === String(pid) || (Number(name) > 1 && isBelow(readParent(name)));
+  const isEngine = (name: string): boolean => readFileSync(`/proc/${name}/cmdline`, 'latin1').includes('/host/process');
+  return Number(readdirSync('/proc').find((name) => /^\d+$/.test(name) && isBelow(name) && isEngine(name)));
+}
 
 /** Bytes that the processes of a tree hold; `shared`: a page that several hold counts as one. */
 function readMemory(pid: number): { shared: number; resident: number } {

@@ -136,6 +136,31 @@ test('when the engine dies the server says so and ends with 1', async () => {
   expect(world.complained).toContain('"event":"engine_failed"');
 });
 
+test('an engine that is being started anew: its answers fail as worth another try, /ready says so, the server goes on', async () => {
+  const error = new InwardError('engine_restarted');
+  const { world, url, code } = await start({ script: say('abc'), failAt: { index: 1, error } });
+  const onRestart = world.opened[0]?.onRestart;
+  world.engine.isReady = false;
+  onRestart?.({ code: 'engine_stopped', count: 0, isReady: false });
+  const plain = await call(url, '/v1/chat/completions', chat(false));
+  expect(plain.statusCode).toBe(503);
+  expect(plain.headers['retry-after']).toBe('2');
+  expect(JSON.parse(await readText(plain))).toMatchObject({ error: { code: 'engine_restarted', type: 'server_error' } });
+  const streaming = await call(url, '/v1/chat/completions', chat(true));
+  expect(streaming.statusCode).toBe(200);
+  expect(await readText(streaming)).toMatch(/data: \{"error":\{[^\n]*"code":"engine_restarted"\}\}\n\n$/);
+  const restarting = await call(url, '/ready');
+  expect([restarting.statusCode, JSON.parse(await readText(restarting))]).toEqual([503, { status: 'restarting' }]);
+  world.engine.isReady = true;
+  onRestart?.({ code: 'engine_stopped', count: 1, isReady: true });
+  const ready = await call(url, '/ready');
+  expect([ready.statusCode, JSON.parse(await readText(ready))]).toEqual([200, { status: 'ready' }]);
+  expect(world.complained).toMatch(/"level":"error","event":"engine_lost","code":"engine_stopped","count":0\}/);
+  expect(world.complained).toMatch(/"level":"warn","event":"engine_restarted","code":"engine_stopped","count":1\}/);
+  world.send('SIGTERM');
+  expect(await code).toBe(0);
+});
+
 test('a port in use is told before anything is loaded', async () => {
   const blocker = createServer().listen(0, '127.0.0.1');
   await once(blocker, 'listening');

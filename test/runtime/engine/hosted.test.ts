@@ -1,12 +1,15 @@
 /** The engine in a process of its own behaves like the one in this process, and never outlives what needs it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createEngine } from '../../../runtime/engine.ts';
+import { openHostedEngine } from '../../../runtime/host/host.ts';
+import { launchEngine } from '../../../runtime/host/launcher.ts';
 import { openEngine } from '../../../runtime/index.ts';
-import type { Engine, EngineOptions, OpenProgress } from '../../../runtime/types.ts';
+import type { Engine, EngineOptions, EngineRestart, OpenProgress } from '../../../runtime/types.ts';
 import { run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';
 import { readOracle } from '../../oracle.ts';
@@ -88,15 +91,95 @@ test('abort and leaving the loop reach the process', async () => {
   expect(engine.stats().generatedTokens).toBeLessThan(400);
 });
 
-test('a killed process: `failed` resolves, running and later requests throw engine_stopped', async () => {
-  const { engine, pid } = await openWithPid();
-  const running = [1, 2].map(() => codeOf(run(engine, prompts.len7.ids, { maxTokens: 480 })));
-  await new Promise((resolve) => setTimeout(resolve, 30));
+/** A request that says when it has begun. */
+function begin(engine: Engine, ids: Uint32Array, maxTokens: number): { begun: Promise<void>; code: Promise<string> } {
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  const code = codeOf(
+    (async () => {
+      for await (const event of engine.generate({ promptIds: ids, maxTokens })) if (event.type === 'token') resolve();
+    })(),
+  );
+  return { begun, code };
+}
+
+test('a killed process: what had begun ends with engine_restarted, what waited gives the tokens of an undisturbed run', async () => {
+  const before = new Set(childrenOf(process.pid));
+  const told: EngineRestart[] = [];
+  await using engine = await openEngine({ ...options, maxSequences: 2, onRestart: (restart) => told.push(restart) });
+  const pid = childrenOf(process.pid).find((child) => !before.has(child)) ?? 0;
+  const expected = await run(engine, prompts.len7.ids, { maxTokens: 12 });
+  const begun = [1, 2].map(() => begin(engine, prompts.batch1.ids, 480));
+  await Promise.all(begun.map((request) => request.begun));
+  const waiting = [1, 2].map(() => run(engine, prompts.len7.ids, { maxTokens: 12 }));
+  await until(() => engine.stats().waiting === 2);
+  const { generatedTokens, steps } = engine.stats();
   process.kill(pid, 'SIGKILL');
-  expect(await engine.failed).toMatchObject({ code: 'engine_stopped' });
-  expect(await Promise.all(running)).toEqual(['engine_stopped', 'engine_stopped']);
-  expect(await codeOf(run(engine, [1], { maxTokens: 1 }))).toBe('engine_stopped');
-  await engine[Symbol.asyncDispose]();
+  expect(await Promise.all(begun.map(({ code }) => code))).toEqual(['engine_restarted', 'engine_restarted']);
+  expect(engine.isReady).toBe(false);
+  expect(engine.stats()).toMatchObject({ running: 0, waiting: 2, restarts: 0, memory: {} });
+  expect(await Promise.all(waiting)).toEqual([expected, expected]);
+  expect(engine.isReady).toBe(true);
+  await until(() => engine.stats().generatedTokens >= generatedTokens + 24);
+  expect(engine.stats().restarts).toBe(1);
+  expect(engine.stats().steps).toBeGreaterThan(steps);
+  expect(told).toEqual([
+    { code: 'engine_stopped', count: 0, isReady: false },
+    { code: 'engine_stopped', count: 1, isReady: true },
+  ]);
+});
+
+test('a device that is lost in a step: the same, by the word of the process itself; one with a parked request is not', async () => {
+  const program = { file: new URL('./losing-process.ts', import.meta.url), reads: [import.meta.dirname] };
+  const processes: ChildProcess[] = [];
+  const told: EngineRestart[] = [];
+  await using engine = await openHostedEngine(
+    { ...options, maxSequences: 1, onRestart: (restart) => told.push(restart) },
+    {
+      launch: (plain, driver) => {
+        const started = launchEngine(plain, driver, program);
+        processes.push(started);
+        return started;
+      },
+      servingMs: 3000,
+    },
+  );
+  // A reader who does not read on leaves the process nothing to do, but it says that it lives.
+  const slow = engine.generate({ promptIds: prompts.batch1.ids, maxTokens: 200 })[Symbol.asyncIterator]();
+  await slow.next();
+  await until(() => engine.stats().parked === 1);
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  expect(told).toEqual([]);
+  await slow.return?.();
+  const expected = await run(engine, prompts.len7.ids, { maxTokens: 12 });
+  const begun = begin(engine, prompts.batch1.ids, 480);
+  await begun.begun;
+  const waiting = run(engine, prompts.len7.ids, { maxTokens: 12 });
+  await until(() => engine.stats().waiting === 1);
+  processes[0]?.kill('SIGUSR2');
+  expect(await begun.code).toBe('engine_restarted');
+  expect(await waiting).toEqual(expected);
+  expect(told.map(({ code, isReady }) => [code, isReady])).toEqual([
+    ['device_lost', false],
+    ['device_lost', true],
+  ]);
+});
+
+test('what the process measures, the parent keeps: the file is written, or a sentence says why not', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inward-measured-'));
+  try {
+    const tuningFile = join(folder, 'tuning.json');
+    await using measured = await openEngine({ ...options, tune: 'quick', tuningFile });
+    expect(measured.info.tuning).toMatchObject({ source: 'measured', file: tuningFile });
+    expect(measured.info.tuning).not.toHaveProperty('notice');
+    expect(Object.keys(JSON.parse(readFileSync(tuningFile, 'utf8')).devices).length).toBe(1);
+    await using stored = await openEngine({ ...options, tune: 'quick', tuningFile });
+    expect(stored.info.tuning.source).toBe('stored');
+    expect(stored.info.tuning.shapes).toEqual(measured.info.tuning.shapes);
+    await using unkept = await openEngine({ ...options, tune: 'quick', tuningFile: join(tuningFile, 'below-a-file') });
+    expect(unkept.info.tuning.notice).toContain('cannot be written');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('disposing while requests run ends them with shutting_down', async () => {
@@ -125,7 +208,7 @@ test('the process ends when its parent dies, however it dies', async () => {
     setInterval(() => undefined, 1000);`;
   const parent: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
-    await once(parent.stdout as NonNullable<typeof parent.stdout>, 'data');
+    await Promise.race([once(parent.stdout as NonNullable<typeof parent.stdout>, 'data'), once(parent, 'exit')]);
     const [child = 0] = childrenOf(parent.pid ?? 0);
     expect(isAlive(child)).toBe(true);
     parent.kill('SIGKILL');

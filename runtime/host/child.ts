@@ -1,0 +1,127 @@
+/**
+ * Owns one engine process from its start to its end: opened once, then served by messages, ended. Notices its exit, its own word
+ * that the engine died, and silence where it has something to do. Refuses to start another one, and to pass on anything that
+ * comes from a process already lost.
+ */
+import type { ChildProcess } from 'node:child_process';
+import type { Driver } from '../drivers.ts';
+import { InwardError } from '../errors.ts';
+import type { EngineInfo } from '../types.ts';
+import { type FromEngine, fromWire, type PlainOptions, type ToEngine } from './messages.ts';
+
+export interface ChildListener {
+  message(message: FromEngine): void;
+  /** Called once, unless the process was ended from here. Its memory may not be free before `gone`. */
+  lost(error: InwardError): void;
+  /** Whether it should be heard of: while it has a request. */
+  isAwaited(): boolean;
+}
+
+/** Longest silence, in ms, after which a process is ended: while it opens, and while it has requests. */
+export interface SilenceLimits {
+  readonly openingMs: number;
+  readonly servingMs: number;
+}
+
+/** Longest wait for the process to end by itself, in ms. */
+const closeDeadline = 5_000;
+/** Looks into which a limit is cut: one look after a long pause of this process itself shows nothing. */
+const looks = 4;
+
+export class EngineChild {
+  /** Resolves when the process has ended. */
+  readonly gone: Promise<void>;
+  readonly #process: ChildProcess;
+  readonly #listener: ChildListener;
+  readonly #limits: SilenceLimits;
+  readonly #opening = Promise.withResolvers<EngineInfo>();
+  /** Why it is of no more use. */
+  #error: InwardError | undefined;
+  #quietLooks = 0;
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(process: ChildProcess, listener: ChildListener, limits: SilenceLimits) {
+    this.#process = process;
+    this.#listener = listener;
+    this.#limits = limits;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gone = promise;
+    // Whoever opens hears of it; a child that is lost while it serves has nobody who does.
+    this.#opening.promise.catch(() => undefined);
+    process
+      .on('message', (message: FromEngine) => this.#receive(message))
+      .on('error', () => {
+        this.#lose(new InwardError('engine_stopped', { code: -1 }));
+        if (process.pid === undefined) resolve();
+      })
+      .on('exit', (code) => {
+        this.#lose(new InwardError('engine_stopped', { code: code ?? -1 }));
+        resolve();
+      });
+  }
+
+  /** Fails with what the engine refuses, or with how its process was lost. */
+  async open(options: PlainOptions, driver: Driver): Promise<EngineInfo> {
+    this.#watchSilence(this.#limits.openingMs, () => true);
+    this.send({ type: 'open', options, driver });
+    const info = await this.#opening.promise;
+    // Both messages may have come before anybody could look.
+    if (this.#error !== undefined) throw this.#error;
+    return info;
+  }
+
+  send(message: ToEngine): void {
+    // A dying process is noticed by its exit; a send that fails only comes earlier.
+    if (this.#process.connected) this.#process.send(message, () => undefined);
+  }
+
+  /** Ends the process at once. */
+  kill(): Promise<void> {
+    this.#end(new InwardError('shutting_down'));
+    this.#process.kill('SIGKILL');
+    return this.gone;
+  }
+
+  /** Lets the process end by itself, for a while. */
+  async close(): Promise<void> {
+    this.#end(new InwardError('shutting_down'));
+    this.send({ type: 'close' });
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), closeDeadline);
+    await this.gone;
+    clearTimeout(timer);
+  }
+
+  #receive(message: FromEngine): void {
+    if (this.#error !== undefined) return;
+    this.#quietLooks = 0;
+    if (message.type === 'refused') this.#opening.reject(fromWire(message.error));
+    else if (message.type === 'died') this.#lose(fromWire(message.error));
+    else if (message.type === 'opened') {
+      this.#watchSilence(this.#limits.servingMs, () => this.#listener.isAwaited());
+      this.#opening.resolve(message.info);
+    } else this.#listener.message(message);
+  }
+
+  #watchSilence(limit: number, isAwaited: () => boolean): void {
+    clearInterval(this.#watch);
+    this.#quietLooks = 0;
+    this.#watch = setInterval(() => {
+      this.#quietLooks = isAwaited() ? this.#quietLooks + 1 : 0;
+      if (this.#quietLooks >= looks) this.#lose(new InwardError('engine_stuck', { limit }));
+    }, limit / looks);
+    this.#watch.unref();
+  }
+
+  #lose(error: InwardError): void {
+    if (this.#error !== undefined) return;
+    this.#end(error);
+    this.#process.kill('SIGKILL');
+    this.#listener.lost(error);
+  }
+
+  #end(error: InwardError): void {
+    this.#error ??= error;
+    clearInterval(this.#watch);
+    this.#opening.reject(error);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Owns how the engine process is started, in this one place: flags, environment, what it may read. It may write nothing but the
+ * cache of compiled code, and gives that and all reading back before it serves (process.ts); it may start no process, thread or
+ * inspector. Refuses to hand on the parent's environment as a whole, which may hold secrets and options of Node.
+ *
+ * Node's permission model binds JavaScript. The device's driver is native code: it finds its own files, and Mesa keeps compiled
+ * kernels in the cache folder.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Driver, driverEnvironment } from '../drivers.ts';
+import { launch, programBeside } from '../launch.ts';
+import { tuningFile } from '../tuning/file.ts';
+import type { PlainOptions } from './messages.ts';
+
+/** What runs in the process, and what it reads beside what every engine does; tests have programs of their own. */
+export interface EngineProgram {
+  readonly file: URL;
+  readonly reads: readonly string[];
+}
+
+const engineProgram: EngineProgram = { file: programBeside(import.meta.url, 'process'), reads: [] };
+
+/**
+ * The engine's memory is on the device; V8 and malloc would keep tens of MB more for speed that it does not need.
+ * --gc-global: garbage holds objects of Dawn, which are small to V8 and large to malloc; a full collection of so small a heap is cheap.
+ */
+const leanFlags = ['--optimize-for-size', '--gc-global', '--max-semi-space-size=1', '--single-threaded-gc', '--v8-pool-size=1'];
+const leanEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
+
+/** What Vulkan drivers and their loader, the C library and `cacheFolder` go by. */
+const knownNames =
+  /^(?:HOME|USER|PATH|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|DISPLAY|WAYLAND_DISPLAY|INWARD_CACHE|LD_LIBRARY_PATH|SYSTEMROOT|SYSTEMDRIVE|WINDIR|USERPROFILE|PROGRAMDATA|PROGRAMFILES|(?:LOCAL)?APPDATA|(?:XDG|VK|MESA|LP|GALLIUM|GALLIVM|DRI|DRM|RADV|AMD|AMDVLK|ANV|INTEL|NVK|NVIDIA|CUDA|HSA|__GL|__NV|__VK)_\w+)$/i;
+
+/** What is asked for the memory that is free (device.ts). */
+const memoryFiles = ['/proc/meminfo', '/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current'];
+
+/** Starts a process that waits for the message `open` with these options. */
+export function launchEngine(options: PlainOptions, driver: Driver, { file, reads }: EngineProgram = engineProgram): ChildProcess {
+  const { modelPath, tune = 'off', tuningFile: path = tuningFile() } = options;
+  return launch({
+    file,
+    flags: [...leanFlags, '--disallow-code-generation-from-strings', '--allow-addons'],
+    reads: [...sourceFolders(), ...memoryFiles, resolve(modelPath), ...(tune === 'off' ? [] : [resolve(path)]), ...reads],
+    environment: { ...knownEnvironment(), ...driverEnvironment(driver), ...leanEnvironment },
+  });
+}
+
+/** Our sources, as far as the engine consists of them, and the package that leads to the device; through links, as Node looks for it. */
+function sourceFolders(): string[] {
+  const own = ['../../runtime', '../../kernels', '../../models', '../../package.json'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  const places = createRequire(import.meta.url).resolve.paths('webgpu') ?? [];
+  const place = places.find((folder) => existsSync(join(folder, 'webgpu')));
+  if (place === undefined) return own;
+  const found = join(place, 'webgpu');
+  const real = realpathSync(found);
+  return [...own, ...(real === found ? [found] : [place, real])];
+}
+
+function knownEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value !== undefined && knownNames.test(name) ? [[name, value]] : [])));
+}

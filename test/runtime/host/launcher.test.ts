@@ -1,0 +1,82 @@
+/** What the launcher lets the engine's process do, tried by a process that it starts in its place. */
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { chooseDriver } from '../../../runtime/drivers.ts';
+import { launchEngine } from '../../../runtime/host/launcher.ts';
+import type { Findings, Question } from './probe-process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'inward-locked-'));
+const modelPath = join(folder, 'model.gguf');
+const tuningFile = join(folder, 'tuning.json');
+const neighbour = join(folder, 'neighbour.gguf');
+const program = { file: new URL('./probe-process.ts', import.meta.url), reads: [import.meta.dirname] };
+const source = fileURLToPath(new URL('../../../runtime/host/process.ts', import.meta.url));
+const kernels = fileURLToPath(new URL('../../../kernels/', import.meta.url));
+const papers = fileURLToPath(new URL('../../../README.md', import.meta.url));
+
+beforeAll(() => {
+  for (const path of [modelPath, tuningFile, neighbour]) writeFileSync(path, 'x');
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts the probe as an engine with this model would be, and asks it. */
+async function probe(tune: 'off' | 'quick' = 'off'): Promise<{ before: Findings; after: Findings; environment: string[]; coreLimit: string | undefined }> {
+  const child = launchEngine({ modelPath, tuningFile, tune }, chooseDriver('auto'), program);
+  try {
+    const reads = [modelPath, tuningFile, source, kernels, neighbour, '/etc/hostname', papers, `${homedir()}/`, `${tmpdir()}/`];
+    child.send({ reads, writes: [join(folder, 'new'), modelPath, tuningFile, join(tmpdir(), 'inward-probe')] } satisfies Question);
+    const [findings] = await once(child, 'message');
+    const coreLimit = /Max core file size\s+(\S+)/.exec(readFileSync(`/proc/${child.pid}/limits`, 'utf8'))?.[1];
+    return { ...findings, coreLimit };
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+const denied = 'ERR_ACCESS_DENIED';
+
+test('reads the model and its own sources only, writes nothing, starts nothing; once locked it reads nothing', async () => {
+  expect(existsSync('/etc/hostname')).toBe(true);
+  const { before, after, coreLimit } = await probe();
+  const allowed = [modelPath, source, kernels].map((path) => `read ${path}`);
+  const { code, ...tried } = before;
+  expect(Object.keys(tried).length).toBe(9 + 2 * 4 + 2);
+  expect(tried).toEqual(Object.fromEntries(Object.keys(tried).map((name) => [name, allowed.includes(name) ? 'done' : denied])));
+  expect(code).not.toBe('done');
+  const { code: _, ...later } = after;
+  expect(later).toEqual(Object.fromEntries(Object.keys(later).map((name) => [name, denied])));
+  expect(coreLimit).toBe('0');
+});
+
+test('reads the file of measurements where kernels are to be measured', async () => {
+  const { before } = await probe('quick');
+  expect(before[`read ${tuningFile}`]).toBe('done');
+  expect(before[`write ${tuningFile}`]).toBe(denied);
+});
+
+test('may write the cache of compiled code while it starts, where the command keeps one, and nothing later', async () => {
+  const cache = join(folder, 'code');
+  mkdirSync(cache);
+  vi.stubEnv('NODE_COMPILE_CACHE', cache);
+  const { before, after } = await probe();
+  expect(before[`write ${join(folder, 'new')}`]).toBe(denied);
+  expect(after[`read ${source}`]).toBe(denied);
+});
+
+test('gets what drivers go by from the environment, and neither secrets nor options of Node', async () => {
+  vi.stubEnv('INWARD_API_KEY', 'secret');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+  vi.stubEnv('NODE_OPTIONS', '--allow-child-process');
+  vi.stubEnv('VK_LOADER_DEBUG', 'none');
+  const { environment, before } = await probe();
+  expect(environment).toEqual(expect.arrayContaining(['VK_DRIVER_FILES', 'MESA_SHADER_CACHE_DIR', 'HOME', 'VK_LOADER_DEBUG']));
+  for (const name of ['INWARD_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'NODE_OPTIONS']) expect(environment).not.toContain(name);
+  expect(before['spawn']).toBe(denied);
+});
