@@ -1,7 +1,7 @@
 /** The engine in a process of its own behaves like the one in this process, and never outlives what needs it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { openEngine } from '../../../runtime/index.ts';
 import type { Engine, EngineOptions, EngineRestart, OpenProgress } from '../../../runtime/types.ts';
 import { run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';
-import { readOracle } from '../../oracle.ts';
+import { oracleFolder, readFolderOracle, readOracle } from '../../oracle.ts';
 
 const { modelPath, prompts } = readOracle('gguf_llama_q4_1');
 const options: EngineOptions = { modelPath, device: testDevice(), contextLength: 512 };
@@ -162,6 +162,19 @@ test('a device that is lost in a step: the same, by the word of the process itse
     ['device_lost', false],
     ['device_lost', true],
   ]);
+});
+
+test('its few reads are enough for a folder of files, reached through a link with an awkward name', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inward-link-'));
+  try {
+    const link = join(folder, 'a, b*c');
+    symlinkSync(oracleFolder('llama'), link);
+    await using engine = await openEngine({ ...options, modelPath: link });
+    const { ids, greedy } = readFolderOracle(link).prompts.len7;
+    expect((await run(engine, ids, { maxTokens: 8 })).tokens).toEqual([...greedy].slice(0, 8));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('what the process measures, the parent keeps: the file is written, or a sentence says why not', async () => {
