@@ -18,6 +18,11 @@ export class BlockPool {
     return this.#free.length;
   }
 
+  /** Zeroed, and nobody's. */
+  get freeBlocks(): readonly BlockId[] {
+    return this.#free;
+  }
+
   get dirtyCount(): number {
     return this.#dirty.length;
   }

@@ -8,7 +8,7 @@ import type { DevicePretence } from './device.ts';
 import { InwardError, toInwardError } from './errors.ts';
 import { openParts, type Parts } from './open.ts';
 import { Sequence } from './sequence.ts';
-import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
+import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent, ZeroReport } from './types.ts';
 
 /** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests. */
 export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}): Promise<Engine> {
@@ -24,6 +24,8 @@ class LocalEngine implements Engine {
   readonly #fail: (error: Error) => void;
   #failure: InwardError | undefined;
   #wake: (() => void) | undefined;
+  /** Who waits for a look at what is left behind. */
+  #checks: PromiseWithResolvers<ZeroReport>[] = [];
   #isClosed = false;
   #closing: Promise<void> | undefined;
   readonly #loop: Promise<void>;
@@ -73,6 +75,14 @@ class LocalEngine implements Engine {
     };
   }
 
+  checkZeroed(): Promise<ZeroReport> {
+    if (this.#failure !== undefined || this.#isClosed) return Promise.reject(this.#failure ?? new InwardError('shutting_down'));
+    const check = Promise.withResolvers<ZeroReport>();
+    this.#checks.push(check);
+    this.#wake?.();
+    return check.promise;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -90,25 +100,37 @@ class LocalEngine implements Engine {
   async #run(): Promise<void> {
     const { scheduler } = this.#parts;
     try {
-      while (!this.#isClosed && this.#failure === undefined) {
+      // Closed, it goes on until what ran has been zeroed.
+      while (this.#failure === undefined && !(this.#isClosed && !scheduler.hasWork)) {
         if (scheduler.hasWork) await this.#step();
+        else if (this.#checks.length > 0) await this.#check();
         else await this.#sleep();
       }
     } catch (error) {
       this.#stop(toInwardError(error, 'a step'));
     }
+    for (const { reject } of this.#checks.splice(0)) reject(this.#failure ?? new InwardError('shutting_down'));
+  }
+
+  async #check(): Promise<void> {
+    const { runner, pool } = this.#parts;
+    const report = await runner.readResidue(pool.freeBlocks, pool.total);
+    for (const { resolve } of this.#checks.splice(0)) resolve(report);
   }
 
   async #step(): Promise<void> {
     const { scheduler, runner, batch } = this.#parts;
     scheduler.schedule(batch);
     if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
-    const results = await runner.run(batch);
-    scheduler.commit(batch, results);
+    try {
+      const results = await runner.run(batch);
+      scheduler.commit(batch, results);
+      results.zero();
+    } finally {
+      batch.zero();
+    }
     this.#steps++;
     if (batch.counts.tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
-    batch.zero();
-    results.zero();
   }
 
   #sleep(): Promise<void> {

@@ -75,5 +75,6 @@ export type {
   TunedShape,
   TuneMode,
   Tuning,
+  ZeroReport,
 } from './types.ts';
 export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit } from './types.ts';

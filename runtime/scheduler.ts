@@ -24,6 +24,8 @@ export class Scheduler {
   readonly #waiting: Sequence[] = [];
   /** In order of admission: the newest is last, and the first to be preempted. */
   readonly #running: Sequence[] = [];
+  /** A sequence has given its blocks back since the last batch. */
+  #hasDeparted = false;
   #preemptions = 0;
   #promptTokens = 0;
   #generatedTokens = 0;
@@ -72,9 +74,9 @@ export class Scheduler {
     return this.#generatedTokens;
   }
 
-  /** Whether a step would do anything (zeroing freed blocks counts). */
+  /** Whether a step would do anything (zeroing what others have left counts). */
   get hasWork(): boolean {
-    return this.#running.length > 0 || this.#waiting.length > 0 || this.#pool.dirtyCount > 0;
+    return this.#running.length > 0 || this.#waiting.length > 0 || this.#pool.dirtyCount > 0 || this.#hasDeparted;
   }
 
   /** Throws queue_full. */
@@ -89,6 +91,8 @@ export class Scheduler {
     this.#fill(batch);
     // Preemption may have taken place before anything found room: the blocks are there now.
     if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch);
+    batch.hasDeparted = this.#hasDeparted;
+    this.#hasDeparted = false;
   }
 
   /** Advances the sequences of a step that has run. */
@@ -188,6 +192,7 @@ export class Scheduler {
   }
 
   #release(sequence: Sequence): void {
+    this.#hasDeparted ||= sequence.blocks.length > 0;
     this.#pool.give(sequence.blocks);
     sequence.blocks = [];
     const index = this.#running.indexOf(sequence);

@@ -318,6 +318,19 @@ export interface EngineStats {
   readonly memory: Readonly<Record<string, number>>;
 }
 
+/** What was found where nothing of a request may be: 32-bit words on the device that are not zero, by owner. All 0, unless something is wrong. */
+export interface ZeroReport {
+  /** In free KV blocks of every layer. */
+  readonly kv: number;
+  readonly activations: number;
+  readonly logits: number;
+  /** Buffers that the host reads results from. */
+  readonly staging: number;
+  readonly batch: number;
+  /** Words looked at. */
+  readonly words: number;
+}
+
 /** A model on a device. Disposing it ends its process; what runs then fails with shutting_down. */
 export interface Engine extends AsyncDisposable {
   readonly info: EngineInfo;
@@ -328,6 +341,11 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent>;
   /** Counts as of the last step. */
   stats(): EngineStats;
+  /**
+   * Waits until no request is left, then reads free KV blocks and all working memory back from the device: the proof that ended,
+   * cancelled and preempted requests were zeroed. Slow; requests that come meanwhile wait. Fails as the engine does (device_lost, shutting_down).
+   */
+  checkZeroed(): Promise<ZeroReport>;
   /** Resolves if the engine dies by itself (device lost, process ended); never rejects. */
   readonly failed: Promise<Error>;
 }

@@ -5,7 +5,7 @@
  */
 import { checkRequest } from '../runtime/checks.ts';
 import { InwardError } from '../runtime/errors.ts';
-import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs } from '../runtime/types.ts';
+import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs, ZeroReport } from '../runtime/types.ts';
 
 export interface FakeEngineOptions {
   /** The ids to answer with. */
@@ -166,6 +166,10 @@ export class FakeEngine implements Engine {
       preemptions: 0,
       memory: {},
     };
+  }
+
+  async checkZeroed(): Promise<ZeroReport> {
+    return { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0, words: 0 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

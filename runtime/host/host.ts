@@ -8,7 +8,7 @@ import { EventChannel } from '../channel.ts';
 import { chooseDriver, driverEnvironment } from '../drivers.ts';
 import { InwardError } from '../errors.ts';
 import type { SequenceSink } from '../sequence.ts';
-import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from '../types.ts';
+import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent, ZeroReport } from '../types.ts';
 import type { FromEngine, ToEngine } from './messages.ts';
 
 /** Longest wait for the process to end by itself, in ms. */
@@ -61,6 +61,7 @@ class HostedEngine implements Engine {
   readonly failed: Promise<Error>;
   readonly #child: ChildProcess;
   readonly #sinks = new Map<number, SequenceSink>();
+  readonly #checks = new Map<number, PromiseWithResolvers<ZeroReport>>();
   readonly #fail: (error: Error) => void;
   #next = 0;
   #failure: InwardError | undefined;
@@ -102,14 +103,22 @@ class HostedEngine implements Engine {
     return this.#stats;
   }
 
+  checkZeroed(): Promise<ZeroReport> {
+    if (this.#failure !== undefined || this.#closing !== undefined) return Promise.reject(this.#failure ?? new InwardError('shutting_down'));
+    const check = Promise.withResolvers<ZeroReport>();
+    const id = this.#next++;
+    this.#checks.set(id, check);
+    this.#send({ type: 'check', request: id });
+    return check.promise;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    for (const sink of this.#sinks.values()) sink.fail(new InwardError('shutting_down'));
-    this.#sinks.clear();
+    this.#failAll(new InwardError('shutting_down'));
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
     this.#send({ type: 'close' });
@@ -130,18 +139,30 @@ class HostedEngine implements Engine {
       const sink = this.#sinks.get(message.request);
       if (message.event.type === 'end') this.#sinks.delete(message.request);
       sink?.event(message.event);
+    } else if (message.type === 'checked') {
+      this.#checks.get(message.request)?.resolve(message.report);
+      this.#checks.delete(message.request);
     } else if (message.type === 'failed') {
+      const error = new InwardError(message.error.code, message.error.fields);
       const sink = this.#sinks.get(message.request);
       this.#sinks.delete(message.request);
-      sink?.fail(new InwardError(message.error.code, message.error.fields));
+      sink?.fail(error);
+      this.#checks.get(message.request)?.reject(error);
+      this.#checks.delete(message.request);
     }
+  }
+
+  #failAll(error: InwardError): void {
+    for (const sink of this.#sinks.values()) sink.fail(error);
+    for (const { reject } of this.#checks.values()) reject(error);
+    this.#sinks.clear();
+    this.#checks.clear();
   }
 
   #stop(error: InwardError): void {
     if (this.#failure !== undefined || this.#closing !== undefined) return;
     this.#failure = error;
-    for (const sink of this.#sinks.values()) sink.fail(error);
-    this.#sinks.clear();
+    this.#failAll(error);
     this.#fail(error);
   }
 }

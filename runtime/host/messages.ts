@@ -3,7 +3,7 @@
  * carries them (typed arrays included). Refuses functions, signals and class instances.
  */
 import type { ErrorCode, ErrorFields } from '../errors.ts';
-import type { EngineInfo, EngineOptions, EngineStats, GenerateRequest, OpenProgress, TokenEvent } from '../types.ts';
+import type { EngineInfo, EngineOptions, EngineStats, GenerateRequest, OpenProgress, TokenEvent, ZeroReport } from '../types.ts';
 
 export interface WireError {
   readonly code: ErrorCode;
@@ -14,6 +14,7 @@ export type ToEngine =
   | { readonly type: 'open'; readonly options: Omit<EngineOptions, 'onProgress'> }
   | { readonly type: 'generate'; readonly request: number; readonly body: GenerateRequest }
   | { readonly type: 'abort' | 'park' | 'go on'; readonly request: number }
+  | { readonly type: 'check'; readonly request: number }
   | { readonly type: 'close' };
 
 export type FromEngine =
@@ -21,6 +22,7 @@ export type FromEngine =
   | { readonly type: 'opened'; readonly info: EngineInfo }
   | { readonly type: 'refused'; readonly error: WireError }
   | { readonly type: 'event'; readonly request: number; readonly event: TokenEvent }
+  | { readonly type: 'checked'; readonly request: number; readonly report: ZeroReport }
   | { readonly type: 'failed'; readonly request: number; readonly error: WireError }
   | { readonly type: 'stats'; readonly stats: EngineStats }
   | { readonly type: 'died'; readonly error: WireError };

@@ -50,14 +50,24 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
     if (engine === undefined) return;
     for await (const event of engine.generate(body, state.abort.signal)) {
       send({ type: 'event', request, event });
+      if (event.type !== 'end') event.logits?.fill(0);
       // Not reading on makes the engine's own channel park the sequence.
       await state.parked?.promise;
     }
   } catch (error) {
     send({ type: 'failed', request, error: wire(toInwardError(error, 'a request')) });
   } finally {
+    if (body.promptIds instanceof Uint32Array) body.promptIds.fill(0);
     running.delete(request);
     sendStats();
+  }
+}
+
+async function check({ request }: ToEngine & { type: 'check' }): Promise<void> {
+  try {
+    if (engine !== undefined) send({ type: 'checked', request, report: await engine.checkZeroed() });
+  } catch (error) {
+    send({ type: 'failed', request, error: wire(toInwardError(error, 'a check')) });
   }
 }
 
@@ -80,6 +90,7 @@ async function close(): Promise<void> {
 process.on('message', (message: ToEngine) => {
   if (message.type === 'open') void open(message);
   else if (message.type === 'generate') void generate(message);
+  else if (message.type === 'check') void check(message);
   else if (message.type === 'close') void close();
   else control(message);
 });

@@ -13,7 +13,7 @@ import type { GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.t
 
 export const vocabularySize = 64;
 /** An id whose rows are broken, and all that see it. The model never says it. */
-export const poison = vocabularySize;
+export const poison = 64;
 
 /** What the model says after these ids. */
 function nextToken(ids: ArrayLike<number>): number {
@@ -53,6 +53,8 @@ export class Simulation {
   /** id + 1 in every slot; 0 is zeroed. */
   readonly kv: Uint32Array;
   steps = 0;
+  /** Clients whose sequences had blocks in the last step. */
+  #holders: readonly Client[] = [];
   /** The scheduler's clock, in ms. */
   now = 0;
 
@@ -118,6 +120,7 @@ export class Simulation {
     for (let i = 0; i < clears; i++) kv.fill(0, (this.section('CLEARS')[i] ?? 0) * blockLength, ((this.section('CLEARS')[i] ?? 0) + 1) * blockLength);
     this.#copyBlocks(copies);
     this.#checkOwners();
+    this.#checkDepartures();
     const tableOf = (token: number) => this.section('TABLES').subarray((this.section('ROWS')[token] ?? 0) * (batch.layout['TABLE_LENGTH'] ?? 0));
     const slotOf = (token: number, position: number) => (tableOf(token)[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
     for (let token = 0; token < tokens; token++) {
@@ -187,6 +190,13 @@ export class Simulation {
     for (let slot = 0; slot < this.kv.length; slot++) {
       if (this.kv[slot] !== 0 && !taken.some((block) => block === Math.floor(slot / this.world.blockLength))) throw new Error('a free block holds data');
     }
+  }
+
+  /** Whoever has lost its blocks since the last step has left something behind in scratch. */
+  #checkDepartures(): void {
+    if (!this.batch.hasDeparted && this.#holders.some(({ sequence }) => sequence.blocks.length === 0))
+      throw new Error('scratch keeps what a sequence has left');
+    this.#holders = this.clients.filter(({ sequence }) => sequence.blocks.length > 0);
   }
 
   /** The items of each token cover what it sees, once, cut as its position alone says. */

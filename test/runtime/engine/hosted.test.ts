@@ -86,16 +86,20 @@ test('abort and leaving the loop reach the process', async () => {
   for await (const event of engine.generate({ promptIds: prompts.len7.ids, maxTokens: 400 })) if (event.type === 'token') break;
   await until(() => engine.stats().running === 0 && engine.stats().kvBlocksFree === engine.stats().kvBlocksTotal);
   expect(engine.stats().generatedTokens).toBeLessThan(400);
+  const { words, ...residue } = await engine.checkZeroed();
+  expect(residue).toEqual({ kv: 0, activations: 0, logits: 0, staging: 0, batch: 0 });
+  expect(words * 4).toBeGreaterThan(engine.info.kvBytes);
 });
 
 test('a killed process: `failed` resolves, running and later requests throw engine_stopped', async () => {
   const { engine, pid } = await openWithPid();
-  const running = [1, 2].map(() => codeOf(run(engine, prompts.len7.ids, { maxTokens: 480 })));
+  const running = [...[1, 2].map(() => codeOf(run(engine, prompts.len7.ids, { maxTokens: 480 }))), codeOf(engine.checkZeroed())];
   await new Promise((resolve) => setTimeout(resolve, 30));
   process.kill(pid, 'SIGKILL');
   expect(await engine.failed).toMatchObject({ code: 'engine_stopped' });
-  expect(await Promise.all(running)).toEqual(['engine_stopped', 'engine_stopped']);
+  expect(await Promise.all(running)).toEqual(['engine_stopped', 'engine_stopped', 'engine_stopped']);
   expect(await codeOf(run(engine, [1], { maxTokens: 1 }))).toBe('engine_stopped');
+  expect(await codeOf(engine.checkZeroed())).toBe('engine_stopped');
   await engine[Symbol.asyncDispose]();
 });
 
