@@ -52,6 +52,8 @@ export class Batch {
   /** Sequences in this step, in table order. */
   readonly sequences: Sequence[] = [];
   wantsLogits = false;
+  /** A sequence has ended, been cancelled or preempted since the last step: scratch is zeroed too (runner.ts). */
+  hasDeparted = false;
   #edits = 0;
 
   constructor(limits: BatchLimits) {
@@ -102,14 +104,14 @@ export class Batch {
   /** Whether a step of it would do nothing. */
   get isEmpty(): boolean {
     const { tokens, clears, copies } = this.counts;
-    return tokens === 0 && clears === 0 && copies === 0;
+    return tokens === 0 && clears === 0 && copies === 0 && !this.hasDeparted;
   }
 
   reset(): void {
     const { counts } = this;
     counts.tokens = counts.logitRows = counts.items = counts.clears = counts.copies = 0;
     this.rowSequences.length = this.rowPositions.length = this.sequences.length = this.masks.length = 0;
-    this.wantsLogits = false;
+    this.wantsLogits = this.hasDeparted = false;
     this.#edits = 0;
   }
 

@@ -29,6 +29,11 @@ export class BlockPool {
     return this.#free.length;
   }
 
+  /** Zeroed, and nobody's. */
+  get freeBlocks(): readonly BlockId[] {
+    return this.#free;
+  }
+
   get dirtyCount(): number {
     return this.#dirty.length;
   }
@@ -36,11 +41,6 @@ export class BlockPool {
   /** Blocks that are kept and have no owner. */
   get idleCount(): number {
     return this.#idle;
-  }
-
-  /** Blocks that hold zeros. */
-  get free(): readonly BlockId[] {
-    return this.#free;
   }
 
   ownersOf(block: BlockId): number {

@@ -57,7 +57,7 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
   async return(): Promise<IteratorResult<TokenEvent>> {
     this.#isStarted = true;
     this.#close();
-    this.#events.length = 0;
+    this.#drop();
     return { done: true, value: undefined };
   }
 
@@ -90,7 +90,7 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
     try {
       this.#control = this.#start({
         event: (event) => {
-          if (this.#isDone) return;
+          if (this.#isDone) return zero(event);
           this.#events.push(event);
           if (event.type === 'end') this.#settle();
           else if (this.#events.length >= parkAt) this.#park(true);
@@ -113,11 +113,16 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
   #close(error?: InwardError): void {
     if (this.#isDone) return;
     this.#error = error;
-    this.#events.length = 0;
+    this.#drop();
     const control = this.#control;
     this.#settle();
     control?.cancel();
     this.#notify();
+  }
+
+  /** Nobody reads them. */
+  #drop(): void {
+    for (const event of this.#events.splice(0)) zero(event);
   }
 
   #settle(): void {
@@ -137,4 +142,9 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
     this.#waiter = undefined;
     waiter?.();
   }
+}
+
+/** Overwrites the logits of an event that nobody gets; ids are numbers, which cannot be overwritten. */
+function zero(event: TokenEvent): void {
+  if (event.type !== 'end') event.logits?.fill(0);
 }

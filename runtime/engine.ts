@@ -9,7 +9,7 @@ import { InwardError, toInwardError } from './errors.ts';
 import { type EngineHost, openParts, type Parts } from './open.ts';
 import { Recorder } from './recorder.ts';
 import { Sequence } from './sequence.ts';
-import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent } from './types.ts';
+import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent, ZeroReport } from './types.ts';
 
 /** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests; `host`: for an engine of runtime/host. */
 export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<Engine> {
@@ -25,6 +25,8 @@ class LocalEngine implements Engine {
   readonly #fail: (error: Error) => void;
   #failure: InwardError | undefined;
   #wake: (() => void) | undefined;
+  /** Who waits for a look at what is left behind. */
+  #checks: PromiseWithResolvers<ZeroReport>[] = [];
   #isClosed = false;
   #closing: Promise<void> | undefined;
   readonly #loop: Promise<void>;
@@ -101,6 +103,14 @@ class LocalEngine implements Engine {
     this.#wake?.();
   }
 
+  checkZeroed(): Promise<ZeroReport> {
+    if (this.#failure !== undefined || this.#isClosed) return Promise.reject(this.#failure ?? new InwardError('shutting_down'));
+    const check = Promise.withResolvers<ZeroReport>();
+    this.#checks.push(check);
+    this.#wake?.();
+    return check.promise;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -109,6 +119,7 @@ class LocalEngine implements Engine {
   async #close(): Promise<void> {
     this.#isClosed = true;
     this.#parts.scheduler.failAll(new InwardError('shutting_down'));
+    this.#parts.scheduler.flush();
     this.#wake?.();
     await this.#loop;
     this.#parts.memory[Symbol.dispose]();
@@ -118,13 +129,22 @@ class LocalEngine implements Engine {
   async #run(): Promise<void> {
     const { scheduler } = this.#parts;
     try {
-      while (!this.#isClosed && this.#failure === undefined) {
+      // Closed, it goes on until what ran has been zeroed.
+      while (this.#failure === undefined && !(this.#isClosed && !scheduler.hasWork)) {
         if (scheduler.hasWork) await this.#step();
+        else if (this.#checks.length > 0) await this.#check();
         else await this.#sleep();
       }
     } catch (error) {
       this.#stop(toInwardError(error, 'a step'));
     }
+    for (const { reject } of this.#checks.splice(0)) reject(this.#failure ?? new InwardError('shutting_down'));
+  }
+
+  async #check(): Promise<void> {
+    const { runner, pool } = this.#parts;
+    const report = await runner.readResidue(pool.freeBlocks, pool.total);
+    for (const { resolve } of this.#checks.splice(0)) resolve(report);
   }
 
   async #step(): Promise<void> {
@@ -134,17 +154,20 @@ class LocalEngine implements Engine {
     const scheduled = this.#spent('schedule', started);
     if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
     for (const { sink } of batch.sequences) sink.admitted?.();
-    const results = await runner.run(batch);
-    const submitted = this.#spent('submit', scheduled, runner.submittedAt);
-    const waited = this.#spent('wait', submitted);
-    const { tokens, logitRows } = batch.counts;
-    if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, waited - started);
-    scheduler.commit(batch, results);
-    this.#steps++;
-    if (tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
-    batch.zero();
-    results.zero();
-    this.#spent('commit', waited);
+    try {
+      const results = await runner.run(batch);
+      const submitted = this.#spent('submit', scheduled, runner.submittedAt);
+      const waited = this.#spent('wait', submitted);
+      const { tokens, logitRows } = batch.counts;
+      if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, waited - started);
+      scheduler.commit(batch, results);
+      results.zero();
+      this.#steps++;
+      if (tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
+      this.#spent('commit', waited);
+    } finally {
+      batch.zero();
+    }
   }
 
   /** Gives `until`, where the next part begins. */

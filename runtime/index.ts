@@ -86,5 +86,6 @@ export type {
   TunedShape,
   TuneMode,
   Tuning,
+  ZeroReport,
 } from './types.ts';
 export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit } from './types.ts';

@@ -6,13 +6,13 @@ import type { Place, Plane, Slice, TexelFormat, Vectors } from '../kernels/kerne
 import { formatBytes, InwardError } from './errors.ts';
 
 /** Who a buffer belongs to; the names that stats and errors show. */
-export type MemoryOwner = 'weights' | 'kv' | 'activations' | 'logits' | 'staging';
+export type MemoryOwner = 'weights' | 'constants' | 'kv' | 'activations' | 'logits' | 'staging' | 'batch';
 
 export class DeviceMemory implements Disposable {
   readonly #device: GPUDevice;
   readonly #limit: number;
   readonly #used = new Map<MemoryOwner, number>();
-  readonly #made: (GPUBuffer | GPUTexture)[] = [];
+  readonly #made = new Map<GPUBuffer | GPUTexture, MemoryOwner>();
 
   /** `limit`: bytes that may be taken in all; Infinity where the device does not say. */
   constructor(device: GPUDevice, limit: number) {
@@ -25,7 +25,7 @@ export class DeviceMemory implements Disposable {
     const padded = Math.max(16, Math.ceil(size / 16) * 16);
     this.#take(owner, padded);
     const buffer = this.#device.createBuffer({ label, size: padded, usage });
-    this.#made.push(buffer);
+    this.#made.set(buffer, owner);
     return buffer;
   }
 
@@ -37,7 +37,7 @@ export class DeviceMemory implements Disposable {
     this.#take(owner, width * rows * 16);
     const usage = 0x08 | 0x01 | 0x02; // STORAGE_BINDING | COPY_SRC | COPY_DST
     const texture = this.#device.createTexture({ label, size: [width, rows], format, usage });
-    this.#made.push(texture);
+    this.#made.set(texture, owner);
     return { texture, view: texture.createView() };
   }
 
@@ -68,27 +68,32 @@ export class DeviceMemory implements Disposable {
     return Object.fromEntries(this.#used);
   }
 
+  /** What is alive of an owner, in the order in which it was made. */
+  madeFor(owner: MemoryOwner): (GPUBuffer | GPUTexture)[] {
+    return [...this.#made].filter(([, other]) => other === owner).map(([made]) => made);
+  }
+
   release(owner: MemoryOwner, buffer: GPUBuffer): void {
-    const index = this.#made.indexOf(buffer);
-    if (index < 0) return;
-    this.#made.splice(index, 1);
+    if (!this.#made.delete(buffer)) return;
     this.#used.set(owner, (this.#used.get(owner) ?? 0) - buffer.size);
     buffer.destroy();
   }
 
   [Symbol.dispose](): void {
-    for (const made of this.#made) made.destroy();
-    this.#made.length = 0;
+    for (const made of this.#made.keys()) made.destroy();
+    this.#made.clear();
     this.#used.clear();
   }
 }
 
 const ownerNames: Record<MemoryOwner, string> = {
   weights: 'The weights',
+  constants: 'The tables of the model',
   kv: 'The KV cache',
   activations: 'The working memory of a step',
   logits: 'The logits',
   staging: 'The read-back buffers',
+  batch: 'The batch of a step',
 };
 
 /** A whole buffer as a slice. */

@@ -100,7 +100,7 @@ async function assemble(
     onProgress: report('weights', options),
   });
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const batchBuffer = memory.create('activations', 'batch', batch.words.byteLength, storage);
+  const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
     ...tileFacts({ ...open, family: kernels }),
     layout: batch.layout,
@@ -118,7 +118,7 @@ async function assemble(
     poolFold: pool.fold,
     create: (owner, label, size, data) => {
       demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
-      const buffer = memory.create(owner, label, size, storage | GPUBufferUsage.UNIFORM);
+      const buffer = memory.create(data === undefined ? owner : 'constants', label, size, storage | GPUBufferUsage.UNIFORM);
       if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
       return wholeBuffer(buffer);
     },

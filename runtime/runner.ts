@@ -8,7 +8,10 @@ import { maskLength } from '../kernels/sample.ts';
 import type { Graph } from '../models/index.ts';
 import type { Batch } from './batch.ts';
 import type { DeviceMemory } from './memory.ts';
+import { countResidue } from './residue.ts';
 import { StepResults } from './results.ts';
+import { Scrubber } from './scrub.ts';
+import type { BlockId, ZeroReport } from './types.ts';
 import { shortPause, waitFor } from './waiting.ts';
 
 /** All that the commands of a step depend on; nothing of what its batch holds is in them. */
@@ -43,6 +46,9 @@ export class Runner {
   readonly #blockOperations: readonly PreparedOperation[];
   readonly #steps: readonly PreparedOperation[];
   readonly #results: StepResults;
+  readonly #scrubber: Scrubber;
+  readonly #memory: DeviceMemory;
+  readonly #graph: Graph;
   readonly #maxLogitRows: number;
   #dispatches = 0;
   #submittedAt = 0;
@@ -74,6 +80,9 @@ export class Runner {
       logitStaging ??= memory.create('staging', 'logits', logits.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
       return logitStaging;
     };
+    this.#scrubber = new Scrubber(memory);
+    this.#memory = memory;
+    this.#graph = graph;
     const { maxLogitRows } = graph.settings;
     this.#maxLogitRows = maxLogitRows;
     this.#results = new StepResults(maxLogitRows, vocabulary, logits.size / 4 / maxLogitRows);
@@ -181,8 +190,22 @@ export class Runner {
 
   #upload(batch: Batch): void {
     const { queue } = this.#device;
+    if (batch.hasDeparted && batch.counts.tokens > 0) this.#scrub();
     queue.writeBuffer(this.#batchBuffer, 0, batch.seal());
     for (const { row, words } of batch.masks) queue.writeBuffer(this.#masks.buffer, row * this.#maskSize, words);
+  }
+
+  /** Counts words that are not zero in free blocks, of `blockCount` in all, and in scratch. No step may run meanwhile. */
+  readResidue(freeBlocks: readonly BlockId[], blockCount: number): Promise<ZeroReport> {
+    const { pools: layers, poolFold: fold, blockLength } = this.#graph.settings;
+    return countResidue(this.#device, this.#memory, { layers, blockCount, blockLength, fold }, freeBlocks);
+  }
+
+  /** Zeroes what steps have written, before the next step writes: somebody else's is then alone there. */
+  #scrub(): void {
+    const encoder = this.#device.createCommandEncoder();
+    this.#scrubber.encode(encoder);
+    this.#device.queue.submit([encoder.finish()]);
   }
 
   #submit(commands: GPUCommandBuffer): void {
@@ -206,14 +229,17 @@ export class Runner {
     return { rows, logits: wantsLogits ? this.#logitStaging().mapAsync(GPUMapMode.READ, 0, this.#logitSize(counts.logitRows)) : undefined };
   }
 
-  async #read({ counts }: Batch, mapped: { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined }): Promise<StepResults> {
+  async #read(batch: Batch, mapped: { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined }): Promise<StepResults> {
     await waitFor(mapped.rows);
     if (mapped.logits !== undefined) await waitFor(mapped.logits);
     this.#times.mapped = performance.now();
+    const { counts } = batch;
     const logits = mapped.logits && new Float32Array(this.#logitStaging().getMappedRange(0, this.#logitSize(counts.logitRows)).slice(0));
     this.#results.set(new Uint32Array(this.#rowStaging.getMappedRange()), logits);
     this.#rowStaging.unmap();
     if (mapped.logits !== undefined) this.#logitStaging().unmap();
+    // Without a token the step belongs to nobody: what it wrote itself goes too, and an idle engine holds zeros.
+    if (batch.hasDeparted && counts.tokens === 0) this.#scrub();
     return this.#results;
   }
 }
@@ -233,7 +259,7 @@ class UniformArena {
     const stride = 256; // the alignment that every device allows
     const withParams = operations.filter((operation) => operation.params !== undefined);
     const words = new Uint32Array((withParams.length * stride) / 4);
-    const buffer = memory.create('activations', 'uniforms', words.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    const buffer = memory.create('constants', 'uniforms', words.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
     withParams.forEach((operation, i) => {
       const params = operation.params ?? new Uint32Array();
       words.set(params, (i * stride) / 4);

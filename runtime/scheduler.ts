@@ -50,6 +50,8 @@ export class Scheduler {
   /** What this step copies from; it must not be zeroed before. */
   readonly #copied: BlockId[] = [];
   #nextExpiry = Number.POSITIVE_INFINITY;
+  /** A sequence has given its blocks back since the last batch. */
+  #hasDeparted = false;
   #preemptions = 0;
   #promptTokens = 0;
   #generatedTokens = 0;
@@ -133,7 +135,14 @@ export class Scheduler {
 
   /** Whether a step would do anything (zeroing freed blocks counts). */
   get hasWork(): boolean {
-    return this.#running.length > 0 || this.#waiting.length > 0 || this.#pool.dirtyCount > 0 || this.#copied.length > 0 || this.#nextExpiry <= this.#now();
+    return (
+      this.#running.length > 0 ||
+      this.#waiting.length > 0 ||
+      this.#pool.dirtyCount > 0 ||
+      this.#hasDeparted ||
+      this.#copied.length > 0 ||
+      this.#nextExpiry <= this.#now()
+    );
   }
 
   /** When a request that comes now may expect its turn: what is ahead of it, at the pace of the last steps, in ms. 0 where it would be at once, or nothing is known yet. */
@@ -165,6 +174,8 @@ export class Scheduler {
     this.#fill(batch);
     // Preemption may have taken place before anything found room: the blocks are there now.
     if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch);
+    batch.hasDeparted = this.#hasDeparted;
+    this.#hasDeparted = false;
   }
 
   /** Advances the sequences of a step that has run. */
@@ -334,6 +345,7 @@ export class Scheduler {
   }
 
   #release(sequence: Sequence): void {
+    this.#hasDeparted ||= sequence.blocks.length > 0;
     this.#pool.give(sequence.blocks);
     sequence.blocks = [];
     if (sequence.original !== undefined) this.#pool.give([sequence.original.block]);

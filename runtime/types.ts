@@ -419,6 +419,19 @@ export interface EngineStats {
   readonly tenants: readonly TenantStats[];
 }
 
+/** What was found where nothing of a request may be: 32-bit words on the device that are not zero, by owner. All 0, unless something is wrong. */
+export interface ZeroReport {
+  /** In free KV blocks of every layer. */
+  readonly kv: number;
+  readonly activations: number;
+  readonly logits: number;
+  /** Buffers that the host reads results from. */
+  readonly staging: number;
+  readonly batch: number;
+  /** Words looked at. */
+  readonly words: number;
+}
+
 /**
  * A model on a device. Disposing it ends its process; what runs then fails with shutting_down. A process that is lost is
  * started anew: requests that have given events fail with engine_restarted, the others wait and go on. Only when that does not
@@ -437,6 +450,11 @@ export interface Engine extends AsyncDisposable {
   stats(): EngineStats;
   /** Forgets the prefixes that are kept for a tenant's next prompts, or for those of all tenants; their blocks are zeroed by the next step. */
   flushPrefixes(tenant?: number): void;
+  /**
+   * Waits until no request is left, then reads free KV blocks and all working memory back from the device: the proof that ended,
+   * cancelled and preempted requests were zeroed. Slow; requests that come meanwhile wait. Fails as the engine does (device_lost, shutting_down).
+   */
+  checkZeroed(): Promise<ZeroReport>;
   /** Resolves if the engine fails for good; never rejects. */
   readonly failed: Promise<Error>;
 }

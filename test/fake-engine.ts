@@ -6,7 +6,7 @@
 import { checkRequest } from '../runtime/checks.ts';
 import { InwardError } from '../runtime/errors.ts';
 import { Recorder, type RequestRecord } from '../runtime/recorder.ts';
-import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs } from '../runtime/types.ts';
+import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs, ZeroReport } from '../runtime/types.ts';
 
 export interface FakeEngineOptions {
   /** The ids to answer with. */
@@ -195,6 +195,10 @@ export class FakeEngine implements Engine {
       tenants: [],
       ...this.options.stats,
     };
+  }
+
+  async checkZeroed(): Promise<ZeroReport> {
+    return { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0, words: 0 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,7 +9,16 @@ import { chooseDriver } from '../drivers.ts';
 import { InwardError } from '../errors.ts';
 import type { SequenceSink } from '../sequence.ts';
 import { isStoredDevice, tuningFile, writeTuningFile } from '../tuning/file.ts';
-import { type Engine, type EngineInfo, type EngineOptions, type EngineStats, engineNumbers, type GenerateRequest, type TokenEvent } from '../types.ts';
+import {
+  type Engine,
+  type EngineInfo,
+  type EngineOptions,
+  type EngineStats,
+  engineNumbers,
+  type GenerateRequest,
+  type TokenEvent,
+  type ZeroReport,
+} from '../types.ts';
 import { type FromEngine, fromWire } from './messages.ts';
 import { Requests } from './requests.ts';
 import { addStats, emptyStats, pausedStats } from './stats.ts';
@@ -27,6 +36,8 @@ class HostedEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #policy: RestartPolicy;
   readonly #supervisor: Supervisor;
+  readonly #checks = new Map<number, PromiseWithResolvers<ZeroReport>>();
+  #nextCheck = -1;
   readonly #fail: (error: Error) => void;
   readonly #requests = new Requests();
   /** Of the first process; those after it have the same model and the same options. */
@@ -48,6 +59,7 @@ class HostedEngine implements Engine {
       isAwaited: () => this.#requests.count > 0,
       lost: (code) => {
         this.#keepCounts();
+        this.#failChecks(new InwardError('engine_restarted'));
         this.#requests.lose(new InwardError('engine_restarted'), this.#policy.sendLimit);
         options.onRestart?.({ code, count: this.#restarts, isReady: false });
       },
@@ -58,6 +70,7 @@ class HostedEngine implements Engine {
       failed: (error) => {
         this.#keepCounts();
         this.#failure = error;
+        this.#failChecks(error);
         this.#requests.failAll(error);
         this.#fail(error);
       },
@@ -108,12 +121,25 @@ class HostedEngine implements Engine {
     this.#supervisor.child?.send({ type: 'flush', tenant });
   }
 
+  checkZeroed(): Promise<ZeroReport> {
+    if (this.#failure !== undefined || this.#closing !== undefined) return Promise.reject(this.#failure ?? new InwardError('shutting_down'));
+    const check = Promise.withResolvers<ZeroReport>();
+    const { child } = this.#supervisor;
+    if (child === undefined) return Promise.reject(new InwardError('engine_restarted'));
+    // Below the numbers of requests.
+    const id = this.#nextCheck--;
+    this.#checks.set(id, check);
+    child.send({ type: 'check', request: id });
+    return check.promise;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
+    this.#failChecks(new InwardError('shutting_down'));
     this.#requests.failAll(new InwardError('shutting_down'));
     await this.#supervisor.close();
   }
@@ -139,6 +165,8 @@ class HostedEngine implements Engine {
 
   #receive(message: FromEngine): void {
     if (message.type === 'event') this.#requests.event(message.request, message.event);
+    else if (message.type === 'checked') this.#checks.get(message.request)?.resolve(message.report);
+    else if (message.type === 'failed' && message.request < 0) this.#checks.get(message.request)?.reject(fromWire(message.error));
     else if (message.type === 'failed') this.#requests.fail(message.request, fromWire(message.error));
     else if (message.type === 'stats') this.#stats = message.stats;
     else if (message.type === 'progress') this.#report(message);
@@ -152,6 +180,11 @@ class HostedEngine implements Engine {
 
   #keepTuning({ key, shapes }: FromEngine & { type: 'measured' }): void {
     if (isStoredDevice({ kernels: key.kernels, shapes })) this.#tuningNotice = writeTuningFile(this.#options.tuningFile ?? tuningFile(), key, shapes);
+  }
+
+  #failChecks(error: InwardError): void {
+    for (const { reject } of this.#checks.values()) reject(error);
+    this.#checks.clear();
   }
 
   #keepCounts(): void {

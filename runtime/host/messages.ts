@@ -5,7 +5,7 @@
 import type { Driver } from '../drivers.ts';
 import { type ErrorCode, type ErrorFields, InwardError, isErrorCode } from '../errors.ts';
 import type { StoredShapes, TuningKey } from '../tuning/file.ts';
-import type { EngineInfo, EngineOptions, EngineStats, GenerateRequest, OpenProgress, TokenEvent } from '../types.ts';
+import type { EngineInfo, EngineOptions, EngineStats, GenerateRequest, OpenProgress, TokenEvent, ZeroReport } from '../types.ts';
 
 export interface WireError {
   readonly code: ErrorCode;
@@ -20,6 +20,7 @@ export type ToEngine =
   | { readonly type: 'generate'; readonly request: number; readonly body: GenerateRequest }
   | { readonly type: 'abort' | 'park' | 'go on'; readonly request: number }
   | { readonly type: 'flush'; readonly tenant: number | undefined }
+  | { readonly type: 'check'; readonly request: number }
   | { readonly type: 'close' };
 
 export type FromEngine =
@@ -29,6 +30,7 @@ export type FromEngine =
   | { readonly type: 'opened'; readonly info: EngineInfo }
   | { readonly type: 'refused'; readonly error: WireError }
   | { readonly type: 'event'; readonly request: number; readonly event: TokenEvent }
+  | { readonly type: 'checked'; readonly request: number; readonly report: ZeroReport }
   | { readonly type: 'failed'; readonly request: number; readonly error: WireError }
   | { readonly type: 'stats'; readonly stats: EngineStats }
   /** Every 100 ms while requests run and there is nothing else to say. */

@@ -52,6 +52,7 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
     if (engine === undefined) return;
     for await (const event of engine.generate(body, state.abort.signal)) {
       send({ type: 'event', request, event });
+      if (event.type !== 'end') event.logits?.fill(0);
       // Not reading on makes the engine's own channel park the sequence.
       await state.parked?.promise;
     }
@@ -63,6 +64,14 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
     body.promptIds.fill(0);
     running.delete(request);
     sendStats();
+  }
+}
+
+async function check({ request }: ToEngine & { type: 'check' }): Promise<void> {
+  try {
+    if (engine !== undefined) send({ type: 'checked', request, report: await engine.checkZeroed() });
+  } catch (error) {
+    send({ type: 'failed', request, error: toWire(toInwardError(error, 'a check')) });
   }
 }
 
@@ -86,6 +95,7 @@ process.on('message', (message: ToEngine) => {
   if (message.type === 'open') void open(message);
   else if (message.type === 'generate') void generate(message);
   else if (message.type === 'flush') engine?.flushPrefixes(message.tenant);
+  else if (message.type === 'check') void check(message);
   else if (message.type === 'close') void close();
   else control(message);
 });

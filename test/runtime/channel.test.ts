@@ -132,6 +132,24 @@ test('aborted with events unread: they are dropped, and so is what is known of t
   await expect(channel.next()).rejects.toMatchObject({ code: 'aborted' });
 });
 
+test.each(['abort', 'leave'] as const)('%s: logits that nobody has read are overwritten, those that somebody has are not', async (way) => {
+  const { controller, signal } = watched();
+  const { channel, sink } = open(signal);
+  const first = channel.next();
+  const producer = await sink;
+  const logits = Array.from({ length: 5 }, () => Float32Array.of(1, 2, 3));
+  const [read, ...unread] = logits.map(
+    (row, i): TokenEvent => (i === 1 ? { type: 'prompt', position: 0, logits: row } : { ...token(i), type: 'token', id: i as TokenId, logits: row }),
+  );
+  const late = unread.pop();
+  for (const event of [read, ...unread]) if (event !== undefined) producer.event(event);
+  await first;
+  if (way === 'abort') controller.abort();
+  else await channel.return();
+  if (late !== undefined) producer.event(late);
+  expect(logits.map((row) => [...row])).toEqual([[1, 2, 3], ...Array(4).fill([0, 0, 0])]);
+});
+
 test('leaving the loop cancels; aborting afterwards does nothing', async () => {
   const { controller, signal, listeners } = watched();
   const { channel, calls, sink } = open(signal);

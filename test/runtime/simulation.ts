@@ -60,6 +60,8 @@ export class Simulation {
   readonly #guesses = new Set<number>();
   steps = 0;
   copies = 0;
+  /** Clients whose sequences had blocks in the last step. */
+  #holders: readonly Client[] = [];
   /** The scheduler's clock, in ms. */
   now = 0;
 
@@ -135,6 +137,7 @@ export class Simulation {
     this.#copyBlocks(copies);
     this.copies += copies;
     this.#checkOwners();
+    this.#checkDepartures();
     const sequenceOf = (token: number) => batch.sequences[this.section('ROWS')[token] ?? 0] as Sequence;
     const tableOf = (token: number) => this.section('TABLES').subarray((this.section('ROWS')[token] ?? 0) * (batch.layout['TABLE_LENGTH'] ?? 0));
     for (let token = 0; token < tokens; token++) {
@@ -217,8 +220,15 @@ export class Simulation {
     if (owners.some((count, block) => count !== pool.ownersOf(block as BlockId))) throw new Error('a block has other owners than the pool says');
     const owned = owners.filter((count) => count > 0).length;
     if (owned + pool.freeCount + pool.dirtyCount + pool.idleCount !== world.blockCount) throw new Error('blocks were lost or multiplied');
-    for (const block of pool.free)
+    for (const block of pool.freeBlocks)
       if (this.kv.subarray(block * world.blockLength, (block + 1) * world.blockLength).some((slot) => slot !== 0)) throw new Error('a free block holds data');
+  }
+
+  /** Whoever has lost its blocks since the last step has left something behind in scratch. */
+  #checkDepartures(): void {
+    if (!this.batch.hasDeparted && this.#holders.some(({ sequence }) => sequence.blocks.length === 0))
+      throw new Error('scratch keeps what a sequence has left');
+    this.#holders = this.clients.filter(({ sequence }) => sequence.blocks.length > 0);
   }
 
   /** The items of each token cover what it sees, once, cut as its position alone says. */

@@ -192,6 +192,26 @@ describe('one engine', () => {
     expect(used).toBe(0);
   });
 
+  test('an engine proves that nothing is left once all have ended, and takes requests meanwhile', async () => {
+    const nothing = { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0 };
+    const abort = new AbortController();
+    const aborted = codeOf(run(engine, long.ids, { maxTokens: 200, logits: 'sampled' }, abort.signal));
+    const ended = [len7, len33, batch1].map(({ ids }) => run(engine, ids, { maxTokens: 24, logprobs: 5 }));
+    const check = engine.checkZeroed();
+    while (engine.stats().running < 4) await new Promise((resolve) => setImmediate(resolve));
+    abort.abort();
+    expect((await Promise.all(ended)).map(({ tokens }) => tokens)).toEqual([len7.greedy, len33.greedy, batch1.greedy]);
+    expect(await aborted).toBe('aborted');
+    const { memory } = engine.stats();
+    for (const { words, ...report } of [await check, await engine.checkZeroed()]) {
+      expect(report).toEqual(nothing);
+      expect(words * 4).toBe(Object.keys(nothing).reduce((sum, owner) => sum + (memory[owner] ?? Number.NaN), 0));
+    }
+    const late = [engine.checkZeroed(), engine.checkZeroed()];
+    expect((await run(engine, len7.ids, { maxTokens: 24 })).tokens).toEqual(len7.greedy);
+    expect(await Promise.all(late)).toMatchObject([nothing, nothing]);
+  });
+
   test('no GPU object, no device memory and no heap per token', async () => {
     const decode = () => run(engine, len7.ids, { maxTokens: 220 });
     await decode();
@@ -234,7 +254,10 @@ test('disposing ends what runs and what waits; afterwards nothing starts', async
   const engine = await open({ maxSequences: 1 });
   const running = [1, 2].map(() => codeOf(run(engine, len7.ids, { maxTokens: 400 })));
   await new Promise((resolve) => setTimeout(resolve, 20));
+  const check = codeOf(engine.checkZeroed());
   await Promise.all([engine[Symbol.asyncDispose](), engine[Symbol.asyncDispose]()]);
+  expect(await check).toBe('shutting_down');
   expect(await Promise.all(running)).toEqual(['shutting_down', 'shutting_down']);
   expect(await codeOf(run(engine, len7.ids, { maxTokens: 1 }))).toBe('shutting_down');
+  expect(await codeOf(engine.checkZeroed())).toBe('shutting_down');
 });

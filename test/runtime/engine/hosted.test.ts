@@ -89,6 +89,9 @@ test('abort and leaving the loop reach the process', async () => {
   for await (const event of engine.generate({ promptIds: prompts.len7.ids, maxTokens: 400 })) if (event.type === 'token') break;
   await until(() => engine.stats().running === 0 && engine.stats().kvBlocksFree === engine.stats().kvBlocksTotal);
   expect(engine.stats().generatedTokens).toBeLessThan(400);
+  const { words, ...residue } = await engine.checkZeroed();
+  expect(residue).toEqual({ kv: 0, activations: 0, logits: 0, staging: 0, batch: 0 });
+  expect(words * 4).toBeGreaterThan(engine.info.kvBytes);
 });
 
 /** A request that says when it has begun. */
