@@ -46,6 +46,7 @@ export interface Sizes {
   };
   readonly prefix: { readonly prefixTokens: number; readonly tailTokens: number; readonly pairs: number };
   readonly queued: { readonly few: number; readonly many: number; readonly promptTokens: number; readonly newTokens: number };
+  readonly drafts: { readonly documents: number; readonly newTokens: number };
   readonly isolation: { readonly promptTokens: number; readonly samples: number };
 }
 
@@ -59,6 +60,7 @@ export const fullSizes: Sizes = {
   mixed: { answers: 6, newTokens: 128, prompts: 4, promptTokens: 512, everyMs: 4000 },
   prefix: { prefixTokens: 512, tailTokens: 20, pairs: 3 },
   queued: { few: 8, many: 64, promptTokens: 32, newTokens: 32 },
+  drafts: { documents: 4, newTokens: 128 },
   isolation: { promptTokens: 2048, samples: 3 },
 };
 
@@ -68,6 +70,7 @@ export const quickSizes: Sizes = {
   mixed: { answers: 2, newTokens: 8, prompts: 1, promptTokens: 24, everyMs: 20 },
   prefix: { prefixTokens: 32, tailTokens: 4, pairs: 1 },
   queued: { few: 2, many: 4, promptTokens: 4, newTokens: 4 },
+  drafts: { documents: 1, newTokens: 8 },
   isolation: { promptTokens: 40, samples: 2 },
 };
 
@@ -81,7 +84,7 @@ export function longestOf({ streams, mixed, prefix, queued }: Sizes): number {
   );
 }
 
-export type ServedExperiment = Exclude<ExperimentName, 'host' | 'isolation'>;
+export type ServedExperiment = Exclude<ExperimentName, 'host' | 'drafts' | 'isolation'>;
 
 export const servedExperiments: Readonly<Record<ServedExperiment, (context: ExperimentContext) => Promise<Round>>> = {
   streams: async ({ run, sizes: { streams }, seed, round }) => {

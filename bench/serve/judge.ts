@@ -19,7 +19,7 @@ import {
   type Sizes,
   servedExperiments,
 } from './experiments.ts';
-import { type InsideOptions, type IsolationSamples, judgeIsolation, measureIsolation, profileStep } from './inside.ts';
+import { type DraftsSample, type InsideOptions, type IsolationSamples, judgeIsolation, measureDrafts, measureIsolation, profileStep } from './inside.ts';
 import type { LoadOptions } from './options.ts';
 import { joinSeeds } from './random.ts';
 import type { Detail, ExperimentRecord } from './record.ts';
@@ -35,6 +35,7 @@ export async function measureExperiments(options: LoadOptions, prepared: Prepare
   const served = names.filter((name): name is ServedExperiment => name in servedExperiments);
   const records = served.length > 0 ? await measureServed(options, prepared, served, sizes) : [];
   if (names.includes('host')) records.push(await measureInside('host', prepared, (own) => measureHost(own, options.rounds)));
+  if (names.includes('drafts')) records.push(await measureInside('drafts', prepared, (own) => measureSummaries(own, options, sizes)));
   if (names.includes('isolation')) records.push(await measureInside('isolation', prepared, (own) => measureTenants(own, options, sizes)));
   // With other sizes than the targets name there is nothing to judge.
   return options.quick ? records.map((record) => ({ ...record, isMet: null, reason: record.reason ?? 'with little work' })) : records;
@@ -107,6 +108,22 @@ async function measureHost(own: InsideOptions, rounds: number): Promise<Experime
   const parts = (first?.parts ?? []).map(({ part }, index): Detail => ({ name: part, value: median(({ parts: all }) => all[index]?.ms ?? 0), unit: 'ms' }));
   const step: Detail = { name: 'the whole step', value: median(({ stepMs }) => stepMs), unit: 'ms' };
   return createRecord('host', summarize(profiles.map(({ workMs, stepMs }) => (100 * workMs) / stepMs)), { details: [...parts, step] });
+}
+
+async function measureSummaries(own: InsideOptions, { rounds }: LoadOptions, { drafts }: Sizes): Promise<ExperimentRecord> {
+  const found: DraftsSample[][] = [];
+  for (let round = 1; round <= rounds; round++) {
+    say(`round ${round}: drafts`);
+    found.push(await measureDrafts({ ...own, ...drafts, offset: (round - 1) * drafts.documents }));
+  }
+  const sum = (samples: readonly DraftsSample[], of: keyof DraftsSample): number => samples.reduce((total, sample) => total + sample[of], 0);
+  const all = found.flat();
+  const details: Detail[] = [
+    { name: 'tokens of the summaries', value: sum(all, 'tokens'), unit: 'tokens' },
+    { name: 'guessed tokens', value: sum(all, 'guessed'), unit: 'tokens' },
+    { name: 'of these right', value: (100 * sum(all, 'accepted')) / Math.max(1, sum(all, 'guessed')), unit: '%' },
+  ];
+  return createRecord('drafts', summarize(found.map((samples) => sum(samples, 'plainMs') / sum(samples, 'guessingMs'))), { details });
 }
 
 async function measureTenants(own: InsideOptions, { rounds, seed }: LoadOptions, { isolation }: Sizes): Promise<ExperimentRecord> {

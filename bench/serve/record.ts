@@ -17,7 +17,7 @@ export interface LoadDescription {
 export interface Detail {
   readonly name: string;
   readonly value: number;
-  readonly unit: 'ms' | '%' | 'p';
+  readonly unit: 'ms' | '%' | 'p' | 'tokens';
 }
 
 export interface ExperimentRecord {

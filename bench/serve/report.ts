@@ -75,8 +75,10 @@ function formatExperiment({ name, sides, details, reason }: ExperimentRecord): s
   ];
 }
 
+const digits = { ms: 3, '%': 1, tokens: 0 } as const;
+
 function formatDetail({ value, unit }: Detail): string {
-  return unit === 'p' ? `p = ${formatP(value)}` : `${value.toFixed(unit === 'ms' ? 3 : 1)} ${unit}`;
+  return unit === 'p' ? `p = ${formatP(value)}` : `${value.toFixed(digits[unit])} ${unit}`;
 }
 
 /** Three significant digits. */

@@ -1,7 +1,7 @@
 /** Owns what the engine under load is to reach, and whether it did. Pure. */
 import type { Statistic } from '../arithmetic.ts';
 
-export const experimentNames = ['streams', 'mixed', 'prefix', 'queued', 'host', 'isolation'] as const;
+export const experimentNames = ['streams', 'mixed', 'prefix', 'queued', 'host', 'drafts', 'isolation'] as const;
 export type ExperimentName = (typeof experimentNames)[number];
 
 export interface LoadTarget {
@@ -22,6 +22,7 @@ export const loadTargets: Readonly<Record<ExperimentName, LoadTarget>> = {
   prefix: { what: 'time to first token with a repeated prefix of 512 tokens, over a cold one', unit: 'x', limit: 0.25, isMost: true },
   queued: { what: 'tokens/s of 64 requests at once over 8', unit: 'x', limit: 0.9, isMost: false },
   host: { what: 'work of scheduler and host in a step of 8 sequences', unit: '%', limit: 10, isMost: true },
+  drafts: { what: 'tokens/s of summaries with guessed tokens over those without', unit: 'x', limit: 1, isMost: false },
   isolation: { what: 'time to first token of a tenant whose prompt another has cached, against cold ones: p', unit: 'p', limit: significance, isMost: false },
 };
 

@@ -75,12 +75,13 @@ test('all experiments, with little work: every one is found, none is judged', as
   expect(ended.err).not.toContain('failed');
   expect(ended.code).toBe(0);
   const { experiments } = lastLine(ended);
-  expect(experiments.map(({ name }) => name)).toEqual(['streams', 'mixed', 'prefix', 'queued', 'host', 'isolation']);
+  expect(experiments.map(({ name }) => name)).toEqual(['streams', 'mixed', 'prefix', 'queued', 'host', 'drafts', 'isolation']);
   for (const { name, found, isMet } of experiments) {
     expect(isMet).toBeNull();
     if (name !== 'isolation') expect(found?.median).toBeGreaterThan(0);
   }
-  const [host, isolation] = experiments.slice(-2);
+  const [host, drafts, isolation] = experiments.slice(-3);
+  expect(drafts?.details.map(({ unit }) => unit)).toEqual(['tokens', 'tokens', '%']);
   expect(host?.details.map(({ name }) => name)).toEqual([...stepParts, 'the whole step']);
   const [step, ...parts] = (host?.details ?? []).map(({ value }) => value).toReversed();
   expect(Math.min(...parts)).toBeGreaterThanOrEqual(0);

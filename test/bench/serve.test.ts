@@ -105,7 +105,7 @@ test.for([
   ['--rate', 'argument missing'],
   ['--url ftp://x', 'Expected a URL like http://127.0.0.1:8000.'],
   ['--url x', 'Expected a URL like http://127.0.0.1:8000.'],
-  ['--experiment speed', 'Allowed choices are streams, mixed, prefix, queued, host, isolation, all.'],
+  ['--experiment speed', 'Allowed choices are streams, mixed, prefix, queued, host, drafts, isolation, all.'],
   ['--concurrency 0', 'Expected a whole number'],
   ['--poem', "unknown option '--poem'"],
 ] as const)('%s is refused', ([line, sentence]) => {
