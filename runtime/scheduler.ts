@@ -362,8 +362,8 @@ export class Scheduler {
       const yields = ({ priority, yielded }: Sequence): boolean => next.priority !== 'batch' && priority === 'batch' && yielded < yieldLimit;
       const victim = this.#running.findLast(({ isParked }) => isParked) ?? this.#running.findLast(yields);
       if (victim === undefined) {
-        // Nothing runs: what stands in the way are the prompts of other groups.
-        if (this.#running.length === 0 && this.#groups.drop(next)) continue;
+        // Nothing runs: what stands in the way are the prompts of groups, other ones first.
+        if (this.#running.length === 0 && (this.#groups.drop(next) || this.#groups.drop())) continue;
         return;
       }
       if (!victim.isParked) victim.yielded++;
