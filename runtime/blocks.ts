@@ -78,9 +78,10 @@ export class BlockPool {
     }
   }
 
-  /** An owned block is to hold its content when its last owner leaves. */
+  /** An owned block is to hold its content when its last owner leaves. Once: whoever named it twice would find it after it was forgotten. */
   keep(block: BlockId, keeper: Keeper): void {
     if (this.ownersOf(block) === 0) throw new Error('only an owned block can be kept');
+    if (this.#keepers[block] !== undefined) throw new Error('this block is kept already');
     this.#keepers[block] = keeper;
   }
 
@@ -97,7 +98,8 @@ export class BlockPool {
   clean(): readonly BlockId[] {
     const cleaned = this.#dirty;
     this.#dirty = [];
-    this.#free.push(...cleaned);
+    // One by one: a large pool has more than a call may have arguments.
+    for (const block of cleaned) this.#free.push(block);
     return cleaned;
   }
 

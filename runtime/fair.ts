@@ -16,12 +16,21 @@ class Account {
   service = 0;
   /** Sequences that wait or run. */
   present = 0;
+}
+
+class TenantAccount extends Account {
+  readonly tenant: number;
   readonly waiting: Sequence[] = [];
+
+  constructor(tenant: number) {
+    super();
+    this.tenant = tenant;
+  }
 }
 
 class PriorityClass extends Account {
   readonly weight: number;
-  readonly tenants = new Map<number, Account>();
+  readonly tenants = new Map<number, TenantAccount>();
 
   constructor(weight: number) {
     super();
@@ -45,7 +54,7 @@ export class FairQueue {
   add(sequence: Sequence): void {
     const priority = this.#classOf(sequence);
     let tenant = priority.tenants.get(sequence.tenant);
-    if (tenant === undefined) priority.tenants.set(sequence.tenant, (tenant = new Account()));
+    if (tenant === undefined) priority.tenants.set(sequence.tenant, (tenant = new TenantAccount(sequence.tenant)));
     lift(priority, this.#classes.values());
     lift(tenant, priority.tenants.values());
     priority.present++;
@@ -91,11 +100,17 @@ export class FairQueue {
   /** It has ended, and waits no longer. */
   leave(sequence: Sequence): void {
     const priority = this.#classOf(sequence);
-    const tenant = this.#accountOf(sequence);
     priority.present--;
-    tenant.present--;
-    // Without others there is nothing to remember: a newcomer starts where the least of them stands.
-    if (tenant.present === 0 && tenant.service <= least(priority.tenants.values())) priority.tenants.delete(sequence.tenant);
+    this.#accountOf(sequence).present--;
+    // What somebody had counts against others who wait for theirs: those who have been overtaken, or have left nobody behind, owe
+    // nothing. Else the next to come would start at nothing, and be served until it has made up for all that went before.
+    for (const gone of settled(this.#classes.values())) gone.service = 0;
+    for (const gone of settled(priority.tenants.values())) priority.tenants.delete(gone.tenant);
+  }
+
+  /** Tenants whose service is remembered, once a class: for those who check. */
+  get tenantCount(): number {
+    return [...this.#classes.values()].reduce((sum, { tenants }) => sum + tenants.size, 0);
   }
 
   #classOf({ priority }: Sequence): PriorityClass {
@@ -104,7 +119,7 @@ export class FairQueue {
     return found;
   }
 
-  #accountOf(sequence: Sequence): Account {
+  #accountOf(sequence: Sequence): TenantAccount {
     const found = this.#classOf(sequence).tenants.get(sequence.tenant);
     if (found === undefined) throw new Error('the sequence is in no queue');
     return found;
@@ -121,6 +136,13 @@ function least(accounts: Iterable<Account>): number {
   let service = Number.POSITIVE_INFINITY;
   for (const account of accounts) if (account.present > 0) service = Math.min(service, account.service);
   return service;
+}
+
+/** Those that are away and have had no more than whoever is there. */
+function settled<T extends Account>(accounts: Iterable<T>): T[] {
+  const all = [...accounts];
+  const service = least(all);
+  return all.filter((account) => account.present === 0 && account.service <= service);
 }
 
 /** Who comes anew has saved nothing up while away. */

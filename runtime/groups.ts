@@ -32,14 +32,14 @@ export class PromptGroups {
     this.#blockLength = blockLength;
   }
 
-  /** It waits. Throws invalid_request where its prompt is not the group's. */
+  /** It waits. Throws invalid_request where its prompt is not the group's, or its salt, which lets requests share less and never more. */
   join(sequence: Sequence): void {
     if (sequence.group === undefined) return;
     const key = keyOf(sequence);
     let group = this.#groups.get(key);
     const other = group && (group.leader ?? first(group.waiting));
-    if (other !== undefined && !hasSamePrompt(other, sequence))
-      throw new InwardError('invalid_request', { path: 'group', rule: 'one prompt for all of a group' });
+    if (other !== undefined && !belongTogether(other, sequence))
+      throw new InwardError('invalid_request', { path: 'group', rule: 'one prompt and one cache salt for all of a group' });
     if (group === undefined) this.#groups.set(key, (group = { waiting: new Set(), leader: undefined, blocks: [] }));
     group.waiting.add(sequence);
   }
@@ -130,6 +130,13 @@ function first<T>(values: Iterable<T>): T | undefined {
   return undefined;
 }
 
-function hasSamePrompt(a: Sequence, b: Sequence): boolean {
-  return a.promptLength === b.promptLength && a.ids.subarray(0, a.promptLength).every((id, i) => id === b.ids[i]);
+function belongTogether(a: Sequence, b: Sequence): boolean {
+  const promptOf = ({ ids, promptLength }: Sequence): Uint32Array => ids.subarray(0, promptLength);
+  return isEqual(promptOf(a), promptOf(b)) && isEqual(a.salt ?? noSalt, b.salt ?? noSalt);
+}
+
+const noSalt = new Uint32Array();
+
+function isEqual(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
 }

@@ -1,23 +1,27 @@
 /**
  * Owns what is known of the device's speed: a step takes a fixed time, one for each token of a prompt, and one for each token that
- * asks for a choice; learned from the steps themselves by recursive least squares that forgets (Ljung, System Identification,
- * section 11.2). Nothing that a sequence gets depends on it but when it gets it. Pure: it is told times.
+ * asks for a choice, none of them less than nothing; learned from the steps themselves by weighted least squares that forgets
+ * (Ljung, System Identification, section 11.2), solved by coordinate descent from what was known before.
+ * Nothing that a sequence gets depends on it but when it gets it. Pure: it is told times.
  */
 
 /** Steps after which the estimate is used. */
 const leastSteps = 8;
-/** What a step counts after the next one: about the last hundred matter. */
-const memory = 0.99;
-/** Trace of the inverse from which nothing is forgotten; the start is above it. */
-const uncertain = 100;
+/** What a step counts after the next one: about the last thirty matter. */
+const memory = 0.97;
+/** Rounds of the descent for each step; the next step goes on from there. */
+const rounds = 8;
+/** Steps are told apart by no less, in ms. */
+const leastMs = 0.01;
 /** Answers are taken to be so long before any has ended. */
 const firstAnswer = 128;
 
 export class Pace {
   /** Milliseconds of a step, of a prompt token, of a choice. */
   readonly #costs: [number, number, number] = [0, 0, 0];
-  /** Inverse of the correlation of the inputs. */
-  #inverse = [1e4, 0, 0, 0, 1e4, 0, 0, 0, 1e4];
+  /** Weighted sums over the steps: [3][3] of the products of these three inputs, and of each times what the costs leave unexplained. */
+  readonly #products = new Float64Array(9);
+  readonly #unexplained = new Float64Array(3);
   #steps = 0;
   #answer = firstAnswer;
 
@@ -29,16 +33,27 @@ export class Pace {
   /** A step of so many prompt tokens and choices took `ms`. */
   observe(promptTokens: number, choices: number, ms: number): void {
     this.#steps++;
-    const x = [1, promptTokens, choices];
-    const row = (i: number): number => x.reduce((sum, value, j) => sum + (this.#inverse[3 * i + j] ?? 0) * value, 0);
-    const px = [row(0), row(1), row(2)];
-    // Steps that are all alike teach little, and to forget the others for them would make the next different one count for everything.
-    const forgetting = (this.#inverse[0] ?? 0) + (this.#inverse[4] ?? 0) + (this.#inverse[8] ?? 0) < uncertain ? memory : 1;
-    const scale = forgetting + x.reduce((sum, value, i) => sum + value * (px[i] ?? 0), 0);
-    // One stalled step must not be taken for the device's speed.
-    const error = Math.min(ms, 4 * Math.max(this.stepMs(promptTokens, choices), this.#steps < leastSteps ? ms : 0)) - this.#raw(x);
-    for (let i = 0; i < 3; i++) this.#costs[i as 0 | 1 | 2] += ((px[i] ?? 0) / scale) * error;
-    this.#inverse = this.#inverse.map((value, at) => (value - ((px[Math.floor(at / 3)] ?? 0) * (px[at % 3] ?? 0)) / scale) / forgetting);
+    const inputs = [1, promptTokens, choices];
+    const expected = this.stepMs(promptTokens, choices);
+    // Steps are off by a part of their time; and one that stalled must not be taken for the device's speed: the longer it took, the less it counts.
+    const weight = 1 / Math.max(ms, expected, leastMs) ** 2;
+    // A step without prompt tokens teaches nothing about them, so nothing is forgotten for it either.
+    const kept = inputs.map((input) => (input === 0 ? 1 : Math.sqrt(memory)));
+    for (const [i, input] of inputs.entries()) {
+      this.#unexplained[i] = (this.#unexplained[i] ?? 0) * (kept[i] ?? 0) + weight * input * (ms - expected);
+      for (const [j, other] of inputs.entries())
+        this.#products[3 * i + j] = (this.#products[3 * i + j] ?? 0) * (kept[i] ?? 0) * (kept[j] ?? 0) + weight * input * other;
+    }
+    for (let round = 0; round < rounds; round++) for (const i of [0, 1, 2] as const) this.#descend(i);
+  }
+
+  /** The best cost of one input, the others as they are. */
+  #descend(i: 0 | 1 | 2): void {
+    const square = this.#products[4 * i] ?? 0;
+    if (square === 0) return;
+    const change = Math.max(-this.#costs[i], (this.#unexplained[i] ?? 0) / square);
+    this.#costs[i] += change;
+    for (let j = 0; j < 3; j++) this.#unexplained[j] = (this.#unexplained[j] ?? 0) - (this.#products[3 * j + i] ?? 0) * change;
   }
 
   /** An answer of so many tokens has ended. */
@@ -48,15 +63,16 @@ export class Pace {
 
   /** Expected time of a step. */
   stepMs(promptTokens: number, choices: number): number {
-    return Math.max(0, this.#raw([1, promptTokens, choices]));
+    const [fixed, promptMs, choiceMs] = this.#costs;
+    return fixed + promptMs * promptTokens + choiceMs * choices;
   }
 
   get #promptMs(): number {
-    return Math.max(0, this.#costs[1]);
+    return this.#costs[1];
   }
 
   get choiceMs(): number {
-    return Math.max(0, this.#costs[2]);
+    return this.#costs[2];
   }
 
   /** Tokens that an answer may still be expected to get. */
@@ -78,9 +94,5 @@ export class Pace {
   room(choices: number, times: number): number {
     if (!this.isKnown || this.#promptMs === 0) return Number.POSITIVE_INFINITY;
     return ((times - 1) * this.stepMs(0, choices)) / this.#promptMs;
-  }
-
-  #raw(x: readonly number[]): number {
-    return x.reduce((sum, value, i) => sum + value * (this.#costs[i] ?? 0), 0);
   }
 }

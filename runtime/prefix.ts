@@ -111,8 +111,9 @@ export class PrefixCache {
       const key = this.#key(chain, ids, chain.offered);
       // Another sequence has computed the same: one copy is enough.
       if (block === undefined || entries.has(key)) continue;
-      if (entries.size >= this.#limits.quota && this.#evictFrom(chain.tenant, 1) === 0) {
-        // All that the tenant may keep is in use. What follows a block that is not kept cannot be found.
+      // What follows a block that is not kept cannot be found: that one was flushed, or too old, or all that the tenant may keep was in use.
+      const isFindable = chain.offered === 0 || entries.has(chain.keys[chain.offered - 1] ?? '');
+      if (!isFindable || (entries.size >= this.#limits.quota && this.#evictFrom(chain.tenant, 1) === 0)) {
         chain.offered = Number.POSITIVE_INFINITY;
         break;
       }

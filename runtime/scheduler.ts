@@ -221,8 +221,9 @@ export class Scheduler {
     this.#clean(batch);
     this.#makeWay(batch);
     let budget = this.#limits.tokenBudget;
-    // Rows that are left when each running sequence has one.
-    let spare = Math.min(budget, batch.limits.maxLogitRows) - this.#running.length;
+    // Rows that are left when each sequence has one that runs or could.
+    const { maxSequences } = this.#limits;
+    let spare = Math.min(budget, batch.limits.maxLogitRows) - Math.min(maxSequences, this.#running.length + this.#waiting.length);
     // Decoding sequences first: a long prompt must not make others wait.
     for (const sequence of [...this.#running]) {
       if (sequence.pending !== 1 || budget <= 0) continue;
@@ -236,7 +237,7 @@ export class Scheduler {
       for (const sequence of [...this.#running]) {
         if (sequence.priority === priority && sequence.pending > 1 && budget > 0) budget -= this.#place(batch, sequence, budget);
       }
-    while (budget > 0 && this.#running.length < this.#limits.maxSequences) {
+    while (budget > 0 && this.#running.length < maxSequences) {
       const sequence = this.#admit();
       if (sequence === undefined) break;
       budget -= this.#place(batch, sequence, budget);
@@ -255,7 +256,8 @@ export class Scheduler {
   /** Guesses as many tokens as are expected to be worth what they cost: the next one is if the step gains more by it than it does on average. */
   #guess(sequence: Sequence, most: number, choices: number): number {
     const { drafts } = sequence;
-    const room = Math.min(most, this.#limits.draftLength ?? 0, sequence.promptLength + sequence.maxTokens - sequence.length - 1);
+    const tokensLeft = sequence.promptLength + sequence.maxTokens - sequence.length - 1;
+    const room = Math.min(most, this.#limits.draftLength ?? 0, tokensLeft, this.#slotsBehind(sequence));
     if (drafts === undefined || sequence.mask !== undefined || sequence.isParked || room <= 0 || !this.pace.isKnown) return 0;
     const together = Math.max(choices + 1, this.#running.length);
     const cost = (this.pace.choiceMs * together) / this.pace.stepMs(0, together);
@@ -264,6 +266,13 @@ export class Scheduler {
     const guessed = worth === 0 ? 0 : drafts.guess(sequence.length, worth);
     if (guessed === 0) drafts.rest();
     return guessed;
+  }
+
+  /** Slots for guesses: of the sequence's last block, and of blocks that are free and that no known token of a running one needs. */
+  #slotsBehind({ length, blocks }: Sequence): number {
+    const needs = this.#running.reduce((sum, running) => sum + Math.max(0, this.#blocksFor(running.length) - running.blocks.length), 0);
+    const own = Math.max(blocks.length, this.#blocksFor(length));
+    return (own + Math.max(0, this.#pool.freeCount - needs)) * this.#limits.blockLength - length;
   }
 
   /** Puts up to `most` pending tokens of a running sequence into the batch, and `guessed` behind its last one; returns how many. */
@@ -362,8 +371,8 @@ export class Scheduler {
       const yields = ({ priority, yielded }: Sequence): boolean => next.priority !== 'batch' && priority === 'batch' && yielded < yieldLimit;
       const victim = this.#running.findLast(({ isParked }) => isParked) ?? this.#running.findLast(yields);
       if (victim === undefined) {
-        // Nothing runs: what stands in the way are the prompts of other groups.
-        if (this.#running.length === 0 && this.#groups.drop(next)) continue;
+        // Nothing runs: what stands in the way are the prompts of groups, other ones first.
+        if (this.#running.length === 0 && (this.#groups.drop(next) || this.#groups.drop())) continue;
         return;
       }
       if (!victim.isParked) victim.yielded++;

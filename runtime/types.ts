@@ -288,7 +288,7 @@ export interface GenerateRequest {
   readonly cacheSalt?: Uint32Array;
   /** Whether keys and values may be kept for other requests, and taken from them. Default true. */
   readonly keepsPrefix?: boolean;
-  /** Requests of a tenant with the same number have the same prompt, which is computed once for all of them. Numbers are the caller's own. Default: none. */
+  /** Requests of a tenant with the same number have the same prompt and the same `cacheSalt`; the prompt is computed once for all of them. Numbers are the caller's own. Default: none. */
   readonly group?: number;
 }
 

@@ -15,10 +15,15 @@ export const vocabularySize = 64;
 /** An id whose rows are broken, and all that see it. The model never says it. */
 export const poison = 64;
 
-/** What the model says after these ids: mostly what followed when the last one stood there before, so that texts repeat themselves. */
-function nextToken(ids: readonly number[]): number {
+function hashOf(ids: readonly number[]): number {
   let hash = 2166136261;
   for (const id of ids) hash = Math.imul(hash ^ (id + 1), 16777619) >>> 0;
+  return hash;
+}
+
+/** What the model says after these ids: mostly what followed when the last one stood there before, so that texts repeat themselves. */
+function nextToken(ids: readonly number[]): number {
+  const hash = hashOf(ids);
   const said = ids.lastIndexOf(ids.at(-1) ?? 0, -2);
   if (said >= 0 && hash % 5 !== 0) return ids[said + 1] ?? 0;
   return ((hash ^ (hash >>> 13)) >>> 0) % vocabularySize;
@@ -56,6 +61,8 @@ export class Simulation {
   readonly kv: Uint32Array;
   /** Tenant + 1 whose keys and values a slot holds. */
   readonly #tenants: Uint32Array;
+  /** Of what each row of the last step saw. */
+  readonly #seen: number[] = [];
   /** Slots that hold a guess, which may be overwritten. */
   readonly #guesses = new Set<number>();
   steps = 0;
@@ -104,7 +111,7 @@ export class Simulation {
       isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
       logits: (row) => Float32Array.of(row),
-      logprobs: (row) => ({ logprob: -(this.section('TARGETS')[row] ?? 0), top: [] }),
+      logprobs: (row) => ({ logprob: -(this.#seen[row] ?? 0) - (this.section('TARGETS')[row] ?? 0), top: [] }),
     });
     for (const sequence of this.batch.sequences)
       for (let position = 0; position < sequence.computed && !sequence.hasEnded; position++) this.#guesses.delete(this.#slotOf(sequence.blocks, position));
@@ -159,6 +166,7 @@ export class Simulation {
         return (kv[slot] ?? 0) - 1;
       });
       this.#checkEdits(row, ids);
+      this.#seen[row] = hashOf(ids);
       return ids.includes(poison) ? noId : nextToken(ids);
     });
   }
