@@ -2,15 +2,19 @@
  * Random requests on the real engine: shared beginnings, tenants, salts, groups, classes, aborts, deadlines, slow readers, a pool too small for all, guessed
  * tokens. Each gets what it gets alone on an engine without any of that, and leaves nothing behind.
  */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createTally, runClients } from '../../../bench/soak/clients.ts';
 import { type Known, learnAnswers, plainOptions, soakContext } from '../../../bench/soak/known.ts';
 import { planTurns } from '../../../bench/soak/plan.ts';
 import { createEngine } from '../../../runtime/engine.ts';
+import { Pace } from '../../../runtime/pace.ts';
 import { kvFormats } from '../../../runtime/types.ts';
 import { DeviceWatch } from '../../device-watch.ts';
 import { testDevice } from '../../gpu.ts';
+import { texts } from '../../informed-drafts.ts';
 import { readOracle } from '../../oracle.ts';
+
+vi.mock('../../../runtime/drafts.ts', async () => ({ Drafts: (await import('../../informed-drafts.ts')).InformedDrafts }));
 
 const { modelPath } = readOracle('gguf_llama_q4_1');
 const isFull = process.env['INWARD_FULL'] === '1';
@@ -26,6 +30,10 @@ test.each(isFull ? kvFormats : kvFormats.slice(0, 1))('%s: random requests get t
     known = await learnAnswers(plain, 6);
     expect(plain.stats()).toMatchObject({ prefixHits: 0, draftTokens: 0, preemptions: 0 });
   }
+  texts.push(...known.map(({ promptIds, tokens }) => [...promptIds, ...tokens]));
+  // Whatever a tiny model and a busy machine make of it: every guess is worth its cost.
+  const free = vi.spyOn(Pace.prototype, 'choiceMs', 'get').mockReturnValue(0);
+  onTestFinished(() => free.mockRestore());
   using watch = new DeviceWatch();
   // Room for two of the longest; steps of odd sizes.
   await using engine = await createEngine({ ...options, contextLength: soakContext, kvTokens: 2 * soakContext, tokenBudget: 37 });
