@@ -34,6 +34,11 @@ export function readTreeMemory(pid: number, root: string = '/proc'): TreeMemory 
   };
 }
 
+/** Resident bytes of one process now; 0 if there is no such process. */
+export function readResident(pid: number): number {
+  return readKibibytes(readText(`/proc/${pid}/status`) ?? '', 'VmRSS') * 1024;
+}
+
 /** The parent of each process. `/proc/PID/stat` is `PID (NAME) STATE PARENT ...`, and a name may hold spaces and brackets. */
 function readParents(root: string): Map<number, number> {
   const parents = new Map<number, number>();

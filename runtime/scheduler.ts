@@ -174,7 +174,8 @@ export class Scheduler {
     this.#fill(batch);
     // Preemption may have taken place before anything found room: the blocks are there now.
     if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch);
-    batch.hasDeparted = this.#hasDeparted;
+    // A step that only zeroes belongs to nobody: what it leaves in scratch goes as well, also where no sequence has left but a prefix is kept no longer.
+    batch.hasDeparted = this.#hasDeparted || (batch.counts.tokens === 0 && batch.counts.clears > 0);
     this.#hasDeparted = false;
   }
 

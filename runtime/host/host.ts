@@ -64,7 +64,8 @@ class HostedEngine implements Engine {
         options.onRestart?.({ code, count: this.#restarts, isReady: false });
       },
       replaced: (code) => {
-        options.onRestart?.({ code, count: ++this.#restarts, isReady: true });
+        this.#restarts++;
+        options.onRestart?.({ code, count: this.#restarts, isReady: true });
         for (const id of this.#requests.ids) this.#give(id);
       },
       failed: (error) => {

@@ -53,10 +53,12 @@ class Bench {
     return true;
   }
 
-  /** Ends everything. */
+  /** Ends everything, and keeps no prefix. */
   async drain(): Promise<void> {
     for (const sequence of this.sequences.splice(0)) sequence.isParked = false;
     for (let steps = 0; await this.step(); steps++) if (steps > 500) throw new Error('no end');
+    this.parts.scheduler.flush();
+    await this.step();
   }
 
   residue(blocks: readonly BlockId[] = this.parts.pool.freeBlocks): Promise<ZeroReport> {
@@ -213,7 +215,7 @@ describe('the parts of an engine', () => {
 
   test('a sequence goes on in copies of another’s blocks, and so does the other in its own', async () => {
     const { pool, batch } = bench.parts;
-    const [kept, moved] = [1, 2].map(() => bench.add({ promptIds: len7.ids, maxTokens: 24 })) as [Sequence, Sequence];
+    const [kept, moved] = [1, 2].map(() => bench.add({ promptIds: len7.ids, maxTokens: 24, keepsPrefix: false })) as [Sequence, Sequence];
     // Both are at the same token, in their second block.
     while (moved.generated < 12) await bench.step();
     const old = moved.blocks;
