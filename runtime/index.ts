@@ -75,6 +75,7 @@ export type {
   ModelPlan,
   NumberOption,
   OpenProgress,
+  Priority,
   Requirement,
   Sampling,
   TenantStats,
@@ -88,4 +89,4 @@ export type {
   Tuning,
   ZeroReport,
 } from './types.ts';
-export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit } from './types.ts';
+export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit, saltLimit } from './types.ts';

@@ -468,7 +468,9 @@ export class Scheduler {
     this.#generatedTokens++;
     this.#countsOf(sequence).generatedTokens++;
     this.#waiting.charge(sequence, generatedWeight);
-    sequence.sink.event({ type: 'token', id, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
+    // With the first one, because a reader that has found what it looked for does not stay for the end.
+    const first = sequence.generated === 1 ? { cachedTokens: sequence.cached } : {};
+    sequence.sink.event({ type: 'token', id, ...first, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
   }

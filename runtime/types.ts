@@ -307,13 +307,14 @@ export interface TokenLogprobs {
 export type TokenEvent =
   /** What the model predicted at a prompt position, for position + 1: `logits` [vocabulary] with `logits: 'all'`, `logprobs` of the token that stands there with `promptLogprobs`. */
   | { readonly type: 'prompt'; readonly position: number; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs }
-  /** One generated token; `logits` [vocabulary] are those it was chosen from, after bias and penalties. */
-  | { readonly type: 'token'; readonly id: TokenId; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs }
+  /** One generated token; `logits` [vocabulary] are those it was chosen from, after bias and penalties. With the first one, `cachedTokens` as in `end`. */
+  | { readonly type: 'token'; readonly id: TokenId; readonly logits?: Float32Array; readonly logprobs?: TokenLogprobs; readonly cachedTokens?: number }
   | {
       readonly type: 'end';
       readonly reason: FinishReason;
       readonly promptTokens: number;
-      readonly completionTokens: number /** Of the prompt's tokens, those whose keys and values were kept from before. */;
+      readonly completionTokens: number;
+      /** Of the prompt's tokens, those whose keys and values were kept from before. */
       readonly cachedTokens: number;
     };
 

@@ -120,7 +120,7 @@ function addErrors(app: FastifyInstance, settings: Settings, log: Log): void {
 
 function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, settings: Settings): void {
   setHeaders(request, reply);
-  if (error.isBusy) reply.header('retry-after', String(settings.retryAfterSeconds));
+  if (error.isBusy) reply.header('retry-after', String(error.retryAfter(settings.retryAfterSeconds)));
   reply.status(error.status).type('application/json; charset=utf-8').send(JSON.stringify(error.toEnvelope()));
 }
 

@@ -45,9 +45,10 @@ export function loadSettings(flags: Readonly<Record<string, unknown>>, { folder,
 
 /** The engine's part, for a model that is here. */
 export function toEngineOptions(settings: Settings, modelPath: string): EngineOptions {
-  const { device, context, maxSequences, kvTokens, queueLength, tokenBudget, kv, activations, deterministic } = settings;
+  const { device, context, maxSequences, kvTokens, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, kv, activations, deterministic } =
+    settings;
   return {
-    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, kv, activations, deterministic },
+    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, kv, activations, deterministic },
     tune: settings.tune ? 'quick' : 'off',
     ...(context === undefined ? {} : { contextLength: context }),
     ...(kvTokens === undefined ? {} : { kvTokens }),

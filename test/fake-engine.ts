@@ -1,11 +1,13 @@
 /**
  * Owns an engine without a model: it answers with scripted ids at a set pace and records what was done to it.
- * Like the real one it works on its own clock, so that steps after an abort can be counted, checks what it is asked, and
- * gives log-probabilities. Settings of the sampler do not move it off its script.
+ * Like the real one it works on its own clock, so that steps after an abort can be counted, parks requests whose readers are behind, checks what it is
+ * asked, and gives log-probabilities. Settings of the sampler do not move it off its script.
  */
+import { EventChannel } from '../runtime/channel.ts';
 import { checkRequest } from '../runtime/checks.ts';
 import { InwardError } from '../runtime/errors.ts';
-import { Recorder, type RequestRecord } from '../runtime/recorder.ts';
+import { Recorder } from '../runtime/recorder.ts';
+import type { SequenceSink } from '../runtime/sequence.ts';
 import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs, ZeroReport } from '../runtime/types.ts';
 
 export interface FakeEngineOptions {
@@ -16,8 +18,10 @@ export interface FakeEngineOptions {
   readonly info?: Partial<EngineInfo>;
   /** What `stats()` says instead of its own counts. */
   readonly stats?: Partial<EngineStats>;
-  /** Requests that may run at once before `queue_full`. */
+  /** Requests that may run at once before `queue_full`, which tells `stats.estimatedWaitMs`. */
   readonly places?: number;
+  /** Tokens of the prompt that it says to have kept from before. Default 0. */
+  readonly cached?: (request: GenerateRequest) => number;
   /** Thrown instead of the token with this index. */
   readonly failAt?: { readonly index: number; readonly error: unknown };
   /** Logits that the token after `ids` is chosen from. Default: something that differs from place to place. */
@@ -66,6 +70,8 @@ export class FakeEngine implements Engine {
   readonly failed: Promise<Error> = this.#failed.promise;
   running = 0;
   peak = 0;
+  /** Of the running requests, those whose readers are behind. */
+  parked = 0;
   steps = 0;
   aborts = 0;
   stepsAfterAbort = 0;
@@ -88,29 +94,37 @@ export class FakeEngine implements Engine {
   }
 
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<TokenEvent, void, undefined> {
-    if (this.running >= (this.options.places ?? Number.POSITIVE_INFINITY)) throw new InwardError('queue_full', { limit: this.options.places ?? 0 });
+    const { places: limit = Number.POSITIVE_INFINITY, stats } = this.options;
+    if (this.running >= limit) throw new InwardError('queue_full', { limit, waitMs: stats?.estimatedWaitMs ?? 0 });
     if (signal?.aborted) throw new InwardError('aborted');
     checkRequest(request, this.info);
     this.requests.push(request);
     this.running++;
     this.peak = Math.max(this.peak, this.running);
-    const channel = new Channel<TokenEvent>();
-    const record = this.#recorder.arrived({ event: (event) => channel.push(event), fail: (error) => channel.fail(error) });
     const left = new AbortController();
-    void this.#work(request, AbortSignal.any(signal ? [signal, left.signal] : [left.signal]), channel, record);
-    try {
-      for await (const event of channel) {
-        this.delivered++;
-        yield event;
-      }
-    } finally {
-      left.abort();
+    const channel = new EventChannel(signal, (sink) => {
+      let goOn = (): void => undefined;
+      let parked: Promise<void> | undefined;
+      const park = (isParked: boolean): void => {
+        this.parked += isParked ? 1 : -1;
+        goOn();
+        parked = isParked ? new Promise((resolve) => (goOn = resolve)) : undefined;
+      };
+      const cancel = (): void => {
+        left.abort();
+        if (parked !== undefined) park(false);
+      };
+      void this.#work(request, left.signal, sink, () => parked);
+      return { cancel, park };
+    });
+    for await (const event of channel) {
+      this.delivered++;
+      yield event;
     }
   }
 
-  async #work(request: GenerateRequest, signal: AbortSignal, channel: Channel<TokenEvent>, record: RequestRecord): Promise<void> {
-    const wake = (): void => channel.fail(new InwardError('aborted'));
-    signal.addEventListener('abort', wake, { once: true });
+  async #work(request: GenerateRequest, signal: AbortSignal, sink: SequenceSink, whileParked: () => Promise<void> | undefined): Promise<void> {
+    const record = this.#recorder.arrived(sink);
     const { stepMs = 0 } = this.options;
     const end = performance.now() + (request.deadlineMs ?? Number.POSITIVE_INFINITY);
     record.admitted();
@@ -118,6 +132,7 @@ export class FakeEngine implements Engine {
     try {
       for (const event of this.#events(request)) {
         await new Promise((resolve) => (stepMs === 0 ? setImmediate(resolve) : setTimeout(resolve, stepMs)));
+        await whileParked();
         this.steps++;
         if (performance.now() > end) throw new InwardError('deadline_exceeded', { limit: request.deadlineMs ?? 0 });
         if (signal.aborted) this.stepsAfterAbort++;
@@ -132,7 +147,6 @@ export class FakeEngine implements Engine {
       if (signal.aborted) this.aborts++;
       if (signal.aborted) record.ended('cancelled');
       this.running--;
-      channel.close();
     }
   }
 
@@ -151,11 +165,13 @@ export class FakeEngine implements Engine {
       const seen = predict(ids.slice(0, position + 1), ids[position + 1] as number, wanted === 'all', request.promptLogprobs);
       yield { type: 'prompt', position, ...seen };
     }
+    const cachedTokens = this.options.cached?.(request) ?? 0;
     let completionTokens = 0;
     let reason: 'stop' | 'length' = 'length';
     for (const id of script(request.promptIds, request).slice(0, request.maxTokens)) {
       if (failAt?.index === completionTokens) throw failAt.error;
-      yield { type: 'token', id: id as TokenId, ...predict(ids, id, wanted !== 'none', request.logprobs) };
+      const first = completionTokens === 0 ? { cachedTokens } : {};
+      yield { type: 'token', id: id as TokenId, ...first, ...predict(ids, id, wanted !== 'none', request.logprobs) };
       ids.push(id);
       completionTokens++;
       if (request.stopIds?.includes(id as TokenId)) {
@@ -163,7 +179,7 @@ export class FakeEngine implements Engine {
         break;
       }
     }
-    yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens, cachedTokens: 0 };
+    yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens, cachedTokens };
   }
 
   flushPrefixes(): void {
@@ -175,7 +191,7 @@ export class FakeEngine implements Engine {
       ...this.#recorder.read(),
       running: this.running,
       waiting: 0,
-      parked: 0,
+      parked: this.parked,
       kvBlocksTotal: 1,
       kvBlocksFree: 1,
       kvBlocksCached: 0,
@@ -203,38 +219,5 @@ export class FakeEngine implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.isDisposed = true;
-  }
-}
-
-/** A queue that one side fills and the other waits on. */
-class Channel<T> implements AsyncIterable<T> {
-  readonly #items: T[] = [];
-  #error: { readonly value: unknown } | undefined;
-  #isClosed = false;
-  #wake: (() => void) | undefined;
-
-  push(item: T): void {
-    this.#items.push(item);
-    this.#wake?.();
-  }
-
-  fail(error: unknown): void {
-    this.#error ??= { value: error };
-    this.#wake?.();
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#wake?.();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for (;;) {
-      const item = this.#items.shift();
-      if (item !== undefined) yield item;
-      else if (this.#error) throw this.#error.value;
-      else if (this.#isClosed) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
   }
 }

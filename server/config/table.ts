@@ -16,6 +16,9 @@ export interface Settings {
   readonly kvTokens?: number;
   readonly queueLength: number;
   readonly tokenBudget: number;
+  readonly prefixSeconds: number;
+  readonly prefixQuota: number;
+  readonly draftLength: number;
   readonly kv: KvFormat;
   readonly activations: ActivationFormat;
   readonly deterministic: boolean;
@@ -68,6 +71,9 @@ export const settingTable: SettingTable<Settings> = {
   kvTokens: { ...wholeNumber(engineNumbers.kvTokens.low, engineNumbers.kvTokens.high), value: 'tokens', help: 'tokens that the KV cache holds for all requests together', standardWords: `${engineNumbers.kvTokens.standard}, at least one context` },
   queueLength: { ...numberOf(engineNumbers.queueLength), flag: 'queue', value: 'count', help: 'requests that may wait beside the running ones; more are refused with status 429' },
   tokenBudget: { ...numberOf(engineNumbers.tokenBudget), value: 'tokens', help: 'tokens that one step computes at most, prompts and answers together' },
+  prefixSeconds: { ...numberOf(engineNumbers.prefixSeconds), value: 'seconds', help: 'how long keys and values of a prompt stay for the next one that begins alike, since they were used last; 0: not at all' },
+  prefixQuota: { ...numberOf(engineNumbers.prefixQuota), value: 'percent', help: 'part of the KV cache that may be kept for the next prompts of one tenant' },
+  draftLength: { ...numberOf(engineNumbers.draftLength), value: 'tokens', help: 'tokens that are guessed from the text so far and computed along with the next one, at most; answers stay the same; 0: none' },
   kv: { ...choice(kvFormats), value: 'format', help: 'storage of K and V', standard: kvFormats[0] },
   activations: { ...choice(activationFormats), value: 'format', help: 'what quantized weights are multiplied by', standard: activationFormats[0] },
   deterministic: { ...toggle, value: '', help: 'a result does not depend on what else is in the batch, whichever kernels run', standard: true },
@@ -81,12 +87,25 @@ export const settingTable: SettingTable<Settings> = {
   bodyLimit: { ...wholeNumber(1024, 2 ** 30), value: 'bytes', help: 'largest request body', standard: 2 ** 23 },
   requestTimeoutMs: { ...milliseconds(10), value: 'ms', help: 'longest time from the first byte of a request to its last', standard: 60_000 },
   drainTimeoutMs: { ...milliseconds(0), value: 'ms', help: 'time that running requests get to end after a stop signal', standard: 30_000 },
-  retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a client that met a full queue or a stopping server is told to wait', standard: 2 },
+  retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a refused client is told to wait where the engine has no estimate, as when the server stops', standard: 2 },
   log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },
 };
 
 /** Settings of the engine; `run`, `chat` and `doctor` have these. */
-export const engineSettings: readonly SettingName[] = ['model', 'device', 'context', 'kvTokens', 'tokenBudget', 'kv', 'activations', 'deterministic', 'tune'];
+export const engineSettings: readonly SettingName[] = [
+  'model',
+  'device',
+  'context',
+  'kvTokens',
+  'tokenBudget',
+  'prefixSeconds',
+  'prefixQuota',
+  'draftLength',
+  'kv',
+  'activations',
+  'deterministic',
+  'tune',
+];
 
 /** `requestTimeoutMs` -> `request-timeout-ms`. */
 export function flagName(name: string, { flag }: Pick<Setting, 'flag'>): string {

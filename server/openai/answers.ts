@@ -6,12 +6,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FinishReason, InwardError } from '../../runtime/index.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
+import { resolveTenant } from '../tenant.ts';
 import { joinPassages, type Passage } from './answer-text.ts';
-import { makeChoice, type Part } from './choice.ts';
+import { type ChoiceEnd, makeChoice, type Part, pickChoices } from './choice.ts';
 import type { Dialect } from './dialect.ts';
 import { ApiError, toApiError } from './errors.ts';
 import type { AnswerRequest } from './fields.ts';
-import { type AnswerHead, createFrame, createHead } from './frames.ts';
+import { type AnswerHead, createFrame, createHead, type Usage } from './frames.ts';
+import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
 import { isServedModel } from './models.ts';
 import { type Models, type Plan, planChoices } from './plan.ts';
@@ -42,16 +44,16 @@ interface Answer {
 export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dialect: Dialect): void {
   const { life, engine, settings } = context;
   app.post(dialect.url, async (request, reply) => {
-    const deadline = readDeadline(request);
+    const terms = { ...readHeaders(request.headers), tenant: resolveTenant() };
     const asked = dialect.parse(request.body);
     if (!isServedModel(engine, asked.model)) throw new ApiError('model_not_found', { path: 'model', model: engine.info.modelName });
     const signal = life.enter(reply.raw);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
     try {
-      const plan = await planChoices(context, asked, deadline, signal);
+      const plan = await planChoices(context, asked, terms, signal);
       const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(context, choice, either), either, context.onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
-      const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName), plan, parts, signal };
+      const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName, asked.serviceTier), plan, parts, signal };
       if (!asked.stream) return await fold(answer);
       // The first part decides the status: a full queue must not become a 200.
       const first = await parts.next();
@@ -88,32 +90,30 @@ async function* watchEnd(
 /** So that the engine always finds the next choice waiting, and a large request leaves places of its queue to others. */
 const placesPerSequence = 2;
 
-/** Longest time that a client may give a request, in ms. */
-const longestDeadline = 3_600_000;
-
-/** When the answer must be complete, on the clock of performance.now(). */
-function readDeadline({ headers }: FastifyRequest): number | undefined {
-  const path = 'x-inward-deadline-ms';
-  const value = headers[path];
-  if (value === undefined) return undefined;
-  const time = typeof value === 'string' && /^\d{1,7}$/.test(value) ? Number(value) : 0;
-  if (time < 1 || time > longestDeadline) throw new ApiError('invalid_value', { path, rule: `must be a whole number from 1 to ${longestDeadline}` });
-  return performance.now() + time;
-}
-
-async function fold({ dialect, request, head, plan, parts }: Answer): Promise<object> {
+async function fold({ dialect, request, asked, head, plan, parts }: Answer): Promise<object> {
   const passages: Passage[][] = plan.choices.map(() => []);
   const choices: object[] = [];
-  let completionTokens = 0;
+  const ends: ChoiceEnd[] = [];
   for await (const { index, item } of parts) {
     if (item.type === 'text') passages[index]?.push(item);
     else {
       choices[index] = dialect.whole(index, joinPassages(passages[index] ?? []), item.reason);
-      completionTokens += item.completionTokens;
+      ends[index] = item;
     }
   }
-  request.usage = { promptTokens: plan.promptTokens, completionTokens };
-  return createFrame(head, dialect.objects.whole, choices, request.usage);
+  request.usage = countUsage(plan, asked, ends);
+  const picked = pickChoices(ends, asked.candidateCount, asked.choiceCount).map((place, index) => ({ ...choices[place], index }));
+  return createFrame(head, dialect.objects.whole, picked, request.usage);
+}
+
+/** Everything that was made, also what is not in the answer. Of a prompt's choices only the first can have found something kept: the others share with it. */
+function countUsage({ promptTokens }: Plan, { candidateCount }: AnswerRequest, ends: readonly ChoiceEnd[]): Usage {
+  let [cachedTokens, completionTokens] = [0, 0];
+  for (const [index, end] of ends.entries()) {
+    completionTokens += end.completionTokens;
+    if (index % candidateCount === 0) cachedTokens += end.cachedTokens;
+  }
+  return { promptTokens, cachedTokens, completionTokens };
 }
 
 async function sendStream(
@@ -143,14 +143,14 @@ async function sendChunks(
   // OpenAI sends `usage: null` in every chunk when usage was asked for.
   const send = (choice: object | undefined): Promise<void> | undefined =>
     choice && stream.send(createFrame(head, dialect.objects.chunk, [choice], asked.includeUsage ? null : undefined), signal);
-  let completionTokens = 0;
+  const ends: ChoiceEnd[] = [];
   for (const index of plan.choices.keys()) await send(dialect.opening(index));
   for (let next = first; !next.done; next = await parts.next()) {
     const { index, item } = next.value;
     await send(item.type === 'text' ? dialect.delta(index, item) : dialect.closing(index, item.reason));
-    if (item.type === 'end') completionTokens += item.completionTokens;
+    if (item.type === 'end') ends[index] = item;
   }
-  request.usage = { promptTokens: plan.promptTokens, completionTokens };
+  request.usage = countUsage(plan, asked, ends);
   if (asked.includeUsage) await stream.send(createFrame(head, dialect.objects.chunk, [], request.usage), signal);
   await stream.send('[DONE]', signal);
 }

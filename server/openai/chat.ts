@@ -60,7 +60,6 @@ const shape = {
   prompt_cache_retention: ignored,
   parallel_tool_calls: ignored,
   prediction: ignored,
-  service_tier: ignored,
 };
 const body = z.strictObject(shape);
 

@@ -8,7 +8,7 @@ import type { Dialect } from './dialect.ts';
 import { ApiError } from './errors.ts';
 import { type AnswerRequest, alternatives, choiceLimit, readShared, sharedShape, tokenLimit } from './fields.ts';
 import { toLegacyLogprobs } from './logprobs.ts';
-import { unsupported, validate } from './validate.ts';
+import { unsupported, validate, wholeNumber } from './validate.ts';
 
 /** OpenAI's default. */
 const defaultMaxTokens = 16;
@@ -19,7 +19,7 @@ const shape = {
   max_tokens: tokenLimit(0),
   echo: z.boolean().nullish(),
   logprobs: alternatives,
-  best_of: z.unknown().optional(),
+  best_of: wholeNumber(1, choiceLimit).nullish(),
   suffix: unsupported(''),
 };
 const body = z.strictObject(shape);
@@ -42,11 +42,16 @@ function parse(value: unknown): AnswerRequest {
   const asked = validate(body, value, Object.keys(shape));
   const prompts = readPrompts(asked.prompt);
   const shared = readShared(asked);
-  const { best_of: bestOf, max_tokens: maxTokens, echo } = asked;
-  if (bestOf !== undefined && bestOf !== null && bestOf !== shared.choiceCount) throw new ApiError('unsupported_parameter', { path: 'best_of' });
+  const { max_tokens: maxTokens, echo } = asked;
+  const candidateCount = asked.best_of ?? shared.choiceCount;
+  if (candidateCount < shared.choiceCount) refuse('best_of', 'must be at least "n"');
+  if (candidateCount > shared.choiceCount && shared.stream) refuse('best_of', 'must be the value of "n" with "stream": true');
   if (maxTokens === 0 && echo !== true) refuse('max_tokens', 'must be at least 1, unless "echo" is true');
-  if (prompts.length * shared.choiceCount > choiceLimit) refuse('n', `times the number of prompts must be at most ${choiceLimit}`);
-  return { ...shared, prompts, maxTokens: maxTokens ?? defaultMaxTokens, isEchoed: echo ?? false, reportsEnd: true, logprobs: asked.logprobs ?? undefined };
+  if (prompts.length * candidateCount > choiceLimit) {
+    refuse(candidateCount > shared.choiceCount ? 'best_of' : 'n', `times the number of prompts must be at most ${choiceLimit}`);
+  }
+  const tokens = { maxTokens: maxTokens ?? defaultMaxTokens, isEchoed: echo ?? false, reportsEnd: true, logprobs: asked.logprobs ?? undefined };
+  return { ...shared, ...tokens, prompts, candidateCount };
 }
 
 /** A text, token ids, or a list of either. By hand, because a schema's check of millions of ids would hold up everybody else. */

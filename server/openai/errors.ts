@@ -59,7 +59,12 @@ interface ApiErrorFields {
   readonly sentence?: string;
   readonly limit?: number;
   readonly found?: number;
+  /** How long the engine would have kept the request waiting; 0 or left out: nobody knows. */
+  readonly waitMs?: number;
 }
+
+/** The longest wait that a client is told, in seconds: estimates beyond it are no better than guesses. */
+const longestRetry = 600;
 
 /** An answer other than 2xx. */
 export class ApiError extends Error {
@@ -67,6 +72,7 @@ export class ApiError extends Error {
   readonly code: ApiErrorCode;
   readonly status: number;
   readonly param: string | null;
+  readonly #waitMs: number;
 
   constructor(code: ApiErrorCode, fields: ApiErrorFields = {}) {
     const values: Readonly<Record<string, unknown>> = { ...fields };
@@ -74,10 +80,16 @@ export class ApiError extends Error {
     this.code = code;
     this.status = rows[code].status;
     this.param = fields.path ?? null;
+    this.#waitMs = fields.waitMs ?? 0;
   }
 
   get isBusy(): boolean {
     return this.status === 429 || this.status === 503;
+  }
+
+  /** Seconds until another try is worth while: as the engine estimates, else `standard`. */
+  retryAfter(standard: number): number {
+    return this.#waitMs > 0 ? Math.min(Math.max(Math.ceil(this.#waitMs / 1000), 1), longestRetry) : standard;
   }
 
   toEnvelope(): ErrorEnvelope {
@@ -120,7 +132,7 @@ function fromInwardError(error: InwardError, path: string): ApiError {
     return new ApiError('context_length_exceeded', { path, found: Number(error.fields['found']), limit: Number(error.fields['limit']) });
   }
   if (error.code === 'aborted') return new ApiError('client_closed');
-  if (isPassedOn(error.code)) return new ApiError(error.code);
+  if (isPassedOn(error.code)) return new ApiError(error.code, { waitMs: Number(error.fields['waitMs'] ?? 0) });
   // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
   return error.kind === 'request' ? new ApiError('rejected', { path, sentence: error.message }) : new ApiError('internal_error');
 }

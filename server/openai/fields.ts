@@ -7,6 +7,7 @@ import { type LogitBias, logitBiasLimit, logprobsLimit, type Sampling, type Toke
 import type { ChatMessage } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import { ApiError } from './errors.ts';
+import { readService, type Service, type ServiceBody, serviceShape } from './service.ts';
 import { ignored, listOf, wholeNumber } from './validate.ts';
 
 /** Bounds the cost of holding back text in which a stop string could still begin. */
@@ -20,11 +21,13 @@ export const choiceLimit = 128;
 export type Prompt = readonly ChatMessage[] | string | Uint32Array;
 
 /** A request of either route after all checks that need no model. */
-export interface AnswerRequest {
+export interface AnswerRequest extends Service {
   readonly model: string;
   readonly prompts: readonly Prompt[];
-  /** Choices of each prompt. */
+  /** Choices of each prompt in the answer. */
   readonly choiceCount: number;
+  /** Choices that are made of each prompt; where they are more, the likeliest are the answer. */
+  readonly candidateCount: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
   /** Undefined: what is left of the context. */
@@ -43,7 +46,7 @@ export interface AnswerRequest {
 
 type Optional<T> = T | null | undefined;
 
-export interface SharedBody {
+export interface SharedBody extends ServiceBody {
   readonly model: string;
   readonly n: Optional<number>;
   readonly stream: Optional<boolean>;
@@ -101,6 +104,7 @@ export const sharedShape: { readonly [Name in keyof SharedBody]-?: z.ZodType<Sha
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   logit_bias: logitBias.nullish(),
   ignore_eos: z.boolean().nullish(),
+  ...serviceShape,
   user: ignored,
 };
 
@@ -113,8 +117,10 @@ export const alternatives: z.ZodType<Optional<number>> = wholeNumber(0, logprobs
 export function readShared(body: SharedBody): Omit<AnswerRequest, 'prompts' | 'maxTokens' | 'isEchoed' | 'logprobs' | 'reportsEnd'> {
   if (body.stream_options && body.stream !== true) throw new ApiError('invalid_value', { path: 'stream_options', rule: 'is only allowed with "stream": true' });
   return {
+    ...readService(body),
     model: body.model,
     choiceCount: body.n ?? 1,
+    candidateCount: body.n ?? 1,
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
     stops: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),

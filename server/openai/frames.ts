@@ -3,9 +3,12 @@
  * from content.
  */
 import { randomBytes } from 'node:crypto';
+import type { ServiceTier } from './service.ts';
 
 export interface Usage {
   readonly promptTokens: number;
+  /** Those of the prompts' tokens whose keys and values were kept from earlier requests. */
+  readonly cachedTokens: number;
   readonly completionTokens: number;
 }
 
@@ -14,10 +17,12 @@ export interface AnswerHead {
   readonly id: string;
   readonly created: number;
   readonly model: string;
+  /** Undefined: the request named none. */
+  readonly serviceTier: ServiceTier | undefined;
 }
 
-export function createHead(prefix: string, model: string): AnswerHead {
-  return { id: `${prefix}${randomBytes(18).toString('base64url')}`, created: Math.floor(Date.now() / 1000), model };
+export function createHead(prefix: string, model: string, serviceTier: ServiceTier | undefined): AnswerHead {
+  return { id: `${prefix}${randomBytes(18).toString('base64url')}`, created: Math.floor(Date.now() / 1000), model, serviceTier };
 }
 
 /** `usage`: null where it is still to come, undefined where it was not asked for. */
@@ -27,12 +32,18 @@ export function createFrame(head: AnswerHead, object: string, choices: readonly 
     object,
     created: head.created,
     model: head.model,
+    ...(head.serviceTier === undefined ? {} : { service_tier: head.serviceTier }),
     system_fingerprint: null,
     choices,
     ...(usage === undefined ? {} : { usage: usage && toFrame(usage) }),
   };
 }
 
-function toFrame({ promptTokens, completionTokens }: Usage): object {
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens };
+function toFrame({ promptTokens, cachedTokens, completionTokens }: Usage): object {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
+  };
 }

@@ -6,6 +6,7 @@ import { type Engine, type GenerateRequest, InwardError, type Sampling } from '.
 import type { TextModel } from '../../runtime/text/index.ts';
 import { ApiError } from './errors.ts';
 import type { AnswerRequest, Prompt } from './fields.ts';
+import type { HeaderTerms } from './headers.ts';
 
 export interface Models {
   readonly engine: Engine;
@@ -18,10 +19,17 @@ export interface ChoicePlan {
   /** Position of the first token of the prompt that comes before the answer; undefined: none does. */
   readonly echoFrom: number | undefined;
   readonly reportsEnd: boolean;
+  /** Log-probabilities are part of the answer; `generate` asks for them also where they only decide which choices are. */
+  readonly reportsLogprobs: boolean;
+}
+
+/** What does not stand in the body. */
+export interface Terms extends HeaderTerms {
+  readonly tenant: number;
 }
 
 export interface Plan {
-  /** Choice i of prompt p is at p * choiceCount + i. */
+  /** Choice i of prompt p is at p * candidateCount + i. */
   readonly choices: readonly ChoicePlan[];
   /** Each prompt once, however many choices it has. */
   readonly promptTokens: number;
@@ -30,8 +38,11 @@ export interface Plan {
 /** Log-probabilities of prompts in one answer: keeps its making short and its JSON below some 50 MB. */
 const echoedLogprobsLimit = 1_000_000;
 
-/** `deadline`: on the clock of performance.now(), in ms. Throws ApiError and InwardError. */
-export async function planChoices(models: Models, request: AnswerRequest, deadline: number | undefined, signal: AbortSignal): Promise<Plan> {
+/** Prompts so far that have several choices. Numbers of groups are never used twice in this process, whichever app or engine they are for. */
+let groupCount = 0;
+
+/** Throws ApiError and InwardError. */
+export async function planChoices(models: Models, request: AnswerRequest, terms: Terms, signal: AbortSignal): Promise<Plan> {
   const { engine, text } = models;
   const prompts: Uint32Array[] = [];
   // One after the other, so that other requests get their turn in the text process.
@@ -42,20 +53,31 @@ export async function planChoices(models: Models, request: AnswerRequest, deadli
   const promptTokens = prompts.reduce((sum, ids) => sum + ids.length, 0);
   checkIds(prompts, request.sampling, engine.info.vocabularySize);
   checkEcho(request, promptTokens);
-  const shared = {
-    stopIds: request.ignoresEnd ? [] : text.info.stopIds,
-    ...(request.logprobs === undefined ? {} : { logprobs: request.logprobs, ...(request.isEchoed ? { promptLogprobs: request.logprobs } : {}) }),
-    ...(deadline === undefined ? {} : { deadlineMs: measureRest(deadline) }),
-  };
+  const shared = readCommon(models, request, terms);
   const choices = prompts.flatMap((promptIds, index) => {
     const echoFrom = request.isEchoed ? countAddedStarts(text, request.prompts[index], promptIds) : undefined;
     const maxTokens = limitTokens(request, promptIds.length, engine.info.contextLength);
-    return Array.from({ length: request.choiceCount }, (_, order): ChoicePlan => {
-      const sampling = seedChoice(request.sampling, order);
-      return { generate: { ...shared, promptIds, maxTokens, sampling }, stops: request.stops, echoFrom, reportsEnd: request.reportsEnd };
+    const group = request.candidateCount > 1 ? { group: ++groupCount } : {};
+    return Array.from({ length: request.candidateCount }, (_, order): ChoicePlan => {
+      const generate = { ...shared, ...group, promptIds, maxTokens, sampling: seedChoice(request.sampling, order) };
+      return { generate, stops: request.stops, echoFrom, reportsEnd: request.reportsEnd, reportsLogprobs: request.logprobs !== undefined };
     });
   });
   return { choices, promptTokens };
+}
+
+/** What all choices of a request have in common. */
+function readCommon({ text }: Models, request: AnswerRequest, { tenant, keepsPrefix, deadline }: Terms): Omit<GenerateRequest, 'promptIds' | 'maxTokens'> {
+  const { priority, cacheSalt, isEchoed, candidateCount, choiceCount } = request;
+  const logprobs = request.logprobs ?? (candidateCount > choiceCount ? 0 : undefined);
+  return {
+    ...{ tenant, priority, keepsPrefix },
+    stopIds: request.ignoresEnd ? [] : text.info.stopIds,
+    ...(logprobs === undefined ? {} : { logprobs }),
+    ...(isEchoed && request.logprobs !== undefined ? { promptLogprobs: request.logprobs } : {}),
+    ...(cacheSalt === undefined ? {} : { cacheSalt }),
+    ...(deadline === undefined ? {} : { deadlineMs: measureRest(deadline) }),
+  };
 }
 
 async function encode(text: TextModel, prompt: Prompt): Promise<Uint32Array> {
@@ -71,8 +93,8 @@ function checkIds(prompts: readonly Uint32Array[], { logitBias = [] }: Sampling,
   if (logitBias.some(({ id }) => id >= vocabularySize)) refuse('logit_bias');
 }
 
-function checkEcho({ isEchoed, logprobs, choiceCount }: AnswerRequest, promptTokens: number): void {
-  if (!isEchoed || logprobs === undefined || promptTokens * choiceCount * (logprobs + 1) <= echoedLogprobsLimit) return;
+function checkEcho({ isEchoed, logprobs, candidateCount }: AnswerRequest, promptTokens: number): void {
+  if (!isEchoed || logprobs === undefined || promptTokens * candidateCount * (logprobs + 1) <= echoedLogprobsLimit) return;
   const rule = `would give more than ${echoedLogprobsLimit} numbers with that echo; send fewer prompts at once, or ask for fewer alternatives`;
   throw new ApiError('invalid_value', { path: 'logprobs', rule });
 }

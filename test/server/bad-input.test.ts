@@ -20,6 +20,7 @@ function expectEnvelope(response: LightMyRequestResponse, status: number, code: 
 }
 
 describe('values out of their rules', () => {
+  const contradiction = 'priority must be above 0 with "service_tier": "flex", and at most 0 with any other but "auto".';
   const cases: readonly (readonly [string, object, string, string])[] = [
     ['messages empty', { messages: [] }, 'messages', 'messages must have a length of at least 1.'],
     ['messages missing', { messages: undefined }, 'messages', 'messages must be an array.'],
@@ -85,6 +86,24 @@ describe('values out of their rules', () => {
     ['repetition_penalty high', { repetition_penalty: 2.1 }, 'repetition_penalty', 'repetition_penalty must be at most 2.'],
     ['min_p high', { min_p: 1.1 }, 'min_p', 'min_p must be at most 1.'],
     ['min_p low', { min_p: -0.1 }, 'min_p', 'min_p must be at least 0.'],
+    ['service_tier unknown', { service_tier: 'gold' }, 'service_tier', 'service_tier must be one of auto, default, scale, flex, priority, fast.'],
+    ['service_tier a number', { service_tier: 1 }, 'service_tier', 'service_tier must be one of auto, default, scale, flex, priority, fast.'],
+    [
+      'service_tier like a part of objects',
+      { service_tier: '__proto__' },
+      'service_tier',
+      'service_tier must be one of auto, default, scale, flex, priority, fast.',
+    ],
+    ['priority a string', { priority: '0' }, 'priority', 'priority must be a number.'],
+    ['priority broken', { priority: 0.5 }, 'priority', 'priority must be a whole number.'],
+    ['priority of 33 bits', { priority: 2 ** 31 }, 'priority', 'priority must be at most 2147483647.'],
+    ['flex and an early priority', { service_tier: 'flex', priority: 0 }, 'priority', contradiction],
+    ['default and a late priority', { service_tier: 'default', priority: 1 }, 'priority', contradiction],
+    ['fast and a late priority', { service_tier: 'fast', priority: 7 }, 'priority', contradiction],
+    ['cache_salt empty', { cache_salt: '' }, 'cache_salt', 'cache_salt must have a length of 1 to 256.'],
+    ['cache_salt long', { cache_salt: 's'.repeat(257) }, 'cache_salt', 'cache_salt must have a length of 1 to 256.'],
+    ['cache_salt a number', { cache_salt: 5 }, 'cache_salt', 'cache_salt must be a string.'],
+    ['cache_salt half a pair', { cache_salt: '\udc00' }, 'cache_salt', 'cache_salt must be well-formed Unicode.'],
     ['ignore_eos a string', { ignore_eos: 'yes' }, 'ignore_eos', 'ignore_eos must be a boolean.'],
     ['logit_bias a list', { logit_bias: [1] }, 'logit_bias', 'logit_bias must be an object.'],
     ['logit_bias a string', { logit_bias: 'a' }, 'logit_bias', 'logit_bias must be an object.'],
@@ -250,6 +269,12 @@ describe('completions', () => {
     ['a prompt in a prompt', { prompt: [[[1]]] }, 'prompt[0]', 'prompt[0] must be a string or a list of token ids.'],
     ['a boolean prompt', { prompt: ['a', true] }, 'prompt[1]', 'prompt[1] must be a string or an array.'],
     ['too many choices', { prompt: Array(65).fill('a'), n: 2 }, 'n', 'n times the number of prompts must be at most 128.'],
+    ['best_of zero', { prompt: 'a', best_of: 0 }, 'best_of', 'best_of must be at least 1.'],
+    ['best_of huge', { prompt: 'a', best_of: 129 }, 'best_of', 'best_of must be at most 128.'],
+    ['best_of a string', { prompt: 'a', best_of: '1' }, 'best_of', 'best_of must be a number.'],
+    ['best_of below n', { prompt: 'a', n: 3, best_of: 2 }, 'best_of', 'best_of must be at least "n".'],
+    ['best_of in a stream', { prompt: 'a', best_of: 2, stream: true }, 'best_of', 'best_of must be the value of "n" with "stream": true.'],
+    ['too many candidates', { prompt: Array(43).fill('a'), best_of: 3 }, 'best_of', 'best_of times the number of prompts must be at most 128.'],
     ['max_tokens zero without echo', { prompt: 'a', max_tokens: 0 }, 'max_tokens', 'max_tokens must be at least 1, unless "echo" is true.'],
     ['max_tokens negative', { prompt: 'a', max_tokens: -1, echo: true }, 'max_tokens', 'max_tokens must be at least 0.'],
     ['echo a string', { prompt: 'a', echo: 'yes' }, 'echo', 'echo must be a boolean.'],
@@ -260,11 +285,7 @@ describe('completions', () => {
     expect(expectEnvelope(await complete(body), 400, 'invalid_value', param)).toBe(message);
   });
 
-  test.each([
-    ['suffix', 'the end'],
-    ['best_of', 2],
-    ['best_of', '1'],
-  ])('%s = %j is refused by name', async (name, value) => {
+  test.each([['suffix', 'the end']])('%s = %j is refused by name', async (name, value) => {
     expectEnvelope(await complete({ prompt: 'a', [name]: value }), 400, 'unsupported_parameter', name);
   });
 
@@ -273,7 +294,20 @@ describe('completions', () => {
   });
 
   test('defaults pass', async () => {
-    const defaults = { suffix: '', best_of: 2, n: 2, echo: false, logprobs: null, stop: null, user: 'u', logit_bias: null, max_tokens: null };
+    const defaults = {
+      suffix: '',
+      best_of: null,
+      n: 2,
+      service_tier: null,
+      priority: null,
+      cache_salt: null,
+      echo: false,
+      logprobs: null,
+      stop: null,
+      user: 'u',
+      logit_bias: null,
+      max_tokens: null,
+    };
     expect((await complete({ prompt: 'a', ...defaults })).statusCode).toBe(200);
   });
 

@@ -20,7 +20,7 @@ test('n choices, each with a seed of its own, all at once; the prompt counts onc
     [2, 'seed 0', 'stop'],
   ]);
   expect(bench.engine.peak).toBe(3);
-  expect(answer.usage).toEqual({ prompt_tokens: 9, completion_tokens: 16 + 16 + 7, total_tokens: 9 + 39 });
+  expect(answer.usage).toEqual({ prompt_tokens: 9, completion_tokens: 16 + 16 + 7, total_tokens: 9 + 39, prompt_tokens_details: { cached_tokens: 0 } });
   expect(JSON.parse(bench.lines[0] ?? '{}')).toMatchObject({ promptTokens: 9, completionTokens: 39 });
 });
 
@@ -44,7 +44,9 @@ test('a stream of several choices: a beginning and an end for each, usage once',
     ).toBe('x'.repeat(index + 2));
     expect(of(index).map(({ finish_reason }) => finish_reason)).toEqual([...Array(index + 3).fill(null), 'stop']);
   }
-  expect(chunks.flatMap(({ usage }) => usage ?? [])).toEqual([{ prompt_tokens: 9, completion_tokens: 3 + 4 + 5, total_tokens: 21 }]);
+  expect(chunks.flatMap(({ usage }) => usage ?? [])).toEqual([
+    { prompt_tokens: 9, completion_tokens: 3 + 4 + 5, total_tokens: 21, prompt_tokens_details: { cached_tokens: 0 } },
+  ]);
 });
 
 test.each([true, false])('a queue that is full for one choice refuses all, and cancels what had begun (stream: %s)', async (stream) => {

@@ -42,7 +42,7 @@ test('a plain answer', async () => {
     system_fingerprint: null,
     choices: [{ text: ' world and every', index: 0, logprobs: null, finish_reason: 'length' }],
     // 1 start token + "Hello"; the default limit of 16
-    usage: { prompt_tokens: 6, completion_tokens: 16, total_tokens: 22 },
+    usage: { prompt_tokens: 6, completion_tokens: 16, total_tokens: 22, prompt_tokens_details: { cached_tokens: 0 } },
   });
   expect(bench.engine.requests[0]?.promptIds).toEqual(Uint32Array.from([257, ...bytes('Hello')]));
   expect(bench.text.texts).toEqual(['Hello']);
@@ -55,7 +55,7 @@ test('a stream: text as it comes, then the reason, then usage', async () => {
   expect(chunks.map(({ choices }) => choices[0]?.text)).toEqual(['a', '€', '', undefined]);
   expect(chunks.map(({ choices }) => choices[0]?.finish_reason)).toEqual([null, null, 'stop', undefined]);
   expect(chunks.every(({ object }) => object === 'text_completion')).toBe(true);
-  expect(chunks.at(-1)?.usage).toEqual({ prompt_tokens: 2, completion_tokens: 5, total_tokens: 7 });
+  expect(chunks.at(-1)?.usage).toEqual({ prompt_tokens: 2, completion_tokens: 5, total_tokens: 7, prompt_tokens_details: { cached_tokens: 0 } });
 });
 
 test('prompts of every kind, n choices of each, in order', async () => {
@@ -71,7 +71,7 @@ test('prompts of every kind, n choices of each, in order', async () => {
   expect(await texts([[97, 98], [99]])).toEqual(['b0', 'b1', 'c0', 'c1']);
   expect(bench.engine.requests.slice(-4).map(({ promptIds }) => [...promptIds])).toEqual([[97, 98], [97, 98], [99], [99]]);
   const { usage } = await client(bench.url).create({ model, prompt: [[97, 98], [99]], n: 2, seed: 0 });
-  expect(usage).toEqual({ prompt_tokens: 3, completion_tokens: 12, total_tokens: 15 });
+  expect(usage).toEqual({ prompt_tokens: 3, completion_tokens: 12, total_tokens: 15, prompt_tokens_details: { cached_tokens: 0 } });
 });
 
 test('fields reach the engine', async () => {
@@ -82,6 +82,9 @@ test('fields reach the engine', async () => {
   expect(bench.engine.requests[0]).toEqual({
     promptIds: Uint32Array.from([257, 97]),
     maxTokens: 5,
+    tenant: 0,
+    priority: 'interactive',
+    keepsPrefix: true,
     stopIds: [],
     sampling: {
       ...{ temperature: 0.5, topK: 5, topP: 0.9, minP: 0.1, seed: 7, repetitionPenalty: 1.1, presencePenalty: -2, frequencyPenalty: 1.5 },

@@ -39,7 +39,8 @@ test('defaults, over them the file, over that the environment, over that the fla
 
 test('every setting can be given in the file, the environment, and as a flag', async () => {
   const samples: Record<string, string | number | boolean> = {
-    ...{ model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16, kv: 'f32', activations: 'int8' },
+    ...{ model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16 },
+    ...{ prefixSeconds: 0, prefixQuota: 25, draftLength: 0, kv: 'f32', activations: 'int8' },
     ...{ deterministic: false, tune: false },
     ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0, bodyLimit: 2048 },
     ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, log: 'human' },

@@ -17,7 +17,7 @@ test('a plain answer', async () => {
     { index: 0, message: { role: 'assistant', content: 'Hello, world.', refusal: null }, logprobs: null, finish_reason: 'stop' },
   ]);
   // 1 start token + "system:Be brief.\n" + "user:Hi\n"; 13 characters and the end token
-  expect(answer.usage).toEqual({ prompt_tokens: 1 + 17 + 8, completion_tokens: 14, total_tokens: 26 + 14 });
+  expect(answer.usage).toEqual({ prompt_tokens: 1 + 17 + 8, completion_tokens: 14, total_tokens: 26 + 14, prompt_tokens_details: { cached_tokens: 0 } });
   expect(bench.text.chats[0]?.map(({ role }) => role)).toEqual(['system', 'user']);
 });
 
@@ -40,7 +40,14 @@ test('a stream with usage, frame by frame', async () => {
     {},
   ]);
   expect(chunks.map(({ choices }) => choices[0]?.finish_reason)).toEqual([null, null, null, null, 'stop', undefined]);
-  expect(chunks.map(({ usage }) => usage)).toEqual([null, null, null, null, null, { prompt_tokens: 9, completion_tokens: 7, total_tokens: 16 }]);
+  expect(chunks.map(({ usage }) => usage)).toEqual([
+    null,
+    null,
+    null,
+    null,
+    null,
+    { prompt_tokens: 9, completion_tokens: 7, total_tokens: 16, prompt_tokens_details: { cached_tokens: 0 } },
+  ]);
 });
 
 test('the stream on the wire ends with [DONE] and says that nothing may keep it', async () => {
