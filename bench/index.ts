@@ -25,6 +25,7 @@ import { judgeTargets } from './targets.ts';
 export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'kernels') return (await import('./suite/index.ts')).main(args.slice(1));
   if (args[0] === 'serve') return (await import('./serve/index.ts')).main(args.slice(1));
+  if (args[0] === 'kv') return (await import('./quality/index.ts')).main(args.slice(1));
   if (args[0] === 'soak') return (await import('./soak/index.ts')).main(args.slice(1));
   const options = parseOptions(args);
   if (options.profile) {

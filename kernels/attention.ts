@@ -16,7 +16,7 @@ export interface AttentionShape {
   /** What queries are multiplied by; without it headLength^-0.5. */
   readonly scale?: number;
   /** A query sees so many positions, its own the last of them; without it all. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Scores become softcap * tanh(score / softcap). */
   readonly softcap?: number;
   readonly kv: KvFormat;

@@ -62,6 +62,8 @@ export interface ModelShape {
   readonly contextLength: number;
   readonly kvHeads: number;
   readonly headLength: number;
+  /** Positions that a token sees in the layer that looks furthest back; undefined where some layer sees all of them. */
+  readonly window?: number | undefined;
 }
 
 export interface Family<Config extends ModelShape = ModelShape> {

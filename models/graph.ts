@@ -49,6 +49,8 @@ export interface GraphSettings extends TileFacts {
   /** Blocks that a step can copy. */
   readonly maxCopies: number;
   readonly contextLength: number;
+  /** Positions for which KV blocks are kept; undefined: all. No layer may look further back. */
+  readonly window?: number | undefined;
   readonly blockLength: number;
   readonly batch: Slice;
   /** KV pool of every layer. */
@@ -106,6 +108,9 @@ export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFact
   const unit = family === 'matrix' ? matrixUnit : undefined;
   return (shape, queries, pool, scratch, y, batch, sinks) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
 }
+
+/** Positions that a layer without a window sees. */
+const everything = Number.POSITIVE_INFINITY;
 
 export class Graph {
   readonly settings: GraphSettings;
@@ -190,6 +195,7 @@ export class Graph {
     const { batch, kv, blockLength, poolFold, lanes, layout, maxItems, maxCopies } = this.settings;
     const pool = this.settings.pools[layer];
     if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
+    if ((heads.window ?? everything) > (this.settings.window ?? everything)) throw new Error(`layer ${layer} looks behind the window`);
     const { options, sinks, ...own } = heads;
     const shape: AttentionShape = { ...own, kv, blockLength, poolFold, lanes, layout };
     const width = heads.heads * heads.headLength;

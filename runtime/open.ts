@@ -112,6 +112,7 @@ async function assemble(
     maxEdits: batch.limits.maxEdits,
     maxCopies: maxSequences,
     contextLength,
+    window: config.window,
     blockLength,
     batch: wholeBuffer(batchBuffer),
     pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
@@ -131,7 +132,7 @@ async function assemble(
   const blocks = new BlockPool(blockCount);
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window: config.window },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),

@@ -24,6 +24,7 @@ import {
   type TunedDevice,
   type Tuning,
 } from './types.ts';
+import { blocksHeld } from './window.ts';
 
 export const blockLength = 16;
 
@@ -51,20 +52,24 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
 }
 
 type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
-type KvShape = Pick<ModelShape, 'contextLength' | 'layerCount' | 'kvHeads' | 'headLength'>;
+type KvShape = Pick<ModelShape, 'contextLength' | 'layerCount' | 'kvHeads' | 'headLength' | 'window'>;
 
 /** The options with their defaults, and the KV pool that they ask for. */
 export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const contextLength = Math.min(options.contextLength ?? engineNumbers.contextLength.standard, shape.contextLength);
   const maxSequences = options.maxSequences ?? engineNumbers.maxSequences.standard;
   const kv = options.kv ?? kvFormats[0];
-  const kvTokens = Math.max(contextLength, options.kvTokens ?? engineNumbers.kvTokens.standard);
+  const tokenBudget = Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences);
+  // What the longest sequence holds at once. With a window nothing else is kept, and room for more than all of them would stay empty.
+  const longest = Math.min(contextLength, blocksHeld(contextLength, shape.window, tokenBudget, blockLength) * blockLength);
+  const most = shape.window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
+  const kvTokens = Math.max(longest, Math.min(options.kvTokens ?? engineNumbers.kvTokens.standard, most));
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
   const kvLayerSize = kvPoolSize({ ...shape, kv }, kvBlocks * blockLength);
   return {
     contextLength,
     maxSequences,
-    tokenBudget: Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences),
+    tokenBudget,
     kv,
     activations: options.activations ?? activationFormats[0],
     kvTokens,

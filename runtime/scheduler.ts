@@ -13,6 +13,7 @@ import { PrefixCache, type PrefixLimits } from './prefix.ts';
 import type { RowResults } from './results.ts';
 import type { Sequence } from './sequence.ts';
 import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenLogprobs } from './types.ts';
+import { blocksBehind, blocksHeld, noBlock } from './window.ts';
 
 export interface SchedulerLimits {
   readonly maxSequences: number;
@@ -23,6 +24,8 @@ export interface SchedulerLimits {
   readonly draftLength?: number;
   /** Of the prefix cache; without it nothing is kept. */
   readonly prefix?: Omit<PrefixLimits, 'blockLength'>;
+  /** Positions that a token sees in any layer; blocks behind them are given back. Then no prompt's blocks are used again: their beginning may be gone. Without it a token sees all. */
+  readonly window?: number | undefined;
 }
 
 /** A step with prompts in it takes at most so many times what the choices of it take alone, so that nobody's answer stalls. */
@@ -66,7 +69,8 @@ export class Scheduler {
     this.#now = now;
     this.pace = pace;
     this.#groups = new PromptGroups(pool, limits.blockLength);
-    this.cache = new PrefixCache({ quota: 0, reserve: 0, timeToLiveMs: 0, ...limits.prefix, blockLength: limits.blockLength }, pool);
+    const kept = limits.window === undefined ? limits.prefix : undefined;
+    this.cache = new PrefixCache({ quota: 0, reserve: 0, timeToLiveMs: 0, ...kept, blockLength: limits.blockLength }, pool);
   }
 
   get runningCount(): number {
@@ -164,7 +168,7 @@ export class Scheduler {
     if (this.#running.length + this.#waiting.length >= maxSequences + queueLength)
       throw new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
     if (waitMs + this.#firstTokenMs(sequence) > sequence.deadlineMs) throw unreachable(sequence, waitMs);
-    this.#groups.join(sequence);
+    if (this.#limits.window === undefined) this.#groups.join(sequence);
     this.#countsOf(sequence);
     this.#waiting.add(sequence);
   }
@@ -195,9 +199,11 @@ export class Scheduler {
       } else this.#append(sequence, row, results);
     }
     const now = this.#now();
-    for (const sequence of batch.sequences)
-      if (sequence.chain !== undefined && !sequence.hasEnded && !sequence.aborted)
-        this.cache.offer(sequence.chain, sequence.ids, sequence.blocks, sequence.computed, now);
+    for (const sequence of batch.sequences) {
+      if (sequence.hasEnded || sequence.aborted) continue;
+      if (sequence.chain !== undefined) this.cache.offer(sequence.chain, sequence.ids, sequence.blocks, sequence.computed, now);
+      this.#trim(sequence);
+    }
   }
 
   /** Ends every sequence with an error (device lost, shutdown). */
@@ -326,6 +332,19 @@ export class Scheduler {
     return true;
   }
 
+  /** Blocks behind the window go; their places in the table stay. */
+  #trim({ blocks, computed }: Sequence): void {
+    const { window, blockLength } = this.#limits;
+    if (window === undefined) return;
+    for (let index = blocksBehind(computed, window, blockLength) - 1; index >= 0; index--) {
+      const block = blocks[index] ?? noBlock;
+      // Those before it went earlier.
+      if (block === noBlock) break;
+      this.#pool.give([block]);
+      blocks[index] = noBlock;
+    }
+  }
+
   /** The prompt's last block, so far as it is the prompt's, to the sequence's own. */
   #copy(batch: Batch, sequence: Sequence, { block, slots }: NonNullable<SharedPrompt['partial']>): void {
     batch.addCopy(block, sequence.blocks[Math.floor(sequence.computed / this.#limits.blockLength)] ?? block, slots);
@@ -356,7 +375,7 @@ export class Scheduler {
 
   #release(sequence: Sequence): void {
     this.#hasDeparted ||= sequence.blocks.length > 0;
-    this.#pool.give(sequence.blocks);
+    this.#pool.give(sequence.blocks.filter((block) => block !== noBlock));
     sequence.blocks = [];
     if (sequence.original !== undefined) this.#pool.give([sequence.original.block]);
     sequence.original = undefined;
@@ -433,7 +452,8 @@ export class Scheduler {
   #planStart(sequence: Sequence): { readonly shared: SharedPrompt | undefined; readonly found: readonly BlockId[] } | undefined {
     const shared = this.#groups.find(sequence);
     const found = shared === undefined ? this.#find(sequence) : [];
-    const needed = this.#blocksFor(sequence.length) + 1 - (shared?.blocks ?? found).length;
+    const { window, tokenBudget, blockLength } = this.#limits;
+    const needed = blocksHeld(sequence.length, window, tokenBudget, blockLength) + 1 - (shared?.blocks ?? found).length;
     const idle = found.filter((block) => this.#pool.isIdle(block)).length;
     const spare = this.#running.length === 0 ? this.#pool.idleCount : this.cache.evictable(sequence.tenant);
     return needed <= this.#pool.freeCount + this.#pool.dirtyCount + Math.max(0, spare - idle) ? { shared, found } : undefined;

@@ -64,6 +64,7 @@ export class Sequence {
   computed = 0;
   /** Prompt positions that have been reported (`isScoring`). */
   reported = 0;
+  /** Its block table; `noBlock` where one has been given back behind its window (window.ts). */
   blocks: BlockId[] = [];
   /** Slots that it will have copied to its next block, of one that it holds a share of. */
   original: SharedPrompt['partial'];

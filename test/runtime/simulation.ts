@@ -10,6 +10,7 @@ import type { InwardError } from '../../runtime/errors.ts';
 import { Scheduler, type SchedulerLimits } from '../../runtime/scheduler.ts';
 import { Sequence, type SequenceSink } from '../../runtime/sequence.ts';
 import type { BlockId, GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.ts';
+import { noBlock } from '../../runtime/window.ts';
 
 export const vocabularySize = 64;
 /** An id whose rows are broken, and all that see it. The model never says it. */
@@ -29,18 +30,21 @@ function nextToken(ids: readonly number[]): number {
   return ((hash ^ (hash >>> 13)) >>> 0) % vocabularySize;
 }
 
-/** What a sequence gets alone on an endless device. */
-export function expectedTokens({ promptIds, maxTokens, stopIds = [] }: GenerateRequest, contextLength: number): number[] {
+/** What a sequence gets alone on an endless device; `window`: ids that the model sees, the last ones. */
+export function expectedTokens({ promptIds, maxTokens, stopIds = [] }: GenerateRequest, contextLength: number, window: number = contextLength): number[] {
   const ids = [...promptIds];
   const tokens: number[] = [];
   while (tokens.length < Math.min(maxTokens, contextLength - promptIds.length)) {
-    const id = nextToken(ids);
+    const id = nextToken(ids.slice(-window));
     ids.push(id);
     tokens.push(id);
     if ((stopIds as readonly number[]).includes(id)) break;
   }
   return tokens;
 }
+
+/** Without those that were given back behind its window. */
+const ownedBlocks = ({ blocks }: Sequence): BlockId[] => blocks.filter((block) => block !== noBlock);
 
 export interface Client {
   readonly request: GenerateRequest;
@@ -67,6 +71,8 @@ export class Simulation {
   readonly #guesses = new Set<number>();
   steps = 0;
   copies = 0;
+  /** The most blocks that a sequence had in any step. */
+  mostBlocks = 0;
   /** Clients whose sequences had blocks in the last step. */
   #holders: readonly Client[] = [];
   /** The scheduler's clock, in ms. */
@@ -145,6 +151,7 @@ export class Simulation {
     this.copies += copies;
     this.#checkOwners();
     this.#checkDepartures();
+    for (const { sequence } of this.clients) this.mostBlocks = Math.max(this.mostBlocks, ownedBlocks(sequence).length);
     const sequenceOf = (token: number) => batch.sequences[this.section('ROWS')[token] ?? 0] as Sequence;
     const tableOf = (token: number) => this.section('TABLES').subarray((this.section('ROWS')[token] ?? 0) * (batch.layout['TABLE_LENGTH'] ?? 0));
     for (let token = 0; token < tokens; token++) {
@@ -160,8 +167,10 @@ export class Simulation {
     this.#checkItems(tokens, items);
     return Uint32Array.from({ length: rows }, (_, row) => {
       const token = this.section('LOGIT_TOKENS')[row] ?? 0;
-      const ids = Array.from({ length: (this.section('POSITIONS')[token] ?? 0) + 1 }, (_, position) => {
-        const slot = this.#slotOf(tableOf(token), position);
+      const length = (this.section('POSITIONS')[token] ?? 0) + 1;
+      const first = Math.max(0, length - (this.world.window ?? length));
+      const ids = Array.from({ length: length - first }, (_, i) => {
+        const slot = this.#slotOf(tableOf(token), first + i);
         if (this.#tenants[slot] !== sequenceOf(token).tenant + 1) throw new Error('a sequence sees what another tenant has stored');
         return (kv[slot] ?? 0) - 1;
       });
@@ -224,7 +233,7 @@ export class Simulation {
   #checkOwners(): void {
     const { pool, scheduler, world } = this;
     const owners = new Uint32Array(world.blockCount);
-    for (const block of [...this.clients.flatMap(({ sequence }) => sequence.blocks), ...scheduler.shares]) owners[block] = (owners[block] ?? 0) + 1;
+    for (const block of [...this.clients.flatMap(({ sequence }) => ownedBlocks(sequence)), ...scheduler.shares]) owners[block] = (owners[block] ?? 0) + 1;
     if (owners.some((count, block) => count !== pool.ownersOf(block as BlockId))) throw new Error('a block has other owners than the pool says');
     const owned = owners.filter((count) => count > 0).length;
     if (owned + pool.freeCount + pool.dirtyCount + pool.idleCount !== world.blockCount) throw new Error('blocks were lost or multiplied');

@@ -1,0 +1,19 @@
+/**
+ * Owns the arithmetic of models whose every layer looks back over a window of positions: which blocks of a sequence no later token
+ * sees, and how many it holds at once. Pure. Refuses models in which some layer sees everything: there every block is needed.
+ */
+import type { BlockId } from './types.ts';
+
+/** In a sequence's table, where a block has been given back. No kernel reads such an entry; one that did would find no slot of any pool there. */
+export const noBlock = 0x00ff_ffff as BlockId;
+
+/** Blocks at a sequence's beginning that no token at or behind `position` sees: such a token sees `window` positions, its own the last of them. */
+export function blocksBehind(position: number, window: number, blockLength: number): number {
+  return Math.max(0, Math.floor((position + 1 - window) / blockLength));
+}
+
+/** Blocks that a sequence of `length` tokens holds at once, at most, if up to `step` of them are computed in a step. A window may begin in the middle of a block and a step end in one. */
+export function blocksHeld(length: number, window: number | undefined, step: number, blockLength: number): number {
+  const whole = Math.ceil(length / blockLength);
+  return window === undefined ? whole : Math.min(whole, Math.ceil((window + step) / blockLength) + 1);
+}
