@@ -76,7 +76,9 @@ export async function measureDrafts(
 ): Promise<DraftsSample[]> {
   const { model, device, documents, offset, newTokens } = options;
   await using text = await openText({ modelPath: model });
-  const lines = readFileSync(join(import.meta.dirname, '..', '..', 'test', 'fixtures', 'dialogues', 'mts-dialog.jsonl'), 'utf8').trimEnd().split('\n');
+  const lines = readFileSync(join(import.meta.dirname, '..', '..', 'test', 'fixtures', 'dialogues', 'mts-dialog.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
   const prompts: Uint32Array[] = [];
   for (let i = 0; i < documents; i++) {
     const { dialogue } = JSON.parse(lines[(offset + i) % lines.length] ?? '{}') as { readonly dialogue: string };
