@@ -10,7 +10,7 @@ import { readExposition, readValueOf } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../gguf-file.ts';
-import { type Bench, listen, rawPost, until, user } from './help.ts';
+import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 
 const folder = createFolder();
 afterAll(folder.remove);
@@ -92,6 +92,14 @@ test('1,000 connections that open and leave, leave nothing', async () => {
   expect(await readState(bench)).toEqual({ running: 0, waiting: 0, parked: 0 });
 });
 
+test('connections that open and stay are closed by the server', async () => {
+  await using bench = await listen({}, { requestTimeoutMs: 300 });
+  const sent = ['', 'POST /v1/ch', whole(false).subarray(0, 60), whole(true).subarray(0, -5)];
+  const answers = await Promise.all(Array.from({ length: 200 }, (_, index) => talk(bench.port, sent[index % sent.length] ?? '', 30_000)));
+  for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 408 .*"code":"request_timeout"/s);
+  expect(await readState(bench)).toEqual({ running: 0, waiting: 0, parked: 0 });
+});
+
 /** A stream of which nothing is read until somebody does. */
 function openSlowly(url: string, body: object): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -137,6 +145,10 @@ test('a template that hangs is ended by its deadline, and holds up nothing but c
   let hasEnded = false;
   const hanging = post(url, { messages: [user('hang')] }).finally(() => (hasEnded = true));
   const behind = post(url, { messages: [user('Hi')] });
+  const headers = { ...json, 'x-inward-deadline-ms': '100' };
+  const late = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(base) });
+  expect([late.status, (await read(late)).error.code]).toEqual([504, 'deadline_exceeded']);
+  expect(hasEnded).toBe(false);
   for (let round = 0; round < 10; round++) {
     for (const path of ['/health', '/ready', '/metrics', '/v1/models']) expect((await fetch(`${url}${path}`)).status).toBe(200);
     const answer = await post(url, { prompt: [[1, 2, 3]], max_tokens: 4 }, '/v1/completions');
