@@ -98,8 +98,6 @@ export const engineSettings: readonly SettingName[] = [
   'context',
   'kvTokens',
   'tokenBudget',
-  'prefixSeconds',
-  'prefixQuota',
   'draftLength',
   'kv',
   'activations',

@@ -47,7 +47,7 @@ export async function planChoices(models: Models, request: AnswerRequest, terms:
   const prompts: Uint32Array[] = [];
   // One after the other, so that other requests get their turn in the text process.
   for (const prompt of request.prompts) {
-    prompts.push(await encode(text, prompt));
+    prompts.push(await inTime(encode(text, prompt), terms.deadline));
     signal.throwIfAborted();
   }
   const promptTokens = prompts.reduce((sum, ids) => sum + ids.length, 0);
@@ -83,6 +83,18 @@ function readCommon({ text }: Models, request: AnswerRequest, { tenant, keepsPre
 async function encode(text: TextModel, prompt: Prompt): Promise<Uint32Array> {
   if (prompt instanceof Uint32Array) return prompt;
   return typeof prompt === 'string' ? text.encode(prompt) : text.encodeChat(prompt);
+}
+
+/** Template and tokenizer have a deadline of their own, which may be longer than what the client gave. */
+async function inTime<T>(work: Promise<T>, deadline: number | undefined): Promise<T> {
+  if (deadline === undefined) return work;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new ApiError('deadline_exceeded')), deadline - performance.now());
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function checkIds(prompts: readonly Uint32Array[], { logitBias = [] }: Sampling, vocabularySize: number): void {

@@ -50,7 +50,7 @@ describe('bash', () => {
   });
 
   test('options of a command, and of no other', () => {
-    expect(complete('inward', 'serve', '--p')).toEqual(['--port']);
+    expect(complete('inward', 'serve', '--p')).toEqual(['--port', '--prefix-quota', '--prefix-seconds']);
     expect(complete('inward', 'run', '--p')).toEqual(['--presence-penalty']);
     expect(complete('inward', 'serve', '--queue', '5', '--max')).toEqual(['--max-sequences']);
     const serve = createProgram(new FakeWorld(), () => undefined).commands.find((command) => command.name() === 'serve');

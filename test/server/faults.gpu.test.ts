@@ -47,3 +47,32 @@ test('a stream that nobody reads parks, and others go on', async () => {
   expect(meanwhile.map(({ choices }) => choices[0]?.text)).toEqual([again.choices[0]?.text, again.choices[0]?.text]);
   await until(() => engine.stats().running === 0 && engine.stats().parked === 0);
 });
+
+test('a full queue tells how long it will be, as the engine estimates it', async () => {
+  const { modelPath } = readOracle('gguf_llama_q4_1');
+  await using engine = await createEngine({ modelPath, device: testDevice(), contextLength: 2000, maxSequences: 1, queueLength: 1, tune: 'off' });
+  await using text = await openText({ modelPath });
+  await using app = buildApp({ engine, text, settings: parseSettings({ retryAfterSeconds: 599 }) });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const abort = new AbortController();
+  const post = (maxTokens: number): Promise<Response> =>
+    fetch(`${url}/v1/completions`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, signal: abort.signal },
+      body: JSON.stringify({ model: 'default', prompt: [5, 6, 7], max_tokens: maxTokens, ignore_eos: true }),
+    });
+  // So that the pace of the device is known.
+  expect((await post(20)).status).toBe(200);
+  const [first, second] = [post(1900), post(1900)].map((answer) => answer.catch(() => undefined));
+  await until(() => engine.stats().running === 1 && engine.stats().waiting === 1, 20_000);
+  const before = engine.stats().estimatedWaitMs;
+  const refusal = await post(20);
+  expect(refusal.status).toBe(429);
+  expect(before).toBeGreaterThan(0);
+  const seconds = Number(refusal.headers.get('retry-after'));
+  // The estimate changes from step to step.
+  expect(seconds).toBeGreaterThanOrEqual(1);
+  expect(seconds).toBeLessThanOrEqual(Math.ceil((10 * before) / 1000) + 1);
+  abort.abort();
+  await Promise.all([first, second]);
+  await until(() => engine.stats().running === 0 && engine.stats().waiting === 0);
+});

@@ -10,7 +10,7 @@ import { readExposition, readValueOf } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../gguf-file.ts';
-import { type Bench, listen, rawPost, until, user } from './help.ts';
+import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 
 const folder = createFolder();
 afterAll(folder.remove);
@@ -19,6 +19,14 @@ const json = { 'content-type': 'application/json' };
 const base = { model: 'default', messages: [user('Hi')] };
 const post = (url: string, body: object, path = '/v1/chat/completions'): Promise<Response> =>
   fetch(`${url}${path}`, { method: 'POST', headers: json, body: JSON.stringify({ model: 'default', ...body }) });
+
+/** What these tests look at in an answer or in a frame of a stream. */
+interface Answer {
+  readonly choices: readonly [{ readonly text: string; readonly message: { readonly content: string }; readonly delta: { readonly content?: string } }];
+  readonly error: { readonly code: string; readonly param: string; readonly message: string };
+}
+const read = async (response: Response): Promise<Answer> => (await response.json()) as Answer;
+const readContent = async (response: Response): Promise<string> => (await read(response)).choices[0].message.content;
 
 async function readState({ url }: Pick<Bench, 'url'>): Promise<{ running: number; waiting: number; parked: number }> {
   const page = readExposition(await (await fetch(`${url}/metrics`)).text());
@@ -79,8 +87,16 @@ test('1,000 connections that open and leave, leave nothing', async () => {
   // One step each may have been on its way.
   expect(bench.engine.stepsAfterAbort).toBeLessThanOrEqual(bench.engine.aborts);
   const answer = await post(bench.url, { ...base, max_tokens: 3 });
-  expect([answer.status, (await answer.json()).choices[0].message.content]).toEqual([200, 'xxx']);
+  expect([answer.status, await readContent(answer)]).toEqual([200, 'xxx']);
   await until(() => bench.life.running === 0);
+  expect(await readState(bench)).toEqual({ running: 0, waiting: 0, parked: 0 });
+});
+
+test('connections that open and stay are closed by the server', async () => {
+  await using bench = await listen({}, { requestTimeoutMs: 300 });
+  const sent = ['', 'POST /v1/ch', whole(false).subarray(0, 60), whole(true).subarray(0, -5)];
+  const answers = await Promise.all(Array.from({ length: 200 }, (_, index) => talk(bench.port, sent[index % sent.length] ?? '', 30_000)));
+  for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 408 .*"code":"request_timeout"/s);
   expect(await readState(bench)).toEqual({ running: 0, waiting: 0, parked: 0 });
 });
 
@@ -94,7 +110,7 @@ function openSlowly(url: string, body: object): Promise<IncomingMessage> {
 }
 
 test('a client that reads slowly parks its own sequence and no other', async () => {
-  const text = 'abcdefghijk'.repeat(600);
+  const text = 'abcdefghijk'.repeat(400);
   const script = (_: unknown, { maxTokens }: { maxTokens: number }): number[] => [...Buffer.from(text)].slice(0, maxTokens);
   await using bench = await listen({ info: { contextLength: 10_000 }, script });
   const [first, second] = [await openSlowly(bench.url, {}), await openSlowly(bench.url, {})];
@@ -103,7 +119,7 @@ test('a client that reads slowly parks its own sequence and no other', async () 
   expect(made).toBeLessThan(2 * text.length);
   for (let request = 0; request < 20; request++) {
     const answer = await post(bench.url, { ...base, max_tokens: 11 });
-    expect((await answer.json()).choices[0].message.content).toBe('abcdefghijk');
+    expect(await readContent(answer)).toBe('abcdefghijk');
   }
   await until(() => bench.life.running === 2);
   expect(await readState(bench)).toEqual({ running: 2, waiting: 0, parked: 2 });
@@ -114,7 +130,7 @@ test('a client that reads slowly parks its own sequence and no other', async () 
   let received = '';
   for await (const part of first.setEncoding('utf8')) received += part;
   const frames = received.split('\n\n').filter((frame) => frame.startsWith('data: {'));
-  expect(frames.map((frame) => JSON.parse(frame.slice('data: '.length)).choices[0].delta.content ?? '').join('') === text).toBe(true);
+  expect(frames.map((frame) => (JSON.parse(frame.slice('data: '.length)) as Answer).choices[0].delta.content ?? '').join('') === text).toBe(true);
   await until(() => bench.life.running === 0);
   expect(await readState(bench)).toEqual({ running: 0, waiting: 0, parked: 0 });
 });
@@ -129,16 +145,20 @@ test('a template that hangs is ended by its deadline, and holds up nothing but c
   let hasEnded = false;
   const hanging = post(url, { messages: [user('hang')] }).finally(() => (hasEnded = true));
   const behind = post(url, { messages: [user('Hi')] });
+  const headers = { ...json, 'x-inward-deadline-ms': '100' };
+  const late = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(base) });
+  expect([late.status, (await read(late)).error.code]).toEqual([504, 'deadline_exceeded']);
+  expect(hasEnded).toBe(false);
   for (let round = 0; round < 10; round++) {
     for (const path of ['/health', '/ready', '/metrics', '/v1/models']) expect((await fetch(`${url}${path}`)).status).toBe(200);
     const answer = await post(url, { prompt: [[1, 2, 3]], max_tokens: 4 }, '/v1/completions');
-    expect((await answer.json()).choices[0].text).toBe('fine');
+    expect((await read(answer)).choices[0].text).toBe('fine');
   }
   expect(hasEnded).toBe(false);
   const refusal = await hanging;
-  const { error } = await refusal.json();
+  const { error } = await read(refusal);
   expect([refusal.status, error.code, error.param]).toEqual([400, 'rejected', 'messages']);
   expect(error.message).toContain('longer than 5000 ms');
   const answer = await behind;
-  expect([answer.status, (await answer.json()).choices[0].message.content]).toEqual([200, 'fine']);
+  expect([answer.status, await readContent(answer)]).toEqual([200, 'fine']);
 });

@@ -6,6 +6,7 @@ import { openText } from '../../runtime/text/index.ts';
 import type { Engine } from '../../runtime/types.ts';
 import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
+import { serve } from '../e2e/command.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
 import { collect } from './help.ts';
@@ -92,4 +93,22 @@ test('batch work is answered like any other', async () => {
   const plain = await ask(prompt);
   expect((await ask(prompt, { service_tier: 'flex' })).text).toEqual(plain.text);
   expect((await ask(prompt, { priority: 5 })).text).toEqual(plain.text);
+});
+
+test.each([
+  [[], [0, 32, 0, 32]],
+  [
+    ['--prefix-seconds', '0', '--draft-length', '0'],
+    [0, 0, 0, 0],
+  ],
+])('through the command and the process of the engine, with flags %j', async (flags, expected) => {
+  await using server = await serve(readOracle('gguf_llama_q4_1').modelPath, '--context', '256', '--no-tune', ...flags);
+  const api = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
+  const prompt = makePrompt();
+  const answers = [];
+  for (const salt of [undefined, undefined, 's', 's']) {
+    answers.push(await api.create({ model: 'default', prompt, max_tokens: 8, temperature: 0, ...({ cache_salt: salt, ignore_eos: true } as object) }));
+  }
+  expect(answers.map(({ usage }) => usage?.prompt_tokens_details?.cached_tokens)).toEqual(expected);
+  expect(new Set(answers.map(({ choices }) => choices[0]?.text)).size).toBe(1);
 });
