@@ -163,7 +163,7 @@ export class Scheduler {
     const waitMs = this.estimatedWaitMs;
     if (this.#running.length + this.#waiting.length >= maxSequences + queueLength)
       throw new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
-    if (waitMs + this.#firstTokenMs(sequence) > sequence.deadlineMs) throw unreachable(sequence, waitMs);
+    if (this.#isBeyond(sequence, waitMs, sequence.deadlineMs)) throw unreachable(sequence, waitMs);
     this.#groups.join(sequence);
     this.#countsOf(sequence);
     this.#waiting.add(sequence);
@@ -412,11 +412,12 @@ export class Scheduler {
     return next;
   }
 
-  /** The least time to its next token, from when its turn comes. */
-  #firstTokenMs(sequence: Sequence): number {
-    if (!this.pace.isKnown || sequence.deadline === Number.POSITIVE_INFINITY) return 0;
+  /** Whether its next token must come after `deadline` if its turn comes at `start`. What is kept of its prompt is looked for only where that decides. */
+  #isBeyond(sequence: Sequence, start: number, deadline: number): boolean {
+    const { pending } = sequence;
+    if (!this.pace.isKnown || start + this.pace.firstTokenMs(pending) <= deadline) return false;
     const found = this.#groups.find(sequence)?.blocks ?? this.#find(sequence);
-    return this.pace.firstTokenMs(sequence.pending - found.length * this.#limits.blockLength);
+    return start + this.pace.firstTokenMs(pending - found.length * this.#limits.blockLength) > deadline;
   }
 
   /** Kept blocks that a waiting sequence can begin with. */
@@ -501,7 +502,7 @@ export class Scheduler {
     for (const sequence of this.#waiting) {
       if (sequence.aborted || sequence.deadline === Number.POSITIVE_INFINITY) continue;
       if (sequence.deadline <= now) fail(sequence, late(sequence));
-      else if (now + this.#firstTokenMs(sequence) > sequence.deadline) fail(sequence, unreachable(sequence, 0));
+      else if (this.#isBeyond(sequence, now, sequence.deadline)) fail(sequence, unreachable(sequence, 0));
     }
   }
 
