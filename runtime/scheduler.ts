@@ -193,10 +193,11 @@ export class Scheduler {
         sequence.sink.event({ type: 'prompt', position, ...details(results, row, sequence.logits === 'all', sequence.promptLogprobs) });
       } else this.#append(sequence, row, results);
     }
-    const now = this.#now();
-    for (const sequence of batch.sequences)
-      if (sequence.chain !== undefined && !sequence.hasEnded && !sequence.aborted)
-        this.cache.offer(sequence.chain, sequence.ids, sequence.blocks, sequence.computed, now);
+    for (const sequence of batch.sequences) if (!sequence.hasEnded && !sequence.aborted) this.#offer(sequence);
+  }
+
+  #offer({ chain, ids, blocks, computed }: Sequence): void {
+    if (chain !== undefined) this.cache.offer(chain, ids, blocks, computed, this.#now());
   }
 
   /** Ends every sequence with an error (device lost, shutdown). */
@@ -481,6 +482,8 @@ export class Scheduler {
 
   #finish(sequence: Sequence, reason: FinishReason): void {
     this.pace.observeAnswer(sequence.generated);
+    // What its last step has computed is worth keeping too; for a short answer that is the whole prompt.
+    this.#offer(sequence);
     sequence.sink.event({ type: 'end', reason, promptTokens: sequence.promptLength, completionTokens: sequence.generated, cachedTokens: sequence.cached });
     this.#leave(sequence);
   }
