@@ -145,12 +145,17 @@ export class Scheduler {
     );
   }
 
-  /** When a request that comes now may expect its turn: what is ahead of it, at the pace of the last steps, in ms. 0 where it would be at once, or nothing is known yet. */
+  /** When whoever comes last of all may expect its turn: after all that is here, at the pace of the last steps, in ms. 0 where it would be at once, or nothing is known yet. */
   get estimatedWaitMs(): number {
+    return this.#waitMs(this.#waiting);
+  }
+
+  /** The same behind these alone, and what runs. */
+  #waitMs(ahead: Iterable<Sequence>): number {
     const { maxSequences } = this.#limits;
     if (this.#waiting.length === 0 && this.#running.length < maxSequences) return 0;
     let [prompts, answers] = [0, 0];
-    for (const { pending, generated, maxTokens } of this.#all) {
+    for (const { pending, generated, maxTokens } of [...this.#running, ...ahead]) {
       prompts += pending > 1 ? pending : 0;
       answers += this.pace.restOf(generated, maxTokens);
     }
@@ -160,7 +165,7 @@ export class Scheduler {
   /** Throws queue_full, deadline_unreachable, and invalid_request for a group of different prompts. */
   add(sequence: Sequence): void {
     const { maxSequences, queueLength } = this.#limits;
-    const waitMs = this.estimatedWaitMs;
+    const waitMs = this.#waitMs(this.#waiting.ahead(sequence));
     if (this.#running.length + this.#waiting.length >= maxSequences + queueLength)
       throw new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
     if (this.#isBeyond(sequence, waitMs, sequence.deadlineMs)) throw unreachable(sequence, waitMs);

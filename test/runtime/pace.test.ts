@@ -39,7 +39,12 @@ function errorOf(pace: Pace, of: Device): number {
   return Math.max(...steps.map(([prompts, choices]) => Math.abs(pace.stepMs(prompts, choices) / msOf(of, prompts, choices) - 1)));
 }
 
-const devices: readonly Device[] = [device, { fixed: 30, prompt: 6, choice: 4 }, { fixed: 0.5, prompt: 0.01, choice: 0.05 }, { fixed: 100, prompt: 1, choice: 0.5 }];
+const devices: readonly Device[] = [
+  device,
+  { fixed: 30, prompt: 6, choice: 4 },
+  { fixed: 0.5, prompt: 0.01, choice: 0.05 },
+  { fixed: 100, prompt: 1, choice: 0.5 },
+];
 
 describe.each(devices)('a device of $fixed ms a step, $prompt a prompt token, $choice a choice', (of) => {
   test('is known to within a tenth after a hundred steps', () => {

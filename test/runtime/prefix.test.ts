@@ -159,7 +159,7 @@ test('a block whose time is over while it is in use is zeroed when its owner lea
   expect([desk.pool.idleCount, desk.pool.dirtyCount]).toEqual([0, 2]);
 });
 
-test('flush forgets one tenant\'s, or all', () => {
+test("flush forgets one tenant's, or all", () => {
   const desk = new Desk();
   for (const tenant of [1, 2, 3]) desk.visit([1, 2, 3, 4, 5], tenant);
   expect(desk.cache.flush(2)).toBe(2);
@@ -191,7 +191,7 @@ test('discard forgets a chain, and leaves other texts', () => {
   expect([desk.look([1, 2, 3, 4, 5, 6, 7]), desk.look([1, 2, 9, 9, 9]), desk.look([7, 8, 9])]).toEqual([0, 0, 1]);
 });
 
-test('counts are each tenant\'s own', () => {
+test("counts are each tenant's own", () => {
   const desk = new Desk();
   desk.cache.count(1, 10, 4);
   desk.cache.count(1, 5, 0);
@@ -218,7 +218,7 @@ test('without time or quota nothing is kept', () => {
 /** Many that begin alike. */
 const texts = fc.tuple(fc.nat(8), fc.array(fc.nat(1), { minLength: 1, maxLength: 4 })).map(([length, end]) => [...Array<number>(length).fill(1), ...end]);
 
-test('whatever a tenant does and however much it needs, another\'s blocks within the reserve stay', () => {
+test("whatever a tenant does and however much it needs, another's blocks within the reserve stay", () => {
   const step = fc.record({ text: texts, need: fc.nat(40), holds: fc.boolean(), salt: fc.nat(2) });
   fc.assert(
     fc.property(fc.array(texts, { minLength: 1, maxLength: 4 }), fc.array(step, { maxLength: 40 }), fc.integer({ min: 4, max: 12 }), (own, flood, reserve) => {
@@ -243,7 +243,7 @@ test('whatever a tenant does and however much it needs, another\'s blocks within
   );
 });
 
-test('a third tenant\'s need takes from the one that holds most', () => {
+test("a third tenant's need takes from the one that holds most", () => {
   const desk = new Desk({ reserve: 6, quota: 8 });
   desk.visit([1, 2, 3, 4, 5], 2);
   for (let text = 0; text < 8; text++) desk.visit([text, 9, 9], 1);
