@@ -50,6 +50,15 @@ export class FairQueue {
     for (const { tenants } of this.#classes.values()) for (const { waiting } of tenants.values()) yield* waiting;
   }
 
+  /** Those that get their turn before a new one of the same tenant and class, about: its tenant's own, of each other tenant as many, because they take turns, and one more; all of more urgent classes. */
+  *ahead({ tenant, priority }: Sequence): Iterable<Sequence> {
+    for (const [other, { tenants }] of this.#classes) {
+      const turns = (tenants.get(tenant)?.waiting.length ?? 0) + 1;
+      for (const { waiting } of tenants.values()) yield* other === priority ? waiting.slice(0, turns) : waiting;
+      if (other === priority) return;
+    }
+  }
+
   /** A new one, behind all others of its tenant. */
   add(sequence: Sequence): void {
     const priority = this.#classOf(sequence);

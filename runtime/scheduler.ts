@@ -149,12 +149,17 @@ export class Scheduler {
     );
   }
 
-  /** When a request that comes now may expect its turn: what is ahead of it, at the pace of the last steps, in ms. 0 where it would be at once, or nothing is known yet. */
+  /** When whoever comes last of all may expect its turn: after all that is here, at the pace of the last steps, in ms. 0 where it would be at once, or nothing is known yet. */
   get estimatedWaitMs(): number {
+    return this.#waitMs(this.#waiting);
+  }
+
+  /** The same behind these alone, and what runs. */
+  #waitMs(ahead: Iterable<Sequence>): number {
     const { maxSequences } = this.#limits;
     if (this.#waiting.length === 0 && this.#running.length < maxSequences) return 0;
     let [prompts, answers] = [0, 0];
-    for (const { pending, generated, maxTokens } of this.#all) {
+    for (const { pending, generated, maxTokens } of [...this.#running, ...ahead]) {
       prompts += pending > 1 ? pending : 0;
       answers += this.pace.restOf(generated, maxTokens);
     }
@@ -164,10 +169,10 @@ export class Scheduler {
   /** Throws queue_full, deadline_unreachable, and invalid_request for a group of different prompts. */
   add(sequence: Sequence): void {
     const { maxSequences, queueLength } = this.#limits;
-    const waitMs = this.estimatedWaitMs;
+    const waitMs = this.#waitMs(this.#waiting.ahead(sequence));
     if (this.#running.length + this.#waiting.length >= maxSequences + queueLength)
       throw new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
-    if (waitMs + this.#firstTokenMs(sequence) > sequence.deadlineMs) throw unreachable(sequence, waitMs);
+    if (this.#isBeyond(sequence, waitMs, sequence.deadlineMs)) throw unreachable(sequence, waitMs);
     if (this.#limits.window === undefined) this.#groups.join(sequence);
     this.#countsOf(sequence);
     this.#waiting.add(sequence);
@@ -198,12 +203,15 @@ export class Scheduler {
         sequence.sink.event({ type: 'prompt', position, ...details(results, row, sequence.logits === 'all', sequence.promptLogprobs) });
       } else this.#append(sequence, row, results);
     }
-    const now = this.#now();
     for (const sequence of batch.sequences) {
       if (sequence.hasEnded || sequence.aborted) continue;
-      if (sequence.chain !== undefined) this.cache.offer(sequence.chain, sequence.ids, sequence.blocks, sequence.computed, now);
+      this.#offer(sequence);
       this.#trim(sequence);
     }
+  }
+
+  #offer({ chain, ids, blocks, computed }: Sequence): void {
+    if (chain !== undefined) this.cache.offer(chain, ids, blocks, computed, this.#now());
   }
 
   /** Ends every sequence with an error (device lost, shutdown). */
@@ -432,11 +440,12 @@ export class Scheduler {
     return next;
   }
 
-  /** The least time to its next token, from when its turn comes. */
-  #firstTokenMs(sequence: Sequence): number {
-    if (!this.pace.isKnown || sequence.deadline === Number.POSITIVE_INFINITY) return 0;
+  /** Whether its next token must come after `deadline` if its turn comes at `start`. What is kept of its prompt is looked for only where that decides. */
+  #isBeyond(sequence: Sequence, start: number, deadline: number): boolean {
+    const { pending } = sequence;
+    if (!this.pace.isKnown || start + this.pace.firstTokenMs(pending) <= deadline) return false;
     const found = this.#groups.find(sequence)?.blocks ?? this.#find(sequence);
-    return this.pace.firstTokenMs(sequence.pending - found.length * this.#limits.blockLength);
+    return start + this.pace.firstTokenMs(pending - found.length * this.#limits.blockLength) > deadline;
   }
 
   /** Kept blocks that a waiting sequence can begin with. */
@@ -503,6 +512,8 @@ export class Scheduler {
 
   #finish(sequence: Sequence, reason: FinishReason): void {
     this.pace.observeAnswer(sequence.generated);
+    // What its last step has computed is worth keeping too; for a short answer that is the whole prompt.
+    this.#offer(sequence);
     sequence.sink.event({ type: 'end', reason, promptTokens: sequence.promptLength, completionTokens: sequence.generated, cachedTokens: sequence.cached });
     this.#leave(sequence);
   }
@@ -524,7 +535,7 @@ export class Scheduler {
     for (const sequence of this.#waiting) {
       if (sequence.aborted || sequence.deadline === Number.POSITIVE_INFINITY) continue;
       if (sequence.deadline <= now) fail(sequence, late(sequence));
-      else if (now + this.#firstTokenMs(sequence) > sequence.deadline) fail(sequence, unreachable(sequence, 0));
+      else if (this.#isBeyond(sequence, now, sequence.deadline)) fail(sequence, unreachable(sequence, 0));
     }
   }
 

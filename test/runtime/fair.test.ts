@@ -209,3 +209,13 @@ test('those that are not ready are passed over, within a tenant and among tenant
   expect(world.queue.next(({ tenant }) => tenant === 2)).toBe(other);
   expect(world.queue.next(() => false)).toBeUndefined();
 });
+
+test('ahead of a new one: its own tenant, one more of each other one, and what is more urgent', () => {
+  const world = new Turns();
+  const [urgent, ...others] = [world.add(1), world.add(1, 'batch'), world.add(1, 'batch'), world.add(1, 'batch'), world.add(2, 'batch')];
+  const ahead = (tenant: number, priority: Priority): Set<Sequence> => new Set(world.queue.ahead(make(tenant, priority)));
+  expect(ahead(1, 'interactive')).toEqual(new Set([urgent]));
+  expect(ahead(1, 'batch')).toEqual(new Set([urgent, ...others]));
+  expect(ahead(2, 'batch')).toEqual(new Set([urgent, others[0], others[1], others[3]]));
+  expect(ahead(3, 'batch')).toEqual(new Set([urgent, others[0], others[3]]));
+});
