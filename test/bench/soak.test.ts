@@ -71,7 +71,7 @@ test('each bound is broken by what it is for, and by nothing else', () => {
   expect(broken(judgeEnds(tally({ restarted: 9 }), 2, { ...rested, restarts: 2 }))).toBe(0);
   for (const restarts of [1, 3]) expect(broken(judgeEnds(tally({}), 2, { ...rested, restarts }))).toBe(1);
   const sizes = (engine: number, parent: number): { engine: number; parent: number } => ({ engine, parent });
-  expect(broken(judgeGrowth(sizes(100, 100), sizes(102, 90), true))).toBe(0);
+  expect(broken(judgeGrowth(sizes(100, 100), sizes(101.9, 90), true))).toBe(0);
   expect(broken(judgeGrowth(sizes(100, 100), sizes(103, 103), true))).toBe(2);
   expect(judgeGrowth(sizes(100, 100), sizes(200, 100), false).map(({ isMet }) => isMet)).toEqual([null, null]);
   const memory = { ...rested, memory: { kv: 1, logits: 2 } };
