@@ -55,7 +55,11 @@ test.each<[End, Behaviour, TokenEvent[], (Error | 'silence')?]>([
 });
 
 test('what took place is counted: kept tokens, and copies where they are no whole blocks', async () => {
-  for (const [cachedTokens, cached, copied] of [[0, 0, 0], [32, 1, 0], [33, 1, 1]] as const)
+  for (const [cachedTokens, cached, copied] of [
+    [0, 0, 0],
+    [32, 1, 0],
+    [33, 1, 1],
+  ] as const)
     expect((await endOf(plan(), [...tokens(5, 6, 7), end(cachedTokens)])).tally).toMatchObject({ cached, copied, tokens: 3 });
 });
 
@@ -63,7 +67,8 @@ test('each bound is broken by what it is for, and by nothing else', () => {
   const broken = (bounds: readonly { readonly isMet: boolean | null }[]): number => bounds.filter(({ isMet }) => isMet === false).length;
   const rested = { ...emptyStats, kvBlocksTotal: 8, kvBlocksFree: 8 };
   expect(broken(judgeRest(rested, 0))).toBe(0);
-  for (const change of [{ running: 1 }, { waiting: 1 }, { kvBlocksFree: 7 }, { kvBlocksCached: 1 }]) expect(broken(judgeRest({ ...rested, ...change }, 0))).toBe(1);
+  for (const change of [{ running: 1 }, { waiting: 1 }, { kvBlocksFree: 7 }, { kvBlocksCached: 1 }])
+    expect(broken(judgeRest({ ...rested, ...change }, 0))).toBe(1);
   expect(broken(judgeRest(rested, 1))).toBe(1);
   const tally = (ends: Partial<Tally['ends']>): Tally => ({ ...createTally(), ends: { ...createTally().ends, complete: 9, cancelled: 3, late: 2, ...ends } });
   expect(broken(judgeEnds(tally({}), 0, rested))).toBe(0);
@@ -76,11 +81,18 @@ test('each bound is broken by what it is for, and by nothing else', () => {
   expect(judgeGrowth(sizes(100, 100), sizes(200, 100), false).map(({ isMet }) => isMet)).toEqual([null, null]);
   const memory = { ...rested, memory: { kv: 1, logits: 2 } };
   expect(judgeMemory(memory, memory).isMet).toBe(true);
-  for (const changed of [{ kv: 1, logits: 3 }, { kv: 1, logits: 2, staging: 1 }]) expect(judgeMemory(memory, { ...rested, memory: changed }).isMet).toBe(false);
+  for (const changed of [
+    { kv: 1, logits: 3 },
+    { kv: 1, logits: 2, staging: 1 },
+  ])
+    expect(judgeMemory(memory, { ...rested, memory: changed }).isMet).toBe(false);
 });
 
 test('the same seed plans the same turns, with all that clients can do; another seed, others', () => {
-  const catalogue = Array.from({ length: promptCount * drawCount }, (_, i): Known => ({ ...known, promptIds: Uint32Array.of(i), tokens: new Array(112).fill(i) }));
+  const catalogue = Array.from(
+    { length: promptCount * drawCount },
+    (_, i): Known => ({ ...known, promptIds: Uint32Array.of(i), tokens: new Array(112).fill(i) }),
+  );
   const [first, again, other] = [1, 1, 2].map((seed) => [...planTurns(catalogue, seed, 300)]);
   expect(again).toEqual(first);
   expect(other).not.toEqual(first);
@@ -95,6 +107,11 @@ test('the same seed plans the same turns, with all that clients can do; another 
     ({ logprobs }: PlannedRequest) => logprobs !== undefined,
   ])
     expect(requests.some(isThere)).toBe(true);
-  for (const turn of first ?? []) expect(new Set(turn.map(({ known: { promptIds }, group }) => `${Math.floor((promptIds[0] ?? 0) / drawCount)} ${group}`)).size).toBe(1);
-  for (const { maxTokens, known: { tokens: whole } } of requests) expect(maxTokens).toBeLessThanOrEqual(whole.length);
+  for (const turn of first ?? [])
+    expect(new Set(turn.map(({ known: { promptIds }, group }) => `${Math.floor((promptIds[0] ?? 0) / drawCount)} ${group}`)).size).toBe(1);
+  for (const {
+    maxTokens,
+    known: { tokens: whole },
+  } of requests)
+    expect(maxTokens).toBeLessThanOrEqual(whole.length);
 });

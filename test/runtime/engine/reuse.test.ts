@@ -73,7 +73,9 @@ test('deterministic mode: the same whatever is in the batch, however prompts are
     await using engine = await open(options);
     const what = JSON.stringify(options);
     // Others come and go meanwhile, of other lengths.
-    const others = [batch1, batch2, len7].flatMap(({ ids }, i) => [1, 2].map((seed) => run(engine, ids, { maxTokens: 10 + 7 * i, sampling: { temperature: 1, seed } })));
+    const others = [batch1, batch2, len7].flatMap(({ ids }, i) =>
+      [1, 2].map((seed) => run(engine, ids, { maxTokens: 10 + 7 * i, sampling: { temperature: 1, seed } })),
+    );
     const first = await Promise.all(draws.map((sampling) => run(engine, prompt, request(sampling))));
     const again = await Promise.all(draws.toReversed().map((sampling) => run(engine, prompt, request(sampling))));
     await Promise.all(others);
