@@ -16,7 +16,7 @@ export interface Known {
 /** Prompts, and ways to draw from each: greedy, then sampled with seeds of their own. */
 export const promptCount = 8;
 export const drawCount = 4;
-/** Tokens of an answer, and of the greedy ones, which a slow reader needs to fall behind. */
+/** Tokens of an answer, and of some greedy ones, which a slow reader needs to fall behind. */
 const answerLength = 24;
 const longLength = 112;
 /** Tokens of a beginning that two prompts share: full blocks of the KV cache. */
@@ -36,19 +36,19 @@ export async function learnAnswers(plain: Engine, seed: number, onDone: (part: n
   for (let prompt = 0; prompt < promptCount; prompt++)
     for (let draw = 0; draw < drawCount; draw++) {
       const request = { promptIds: drawPrompt(seed, prompt, ids), sampling: draw === 0 ? {} : { temperature: 0.9, seed: joinSeeds(seed, prompt, draw) } };
-      known.push({ ...request, tokens: await answer(plain, { ...request, maxTokens: draw === 0 ? longLength : answerLength }) });
+      known.push({ ...request, tokens: await answer(plain, { ...request, maxTokens: draw === 0 && prompt % 2 === 0 ? longLength : answerLength }) });
       onDone(known.length / (promptCount * drawCount));
     }
   return known;
 }
 
-/** Neighbours begin alike; every third repeats a phrase, so that there is something to guess. */
+/** Neighbours begin alike; every fourth repeats a phrase, so that there is something to guess. */
 function drawPrompt(seed: number, prompt: number, ids: readonly [number, number]): Uint32Array {
   const random = createRandom(joinSeeds(seed, prompt));
   const tail = drawInteger(random, 1, longestPrompt - sharedLength);
   const plan = { length: sharedLength + tail, blocks: [joinSeeds(seed, Math.floor(prompt / 2))], blockLength: sharedLength, seed: joinSeeds(seed, 7, prompt) };
   const drawn = createPrompt(plan, ids);
-  return Uint32Array.from(prompt % 3 === 2 ? drawn.map((id, i) => (i < sharedLength ? id : (drawn[sharedLength + (i % 4)] ?? id))) : drawn);
+  return Uint32Array.from(prompt % 4 === 2 ? drawn.map((id, i) => (i < sharedLength ? id : (drawn[sharedLength + (i % 4)] ?? id))) : drawn);
 }
 
 async function answer(engine: Engine, request: GenerateRequest): Promise<number[]> {

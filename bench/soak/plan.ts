@@ -28,8 +28,9 @@ export interface PlannedRequest {
 /** What is sent at once. */
 export type Turn = readonly PlannedRequest[];
 
-/** Parts of a hundred requests, the rest is read to the end. */
-const share = { leave: 12, abort: 10, deadline: 8, stall: 4 } as const;
+/** Parts of a hundred requests, the rest is read to the end; of answers that are long enough for it, part that stalls. */
+const share = { leave: 12, abort: 10, deadline: 8 } as const;
+const stallShare = 0.25;
 const groupShare = 0.12;
 const tenantCount = 3;
 const leastStalled = 100;
@@ -57,11 +58,11 @@ export function* planTurns(known: readonly Known[], seed: number, count: number 
 }
 
 function drawManner(random: Random, longest: number): Pick<PlannedRequest, 'maxTokens' | 'behaviour'> {
+  if (longest >= leastStalled && random() < stallShare) return { maxTokens: longest, behaviour: { type: 'stall' } };
   const maxTokens = drawInteger(random, 1, Math.min(24, longest));
   let lot = random() * 100;
   if ((lot -= share.leave) < 0) return { maxTokens, behaviour: { type: 'leave', after: drawInteger(random, 1, maxTokens) } };
   if ((lot -= share.abort) < 0) return { maxTokens, behaviour: { type: 'abort', afterMs: drawInteger(random, 0, 800) } };
   if ((lot -= share.deadline) < 0) return { maxTokens, behaviour: { type: 'deadline', deadlineMs: drawInteger(random, 1, 40) ** 2 } };
-  if ((lot -= share.stall) < 0 && longest >= leastStalled) return { maxTokens: longest, behaviour: { type: 'stall' } };
   return { maxTokens, behaviour: { type: 'read' } };
 }

@@ -37,10 +37,14 @@ test.each(isFull ? kvFormats : kvFormats.slice(0, 1))('%s: random requests get t
   using watch = new DeviceWatch();
   // Room for two of the longest; steps of odd sizes.
   await using engine = await createEngine({ ...options, contextLength: soakContext, kvTokens: 2 * soakContext, tokenBudget: 37 });
+  // What is only made at first use.
+  await runClients(engine, planTurns(known, 2, 10), createTally(), { clients: 8, limitMs: 60_000 });
+  const { lasting } = watch;
   const tally = createTally();
   await runClients(engine, planTurns(known, 1, turns), tally, { clients: 8, limitMs: 60_000 });
   expect([...tally.codes]).toEqual([]);
   expect(tally.ends).toMatchObject({ restarted: 0, wrong: 0, failed: 0, hung: 0 });
+  expect(watch.lasting).toBe(lasting);
   // All of it took place, else nothing was shown.
   const { preemptions, prefixHits, acceptedTokens, draftTokens } = engine.stats();
   const seen = { ...tally, preemptions, prefixHits, acceptedTokens, refusedTokens: draftTokens - acceptedTokens, ...tally.ends };
