@@ -11,7 +11,7 @@ export interface AttentionReference {
   readonly kvHeads: number;
   readonly headLength: number;
   /** As in AttentionShape. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   readonly softcap?: number;
   /** One a head. */
   readonly sinks?: Float32Array;
