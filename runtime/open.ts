@@ -24,6 +24,7 @@ import { Scheduler } from './scheduler.ts';
 import { type KeepTuning, tuneGraph } from './tuner.ts';
 import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
+import { effectiveWindow } from './window.ts';
 
 /** What an engine whose process may look for little and write nothing is given, and does not find or do itself. */
 export interface EngineHost {
@@ -72,6 +73,7 @@ async function assemble(
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
   const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
+  const window = effectiveWindow(config.window, contextLength);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
   const weightsSize = weightSize(checkpoint, specs);
@@ -112,7 +114,7 @@ async function assemble(
     maxEdits: batch.limits.maxEdits,
     maxCopies: maxSequences,
     contextLength,
-    window: config.window,
+    window,
     blockLength,
     batch: wholeBuffer(batchBuffer),
     pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
@@ -132,7 +134,7 @@ async function assemble(
   const blocks = new BlockPool(blockCount);
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window: config.window },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),

@@ -24,7 +24,7 @@ import {
   type TunedDevice,
   type Tuning,
 } from './types.ts';
-import { blocksHeld } from './window.ts';
+import { blocksHeld, effectiveWindow } from './window.ts';
 
 export const blockLength = 16;
 
@@ -61,8 +61,9 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const kv = options.kv ?? kvFormats[0];
   const tokenBudget = Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences);
   // What the longest sequence holds at once. With a window nothing else is kept, and room for more than all of them would stay empty.
-  const longest = Math.min(contextLength, blocksHeld(contextLength, shape.window, tokenBudget, blockLength) * blockLength);
-  const most = shape.window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
+  const window = effectiveWindow(shape.window, contextLength);
+  const longest = Math.min(contextLength, blocksHeld(contextLength, window, tokenBudget, blockLength) * blockLength);
+  const most = window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
   const kvTokens = Math.max(longest, Math.min(options.kvTokens ?? engineNumbers.kvTokens.standard, most));
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
   const kvLayerSize = kvPoolSize({ ...shape, kv }, kvBlocks * blockLength);

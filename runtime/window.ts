@@ -7,6 +7,11 @@ import type { BlockId } from './types.ts';
 /** In a sequence's table, where a block has been given back. No kernel reads such an entry; one that did would find no slot of any pool there. */
 export const noBlock = 0x00ff_ffff as BlockId;
 
+/** The window behind which blocks are given back; undefined where no sequence is longer, so that nothing ever is, and prompts can be used again. */
+export function effectiveWindow(window: number | undefined, contextLength: number): number | undefined {
+  return window !== undefined && window < contextLength ? window : undefined;
+}
+
 /** Blocks at a sequence's beginning that no token at or behind `position` sees: such a token sees `window` positions, its own the last of them. */
 export function blocksBehind(position: number, window: number, blockLength: number): number {
   return Math.max(0, Math.floor((position + 1 - window) / blockLength));

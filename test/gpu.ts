@@ -40,7 +40,8 @@ export class Gpu {
   buffer(data: ArrayBufferView): Slice {
     const words = Math.ceil(data.byteLength / 4);
     const buffer = this.memory.create(
-      'activations',
+      // What a runner does not zero between requests.
+      'weights',
       'test',
       (words + sentinelLength) * 4,
       GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
@@ -87,7 +88,7 @@ export class Gpu {
 
   /** A uniform buffer. */
   uniform(data: Float32Array<ArrayBuffer>): Slice {
-    const buffer = this.memory.create('activations', 'test', data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    const buffer = this.memory.create('weights', 'test', data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
     this.open.device.queue.writeBuffer(buffer, 0, data);
     return { buffer, offset: 0, size: data.byteLength };
   }
@@ -149,7 +150,7 @@ export class Gpu {
   }
 
   #uniform(params: Uint32Array): Slice {
-    const buffer = this.memory.create('activations', 'params', params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+    const buffer = this.memory.create('constants', 'params', params.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
     this.open.device.queue.writeBuffer(buffer, 0, params);
     return { buffer, offset: 0, size: params.byteLength };
   }

@@ -115,5 +115,8 @@ test('the memory plan has room for windows, not for contexts', () => {
   expect(windowed.kvSize / whole.kvSize).toBeCloseTo((3 * 41 + 1) / (24_576 / 16 + 1), 10);
   // At least one sequence fits, whatever was asked for; a window beyond the context changes nothing.
   expect(planMemory({ ...shape, window: 512 }, { ...options, kvTokens: 16 }).kvBlocks).toBe(42);
-  expect(planMemory({ ...shape, window: 100_000 }, options)).toEqual(whole);
+  expect(planMemory({ ...shape, window: 8192 }, options)).toEqual(whole);
+  // Nor does it bound what is kept of earlier prompts.
+  const roomy = { ...options, kvTokens: 10 * 8192 };
+  expect(planMemory({ ...shape, window: 8192 }, roomy)).toEqual(planMemory(shape, roomy));
 });
