@@ -89,6 +89,15 @@ export class FairQueue {
     return undefined;
   }
 
+  /** Whose place in a full queue a tenant may have: the last that came of the tenant with most places, if that one has at least two more. Who has begun keeps its place. */
+  displaceable(tenant: number): Sequence | undefined {
+    const places = new Map<number, Sequence[]>();
+    for (const sequence of this) places.set(sequence.tenant, [...(places.get(sequence.tenant) ?? []), sequence]);
+    const own = places.get(tenant)?.length ?? 0;
+    const [most = []] = [...places.values()].sort((a, b) => b.length - a.length);
+    return most.length >= own + 2 ? most.findLast(({ wasAdmitted }) => !wasAdmitted) : undefined;
+  }
+
   /** It waits no longer. */
   remove(sequence: Sequence): boolean {
     const { waiting } = this.#accountOf(sequence);

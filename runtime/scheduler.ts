@@ -170,10 +170,17 @@ export class Scheduler {
   add(sequence: Sequence): void {
     const { maxSequences, queueLength } = this.#limits;
     const waitMs = this.#waitMs(this.#waiting.ahead(sequence));
-    if (this.#running.length + this.#waiting.length >= maxSequences + queueLength)
-      throw new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
     if (this.#isBeyond(sequence, waitMs, sequence.deadlineMs)) throw unreachable(sequence, waitMs);
+    const isFull = this.#running.length + this.#waiting.length >= maxSequences + queueLength;
+    const full = new InwardError('queue_full', { limit: maxSequences + queueLength, waitMs: Math.ceil(waitMs) });
+    // No tenant can fill the queue so that others find no place.
+    const displaced = isFull ? this.#waiting.displaceable(sequence.tenant) : undefined;
+    if (isFull && displaced === undefined) throw full;
     if (this.#limits.window === undefined) this.#groups.join(sequence);
+    if (displaced !== undefined) {
+      fail(displaced, full);
+      this.#leave(displaced);
+    }
     this.#countsOf(sequence);
     this.#waiting.add(sequence);
   }

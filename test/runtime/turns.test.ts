@@ -305,3 +305,27 @@ test('a step with many waiting and many kept blocks looks into the cache for the
   simulation.scheduler.schedule(simulation.batch);
   expect(find.mock.calls.length).toBeLessThanOrEqual(1);
 });
+
+test('a full queue has places for tenants that have fewer: the last of the one with most makes room, and only for those', () => {
+  const simulation = new Simulation({ ...world, maxSequences: 1, queueLength: 3 });
+  const add = (tenant: number) => simulation.add({ promptIds: Uint32Array.of(1, 2, 3), maxTokens: 2, tenant });
+  const flood = [1, 1, 1, 1].map(add);
+  expect(() => add(1)).toThrow(expect.objectContaining({ code: 'queue_full' }));
+  const [second, third] = [add(2), add(3)];
+  expect(flood.map(({ error }) => error?.code)).toEqual([undefined, undefined, 'queue_full', 'queue_full']);
+  // Two of the first tenant and one of each other: nobody has so many more that a second one may come.
+  expect(() => add(2)).toThrow(expect.objectContaining({ code: 'queue_full' }));
+  simulation.drain(100);
+  for (const { events } of [...flood.slice(0, 2), second, third]) expect(events.at(-1)?.type).toBe('end');
+});
+
+test('who has begun keeps its place in a full queue', () => {
+  const simulation = new Simulation({ ...world, maxSequences: 2, queueLength: 1, blockCount: Math.ceil(world.contextLength / world.blockLength) + 1 });
+  const flood = [1, 1].map((tenant) => simulation.add({ promptIds: Uint32Array.from({ length: 14 }, (_, i) => i + 1), maxTokens: 12, tenant }));
+  while (simulation.scheduler.preemptionCount === 0) simulation.step();
+  flood.push(simulation.add({ promptIds: Uint32Array.of(5), maxTokens: 1, tenant: 1 }));
+  expect(simulation.scheduler.waitingCount).toBe(2);
+  simulation.add({ promptIds: Uint32Array.of(6), maxTokens: 1, tenant: 2 });
+  expect(flood.map(({ error }) => error?.code)).toEqual([undefined, undefined, 'queue_full']);
+  simulation.drain(200);
+});
