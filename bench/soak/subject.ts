@@ -3,11 +3,10 @@
  * but how long a process has to serve until its loss is not one in a row.
  */
 import type { ChildProcess } from 'node:child_process';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { openHostedEngine } from '../../runtime/host/host.ts';
 import { launchEngine } from '../../runtime/host/launcher.ts';
 import type { DeviceName, Engine, EngineOptions, ZeroReport } from '../../runtime/index.ts';
+import { collectGarbage } from '../../test/garbage.ts';
 import { readResident } from '../memory.ts';
 import { soakContext } from './known.ts';
 
@@ -46,14 +45,9 @@ const restMs = 120_000;
 export async function rest({ engine, process: child }: Subject): Promise<{ readonly residue: ZeroReport; readonly resident: Resident }> {
   const late = new Promise<never>((_, reject) => setTimeout(reject, restMs, new Error('The engine does not come to rest.')).unref());
   const residue = await Promise.race([engine.checkZeroed(), late]);
-  // Numbers come ten times a second.
+  // What is not used any more does not count as growth. Numbers come ten times a second, and what a collection has freed goes back to the system meanwhile.
+  collectGarbage();
   await new Promise((resolve) => setTimeout(resolve, 1000));
   collectGarbage();
   return { residue, resident: { engine: readResident(child.pid ?? 0), parent: readResident(process.pid) } };
-}
-
-/** Of the parent, so that what is not used any more does not count as growth. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
 }

@@ -1,5 +1,5 @@
 /** Tenants share nothing but the device: no hit across tenants or salts, none lost by another's flood, and the same tokens for all. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createRandom, drawInteger } from '../../../bench/serve/random.ts';
 import { createEngine } from '../../../runtime/engine.ts';
 import type { Engine, EngineOptions, GenerateRequest } from '../../../runtime/types.ts';
@@ -7,6 +7,8 @@ import { run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';
 import { readOracle } from '../../oracle.ts';
 
+// Several engines a test, whose kernels SwiftShader compiles for long.
+vi.setConfig({ testTimeout: 600_000 });
 const oracle = readOracle('gguf_llama_q4_1');
 const open = (options: Partial<EngineOptions>): Promise<Engine> =>
   createEngine({ modelPath: oracle.modelPath, device: testDevice(), contextLength: 512, kvTokens: 4096, ...options });

@@ -16,6 +16,8 @@ import { readOracle } from '../../oracle.ts';
 
 vi.mock('../../../runtime/drafts.ts', async () => ({ Drafts: (await import('../../informed-drafts.ts')).InformedDrafts }));
 
+// Several engines, whose kernels SwiftShader compiles for long.
+vi.setConfig({ testTimeout: 600_000 });
 const { modelPath } = readOracle('gguf_llama_q4_1');
 const isFull = process.env['INWARD_FULL'] === '1';
 const turns = isFull ? 600 : 60;

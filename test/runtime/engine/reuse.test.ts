@@ -14,6 +14,8 @@ import { readOracle } from '../../oracle.ts';
 
 vi.mock('../../../runtime/drafts.ts', async () => ({ Drafts: (await import('../../informed-drafts.ts')).InformedDrafts }));
 
+// Several engines a test, whose kernels SwiftShader compiles for long.
+vi.setConfig({ testTimeout: 600_000 });
 const oracle = readOracle('gguf_llama_q4_1');
 const { len7, len33, batch1, batch2 } = oracle.prompts;
 /** Ends in the third block. */
