@@ -1,7 +1,7 @@
 /** Owns the steps that are profiled, in a process that bench/profile.ts starts with the driver's environment. Refuses to outlive its parent. */
 import { EventChannel } from '../runtime/channel.ts';
 import { openParts, type Parts } from '../runtime/open.ts';
-import { Sequence, type SequenceSink } from '../runtime/sequence.ts';
+import { Sequence, type SequenceSink } from '../runtime/scheduling/sequence.ts';
 import type { TokenEvent } from '../runtime/types.ts';
 import { shortPause, waitFor } from '../runtime/waiting.ts';
 import { answerMessages } from './answer.ts';

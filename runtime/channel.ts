@@ -4,7 +4,7 @@
  * Refuses to drop or reorder.
  */
 import { InwardError } from './errors.ts';
-import type { SequenceSink } from './sequence.ts';
+import type { SequenceSink } from './scheduling/sequence.ts';
 import type { TokenEvent } from './types.ts';
 
 /** What the channel can do to the request that it has started. */

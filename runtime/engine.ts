@@ -8,7 +8,7 @@ import type { DevicePretence } from './device.ts';
 import { InwardError, toInwardError } from './errors.ts';
 import { type EngineHost, openParts, type Parts } from './open.ts';
 import { Recorder } from './recorder.ts';
-import { Sequence } from './sequence.ts';
+import { Sequence } from './scheduling/sequence.ts';
 import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent, ZeroReport } from './types.ts';
 
 /** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests; `host`: for an engine of runtime/host. */

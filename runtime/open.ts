@@ -7,24 +7,24 @@ import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
 import { type Family, Graph, type ModelShape } from '../models/index.ts';
-import { Batch } from './batch.ts';
-import { BlockPool } from './blocks.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
-import { editRoom } from './edits.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { blockLength, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
-import { Scheduler } from './scheduler.ts';
+import { Batch } from './scheduling/batch.ts';
+import { BlockPool } from './scheduling/blocks.ts';
+import { editRoom } from './scheduling/edits.ts';
+import { Scheduler } from './scheduling/scheduler.ts';
+import { effectiveWindow } from './scheduling/window.ts';
 import { type KeepTuning, tuneGraph } from './tuner.ts';
 import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
-import { effectiveWindow } from './window.ts';
 
 /** What an engine whose process may look for little and write nothing is given, and does not find or do itself. */
 export interface EngineHost {

@@ -11,6 +11,7 @@ import { plainName } from './checkpoint/json.ts';
 import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
+import { blocksHeld, effectiveWindow } from './scheduling/window.ts';
 import { readTuning } from './tuner.ts';
 import { outlineMatmuls } from './tuning/outline.ts';
 import {
@@ -24,7 +25,6 @@ import {
   type TunedDevice,
   type Tuning,
 } from './types.ts';
-import { blocksHeld, effectiveWindow } from './window.ts';
 
 export const blockLength = 16;
 

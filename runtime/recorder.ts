@@ -4,7 +4,7 @@
  */
 import type { InwardError } from './errors.ts';
 import { firstTokenBounds, Histogram, requestBounds, tokenBounds } from './histogram.ts';
-import type { SequenceSink } from './sequence.ts';
+import type { SequenceSink } from './scheduling/sequence.ts';
 import type { EngineStats, TokenEvent } from './types.ts';
 
 type Clock = () => number;

@@ -7,7 +7,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { hashKernels } from '../kernels/compose.ts';
 import { candidateTiles, type MatmulWork, standardTiles, type Tile, tileFacts, tileName, workName } from '../kernels/tiles.ts';
 import type { Graph, GraphMatmul } from '../models/index.ts';
-import type { BatchLimits } from './batch.ts';
+import type { BatchLimits } from './scheduling/batch.ts';
 import { chooseTiles, leastGain, manyTokens, type TilePlan } from './tuning/choose.ts';
 import { readTuningFile, type StoredShape, type StoredShapes, type TuningKey, tuningFile, writeTuningFile } from './tuning/file.ts';
 import { measureShapes, type ShapePlan } from './tuning/measure.ts';

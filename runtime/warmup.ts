@@ -3,10 +3,10 @@
  * (lavapipe, for seconds) do it while the model loads and not in a user's request. Refuses to leave anything behind.
  */
 import type { KernelFamily } from '../kernels/tiles.ts';
-import type { Batch } from './batch.ts';
 import type { Runner } from './runner.ts';
-import type { Scheduler } from './scheduler.ts';
-import { Sequence } from './sequence.ts';
+import type { Batch } from './scheduling/batch.ts';
+import type { Scheduler } from './scheduling/scheduler.ts';
+import { Sequence } from './scheduling/sequence.ts';
 import type { BlockId } from './types.ts';
 
 interface Step {

@@ -7,8 +7,8 @@ import { attentionReference, roundQ8 } from '../kernels/attention.ref.ts';
 import { type AttentionShape, type attention, attentionMerge, slotVectors } from '../kernels/attention.ts';
 import type { Place } from '../kernels/kernel.ts';
 import { random, randomFloats } from '../kernels/random.ref.ts';
-import { Batch } from '../runtime/batch.ts';
-import { Sequence } from '../runtime/sequence.ts';
+import { Batch } from '../runtime/scheduling/batch.ts';
+import { Sequence } from '../runtime/scheduling/sequence.ts';
 import type { BlockId } from '../runtime/types.ts';
 import { compare, type Gpu } from './gpu.ts';
 

@@ -7,7 +7,7 @@ import { EventChannel } from '../runtime/channel.ts';
 import { checkRequest } from '../runtime/checks.ts';
 import { InwardError } from '../runtime/errors.ts';
 import { Recorder } from '../runtime/recorder.ts';
-import type { SequenceSink } from '../runtime/sequence.ts';
+import type { SequenceSink } from '../runtime/scheduling/sequence.ts';
 import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs, ZeroReport } from '../runtime/types.ts';
 
 export interface FakeEngineOptions {

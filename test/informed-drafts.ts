@@ -1,8 +1,8 @@
 /**
  * Owns guesses that are often right. A tiny random model never repeats itself, so its own text guesses nothing: these come from what it will say,
- * and a third of them are wrong. In place of runtime/drafts.ts, by `vi.mock`.
+ * and a third of them are wrong. In place of runtime/scheduling/drafts.ts, by `vi.mock`.
  */
-import type { Drafts } from '../runtime/drafts.ts';
+import type { Drafts } from '../runtime/scheduling/drafts.ts';
 
 /** Whole texts, prompt and answer, that sequences turn into. */
 export const texts: number[][] = [];

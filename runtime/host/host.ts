@@ -7,7 +7,7 @@ import { EventChannel } from '../channel.ts';
 import { checkRequest } from '../checks.ts';
 import { chooseDriver } from '../drivers.ts';
 import { InwardError } from '../errors.ts';
-import type { SequenceSink } from '../sequence.ts';
+import type { SequenceSink } from '../scheduling/sequence.ts';
 import { isStoredDevice, tuningFile, writeTuningFile } from '../tuning/file.ts';
 import {
   type Engine,

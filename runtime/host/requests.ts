@@ -4,7 +4,7 @@
  * request that has had events to a second process: it would get tokens twice.
  */
 import { InwardError } from '../errors.ts';
-import type { SequenceSink } from '../sequence.ts';
+import type { SequenceSink } from '../scheduling/sequence.ts';
 import type { GenerateRequest, TokenEvent } from '../types.ts';
 
 interface Entry {

@@ -6,11 +6,11 @@ import type { Operation, Slice, StepCounts, Variant } from '../../kernels/kernel
 import { dispatch, type PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
 import { type Tile, tileName } from '../../kernels/tiles.ts';
 import type { GraphMatmul } from '../../models/index.ts';
-import type { Batch } from '../batch.ts';
-import type { BlockPool } from '../blocks.ts';
 import type { DeviceMemory } from '../memory.ts';
-import { Scheduler, type SchedulerLimits } from '../scheduler.ts';
-import { Sequence } from '../sequence.ts';
+import type { Batch } from '../scheduling/batch.ts';
+import type { BlockPool } from '../scheduling/blocks.ts';
+import { Scheduler, type SchedulerLimits } from '../scheduling/scheduler.ts';
+import { Sequence } from '../scheduling/sequence.ts';
 import { waitFor } from '../waiting.ts';
 import type { TileTimer } from './measure.ts';
 

@@ -4,7 +4,7 @@ import { copyBlocksReference } from '../../kernels/attention.ref.ts';
 import { type AttentionShape, clearBlocks, copyBlocks, copySize, slotVectors } from '../../kernels/attention.ts';
 import type { Place, Vectors } from '../../kernels/kernel.ts';
 import { random } from '../../kernels/random.ref.ts';
-import { Batch } from '../../runtime/batch.ts';
+import { Batch } from '../../runtime/scheduling/batch.ts';
 import type { BlockId } from '../../runtime/types.ts';
 import { Gpu } from '../gpu.ts';
 

@@ -5,8 +5,8 @@ import { type HeadOptions, headRowLength, heads } from '../../kernels/heads.ts';
 import type { Place } from '../../kernels/kernel.ts';
 import { randomFloats } from '../../kernels/random.ref.ts';
 import { ropeFrequencies, rotationTable } from '../../models/rope.ts';
-import { Batch } from '../../runtime/batch.ts';
-import { Sequence } from '../../runtime/sequence.ts';
+import { Batch } from '../../runtime/scheduling/batch.ts';
+import { Sequence } from '../../runtime/scheduling/sequence.ts';
 import type { BlockId } from '../../runtime/types.ts';
 import { compare, Gpu } from '../gpu.ts';
 

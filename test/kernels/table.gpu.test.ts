@@ -17,8 +17,8 @@ import type { KernelFamily } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { type Activations, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { families, Graph, type Settings, type Weights } from '../../models/index.ts';
-import { Batch } from '../../runtime/batch.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
+import { Batch } from '../../runtime/scheduling/batch.ts';
 import { compare, Gpu, joined } from '../gpu.ts';
 import { prepareMatmul } from '../matmul-case.ts';
 

@@ -19,8 +19,8 @@ import { softmaxVariant, topKVariant } from '../../kernels/rows.ts';
 import { sampleVariant } from '../../kernels/sample.ts';
 import { candidateTiles, tileName } from '../../kernels/tiles.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
-import { Batch } from '../../runtime/batch.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
+import { Batch } from '../../runtime/scheduling/batch.ts';
 
 const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 64 });
 const storages = Object.keys(packedStorages) as StorageWithKernels[];

@@ -13,8 +13,8 @@ import type { RouterShape } from '../../kernels/router.ts';
 import { maskLength, resultLength } from '../../kernels/sample.ts';
 import { matvecReference } from '../../kernels/weights.ref.ts';
 import { Graph, type LoadedMatrix } from '../../models/graph.ts';
-import { Batch } from '../../runtime/batch.ts';
 import { wholeBuffer } from '../../runtime/memory.ts';
+import { Batch } from '../../runtime/scheduling/batch.ts';
 import { compare, Gpu } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventChannel } from '../../runtime/channel.ts';
 import { InwardError } from '../../runtime/errors.ts';
-import type { SequenceSink } from '../../runtime/sequence.ts';
+import type { SequenceSink } from '../../runtime/scheduling/sequence.ts';
 import type { TokenEvent, TokenId } from '../../runtime/types.ts';
 
 const token = (id: number): TokenEvent => ({ type: 'token', id: id as TokenId });

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { maskLength } from '../../kernels/sample.ts';
 import { openParts, type Parts } from '../../runtime/open.ts';
-import { Sequence } from '../../runtime/sequence.ts';
+import { Sequence } from '../../runtime/scheduling/sequence.ts';
 import { testDevice } from '../gpu.ts';
 
 const modelPath = new URL('../fixtures/oracles/gguf_llama_q4_1/model.gguf', import.meta.url).pathname;

@@ -4,8 +4,8 @@ import { gated, gates } from '../../../kernels/gated.ts';
 import { randomFloats } from '../../../kernels/random.ref.ts';
 import { sampleDistribution } from '../../../kernels/sample.ref.ts';
 import { maskLength, resultLength, sample } from '../../../kernels/sample.ts';
-import { Batch } from '../../../runtime/batch.ts';
-import { Sequence } from '../../../runtime/sequence.ts';
+import { Batch } from '../../../runtime/scheduling/batch.ts';
+import { Sequence } from '../../../runtime/scheduling/sequence.ts';
 import type { Sizes } from '../cases.ts';
 import { distance, noCounts, type Prepared, type Workbench } from '../workbench.ts';
 

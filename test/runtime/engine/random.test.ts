@@ -7,7 +7,7 @@ import { createTally, runClients } from '../../../bench/soak/clients.ts';
 import { type Known, learnAnswers, plainOptions, soakContext } from '../../../bench/soak/known.ts';
 import { planTurns } from '../../../bench/soak/plan.ts';
 import { createEngine } from '../../../runtime/engine.ts';
-import { Pace } from '../../../runtime/pace.ts';
+import { Pace } from '../../../runtime/scheduling/pace.ts';
 import { kvFormats } from '../../../runtime/types.ts';
 import { DeviceWatch } from '../../device-watch.ts';
 import { testDevice } from '../../gpu.ts';

@@ -5,7 +5,7 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { globals } from 'webgpu';
 import { createEngine } from '../../../runtime/engine.ts';
-import { Pace } from '../../../runtime/pace.ts';
+import { Pace } from '../../../runtime/scheduling/pace.ts';
 import { type Engine, type EngineOptions, type GenerateRequest, kvFormats } from '../../../runtime/types.ts';
 import { firstDifference, type Result, run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';

@@ -1,7 +1,7 @@
 /** One prompt for several sequences: computed once, its full blocks shared, its last one copied; whatever becomes of the first of them. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { GenerateRequest } from '../../runtime/types.ts';
+import type { GenerateRequest } from '../../../runtime/types.ts';
 import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const world: World = { maxSequences: 8, queueLength: 8, tokenBudget: 16, blockLength: 4, contextLength: 64, maxLogitRows: 16, blockCount: 130 };

@@ -1,8 +1,8 @@
 /** The scheduler against a device that keeps books: whatever arrives, leaves and runs short, each sequence gets what it would get alone. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { InwardError } from '../../runtime/errors.ts';
-import { type GenerateRequest, priorities, type TokenId } from '../../runtime/types.ts';
+import { InwardError } from '../../../runtime/errors.ts';
+import { type GenerateRequest, priorities, type TokenId } from '../../../runtime/types.ts';
 import { type Client, expectedTokens, poison, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const world: World = { maxSequences: 3, queueLength: 4, tokenBudget: 8, blockLength: 4, contextLength: 32, maxLogitRows: 8, blockCount: 25 };

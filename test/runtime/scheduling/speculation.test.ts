@@ -1,7 +1,7 @@
 /** Guessed tokens in the scheduler: what a request gets is the same without them, only in fewer steps. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { GenerateRequest, TokenId } from '../../runtime/types.ts';
+import type { GenerateRequest, TokenId } from '../../../runtime/types.ts';
 import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const world: World = {

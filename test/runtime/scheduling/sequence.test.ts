@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Sequence } from '../../runtime/sequence.ts';
+import { Sequence } from '../../../runtime/scheduling/sequence.ts';
 
 const sink = { event: () => undefined, fail: () => undefined };
 const promptIds = Uint32Array.of(5, 6, 7);

@@ -3,16 +3,17 @@
  * preemption by recompute, guessed tokens, and what a result means for a sequence. Whose turn it is: fair.ts; whose blocks can
  * be used again: prefix.ts, groups.ts. Pure and synchronous: no GPU, no I/O, and time only through the clock that it is given.
  */
+
+import { InwardError } from '../errors.ts';
+import type { RowResults } from '../results.ts';
+import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenLogprobs } from '../types.ts';
 import type { Batch } from './batch.ts';
 import type { BlockPool } from './blocks.ts';
-import { InwardError } from './errors.ts';
 import { FairQueue, generatedWeight } from './fair.ts';
 import { PromptGroups, type SharedPrompt } from './groups.ts';
 import { Pace } from './pace.ts';
 import { PrefixCache, type PrefixLimits } from './prefix.ts';
-import type { RowResults } from './results.ts';
 import type { Sequence } from './sequence.ts';
-import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenLogprobs } from './types.ts';
 import { blocksBehind, blocksHeld, noBlock } from './window.ts';
 
 export interface SchedulerLimits {

@@ -3,14 +3,14 @@
  * KV pool of ids, and complains about whatever a kernel would silently get wrong. The next token of its model is a
  * hash of all ids that attention would see, so that a lost, repeated or foreign one changes everything after it.
  */
-import { noId } from '../../kernels/sample.ts';
-import { Batch, type BatchLimits, itemLength } from '../../runtime/batch.ts';
-import { BlockPool } from '../../runtime/blocks.ts';
-import type { InwardError } from '../../runtime/errors.ts';
-import { Scheduler, type SchedulerLimits } from '../../runtime/scheduler.ts';
-import { Sequence, type SequenceSink } from '../../runtime/sequence.ts';
-import type { BlockId, GenerateRequest, TokenEvent, TokenId } from '../../runtime/types.ts';
-import { noBlock } from '../../runtime/window.ts';
+import { noId } from '../../../kernels/sample.ts';
+import type { InwardError } from '../../../runtime/errors.ts';
+import { Batch, type BatchLimits, itemLength } from '../../../runtime/scheduling/batch.ts';
+import { BlockPool } from '../../../runtime/scheduling/blocks.ts';
+import { Scheduler, type SchedulerLimits } from '../../../runtime/scheduling/scheduler.ts';
+import { Sequence, type SequenceSink } from '../../../runtime/scheduling/sequence.ts';
+import { noBlock } from '../../../runtime/scheduling/window.ts';
+import type { BlockId, GenerateRequest, TokenEvent, TokenId } from '../../../runtime/types.ts';
 
 export const vocabularySize = 64;
 /** An id whose rows are broken, and all that see it. The model never says it. */

@@ -2,7 +2,7 @@
  * Owns what one request changes at the logits before a token is drawn: bias, repetition, presence and frequency
  * penalties, as one entry for each token that is touched. Counts tokens as they come. Refuses to touch a device.
  */
-import { logitBiasLimit, type Sampling } from './types.ts';
+import { logitBiasLimit, type Sampling } from '../types.ts';
 
 /** Words of an entry: id, what is added, the repetition penalty, what is taken off; see kernels/sample.wgsl. */
 export const editLength = 4;

@@ -1,8 +1,8 @@
 /** The pool: each block is free, owned, idle or dirty, and nobody gets one that has not been zeroed. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BlockPool, type Keeper } from '../../runtime/blocks.ts';
-import type { BlockId } from '../../runtime/types.ts';
+import { BlockPool, type Keeper } from '../../../runtime/scheduling/blocks.ts';
+import type { BlockId } from '../../../runtime/types.ts';
 
 /** What is true of a block, written down. */
 interface Plain {

@@ -3,12 +3,12 @@
  * Refuses to decide: the scheduler moves it.
  */
 
+import type { InwardError } from '../errors.ts';
+import { type BlockId, type GenerateRequest, type Priority, priorities, type Sampling, type TokenEvent, type TokenId } from '../types.ts';
 import { Drafts } from './drafts.ts';
 import { LogitEdits } from './edits.ts';
-import type { InwardError } from './errors.ts';
 import type { SharedPrompt } from './groups.ts';
 import type { PrefixChain } from './prefix.ts';
-import { type BlockId, type GenerateRequest, type Priority, priorities, type Sampling, type TokenEvent, type TokenId } from './types.ts';
 
 export interface SequenceSink {
   /** Called with each step that the sequence takes part in. */

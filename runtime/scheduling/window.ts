@@ -2,7 +2,7 @@
  * Owns the arithmetic of models whose every layer looks back over a window of positions: which blocks of a sequence no later token
  * sees, and how many it holds at once. Pure. Refuses models in which some layer sees everything: there every block is needed.
  */
-import type { BlockId } from './types.ts';
+import type { BlockId } from '../types.ts';
 
 /** In a sequence's table, where a block has been given back. No kernel reads such an entry; one that did would find no slot of any pool there. */
 export const noBlock = 0x00ff_ffff as BlockId;

@@ -3,8 +3,9 @@
  * had (virtual token counters: Sheng et al. 2024, "Fairness in Serving Large Language Models"), and each tenant's own sequences
  * as they came. Whoever waits while others are served more is next; who was away gains nothing by it. Pure.
  */
+
+import { type Priority, priorities } from '../types.ts';
 import type { Sequence } from './sequence.ts';
-import { type Priority, priorities } from './types.ts';
 
 /** What a class gets of the service while all of them wait. */
 const weights: Readonly<Record<Priority, number>> = { interactive: 8, batch: 1 };

@@ -1,9 +1,9 @@
 /** The prefix cache: who finds what, in which order it is given up, and that nobody reaches what is another's. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BlockPool } from '../../runtime/blocks.ts';
-import { PrefixCache, type PrefixChain, type PrefixLimits } from '../../runtime/prefix.ts';
-import type { BlockId } from '../../runtime/types.ts';
+import { BlockPool } from '../../../runtime/scheduling/blocks.ts';
+import { PrefixCache, type PrefixChain, type PrefixLimits } from '../../../runtime/scheduling/prefix.ts';
+import type { BlockId } from '../../../runtime/types.ts';
 
 const blockLength = 2;
 const limits: PrefixLimits = { blockLength, quota: 8, reserve: 0, timeToLiveMs: 100 };

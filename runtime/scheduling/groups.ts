@@ -3,10 +3,11 @@
  * then the group holds a share of its blocks until all others have theirs. Full blocks are shared for good, and the last,
  * half-filled one is copied for each, because each writes its own tokens behind. Pure.
  */
+
+import { InwardError } from '../errors.ts';
+import type { BlockId } from '../types.ts';
 import type { BlockPool } from './blocks.ts';
-import { InwardError } from './errors.ts';
 import type { Sequence } from './sequence.ts';
-import type { BlockId } from './types.ts';
 
 interface PromptGroup {
   readonly waiting: Set<Sequence>;

@@ -1,7 +1,7 @@
 /** The device's speed, learned from made-up devices of which it is known. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Pace } from '../../runtime/pace.ts';
+import { Pace } from '../../../runtime/scheduling/pace.ts';
 
 interface Device {
   readonly fixed: number;

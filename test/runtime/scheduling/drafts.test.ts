@@ -1,7 +1,7 @@
 /** Guesses: what followed the last occurrence of the last three tokens, and nothing else. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Drafts } from '../../runtime/drafts.ts';
+import { Drafts } from '../../../runtime/scheduling/drafts.ts';
 
 /** The same by search, without a table: behind the last earlier place of the gram that ends the text. */
 function search(ids: readonly number[], most: number, room: number): number[] | undefined {

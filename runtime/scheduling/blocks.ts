@@ -3,7 +3,7 @@
  * free -> owned (by one sequence, or by several that share it) -> dirty -> zeroed by a step -> free; no one gets a dirty block.
  * A block that the prefix cache keeps goes from owned to idle instead: it holds its content until it is shared again or forgotten.
  */
-import type { BlockId } from './types.ts';
+import type { BlockId } from '../types.ts';
 
 /** Who keeps blocks beyond their owners; the pool counts those that are idle. */
 export interface Keeper {

@@ -1,9 +1,9 @@
 /** The order of turns: nobody that always has work is served much less than another, and nobody saves up service while away. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FairQueue } from '../../runtime/fair.ts';
-import { Sequence } from '../../runtime/sequence.ts';
-import type { Priority } from '../../runtime/types.ts';
+import { FairQueue } from '../../../runtime/scheduling/fair.ts';
+import { Sequence } from '../../../runtime/scheduling/sequence.ts';
+import type { Priority } from '../../../runtime/types.ts';
 
 const sink = { event: () => undefined, fail: () => undefined };
 const make = (tenant: number, priority: Priority = 'interactive'): Sequence =>

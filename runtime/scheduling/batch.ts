@@ -3,10 +3,10 @@
  * sections, block tables and logit edits at fixed word offsets (the BATCH_ constants that kernels get through lib/batch.wgsl).
  * Arrays of the maximum size, made once. Refuses to decide what goes in.
  */
-import type { StepCounts } from '../kernels/kernel.ts';
+import type { StepCounts } from '../../kernels/kernel.ts';
+import type { BlockId } from '../types.ts';
 import { editLength } from './edits.ts';
 import type { Sequence } from './sequence.ts';
-import type { BlockId } from './types.ts';
 
 export interface BatchLimits {
   readonly maxTokens: number;

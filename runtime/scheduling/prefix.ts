@@ -5,8 +5,8 @@
  * Refuses to hold content: it names blocks of the pool, which keeps them.
  */
 import { createHmac, randomBytes } from 'node:crypto';
+import type { BlockId } from '../types.ts';
 import type { BlockPool, Keeper } from './blocks.ts';
-import type { BlockId } from './types.ts';
 
 export interface PrefixLimits {
   readonly blockLength: number;

@@ -1,9 +1,9 @@
 /** The uploaded array: sections apart from each other, and values that do not depend on who else is in the batch. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Batch, type BatchLimits, itemLength } from '../../runtime/batch.ts';
-import { Sequence } from '../../runtime/sequence.ts';
-import type { BlockId, Sampling, TokenId } from '../../runtime/types.ts';
+import { Batch, type BatchLimits, itemLength } from '../../../runtime/scheduling/batch.ts';
+import { Sequence } from '../../../runtime/scheduling/sequence.ts';
+import type { BlockId, Sampling, TokenId } from '../../../runtime/types.ts';
 
 const limits: BatchLimits = { maxTokens: 12, maxSequences: 3, maxLogitRows: 5, contextLength: 1000, blockCount: 90, blockLength: 16, maxEdits: 6 };
 const sink = { event: () => undefined, fail: () => undefined };

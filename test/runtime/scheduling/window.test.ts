@@ -1,9 +1,9 @@
 /** Models whose every layer looks back over a window: blocks behind it are given back, zeroed and used again, and nothing that a model says depends on it. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { planMemory } from '../../runtime/plan.ts';
-import type { GenerateRequest } from '../../runtime/types.ts';
-import { blocksBehind, blocksHeld, noBlock } from '../../runtime/window.ts';
+import { planMemory } from '../../../runtime/plan.ts';
+import { blocksBehind, blocksHeld, noBlock } from '../../../runtime/scheduling/window.ts';
+import type { GenerateRequest } from '../../../runtime/types.ts';
 import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const tokensOf = ({ events }: Client): number[] => events.flatMap((event) => (event.type === 'token' ? [event.id] : []));

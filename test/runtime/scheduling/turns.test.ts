@@ -1,9 +1,9 @@
 /** The whole scheduler over time: who is served next, that everyone ends, what is refused or fails for its deadline, and what a step costs the host. */
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import type { InwardError } from '../../runtime/errors.ts';
-import { Sequence } from '../../runtime/sequence.ts';
-import { type GenerateRequest, type Priority, priorities } from '../../runtime/types.ts';
+import type { InwardError } from '../../../runtime/errors.ts';
+import { Sequence } from '../../../runtime/scheduling/sequence.ts';
+import { type GenerateRequest, type Priority, priorities } from '../../../runtime/types.ts';
 import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const world: World = { maxSequences: 3, queueLength: 64, tokenBudget: 32, blockLength: 4, contextLength: 32, maxLogitRows: 32, blockCount: 60 };
