@@ -111,4 +111,4 @@ test.each([
   }
   expect(answers.map(({ usage }) => usage?.prompt_tokens_details?.cached_tokens)).toEqual(expected);
   expect(new Set(answers.map(({ choices }) => choices[0]?.text)).size).toBe(1);
-});
+}, 300_000);
