@@ -101,14 +101,18 @@ test.each([
     ['--prefix-seconds', '0', '--draft-length', '0'],
     [0, 0, 0, 0],
   ],
-])('through the command and the process of the engine, with flags %j', async (flags, expected) => {
-  await using server = await serve(readOracle('gguf_llama_q4_1').modelPath, '--context', '256', '--no-tune', ...flags);
-  const api = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
-  const prompt = makePrompt();
-  const answers = [];
-  for (const salt of [undefined, undefined, 's', 's']) {
-    answers.push(await api.create({ model: 'default', prompt, max_tokens: 8, temperature: 0, ...({ cache_salt: salt, ignore_eos: true } as object) }));
-  }
-  expect(answers.map(({ usage }) => usage?.prompt_tokens_details?.cached_tokens)).toEqual(expected);
-  expect(new Set(answers.map(({ choices }) => choices[0]?.text)).size).toBe(1);
-});
+])(
+  'through the command and the process of the engine, with flags %j',
+  async (flags, expected) => {
+    await using server = await serve(readOracle('gguf_llama_q4_1').modelPath, '--context', '256', '--no-tune', ...flags);
+    const api = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
+    const prompt = makePrompt();
+    const answers = [];
+    for (const salt of [undefined, undefined, 's', 's']) {
+      answers.push(await api.create({ model: 'default', prompt, max_tokens: 8, temperature: 0, ...({ cache_salt: salt, ignore_eos: true } as object) }));
+    }
+    expect(answers.map(({ usage }) => usage?.prompt_tokens_details?.cached_tokens)).toEqual(expected);
+    expect(new Set(answers.map(({ choices }) => choices[0]?.text)).size).toBe(1);
+  },
+  300_000,
+);
