@@ -271,7 +271,8 @@ export class Scheduler {
 
   /** Prompt tokens that a step may take beside so many choices. */
   #promptRoom(choices: number): number {
-    const room = choices === 0 ? Number.POSITIVE_INFINITY : this.pace.room(choices, mixedStretch);
+    if (choices === 0) return Number.POSITIVE_INFINITY;
+    const room = this.pace.isKnown ? this.pace.room(choices, mixedStretch) : this.#limits.tokenBudget / 4;
     // Whole tiles of tokens.
     return Math.max(leastChunk, Math.floor(room / leastChunk) * leastChunk);
   }
