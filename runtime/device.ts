@@ -51,6 +51,8 @@ export interface DevicePretence {
   readonly withoutSubgroups?: boolean;
   /** Largest storage binding, in bytes; below the device's own. */
   readonly bindingLimit?: number;
+  /** Bytes that buffers may take in all. */
+  readonly memoryLimit?: number;
   readonly family?: KernelFamily;
   readonly matrixUnit?: MatrixUnit | undefined;
   readonly int8Unit?: MatrixUnit | undefined;
@@ -111,7 +113,7 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
     bindingLimit: Math.min(pretence.bindingLimit ?? Number.POSITIVE_INFINITY, maxStorageBufferBindingSize),
     place: family === 'narrow' && prefersTextures(adapter) ? 'texture' : 'buffer',
     textureLimit: maxTextureDimension2D,
-    memoryLimit: driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory(),
+    memoryLimit: pretence.memoryLimit ?? (driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory()),
     lost: watch(device, gpu),
     [Symbol.dispose]: () => device.destroy(),
   };

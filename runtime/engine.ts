@@ -53,6 +53,7 @@ class LocalEngine implements Engine {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#isClosed) throw new InwardError('shutting_down');
       checkRequest(request, this.info);
+      if ((request.logits ?? 'none') !== 'none') this.#parts.runner.reserveLogits();
       const record = this.#recorder.arrived(sink);
       const sequence = new Sequence(request, this.info.contextLength, record, performance.now(), this.#parts.draftLength);
       this.#parts.scheduler.add(sequence);

@@ -111,6 +111,11 @@ export class Runner {
     return this.#dispatches;
   }
 
+  /** Room for logits on their way to the host, which few ask for; made once. Throws out_of_memory: before a step needs it, so that only the request fails that asks. */
+  reserveLogits(): void {
+    this.#logitStaging();
+  }
+
   /** When the last step had been handed to the device, on the clock of performance.now(). */
   get submittedAt(): number {
     return this.#submittedAt;

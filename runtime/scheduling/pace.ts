@@ -90,9 +90,10 @@ export class Pace {
     return this.isKnown ? promptTokens * this.#promptMs + (generated / Math.max(1, together)) * this.stepMs(0, together) : 0;
   }
 
-  /** Prompt tokens that fit a step of so many choices if it may take `times` as long as without them. */
-  room(choices: number, times: number): number {
+  /** Prompt tokens that fit a step of so many choices if it may take `times` as long as one of `most` choices and no prompt. */
+  room(choices: number, most: number, times: number): number {
     if (!this.isKnown || this.#promptMs === 0) return Number.POSITIVE_INFINITY;
-    return ((times - 1) * this.stepMs(0, choices)) / this.#promptMs;
+    const more = Math.max(0, most - choices);
+    return ((times - 1) * this.stepMs(0, choices) + times * more * this.choiceMs) / this.#promptMs;
   }
 }

@@ -29,8 +29,11 @@ export interface SchedulerLimits {
   readonly window?: number | undefined;
 }
 
-/** A step with prompts in it takes at most so many times what the choices of it take alone, so that nobody's answer stalls. */
-const mixedStretch = 2.5;
+/**
+ * A step with prompts beside answers takes at most so many times what answers to all that are here would, so that nobody's answer stalls. Not of
+ * the answers that there are: those who come together would otherwise begin one after the other, in small steps.
+ */
+const mixedStretch = 2;
 /** Fewer prompt tokens than these are not worth a step's fixed time. */
 const leastChunk = 8;
 /** Times that a sequence gives way to more urgent ones. */
@@ -272,7 +275,9 @@ export class Scheduler {
   /** Prompt tokens that a step may take beside so many choices. */
   #promptRoom(choices: number): number {
     if (choices === 0) return Number.POSITIVE_INFINITY;
-    const room = this.pace.isKnown ? this.pace.room(choices, mixedStretch) : this.#limits.tokenBudget / 4;
+    const { maxSequences, tokenBudget } = this.#limits;
+    const most = Math.min(maxSequences, this.#running.length + this.#waiting.length);
+    const room = this.pace.isKnown ? this.pace.room(choices, most, mixedStretch) : tokenBudget / 4;
     // Whole tiles of tokens.
     return Math.max(leastChunk, Math.floor(room / leastChunk) * leastChunk);
   }

@@ -110,3 +110,21 @@ test('after all that an engine opens and is right', async () => {
   await using engine = await createEngine({ modelPath, device: testDevice(), contextLength: 512, kv: 'f32' });
   expect((await run(engine, prompts.len7.ids, { maxTokens: 24 })).tokens).toEqual(prompts.len7.greedy);
 });
+
+test('memory runs out while an engine works: the request that needed more fails, the one beside it goes on', async () => {
+  const options = { modelPath, device: testDevice(), contextLength: 64 };
+  const request = { promptIds: prompts.len7.ids, maxTokens: 12 };
+  let taken = 0;
+  let expected: readonly number[] = [];
+  {
+    await using roomy = await createEngine(options);
+    expected = (await run(roomy, request.promptIds, request)).tokens;
+    taken = Object.values(roomy.stats().memory).reduce((sum, size) => sum + size, 0);
+  }
+  // As much as an open engine has taken, and next to nothing for the logits that are asked for.
+  await using engine = await createEngine(options, { memoryLimit: taken + 64 });
+  const beside = run(engine, request.promptIds, request);
+  await expect(run(engine, request.promptIds, { ...request, logits: 'sampled' })).rejects.toMatchObject({ code: 'out_of_memory' });
+  expect((await beside).tokens).toEqual(expected);
+  expect((await run(engine, request.promptIds, request)).tokens).toEqual(expected);
+});

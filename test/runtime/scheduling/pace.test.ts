@@ -73,11 +73,11 @@ describe.each(devices)('a device of $fixed ms a step, $prompt a prompt token, $c
       const pace = new Pace();
       const random = randoms(seed);
       runSteps(pace, of, 200, random);
-      const before = [1, 8].map((choices) => pace.room(choices, 2.5));
+      const before = [1, 8].map((choices) => pace.room(choices, choices, 2.5));
       const prompts = Math.floor(120 * random());
       pace.observe(prompts, 4, 100 * msOf(of, prompts, 4));
       [1, 8].forEach((choices, at) => {
-        expect(Math.abs(pace.room(choices, 2.5) / (before[at] ?? Number.NaN) - 1)).toBeLessThan(0.2);
+        expect(Math.abs(pace.room(choices, choices, 2.5) / (before[at] ?? Number.NaN) - 1)).toBeLessThan(0.2);
       });
     }
   });
@@ -85,7 +85,7 @@ describe.each(devices)('a device of $fixed ms a step, $prompt a prompt token, $c
 
 test('nothing is foretold before some steps have been seen', () => {
   const pace = new Pace();
-  expect([pace.isKnown, pace.firstTokenMs(100), pace.workMs(100, 100, 4), pace.room(4, 2)]).toEqual([false, 0, 0, Number.POSITIVE_INFINITY]);
+  expect([pace.isKnown, pace.firstTokenMs(100), pace.workMs(100, 100, 4), pace.room(4, 4, 2)]).toEqual([false, 0, 0, Number.POSITIVE_INFINITY]);
   runSteps(pace, device, 7, randoms(1));
   expect(pace.isKnown).toBe(false);
 });
@@ -126,8 +126,8 @@ test('whatever steps are seen, all that is foretold is a number of at least 0, a
       const rows: readonly (readonly number[])[] = [
         [0, 1, 2, 8, 64, 1000].map((prompts) => pace.stepMs(prompts, 3)),
         [0, 1, 2, 8, 64].map((choices) => pace.stepMs(10, choices)),
-        [0, 1, 2, 8, 64].map((choices) => pace.room(choices, 2.5)),
-        [1, 1.5, 2, 4].map((stretch) => pace.room(4, stretch)),
+        [0, 1, 2, 8, 64].map((choices) => pace.room(choices, choices, 2.5)),
+        [1, 1.5, 2, 4].map((stretch) => pace.room(4, 4, stretch)),
         [0, 1, 10, 1000].map((prompts) => pace.workMs(prompts, 10, 4)),
         [0, 1, 10, 1000].map((generated) => pace.workMs(10, generated, 4)),
         [1, 10, 1000].map((pending) => pace.firstTokenMs(pending)),
