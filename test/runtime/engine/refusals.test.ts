@@ -112,7 +112,8 @@ test('after all that an engine opens and is right', async () => {
 });
 
 test('memory runs out while an engine works: the request that needed more fails, the one beside it goes on', async () => {
-  const options = { modelPath, device: testDevice(), contextLength: 64 };
+  // A pool larger than what loading takes for a while.
+  const options = { modelPath, device: testDevice(), contextLength: 64, kvTokens: 2 ** 16 };
   const request = { promptIds: prompts.len7.ids, maxTokens: 12 };
   let taken = 0;
   let expected: readonly number[] = [];
