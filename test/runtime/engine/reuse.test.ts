@@ -12,7 +12,7 @@ import { testDevice } from '../../gpu.ts';
 import { texts } from '../../informed-drafts.ts';
 import { readOracle } from '../../oracle.ts';
 
-vi.mock('../../../runtime/drafts.ts', async () => ({ Drafts: (await import('../../informed-drafts.ts')).InformedDrafts }));
+vi.mock('../../../runtime/scheduling/drafts.ts', async () => ({ Drafts: (await import('../../informed-drafts.ts')).InformedDrafts }));
 
 // Several engines a test, whose kernels SwiftShader compiles for long.
 vi.setConfig({ testTimeout: 600_000 });
