@@ -3,11 +3,13 @@
  * interleaved rounds; or draws a saved record again. What is measured and how to read it: bench/README.md. A target that is missed is a
  * result, not an error.
  */
-import { readFileSync, statSync } from 'node:fs';
+
+import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describeCheckpoint, metadataInteger, openCheckpoint } from '../runtime/checkpoint/index.ts';
 import { ensureDefaultModel, ensureDevice } from '../scripts/setup/index.ts';
 import { UsageError } from '../server/cli/options.ts';
+import { readVersion } from '../server/version.ts';
 import { summarize } from './arithmetic.ts';
 import { writeCharts } from './charts.ts';
 import { PeerError } from './child.ts';
@@ -73,7 +75,7 @@ function createRecord(options: Prepared, { dispatchesPerToken, ours, others, col
   const kernelRecords = summarizeKernels(kernels);
   const bytes = statSync(options.model).size;
   const [warmMs, emptyMs] = [coldStarts.warm, coldStarts.empty].map((times) => (times.length > 0 ? summarize(times) : null));
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const version = readVersion();
   return {
     date: new Date().toISOString().slice(0, 10),
     version,

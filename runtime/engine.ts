@@ -55,7 +55,7 @@ class LocalEngine implements Engine {
       checkRequest(request, this.info);
       if ((request.logits ?? 'none') !== 'none') this.#parts.runner.reserveLogits();
       const record = this.#recorder.arrived(sink);
-      const sequence = new Sequence(request, this.info.contextLength, record, performance.now(), this.#parts.draftLength);
+      const sequence = new Sequence(request, this.info.contextLength, record, performance.now());
       this.#parts.scheduler.add(sequence);
       this.#wake?.();
       const change = (values: Partial<Pick<Sequence, 'aborted' | 'isParked'>>): void => {

@@ -40,7 +40,6 @@ export interface Parts {
   readonly batch: Batch;
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
-  readonly draftLength: number;
 }
 
 /**
@@ -162,7 +161,7 @@ async function assemble(
   await warmUp(new Scheduler(limits, blocks), batch, runner, kernels, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
-    parts: { open, memory, runner, batch, pool: blocks, scheduler: new Scheduler(limits, blocks), draftLength },
+    parts: { open, memory, runner, batch, pool: blocks, scheduler: new Scheduler(limits, blocks) },
     info: {
       device: open.driver.name,
       deviceReason: open.driver.reason,

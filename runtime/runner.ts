@@ -154,7 +154,8 @@ export class Runner {
     const kind = this.#aheadKind;
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    const isSame = Object.entries(counts).every(([name, count]) => kind[name as keyof StepCounts] === count);
+    const { tokens, logitRows, items, clears, copies } = counts;
+    const isSame = tokens === kind.tokens && logitRows === kind.logitRows && items === kind.items && clears === kind.clears && copies === kind.copies;
     return isSame && wantsLogits === kind.wantsLogits ? ahead : undefined;
   }
 

@@ -33,7 +33,7 @@ export async function warmUp(
   const steps = (family === 'narrow' ? narrowSteps : wideSteps).filter(fits);
   for (const [i, { tokens, logits }] of steps.entries()) {
     const asked = logits === 'all' ? { logits } : {};
-    scheduler.add(new Sequence({ promptIds: new Uint32Array(tokens), maxTokens: 1, ...asked }, contextLength, silent));
+    scheduler.add(new Sequence({ promptIds: new Uint32Array(tokens), maxTokens: 1, keepsPrefix: false, ...asked }, contextLength, silent));
     scheduler.schedule(batch);
     batch.wantsLogits = false;
     scheduler.commit(batch, await runner.run(batch));

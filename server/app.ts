@@ -61,11 +61,13 @@ export function buildApp({ engine, text, settings, log: write = () => undefined,
   addStateRoutes(app, life, engine);
   addMetricsRoute(app, engine, life, answered);
   addModelRoutes(app, engine);
+  let groups = 0;
   const context: AnswerContext = {
     engine,
     text,
     settings,
     life,
+    nextGroup: () => ++groups,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };

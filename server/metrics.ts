@@ -3,12 +3,13 @@
  * newer, so that its dashboards, routers and autoscalers read ours. Refuses every label whose values a request could choose: they are
  * names from closed lists, numbers, and the model's name, which is the operator's.
  */
-import { readFileSync } from 'node:fs';
+
 import type { FastifyInstance } from 'fastify';
 import type { Engine, EngineInfo, EngineStats, LatencyHistogram, TenantStats } from '../runtime/index.ts';
 import type { Life } from './life.ts';
 import type { AnswerCounts } from './metrics/answered.ts';
 import { contentType, type Family, type Labels, renderFamilies, type Sample } from './metrics/exposition.ts';
+import { readVersion } from './version.ts';
 
 /** What the page shows beside the engine's own numbers. */
 export interface ServerFacts {
@@ -21,7 +22,7 @@ export interface ServerFacts {
 const tenantLimit = 64;
 
 export function addMetricsRoute(app: FastifyInstance, engine: Engine, life: Life, answered: AnswerCounts): void {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const version = readVersion();
   app.get('/metrics', (_request, reply) => {
     const isReady = life.state === 'ready' && engine.isReady;
     return reply.type(contentType).send(renderMetrics(engine.stats(), engine.info, { answered, isReady, version }));

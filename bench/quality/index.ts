@@ -2,7 +2,8 @@
  * `npm run bench:kv`: what a KV cache in f16 or 8 bits costs in quality. The same passages are scored with each format, and the
  * log-probabilities are held against those with f32. What the words mean: bench/README.md. It needs no quiet machine: nothing is timed.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Engine, type EngineOptions, kvFormats, logprobsLimit, openEngine, planModel, type TokenLogprobs } from '../../runtime/index.ts';
 import { blockLength } from '../../runtime/plan.ts';
@@ -10,6 +11,7 @@ import { openText } from '../../runtime/text/index.ts';
 import { startProgress } from '../../scripts/progress.mjs';
 import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
 import { UsageError } from '../../server/cli/options.ts';
+import { readVersion } from '../../server/version.ts';
 import { describeMachine } from '../machine.ts';
 import { demandFolder } from '../suite/index.ts';
 import { parseQualityOptions, type QualityOptions } from './options.ts';
@@ -60,7 +62,7 @@ async function measure(options: QualityOptions): Promise<QualityRecord> {
     const kvBytesPerToken = kvSize / kvBlocks / blockLength;
     formats.push({ ...format, kvBytesPerToken, ...measureDistance(scored, reference) });
   }
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const version = readVersion();
   return {
     date: new Date().toISOString().slice(0, 10),
     version,

@@ -2,9 +2,11 @@
  * `npm run bench:serve`: a server under load over HTTP, by a trace, a mix or bursts, or in the experiments that targets are about. What the words
  * mean: bench/README.md. A target that is missed and a request that fails are results, not errors.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+
+import { writeFileSync } from 'node:fs';
 import { startProgress } from '../../scripts/progress.mjs';
 import { UsageError } from '../../server/cli/options.ts';
+import { readVersion } from '../../server/version.ts';
 import { describeMachine } from '../machine.ts';
 import { demandFolder } from '../suite/index.ts';
 import { measureExperiments } from './judge.ts';
@@ -38,7 +40,7 @@ async function measure(options: LoadOptions): Promise<ServeRecord> {
     options.experiment === undefined
       ? await measureLoad(options, prepared)
       : { load: null, summaries: [], experiments: await measureExperiments(options, prepared) };
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const version = readVersion();
   return {
     date: new Date().toISOString().slice(0, 10),
     version,

@@ -3,8 +3,12 @@
  * it makes prompts and arrival times, nothing else.
  */
 
+import { random } from '../../kernels/random.ref.ts';
+
 /** Numbers from 0 (included) to 1. */
 export type Random = () => number;
+
+export { random as createRandom };
 
 /** The finalizer of MurmurHash3 (Appleby): every bit of the input moves every bit of the output, so seeds may be neighbours. */
 function mix(word: number): number {
@@ -17,15 +21,6 @@ function mix(word: number): number {
 /** One seed of several whole numbers, whose order counts. */
 export function joinSeeds(...seeds: readonly number[]): number {
   return seeds.reduce((joined, seed) => mix(Math.imul(joined, 31) + seed + 0x9e3779b9), 0);
-}
-
-/** Mixed steps of an odd constant, as SplitMix does it (Steele, Lea and Flood 2014), in 32 bits. */
-export function createRandom(seed: number): Random {
-  let state = mix(seed);
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    return mix(state) / 2 ** 32;
-  };
 }
 
 /** Times between arrivals of a Poisson process are exponential; `mean` in any unit. */

@@ -2,11 +2,12 @@
  * `npm run soak`: mixed requests with random cancels through an engine process, or the same while that process is killed again and again. Every token
  * is judged. What is asked: bench/README.md. A bound that is broken is exit code 1.
  */
-import { readFileSync } from 'node:fs';
+
 import { basename } from 'node:path';
 import type { DeviceName } from '../../runtime/index.ts';
 import { startProgress } from '../../scripts/progress.mjs';
 import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
+import { readVersion } from '../../server/version.ts';
 import { joinSeeds } from '../serve/random.ts';
 import { type ClientOptions, createTally, runClients, type Tally } from './clients.ts';
 import { killAgain } from './crashes.ts';
@@ -30,7 +31,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const started = performance.now();
   await using subject = await openSubject(model, device);
   const measured = options.crashes > 0 ? await crash(subject, known, options) : await soak(subject, known, options);
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const version = readVersion();
   const record: SoakRecord = {
     ...{ date: new Date().toISOString().slice(0, 10), version, device, model: basename(model), seed: options.seed, clients: options.clients },
     seconds: Math.round((performance.now() - started) / 1000),

@@ -166,8 +166,8 @@ class HostedEngine implements Engine {
 
   #receive(message: FromEngine): void {
     if (message.type === 'event') this.#requests.event(message.request, message.event);
-    else if (message.type === 'checked') this.#checks.get(message.request)?.resolve(message.report);
-    else if (message.type === 'failed' && message.request < 0) this.#checks.get(message.request)?.reject(fromWire(message.error));
+    else if (message.type === 'checked') this.#takeCheck(message.request)?.resolve(message.report);
+    else if (message.type === 'failed' && message.request < 0) this.#takeCheck(message.request)?.reject(fromWire(message.error));
     else if (message.type === 'failed') this.#requests.fail(message.request, fromWire(message.error));
     else if (message.type === 'stats') this.#stats = message.stats;
     else if (message.type === 'progress') this.#report(message);
@@ -181,6 +181,12 @@ class HostedEngine implements Engine {
 
   #keepTuning({ key, shapes }: FromEngine & { type: 'measured' }): void {
     if (isStoredDevice({ kernels: key.kernels, shapes })) this.#tuningNotice = writeTuningFile(this.#options.tuningFile ?? tuningFile(), key, shapes);
+  }
+
+  #takeCheck(id: number): PromiseWithResolvers<ZeroReport> | undefined {
+    const check = this.#checks.get(id);
+    this.#checks.delete(id);
+    return check;
   }
 
   #failChecks(error: InwardError): void {

@@ -75,10 +75,7 @@ export class Requests {
     for (const id of [...this.#entries.keys()]) this.fail(id, error);
   }
 
-  /**
-   * The process is lost: what had begun fails, and what was given to `sendLimit` processes, for it may be what they are lost by.
-   *
-   */
+  /** The process is lost: what had begun fails, and what was given to `sendLimit` processes, for it may be what they are lost by. */
   lose(error: InwardError, sendLimit: number): void {
     for (const [id, entry] of [...this.#entries]) {
       if (entry.body === undefined || entry.sends >= sendLimit) this.fail(id, error);

@@ -81,6 +81,8 @@ export class FairQueue {
 
   /** The one whose turn it is, of those that are ready. It stays in the queue. */
   next(isReady: (sequence: Sequence) => boolean): Sequence | undefined {
+    // Asked in every step; most have nobody waiting.
+    if (this.#length === 0) return undefined;
     for (const { tenants } of inTurn(this.#classes.values())) {
       for (const { waiting } of inTurn(tenants.values())) {
         const ready = waiting.find(isReady);

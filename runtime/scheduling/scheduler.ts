@@ -9,6 +9,7 @@ import type { RowResults } from '../results.ts';
 import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenLogprobs } from '../types.ts';
 import type { Batch } from './batch.ts';
 import type { BlockPool } from './blocks.ts';
+import { Drafts } from './drafts.ts';
 import { FairQueue, generatedWeight } from './fair.ts';
 import { PromptGroups, type SharedPrompt } from './groups.ts';
 import { Pace } from './pace.ts';
@@ -284,10 +285,13 @@ export class Scheduler {
 
   /** Guesses as many tokens as are expected to be worth what they cost: the next one is if the step gains more by it than it does on average. */
   #guess(sequence: Sequence, most: number, choices: number): number {
-    const { drafts } = sequence;
     const tokensLeft = sequence.promptLength + sequence.maxTokens - sequence.length - 1;
-    const room = Math.min(most, this.#limits.draftLength ?? 0, tokensLeft, this.#slotsBehind(sequence));
-    if (drafts === undefined || sequence.mask !== undefined || sequence.isParked || room <= 0 || !this.pace.isKnown) return 0;
+    const asked = Math.min(most, this.#limits.draftLength ?? 0, tokensLeft);
+    // Edits and masks change with each token that is drawn.
+    if (asked <= 0 || !this.pace.isKnown || sequence.edits !== undefined || sequence.mask !== undefined || sequence.isParked) return 0;
+    const room = Math.min(asked, this.#slotsBehind(sequence));
+    if (room <= 0) return 0;
+    const drafts = (sequence.drafts ??= new Drafts(sequence.ids));
     const together = Math.max(choices + 1, this.#running.length);
     const cost = (this.pace.choiceMs * together) / this.pace.stepMs(0, together);
     let worth = 0;

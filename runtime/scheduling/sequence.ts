@@ -5,7 +5,7 @@
 
 import type { InwardError } from '../errors.ts';
 import { type BlockId, type GenerateRequest, type Priority, priorities, type Sampling, type TokenEvent, type TokenId } from '../types.ts';
-import { Drafts } from './drafts.ts';
+import type { Drafts } from './drafts.ts';
 import { LogitEdits } from './edits.ts';
 import type { SharedPrompt } from './groups.ts';
 import type { PrefixChain } from './prefix.ts';
@@ -53,8 +53,6 @@ export class Sequence {
   readonly keepsPrefix: boolean;
   /** What the requests of a group have in common; undefined: it has none. */
   readonly group: number | undefined;
-  /** Guesses its next tokens; undefined where what is drawn depends on more than the tokens before. */
-  readonly drafts: Drafts | undefined;
   wasAdmitted = false;
   /** Prompt tokens that need not be computed when it was. */
   cached = 0;
@@ -70,6 +68,8 @@ export class Sequence {
   original: SharedPrompt['partial'];
   /** Its place in the prefix cache, once that has been looked up. */
   chain: PrefixChain | undefined;
+  /** Guesses its next tokens, once that has been tried. */
+  drafts: Drafts | undefined;
   /** Guessed tokens of this step that stand behind `length` and are not decided. */
   guessed = 0;
   /** Times it had to give way to a more urgent one. */
@@ -82,7 +82,7 @@ export class Sequence {
   /** Its reader is behind: it computes nothing until that has caught up. */
   isParked = false;
 
-  constructor(request: GenerateRequest, contextLength: number, sink: SequenceSink, now = 0, draftLength = 0) {
+  constructor(request: GenerateRequest, contextLength: number, sink: SequenceSink, now = 0) {
     const { promptIds } = request;
     this.promptLength = promptIds.length;
     this.maxTokens = Math.min(request.maxTokens, contextLength - promptIds.length);
@@ -104,7 +104,6 @@ export class Sequence {
     this.keepsPrefix = request.keepsPrefix ?? true;
     // A prompt whose every position is reported is computed by each; of a single token nothing can be shared.
     this.group = this.isScoring || promptIds.length === 1 ? undefined : request.group;
-    this.drafts = this.edits === undefined && this.maxTokens > 1 && draftLength > 0 ? new Drafts(this.ids) : undefined;
   }
 
   get generated(): number {

@@ -16,13 +16,13 @@ import { type AnswerHead, createFrame, createHead, type Usage } from './frames.t
 import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
 import { isServedModel } from './models.ts';
-import { type Models, type Plan, planChoices } from './plan.ts';
+import { type Plan, type PlanContext, planChoices } from './plan.ts';
 import { type EventStream, openEventStream } from './sse.ts';
 
 /** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */
 export type Ending = FinishReason | 'abort' | 'error';
 
-export interface AnswerContext extends Models {
+export interface AnswerContext extends PlanContext {
   readonly settings: Settings;
   readonly life: Life;
   /** Called once for each choice that was begun; one that found no place in the queue was not. */

@@ -13,6 +13,11 @@ export interface Models {
   readonly text: TextModel;
 }
 
+export interface PlanContext extends Models {
+  /** Numbers of prompts with several choices: no two of an engine have the same. */
+  readonly nextGroup: () => number;
+}
+
 export interface ChoicePlan {
   readonly generate: GenerateRequest;
   readonly stops: readonly string[];
@@ -38,11 +43,8 @@ export interface Plan {
 /** Log-probabilities of prompts in one answer: keeps its making short and its JSON below some 50 MB. */
 const echoedLogprobsLimit = 1_000_000;
 
-/** Prompts so far that have several choices. Numbers of groups are never used twice in this process, whichever app or engine they are for. */
-let groupCount = 0;
-
 /** Throws ApiError and InwardError. */
-export async function planChoices(models: Models, request: AnswerRequest, terms: Terms, signal: AbortSignal): Promise<Plan> {
+export async function planChoices(models: PlanContext, request: AnswerRequest, terms: Terms, signal: AbortSignal): Promise<Plan> {
   const { engine, text } = models;
   const prompts: Uint32Array[] = [];
   // One after the other, so that other requests get their turn in the text process.
@@ -57,7 +59,7 @@ export async function planChoices(models: Models, request: AnswerRequest, terms:
   const choices = prompts.flatMap((promptIds, index) => {
     const echoFrom = request.isEchoed ? countAddedStarts(text, request.prompts[index], promptIds) : undefined;
     const maxTokens = limitTokens(request, promptIds.length, engine.info.contextLength);
-    const group = request.candidateCount > 1 ? { group: ++groupCount } : {};
+    const group = request.candidateCount > 1 ? { group: models.nextGroup() } : {};
     return Array.from({ length: request.candidateCount }, (_, order): ChoicePlan => {
       const generate = { ...shared, ...group, promptIds, maxTokens, sampling: seedChoice(request.sampling, order) };
       return { generate, stops: request.stops, echoFrom, reportsEnd: request.reportsEnd, reportsLogprobs: request.logprobs !== undefined };

@@ -62,12 +62,13 @@ describe('Poisson arrivals', () => {
   });
 
   test('parts of a mix, and lengths by half around their means', () => {
-    const requests = planMix({ mix: { chat: 3, prompt: 1, answer: 0 }, rate: 1, requests: 8000, seed: 1 });
+    const requests = planMix({ mix: { chat: 3, prompt: 1, answer: 0 }, rate: 1, requests: 80_000, seed: 1 });
     const kinds = Map.groupBy(requests, ({ kind }) => kind);
     expect([...kinds.keys()].sort()).toEqual(['chat', 'prompt']);
-    // 6,000 of 8,000 with a deviation of 39.
-    expect(Math.abs((kinds.get('chat')?.length ?? 0) - 6000)).toBeLessThan(6 * 39);
+    // 60,000 of 80,000 with a deviation of 122.
+    expect(Math.abs((kinds.get('chat')?.length ?? 0) - 60_000)).toBeLessThan(6 * 122);
     const lengths = (kinds.get('prompt') ?? []).map(({ prompt }) => prompt.length);
+    // 20,000 draws of 1,025 lengths miss one of them once in 300 million times.
     expect([Math.min(...lengths), Math.max(...lengths)]).toEqual([512, 1536]);
   });
 });

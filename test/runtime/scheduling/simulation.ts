@@ -97,7 +97,7 @@ export class Simulation {
         if (client !== undefined) client.error = error;
       },
     };
-    const made: Client = { request, sequence: new Sequence(request, this.world.contextLength, sink, this.now, this.world.draftLength), events };
+    const made: Client = { request, sequence: new Sequence(request, this.world.contextLength, sink, this.now), events };
     client = made;
     this.scheduler.add(made.sequence);
     this.clients.push(made);
