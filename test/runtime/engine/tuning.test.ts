@@ -92,6 +92,8 @@ test('from the header alone: the shapes and choices that the engine has', { time
   await using engine = await open({ tune: 'quick' });
   const { shapes } = await readTuning({ modelPath: oracle.modelPath, tuningFile }, deviceOf(engine));
   expect(shapes).toEqual(engine.info.tuning.shapes);
+  // Where subgroups are too small for int8 it is the same work.
+  if (engine.info.subgroupSize < 8) return;
   const int8 = await readTuning({ modelPath: oracle.modelPath, tuningFile, activations: 'int8' }, deviceOf(engine));
   expect(int8.source).toBe('built-in');
   expect(int8.shapes.every(({ isMeasured }) => !isMeasured)).toBe(true);
