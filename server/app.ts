@@ -6,8 +6,9 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
+import { addAccess, type Doorkeeper, setDeploymentHeaders } from './access.ts';
 import { addBodyParser } from './body.ts';
-import { modeHeader, type Settings } from './config.ts';
+import type { Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
 import { type Log, type RoutePattern, routePatterns, toRoutePattern } from './log.ts';
 import { AnswerCounts } from './metrics/answered.ts';
@@ -18,7 +19,7 @@ import { createCompletionsDialect } from './openai/completions.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
-import type { Models } from './openai/plan.ts';
+import type { ModelSource } from './openai/plan.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,14 +28,17 @@ declare module 'fastify' {
   }
 }
 
-export interface AppOptions extends Models {
+export interface AppOptions {
+  /** What is loaded, which changes with the agreement. */
+  readonly models: ModelSource;
+  readonly gate: Doorkeeper;
   readonly settings: Settings;
   readonly log?: Log;
   readonly life?: Life;
 }
 
 /** The application, ready to listen or to be injected. */
-export function buildApp({ engine, text, settings, log: write = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
+export function buildApp({ models, gate, settings, log: write = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
   const answered = new AnswerCounts();
   const log = answered.watch(write);
   const app = Fastify({
@@ -51,27 +55,28 @@ export function buildApp({ engine, text, settings, log: write = () => undefined,
     // Paths that the router cannot read; no hook runs for them.
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply, log);
-      sendError(toApiError(error, settings.bodyLimit), request, reply, settings);
+      sendError(toApiError(error, settings.bodyLimit), request, reply, { settings, gate });
     },
   });
   app.decorateRequest('usage', null);
   addBodyParser(app);
-  addHooks(app, life, log);
-  addErrors(app, settings, log);
-  addStateRoutes(app, life, engine);
-  addMetricsRoute(app, engine, life, answered);
-  addModelRoutes(app, engine);
+  addHooks(app, life, gate, log);
+  addAccess(app, gate);
+  addErrors(app, { settings, gate }, log);
+  addStateRoutes(app, life, models, gate);
+  addMetricsRoute(app, { models, gate, life, answered });
+  addModelRoutes(app, models);
   let groups = 0;
   const context: AnswerContext = {
-    engine,
-    text,
+    models,
     settings,
     life,
     nextGroup: () => ++groups,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
-  for (const dialect of [createChatDialect(text), createCompletionsDialect(text)]) addAnswerRoute(app, context, dialect);
+  addAnswerRoute(app, context, '/v1/chat/completions', createChatDialect);
+  addAnswerRoute(app, context, '/v1/completions', createCompletionsDialect);
   addMethodRefusals(app);
   return app;
 }
@@ -79,9 +84,9 @@ export function buildApp({ engine, text, settings, log: write = () => undefined,
 /** Answered in every state: they say which it is. */
 const stateRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'] satisfies RoutePattern[]);
 
-function addHooks(app: FastifyInstance, life: Life, log: Log): void {
+function addHooks(app: FastifyInstance, life: Life, gate: Doorkeeper, log: Log): void {
   app.addHook('onRequest', async (request, reply) => {
-    setHeaders(request, reply);
+    setHeaders(request, reply, gate);
     logWhenClosed(request, reply, log);
     if (life.state === 'ready' || stateRoutes.has(toRoutePattern(request.routeOptions.url))) return;
     throw new ApiError(life.state === 'failed' ? 'engine_failed' : 'shutting_down');
@@ -107,21 +112,26 @@ function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): 
   );
 }
 
-function setHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  reply.header(modeHeader.name, modeHeader.value).header('cache-control', 'no-store').header('x-request-id', request.id);
+function setHeaders(request: FastifyRequest, reply: FastifyReply, gate: Doorkeeper): void {
+  setDeploymentHeaders(reply, gate);
+  reply.header('cache-control', 'no-store').header('x-request-id', request.id);
 }
 
-function addErrors(app: FastifyInstance, settings: Settings, log: Log): void {
-  app.setNotFoundHandler((request, reply) => sendError(new ApiError('route_not_found'), request, reply, settings));
+type Answering = Pick<AppOptions, 'settings' | 'gate'>;
+
+function addErrors(app: FastifyInstance, answering: Answering, log: Log): void {
+  app.setNotFoundHandler((request, reply) => sendError(new ApiError('route_not_found'), request, reply, answering));
   app.setErrorHandler((error, request, reply) => {
-    const answer = toApiError(error, settings.bodyLimit);
+    const answer = toApiError(error, answering.settings.bodyLimit);
     if (answer.status === 500) logFailure(error, request, log);
-    sendError(answer, request, reply, settings);
+    sendError(answer, request, reply, answering);
   });
 }
 
-function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, settings: Settings): void {
-  setHeaders(request, reply);
+function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, { settings, gate }: Answering): void {
+  // What a hook has set for this answer stays; these are for those that no hook saw.
+  if (!reply.hasHeader('x-request-id')) setHeaders(request, reply, gate);
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   if (error.isBusy) reply.header('retry-after', String(error.retryAfter(settings.retryAfterSeconds)));
   reply.status(error.status).type('application/json; charset=utf-8').send(JSON.stringify(error.toEnvelope()));
 }
@@ -140,19 +150,25 @@ function refuseConnection(error: ApiError, socket: Socket, log: Log): void {
     `HTTP/1.1 ${error.status} Refused`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
-    `${modeHeader.name}: ${modeHeader.value}`,
     'cache-control: no-store',
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-function addStateRoutes(app: FastifyInstance, life: Life, engine: Models['engine']): void {
+function addStateRoutes(app: FastifyInstance, life: Life, models: ModelSource, gate: Doorkeeper): void {
   app.get('/health', () => ({ status: 'alive' }));
   app.get('/ready', (_request, reply) => {
-    const status = life.state === 'ready' && !engine.isReady ? 'restarting' : life.state;
+    const status = life.state === 'ready' ? readState(models, gate) : life.state;
     return reply.status(status === 'ready' ? 200 : 503).send({ status });
   });
+}
+
+/** `closed`: no agreement is in force. */
+function readState({ current }: ModelSource, gate: Doorkeeper): 'ready' | 'closed' | 'loading' | 'restarting' {
+  if (gate.agreement === undefined) return 'closed';
+  if (current === undefined) return 'loading';
+  return current.engine.isReady ? 'ready' : 'restarting';
 }
 
 /** 405 instead of 404 where the path exists. Refused before the body is read. */

@@ -14,9 +14,6 @@ export type { Settings } from './config/table.ts';
 /** Temperature of a request that names none; 1 as in OpenAI's API. */
 export const defaultTemperature = 1;
 
-/** Sent with every answer until the agreement gate exists. */
-export const modeHeader = { name: 'x-inward-mode', value: 'evaluation; not-for-phi' } as const;
-
 export type SettingsInput = { readonly [Name in keyof Settings]?: Settings[Name] | undefined };
 
 /** Defaults filled in and limits checked; throws SettingsError with the first broken rule. */
@@ -59,4 +56,9 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
 export function toTextOptions(settings: Settings, modelPath: string): TextOptions {
   const { textDeadlineMs, textMemoryMib, textRenewRequests, textRenewIdleMs } = settings;
   return { modelPath, deadlineMs: textDeadlineMs, memoryMiB: textMemoryMib, renewAfterRequests: textRenewRequests, renewIdleMs: textRenewIdleMs };
+}
+
+/** Whether an address reaches this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.');
 }

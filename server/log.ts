@@ -4,9 +4,20 @@
  * columns it knows, so that no URL, header, prompt or completion can reach a log line.
  */
 import type { ErrorCode } from '../runtime/index.ts';
+import type { GateEvent, RefusalCode } from './privacy/index.ts';
 
 /** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
-export const routePatterns = ['/v1/chat/completions', '/v1/completions', '/v1/models', '/v1/models/:id', '/health', '/ready', '/metrics'] as const;
+export const routePatterns = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/models',
+  '/v1/models/:id',
+  '/inward/status',
+  '/inward/review',
+  '/health',
+  '/ready',
+  '/metrics',
+] as const;
 export type RoutePattern = (typeof routePatterns)[number] | '(unknown)';
 
 export type LogRecord =
@@ -16,6 +27,10 @@ export type LogRecord =
   /** `count`: times that another engine process has taken over so far. */
   | { readonly event: 'engine_lost' | 'engine_restarted'; readonly code: ErrorCode; readonly count: number }
   | { readonly event: 'engine_failed'; readonly code: ErrorCode }
+  | GateEvent
+  /** `loaded` and `unloaded`: a model, as an agreement comes into force or ends. */
+  | { readonly event: 'model_loaded' | 'model_unloaded' }
+  | { readonly event: 'model_load_failed'; readonly code?: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
   | { readonly event: 'failure'; readonly requestId: string; readonly code: ErrorCode }
   | {
@@ -28,11 +43,17 @@ export type LogRecord =
       readonly durationMs: number;
       readonly promptTokens?: number;
       readonly completionTokens?: number;
+      /** Why it was not let in. */
+      readonly refusal?: RefusalCode;
+      readonly keyId?: string;
     };
 
 export type Log = (record: LogRecord) => void;
 
-const columns = ['requestId', 'route', 'status', 'finished', 'code', 'count', 'running', 'port', 'durationMs', 'promptTokens', 'completionTokens'] as const;
+const columns = [
+  ...(['requestId', 'route', 'status', 'finished', 'refusal', 'keyId', 'agreementId', 'days', 'code', 'count', 'running', 'port', 'durationMs'] as const),
+  ...(['promptTokens', 'completionTokens'] as const),
+];
 const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = {
   listening: 'info',
   draining: 'info',
@@ -43,6 +64,15 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   engine_lost: 'error',
   engine_restarted: 'warn',
   engine_failed: 'error',
+  model_loaded: 'info',
+  model_unloaded: 'warn',
+  model_load_failed: 'error',
+  gate_opened: 'info',
+  gate_closed: 'warn',
+  break_glass: 'error',
+  agreement_ending: 'warn',
+  store_unreadable: 'error',
+  clock_untrusted: 'error',
 };
 
 /** A log that gives each line to `write`. */

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { InwardError } from '../../runtime/index.ts';
 import { SettingsError } from '../config.ts';
+import { SiteError } from '../privacy/index.ts';
 import { createProcessWorld, type World } from '../world.ts';
 import { createBenchCommand } from './bench.ts';
 import { createChatCommand } from './chat.ts';
@@ -14,7 +15,7 @@ import { closedPipeCode, exitCodes } from './exit.ts';
 import { createLogitsCommand } from './logits.ts';
 import { UsageError } from './options.ts';
 import { createRunCommand } from './run.ts';
-import { createServeCommand } from './serve.ts';
+import { createEvaluateCommand, createServeCommand } from './serve.ts';
 import { createTuneCommand } from './tune.ts';
 
 /** Runs one command. `argv` holds the arguments only, without node and script. Sets the process's exit code and gives it. */
@@ -57,6 +58,7 @@ export async function runCommand(argv: readonly string[], world: World): Promise
 
 const commands = [
   createServeCommand,
+  createEvaluateCommand,
   createRunCommand,
   createChatCommand,
   createDoctorCommand,
@@ -69,7 +71,7 @@ const commands = [
 
 /** The whole command line; `onExit` gets the exit code of the command that ran. */
 export function createProgram(world: World, onExit: (code: number) => void): Command {
-  const program = new Command('inward').description('Private LLM inference that stays inside the hospital. Evaluation mode: not for PHI.');
+  const program = new Command('inward').description('Private LLM inference that stays inside the hospital.');
   program.enablePositionalOptions();
   for (const create of commands) program.addCommand(create(world, onExit));
   program.addHelpText(
@@ -95,6 +97,6 @@ Examples:
 
 /** Only errors of our own tables may speak; any other message could quote what was being worked on. */
 function explain(error: unknown): string {
-  if (error instanceof InwardError || error instanceof SettingsError || error instanceof UsageError) return error.message;
+  if (error instanceof InwardError || error instanceof SettingsError || error instanceof SiteError || error instanceof UsageError) return error.message;
   return new InwardError('internal', { part: error instanceof Error ? `the command (${error.constructor.name})` : 'the command' }).message;
 }

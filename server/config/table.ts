@@ -9,6 +9,7 @@ import { choice, filePath, type Kind, loopbackAddress, toggle, wholeNumber } fro
 
 /** Meanings and units: the table below. */
 export interface Settings {
+  readonly site?: string;
   readonly model?: string;
   readonly device: DeviceName | 'auto';
   readonly context?: number;
@@ -33,6 +34,7 @@ export interface Settings {
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly retryAfterSeconds: number;
+  readonly sharedGpu: 'refuse' | 'record';
   readonly log: 'auto' | 'json' | 'human';
 }
 
@@ -64,6 +66,7 @@ const milliseconds = (low: number): Kind<number> => wholeNumber(low, 3_600_000);
 
 // biome-ignore format: a table
 export const settingTable: SettingTable<Settings> = {
+  site: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder with the agreements, keys and manifest of this site', standardWords: '$XDG_STATE_HOME/inward, else ~/.local/state/inward' },
   model: { ...filePath, value: 'path', help: 'GGUF file to load', standardWords: 'SmolLM2-135M-Instruct, fetched when missing' },
   device: { ...choice(['auto', ...deviceNames]), value: 'name', help: 'where to compute; auto takes the first that works', standard: 'auto' },
   context: { ...wholeNumber(engineNumbers.contextLength.low, engineNumbers.contextLength.high), value: 'tokens', help: 'tokens of prompt and answer together', standardWords: `the model's limit, at most ${engineNumbers.contextLength.standard}` },
@@ -88,6 +91,7 @@ export const settingTable: SettingTable<Settings> = {
   requestTimeoutMs: { ...milliseconds(10), value: 'ms', help: 'longest time from the first byte of a request to its last', standard: 60_000 },
   drainTimeoutMs: { ...milliseconds(0), value: 'ms', help: 'time that running requests get to end after a stop signal', standard: 30_000 },
   retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a refused client is told to wait where the engine has no estimate, as when the server stops', standard: 2 },
+  sharedGpu: { ...choice(['refuse', 'record']), value: 'what', help: 'what becomes of a start for PHI where another process computes on the GPU', standard: 'refuse' },
   log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },
 };
 

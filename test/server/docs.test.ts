@@ -13,6 +13,7 @@ import { readExposition } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
+import { openTo } from './doorkeeper.ts';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const [configuration, commandLine] = [read(settingsPath), read('docs/command-line.md')];
@@ -34,7 +35,7 @@ test('every command and every option is in one of the two papers', () => {
 
 test('every metric is in the paper, and no other', async () => {
   const engine = new FakeEngine({ script: () => [] });
-  await using app = buildApp({ engine, text: new FakeText(), settings: parseSettings({}) });
+  await using app = buildApp({ ...openTo({ engine, text: new FakeText() }), settings: parseSettings({}) });
   const page = readExposition((await app.inject({ url: '/metrics' })).body);
   const [, section = ''] = /\n## Metrics\n(.*?)\n## /s.exec(read('docs/api.md')) ?? [];
   const older = ['queries', 'hits'].map((name) => `vllm:gpu_prefix_cache_${name}_total`);

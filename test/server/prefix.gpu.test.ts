@@ -10,6 +10,7 @@ import { serve } from '../e2e/command.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
 import { collect } from './help.ts';
+import { openTo } from './doorkeeper.ts';
 
 const close: (() => Promise<void>)[] = [];
 let engine: Engine;
@@ -18,7 +19,7 @@ beforeAll(async () => {
   const { modelPath } = readOracle('gguf_llama_q4_1');
   const [real, text] = [await createEngine({ modelPath, device: testDevice(), contextLength: 256, kvTokens: 2048 }), await openText({ modelPath })];
   engine = real;
-  const app = buildApp({ engine, text, settings: parseSettings({}) });
+  const app = buildApp({ ...openTo({ engine, text }), settings: parseSettings({}) });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   completions = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
   close.push(

@@ -16,6 +16,7 @@ import { parseSettings } from '../../server/config.ts';
 import { testDevice } from '../gpu.ts';
 import { readFixture } from '../test-data.ts';
 import { collect, user } from './help.ts';
+import { openTo } from './doorkeeper.ts';
 
 const golden: {
   readonly cases: readonly { readonly ids: number[]; readonly top20: readonly (readonly [id: number, logprob: number])[] }[];
@@ -32,7 +33,7 @@ function checkApi(): void {
   beforeAll(async () => {
     const engine = await createEngine({ modelPath, device: testDevice(), contextLength: 512, kvTokens: 2048 });
     const text = await openText({ modelPath });
-    app = buildApp({ engine, text, settings: parseSettings({}) });
+    app = buildApp({ ...openTo({ engine, text }), settings: parseSettings({}) });
     close.push(
       () => app.close(),
       async () => engine[Symbol.asyncDispose](),

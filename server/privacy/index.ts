@@ -1,0 +1,8 @@
+/**
+ * The door `inward/privacy`: the gate, for the server and for programs that embed the engine.
+ */
+export { type Agreement, endOf } from './agreement.ts';
+export type { Caller, RouteRule } from './admission.ts';
+export { Refusal, type RefusalCode, type RefusalFields, refusalTable, SiteError } from './errors.ts';
+export { type Admission, Gate, type GateEvent, type GateOptions, type Grant } from './gate.ts';
+export type { KnownAgreement, View } from './view.ts';
