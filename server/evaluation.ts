@@ -15,7 +15,7 @@ import type { Snapshot, Store } from './privacy/store.ts';
 import { evaluationRegion } from './privacy/view.ts';
 
 /** Days that a synthetic agreement lasts. */
-export const evaluationDays = 30;
+const evaluationDays = 30;
 const dayMs = 86_400_000;
 const tenantCode = 'main';
 /** Who did it, where the program did. */

@@ -11,7 +11,7 @@ import { type Prepared, prepareEngine } from './cli/options.ts';
 import { openEngine } from './cli/progress.ts';
 import { createStyle } from './cli/style.ts';
 import { isLoopback, type Settings, SettingsError, toTextOptions } from './config.ts';
-import { evaluationDays, ensureEvaluation } from './evaluation.ts';
+import { ensureEvaluation } from './evaluation.ts';
 import { createLife, type Life } from './life.ts';
 import { type LoadedModels, ModelLoader } from './loader.ts';
 import { createLog, type Log } from './log.ts';
@@ -73,8 +73,9 @@ async function openSite({ settings, isEvaluation }: ServeOptions, folder: string
     const isLocal = isLoopback(settings.host);
     const evaluationKey = isEvaluation === true && isLocal ? await ensureEvaluation(store, folder, Date.now()) : undefined;
     const gate = await Gate.open(store, { isLocal });
-    if (!isLocal && (await Gate.open(store, { isLocal: true })).agreement?.agreement.kind === 'synthetic') {
-      throw new SettingsError(`A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init).`);
+    const { view } = gate;
+    if (!isLocal && view?.agreements.some((known) => known.agreement.kind === 'synthetic' && known.stored.revokedAt === undefined)) {
+      throw new SettingsError(`A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init --end-evaluation).`);
     }
     return { gate, evaluationKey, [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose]() };
   } catch (error) {

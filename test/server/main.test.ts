@@ -1,13 +1,16 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
-import { parseSettings, type SettingsInput } from '../../server/config.ts';
+import { parseSettings, type Settings, type SettingsInput } from '../../server/config.ts';
 import { serve } from '../../server/main.ts';
 import type { FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
@@ -20,19 +23,32 @@ interface Served {
   readonly code: Promise<number>;
 }
 
-async function start(options: Partial<FakeEngineOptions> = {}, settings: SettingsInput = {}): Promise<Served> {
+/** Sites of the tests; each start makes one of its own. */
+const folder = mkdtempSync(join(tmpdir(), 'inward-main-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let sites = 0;
+const newSite = (): string => join(folder, String(sites++));
+const readKey = (site: string): string => readFileSync(join(site, 'evaluation.key'), 'utf8').trim();
+const settingsOf = (settings: SettingsInput = {}): Settings => parseSettings({ port: 0, site: newSite(), ...settings });
+
+async function start(options: Partial<FakeEngineOptions> = {}, given: SettingsInput = {}): Promise<Served> {
   const world = new FakeWorld(options);
   const listening = Promise.withResolvers<string>();
-  const code = serve({ engine: { modelPath: 'm.gguf' }, settings: parseSettings({ port: 0, ...settings }), onListening: listening.resolve }, world);
+  const settings = settingsOf(given);
+  const code = serve({ settings, isEvaluation: true, onListening: listening.resolve }, world);
   code.catch(listening.reject);
+  key = await listening.promise.then(() => readKey(settings.site ?? ''));
   return { world, url: await listening.promise, code };
 }
+
+/** Of the server that was started last. */
+let key = '';
 
 function call(url: string, path: string, body?: object, agent?: Agent): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(`${url}${path}`, {
       method: body ? 'POST' : 'GET',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
       ...(agent ? { agent } : {}),
     });
     request
@@ -166,7 +182,7 @@ test('a port in use is told before anything is loaded', async () => {
   await once(blocker, 'listening');
   const { port } = blocker.address() as { port: number };
   const world = new FakeWorld();
-  await expect(serve({ engine: { modelPath: 'm' }, settings: parseSettings({ port }) }, world)).rejects.toThrow(
+  await expect(serve({ settings: settingsOf({ port }), isEvaluation: true }, world)).rejects.toThrow(
     `Port ${port} on 127.0.0.1 is in use; choose another with --port`,
   );
   expect(world.opened).toHaveLength(0);
@@ -176,7 +192,7 @@ test('a port in use is told before anything is loaded', async () => {
 test('a model without a tokenizer is told before anything is loaded', async () => {
   const world = new FakeWorld();
   world.openText = () => Promise.reject(new InwardError('model_unsupported', { part: 'tokenizer' }));
-  await expect(serve({ engine: { modelPath: 'folder' }, settings: parseSettings({ port: 0 }) }, world)).rejects.toMatchObject({ code: 'model_unsupported' });
+  await expect(serve({ settings: settingsOf(), isEvaluation: true }, world)).rejects.toMatchObject({ code: 'model_unsupported' });
   expect(world.opened).toHaveLength(0);
 });
 
@@ -187,7 +203,7 @@ test('when the engine does not open, the text is closed', async () => {
     isClosed = true;
   };
   world.openEngine = () => Promise.reject(new InwardError('device_unfit'));
-  await expect(serve({ engine: { modelPath: 'm.gguf' }, settings: parseSettings({ port: 0 }) }, world)).rejects.toMatchObject({ code: 'device_unfit' });
+  await expect(serve({ settings: settingsOf(), isEvaluation: true }, world)).rejects.toMatchObject({ code: 'device_unfit' });
   expect(isClosed).toBe(true);
 });
 
