@@ -4,11 +4,11 @@
  * has been set up for PHI.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Agreement, endOf } from './privacy/agreement.ts';
 import { type Envelope, hashPublicKey, signEnvelope } from './privacy/envelope.ts';
-import { readSecretFile, replaceFile } from './privacy/files.ts';
+import { readSecretFile, writeNewFile } from './privacy/files.ts';
 import type { AccessKey } from './privacy/grants.ts';
 import { createSecret, parseSecret } from './privacy/keys.ts';
 import type { Snapshot, Store } from './privacy/store.ts';
@@ -28,7 +28,7 @@ export async function ensureEvaluation(store: Store, folder: string, now: number
   if (snapshot.policy !== undefined || snapshot.agreements.some(({ envelope }) => envelope.record['kind'] !== 'synthetic')) return undefined;
   if (!hasAgreement(snapshot, now)) await addAgreement(store, snapshot, now);
   if (!snapshot.tenants.some(({ code }) => code === tenantCode)) await store.addTenant({ code: tenantCode });
-  return (await readKey(snapshot, folder, now)) ?? (await addKey(store, folder, now));
+  return readKey(snapshot, folder, now) ?? (await addKey(store, folder, now));
 }
 
 function hasAgreement({ agreements }: Snapshot, now: number): boolean {
@@ -68,10 +68,10 @@ async function addAgreement(store: Store, { agreements }: Snapshot, now: number)
 }
 
 /** The key of an earlier start, if it is good still. */
-async function readKey({ keys }: Snapshot, folder: string, now: number): Promise<string | undefined> {
+function readKey({ keys }: Snapshot, folder: string, now: number): string | undefined {
   const path = join(folder, keyFile);
   if (!existsSync(path)) return undefined;
-  const text = readSecretFile(path, 200).trim();
+  const text = readSecretFile(path, 200).toString('latin1').trim();
   const id = parseSecret(text)?.id;
   return keys.some((key) => key.id === id && key.revokedAt === undefined && (key.expiresAt ?? 0) > now) ? text : undefined;
 }
@@ -91,7 +91,9 @@ async function addKey(store: Store, folder: string, now: number): Promise<string
     expiresAt: now + 10 * 365 * dayMs,
   };
   await store.addKey(key);
-  replaceFile(join(folder, keyFile), `${text}\n`, 0o600);
+  const path = join(folder, keyFile);
+  rmSync(path, { force: true });
+  writeNewFile(path, `${text}\n`, 0o600);
   return text;
 }
 

@@ -106,6 +106,6 @@ const speakers = [InwardError, SettingsError, SiteError, UsageError, Interrupted
 
 /** Only errors of our own tables may speak; any other message could quote what was being worked on. */
 function explain(error: unknown): string {
-  if (error instanceof InwardError || error instanceof SettingsError || error instanceof SiteError || error instanceof UsageError) return error.message;
+  if (error instanceof Error && speakers.some((speaker) => error instanceof speaker)) return error.message;
   return new InwardError('internal', { part: error instanceof Error ? `the command (${error.constructor.name})` : 'the command' }).message;
 }
