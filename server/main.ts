@@ -16,8 +16,8 @@ import { createLife, type Life } from './life.ts';
 import { type LoadedModels, ModelLoader } from './loader.ts';
 import { createLog, type Log } from './log.ts';
 import { describeClosed, describeStart } from './panel.ts';
-import { checkDeployment } from './privacy/deployment.ts';
-import { Gate, SiteError } from './privacy/index.ts';
+import { demandDeployment } from './privacy/deployment.ts';
+import { Gate } from './privacy/index.ts';
 import { openStore } from './privacy/store/sqlite.ts';
 import { findSiteFolder, storeFile } from './privacy/folder.ts';
 import type { World } from './world.ts';
@@ -43,7 +43,8 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   await using loader = new ModelLoader(async () => {
     const prepared = await prepareEngine(settings, world);
     ({ deviceReason } = prepared);
-    await demandDeployment(gate, prepared, settings);
+    const { modelPath, device = 'auto' } = prepared.engine;
+    await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu: settings.sharedGpu });
     return openModels(prepared, settings, log, world);
   }, log);
   if (gate.isOpen) await loader.load();
@@ -82,14 +83,6 @@ async function openSite({ settings, isEvaluation }: ServeOptions, folder: string
     await store[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** Refuses to load for PHI on a machine that the manifest was not signed for. A synthetic agreement needs no manifest. Throws SiteError. */
-async function demandDeployment(gate: Gate, { engine }: Prepared, { sharedGpu }: Settings): Promise<void> {
-  const { view, agreement } = gate;
-  if (view === undefined || agreement === undefined || agreement.agreement.kind === 'synthetic') return;
-  const { differences } = await checkDeployment({ snapshot: view.snapshot, deviceName: engine.device ?? 'auto', modelPath: engine.modelPath, sharedGpu });
-  if (differences.length > 0) throw new SiteError(differences.join('\n'));
 }
 
 async function openModels({ engine: options }: Prepared, settings: Settings, log: Log, world: World): Promise<LoadedModels> {

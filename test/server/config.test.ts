@@ -165,7 +165,7 @@ test('settings reach the engine, the text side and the server', async () => {
     world.opened.push(options);
     throw new SettingsError('enough');
   };
-  expect(await runCommand(['serve', '--port', '0'], world)).toBe(1);
+  expect(await runCommand(['evaluate', '--port', '0', '--site', join(folder, 'site')], world)).toBe(1);
   expect(world.opened[0]).toMatchObject({
     ...{ modelPath: '/m.gguf', contextLength: 64, maxSequences: 2, kvTokens: 128, queueLength: 0, tokenBudget: 32, kv: 'f32', activations: 'int8' },
   });

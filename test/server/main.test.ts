@@ -222,7 +222,7 @@ test.each([
 
 async function spawnServer(): Promise<{ child: ChildProcess; url: string; exit: Promise<readonly unknown[]> }> {
   const script = fileURLToPath(new URL('./serve-fake.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, 'serve', '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [script, 'evaluate', '--port', '0', '--site', newSite()], { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   child.stdout.on('data', (chunk) => (printed += chunk));
   await until(() => /curl http/.test(printed), 30_000);
