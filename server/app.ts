@@ -20,6 +20,7 @@ import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
+import { addSiteRoutes } from './site-routes.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -66,6 +67,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   addStateRoutes(app, life, models, gate);
   addMetricsRoute(app, { models, gate, life, answered });
   addModelRoutes(app, models);
+  addSiteRoutes(app, gate, models);
   let groups = 0;
   const context: AnswerContext = {
     models,

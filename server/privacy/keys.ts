@@ -68,8 +68,8 @@ function randomLetters(count: number): string {
   return Array.from(randomBytes(count), (byte) => alphabet[byte & 31]).join('');
 }
 
-/** 30 of the 32 bits of CRC-32: finds every mistyped letter. */
-function checkLetters(text: string): string {
+/** What stands behind the secret, from what stands before: 30 of the 32 bits of CRC-32, which find every mistyped letter. */
+export function checkLetters(text: string): string {
   let rest = crc32(text);
   let letters = '';
   for (let i = 0; i < checkLength; i++) {
