@@ -4,13 +4,15 @@
 import { Command, CommanderError } from 'commander';
 import { InwardError } from '../../runtime/index.ts';
 import { SettingsError } from '../config.ts';
+import { SiteError } from '../privacy/errors.ts';
 import { createProcessWorld, type World } from '../world.ts';
+import { Interrupted } from './ask.ts';
 import { createBenchCommand } from './bench.ts';
 import { createChatCommand } from './chat.ts';
 import { createCompletionCommand } from './completion.ts';
 import { createConfigCommand } from './config.ts';
 import { createDoctorCommand } from './doctor.ts';
-import { closedPipeCode, exitCodes } from './exit.ts';
+import { closedPipeCode, exitCodes, interruptedCode } from './exit.ts';
 import { createLogitsCommand } from './logits.ts';
 import { UsageError } from './options.ts';
 import { createRunCommand } from './run.ts';
@@ -51,6 +53,7 @@ export async function runCommand(argv: readonly string[], world: World): Promise
     // Commander has already printed its message or the help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     world.err.write(`${explain(error)}\n`);
+    if (error instanceof Interrupted) return interruptedCode;
     return error instanceof UsageError ? 2 : 1;
   }
 }
@@ -84,7 +87,7 @@ Examples:
   inward chat
   inward doctor`,
   );
-  for (const command of [program, ...program.commands]) {
+  for (const command of listCommands(program)) {
     command
       .exitOverride()
       .showHelpAfterError('See --help.')
@@ -93,8 +96,15 @@ Examples:
   return program;
 }
 
+/** A command with all that are under it. */
+function listCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(listCommands)];
+}
+
+const speakers = [InwardError, SettingsError, SiteError, UsageError, Interrupted];
+
 /** Only errors of our own tables may speak; any other message could quote what was being worked on. */
 function explain(error: unknown): string {
-  if (error instanceof InwardError || error instanceof SettingsError || error instanceof UsageError) return error.message;
+  if (error instanceof Error && speakers.some((speaker) => error instanceof speaker)) return error.message;
   return new InwardError('internal', { part: error instanceof Error ? `the command (${error.constructor.name})` : 'the command' }).message;
 }
