@@ -2,6 +2,7 @@
  * Owns what a manifest is held against, and the sentences about what differs: expected, found, what to do. Pure.
  * Refuses to rank them: any one keeps a server from starting.
  */
+import type { Agreement } from './agreement.ts';
 import type { DeviceIdentity, Manifest, WeightFile } from './manifest.ts';
 
 /** What is found where the server runs. */
@@ -15,8 +16,8 @@ export interface DeploymentFacts {
   readonly software: string;
   /** Of the models that are to be loaded. */
   readonly weights: readonly WeightFile[];
-  /** Ids of the agreements in force at this site and host. */
-  readonly agreements: readonly string[];
+  /** Those in force at this site and host. */
+  readonly agreements: readonly Pick<Agreement, 'id' | 'supersedes'>[];
 }
 
 /** One sentence a difference; none: the server stands where the manifest says, and is what it says. */
@@ -30,11 +31,7 @@ export function compareManifest(manifest: Manifest, facts: DeploymentFacts): str
           `The program is another one: expected SHA-256 ${shorten(manifest.software)}, found ${shorten(facts.software)}; install the one that was signed, ${orAnew}.`,
         ]),
     ...compareWeights(manifest.weights, facts.weights),
-    ...(facts.agreements.includes(manifest.agreement)
-      ? []
-      : [
-          `The agreement is not in force: expected ${manifest.agreement} for this site, found ${listOrNone(facts.agreements)}; add it (inward agreement add), ${orAnew}.`,
-        ]),
+    ...compareAgreement(manifest.agreement, facts.agreements),
   ];
 }
 
@@ -55,13 +52,21 @@ function comparePlace(manifest: Manifest, { site, region, hosts }: DeploymentFac
 function compareDevices(expected: readonly DeviceIdentity[], found: readonly DeviceIdentity[]): string[] {
   const differences = expected.flatMap((device) => {
     const other = found.find(({ address }) => address === device.address);
-    if (other === undefined) return [`A device is missing: expected ${describeDevice(device)}, found none there; put it back, ${orAnew}.`];
+    if (other === undefined) return [`A device is missing: expected ${describeDevice(device)}, found none there; ${remedy(device, 'put it back')}, ${orAnew}.`];
     if (describeDevice(other) === describeDevice(device)) return [];
-    const hint = device.serial !== undefined && other.serial === undefined ? 'load its driver' : 'put the first one back';
+    const hint = device.serial !== undefined && other.serial === undefined ? 'load its driver' : remedy(device, 'put the first one back');
     return [`A device is another one: expected ${describeDevice(device)}, found ${describeDevice(other)}; ${hint}, ${orAnew}.`];
   });
   const extra = found.filter(({ address }) => !expected.some((device) => device.address === address));
-  return [...differences, ...extra.map((device) => `A device is not in the manifest: expected none, found ${describeDevice(device)}; take it out, ${orAnew}.`)];
+  return [
+    ...differences,
+    ...extra.map((device) => `A device is not in the manifest: expected none, found ${describeDevice(device)}; ${remedy(device, 'take it out')}, ${orAnew}.`),
+  ];
+}
+
+/** A software device is there when it is chosen. */
+function remedy({ address }: DeviceIdentity, hardware: string): string {
+  return address === 'software' ? 'choose the device of the manifest (--device)' : hardware;
 }
 
 function describeDevice({ address, vendor, model, serial }: DeviceIdentity): string {
@@ -89,11 +94,14 @@ function nameModel({ name }: WeightFile): string {
   return name.split('/')[0] ?? name;
 }
 
+/** A renewed agreement takes the place of the one that was named. */
+function compareAgreement(expected: string, found: DeploymentFacts['agreements']): string[] {
+  if (found.some(({ id, supersedes }) => id === expected || supersedes === expected)) return [];
+  const names = found.map(({ id }) => id).join(', ') || 'none in force';
+  return [`The agreement is not in force: expected ${expected} for this site, found ${names}; add it (inward agreement add), ${orAnew}.`];
+}
+
 /** Enough of a hash to tell it from others by eye. */
 function shorten(hash: string): string {
   return hash.slice(0, 12);
-}
-
-function listOrNone(names: readonly string[]): string {
-  return names.join(', ') || 'none in force';
 }

@@ -95,7 +95,7 @@ const manifestSchema: z.ZodType<Manifest> = z.strictObject({
 
 /** How a sentence names what belongs into a field. */
 const rules: Readonly<Record<keyof Manifest, string>> = {
-  id: 'mf- and 8 to 32 lower-case letters or digits',
+  id: 'mf- and 8 to 32 small letters or digits',
   site: 'the code of a site, such as north-hospital',
   region: 'the code of a region, such as us-east',
   host: 'the SHA-256 of a host',
