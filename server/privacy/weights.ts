@@ -16,9 +16,12 @@ interface Found {
   readonly path: string;
 }
 
-/** In the order of their names; progress in bytes of all of them. Throws SiteError. */
-export async function hashWeights(modelPath: string, onProgress?: (done: number, total: number) => void): Promise<readonly WeightFile[]> {
-  const files = findFiles(modelPath);
+/** Of all these models, each in the order of its files' names; progress in bytes of all of them. Throws SiteError. */
+export async function hashWeights(modelPaths: readonly string[], onProgress?: (done: number, total: number) => void): Promise<readonly WeightFile[]> {
+  const files = modelPaths.flatMap(findFiles);
+  if (new Set(files.map(({ name }) => name)).size < files.length) {
+    throw new SiteError('The weights cannot be put into a manifest: expected models of different names, found one name twice; rename the file or folder.');
+  }
   const total = files.reduce((sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
   const weights: WeightFile[] = [];
   let before = 0;

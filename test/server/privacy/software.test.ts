@@ -139,13 +139,13 @@ test('a file that changes while it is read is refused', async () => {
 
 test('a model of one file, and of a folder', async () => {
   write('a.gguf', 'one');
-  expect(await hashWeights(join(folder, 'a.gguf'))).toEqual([{ name: 'a.gguf', sha256: sha256('one') }]);
+  expect(await hashWeights([join(folder, 'a.gguf')])).toEqual([{ name: 'a.gguf', sha256: sha256('one') }]);
   write('large/model.safetensors', 'weights');
   write('large/config.json', '{}');
   write('large/chat_template.jinja', 'template');
   for (const path of ['large/README.md', 'large/.hidden.json', 'large/model.safetensors.verified', 'large/picture.png']) write(path, '');
   const progress: (readonly [number, number])[] = [];
-  const weights = await hashWeights(`${folder}/large/`, (done, total) => progress.push([done, total]));
+  const weights = await hashWeights([`${folder}/large/`], (done, total) => progress.push([done, total]));
   expect(weights).toEqual([
     { name: 'large/chat_template.jinja', sha256: sha256('template') },
     { name: 'large/config.json', sha256: sha256('{}') },
@@ -154,12 +154,23 @@ test('a model of one file, and of a folder', async () => {
   expect(progress.at(-1)).toEqual([17, 17]);
 });
 
+test('several models, with different names only', async () => {
+  write('a.gguf', 'one');
+  write('b.gguf', 'two');
+  write('other/a.gguf', 'three');
+  const paths = ['a.gguf', 'b.gguf', 'other/a.gguf'].map((path) => join(folder, path));
+  const progress: (readonly [number, number])[] = [];
+  expect((await hashWeights(paths.slice(0, 2), (done, total) => progress.push([done, total]))).map(({ name }) => name)).toEqual(['a.gguf', 'b.gguf']);
+  expect(progress.at(-1)).toEqual([6, 6]);
+  await expect(hashWeights(paths)).rejects.toThrow('found one name twice');
+});
+
 test('weights that a manifest cannot name are refused', async () => {
   write('a model.gguf', '');
-  await expect(hashWeights(join(folder, 'a model.gguf'))).rejects.toThrow('rename the file or folder');
+  await expect(hashWeights([join(folder, 'a model.gguf')])).rejects.toThrow('rename the file or folder');
   mkdirSync(join(folder, 'empty'));
-  await expect(hashWeights(join(folder, 'empty'))).rejects.toThrow('expected 1 to 512 files of a model, found 0;');
+  await expect(hashWeights([join(folder, 'empty')])).rejects.toThrow('expected 1 to 512 files of a model, found 0;');
   mkdirSync(join(folder, 'odd/config.json'), { recursive: true });
-  await expect(hashWeights(join(folder, 'odd'))).rejects.toThrow('The file "config.json" cannot be hashed');
-  await expect(hashWeights(join(folder, 'missing.gguf'))).rejects.toThrow('found none');
+  await expect(hashWeights([join(folder, 'odd')])).rejects.toThrow('The file "config.json" cannot be hashed');
+  await expect(hashWeights([join(folder, 'missing.gguf')])).rejects.toThrow('found none');
 });
