@@ -169,6 +169,7 @@ function isTimeZone(name: string): boolean {
 function isNetwork(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/');
   const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
+  // The zone of an IPv6 address (`fe80::1%name`) would have room for any text.
+  if (family === 0 || rest.length > 0 || text.includes('%')) return false;
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
 }

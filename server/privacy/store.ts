@@ -59,7 +59,10 @@ export interface Usage {
 
 /** All throw SiteError where a rule of the store would break (an id that is there already, one that is not), and nothing is changed then. */
 export interface Store extends AsyncDisposable {
-  /** Changes with every write, also by another process; cheap enough for every request. Throws SiteError when the store can no longer be read. */
+  /**
+   * Changes with every write, also by another process, but for usage and a clock that goes on, which grant nothing; cheap
+   * enough for every request. Throws SiteError when the store can no longer be read.
+   */
   version(): number;
   load(): Promise<Snapshot>;
   setPolicy(policy: Policy): Promise<void>;
