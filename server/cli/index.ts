@@ -13,10 +13,16 @@ import { createCompletionCommand } from './completion.ts';
 import { createConfigCommand } from './config.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { closedPipeCode, exitCodes, interruptedCode } from './exit.ts';
+import { createKeyCommand } from './key.ts';
 import { createLogitsCommand } from './logits.ts';
 import { UsageError } from './options.ts';
+import { createPersonCommand } from './person.ts';
+import { createReviewCommand } from './review.ts';
 import { createRunCommand } from './run.ts';
 import { createEvaluateCommand, createServeCommand } from './serve.ts';
+import { createSiteCommand } from './site/command.ts';
+import { createStoreCommand } from './store.ts';
+import { createTenantCommand } from './tenant.ts';
 import { createTuneCommand } from './tune.ts';
 
 /** Runs one command. `argv` holds the arguments only, without node and script. Sets the process's exit code and gives it. */
@@ -68,6 +74,12 @@ const commands = [
   createLogitsCommand,
   createTuneCommand,
   createBenchCommand,
+  createSiteCommand,
+  createPersonCommand,
+  createTenantCommand,
+  createKeyCommand,
+  createReviewCommand,
+  createStoreCommand,
   createCompletionCommand,
 ];
 

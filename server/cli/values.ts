@@ -100,7 +100,7 @@ function readDate(text: string): number | undefined {
   return Number.isFinite(time) && new Date(time).toISOString().startsWith(text) ? time : Number.NaN;
 }
 
-/** `2026-11-25 14:03 UTC`, or what stands for no time. */
-export function formatTime(time: number | undefined, none = '-'): string {
-  return time === undefined ? none : `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+/** `2026-11-25 14:03 UTC`; a hyphen for no time. */
+export function formatTime(time: number | string | undefined): string {
+  return time === undefined ? '-' : `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }

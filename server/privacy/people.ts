@@ -2,8 +2,9 @@
  * Owns who a person is and what he may do: identification by a secret, permissions of roles, separation of duties.
  * Refuses a person who is revoked or expired, roles that nobody has together, and a site without somebody to administer it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { SiteError } from './errors.ts';
-import type { Person } from './grants.ts';
+import type { Credential, Person } from './grants.ts';
 import { isSecretOf, parseSecret } from './keys.ts';
 import type { Snapshot } from './store.ts';
 import { conflictingRoles, type Permission, type Role, rolePermissions, roles } from './words.ts';
@@ -83,4 +84,14 @@ export function isRevoked({ revokedAt }: { readonly revokedAt?: number | undefin
 
 export function isExpired({ expiresAt }: { readonly expiresAt?: number | undefined }, now: number): boolean {
   return expiresAt !== undefined && expiresAt <= now;
+}
+
+/** Throws SiteError where a token or a certificate already stands for somebody: a request must have one holder. */
+export function checkUnused(credential: Credential, { keys, people }: Pick<Snapshot, 'keys' | 'people'>): void {
+  const isSame = (holder: { readonly credential: Credential; readonly revokedAt?: number | undefined }): boolean =>
+    credential.type !== 'secret' && holder.revokedAt === undefined && isDeepStrictEqual(holder.credential, credential);
+  const [key, person] = [keys.find(isSame), people.find(isSame)];
+  if (key === undefined && person === undefined) return;
+  const holder = key === undefined ? `the person ${person?.id}` : `the key ${key.id}`;
+  throw new SiteError(`This ${credential.type} already stands for ${holder}: revoke that first, or take another ${credential.type}.`);
 }

@@ -8,8 +8,8 @@ import { isExpired, isRevoked } from './people.ts';
 import type { Snapshot } from './store.ts';
 import type { DataClass } from './words.ts';
 
-/** How long a break-glass key is taken after its first use. */
-export const openMs: number = 4 * 3_600_000;
+/** How long a break-glass key is taken after its first use, in ms. */
+export const breakGlassMs: number = 4 * 3_600_000;
 
 /** `ending`: its revocation lies in the future. `sealed`: a break-glass key that was never used; `open`: one that is in use; `spent`: one whose time is over. */
 export type KeyState = 'valid' | 'ending' | 'sealed' | 'open' | 'spent' | 'expired' | 'revoked';
@@ -17,7 +17,7 @@ export type KeyState = 'valid' | 'ending' | 'sealed' | 'open' | 'spent' | 'expir
 export function judgeKey(key: Pick<AccessKey, 'isSealed' | 'openedAt' | 'expiresAt' | 'revokedAt'>, now: number): KeyState {
   if (isRevoked(key, now)) return 'revoked';
   if (isExpired(key, now)) return 'expired';
-  if (key.isSealed && key.openedAt !== undefined) return now - key.openedAt < openMs ? 'open' : 'spent';
+  if (key.isSealed && key.openedAt !== undefined) return now - key.openedAt < breakGlassMs ? 'open' : 'spent';
   if (key.revokedAt !== undefined) return 'ending';
   return key.isSealed ? 'sealed' : 'valid';
 }

@@ -69,7 +69,7 @@ export type DataClass = (typeof dataClasses)[number];
 export const priorityClasses = ['interactive', 'batch'] as const;
 export type PriorityClass = (typeof priorityClasses)[number];
 
-type FormName = 'code' | 'region' | 'agreementId' | 'keyId' | 'personId' | 'publicKeyId' | 'sha256' | 'name' | 'model' | 'claim';
+type FormName = 'code' | 'region' | 'agreementId' | 'manifestId' | 'keyId' | 'personId' | 'publicKeyId' | 'sha256' | 'name' | 'model' | 'claim';
 
 /** Forms of identifiers. None of them has room for a sentence. */
 export const forms: Readonly<Record<FormName, RegExp>> = {
@@ -78,6 +78,7 @@ export const forms: Readonly<Record<FormName, RegExp>> = {
   /** `us-east`, `de-by`, `on-prem-1`. */
   region: /^[a-z]{2,8}(?:-[a-z0-9]{1,12}){0,4}$/,
   agreementId: /^agr-[a-z0-9]{8,32}$/,
+  manifestId: /^mf-[a-z0-9]{8,32}$/,
   keyId: /^[0-9a-hjkmnp-tv-z]{10}$/,
   /** A pseudonymous id of staff. */
   personId: /^[a-z0-9][a-z0-9._-]{1,47}$/,

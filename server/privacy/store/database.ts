@@ -4,6 +4,7 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { SiteError } from '../errors.ts';
+import { type Contents, readContents } from './contents.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
 import { checkFile, createFile, openFolder } from './files.ts';
 import { checkDigest, migrate, migrations, readDefinitions, readSchemaVersion } from './schema.ts';
@@ -31,6 +32,20 @@ export function openDatabase(path: string, create: boolean): DatabaseSync {
   } catch (error) {
     database?.close();
     throw explainStoreError(error, path);
+  }
+}
+
+/** What a file of the newest version holds, without a change to it. Throws SiteError. */
+export function readDatabase(path: string): Contents {
+  checkFile(path);
+  const database = new DatabaseSync(path, { readOnly: true, timeout: patienceMs, defensive: true });
+  try {
+    readSchemaVersion(database, path);
+    checkPages(database, path);
+    checkDatabase(database, path);
+    return readContents(database, path);
+  } finally {
+    database.close();
   }
 }
 

@@ -40,12 +40,17 @@ export function checkFile(path: string): boolean {
   return true;
 }
 
-/** An empty file that only this user can read. Throws SiteError where something is there already, also a part of a store that is gone. */
-export function createFile(path: string): void {
+/** SQLite would play the log of a store that is gone into the one that takes its name. */
+export function checkNothingLeft(path: string): void {
   for (const companion of companions) {
     const isThere = look(() => lstatSync(path + companion), path + companion) !== undefined;
     if (isThere) throw new SiteError(`${path}${companion} belongs to a store that is gone: put it back together, or move it away.`);
   }
+}
+
+/** An empty file that only this user can read. Throws SiteError where something is there already. */
+export function createFile(path: string): void {
+  checkNothingLeft(path);
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {

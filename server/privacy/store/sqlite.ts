@@ -1,17 +1,14 @@
 /**
- * Owns the store in a file of its own (SQLite): each method is one transaction, durable when its promise resolves. Refuses to
- * go on over a file that was moved or replaced, since a revocation that is written there would be seen by nobody.
+ * Owns the store in a file of its own (SQLite): each method is one transaction, durable when its promise resolves. Refuses
+ * ids that are used twice or unknown, and to revoke twice.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SiteError } from '../errors.ts';
 import { type AccessKey, type Credential, credentialSchema, type Person, type Tenant } from '../grants.ts';
 import type { Policy, Snapshot, Store, StoredRecord, TrustedKey, Usage } from '../store.ts';
-import { type Contents, readContents, toSnapshot } from './contents.ts';
-import { inMemory, openDatabase } from './database.ts';
+import { Connection } from './connection.ts';
+import { toSnapshot } from './contents.ts';
 import type { Row } from './digest.ts';
-import { Edit, type TableName } from './edit.ts';
-import { DamagedError, explainStoreError } from './errors.ts';
-import { identify } from './files.ts';
+import type { Edit, TableName } from './edit.ts';
 import {
   daySchema,
   fromKeyRow,
@@ -34,62 +31,49 @@ import {
 const usageDays = 2;
 
 /** The store in the file `path`, or for as long as the process lives (`:memory:`). Throws SiteError on any doubt about the file. */
-export async function openStore(path: string, { create = false }: { readonly create?: boolean } = {}): Promise<SqliteStore> {
-  return new SqliteStore(path, openDatabase(path, create || path === inMemory));
+export async function openStore(path: string, { create = false }: { readonly create?: boolean } = {}): Promise<Store> {
+  return new SqliteStore(new Connection(path, create));
 }
 
-export class SqliteStore implements Store {
-  readonly path: string;
-  readonly #database: DatabaseSync;
-  readonly #identity: string | undefined;
-  readonly #generation: StatementSync;
+class SqliteStore implements Store {
+  readonly #connection: Connection;
 
-  /** `openStore` makes one; the database has been checked. */
-  constructor(path: string, database: DatabaseSync) {
-    this.path = path;
-    this.#database = database;
-    this.#identity = path === inMemory ? undefined : identify(path);
-    this.#generation = database.prepare('SELECT generation FROM meta');
+  constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
   version(): number {
-    const generation = this.#guard(() => this.#generation.get()?.['generation']);
-    if (typeof generation !== 'number') throw new DamagedError(this.path, 'its first row is missing');
-    return generation;
+    return this.#connection.readGeneration();
   }
 
   async load(): Promise<Snapshot> {
-    return toSnapshot(await this.readAll());
-  }
-
-  async readAll(): Promise<Contents> {
-    return this.#guard(() => this.#transact('BEGIN', () => readContents(this.#database, this.path)));
+    return toSnapshot(this.#connection.readAll());
   }
 
   async setPolicy(policy: Policy): Promise<void> {
     const { one, ...fields } = toPolicyFields(policy);
-    this.change((edit) => (edit.find('policy', 1) ? edit.update('policy', 1, fields) : edit.insert('policy', { one, ...fields })));
+    this.#connection.change((edit) => (edit.find('policy', 1) ? edit.update('policy', 1, fields) : edit.insert('policy', { one, ...fields })));
   }
 
   async addTrustedKey(key: TrustedKey): Promise<void> {
     const fields = toTrustedKeyFields(key);
-    this.change((edit) => edit.insert('trustedKeys', fields));
+    this.#connection.change((edit) => edit.insert('trustedKeys', fields));
   }
 
   async addRecord(record: StoredRecord): Promise<void> {
     const fields = toRecordFields(record);
-    this.change((edit) => edit.insert('records', fields));
+    this.#connection.change((edit) => edit.insert('records', fields));
   }
 
   async revokeAgreement(id: string, by: string, at: number): Promise<void> {
-    this.change((edit) => {
+    this.#connection.change((edit) => {
       if (edit.get('records', id)['type'] !== 'inward.agreement.v1') throw new SiteError(`The record ${id} is no agreement: only agreements are revoked.`);
       revoke(edit, 'records', id, by, at);
     });
   }
 
   async addTenant(tenant: Omit<Tenant, 'number'>): Promise<Tenant> {
-    return this.change((edit) => {
+    return this.#connection.change((edit) => {
       const number = edit.readMeta('nextTenant');
       const fields = toTenantFields({ ...tenant, number });
       edit.insert('tenants', fields);
@@ -99,7 +83,7 @@ export class SqliteStore implements Store {
   }
 
   async setTenantQuota({ code, tokensPerMinute, tokensPerDay }: Omit<Tenant, 'number'>): Promise<void> {
-    this.change((edit) => {
+    this.#connection.change((edit) => {
       const { number } = fromTenantRow(edit.get('tenants', code));
       toTenantFields({ code, number, tokensPerMinute, tokensPerDay });
       edit.update('tenants', code, { tokensPerMinute, tokensPerDay });
@@ -107,15 +91,15 @@ export class SqliteStore implements Store {
   }
 
   async addKey(key: AccessKey): Promise<void> {
-    this.change((edit) => insertKey(edit, key));
+    this.#connection.change((edit) => insertKey(edit, key));
   }
 
   async revokeKey(id: string, by: string, at: number): Promise<void> {
-    this.change((edit) => revoke(edit, 'keys', id, by, at));
+    this.#connection.change((edit) => revoke(edit, 'keys', id, by, at));
   }
 
   async replaceKey(key: AccessKey, by: string, at: number): Promise<void> {
-    this.change((edit) => {
+    this.#connection.change((edit) => {
       const { replaces } = key;
       if (replaces === undefined) throw new SiteError(`The key ${key.id} replaces none: expected the id of the one before.`);
       const before = fromKeyRow(edit.get('keys', replaces));
@@ -127,7 +111,7 @@ export class SqliteStore implements Store {
 
   async openKey(id: string, at: number): Promise<number> {
     judge(timeSchema, at, 'The time');
-    return this.change((edit) => {
+    return this.#connection.change((edit) => {
       const { isSealed, openedAt, revokedAt, revokedBy } = fromKeyRow(edit.get('keys', id));
       if (!isSealed) throw new SiteError(`The key ${id} is no break-glass key: only those are opened.`);
       if (revokedAt !== undefined && revokedAt <= at) throw new SiteError(describeRevoked('key', id, revokedAt, revokedBy));
@@ -138,103 +122,50 @@ export class SqliteStore implements Store {
 
   async addPerson(person: Person): Promise<void> {
     const fields = toPersonFields(person);
-    this.change((edit) => edit.insert('people', fields));
+    this.#connection.change((edit) => edit.insert('people', fields));
   }
 
   async setPersonCredential(id: string, credential: Credential): Promise<void> {
     const fields = toCredentialFields(judge(credentialSchema, credential, 'The credential'));
-    this.change((edit) => {
+    this.#connection.change((edit) => {
       edit.get('people', id);
       edit.update('people', id, fields);
     });
   }
 
   async revokePerson(id: string, by: string, at: number): Promise<void> {
-    this.change((edit) => revoke(edit, 'people', id, by, at));
+    this.#connection.change((edit) => revoke(edit, 'people', id, by, at));
   }
 
   async readUsage(day: number): Promise<readonly Usage[]> {
     judge(daySchema, day, 'The day');
     const sql = 'SELECT scope, id, tokens FROM usage WHERE day = ? ORDER BY scope, id';
-    return this.#guard(() => this.#database.prepare(sql).all(day).map(fromUsageRow));
+    return this.#connection.transact('BEGIN', (database) => database.prepare(sql).all(day).map(fromUsageRow));
   }
 
   async addUsage(day: number, used: readonly Usage[]): Promise<void> {
     judge(daySchema, day, 'The day');
     const rows = used.map(toUsage);
-    this.#guard(() =>
-      this.#transact('BEGIN IMMEDIATE', () => {
-        const add = this.#database.prepare(
-          'INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET tokens = min(tokens + excluded.tokens, 1000000000000000)',
-        );
-        for (const { scope, id, tokens } of rows) add.run(day, scope, id, tokens);
-        this.#database.prepare('DELETE FROM usage WHERE day < ?').run(day - usageDays);
-      }),
-    );
+    this.#connection.transact('BEGIN IMMEDIATE', (database) => {
+      const add = database.prepare('INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET tokens = min(tokens + excluded.tokens, 1000000000000000)');
+      for (const { scope, id, tokens } of rows) add.run(day, scope, id, tokens);
+      database.prepare('DELETE FROM usage WHERE day < ?').run(day - usageDays);
+    });
   }
 
   async keepClock(at: number): Promise<void> {
     judge(timeSchema, at, 'The time');
-    const isLater = this.#guard(() => Number(this.#database.prepare('SELECT clock FROM meta').get()?.['clock'])) < at;
-    if (isLater) this.#edit((edit) => edit.writeMeta('clock', Math.max(edit.readMeta('clock'), at)));
+    const kept = this.#connection.transact('BEGIN', (database) => Number(database.prepare('SELECT clock FROM meta').get()?.['clock']));
+    if (kept < at) this.#connection.edit((edit) => edit.writeMeta('clock', Math.max(edit.readMeta('clock'), at)));
   }
 
   async resetClock(at: number): Promise<void> {
     judge(timeSchema, at, 'The time');
-    this.change((edit) => edit.writeMeta('clock', at));
+    this.#connection.change((edit) => edit.writeMeta('clock', at));
   }
 
-  /** Closes the file; what was written before is in it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
-  }
-
-  /** A change of what is granted: other processes see by the version that they have to load. */
-  change<T>(work: (edit: Edit) => T): T {
-    const result = this.#edit((edit) => {
-      edit.writeMeta('generation', edit.readMeta('generation') + 1);
-      return work(edit);
-    });
-    try {
-      // A damaged log is cut off without a word, and a revocation in it is gone; pages are checked.
-      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    } catch {
-      // The change itself is durable.
-    }
-    return result;
-  }
-
-  #edit<T>(work: (edit: Edit) => T): T {
-    return this.#guard(() =>
-      this.#transact('BEGIN IMMEDIATE', () => {
-        const edit = new Edit(this.#database);
-        const result = work(edit);
-        edit.close();
-        return result;
-      }),
-    );
-  }
-
-  #transact<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => T): T {
-    this.#database.exec(begin);
-    try {
-      const result = work();
-      this.#database.exec('COMMIT');
-      return result;
-    } finally {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-    }
-  }
-
-  #guard<T>(work: () => T): T {
-    if (this.#identity !== undefined && identify(this.path) !== this.#identity) {
-      throw new SiteError(`${this.path} was moved or replaced while it was open: start this program again.`);
-    }
-    try {
-      return work();
-    } catch (error) {
-      throw explainStoreError(error, this.path);
-    }
+    this.#connection[Symbol.dispose]();
   }
 }
 
