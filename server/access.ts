@@ -3,10 +3,10 @@
  * app with a route that is not in the table, so that none can be open by oversight.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type RoutePattern, toRoutePattern } from './log.ts';
-import type { Admission, Caller, Gate, KnownAgreement, RouteRule, View } from './privacy/index.ts';
-import { readPeer } from './tls.ts';
+import type { Admission, Caller, Gate, RouteRule, Term, View } from './privacy/index.ts';
+import { readPeer } from './privacy/index.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -35,7 +35,7 @@ export interface Doorkeeper {
   /** Undefined: the store cannot be read. */
   readonly view: View | undefined;
   /** The one in force; undefined: none is. */
-  readonly agreement: KnownAgreement | undefined;
+  readonly agreement: Term | undefined;
   readonly counts: Gate['counts'];
 }
 
@@ -56,14 +56,15 @@ export function addAccess(app: FastifyInstance, gate: Doorkeeper): void {
   });
 }
 
-/** `evaluation` is what a synthetic agreement is for; without any, nothing is served. */
-export function setDeploymentHeaders(reply: FastifyReply, { view, agreement }: Doorkeeper): void {
+/** Header fields of every answer. `evaluation` is what a synthetic agreement is for; without any, nothing is served. */
+export function describeDeployment({ view, agreement }: Doorkeeper): Readonly<Record<string, string>> {
   const mode = agreement === undefined ? 'closed' : agreement.agreement.kind === 'synthetic' ? 'evaluation; not-for-phi' : 'phi';
-  reply
-    .header('x-inward-mode', mode)
-    .header('x-inward-region', view?.region ?? 'unknown')
-    .header('x-inward-agreement', agreement?.agreement.id ?? 'none')
-    .header('x-inward-manifest', view?.manifest?.hash ?? 'none');
+  return {
+    'x-inward-mode': mode,
+    'x-inward-region': view?.region ?? 'unknown',
+    'x-inward-agreement': agreement?.agreement.id ?? 'none',
+    'x-inward-manifest': view?.manifest?.hash ?? 'none',
+  };
 }
 
 function readCaller({ headers, raw }: FastifyRequest): Caller {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
-import { addAccess, type Doorkeeper, setDeploymentHeaders } from './access.ts';
+import { addAccess, describeDeployment, type Doorkeeper } from './access.ts';
 import { addBodyParser } from './body.ts';
 import type { Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
@@ -52,7 +52,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
     forceCloseConnections: true,
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, log),
+    clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, { gate, log }),
     // Paths that the router cannot read; no hook runs for them.
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply, log);
@@ -115,8 +115,7 @@ function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): 
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply, gate: Doorkeeper): void {
-  setDeploymentHeaders(reply, gate);
-  reply.header('cache-control', 'no-store').header('x-request-id', request.id);
+  reply.headers({ ...describeDeployment(gate), 'cache-control': 'no-store', 'x-request-id': request.id });
 }
 
 type Answering = Pick<AppOptions, 'settings' | 'gate'>;
@@ -144,7 +143,7 @@ function logFailure(error: unknown, request: FastifyRequest, log: Log): void {
 }
 
 /** What is not HTTP never becomes a request; the answer is written by hand. */
-function refuseConnection(error: ApiError, socket: Socket, log: Log): void {
+function refuseConnection(error: ApiError, socket: Socket, { gate, log }: { readonly gate: Doorkeeper; readonly log: Log }): void {
   log({ event: 'connection_refused', status: error.status });
   if (!socket.writable) return void socket.destroy();
   const body = JSON.stringify(error.toEnvelope());
@@ -152,6 +151,7 @@ function refuseConnection(error: ApiError, socket: Socket, log: Log): void {
     `HTTP/1.1 ${error.status} Refused`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(describeDeployment(gate)).map(([name, value]) => `${name}: ${value}`),
     'cache-control: no-store',
     'connection: close',
   ];

@@ -10,7 +10,6 @@ import type { Life } from './life.ts';
 import type { AnswerCounts } from './metrics/answered.ts';
 import { contentType, type Family, type Labels, renderFamilies, type Sample } from './metrics/exposition.ts';
 import type { ModelSource } from './openai/plan.ts';
-import { endOf } from './privacy/index.ts';
 import { readVersion } from './version.ts';
 
 /** What the page shows beside the engine's own numbers. */
@@ -69,7 +68,7 @@ function listServer({ answered: { requests, brokenConnections }, isReady }: Serv
 
 /** The agreement's id is the administrator's, and there is one. */
 function listGate({ gate: { agreement, counts } }: ServerFacts): Family[] {
-  const days: Sample[] = agreement === undefined ? [] : [[{ agreement: agreement.agreement.id }, (endOf(agreement.agreement) - Date.now()) / 86_400_000]];
+  const days: Sample[] = agreement === undefined ? [] : [[{ agreement: agreement.agreement.id }, (agreement.end - Date.now()) / 86_400_000]];
   return [
     gauge('inward_agreement_in_force', '1 while an agreement is in force; without one nothing is served.', Number(agreement !== undefined)),
     gauges('inward_agreement_days_left', 'Days until the agreement ends.', days),

@@ -2,11 +2,13 @@
  * Owns the rules of one request: who asks, whether he may, under which agreement. Pure over a view of the store and a time.
  * Refuses with the first rule that is broken; what no rule permits is refused.
  */
-import { endOf } from './agreement.ts';
+import type { Agreement } from './agreement.ts';
 import { Refusal } from './errors.ts';
 import type { AccessKey, Person, Tenant } from './grants.ts';
 import { isSecretOf, parseSecret, type SecretKind } from './keys.ts';
-import type { KnownAgreement, View } from './view.ts';
+import { judgeKey } from './states.ts';
+import { stateOf, type Term } from './term.ts';
+import type { View } from './view.ts';
 import { type Permission, type Purpose, purposes, type RouteScope, rolePermissions } from './words.ts';
 
 /** What a request says about who sends it; values of headers as they came. */
@@ -34,8 +36,6 @@ export interface RouteRule {
 
 export type Holder = { readonly type: 'key'; readonly key: AccessKey } | { readonly type: 'person'; readonly person: Person };
 
-/** How long a break-glass key is good for after its first use, in ms. */
-export const breakGlassMs: number = 4 * 60 * 60 * 1000;
 /** How long answers that run when an agreement expires may go on, in ms. */
 export const expiryGraceMs: number = 15 * 60 * 1000;
 
@@ -58,11 +58,9 @@ export function findBySecret(view: View, text: string): Holder {
 
 /** Throws Refusal when a holder's time is over. */
 export function checkTime(holder: Holder, now: number): void {
-  const { revokedAt, expiresAt } = holder.type === 'key' ? holder.key : holder.person;
-  const fields = nameHolder(holder);
-  if (revokedAt !== undefined && revokedAt <= now) throw new Refusal('key_revoked', fields);
-  if (expiresAt !== undefined && expiresAt <= now) throw new Refusal('key_expired', fields);
-  if (holder.type === 'key' && holder.key.openedAt !== undefined && holder.key.openedAt + breakGlassMs <= now) throw new Refusal('key_spent', fields);
+  const state = holder.type === 'key' ? judgeKey(holder.key, now) : judgeKey({ ...holder.person, isSealed: false }, now);
+  const code = { revoked: 'key_revoked', expired: 'key_expired', spent: 'key_spent', valid: undefined, ending: undefined, sealed: undefined, open: undefined } as const;
+  if (code[state] !== undefined) throw new Refusal(code[state], { key: holder.type === 'key' ? holder.key.id : holder.person.id });
 }
 
 /** Throws Refusal when this holder may not use a route from there, now. */
@@ -86,7 +84,7 @@ export function checkRoute(view: View, holder: Holder, rule: RouteRule, caller: 
 
 /** What a key is admitted under. */
 export interface Terms {
-  readonly agreement: KnownAgreement;
+  readonly agreement: Term;
   readonly tenant: Tenant;
   readonly purpose: Purpose | 'emergency';
 }
@@ -103,38 +101,35 @@ export function checkAgreement(view: View, key: AccessKey, caller: Caller, now: 
 }
 
 /** The agreement in force for a tenant; without one, for any. Throws Refusal with the reason that comes nearest. */
-export function findAgreement(view: View, now: number, isLocal: boolean, tenant?: string): KnownAgreement {
+export function findAgreement(view: View, now: number, isLocal: boolean, tenant?: string): Term {
   let reason = new Refusal('agreement_missing');
-  for (const known of view.agreements) {
-    const { agreement, stored } = known;
+  for (const term of view.agreements) {
+    const { agreement, stored, end } = term;
     if (tenant !== undefined && agreement.tenants.length > 0 && !agreement.tenants.includes(tenant)) continue;
-    if (agreement.kind === 'synthetic' ? !isLocal : !isForHere(view, known)) continue;
+    if (agreement.kind === 'synthetic' ? !isLocal : !isForHere(view, agreement)) continue;
     if (!agreement.regions.includes(view.region)) continue;
-    const fields = { agreement: agreement.id };
-    if (stored.revokedAt !== undefined && stored.revokedAt <= now) reason = new Refusal('agreement_revoked', fields);
-    else if (Date.parse(agreement.effective) > now) reason = new Refusal('agreement_not_begun', fields);
-    else if (endIn(view, agreement.id) <= now) reason = new Refusal('agreement_expired', fields);
-    else return known;
+    const state = stateOf(agreement, stored, now, end);
+    if (state === 'in-force') return term;
+    reason = new Refusal(stateRefusals[state], { agreement: agreement.id });
   }
   throw reason;
 }
 
-/** When an agreement ends, in ms of the epoch: by itself, or where one that supersedes it begins. */
-export function endIn(view: View, id: string): number {
-  const own = view.agreements.find(({ agreement }) => agreement.id === id);
-  if (own === undefined) return 0;
-  const next = view.agreements.filter(({ agreement, stored }) => agreement.supersedes === id && stored.revokedAt === undefined);
-  return Math.min(endOf(own.agreement), ...next.map(({ agreement }) => Date.parse(agreement.effective)));
-}
+const stateRefusals = {
+  'not-begun': 'agreement_not_begun',
+  superseded: 'agreement_expired',
+  expired: 'agreement_expired',
+  revoked: 'agreement_revoked',
+} as const;
 
 /** A manifest names one agreement; others hold here if they name the host. */
-function isForHere({ manifest }: View, { agreement }: KnownAgreement): boolean {
+function isForHere({ manifest }: View, agreement: Agreement): boolean {
   if (manifest === undefined) return false;
   const { agreement: named, host } = manifest.manifest;
   return agreement.hosts.length === 0 ? named === agreement.id || agreement.supersedes === named : agreement.hosts.includes(host);
 }
 
-function choosePurpose(key: AccessKey, { agreement }: KnownAgreement, asked: string | undefined): Purpose | 'emergency' {
+function choosePurpose(key: AccessKey, { agreement }: Term, asked: string | undefined): Purpose | 'emergency' {
   const fields = { key: key.id, agreement: agreement.id };
   const permitted = key.scopes.purposes.filter((purpose) => agreement.purposes.includes(purpose));
   if (asked === undefined) {
@@ -151,8 +146,4 @@ function choosePurpose(key: AccessKey, { agreement }: KnownAgreement, asked: str
 
 function kindOf(key: AccessKey): SecretKind {
   return key.isSealed ? 'sealed' : key.data;
-}
-
-function nameHolder(holder: Holder): { readonly key: string } {
-  return { key: holder.type === 'key' ? holder.key.id : holder.person.id };
 }

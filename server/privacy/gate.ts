@@ -8,7 +8,6 @@ import {
   checkAgreement,
   checkRoute,
   checkTime,
-  endIn,
   expiryGraceMs,
   findAgreement,
   findBySecret,
@@ -23,7 +22,8 @@ import type { AccessKey } from './grants.ts';
 import { type Account, dayOf, Quotas } from './quota.ts';
 import type { Store } from './store.ts';
 import type { TokenVerifier } from './tokens.ts';
-import { createView, type KnownAgreement, type View } from './view.ts';
+import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
+import { createView, type View } from './view.ts';
 import type { PriorityClass, Purpose } from './words.ts';
 
 export interface GateOptions {
@@ -76,9 +76,6 @@ interface Running {
   readonly stop: AbortController;
 }
 
-/** In front of an agreement's end a warning is given so many days before. */
-export const warningDays: readonly number[] = [30, 14, 7, 1];
-const dayMs = 86_400_000;
 const standardPollMs = 250;
 const saveMs = 5000;
 /** So much can a clock be turned back between two starts without anybody noticing, in ms. */
@@ -154,7 +151,7 @@ export class Gate implements AsyncDisposable {
   }
 
   /** The agreement in force; where departments have their own, the first. */
-  get agreement(): KnownAgreement | undefined {
+  get agreement(): Term | undefined {
     const now = this.now();
     if (this.#view === undefined || now === undefined) return undefined;
     try {
@@ -338,21 +335,21 @@ export class Gate implements AsyncDisposable {
       return error as Refusal;
     }
     if (agreementId === undefined) return undefined;
-    const known = view.agreements.find(({ agreement }) => agreement.id === agreementId);
+    const term = view.agreements.find(({ agreement }) => agreement.id === agreementId);
     const fields = { agreement: agreementId };
-    if (known === undefined) return new Refusal('agreement_missing');
-    if (known.stored.revokedAt !== undefined && known.stored.revokedAt <= now) return new Refusal('agreement_revoked', fields);
-    return endIn(view, agreementId) + expiryGraceMs <= now ? new Refusal('agreement_expired', fields) : undefined;
+    if (term === undefined) return new Refusal('agreement_missing');
+    if (term.stored.revokedAt !== undefined) return new Refusal('agreement_revoked', fields);
+    return term.end + expiryGraceMs <= now ? new Refusal('agreement_expired', fields) : undefined;
   }
 
   /** Once for each of the warning days. */
   #warn(): void {
     const [view, now] = [this.#view, this.now()];
     if (view === undefined || now === undefined) return;
-    for (const { agreement, stored } of view.agreements) {
-      const days = Math.ceil((endIn(view, agreement.id) - now) / dayMs);
-      if (stored.revokedAt !== undefined || days <= 0 || Date.parse(agreement.effective) > now) continue;
-      const step = warningDays.findLast((warning) => days <= warning);
+    for (const { agreement, stored, end } of view.agreements) {
+      if (stateOf(agreement, stored, now, end) !== 'in-force') continue;
+      const days = daysLeft(agreement, now, end);
+      const step = findWarning(days);
       if (step === undefined || this.#warned.get(agreement.id) === step) continue;
       this.#warned.set(agreement.id, step);
       this.#emit({ event: 'agreement_ending', agreementId: agreement.id, days });

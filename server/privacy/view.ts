@@ -2,18 +2,13 @@
  * Owns a snapshot of the store as decisions need it: indexed, every record verified again, scopes made into checks.
  * Refuses a snapshot with a record whose signatures do not hold: a store that was tampered with opens nothing.
  */
-import { type Agreement, readAgreement } from './agreement.ts';
 import { hashRecord, verifyEnvelope } from './envelope.ts';
 import type { AccessKey, Credential, Person, Tenant } from './grants.ts';
 import { isWithin } from './hours.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { createNetworkCheck } from './networks.ts';
 import type { Snapshot, StoredRecord } from './store.ts';
-
-export interface KnownAgreement {
-  readonly agreement: Agreement;
-  readonly stored: StoredRecord;
-}
+import { listTerms, type Term } from './term.ts';
 
 export interface KnownManifest {
   readonly manifest: Manifest;
@@ -23,7 +18,7 @@ export interface KnownManifest {
 export interface View {
   readonly snapshot: Snapshot;
   readonly region: string;
-  readonly agreements: readonly KnownAgreement[];
+  readonly agreements: readonly Term[];
   readonly manifest: KnownManifest | undefined;
   readonly keys: ReadonlyMap<string, AccessKey>;
   readonly people: ReadonlyMap<string, Person>;
@@ -42,10 +37,7 @@ export function createView(snapshot: Snapshot): View {
   const { keys, people, tenants, policy } = snapshot;
   const trusted = new Map(snapshot.trustedKeys.map(({ id, pem }) => [id, pem]));
   const needed = policy?.signatures ?? 1;
-  const agreements = snapshot.agreements.map((stored): KnownAgreement => {
-    verifyEnvelope(stored.envelope, trusted, needed, 'An agreement in the store');
-    return { agreement: readAgreement(stored.envelope), stored };
-  });
+  for (const { envelope } of snapshot.agreements) verifyEnvelope(envelope, trusted, needed, 'An agreement in the store');
   const holders = new Map<string, AccessKey | Person>();
   for (const holder of [...keys, ...people]) {
     // A holder who was revoked does not stand in the way of the one who came after.
@@ -56,7 +48,7 @@ export function createView(snapshot: Snapshot): View {
   return {
     snapshot,
     region: policy?.region ?? evaluationRegion,
-    agreements,
+    agreements: listTerms(snapshot.agreements),
     manifest: snapshot.manifest && verifyManifest(snapshot.manifest, trusted, needed),
     keys: new Map(keys.map((key) => [key.id, key])),
     people: new Map(people.map((person) => [person.id, person])),

@@ -3,7 +3,8 @@
  */
 import type { Doorkeeper } from '../../server/access.ts';
 import type { Models, ModelSource } from '../../server/openai/plan.ts';
-import type { Admission, Grant } from '../../server/privacy/index.ts';
+import type { Admission, Grant, Term } from '../../server/privacy/index.ts';
+import { begin, createAgreement, day } from './privacy/site.ts';
 
 const person = { id: 'tester', roles: [], credential: { type: 'certificate', fingerprint: '' }, createdAt: 0, createdBy: 'tester' } as const;
 
@@ -18,10 +19,13 @@ const granted: Grant = {
   settle: () => undefined,
 };
 
+/** As in an evaluation. */
+const synthetic = { agreement: { ...createAgreement(), kind: 'synthetic' }, stored: {}, begin: 0, end: begin + day } as unknown as Term;
+
 export const openDoor: Doorkeeper = {
   admit: async (): Promise<Admission> => ({ holder: { type: 'person', person }, signal: new AbortController().signal, granted, end: () => undefined }),
   view: undefined,
-  agreement: undefined,
+  agreement: synthetic,
   counts: { refusals: new Map(), breakGlassUses: 0 },
 };
 

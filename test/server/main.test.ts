@@ -222,11 +222,13 @@ test.each([
 
 async function spawnServer(): Promise<{ child: ChildProcess; url: string; exit: Promise<readonly unknown[]> }> {
   const script = fileURLToPath(new URL('./serve-fake.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, 'evaluate', '--port', '0', '--site', newSite()], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const site = newSite();
+  const child = spawn(process.execPath, [script, 'evaluate', '--port', '0', '--site', site], { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   child.stdout.on('data', (chunk) => (printed += chunk));
   await until(() => /curl http/.test(printed), 30_000);
   expect(printed).toContain('swiftshader (chosen by the test)');
+  key = readKey(site);
   return { child, url: /curl (http:\/\/[^/]+)/.exec(printed)?.[1] ?? '', exit: once(child, 'exit') };
 }
 
