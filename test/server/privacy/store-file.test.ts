@@ -62,17 +62,17 @@ test('folder and files are for their user only from the beginning, whatever the 
   }
 });
 
-test.each([0o640, 0o604, 0o620, 0o602, 0o660, 0o777])('a file of mode %o is refused, and taken once that is corrected', async (mode) => {
+test.each(['640', '604', '620', '602', '660', '777'])('a file of mode %s is refused, and taken once that is corrected', async (mode) => {
   using site = await createSite();
-  chmodSync(site.path, mode);
+  chmodSync(site.path, Number.parseInt(mode, 8));
   await refuse(site.path, /inward\.sqlite can be read or written by others \(mode \d+\): expected 600, set it with chmod 600\.$/);
   chmodSync(site.path, 0o600);
   expect(await load(site.path)).toEqual(site.before);
 });
 
-test.each([0o750, 0o705, 0o710, 0o777])('a folder of mode %o is refused', async (mode) => {
+test.each(['750', '705', '710', '777'])('a folder of mode %s is refused', async (mode) => {
   using site = await createSite();
-  chmodSync(dirname(site.path), mode);
+  chmodSync(dirname(site.path), Number.parseInt(mode, 8));
   await refuse(site.path, /^SiteError: The folder .*site can be read or written by others.*chmod 700\.$/);
 });
 
