@@ -1,132 +1,129 @@
 /**
- * Owns sites for tests: a store in memory, a signer, and agreements, keys and people in it as a test wants them.
+ * Owns what tests of the store share: a fresh folder for a site, and keys, people and records as an administrator would make them.
  */
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import type { Agreement } from '../../../server/privacy/agreement.ts';
-import { type Envelope, hashPublicKey, signEnvelope } from '../../../server/privacy/envelope.ts';
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { readPublicKey, signEnvelope } from '../../../server/privacy/envelope.ts';
 import type { AccessKey, Person, Scopes } from '../../../server/privacy/grants.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
-import type { Manifest } from '../../../server/privacy/manifest.ts';
-import type { Store } from '../../../server/privacy/store.ts';
-import { openStore } from '../../../server/privacy/store/sqlite.ts';
-import type { Role } from '../../../server/privacy/words.ts';
+import type { Store, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
 
-export const day = 86_400_000;
-/** When the tests' agreements begin: a Wednesday, noon UTC. */
-export const begin: number = Date.UTC(2026, 10, 25, 12);
+/** 2026-11-24T10:00:00Z */
+export const now = 1_795_514_400_000;
 
-export const formatTime = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
+export interface Folder extends Disposable {
+  readonly folder: string;
+  /** Of the store, in a folder of its own that is not there yet. */
+  readonly path: string;
+}
 
-export interface TestSite {
-  readonly store: Store;
+export function createFolder(): Folder {
+  const folder = mkdtempSync(join(tmpdir(), 'inward-store-'));
+  return { folder, path: join(folder, 'site', 'inward.sqlite'), [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+const scopes: Scopes = { models: [], routes: ['chat'], purposes: ['documentation'], networks: [], priority: 'interactive' };
+const wide: Scopes = {
+  ...scopes,
+  models: ['llama-3.1-8b', 'org/model:q4_0'],
+  networks: ['10.0.0.0/8', '2001:db8::1'],
+  hours: { days: [1, 2], from: '07:00', to: '24:00', timeZone: 'America/Chicago' },
+  region: 'us-east',
+};
+
+export function createKey(changes: Partial<AccessKey> = {}): AccessKey {
+  const { id, credential } = createSecret('phi');
+  return { id, label: 'notes', tenant: 'cardiology', data: 'phi', scopes, isSealed: false, credential, createdAt: now, createdBy: 'setup', ...changes };
+}
+
+export function createPerson(id: string, changes: Partial<Person> = {}): Person {
+  return { id, roles: ['admin'], credential: createSecret('person').credential, createdAt: now, createdBy: 'setup', ...changes };
+}
+
+export interface Signer {
+  readonly trusted: TrustedKey;
   readonly privateKey: KeyObject;
-  /** Adds an agreement that is in force from `begin` for 100 days; gives its id. */
-  agree(changes?: Partial<Agreement>): Promise<string>;
-  /** Adds a manifest that names an agreement. */
-  deploy(agreement: string, changes?: Partial<Manifest>): Promise<void>;
-  /** Adds a key; gives its secret and id. */
-  key(changes?: Partial<Omit<AccessKey, 'scopes'>> & { readonly scopes?: Partial<Scopes> }): Promise<{ readonly text: string; readonly id: string }>;
-  person(id: string, ...roles: Role[]): Promise<string>;
 }
 
-/** A site with the tenants `main` and `lab`, in region `us-east`; without agreement and keys. */
-export async function createSite(store?: Store): Promise<TestSite> {
-  const site = store ?? (await openStore(':memory:'));
+export function createSigner(): Signer {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const by = { addedAt: begin, addedBy: 'test-setup' };
-  await site.setPolicy({ site: 'test-site', region: 'us-east', signatures: 1 });
-  await site.addTrustedKey({ id: hashPublicKey(publicKey), pem: publicKey.export({ type: 'spki', format: 'pem' }).toString(), ...by });
-  for (const code of ['main', 'lab']) await site.addTenant({ code });
-  const add = (envelope: Envelope): Promise<void> => site.addRecord({ envelope: signEnvelope(envelope, privateKey), ...by });
-  return {
-    store: site,
+  const known = readPublicKey(publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'the key');
+  return { trusted: { ...known, addedAt: now, addedBy: 'setup' }, privateKey };
+}
+
+/** A signed record; the store does not judge what it says, only its form. */
+export function createRecord({ privateKey }: Signer, id: string, changes: Partial<StoredRecord> = {}): StoredRecord {
+  const type = id.startsWith('agr-') ? 'inward.agreement.v1' : 'inward.manifest.v1';
+  const envelope = signEnvelope(
+    { type, record: { id, coveredEntity: { name: 'Spitäler Süd', id: 'DE-1' }, breachReportHours: 24 }, signatures: [] },
     privateKey,
-    agree: async (changes = {}) => {
-      const record = { ...createAgreement(), ...changes };
-      await add({ type: 'inward.agreement.v1', record, signatures: [] });
-      return record.id;
-    },
-    deploy: (agreement, changes = {}) => add({ type: 'inward.manifest.v1', record: { ...createManifest(agreement), ...changes }, signatures: [] }),
-    key: async ({ scopes, ...changes } = {}) => {
-      const kind = changes.isSealed === true ? 'sealed' : (changes.data ?? 'phi');
-      const { id, text, credential } = createSecret(kind);
-      await site.addKey({ ...createKey(id), credential, ...changes, scopes: { ...standardScopes, ...scopes } });
-      return { id, text };
-    },
-    person: async (id, ...roles) => {
-      const { text, credential } = createSecret('person');
-      const person: Person = { id, roles, credential, createdAt: begin, createdBy: 'test-setup' };
-      await site.addPerson(person);
-      return text;
-    },
-  };
+  );
+  return { envelope, addedAt: now, addedBy: 'setup', ...changes };
 }
 
-const standardScopes: Scopes = { models: [], routes: ['chat', 'completions', 'models'], purposes: ['documentation'], networks: [], priority: 'interactive' };
-
-function createKey(id: string): Omit<AccessKey, 'credential'> {
-  return { id, label: 'test', tenant: 'main', data: 'phi', scopes: standardScopes, isSealed: false, createdAt: begin, createdBy: 'test-setup' };
-}
-
-/** Between a hospital and itself, for all its departments. */
-export function createAgreement(): Agreement & Record<string, unknown> {
-  return {
-    id: `agr-${randomBytes(6).toString('hex')}`,
-    kind: 'self-operated',
-    coveredEntity: { name: 'Example Hospital', id: '12-3456789' },
-    associates: [],
-    subcontractors: [],
-    signatories: [{ name: 'C. Officer', title: 'Compliance Officer', date: '2026-11-20' }],
-    effective: formatTime(begin),
-    expires: formatTime(begin + 100 * day),
-    documentSha256: 'ab'.repeat(32),
-    purposes: ['documentation', 'messaging'],
-    tenants: [],
-    regions: ['us-east'],
-    hosts: [],
-    clauses: [],
-    breachReportHours: 24,
-    termination: 'destroy',
-    part2: false,
-  };
-}
-
-export const testHost: string = 'cd'.repeat(32);
-
-function createManifest(agreement: string): Manifest & Record<string, unknown> {
-  return {
-    id: `mf-${randomBytes(6).toString('hex')}`,
-    site: 'test-site',
-    region: 'us-east',
-    host: testHost,
-    devices: [],
-    software: 'ef'.repeat(32),
-    weights: [],
-    agreement,
-    outbound: [],
-    issued: formatTime(begin),
-  };
-}
-
-/** A clock that a test turns: wall and monotonic time go together until the wall clock is set. */
-export class TestClock {
-  #wall: number;
-  #monotonic = 1000;
-
-  constructor(start: number = begin + 60_000) {
-    this.#wall = start;
+/** One of everything, some of it revoked. */
+export async function fillStore(store: Store, count = 3): Promise<void> {
+  const signer = createSigner();
+  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 2 });
+  await store.addTrustedKey(signer.trusted);
+  await store.addTenant({ code: 'cardiology', tokensPerDay: 100_000, tokensPerMinute: 1000 });
+  await store.addRecord(createRecord(signer, 'agr-00000001'));
+  await store.addRecord(createRecord(signer, 'agr-00000002'));
+  await store.addRecord(createRecord(signer, 'man-00000001'));
+  await store.revokeAgreement('agr-00000001', 'setup', now + 1);
+  await store.addPerson(createPerson('a.nurse'));
+  await store.addPerson(
+    createPerson('b.nurse', { roles: ['auditor', 'viewer'], credential: { type: 'token', issuer: 'https://idp.example', subject: 'b' }, expiresAt: now * 2 }),
+  );
+  await store.addPerson(createPerson('c.nurse', { credential: { type: 'certificate', fingerprint: 'cd'.repeat(32) } }));
+  await store.revokePerson('b.nurse', 'a.nurse', now + 2);
+  for (let i = 0; i < count; i++) {
+    const key = createKey({ isSealed: i % 3 === 2 });
+    await store.addKey(key);
+    if (i % 2 === 0) await store.revokeKey(key.id, 'a.nurse', now + 3 + i);
   }
+  const sealed = createKey({ isSealed: true, expiresAt: now * 2, credential: { type: 'certificate', fingerprint: 'ab'.repeat(32) } });
+  await store.addKey(sealed);
+  await store.openKey(sealed.id, now + 3);
+  await store.replaceKey(
+    createKey({ replaces: sealed.id, scopes: wide, credential: { type: 'token', issuer: 'https://idp.example', subject: 'k' } }),
+    'a.nurse',
+    now + 4,
+  );
+  await store.addUsage(20_000, [{ scope: 'tenant', id: 'cardiology', tokens: 5 }]);
+  await store.keepClock(now + 4);
+}
 
-  readonly wall = (): number => this.#wall;
-  readonly monotonic = (): number => this.#monotonic;
+export interface Writer extends Disposable {
+  /** Ids that the process has said to be revoked, as they come. */
+  readonly revoked: string[];
+  /** Resolves when so many more lines have come. */
+  wait(count: number): Promise<void>;
+  kill(): Promise<void>;
+}
 
-  pass(ms: number): void {
-    this.#wall += ms;
-    this.#monotonic += ms;
-  }
-
-  /** Somebody sets the clock on the wall. */
-  step(ms: number): void {
-    this.#wall += ms;
-  }
+/** Another process that writes to the store at `path`. */
+export function startWriter(path: string): Writer {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./write-store.ts', import.meta.url)), path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout });
+  const exit = once(child, 'exit');
+  const revoked: string[] = [];
+  lines.on('line', (line) => revoked.push(...line.split(' ')));
+  const wait = async (count: number): Promise<void> => {
+    for (let left = count; left > 0; left--) {
+      const [line] = await Promise.race([once(lines, 'line'), exit.then(() => [])]);
+      if (line === undefined) throw new Error('the writing process has ended');
+    }
+  };
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exit;
+  };
+  return { revoked, wait, kill, [Symbol.dispose]: () => void child.kill('SIGKILL') };
 }
