@@ -10,7 +10,7 @@ import { Gate } from '../../server/privacy/gate.ts';
 import { type Role, type RouteScope, roles, routeScopes } from '../../server/privacy/words.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
-import { begin, createSite, day, formatTime, TestClock, type TestSite } from './privacy/site.ts';
+import { begin, createSite, day, formatTime, TestClock, type TestSite } from './privacy/agreed-site.ts';
 
 /** What each state does to the site; `open` says whether a key for PHI of the tenant main may reach the model in it. */
 const states: Readonly<Record<string, { readonly open: boolean; readonly make: (site: TestSite, clock: TestClock) => Promise<void> }>> = {

@@ -4,7 +4,7 @@
 import type { Doorkeeper } from '../../server/access.ts';
 import type { Models, ModelSource } from '../../server/openai/plan.ts';
 import type { Admission, Grant, Term } from '../../server/privacy/index.ts';
-import { begin, createAgreement, day } from './privacy/site.ts';
+import { begin, createAgreement, day } from './privacy/agreed-site.ts';
 
 const person = { id: 'tester', roles: [], credential: { type: 'certificate', fingerprint: '' }, createdAt: 0, createdBy: 'tester' } as const;
 

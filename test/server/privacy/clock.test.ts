@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { clockTolerance, TrustedClock } from '../../../server/privacy/clock.ts';
-import { begin, TestClock } from './site.ts';
+import { begin, TestClock } from './agreed-site.ts';
 
 const open = (clock: TestClock, kept = 0): TrustedClock => new TrustedClock(kept, clock.wall, clock.monotonic);
 

@@ -5,7 +5,7 @@ import { Refusal, SiteError } from '../../../server/privacy/errors.ts';
 import { Gate, type GateEvent, type GateOptions } from '../../../server/privacy/gate.ts';
 import type { Store } from '../../../server/privacy/store.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
-import { begin, createSite, day, formatTime, TestClock, type TestSite } from './site.ts';
+import { begin, createSite, day, formatTime, TestClock, type TestSite } from './agreed-site.ts';
 
 const chat: RouteRule = { scope: 'chat', isInference: true };
 const call = (text: string, more: Partial<Caller> = {}): Caller => ({ authorization: `Bearer ${text}`, address: '10.1.2.3', ...more });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Refusal } from '../../../server/privacy/errors.ts';
 import { type Account, dayOf, Quotas } from '../../../server/privacy/quota.ts';
-import { begin, day } from './site.ts';
+import { begin, day } from './agreed-site.ts';
 
 const key = (limits: Account['limits']): Account => ({ scope: 'key', id: 'k', limits });
 const tenant = (limits: Account['limits']): Account => ({ scope: 'tenant', id: 't', limits });
