@@ -30,6 +30,11 @@ test('every command and every option is in one of the two papers', () => {
   for (const command of createProgram(new FakeWorld(), () => undefined).commands) {
     expect(commandLine, command.name()).toMatch(new RegExp(`\\| \`${command.name()}\\b`));
     for (const { long } of command.options) expect(pages, `${command.name()} ${long}`).toMatch(new RegExp(`\`?${long}\\b`));
+    for (const below of command.commands) {
+      const name = `${command.name()} ${below.name()}`;
+      expect(commandLine, name).toContain(`\`${name}`);
+      for (const { long } of below.options) expect(pages, `${name} ${long}`).toMatch(new RegExp(`\`?${long}\\b`));
+    }
   }
 });
 
