@@ -84,9 +84,13 @@ export function createTrustCommand(world: World, onExit: (code: number) => void)
     .action(async (file: string, flags: Flags) => onExit(await runTrust(file, flags, world)));
 }
 
+/** The public key in a file, and its id. Throws SiteError. */
+export function readTrustedFile(path: string): ReturnType<typeof readPublicKey> {
+  return readPublicKey(readSmallFile(path, publicKeyLimit).toString('latin1'), `The file ${path}`);
+}
+
 async function runTrust(file: string, flags: Flags, world: World): Promise<number> {
-  const path = resolve(world.folder, file);
-  const { id, pem } = readPublicKey(readSmallFile(path, publicKeyLimit).toString('latin1'), `The file ${path}`);
+  const { id, pem } = readTrustedFile(resolve(world.folder, file));
   await using site = await openSite(flags, world, 'agreement.write');
   await site.store.addTrustedKey({ id, pem, addedAt: Date.now(), addedBy: site.person });
   world.out.write(`Signatures of ${id} count on this site from now on.\n`);

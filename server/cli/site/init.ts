@@ -2,13 +2,14 @@
  * Owns `inward site init`: the store, the policy, the first admin and the first compliance person, the tenant `main`. Refuses a
  * site that is set up already, one person for both roles, and PHI beside an evaluation.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { SiteError } from '../../privacy/errors.ts';
 import { createSecret, type NewSecret } from '../../privacy/keys.ts';
 import { openStore } from '../../privacy/store/sqlite.ts';
 import type { Snapshot, Store } from '../../privacy/store.ts';
 import type { World } from '../../world.ts';
+import { readTrustedFile } from '../agreement/keys.ts';
 import { formatExamples } from '../group.ts';
 import { type Flags, parser, UsageError } from '../options.ts';
 import { describeIdentity } from '../person/add.ts';
@@ -23,6 +24,7 @@ interface InitFlags extends Flags {
   readonly region: string;
   readonly admin: string;
   readonly compliance: string;
+  readonly trust?: string;
   readonly twoPerson?: true;
   readonly endEvaluation?: true;
 }
@@ -40,13 +42,14 @@ export function createSiteInitCommand(world: World, onExit: (code: number) => vo
         .argParser(parser(personId))
         .makeOptionMandatory(),
     )
+    .option('--trust <file>', 'public compliance key (PEM) whose signatures count from the start')
     .option('--two-person', 'agreements and manifests need the signatures of two different keys')
     .option('--end-evaluation', 'revoke the synthetic agreement and the keys of an evaluation that is in the folder');
   return addFolderOption(command)
     .addHelpText(
       'after',
       formatExamples([
-        'inward site init --name st-marys --region us-east --admin a.smith --compliance c.jones',
+        'inward site init --name st-marys --region us-east --admin a.smith --compliance c.jones --trust compliance.pem.pub',
         'inward site init --name st-marys --region us-east --admin a.smith --compliance c.jones --two-person --end-evaluation',
       ]),
     )
@@ -56,6 +59,7 @@ export function createSiteInitCommand(world: World, onExit: (code: number) => vo
 async function runInit(flags: InitFlags, world: World): Promise<number> {
   const { name, region, admin, compliance, twoPerson } = flags;
   if (admin === compliance) throw new UsageError(`${admin} cannot be admin and compliance at once: name two people.`);
+  const trusted = flags.trust === undefined ? undefined : readTrustedFile(resolve(world.folder, flags.trust));
   const { folder, path } = locateSite(flags, world);
   await using store = await openStore(path, { create: true });
   const snapshot = await store.load();
@@ -69,6 +73,7 @@ async function runInit(flags: InitFlags, world: World): Promise<number> {
   await withSecretFiles(people, async () => {
     for (const { id, role, credential } of people) await store.addPerson({ id, roles: [role], credential, createdAt: now, createdBy: author });
     if (!snapshot.tenants.some(({ code }) => code === 'main')) await store.addTenant({ code: 'main' });
+    if (trusted !== undefined) await store.addTrustedKey({ ...trusted, addedAt: now, addedBy: author });
     // The last step makes it a site.
     await store.setPolicy({ site: name, region, signatures: twoPerson ? 2 : 1 });
   });
