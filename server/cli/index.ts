@@ -16,6 +16,7 @@ import { createDoctorCommand } from './doctor.ts';
 import { closedPipeCode, exitCodes, interruptedCode } from './exit.ts';
 import { createKeyCommand } from './key.ts';
 import { createLogitsCommand } from './logits.ts';
+import { createManifestCommand } from './manifest.ts';
 import { UsageError } from './options.ts';
 import { createPersonCommand } from './person.ts';
 import { createReviewCommand } from './review.ts';
@@ -79,6 +80,7 @@ const commands = [
   createSiteCommand,
   createPersonCommand,
   createTenantCommand,
+  createManifestCommand,
   createKeyCommand,
   createReviewCommand,
   createStoreCommand,

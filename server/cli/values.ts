@@ -34,6 +34,7 @@ export const code: Kind<string> = textOf(
 );
 export const region: Kind<string> = textOf(forms.region, 'a region, as us-east', 60);
 export const personId: Kind<string> = textOf(forms.personId, 'an id of small letters, digits, dots, hyphens and underscores, as m.jones', 48);
+export const agreementId: Kind<string> = textOf(forms.agreementId, 'the id of an agreement, as `inward agreement show` shows it', 36);
 export const keyId: Kind<string> = textOf(forms.keyId, 'the id of a key, as `inward key list` shows it', 10);
 export const claim: Kind<string> = textOf(forms.claim, 'text without blanks, as the identity provider writes it', 200);
 

@@ -85,7 +85,6 @@ const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   software: z.string().regex(forms.sha256),
   weights: z
     .array(z.strictObject({ name: z.string().regex(weightForm), sha256: z.string().regex(forms.sha256) }))
-    .min(1)
     .max(weightLimit)
     .refine((files) => isUnique(files.map(({ name }) => name))),
   agreement: z.string().regex(forms.agreementId),
@@ -101,7 +100,7 @@ const rules: Readonly<Record<keyof Manifest, string>> = {
   host: 'the SHA-256 of a host',
   devices: `a list of at most ${deviceLimit} devices, each address once, with address, vendor, model and perhaps serial as the system writes them`,
   software: "the SHA-256 of the program's files",
-  weights: `a list of 1 to ${weightLimit} files, each name once, with name and sha256`,
+  weights: `a list of at most ${weightLimit} files, each name once, with name and sha256`,
   agreement: 'the id of an agreement',
   outbound: `a list of at most ${outboundLimit} destinations, each once, such as siem.example.org:6514, and none that tells a cloud's metadata`,
   issued: 'a time in UTC, such as 2026-11-24T00:00:00Z',

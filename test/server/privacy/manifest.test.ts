@@ -11,7 +11,7 @@ const manifest = createManifest();
 
 test('what is well formed is read as it is', () => {
   expect(read(manifest)).toEqual(manifest);
-  expect(read(structuredClone({ ...manifest, devices: [], outbound: [] }))).toEqual({ ...manifest, devices: [], outbound: [] });
+  expect(read(structuredClone({ ...manifest, devices: [], weights: [], outbound: [] }))).toEqual({ ...manifest, devices: [], weights: [], outbound: [] });
 });
 
 test('another record is refused', () => {
@@ -52,9 +52,9 @@ test.each<readonly [field: keyof Manifest, rule: string, values: readonly unknow
   ['software', "must be the SHA-256 of the program's files", ['', hash.slice(2)]],
   [
     'weights',
-    'must be a list of 1 to 512 files',
+    'must be a list of at most 512 files',
     [
-      [],
+      file,
       [file, { ...file, sha256: 'cd'.repeat(32) }],
       Array.from({ length: 513 }, (_, index) => ({ ...file, name: `part-${index}` })),
       [{ ...file, name: '../model.gguf' }],
