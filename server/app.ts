@@ -130,8 +130,8 @@ function addErrors(app: FastifyInstance, answering: Answering, log: Log): void {
 }
 
 function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, { settings, gate }: Answering): void {
-  // What a hook has set for this answer stays; these are for those that no hook saw.
-  if (!reply.hasHeader('x-request-id')) setHeaders(request, reply, gate);
+  // Also for those that no hook saw; and the gate may have closed since.
+  setHeaders(request, reply, gate);
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   if (error.isBusy) reply.header('retry-after', String(error.retryAfter(settings.retryAfterSeconds)));
   reply.status(error.status).type('application/json; charset=utf-8').send(JSON.stringify(error.toEnvelope()));
