@@ -120,6 +120,15 @@ test('each GPU that may be chosen is looked at, a display of the board is not', 
   expect(neighbours).toEqual({ compute: 1, holders: 0, unseen: 0 });
 });
 
+test('a GPU of a maker that is not known is looked at where there is no other', async () => {
+  using second = new FakeHost();
+  second.addPci('0000:05:00.0', { class: '0x120000', vendor: '0x1da3', device: '0x1020' });
+  second.addNode('renderD128', '0000:05:00.0');
+  second.addProcess(900, { files: [{ link: '/dev/dri/renderD128' }] });
+  const { neighbours } = await checkDeployment(request(createSnapshot(signer, await createManifest()), { root: second.root }));
+  expect(neighbours.compute).toBe(1);
+});
+
 test('nothing that counts is refused with one sentence', async () => {
   const manifest = await createManifest();
   const snapshot = createSnapshot(signer, manifest);
@@ -164,6 +173,8 @@ test('a start goes on only where nothing differs', async () => {
   await expect(demandDeployment({ agreement, view: { snapshot: bad } }, rest)).rejects.toThrow(
     /^The region is another one: [^\n]*\.\nThe program is another one: [^\n]*\.$/,
   );
+  const one = createSnapshot(signer, { ...(await createManifest()), software: other });
+  await expect(demandDeployment({ agreement, view: { snapshot: one } }, rest)).rejects.toThrow(/^The program is another one: [^\n]*\.$/);
   await expect(demandDeployment({ agreement: undefined, view: { snapshot: bad } }, rest)).rejects.toThrow('The region is another one');
   await expect(demandDeployment({ agreement, view: undefined }, rest)).rejects.toThrow('The store of the site cannot be read');
   await expect(demandDeployment({ agreement, view: { snapshot: good } }, { ...rest, deviceName: 'auto' })).rejects.toThrow('found auto; name it');
