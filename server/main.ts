@@ -44,7 +44,7 @@ export async function serve(options: ServeOptions, world: World): Promise<number
     const prepared = await prepareEngine(settings, world);
     ({ deviceReason } = prepared);
     const { modelPath, device = 'auto' } = prepared.engine;
-    await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu: settings.sharedGpu });
+    await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu: settings.sharedGpu, root: world.hostRoot });
     return openModels(prepared, settings, log, world);
   }, log);
   if (gate.isOpen) await loader.load();
