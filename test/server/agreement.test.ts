@@ -1,6 +1,6 @@
 /** `inward agreement`: files on a real disk, questions on a made terminal, the site in memory. */
 import { createHash, createPrivateKey } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -156,6 +156,12 @@ describe('keygen', () => {
     expect(await run('keygen', '--out', 'key.pem', '--no-passphrase')).toMatchObject({ code: 1, complained: expect.stringContaining('not overwritten') });
     expect(readdirSync(folder)).toEqual([name]);
     expect(readText(name)).toBe('old');
+  });
+
+  test('a public file that cannot be written takes the private one with it', async () => {
+    symlinkSync(at('nowhere'), at('key.pem.pub'));
+    expect((await run('keygen', '--out', 'key.pem', '--no-passphrase')).code).toBe(1);
+    expect(readdirSync(folder)).toEqual(['key.pem.pub']);
   });
 
   test('asks for the passphrase twice, without showing it, until it is good', async () => {
