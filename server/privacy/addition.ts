@@ -16,7 +16,7 @@ export function checkAddition(agreement: Agreement, envelope: Envelope, snapshot
   if (terms.some((term) => term.agreement.id === agreement.id)) {
     throw new SiteError(`There is an agreement ${agreement.id} already, and one that was revoked stays: give the new one another id.`);
   }
-  if (endOf(agreement) <= now) {
+  if (!(now < endOf(agreement))) {
     throw new SiteError(`The agreement ${agreement.id} has ended (${new Date(endOf(agreement)).toISOString()}): expected one that can be in force.`);
   }
   checkPolicy(agreement, snapshot.policy);
@@ -73,7 +73,8 @@ function checkOverlap(agreement: Agreement, live: readonly Term[]): void {
 }
 
 function overlaps({ begin, end }: Term, agreement: Agreement): boolean {
-  return begin < endOf(agreement) && beginOf(agreement) < end;
+  // One that was superseded before it began is never in force.
+  return begin < end && begin < endOf(agreement) && beginOf(agreement) < end;
 }
 
 function sharesTenant(a: Agreement, b: Agreement): boolean {

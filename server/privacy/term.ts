@@ -37,7 +37,8 @@ export function listTerms(records: readonly StoredRecord[]): Term[] {
 /** How an agreement stands at a time. `end`: of its term, where others are known. */
 export function stateOf(agreement: Agreement, stored: Pick<StoredRecord, 'revokedAt'>, now: number, end: number = endOf(agreement)): AgreementState {
   if (stored.revokedAt !== undefined) return 'revoked';
-  if (now >= end) return end < endOf(agreement) ? 'superseded' : 'expired';
+  // So that a time that is no number is past every end.
+  if (!(now < end)) return end < endOf(agreement) ? 'superseded' : 'expired';
   return now < beginOf(agreement) ? 'not-begun' : 'in-force';
 }
 

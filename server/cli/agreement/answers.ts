@@ -20,7 +20,7 @@ export function readAnswer(field: Field, text: string, world: World): Answer | u
   return fitsField(field.name, field.least === undefined ? value : [value]) ? { value } : undefined;
 }
 
-export function describeExpected({ name, expected, parts }: Field): string {
+function describeExpected({ name, expected, parts }: Field): string {
   const form = parts === undefined ? '' : `, as "${parts.map(({ label }) => label).join('; ')}"`;
   return `${expected ?? expectedFields[name]}${form}`;
 }

@@ -165,7 +165,7 @@ export const fields: readonly Field[] = [
     help: 'in place of --expires: evergreen, until the end of this day of review',
     label: 'Day of review',
     kinds: every,
-    isOpen: (draft) => 'expires' in draft && draft.expires === undefined,
+    isOpen: ({ expires }) => expires === undefined,
     standard: (draft) => nextYear(draft).slice(0, 10),
   },
   {
