@@ -65,7 +65,8 @@ export async function restoreStore(source: string, path: string, options: { read
 }
 
 function checkSource(source: string, path: string): void {
-  if (!checkFile(source)) throw new SiteError(`${source} is not there: expected a backup of a store.`);
+  const isThere = explainBackup(source, source, () => checkFile(source));
+  if (!isThere) throw new SiteError(`${source} is not there: expected a backup of a store.`);
   if (identify(source) === identify(path)) throw new SiteError(`${source} is the store itself: expected a backup of it.`);
   const log = statSync(`${source}-wal`, { throwIfNoEntry: false });
   if (log !== undefined && log.size > 0) throw new SiteError(`${source} is a store in use and no backup (${source}-wal is beside it): make a backup of it.`);
@@ -79,11 +80,18 @@ function readCopy(source: string, copy: string): Contents {
   } catch {
     throw new SiteError(`${source} cannot be copied to ${copy}: expected a backup that can be read, and room on the disk.`);
   }
-  try {
+  return explainBackup(source, copy, () => {
     using store = new Connection(copy, false);
     return store.readAll();
+  });
+}
+
+/** What is found in the copy is said of the backup. */
+function explainBackup<T>(source: string, copy: string, work: () => T): T {
+  try {
+    return work();
   } catch (error) {
-    if (error instanceof DamagedError) throw new SiteError(`${source} is no whole backup: it is damaged, or no backup of a store; use another one.`);
+    if (error instanceof DamagedError) throw new SiteError(`${source} is no whole backup: it is damaged, or something else; use another one.`);
     throw error instanceof SiteError ? new SiteError(error.message.replaceAll(copy, source)) : error;
   }
 }

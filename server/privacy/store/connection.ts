@@ -37,27 +37,27 @@ export class Connection implements Disposable {
 
   /** A change of what is granted: other processes see by the generation that they have to load. */
   change<T>(work: (edit: Edit) => T): T {
-    const result = this.edit((edit) => {
+    return this.edit((edit) => {
       edit.writeMeta('generation', edit.readMeta('generation') + 1);
       return work(edit);
     });
+  }
+
+  /** A change that nobody has to load. */
+  edit<T>(work: (edit: Edit) => T): T {
+    const result = this.transact('BEGIN IMMEDIATE', (database) => {
+      const edit = new Edit(database);
+      const value = work(edit);
+      edit.close();
+      return value;
+    });
     try {
-      // A damaged log is cut off without a word, and a revocation in it is gone; pages are checked.
+      // SQLite cuts a damaged log off without a word, and a revocation in it would be gone; pages are checked.
       this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
       // The change itself is durable.
     }
     return result;
-  }
-
-  /** A change that nobody has to load. */
-  edit<T>(work: (edit: Edit) => T): T {
-    return this.transact('BEGIN IMMEDIATE', (database) => {
-      const edit = new Edit(database);
-      const result = work(edit);
-      edit.close();
-      return result;
-    });
   }
 
   /** Puts other contents in place of these, but for usage. */
