@@ -6,6 +6,7 @@ import { InwardError } from '../../runtime/index.ts';
 import { SettingsError } from '../config.ts';
 import { SiteError } from '../privacy/errors.ts';
 import { createProcessWorld, type World } from '../world.ts';
+import { createAgreementCommand } from './agreement.ts';
 import { Interrupted } from './ask.ts';
 import { createBenchCommand } from './bench.ts';
 import { createChatCommand } from './chat.ts';
@@ -72,6 +73,7 @@ const commands = [
   createConfigCommand,
   createLogitsCommand,
   createTuneCommand,
+  createAgreementCommand,
   createBenchCommand,
   createSiteCommand,
   createPersonCommand,

@@ -87,6 +87,8 @@ export function verifyEnvelope(envelope: Envelope, trusted: ReadonlyMap<string, 
 export function readPublicKey(pem: string, name: string): { readonly id: string; readonly pem: string } {
   let key: KeyObject;
   try {
+    // Node would also take the public half of a private key, which does not belong here.
+    if (!pem.startsWith('-----BEGIN PUBLIC KEY-----')) throw new Error('something else');
     key = createPublicKey(pem);
   } catch {
     throw new SiteError(`${name} is no public key: expected an Ed25519 key in PEM form.`);
@@ -126,7 +128,7 @@ export function canonicalize(value: unknown): string {
     const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
     // By UTF-16 code units, as JavaScript compares.
     entries.sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalize(entry)}`).join(',')}}`;
+    return `{${entries.map(([key, entry]) => `${canonicalize(key)}:${canonicalize(entry)}`).join(',')}}`;
   }
   if (typeof value === 'string' ? value.isWellFormed() : typeof value === 'boolean' || Number.isSafeInteger(value)) return JSON.stringify(value);
   throw new SiteError('A record holds a value that cannot be signed: expected text, whole numbers, true, false, lists or objects.');

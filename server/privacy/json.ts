@@ -48,6 +48,8 @@ function findFlaw(text: string): string | undefined {
     else if (found === ':') {
       const key: string = JSON.parse(last);
       if (open.at(-1)?.has(key)) return 'a field that stands there twice';
+      // Schemas pass over it without a word.
+      if (key === '__proto__') return 'a field of a name that is not permitted';
       open.at(-1)?.add(key);
     }
   }
