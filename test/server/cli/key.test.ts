@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { isSecretOf, parseSecret } from '../../../server/privacy/keys.ts';
 import type { KeyEntry } from '../../../server/privacy/review.ts';
 import { breakGlassMs } from '../../../server/privacy/states.ts';
-import type { StoredRecord } from '../../../server/privacy/store.ts';
+import { baa, stored, synthetic, wrap } from '../privacy/records.ts';
 import { findSecret, TestSite } from '../site-folder.ts';
 
 const dayMs = 86_400_000;
@@ -226,50 +226,40 @@ describe('known otherwise', () => {
 });
 
 describe('synthetic data', () => {
-  const agreement = (kind: string): StoredRecord => ({
-    envelope: {
-      type: 'inward.agreement.v1',
-      record: { id: 'agr-00000001', kind, effective: '2020-01-01T00:00:00Z', expires: '2999-01-01T00:00:00Z' },
-      signatures: [],
-    },
-    addedAt: 1,
-    addedBy: 'carl',
-  });
-  const synthetic = ['key', 'create', '--label', 'trial', '--synthetic'];
+  const trial = ['key', 'create', '--label', 'trial', '--synthetic'];
 
   test('has a purpose of its own and a secret that says so', async () => {
     using site = template.copy();
-    expect(parseSecret(findSecret(await site.do('anna', ...synthetic)))?.kind).toBe('synthetic');
+    expect(parseSecret(findSecret(await site.do('anna', ...trial)))?.kind).toBe('synthetic');
     expect((await site.load()).keys[0]).toMatchObject({ data: 'synthetic', scopes: { purposes: ['evaluation'] } });
   });
 
   test('is never beside keys for PHI', async () => {
     using site = template.copy();
-    await site.do('anna', ...synthetic);
+    await site.do('anna', ...trial);
     for (const args of [minimal, ['key', 'seal', '--label', 'emergency']])
       expect((await site.run('anna', ...args)).complained).toMatch(
         /^A key for PHI cannot be beside the key .{10}, which is for synthetic data: revoke that first/,
       );
-    const [trial] = (await site.load()).keys;
-    await site.do('anna', 'key', 'revoke', trial?.id ?? '');
+    const [key] = (await site.load()).keys;
+    await site.do('anna', 'key', 'revoke', key?.id ?? '');
     await site.do('anna', ...minimal);
-    expect((await site.run('anna', ...synthetic)).complained).toMatch(/^A key for synthetic data cannot be beside the key .{10}, which is for PHI/);
+    expect((await site.run('anna', ...trial)).complained).toMatch(/^A key for synthetic data cannot be beside the key .{10}, which is for PHI/);
     expect((await site.load()).keys).toHaveLength(2);
   });
 
   test('nor beside an agreement of the other class, also by rotation', async () => {
     using site = template.copy();
+    freeze('2026-12-01T00:00:00Z');
     const { id } = await site.json<{ id: string }>('anna', ...minimal);
-    await site.change((store) => store.addRecord(agreement('synthetic')));
+    await site.change((store) => store.addRecord(stored(wrap(synthetic))));
     for (const args of [minimal, ['key', 'rotate', id]])
-      expect((await site.run('anna', ...args)).complained).toMatch(/^A key for PHI cannot be beside the agreement agr-00000001/);
-    await site.change((store) => store.revokeAgreement('agr-00000001', 'carl', Date.now()));
+      expect((await site.run('anna', ...args)).complained).toMatch(/^A key for PHI cannot be beside the agreement agr-00000003/);
+    await site.change((store) => store.revokeAgreement('agr-00000003', 'carl', Date.now()));
     await site.do('anna', 'key', 'rotate', id);
     using other = template.copy();
-    await other.change((store) => store.addRecord(agreement('baa')));
-    expect((await other.run('anna', ...synthetic)).complained).toMatch(
-      /^A key for synthetic data cannot be beside the agreement agr-00000001, which is for PHI/,
-    );
+    await other.change((store) => store.addRecord(stored(wrap(baa))));
+    expect((await other.run('anna', ...trial)).complained).toMatch(/^A key for synthetic data cannot be beside the agreement agr-00000002, which is for PHI/);
     await other.do('anna', ...minimal);
   });
 });

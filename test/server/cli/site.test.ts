@@ -2,8 +2,10 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Agreement } from '../../../server/privacy/agreement.ts';
 import { createSecret, isSecretOf, parseSecret } from '../../../server/privacy/keys.ts';
-import type { Store, StoredRecord } from '../../../server/privacy/store.ts';
+import type { Store } from '../../../server/privacy/store.ts';
+import { baa, selfOperated, stored, synthetic, wrap } from '../privacy/records.ts';
 import { TestSite } from '../site-folder.ts';
 
 afterEach(() => vi.useRealTimers());
@@ -116,20 +118,11 @@ describe('refused', () => {
 });
 
 describe('an evaluation in the folder', () => {
-  const agreement: StoredRecord = {
-    envelope: {
-      type: 'inward.agreement.v1',
-      record: { id: 'agr-evaluation', kind: 'synthetic', effective: '2026-11-01T00:00:00Z', expires: '2026-12-01T00:00:00Z' },
-      signatures: [],
-    },
-    addedAt: 1,
-    addedBy: 'setup',
-  };
   const key = createSecret('synthetic');
 
   async function evaluate(store: Store): Promise<void> {
     await store.addTenant({ code: 'main' });
-    await store.addRecord(agreement);
+    await store.addRecord(stored(wrap(synthetic)));
     const scopes = { models: [], routes: ['chat'], purposes: ['evaluation'], networks: ['127.0.0.1'], priority: 'interactive' } as const;
     const { id, credential } = key;
     await store.addKey({ id, label: 'evaluation', tenant: 'main', data: 'synthetic', scopes, credential, isSealed: false, createdAt: 1, createdBy: 'setup' });
@@ -156,7 +149,7 @@ describe('an evaluation in the folder', () => {
     using site = new TestSite();
     await site.change(async (store) => {
       await evaluate(store);
-      await store.revokeAgreement('agr-evaluation', 'setup', 5);
+      await store.revokeAgreement(synthetic.id, 'setup', 5);
       await store.revokeKey(key.id, 'setup', 5);
     });
     await site.do('nobody', ...init);
@@ -175,21 +168,15 @@ describe('an evaluation in the folder', () => {
 });
 
 describe('show', () => {
-  const record = (id: string, kind: string, effective: string, expires: string): StoredRecord => ({
-    envelope: { type: 'inward.agreement.v1', record: { id, kind, effective, expires }, signatures: [] },
-    addedAt: 1,
-    addedBy: 'carl',
-  });
-
   test('policy, agreements with their states, manifest, counts', async () => {
     using site = await TestSite.create();
     expect(await site.do('anna', 'site', 'show')).toMatch(/agreement +none: nothing is served\nmanifest +none\n/);
     await site.change(async (store) => {
-      await store.addRecord(record('agr-00000001', 'baa', '2025-01-01T00:00:00Z', '2026-01-01T00:00:00Z'));
-      await store.addRecord(record('agr-00000002', 'baa', '2026-01-01T00:00:00Z', '2026-12-01T00:00:00Z'));
-      await store.addRecord(record('agr-00000003', 'baa', '2026-12-01T00:00:00Z', '2027-12-01T00:00:00Z'));
-      await store.addRecord(record('agr-00000004', 'self-operated', '2026-01-01T00:00:00Z', '2027-12-01T00:00:00Z'));
-      await store.revokeAgreement('agr-00000004', 'carl', 5);
+      const add = (changes: Partial<Agreement>): Promise<void> => store.addRecord(stored(wrap({ ...baa, ...changes })));
+      await add({ id: 'agr-00000001', effective: '2025-01-01T00:00:00Z', expires: '2026-01-01T00:00:00Z' });
+      await add({ id: 'agr-00000002', effective: '2026-01-01T00:00:00Z', expires: '2026-12-01T00:00:00Z' });
+      await add({ id: 'agr-00000003', effective: '2026-12-01T00:00:00Z', expires: '2027-12-01T00:00:00Z' });
+      await store.addRecord(stored(wrap({ ...selfOperated, id: 'agr-00000004' }), 5));
       await store.addRecord({
         envelope: { type: 'inward.manifest.v1', record: { id: 'man-1', agreement: 'agr-00000002' }, signatures: [] },
         addedAt: 1,
@@ -205,12 +192,12 @@ describe('show', () => {
     expect(shown['manifest']).toEqual({ id: 'man-1', agreement: 'agr-00000002' });
     expect((shown['agreements'] as { id: string; state: string }[]).map(({ id, state }) => [id, state])).toEqual([
       ['agr-00000001', 'expired'],
-      ['agr-00000002', 'in force'],
-      ['agr-00000003', 'not begun'],
+      ['agr-00000002', 'in-force'],
+      ['agr-00000003', 'not-begun'],
       ['agr-00000004', 'revoked'],
     ]);
     const text = await site.do('carl', 'site', 'show');
-    expect(text).toMatch(/^agreement +agr-00000002 baa, from 2026-01-01T00:00:00Z to 2026-12-01T00:00:00Z: in force$/m);
+    expect(text).toMatch(/^agreement +agr-00000002 baa, from 2026-01-01 00:00 UTC to 2026-12-01 00:00 UTC: in-force$/m);
     expect(text).toMatch(/^manifest +man-1, for agr-00000002$/m);
   });
 });

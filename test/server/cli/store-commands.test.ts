@@ -2,6 +2,7 @@
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { baa, stored, wrap } from '../privacy/records.ts';
 import { TestSite } from '../site-folder.ts';
 
 let template: TestSite;
@@ -165,13 +166,7 @@ describe('reset-clock', () => {
     const create = async (): Promise<string> => (await site.json<{ id: string }>('anna', 'key', 'create', '--label', 'a', '--purposes', 'coding')).id;
     const [rotated, revoked] = [await create(), await create()];
     await site.do('anna', 'person', 'add', 'temp', '--roles', 'viewer');
-    await site.change((store) =>
-      store.addRecord({
-        envelope: { type: 'inward.agreement.v1', record: { id: 'agr-00000001', kind: 'baa', effective: '2026-01-01T00:00:00Z' }, signatures: [] },
-        addedAt: 1,
-        addedBy: 'carl',
-      }),
-    );
+    await site.change((store) => store.addRecord(stored(wrap(baa))));
     vi.setSystemTime(now - hour);
     await site.do('anna', 'key', 'rotate', rotated);
     // Somebody sets the clock a year ahead.
@@ -180,7 +175,7 @@ describe('reset-clock', () => {
     const early = await create();
     await site.do('anna', 'person', 'revoke', 'temp');
     await site.change(async (store) => {
-      await store.revokeAgreement('agr-00000001', 'carl', Date.now());
+      await store.revokeAgreement(baa.id, 'carl', Date.now());
       await store.keepClock(Date.now());
     });
     vi.setSystemTime(now);
