@@ -1,11 +1,11 @@
 /**
- * Owns in which state a key is at a moment, and which agreements stand. Refuses keys for PHI and keys for synthetic data beside each other.
+ * Owns in which state a key is at a moment. Refuses keys for PHI and keys for synthetic data beside each other.
  */
-import { type AgreementKind, agreementKinds } from './agreement.ts';
 import { SiteError } from './errors.ts';
 import type { AccessKey } from './grants.ts';
 import { isExpired, isRevoked } from './people.ts';
 import type { Snapshot } from './store.ts';
+import { listTerms } from './term.ts';
 import type { DataClass } from './words.ts';
 
 /** How long a break-glass key is taken after its first use, in ms. */
@@ -27,29 +27,20 @@ export function isLive(key: AccessKey, now: number): boolean {
   return !['spent', 'expired', 'revoked'].includes(judgeKey(key, now));
 }
 
-export interface StandingAgreement {
-  readonly id: string;
-  readonly kind: AgreementKind;
-}
-
-/** Agreements that are neither revoked nor past; one that begins later is among them. */
-export function listStanding({ agreements }: Pick<Snapshot, 'agreements'>, now: number): StandingAgreement[] {
-  return agreements
-    .filter((stored) => !isRevoked(stored, now))
-    .map(({ envelope: { record } }) => record)
-    .filter(({ expires }) => typeof expires !== 'string' || Date.parse(expires) > now)
-    .flatMap(({ id, kind }) => agreementKinds.filter((known) => known === kind).map((known) => ({ id: String(id), kind: known })));
-}
-
 /** Throws SiteError where a key of this class would be beside agreements or keys of the other one. */
-export function checkDataClass(data: DataClass, snapshot: Pick<Snapshot, 'agreements' | 'keys'>, now: number): void {
+export function checkDataClass(data: DataClass, { agreements, keys }: Pick<Snapshot, 'agreements' | 'keys'>, now: number): void {
   const [own, other] = data === 'phi' ? ['PHI', 'synthetic data'] : ['synthetic data', 'PHI'];
   const refuse = (what: string, remedy: string): SiteError =>
     new SiteError(
       `A key for ${own} cannot be beside ${what}, which is for ${other}: ${data === 'phi' ? `revoke that first (${remedy})` : 'evaluate on a site of its own (--site)'}.`,
     );
-  const agreement = listStanding(snapshot, now).find(({ kind }) => (kind === 'synthetic') === (data === 'phi'));
-  if (agreement !== undefined) throw refuse(`the agreement ${agreement.id}`, `inward agreement revoke ${agreement.id}`);
-  const key = snapshot.keys.find((candidate) => candidate.data !== data && isLive(candidate, now));
+  // Also an agreement that begins later.
+  const clash = listTerms(agreements).find(({ agreement, stored, end }) => {
+    const isOther = (agreement.kind === 'synthetic') === (data === 'phi');
+    return isOther && !isRevoked(stored, now) && now < end;
+  });
+  if (clash !== undefined) throw refuse(`the agreement ${clash.agreement.id}`, `inward agreement revoke ${clash.agreement.id}`);
+  // Also a key that has expired: only a revoked one can never be used again.
+  const key = keys.find((candidate) => candidate.data !== data && !isRevoked(candidate, now));
   if (key !== undefined) throw refuse(`the key ${key.id}`, `inward key revoke ${key.id}`);
 }

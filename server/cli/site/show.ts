@@ -2,14 +2,17 @@
  * Owns `inward site show`: in short what the site keeps to, and in which state agreements, manifest, keys and people are.
  */
 import { Command } from 'commander';
+import type { Agreement } from '../../privacy/agreement.ts';
 import { isExpired, isRevoked } from '../../privacy/people.ts';
 import { isLive } from '../../privacy/states.ts';
-import type { Snapshot, StoredRecord } from '../../privacy/store.ts';
+import type { Snapshot } from '../../privacy/store.ts';
+import { type AgreementState, listTerms, stateOf } from '../../privacy/term.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import type { Flags } from '../options.ts';
 import { addSiteOptions, locateSite, openSite } from '../site.ts';
 import { createStyle, type Style } from '../style.ts';
+import { formatTime } from '../values.ts';
 
 export function createSiteShowCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('show').description('Show policy, agreements, manifest and counts of the site in short.').option('--json', 'print them as JSON');
@@ -26,13 +29,10 @@ async function runShow(flags: Flags, world: World): Promise<number> {
   return 0;
 }
 
-interface AgreementSummary {
-  readonly id: string;
-  readonly kind: string;
-  readonly effective: string;
-  /** Null: evergreen. */
-  readonly expires: string | null;
-  readonly state: 'revoked' | 'expired' | 'not begun' | 'in force';
+interface AgreementSummary extends Pick<Agreement, 'id' | 'kind' | 'effective'> {
+  /** ISO 8601; where another one supersedes it, when that begins. */
+  readonly end: string;
+  readonly state: AgreementState;
 }
 
 interface SiteSummary extends NonNullable<Snapshot['policy']> {
@@ -52,7 +52,10 @@ function summarize({ policy, trustedKeys, agreements, manifest, keys, people, te
     ...(policy ?? { site: '', region: '', signatures: 1 }),
     folder,
     trustedKeys: trustedKeys.length,
-    agreements: agreements.map((stored) => summarizeAgreement(stored, now)),
+    agreements: listTerms(agreements).map(({ agreement, stored, end }) => {
+      const { id, kind, effective } = agreement;
+      return { id, kind, effective, end: new Date(end).toISOString(), state: stateOf(agreement, stored, now, end) };
+    }),
     manifest: manifest === undefined ? null : { id: String(manifest.envelope.record['id']), agreement: String(manifest.envelope.record['agreement']) },
     keys: keys.filter((key) => isLive(key, now)).length,
     people: people.filter((person) => !isRevoked(person, now) && !isExpired(person, now)).length,
@@ -60,26 +63,18 @@ function summarize({ policy, trustedKeys, agreements, manifest, keys, people, te
   };
 }
 
-function summarizeAgreement(stored: StoredRecord, now: number): AgreementSummary {
-  const { id, kind, effective, expires } = stored.envelope.record;
-  const isPast = typeof expires === 'string' && Date.parse(expires) <= now;
-  const hasBegun = typeof effective === 'string' && Date.parse(effective) <= now;
-  const state = isRevoked(stored, now) ? 'revoked' : isPast ? 'expired' : hasBegun ? 'in force' : 'not begun';
-  return { id: String(id), kind: String(kind), effective: String(effective), expires: typeof expires === 'string' ? expires : null, state };
-}
-
 function formatSummary(summary: SiteSummary, style: Style): string {
   const { site, region, signatures, folder, trustedKeys, agreements, manifest, keys, people, tenants } = summary;
-  const paint = { 'in force': style.good, 'not begun': style.warn, expired: style.bad, revoked: style.dim };
+  const paint = { 'in-force': style.good, 'not-begun': style.warn, superseded: style.dim, expired: style.bad, revoked: style.dim };
   const rows: readonly (readonly [string, string])[] = [
     ['site', site],
     ['region', region],
     ['folder', folder],
     ['signatures', signatures === 2 ? 'two different keys sign an agreement or a manifest' : 'one key signs an agreement or a manifest'],
     ['trusted keys', String(trustedKeys)],
-    ...agreements.map(({ id, kind, effective, expires, state }): [string, string] => [
+    ...agreements.map(({ id, kind, effective, end, state }): [string, string] => [
       'agreement',
-      `${id} ${kind}, from ${effective} ${expires === null ? 'on' : `to ${expires}`}: ${paint[state](state)}`,
+      `${id} ${kind}, from ${formatTime(effective)} to ${formatTime(end)}: ${paint[state](state)}`,
     ]),
     ...(agreements.length === 0 ? [['agreement', style.warn('none: nothing is served')] as const] : []),
     ['manifest', manifest === null ? style.warn('none') : `${manifest.id}, for ${manifest.agreement}`],
