@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SiteError } from '../errors.ts';
-import { type Contents, readContents } from './contents.ts';
+import { type Contents, type Judged, readContents } from './contents.ts';
 import { inMemory, openDatabase } from './database.ts';
 import { Edit } from './edit.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
@@ -15,24 +15,24 @@ export class Connection implements Disposable {
   readonly path: string;
   readonly #database: DatabaseSync;
   readonly #identity: string | undefined;
-  readonly #generation: StatementSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #judged: Judged = new Map();
 
   /** Throws SiteError on any doubt about the file. `create`: where there is none, it is made. */
   constructor(path: string, create: boolean) {
     this.path = path;
     this.#database = openDatabase(path, create || path === inMemory);
     this.#identity = path === inMemory ? undefined : identify(path);
-    this.#generation = this.#database.prepare('SELECT generation FROM meta');
   }
 
   readGeneration(): number {
-    const generation = this.#guard(() => this.#generation.get()?.['generation']);
+    const generation = this.#guard(() => this.prepare('SELECT generation FROM meta').get()?.['generation']);
     if (typeof generation !== 'number') throw new DamagedError(this.path, 'its first row is missing');
     return generation;
   }
 
   readAll(): Contents {
-    return this.transact('BEGIN', () => readContents(this.#database, this.path));
+    return this.transact('BEGIN', () => readContents(this.#database, this.path, this.#judged));
   }
 
   /** A change of what is granted: other processes see by the generation that they have to load. */
@@ -45,8 +45,8 @@ export class Connection implements Disposable {
 
   /** A change that nobody has to load. */
   edit<T>(work: (edit: Edit) => T): T {
-    const result = this.transact('BEGIN IMMEDIATE', (database) => {
-      const edit = new Edit(database);
+    const result = this.transact('BEGIN IMMEDIATE', () => {
+      const edit = new Edit((sql) => this.prepare(sql));
       const value = work(edit);
       edit.close();
       return value;
@@ -75,17 +75,24 @@ export class Connection implements Disposable {
     this.#guard(() => this.#database.prepare('VACUUM INTO ?').run(target));
   }
 
-  transact<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: (database: DatabaseSync) => T): T {
+  transact<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => T): T {
     return this.#guard(() => {
       this.#database.exec(begin);
       try {
-        const result = work(this.#database);
+        const result = work();
         this.#database.exec('COMMIT');
         return result;
       } finally {
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       }
     });
+  }
+
+  /** A statement of a closed set, prepared once; for use in a transaction. */
+  prepare(sql: string): StatementSync {
+    const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
 
   [Symbol.dispose](): void {

@@ -53,8 +53,12 @@ function prepareFile(path: string, create: boolean): void {
   openFolder(path, create);
   if (checkFile(path)) return;
   if (!create) throw new SiteError(`${path} is not there: set the site up first, or restore a backup.`);
-  createFile(path);
-  checkFile(path);
+  try {
+    createFile(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if (!checkFile(path)) throw error;
+  }
 }
 
 /** Definitions and rows are those that this program wrote. */

@@ -14,17 +14,18 @@ const leftOut = { table: 'usage', column: 'digest' };
 export class Digest {
   readonly #bytes: Buffer;
 
-  constructor(text: string) {
+  constructor(text: string = '0'.repeat(64)) {
     this.#bytes = Buffer.from(text, 'hex');
   }
 
-  /** Adds a row that is not in it, takes out one that is. */
-  toggle(table: string, row: Row): void {
+  /** Adds a row that is not in it, takes out one that is. Gives the hash of the row. */
+  toggle(table: string, row: Row): string {
     const columns = Object.entries(row).filter(([column]) => column !== leftOut.column);
     const hash = createHash('sha256')
       .update(JSON.stringify([table, columns]))
       .digest();
     for (let i = 0; i < hash.length; i++) this.#bytes[i] = (this.#bytes[i] ?? 0) ^ (hash[i] ?? 0);
+    return hash.toString('latin1');
   }
 
   toString(): string {
@@ -34,7 +35,7 @@ export class Digest {
 
 /** The digest of all rows of a file. */
 export function digestRows(database: DatabaseSync): string {
-  const digest = new Digest('0'.repeat(64));
+  const digest = new Digest();
   for (const table of listTables(database)) {
     if (table === leftOut.table) continue;
     for (const row of database.prepare(`SELECT * FROM ${table}`).iterate()) digest.toggle(table, row);
@@ -42,7 +43,7 @@ export function digestRows(database: DatabaseSync): string {
   return digest.toString();
 }
 
-export function listTables(database: DatabaseSync): readonly string[] {
+function listTables(database: DatabaseSync): readonly string[] {
   return database
     .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`)
     .all()

@@ -2,7 +2,7 @@
  * Owns the writing of rows in one transaction: the digest and the number of the generation follow every change. Refuses an id
  * that is there already, and one that is not.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import { SiteError } from '../errors.ts';
 import { Digest, type Row } from './digest.ts';
 import type { Fields } from './rows.ts';
@@ -20,20 +20,20 @@ export type TableName = keyof typeof tables;
 
 /** One change of the store; what it holds counts once `close` has been called in the same transaction. */
 export class Edit {
-  readonly #database: DatabaseSync;
+  readonly #prepare: (sql: string) => StatementSync;
   readonly #meta: Row;
   readonly #digest: Digest;
   readonly #changed: Record<string, number> = {};
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-    this.#meta = database.prepare('SELECT * FROM meta').get() ?? {};
+  constructor(prepare: (sql: string) => StatementSync) {
+    this.#prepare = prepare;
+    this.#meta = prepare('SELECT * FROM meta').get() ?? {};
     this.#digest = new Digest(String(this.#meta['digest']));
     this.#digest.toggle('meta', this.#meta);
   }
 
   find(table: TableName, id: string | number): Row | undefined {
-    return this.#database.prepare(`SELECT * FROM ${table} WHERE ${tables[table].id} = ?`).get(id);
+    return this.#prepare(`SELECT * FROM ${table} WHERE ${tables[table].id} = ?`).get(id);
   }
 
   get(table: TableName, id: string): Row {
@@ -48,7 +48,7 @@ export class Edit {
     if (this.find(table, name) !== undefined) throw new SiteError(`There is a ${word} ${quote(name)} in this store already: ids are never used twice.`);
     const columns = Object.keys(fields);
     const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
-    this.#database.prepare(sql).run(...columns.map((column) => fields[column] ?? null));
+    this.#prepare(sql).run(...columns.map((column) => fields[column] ?? null));
     this.#digest.toggle(table, this.find(table, name) ?? {});
   }
 
@@ -56,14 +56,14 @@ export class Edit {
     const columns = Object.keys(fields);
     this.#digest.toggle(table, this.find(table, id) ?? {});
     const sql = `UPDATE ${table} SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE ${tables[table].id} = ?`;
-    this.#database.prepare(sql).run(...columns.map((column) => fields[column] ?? null), id);
+    this.#prepare(sql).run(...columns.map((column) => fields[column] ?? null), id);
     this.#digest.toggle(table, this.find(table, id) ?? {});
   }
 
   clear(): void {
     for (const table of Object.keys(tables) as TableName[]) {
-      for (const row of this.#database.prepare(`SELECT * FROM ${table}`).all()) this.#digest.toggle(table, row);
-      this.#database.exec(`DELETE FROM ${table}`);
+      for (const row of this.#prepare(`SELECT * FROM ${table}`).all()) this.#digest.toggle(table, row);
+      this.#prepare(`DELETE FROM ${table}`).run();
     }
   }
 
@@ -79,7 +79,7 @@ export class Edit {
     const meta = { ...this.#meta, ...this.#changed };
     this.#digest.toggle('meta', meta);
     const sql = 'UPDATE meta SET generation = ?, clock = ?, nextTenant = ?, digest = ?';
-    this.#database.prepare(sql).run(this.readMeta('generation'), this.readMeta('clock'), this.readMeta('nextTenant'), this.#digest.toString());
+    this.#prepare(sql).run(this.readMeta('generation'), this.readMeta('clock'), this.readMeta('nextTenant'), this.#digest.toString());
   }
 }
 

@@ -25,6 +25,8 @@ const policySchema: z.ZodType<Policy> = z.strictObject({
   signatures: z.union([z.literal(1), z.literal(2)]),
 });
 
+const metaSchema = z.strictObject({ generation: z.int().min(0), clock: timeSchema, nextTenant: z.int().min(1), digest: z.string().regex(forms.sha256) });
+
 const trustedKeySchema: z.ZodType<TrustedKey> = z.strictObject({
   id: z.string().regex(forms.publicKeyId),
   pem: z.string().max(200),
@@ -101,6 +103,11 @@ export function toCredentialFields({ type, ...parts }: Credential): Fields {
 
 export function toUsage(used: Usage): Usage {
   return judge(usageSchema, used, 'The usage');
+}
+
+export function fromMetaRow(row: Row): { readonly generation: number; readonly clock: number; readonly nextTenant: number; readonly digest: string } {
+  const { one: _, ...meta } = strip(row);
+  return judge(metaSchema, meta, 'The state');
 }
 
 export function fromPolicyRow(row: Row): Policy {

@@ -10,7 +10,7 @@ import { digestRows } from './digest.ts';
 import { DamagedError } from './errors.ts';
 
 /** `inwd`: tells a store from the databases of other programs. */
-export const applicationId: number = 0x696e7764;
+const applicationId: number = 0x696e7764;
 
 /** Text of ASCII characters of a set. The other checks see a text up to its first NUL only, so its bytes are counted too. */
 function text(column: string, min: number, max: number, set: string, form = '*'): string {
@@ -125,9 +125,11 @@ export const migrations: readonly string[] = [first];
 
 /** The version of a file; 0: nothing is in it yet. Throws SiteError on one that a newer program wrote, and on one of another program. */
 export function readSchemaVersion(database: DatabaseSync, name: string, newest: number = migrations.length): number {
-  const id = readNumber(database, 'PRAGMA application_id', 'application_id');
-  const version = readNumber(database, 'PRAGMA user_version', 'user_version');
-  const count = readNumber(database, 'SELECT count(*) AS count FROM sqlite_schema', 'count');
+  // One statement, since another process may be making the store right now.
+  const row = database.prepare(`SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) AS count
+    FROM pragma_application_id, pragma_user_version`);
+  const [id, version, count] = Object.values(row.get() ?? {}).map(Number);
+  if (version === undefined) throw new DamagedError(name, 'its version is missing');
   if (id === 0 && version === 0 && count === 0) return 0;
   if (id !== applicationId) throw new SiteError(`${name} is the database of another program: expected a store of inward.`);
   if (version > newest) throw new SiteError(`${name} was written by a newer version of inward (${version}; this one knows ${newest}): use that version.`);
@@ -158,8 +160,4 @@ export function checkDigest(database: DatabaseSync, name: string): void {
 /** The definitions of a file as text, so that a table, a check or a trigger that differs is seen. */
 export function readDefinitions(database: DatabaseSync): string {
   return JSON.stringify(database.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name').all());
-}
-
-function readNumber(database: DatabaseSync, sql: string, column: string): number {
-  return Number(database.prepare(sql).get()?.[column]);
 }

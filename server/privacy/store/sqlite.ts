@@ -140,22 +140,24 @@ class SqliteStore implements Store {
   async readUsage(day: number): Promise<readonly Usage[]> {
     judge(daySchema, day, 'The day');
     const sql = 'SELECT scope, id, tokens FROM usage WHERE day = ? ORDER BY scope, id';
-    return this.#connection.transact('BEGIN', (database) => database.prepare(sql).all(day).map(fromUsageRow));
+    return this.#connection.transact('BEGIN', () => this.#connection.prepare(sql).all(day).map(fromUsageRow));
   }
 
   async addUsage(day: number, used: readonly Usage[]): Promise<void> {
     judge(daySchema, day, 'The day');
     const rows = used.map(toUsage);
-    this.#connection.transact('BEGIN IMMEDIATE', (database) => {
-      const add = database.prepare('INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET tokens = min(tokens + excluded.tokens, 1000000000000000)');
+    this.#connection.transact('BEGIN IMMEDIATE', () => {
+      const add = this.#connection.prepare(
+        'INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET tokens = min(tokens + excluded.tokens, 1000000000000000)',
+      );
       for (const { scope, id, tokens } of rows) add.run(day, scope, id, tokens);
-      database.prepare('DELETE FROM usage WHERE day < ?').run(day - usageDays);
+      this.#connection.prepare('DELETE FROM usage WHERE day < ?').run(day - usageDays);
     });
   }
 
   async keepClock(at: number): Promise<void> {
     judge(timeSchema, at, 'The time');
-    const kept = this.#connection.transact('BEGIN', (database) => Number(database.prepare('SELECT clock FROM meta').get()?.['clock']));
+    const kept = this.#connection.transact('BEGIN', () => Number(this.#connection.prepare('SELECT clock FROM meta').get()?.['clock']));
     if (kept < at) this.#connection.edit((edit) => edit.writeMeta('clock', Math.max(edit.readMeta('clock'), at)));
   }
 

@@ -7,8 +7,8 @@ import { SiteError } from '../../../server/privacy/errors.ts';
 import type { AccessKey } from '../../../server/privacy/grants.ts';
 import { backupStore, restoreStore } from '../../../server/privacy/store/backup.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
-import type { Snapshot, Store } from '../../../server/privacy/store.ts';
-import { createFolder, createKey, createPerson, createRecord, createSigner, type Folder, fillStore, now, startWriter } from './site.ts';
+import type { Store } from '../../../server/privacy/store.ts';
+import { createFolder, createKey, createPerson, createRecord, createSigner, type Folder, fillStore, loadStore, now, startWriter } from './site.ts';
 
 interface Site extends AsyncDisposable {
   readonly path: string;
@@ -28,11 +28,6 @@ async function createSite(fill: (store: Store) => Promise<void> = (store) => fil
     folder[Symbol.dispose]();
   };
   return { path: folder.path, target: join(disk, 'backup.sqlite'), store, [Symbol.asyncDispose]: end };
-}
-
-async function load(path: string): Promise<Snapshot> {
-  await using store = await openStore(path);
-  return await store.load();
 }
 
 async function refuse(work: Promise<unknown>, sentence: RegExp): Promise<void> {
@@ -61,7 +56,7 @@ test('a backup is one file, for its user only, that holds all; nothing is left b
     lost: { keys: 0, people: 0, tenants: 0 },
     keptAs: undefined,
   });
-  expect(await load(other)).toEqual(before);
+  expect(await loadStore(other)).toEqual(before);
   expect(readdirSync(dirname(other))).toEqual(['inward.sqlite']);
   expect([statSync(other).mode & 0o777, statSync(dirname(other)).mode & 0o777]).toEqual([0o600, 0o700]);
   await using restored = await openStore(other);
@@ -78,7 +73,7 @@ test('a backup that is taken while another process writes is of one moment', asy
     await backupStore(site.path, target);
     const copy = join(dirname(site.target), `copy-${turn}`, 'inward.sqlite');
     await restoreStore(target, copy);
-    const { keys } = await load(copy);
+    const { keys } = await loadStore(copy);
     const revoked = new Set(keys.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id));
     for (const id of said) expect(revoked).toContain(id);
     expect(keys.flatMap(({ replaces }) => replaces ?? []).filter((id) => !revoked.has(id))).toEqual([]);
@@ -175,7 +170,7 @@ test('what was closed after the backup stays closed, and what was added is gone 
 
   const kept2 = join(dirname(site.target), 'kept', 'inward.sqlite');
   await restoreStore(`${site.path}.before-restore`, kept2);
-  expect(await load(kept2)).toEqual(before);
+  expect(await loadStore(kept2)).toEqual(before);
   expect(readdirSync(dirname(site.path)).sort()).toEqual(['inward.sqlite', 'inward.sqlite-shm', 'inward.sqlite-wal', 'inward.sqlite.before-restore']);
   expect(statSync(`${site.path}.before-restore`).mode & 0o777).toBe(0o600);
 });
@@ -334,7 +329,7 @@ test('changed bytes in a backup restore the same or nothing', async () => {
         () => undefined,
         (reason: unknown) => reason,
       );
-      if (error === undefined) expect(await load(other)).toEqual(before);
+      if (error === undefined) expect(await loadStore(other)).toEqual(before);
       else {
         expect(error).toBeInstanceOf(SiteError);
         expect(existsSync(dirname(other)) ? readdirSync(dirname(other)) : []).toEqual([]);
@@ -369,7 +364,7 @@ test('a damaged store is replaced only with leave, and is kept; who has it open 
   const result = await restoreStore(site.target, site.path, { replaceDamaged: true });
   expect(result).toMatchObject({ isMerged: false, revokedSince: 0, keptAs: `${site.path}.before-restore` });
   expect(() => site.store.version()).toThrow(/was moved or replaced while it was open/);
-  expect(await load(site.path)).toEqual(before);
+  expect(await loadStore(site.path)).toEqual(before);
   expect(readdirSync(dirname(site.path)).filter((name) => name.includes('before-restore'))).toContain('inward.sqlite.before-restore');
   expect(readdirSync(dirname(site.path))).not.toContain('inward.sqlite-wal');
 });
@@ -395,7 +390,7 @@ test('a log that a lost store left is not played into the one that is restored',
   await refuse(restoreStore(site.target, lost), /inward\.sqlite-wal belongs to a store that is gone/);
   rmSync(`${lost}-wal`);
   await restoreStore(site.target, lost);
-  expect(await load(lost)).toEqual(await site.store.load());
+  expect(await loadStore(lost)).toEqual(await site.store.load());
 });
 
 test('a file under another name is a backup as well, once its program has closed it', async () => {
@@ -404,5 +399,5 @@ test('a file under another name is a backup as well, once its program has closed
   await site.store[Symbol.asyncDispose]();
   renameSync(site.path, site.target);
   await restoreStore(site.target, site.path);
-  expect(await load(site.path)).toEqual(before);
+  expect(await loadStore(site.path)).toEqual(before);
 });

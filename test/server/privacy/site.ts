@@ -9,10 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import { readPublicKey, signEnvelope } from '../../../server/privacy/envelope.ts';
+import { SiteError } from '../../../server/privacy/errors.ts';
 import type { AccessKey, Person, Scopes } from '../../../server/privacy/grants.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
-import type { Store, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
+import { openStore } from '../../../server/privacy/store/sqlite.ts';
+import type { Snapshot, Store, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
 
 /** 2026-11-24T10:00:00Z */
 export const now = 1_795_514_400_000;
@@ -98,6 +101,32 @@ export async function fillStore(store: Store, count = 3): Promise<void> {
   );
   await store.addUsage(20_000, [{ scope: 'tenant', id: 'cardiology', tokens: 5 }]);
   await store.keepClock(now + 4);
+}
+
+export interface Closed extends Folder {
+  readonly before: Snapshot;
+}
+
+/** A store that is closed, and what is in it. */
+export async function createClosed(count?: number): Promise<Closed> {
+  const folder = createFolder();
+  await using store = await openStore(folder.path, { create: true });
+  await fillStore(store, count);
+  return { ...folder, [Symbol.dispose]: folder[Symbol.dispose], before: await store.load() };
+}
+
+export async function loadStore(path: string): Promise<Snapshot> {
+  await using store = await openStore(path);
+  return await store.load();
+}
+
+export async function refuseStore(path: string, sentence: RegExp, create = false): Promise<void> {
+  const error = await openStore(path, { create }).then(
+    (store) => store[Symbol.asyncDispose](),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(SiteError);
+  expect(String(error)).toMatch(sentence);
 }
 
 export interface Writer extends Disposable {
