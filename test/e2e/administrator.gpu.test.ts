@@ -42,7 +42,7 @@ async function findPort(): Promise<number> {
 async function prepare(): Promise<NodeJS.ProcessEnv> {
   const certificates = join(root, 'test/fixtures/tls');
   const key = join(folder, 'server.key');
-  copyFileSync(join(certificates, 'server.key'), key);
+  copyFileSync(join(certificates, 'server.test-only.key'), key);
   chmodSync(key, 0o600);
   writeFileSync(join(folder, 'phrase.txt'), 'correct horse battery staple\n', { mode: 0o600 });
   writeFileSync(join(folder, 'agreement.pdf'), 'the executed document');
@@ -57,7 +57,7 @@ async function prepare(): Promise<NodeJS.ProcessEnv> {
     PORT: String(await findPort()),
     CERT: join(certificates, 'server.crt'),
     CERT_KEY: key,
-    CA: join(certificates, 'ca.crt'),
+    CA: join(certificates, 'authority.crt'),
     EXPIRES: new Date(Date.now() + 365 * 86_400_000).toISOString().slice(0, 10),
   };
 }
