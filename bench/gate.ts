@@ -16,7 +16,7 @@ import { openStore } from '../server/privacy/store/sqlite.ts';
 import type { View } from '../server/privacy/view.ts';
 import { readVersion } from '../server/version.ts';
 import { describeMachine } from './machine.ts';
-import { describeSamples, type Distribution } from './serve/statistics.ts';
+import { type Distribution, describeSamples } from './serve/statistics.ts';
 
 interface GateOptions {
   readonly keys: number;

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
-import { addAccess, describeDeployment, type Doorkeeper } from './access.ts';
+import { addAccess, type Doorkeeper, describeDeployment } from './access.ts';
 import { addBodyParser } from './body.ts';
 import type { Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
@@ -21,6 +21,7 @@ import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { addSiteRoutes } from './site-routes.ts';
+import type { Tls } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,18 +37,21 @@ export interface AppOptions {
   readonly settings: Settings;
   readonly log?: Log;
   readonly life?: Life;
+  readonly tls?: Tls | undefined;
 }
 
 /** The application, ready to listen or to be injected. */
-export function buildApp({ models, gate, settings, log: write = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
+export function buildApp({ models, gate, settings, log: write = () => undefined, life = createLife(), tls }: AppOptions): FastifyInstance {
   const answered = new AnswerCounts();
   const log = answered.watch(write);
+  // Node swaps the two limits when the one for headers is the larger.
+  const limits = { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000), headersTimeout: Math.min(settings.requestTimeoutMs, 60_000) };
   const app = Fastify({
     logger: false,
     bodyLimit: settings.bodyLimit,
     requestTimeout: settings.requestTimeoutMs,
-    // Node swaps the two limits when the one for headers is the larger.
-    http: { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000), headersTimeout: Math.min(settings.requestTimeoutMs, 60_000) },
+    http: limits,
+    ...(tls && { https: { ...tls.options, ...limits } }),
     genReqId: () => randomUUID(),
     // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
     forceCloseConnections: true,
@@ -59,6 +63,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
       sendError(toApiError(error, settings.bodyLimit), request, reply, { settings, gate });
     },
   });
+  tls?.guard(app, log);
   app.decorateRequest('usage', null);
   addBodyParser(app);
   addHooks(app, life, gate, log);

@@ -5,7 +5,7 @@
 import { type Engine, InwardError, toInwardError } from '../runtime/index.ts';
 import type { TextModel } from '../runtime/text/index.ts';
 import type { Log } from './log.ts';
-import type { Models, ModelSource } from './openai/plan.ts';
+import type { ModelSource, Models } from './openai/plan.ts';
 import { Refusal, SiteError } from './privacy/index.ts';
 
 export interface LoadedModels extends Models {

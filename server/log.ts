@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from '../runtime/index.ts';
 import type { GateEvent, RefusalCode } from './privacy/index.ts';
+import type { FileFlaw } from './privacy/watched.ts';
 
 /** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
 export const routePatterns = [
@@ -32,6 +33,12 @@ export type LogRecord =
   | { readonly event: 'model_loaded' | 'model_unloaded' }
   | { readonly event: 'model_load_failed'; readonly code?: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
+  /** New files of a certificate, or of the keys that tokens are signed with. */
+  | { readonly event: 'tls_reloaded' | 'token_keys_reloaded' }
+  /** What is in use stays in use. */
+  | { readonly event: 'tls_reload_failed' | 'token_keys_reload_failed'; readonly flaw: FileFlaw }
+  /** `days`: until the end of the server's certificate. */
+  | { readonly event: 'tls_ends'; readonly days: number }
   | { readonly event: 'failure'; readonly requestId: string; readonly code: ErrorCode }
   | {
       readonly event: 'request';
@@ -51,7 +58,22 @@ export type LogRecord =
 export type Log = (record: LogRecord) => void;
 
 const columns = [
-  ...(['requestId', 'route', 'status', 'finished', 'refusal', 'keyId', 'agreementId', 'days', 'code', 'count', 'running', 'port', 'durationMs'] as const),
+  ...([
+    'requestId',
+    'route',
+    'status',
+    'finished',
+    'refusal',
+    'keyId',
+    'agreementId',
+    'days',
+    'code',
+    'flaw',
+    'count',
+    'running',
+    'port',
+    'durationMs',
+  ] as const),
   ...(['promptTokens', 'completionTokens'] as const),
 ];
 const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = {
@@ -60,6 +82,11 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   stopped: 'info',
   request: 'info',
   connection_refused: 'warn',
+  tls_reloaded: 'info',
+  tls_reload_failed: 'error',
+  tls_ends: 'warn',
+  token_keys_reloaded: 'info',
+  token_keys_reload_failed: 'error',
   failure: 'error',
   engine_lost: 'error',
   engine_restarted: 'warn',

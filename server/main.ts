@@ -10,16 +10,20 @@ import { buildApp } from './app.ts';
 import { type Prepared, prepareEngine } from './cli/options.ts';
 import { openEngine } from './cli/progress.ts';
 import { createStyle } from './cli/style.ts';
-import { isLoopback, type Settings, SettingsError, toTextOptions } from './config.ts';
+import { isLoopback } from './config/kinds.ts';
+import { type Settings, SettingsError, toTextOptions, toTokenOptions } from './config.ts';
 import { ensureEvaluation } from './evaluation.ts';
 import { createLife, type Life } from './life.ts';
 import { type LoadedModels, ModelLoader } from './loader.ts';
 import { createLog, type Log } from './log.ts';
 import { describeClosed, describeStart } from './panel.ts';
 import { demandDeployment } from './privacy/deployment.ts';
+import { findSiteFolder, storeFile } from './privacy/folder.ts';
 import { Gate } from './privacy/index.ts';
 import { openStore } from './privacy/store/sqlite.ts';
-import { findSiteFolder, storeFile } from './privacy/folder.ts';
+import { createTokenVerifier, type TokenVerifier } from './privacy/tokens.ts';
+import type { FileFlaw } from './privacy/watched.ts';
+import { openTls } from './tls.ts';
 import type { World } from './world.ts';
 
 export interface ServeOptions {
@@ -34,10 +38,11 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions, world: World): Promise<number> {
   const { settings } = options;
   await checkPort(settings);
+  const tls = openTls(settings);
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
   const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
   const folder = findSiteFolder(settings.site, world.environment);
-  await using site = await openSite(options, folder);
+  await using site = await openSite(options, folder, log);
   const { gate } = site;
   let deviceReason = '';
   await using loader = new ModelLoader(async () => {
@@ -47,11 +52,11 @@ export async function serve(options: ServeOptions, world: World): Promise<number
     await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu: settings.sharedGpu, root: world.hostRoot });
     return openModels(prepared, settings, log, world);
   }, log);
+  followGate(gate, loader, log, world);
   if (gate.isOpen) await loader.load();
   const life = createLife();
-  const app = buildApp({ models: loader, gate, settings, log, life });
+  const app = buildApp({ models: loader, gate, settings, log, life, tls });
   const url = await listen(app, settings);
-  followGate(gate, loader, log, world);
   // Before anybody can read that the server is there.
   const signals = watchSignals(world.signals, () => life.cut());
   const style = createStyle(world.out, world.environment);
@@ -68,21 +73,30 @@ interface OpenSite extends AsyncDisposable {
   readonly evaluationKey: string | undefined;
 }
 
-async function openSite({ settings, isEvaluation }: ServeOptions, folder: string): Promise<OpenSite> {
+async function openSite({ settings, isEvaluation }: ServeOptions, folder: string, log: Log): Promise<OpenSite> {
   const store = await openStore(join(folder, storeFile), { create: true });
   try {
     const isLocal = isLoopback(settings.host);
     const evaluationKey = isEvaluation === true && isLocal ? await ensureEvaluation(store, folder, Date.now()) : undefined;
-    const gate = await Gate.open(store, { isLocal });
+    const gate = await Gate.open(store, { isLocal, tokens: openTokens(settings, log) });
     const { view } = gate;
     if (!isLocal && view?.agreements.some((known) => known.agreement.kind === 'synthetic' && known.stored.revokedAt === undefined)) {
-      throw new SettingsError(`A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init --end-evaluation).`);
+      throw new SettingsError(
+        `A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init --end-evaluation).`,
+      );
     }
     return { gate, evaluationKey, [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose]() };
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function openTokens(settings: Settings, log: Log): TokenVerifier | undefined {
+  const options = toTokenOptions(settings);
+  const onReload = (flaw: FileFlaw | undefined): void =>
+    log(flaw === undefined ? { event: 'token_keys_reloaded' } : { event: 'token_keys_reload_failed', flaw });
+  return options && createTokenVerifier({ ...options, onReload });
 }
 
 async function openModels({ engine: options }: Prepared, settings: Settings, log: Log, world: World): Promise<LoadedModels> {

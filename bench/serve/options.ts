@@ -113,7 +113,18 @@ export function parseLoadOptions(args: readonly string[]): LoadOptions {
 }
 
 /** Options of which one would silently have no effect. */
-function checkTogether({ url, keyFile, servedModel, serve, model, trace, concurrency, experiment, scaleTime, scaleLength }: LoadOptions & { readonly keyFile?: string }): void {
+function checkTogether({
+  url,
+  keyFile,
+  servedModel,
+  serve,
+  model,
+  trace,
+  concurrency,
+  experiment,
+  scaleTime,
+  scaleLength,
+}: LoadOptions & { readonly keyFile?: string }): void {
   if (url !== undefined && (serve.length > 0 || model !== undefined)) throw new UsageError('--url measures a server that runs: leave --model and --serve out.');
   if (servedModel !== undefined && url === undefined) throw new UsageError('--served-model needs --url.');
   if (keyFile !== undefined && url === undefined) throw new UsageError('--key-file needs --url.');

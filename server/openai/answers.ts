@@ -17,7 +17,7 @@ import { type AnswerHead, createFrame, createHead, type Usage } from './frames.t
 import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
 import { isServedModel } from './models.ts';
-import { demandModels, type Models, type ModelSource, type Plan, type PlanContext, planChoices } from './plan.ts';
+import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices } from './plan.ts';
 import { type EventStream, openEventStream } from './sse.ts';
 
 /** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */

@@ -21,7 +21,10 @@ const table = {
   unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; leave it out.' },
   context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten {path}.' },
   rejected: { status: 400, sentence: '{sentence}' },
-  route_not_found: { status: 404, sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /inward/status, /inward/review, /health, /ready and /metrics.' },
+  route_not_found: {
+    status: 404,
+    sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /inward/status, /inward/review, /health, /ready and /metrics.',
+  },
   model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
   method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },
   request_timeout: { status: 408, sentence: 'The request did not arrive completely in time.' },
@@ -127,7 +130,8 @@ export function toApiError(error: unknown, bodyLimit: number, promptField: 'mess
   const known = typeof code === 'string' ? fastifyCodes[code] : undefined;
   if (known !== undefined) return new ApiError(known, { limit: bodyLimit });
   const isClientFault = typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500;
-  return new ApiError(isClientFault || (typeof code === 'string' && code.startsWith('HPE_')) ? 'bad_request' : 'internal_error');
+  const isNoHttp = typeof code === 'string' && /^(HPE|ERR_SSL|ERR_TLS)_/.test(code);
+  return new ApiError(isClientFault || isNoHttp ? 'bad_request' : 'internal_error');
 }
 
 const passedOn = ['queue_full', 'shutting_down', 'deadline_exceeded', 'deadline_unreachable', 'engine_restarted'] as const;

@@ -4,7 +4,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../runtime/index.ts';
 import { ApiError } from './errors.ts';
-import { demandModels, type Models, type ModelSource } from './plan.ts';
+import { demandModels, type ModelSource, type Models } from './plan.ts';
 
 export function isServedModel(engine: Engine, id: string): boolean {
   return id === engine.info.modelName || id === 'default';

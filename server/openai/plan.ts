@@ -88,7 +88,11 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
 }
 
 /** What all choices of a request have in common. */
-function readCommon({ text }: Models, request: AnswerRequest, { tenant, keepsPrefix, deadline, priority: most }: Terms): Omit<GenerateRequest, 'promptIds' | 'maxTokens'> {
+function readCommon(
+  { text }: Models,
+  request: AnswerRequest,
+  { tenant, keepsPrefix, deadline, priority: most }: Terms,
+): Omit<GenerateRequest, 'promptIds' | 'maxTokens'> {
   const { cacheSalt, isEchoed, candidateCount, choiceCount } = request;
   const priority = most === 'batch' ? 'batch' : request.priority;
   const logprobs = request.logprobs ?? (candidateCount > choiceCount ? 0 : undefined);

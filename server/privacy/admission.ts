@@ -59,7 +59,15 @@ export function findBySecret(view: View, text: string): Holder {
 /** Throws Refusal when a holder's time is over. */
 export function checkTime(holder: Holder, now: number): void {
   const state = holder.type === 'key' ? judgeKey(holder.key, now) : judgeKey({ ...holder.person, isSealed: false }, now);
-  const code = { revoked: 'key_revoked', expired: 'key_expired', spent: 'key_spent', valid: undefined, ending: undefined, sealed: undefined, open: undefined } as const;
+  const code = {
+    revoked: 'key_revoked',
+    expired: 'key_expired',
+    spent: 'key_spent',
+    valid: undefined,
+    ending: undefined,
+    sealed: undefined,
+    open: undefined,
+  } as const;
   if (code[state] !== undefined) throw new Refusal(code[state], { key: holder.type === 'key' ? holder.key.id : holder.person.id });
 }
 

@@ -21,8 +21,8 @@ import { Refusal, type RefusalCode, SiteError } from './errors.ts';
 import type { AccessKey } from './grants.ts';
 import { type Account, dayOf, Quotas } from './quota.ts';
 import type { Store } from './store.ts';
-import type { TokenVerifier } from './tokens.ts';
 import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
+import type { TokenVerifier } from './tokens.ts';
 import { createView, type View } from './view.ts';
 import type { PriorityClass, Purpose } from './words.ts';
 
@@ -376,6 +376,7 @@ export class Gate implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#options.tokens?.[Symbol.dispose]();
     for (const { stop } of this.#running) stop.abort(new Refusal('agreement_missing'));
     await this.#save();
     await this.#store[Symbol.asyncDispose]();

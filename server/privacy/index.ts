@@ -1,8 +1,9 @@
 /**
  * The door `inward/privacy`: the gate, for the server and for programs that embed the engine.
  */
-export type { Agreement } from './agreement.ts';
+
 export type { Caller, RouteRule } from './admission.ts';
+export type { Agreement } from './agreement.ts';
 export { Refusal, type RefusalCode, type RefusalFields, refusalTable, SiteError } from './errors.ts';
 export { findSiteFolder } from './folder.ts';
 export { type Admission, Gate, type GateEvent, type GateOptions, type Grant } from './gate.ts';

@@ -66,9 +66,16 @@ test('ten commands lead from nothing to the first answer, over TLS, under a sign
   const commands = readCommands();
   expect(commands.length).toBeGreaterThan(5);
   expect(commands.length).toBeLessThanOrEqual(10);
-  skip(await promisify(execFile)('curl', ['--version']).then(() => false, () => true), 'there is no curl on this machine');
+  skip(
+    await promisify(execFile)('curl', ['--version']).then(
+      () => false,
+      () => true,
+    ),
+    'there is no curl on this machine',
+  );
   const env = await prepare();
-  const run = (line: string) => promisify(execFile)('sh', ['-c', line.replace(/^bin\/inward\.mjs/, `'${process.execPath}' '${join(root, 'bin/inward.mjs')}'`)], { cwd: folder, env });
+  const run = (line: string) =>
+    promisify(execFile)('sh', ['-c', line.replace(/^bin\/inward\.mjs/, `'${process.execPath}' '${join(root, 'bin/inward.mjs')}'`)], { cwd: folder, env });
   for (const line of commands) {
     // The clone is this one.
     if (line.startsWith('git clone')) continue;
@@ -91,7 +98,11 @@ test('ten commands lead from nothing to the first answer, over TLS, under a sign
 
 /** Resolves once it listens. */
 function startServer(line: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
-  const child = spawn('sh', ['-c', `exec ${line.replace(/^bin\/inward\.mjs/, `'${process.execPath}' '${join(root, 'bin/inward.mjs')}'`)}`], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('sh', ['-c', `exec ${line.replace(/^bin\/inward\.mjs/, `'${process.execPath}' '${join(root, 'bin/inward.mjs')}'`)}`], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let printed = '';
   return new Promise((resolve, reject) => {
     const look = (chunk: Buffer): void => {

@@ -18,7 +18,10 @@ const states: Readonly<Record<string, { readonly open: boolean; readonly make: (
   'in force': { open: true, make: async (site) => site.deploy(await site.agree()) },
   'for this department': { open: true, make: async (site) => site.deploy(await site.agree({ tenants: ['main'] })) },
   'for another department': { open: false, make: async (site) => site.deploy(await site.agree({ tenants: ['lab'] })) },
-  'not begun': { open: false, make: async (site) => site.deploy(await site.agree({ effective: formatTime(begin + day), expires: formatTime(begin + 2 * day) })) },
+  'not begun': {
+    open: false,
+    make: async (site) => site.deploy(await site.agree({ effective: formatTime(begin + day), expires: formatTime(begin + 2 * day) })),
+  },
   expired: {
     open: false,
     make: async (site, clock) => {
@@ -36,7 +39,7 @@ const states: Readonly<Record<string, { readonly open: boolean; readonly make: (
   },
   'of another region': { open: false, make: async (site) => site.deploy(await site.agree({ regions: ['us-west'] })) },
   'without a manifest': { open: false, make: async (site) => void (await site.agree()) },
-  'with a manifest of another agreement': { open: false, make: async (site) => (await site.agree(), site.deploy('agr-somethingelse')) },
+  'with a manifest of another agreement': { open: false, make: (site) => site.agree().then(() => site.deploy('agr-somethingelse')) },
   'for other purposes': { open: false, make: async (site) => site.deploy(await site.agree({ purposes: ['coding'] })) },
   synthetic: {
     open: false,
@@ -45,7 +48,13 @@ const states: Readonly<Record<string, { readonly open: boolean; readonly make: (
   },
 };
 
-type Holder = { readonly name: string; readonly scope?: RouteScope; readonly role?: Role; readonly isDead?: boolean; readonly make: (site: TestSite) => Promise<string> };
+type Holder = {
+  readonly name: string;
+  readonly scope?: RouteScope;
+  readonly role?: Role;
+  readonly isDead?: boolean;
+  readonly make: (site: TestSite) => Promise<string>;
+};
 
 const holders: readonly Holder[] = [
   { name: 'nobody', isDead: true, make: async () => '' },

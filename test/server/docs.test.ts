@@ -12,8 +12,8 @@ import { parseSettings } from '../../server/config.ts';
 import { readExposition } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText } from '../fake-text.ts';
-import { FakeWorld } from './fake-world.ts';
 import { openTo } from './doorkeeper.ts';
+import { FakeWorld } from './fake-world.ts';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const [configuration, commandLine] = [read(settingsPath), read('docs/command-line.md')];

@@ -2,7 +2,7 @@
  * Owns a gate that lets everybody in, for tests of what lies behind it. It stands here because the server has none.
  */
 import type { Doorkeeper } from '../../server/access.ts';
-import type { Models, ModelSource } from '../../server/openai/plan.ts';
+import type { ModelSource, Models } from '../../server/openai/plan.ts';
 import type { Admission, Grant, Term } from '../../server/privacy/index.ts';
 import { begin, createAgreement, day } from './privacy/agreed-site.ts';
 

@@ -8,8 +8,8 @@ import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
-import { until } from './help.ts';
 import { openTo } from './doorkeeper.ts';
+import { until } from './help.ts';
 
 test('a stream that nobody reads parks, and others go on', async () => {
   const { modelPath } = readOracle('gguf_llama_q4_1');

@@ -10,8 +10,8 @@ import { readExposition, readValueOf } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../gguf-file.ts';
-import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 import { openTo } from './doorkeeper.ts';
+import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 
 const folder = createFolder();
 afterAll(folder.remove);

@@ -6,10 +6,10 @@ import type { EngineStats, TenantStats } from '../../runtime/types.ts';
 import { AnswerCounts } from '../../server/metrics/answered.ts';
 import { type Family, renderFamilies } from '../../server/metrics/exposition.ts';
 import { renderMetrics } from '../../server/metrics.ts';
-import { openDoor } from './doorkeeper.ts';
 import { type ReadFamily, readExposition, readValueOf } from '../exposition.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
+import { openDoor } from './doorkeeper.ts';
 import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 
 type Page = Map<string, ReadFamily>;

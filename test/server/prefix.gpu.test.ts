@@ -9,8 +9,8 @@ import { parseSettings } from '../../server/config.ts';
 import { serve } from '../e2e/command.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
-import { collect } from './help.ts';
 import { openTo } from './doorkeeper.ts';
+import { collect } from './help.ts';
 
 const close: (() => Promise<void>)[] = [];
 let engine: Engine;

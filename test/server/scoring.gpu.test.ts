@@ -15,8 +15,8 @@ import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
 import { testDevice } from '../gpu.ts';
 import { readFixture } from '../test-data.ts';
-import { collect, user } from './help.ts';
 import { openTo } from './doorkeeper.ts';
+import { collect, user } from './help.ts';
 
 const golden: {
   readonly cases: readonly { readonly ids: number[]; readonly top20: readonly (readonly [id: number, logprob: number])[] }[];

@@ -7,8 +7,8 @@ import { type Envelope, hashPublicKey, signEnvelope } from '../../../server/priv
 import type { AccessKey, Person, Scopes } from '../../../server/privacy/grants.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
 import type { Manifest } from '../../../server/privacy/manifest.ts';
-import type { Store } from '../../../server/privacy/store.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
+import type { Store } from '../../../server/privacy/store.ts';
 import type { Role } from '../../../server/privacy/words.ts';
 
 export const day = 86_400_000;

@@ -3,8 +3,8 @@ import { afterEach, expect, test } from 'vitest';
 import { type Caller, expiryGraceMs, type RouteRule } from '../../../server/privacy/admission.ts';
 import { Refusal, SiteError } from '../../../server/privacy/errors.ts';
 import { Gate, type GateEvent, type GateOptions } from '../../../server/privacy/gate.ts';
-import type { Store } from '../../../server/privacy/store.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
+import type { Store } from '../../../server/privacy/store.ts';
 import { begin, createSite, day, formatTime, TestClock, type TestSite } from './agreed-site.ts';
 
 const chat: RouteRule = { scope: 'chat', isInference: true };
@@ -36,7 +36,8 @@ const codeOf = async (admitted: Promise<unknown>): Promise<string> => {
 };
 const aborted = (signal: AbortSignal): Promise<Refusal> =>
   new Promise((resolve) => (signal.aborted ? resolve(signal.reason) : signal.addEventListener('abort', () => resolve(signal.reason), { once: true })));
-const eventOf = async (name: GateEvent['event']): Promise<GateEvent> => expect.poll(() => open.events.find(({ event }) => event === name)).toBeTruthy() as never;
+const eventOf = async (name: GateEvent['event']): Promise<GateEvent> =>
+  expect.poll(() => open.events.find(({ event }) => event === name)).toBeTruthy() as never;
 
 test('a revoked agreement cuts running answers at once, closes the gate and refuses new requests', async () => {
   const { gate, site, agreement, clock } = await start();

@@ -7,8 +7,8 @@ import type { Engine, EngineOptions, TokenEvent } from '../../../runtime/types.t
 import { ensureEvaluation } from '../../../server/evaluation.ts';
 import { openGuardedEngine } from '../../../server/privacy/guarded.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
-import type { Store } from '../../../server/privacy/store.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
+import type { Store } from '../../../server/privacy/store.ts';
 import { FakeEngine } from '../../fake-engine.ts';
 import { say } from '../../fake-text.ts';
 import { collect } from '../help.ts';
