@@ -68,6 +68,17 @@ test('the table has every command but the one that nobody can be known to', () =
   );
 });
 
+test.each(
+  [['site'], ['person'], ['tenant'], ['key'], ['store'], ['site', 'init'], ...commands.map(([args]) => args.slice(0, args[0] === 'review' ? 1 : 2))].map(
+    (words) => [words],
+  ),
+)('%j explains with examples', async (words) => {
+  const world = new FakeWorld();
+  expect(await runCommand([...words, '--help'], world)).toBe(0);
+  expect(world.printed).toMatch(new RegExp(`Usage: inward ${words.join(' ')} .*Examples:\\n {2}inward ${words.join(' ')}`, 's'));
+  expect(await runCommand(words.slice(0, 1), new FakeWorld())).not.toBe(0);
+});
+
 describe.each(commands)('%j', (args, permitted) => {
   test.each(roles)('as %s', async (role) => {
     using site = template.copy();

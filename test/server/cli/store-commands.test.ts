@@ -107,6 +107,18 @@ describe('restore', () => {
     expect(readFileSync(`${site.path}.before-restore`).equals(damaged)).toBe(true);
   });
 
+  test('over a store in which nobody can be known, as an evaluation leaves it, the backup says who may', async () => {
+    using site = template.copy();
+    await site.do('anna', 'store', 'backup', 'backup.sqlite');
+    rmSync(site.path);
+    await site.change((store) => store.addTenant({ code: 'trial' }));
+    expect((await site.run('olaf', 'store', 'restore', 'backup.sqlite')).complained).toMatch(/^olaf may not do this/);
+    await site.do('anna', 'store', 'restore', 'backup.sqlite');
+    const { policy, tenants } = await site.load();
+    expect(policy?.site).toBe('st-marys');
+    expect(tenants.map(({ code }) => code)).toEqual(['main']);
+  });
+
   test('into a new folder', async () => {
     using site = template.copy();
     await site.do('anna', 'store', 'backup', 'backup.sqlite');
