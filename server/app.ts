@@ -19,6 +19,7 @@ import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { Models } from './openai/plan.ts';
+import type { Tls } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -31,18 +32,21 @@ export interface AppOptions extends Models {
   readonly settings: Settings;
   readonly log?: Log;
   readonly life?: Life;
+  readonly tls?: Tls | undefined;
 }
 
 /** The application, ready to listen or to be injected. */
-export function buildApp({ engine, text, settings, log: write = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
+export function buildApp({ engine, text, settings, log: write = () => undefined, life = createLife(), tls }: AppOptions): FastifyInstance {
   const answered = new AnswerCounts();
   const log = answered.watch(write);
+  // Node swaps the two limits when the one for headers is the larger.
+  const limits = { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000), headersTimeout: Math.min(settings.requestTimeoutMs, 60_000) };
   const app = Fastify({
     logger: false,
     bodyLimit: settings.bodyLimit,
     requestTimeout: settings.requestTimeoutMs,
-    // Node swaps the two limits when the one for headers is the larger.
-    http: { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000), headersTimeout: Math.min(settings.requestTimeoutMs, 60_000) },
+    http: limits,
+    ...(tls && { https: { ...tls.options, ...limits } }),
     genReqId: () => randomUUID(),
     // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
     forceCloseConnections: true,
@@ -54,6 +58,7 @@ export function buildApp({ engine, text, settings, log: write = () => undefined,
       sendError(toApiError(error, settings.bodyLimit), request, reply, settings);
     },
   });
+  tls?.guard(app, log);
   app.decorateRequest('usage', null);
   addBodyParser(app);
   addHooks(app, life, log);

@@ -4,6 +4,7 @@
  * columns it knows, so that no URL, header, prompt or completion can reach a log line.
  */
 import type { ErrorCode } from '../runtime/index.ts';
+import type { FileFlaw } from './privacy/files.ts';
 
 /** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
 export const routePatterns = ['/v1/chat/completions', '/v1/completions', '/v1/models', '/v1/models/:id', '/health', '/ready', '/metrics'] as const;
@@ -17,6 +18,12 @@ export type LogRecord =
   | { readonly event: 'engine_lost' | 'engine_restarted'; readonly code: ErrorCode; readonly count: number }
   | { readonly event: 'engine_failed'; readonly code: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
+  /** New files of a certificate, or of the keys that tokens are signed with. */
+  | { readonly event: 'tls_reloaded' | 'token_keys_reloaded' }
+  /** What is in use stays in use. */
+  | { readonly event: 'tls_reload_failed' | 'token_keys_reload_failed'; readonly flaw: FileFlaw }
+  /** `days`: until the end of the server's certificate. */
+  | { readonly event: 'tls_ends'; readonly days: number }
   | { readonly event: 'failure'; readonly requestId: string; readonly code: ErrorCode }
   | {
       readonly event: 'request';
@@ -32,13 +39,21 @@ export type LogRecord =
 
 export type Log = (record: LogRecord) => void;
 
-const columns = ['requestId', 'route', 'status', 'finished', 'code', 'count', 'running', 'port', 'durationMs', 'promptTokens', 'completionTokens'] as const;
+const columns = [
+  ...(['requestId', 'route', 'status', 'finished', 'code', 'flaw', 'days', 'count', 'running', 'port'] as const),
+  ...(['durationMs', 'promptTokens', 'completionTokens'] as const),
+];
 const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = {
   listening: 'info',
   draining: 'info',
   stopped: 'info',
   request: 'info',
   connection_refused: 'warn',
+  tls_reloaded: 'info',
+  tls_reload_failed: 'error',
+  tls_ends: 'warn',
+  token_keys_reloaded: 'info',
+  token_keys_reload_failed: 'error',
   failure: 'error',
   engine_lost: 'error',
   engine_restarted: 'warn',

@@ -11,6 +11,7 @@ import { type Settings, SettingsError, toTextOptions } from './config.ts';
 import { createLife, type Life } from './life.ts';
 import { createLog, type Log } from './log.ts';
 import { describeStart } from './panel.ts';
+import { openTls } from './tls.ts';
 import type { World } from './world.ts';
 
 export interface ServeOptions {
@@ -22,10 +23,11 @@ export interface ServeOptions {
   readonly onListening?: (url: string) => void;
 }
 
-/** Serves until a signal or the end of the engine; gives the exit code. Throws InwardError or SettingsError when it cannot start. */
+/** Serves until a signal or the end of the engine; gives the exit code. Throws InwardError, SettingsError or SiteError when it cannot start. */
 export async function serve(options: ServeOptions, world: World): Promise<number> {
   const { settings } = options;
   await checkPort(settings);
+  const tls = openTls(settings);
   // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
   await using text = await world.openText(toTextOptions(settings, options.engine.modelPath));
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
@@ -33,7 +35,7 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   const onRestart = ({ code, count, isReady }: EngineRestart): void => log({ event: isReady ? 'engine_restarted' : 'engine_lost', code, count });
   await using engine = await openEngine({ ...options.engine, onRestart }, world);
   const life = createLife();
-  const app = buildApp({ engine, text, settings, log, life });
+  const app = buildApp({ engine, text, settings, log, life, tls });
   const url = await listen(app, settings);
   // Before anybody can read that the server is there.
   const signals = watchSignals(world.signals, () => life.cut());

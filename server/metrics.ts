@@ -54,7 +54,7 @@ function listRequests(stats: EngineStats, model: Labels, { answered }: ServerFac
     counters('vllm:request_success_total', 'Choices of answers by why they ended.', labelled('finished_reason', choices, model)),
     counters('inward_sequences_finished_total', 'Sequences of the engine by how they ended.', labelled('ending', stats.finished)),
     counters('inward_http_requests_total', 'HTTP requests by route and class of the status; aborted: the client left first.', routes),
-    counter('inward_http_connection_errors_total', 'Connections that broke, or sent what is no HTTP.', brokenConnections),
+    counter('inward_http_connection_errors_total', 'Connections that broke, sent what is no HTTP, or failed in the handshake of TLS.', brokenConnections),
   ];
 }
 

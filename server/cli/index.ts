@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { InwardError } from '../../runtime/index.ts';
 import { SettingsError } from '../config.ts';
+import { SiteError } from '../privacy/errors.ts';
 import { createProcessWorld, type World } from '../world.ts';
 import { createBenchCommand } from './bench.ts';
 import { createChatCommand } from './chat.ts';
@@ -95,6 +96,6 @@ Examples:
 
 /** Only errors of our own tables may speak; any other message could quote what was being worked on. */
 function explain(error: unknown): string {
-  if (error instanceof InwardError || error instanceof SettingsError || error instanceof UsageError) return error.message;
+  if (error instanceof InwardError || error instanceof SettingsError || error instanceof SiteError || error instanceof UsageError) return error.message;
   return new InwardError('internal', { part: error instanceof Error ? `the command (${error.constructor.name})` : 'the command' }).message;
 }

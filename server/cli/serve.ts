@@ -7,7 +7,7 @@ import type { World } from '../world.ts';
 import { addSettings, type Flags, prepareEngine, readSettings } from './options.ts';
 
 export function createServeCommand(world: World, onExit: (code: number) => void): Command {
-  const command = new Command('serve').description('Serve a model over an OpenAI-compatible HTTP API, on this machine only.');
+  const command = new Command('serve').description('Serve a model over an OpenAI-compatible HTTP API; to other machines only over TLS.');
   return addSettings(command, Object.keys(settingTable) as SettingName[])
     .addHelpText(
       'after',
@@ -16,7 +16,8 @@ SIGINT or SIGTERM lets running requests end; a second one stops at once. What is
 
 Examples:
   inward serve
-  inward serve --model ./model.gguf --context 8192 --port 9000`,
+  inward serve --model ./model.gguf --context 8192 --port 9000
+  inward serve --host 10.1.2.3 --tls-cert server.crt --tls-key server.key`,
     )
     .action(async (flags: Flags) => onExit(await runServe(flags, world)));
 }

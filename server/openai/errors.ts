@@ -117,7 +117,8 @@ export function toApiError(error: unknown, bodyLimit: number, promptField: 'mess
   const known = typeof code === 'string' ? fastifyCodes[code] : undefined;
   if (known !== undefined) return new ApiError(known, { limit: bodyLimit });
   const isClientFault = typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500;
-  return new ApiError(isClientFault || (typeof code === 'string' && code.startsWith('HPE_')) ? 'bad_request' : 'internal_error');
+  const isNoHttp = typeof code === 'string' && /^(HPE|ERR_SSL|ERR_TLS)_/.test(code);
+  return new ApiError(isClientFault || isNoHttp ? 'bad_request' : 'internal_error');
 }
 
 const passedOn = ['queue_full', 'shutting_down', 'deadline_exceeded', 'deadline_unreachable', 'engine_restarted'] as const;

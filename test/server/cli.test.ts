@@ -135,7 +135,7 @@ test.each([
   [['run', 'a', '--temperature', '-1']],
   [['serve', '--port', '70000']],
   [['serve', '--device', 'abacus']],
-  [['serve', '--host', '0.0.0.0']],
+  [['serve', '--host', 'example.org']],
   [['serve', '--queue', '-1']],
   [['serve', '--kv', 'q4']],
   [['serve', '--max-sequences', '0']],

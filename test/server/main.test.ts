@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
-import { parseSettings, type SettingsInput } from '../../server/config.ts';
+import { parseSettings, SettingsError, type SettingsInput } from '../../server/config.ts';
 import { serve } from '../../server/main.ts';
 import type { FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
@@ -191,8 +191,15 @@ test('when the engine does not open, the text is closed', async () => {
   expect(isClosed).toBe(true);
 });
 
-test.each(['0.0.0.0', '::', '192.168.1.1', 'example.org', '128.0.0.1', '127.1', '::ffff:127.0.0.1', ''])('host %j is refused', (host) => {
-  expect(() => parseSettings({ host })).toThrow(/^The setting host must be a loopback address .*agreement/);
+test.each(['example.org', '127.1', '256.0.0.1', 'fe80::1%eth0', '[::1]', '10.0.0.0/8', ''])('host %j is refused', (host) => {
+  expect(() => parseSettings({ host })).toThrow(`The setting host must be an IP address or localhost; found ${JSON.stringify(host)}.`);
+});
+
+test.each(['0.0.0.0', '::', '192.168.1.1', '128.0.0.1', '::ffff:127.0.0.1'])('host %s is refused without TLS', (host) => {
+  expect(() => parseSettings({ host })).toThrow(
+    new SettingsError(`The setting host is ${host}, which other machines reach: set tlsCert and tlsKey, or a loopback address (127.0.0.1, ::1).`),
+  );
+  expect(parseSettings({ host, tlsCert: 'a', tlsKey: 'b' }).host).toBe(host);
 });
 
 test.each([
