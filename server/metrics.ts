@@ -62,7 +62,7 @@ function listServer({ answered: { requests, brokenConnections }, isReady }: Serv
   return [
     gauge('inward_ready', '1 while requests are taken.', Number(isReady)),
     counters('inward_http_requests_total', 'HTTP requests by route and class of the status; aborted: the client left first.', routes),
-    counter('inward_http_connection_errors_total', 'Connections that broke, or sent what is no HTTP.', brokenConnections),
+    counter('inward_http_connection_errors_total', 'Connections that broke, sent what is no HTTP, or failed in the handshake of TLS.', brokenConnections),
   ];
 }
 

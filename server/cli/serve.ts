@@ -25,7 +25,7 @@ SIGINT or SIGTERM lets running requests end; a second one stops at once. What is
 
 Examples:
   inward ${name}
-  inward ${name} --model ./model.gguf --context 8192 --port 9000`,
+  inward ${name} --model ./model.gguf --context 8192 --port 9000${name === 'serve' ? '\n  inward serve --host 10.1.2.3 --tls-cert server.crt --tls-key server.key' : ''}`,
     )
     .action(async (flags: Flags) => onExit(await runServe(flags, name === 'evaluate', world)));
 }

@@ -38,7 +38,8 @@ export function createView(snapshot: Snapshot): View {
   const trusted = new Map(snapshot.trustedKeys.map(({ id, pem }) => [id, pem]));
   const needed = policy?.signatures ?? 1;
   // One that was revoked can only close, whoever signed it: that of an evaluation has one signature, also where two are needed since.
-  for (const { envelope, revokedAt } of snapshot.agreements) if (revokedAt === undefined) verifyEnvelope(envelope, trusted, needed, 'An agreement in the store');
+  for (const { envelope, revokedAt } of snapshot.agreements)
+    if (revokedAt === undefined) verifyEnvelope(envelope, trusted, needed, 'An agreement in the store');
   const holders = new Map<string, AccessKey | Person>();
   for (const holder of [...keys, ...people]) {
     // A holder who was revoked does not stand in the way of the one who came after.

@@ -171,7 +171,7 @@ test('a bad model file is one sentence and code 1', async () => {
   const world = new FakeWorld();
   world.openEngine = () => Promise.reject(new InwardError('gguf_invalid', { part: 'magic', expected: 'GGUF', found: 'something else' }));
   for (const args of [
-    ['serve', '--port', '0'],
+    ['evaluate', '--port', '0', '--site', join(folder, 'site')],
     ['run', 'Hi'],
     ['logits', 'm.gguf', '--ids', '1'],
   ]) {

@@ -39,13 +39,13 @@ test('defaults, over them the file, over that the environment, over that the fla
 
 test('every setting can be given in the file, the environment, and as a flag', async () => {
   const samples: Record<string, string | number | boolean> = {
-    ...{ model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16 },
+    ...{ site: '/site', model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16 },
     ...{ prefixSeconds: 0, prefixQuota: 25, draftLength: 0, kv: 'f32', activations: 'int8' },
     ...{ deterministic: false, tune: false },
     ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0 },
     ...{ tlsCert: '/c.pem', tlsKey: '/k.pem', tlsClientCa: '/a.pem', tlsClients: 'required', tlsMinVersion: '1.3' },
     ...{ oidcIssuer: 'https://id.example.org', oidcAudience: 'inward', oidcKeys: '/jwks.json', bodyLimit: 2048 },
-    ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, log: 'human' },
+    ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, sharedGpu: 'record', log: 'human' },
   };
   expect(Object.keys(samples)).toEqual(Object.keys(settingTable));
   const rows = Object.entries<Setting>(settingTable);

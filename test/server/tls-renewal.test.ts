@@ -1,4 +1,5 @@
 /** Certificates that are judged: at the start, when they are renewed while the server works, and before they end. */
+
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,6 +14,7 @@ import { createLog, type LogRecord } from '../../server/log.ts';
 import { openTls } from '../../server/tls.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
+import { openTo } from './doorkeeper.ts';
 import { until, user } from './help.ts';
 import { ask, ca, createTlsFolder, events, openAt, readFixture, readPair, secure, type TlsFolder } from './tls-help.ts';
 
@@ -159,7 +161,12 @@ test('the last 30 days of a certificate are told at the start and then once a da
   const days: unknown[] = [];
   const settings = parseSettings({ tlsCert: files.cert, tlsKey: files.key });
   const log = (record: LogRecord): unknown => record.event === 'tls_ends' && days.push(record.days);
-  await using app = buildApp({ engine: new FakeEngine({ script: say('') }), text: new FakeText(), settings, log, tls: openTls(settings, () => now, dayMs) });
+  await using app = buildApp({
+    ...openTo({ engine: new FakeEngine({ script: say('') }), text: new FakeText() }),
+    settings,
+    log,
+    tls: openTls(settings, () => now, dayMs),
+  });
   await app.ready();
   expect(days).toEqual([]);
   const pass = (hours: number): void => {

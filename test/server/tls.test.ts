@@ -1,8 +1,11 @@
 /** TLS as clients meet it: versions, client certificates, what is no TLS at all, and a served model. */
+
 import { once } from 'node:events';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { connect as connectPlain } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import OpenAI from 'openai';
@@ -141,7 +144,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
     for (const name of clients.slice(1)) expect([name, await peer(readPair(name))]).toEqual([name, { address: '127.0.0.1' }]);
     const known = await peer(readPair('client'));
     expect(known).toEqual({ address: '127.0.0.1', fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) });
-    expect(known.fingerprint).toBe(await fingerprintOf('client'));
+    expect(known.fingerprint).toBe(fingerprintOf('client'));
   },
 );
 
@@ -178,7 +181,7 @@ test('a client that is trusted for the first certificate of a file is so for eac
     },
   });
   for (const name of ['client', 'client-foreign'] as const) {
-    expect(JSON.parse((await ask(bench.port, '/peer', readPair(name))).body)).toHaveProperty('fingerprint', await fingerprintOf(name));
+    expect(JSON.parse((await ask(bench.port, '/peer', readPair(name))).body)).toHaveProperty('fingerprint', fingerprintOf(name));
   }
 });
 
@@ -190,7 +193,7 @@ test('an authority below another one is trusted with the root beside it, and ref
       return { tlsClientCa: clientCa };
     },
   });
-  expect(JSON.parse((await ask(bench.port, '/peer', readPair('client-branch'))).body)).toHaveProperty('fingerprint', await fingerprintOf('client-branch'));
+  expect(JSON.parse((await ask(bench.port, '/peer', readPair('client-branch'))).body)).toHaveProperty('fingerprint', fingerprintOf('client-branch'));
   const { clientCa } = bench.files;
   writeFileSync(clientCa, branch);
   expect(openAt(bench.files, { tlsClientCa: clientCa })).toThrow(
@@ -219,7 +222,11 @@ interface Served {
 async function start(input: SettingsInput): Promise<Served> {
   const world = new FakeWorld();
   const listening = Promise.withResolvers<string>();
-  const code = serve({ engine: { modelPath: 'm.gguf' }, settings: parseSettings({ port: 0, ...input }), onListening: listening.resolve }, world);
+  const site = mkdtempSync(join(tmpdir(), 'inward-tls-site-'));
+  rmSync(site, { recursive: true });
+  const settings = parseSettings({ port: 0, site, ...input });
+  const served = serve({ settings, isEvaluation: true, onListening: listening.resolve }, world);
+  const code = served.finally(() => rmSync(site, { recursive: true, force: true }));
   code.catch(listening.reject);
   return { world, url: await listening.promise, code };
 }

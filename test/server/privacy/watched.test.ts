@@ -1,8 +1,9 @@
 /** Files that decide who is trusted: what may be read, and when a change is told. */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { appendFileSync, chmodSync, chownSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FileError, type FileFlaw, readGuardedFile, stampFiles, watchFiles } from '../../../server/privacy/watched.ts';
 
@@ -57,11 +58,11 @@ test('what is too large is refused, and so is what says to be empty and is not',
   expectRefused('/proc/self/status', 'size', 'expected at most 7 bytes, found more');
 });
 
-test('what is no file is refused, and a pipe is not waited for', () => {
+test('what is no file is refused, and a pipe is not waited for', async () => {
   expectRefused(folder, 'unreadable', 'expected a file, found a folder');
   expectRefused('/dev/zero', 'unreadable', 'expected a file, found something else');
   const pipe = join(folder, 'pipe');
-  execFileSync('mkfifo', [pipe]);
+  await promisify(execFile)('mkfifo', [pipe]);
   expectRefused(pipe, 'unreadable', 'expected a file, found something else');
   expectRefused(join(folder, 'none'), 'unreadable', 'expected a readable file, found nothing');
   expectRefused(join(path, 'none'), 'unreadable', 'expected a readable file, found one that this user may not read');
