@@ -5,8 +5,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type RoutePattern, toRoutePattern } from './log.ts';
-import type { Admission, Caller, Gate, RouteRule, Term, View } from './privacy/index.ts';
-import { readPeer } from './privacy/index.ts';
+import type { Caller, RouteRule } from './privacy/admission.ts';
+import type { Admission, Gate } from './privacy/gate.ts';
+import { readPeer } from './privacy/peer.ts';
+import type { Term } from './privacy/term.ts';
+import type { View } from './privacy/view.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,7 +19,7 @@ declare module 'fastify' {
 }
 
 /** `open`: whoever reaches the port; they say alive and ready, nothing more. What is no route is for holders of any key. */
-export const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
+const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/health': 'open',
   '/ready': 'open',
   '/metrics': { scope: 'metrics', permission: 'metrics.read', isInference: false },

@@ -6,7 +6,7 @@ import { type Engine, InwardError, toInwardError } from '../runtime/index.ts';
 import type { TextModel } from '../runtime/text/index.ts';
 import type { Log } from './log.ts';
 import type { ModelSource, Models } from './openai/plan.ts';
-import { Refusal, SiteError } from './privacy/index.ts';
+import { Refusal, SiteError } from './privacy/errors.ts';
 
 export interface LoadedModels extends Models {
   readonly engine: Engine;

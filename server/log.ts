@@ -4,7 +4,8 @@
  * columns it knows, so that no URL, header, prompt or completion can reach a log line.
  */
 import type { ErrorCode } from '../runtime/index.ts';
-import type { GateEvent, RefusalCode } from './privacy/index.ts';
+import type { RefusalCode } from './privacy/errors.ts';
+import type { GateEvent } from './privacy/gate.ts';
 import type { FileFlaw } from './privacy/watched.ts';
 
 /** Every route of the server as it is registered; anything else is logged as `(unknown)`. */

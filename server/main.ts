@@ -19,7 +19,7 @@ import { createLog, type Log } from './log.ts';
 import { describeClosed, describeStart } from './panel.ts';
 import { demandDeployment } from './privacy/deployment.ts';
 import { findSiteFolder, storeFile } from './privacy/folder.ts';
-import { Gate } from './privacy/index.ts';
+import { Gate } from './privacy/gate.ts';
 import { openStore } from './privacy/store/sqlite.ts';
 import { createTokenVerifier, type TokenVerifier } from './privacy/tokens.ts';
 import type { FileFlaw } from './privacy/watched.ts';

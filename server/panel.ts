@@ -4,7 +4,7 @@
 
 import { type EngineInfo, formatBytes, type Tuning } from '../runtime/index.ts';
 import type { Style } from './cli/style.ts';
-import type { Agreement } from './privacy/index.ts';
+import type { Agreement } from './privacy/agreement.ts';
 
 export interface StartFacts {
   readonly url: string;

@@ -6,7 +6,10 @@ import type { FastifyInstance } from 'fastify';
 import type { Doorkeeper } from './access.ts';
 import { ApiError } from './openai/errors.ts';
 import type { ModelSource } from './openai/plan.ts';
-import { createReview, judgeKey, type KeyState, listTerms, stateOf, type View } from './privacy/index.ts';
+import { createReview } from './privacy/review.ts';
+import { judgeKey, type KeyState } from './privacy/states.ts';
+import { listTerms, stateOf } from './privacy/term.ts';
+import type { View } from './privacy/view.ts';
 
 export function addSiteRoutes(app: FastifyInstance, gate: Doorkeeper, models: ModelSource): void {
   app.get('/inward/status', () => describeStatus(demandView(gate), gate, models));

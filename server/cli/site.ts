@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Surroundings } from '../config.ts';
+import { clockTolerance } from '../privacy/clock.ts';
 import { SiteError } from '../privacy/errors.ts';
 import { readSecretFile, writeNewFile } from '../privacy/files.ts';
 import { findSiteFolder, storeFile } from '../privacy/folder.ts';
@@ -22,8 +23,6 @@ export const identityVariable = 'INWARD_IDENTITY';
 
 /** The line, and what an editor may have put around it. */
 const identityLimit = 256;
-/** Time servers correct a clock by less, in ms. */
-const clockTolerance = 5000;
 
 export interface Site extends AsyncDisposable {
   readonly store: Store;

@@ -7,7 +7,7 @@ import { type FinishReason, InwardError } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
-import type { Grant } from '../privacy/index.ts';
+import type { Grant } from '../privacy/gate.ts';
 import { joinPassages, type Passage } from './answer-text.ts';
 import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
 import type { Dialect } from './dialect.ts';

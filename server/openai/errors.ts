@@ -3,7 +3,7 @@
  * places for numbers, names of the schema and rules of the schema, never for a value or a key that a client chose.
  */
 import { InwardError } from '../../runtime/index.ts';
-import { Refusal, type RefusalCode, type RefusalFields, refusalTable } from '../privacy/index.ts';
+import { Refusal, type RefusalCode, type RefusalFields, refusalTable } from '../privacy/errors.ts';
 
 interface Row {
   readonly status: number;

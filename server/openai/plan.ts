@@ -4,7 +4,7 @@
  */
 import { type Engine, type GenerateRequest, InwardError, type Priority, type Sampling } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
-import type { Refusal } from '../privacy/index.ts';
+import type { Refusal } from '../privacy/errors.ts';
 import { ApiError } from './errors.ts';
 import type { AnswerRequest, Prompt } from './fields.ts';
 import type { HeaderTerms } from './headers.ts';

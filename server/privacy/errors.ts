@@ -35,10 +35,12 @@ const table = {
   quota_exceeded: { status: 429, sentence: 'The {scope} has used its {limit} tokens per {period}; try again after the time in Retry-After.' },
 } as const;
 
+/** Why a request is refused. */
 export type RefusalCode = keyof typeof table;
 /** The table as data; it also holds the rows to their type. */
 export const refusalTable: Readonly<Record<RefusalCode, Row>> = table;
 
+/** What the sentence of a refusal names. */
 export interface RefusalFields {
   readonly agreement?: string;
   readonly key?: string;

@@ -3,6 +3,7 @@
  * memory from the last snapshot; a write to the store, by whichever process, is seen by the next request. Refuses everything
  * while the store cannot be read, holds a record that does not verify, or the clock cannot be trusted.
  */
+import { join } from 'node:path';
 import {
   type Caller,
   checkAgreement,
@@ -18,14 +19,17 @@ import {
 } from './admission.ts';
 import { clockTolerance, TrustedClock } from './clock.ts';
 import { Refusal, type RefusalCode, SiteError } from './errors.ts';
+import { storeFile } from './folder.ts';
 import type { AccessKey } from './grants.ts';
 import { type Account, dayOf, Quotas } from './quota.ts';
+import { openStore } from './store/sqlite.ts';
 import type { Store } from './store.ts';
 import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
 import type { TokenVerifier } from './tokens.ts';
 import { createView, type View } from './view.ts';
 import type { PriorityClass, Purpose } from './words.ts';
 
+/** How a gate is opened. */
 export interface GateOptions {
   /** The server can be reached from this machine only. */
   readonly isLocal: boolean;
@@ -51,6 +55,7 @@ export interface Admission {
   readonly signal: AbortSignal;
   /** Undefined where the route needs no agreement. */
   readonly granted: Grant | undefined;
+  /** The answer has ended, or will never begin. */
   end(): void;
 }
 
@@ -81,6 +86,16 @@ const saveMs = 5000;
 /** So much can a clock be turned back between two starts without anybody noticing, in ms. */
 const keepClockMs = 60_000;
 
+/** The gate of the site in a folder (`findSiteFolder`). Throws SiteError where there is none, or where it cannot be trusted. */
+export async function openGate(folder: string, options: GateOptions): Promise<Gate> {
+  const store = await openStore(join(folder, storeFile));
+  return Gate.open(store, options).catch(async (error) => {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  });
+}
+
+/** Decides who is let in, and cuts what runs when its agreement or key ends. `Gate.open` or `openGate` makes one; disposing it closes its store. */
 export class Gate implements AsyncDisposable {
   readonly #store: Store;
   readonly #options: GateOptions;
@@ -166,6 +181,7 @@ export class Gate implements AsyncDisposable {
     return { refusals: this.#refusals, breakGlassUses: this.#breakGlassUses };
   }
 
+  /** Called with what happens. */
   onEvent(listener: (event: GateEvent) => void): void {
     this.#listeners.add(listener);
   }

@@ -52,7 +52,7 @@ export interface Scopes {
   readonly region?: string | undefined;
 }
 
-export const scopesSchema: z.ZodType<Scopes> = z.strictObject({
+const scopesSchema: z.ZodType<Scopes> = z.strictObject({
   models: z.array(z.string().regex(forms.model)).max(64),
   routes: z.array(z.enum(routeScopes)).min(1).max(routeScopes.length).refine(isUnique),
   purposes: z.array(z.enum(purposes)).min(1).max(purposes.length).refine(isUnique),

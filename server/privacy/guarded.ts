@@ -2,16 +2,14 @@
  * Owns the engine behind the gate, for programs that embed it: the same agreement, keys and quotas as a server has, and the
  * same refusals. Refuses to load a model without an agreement in force, and gives it up when that ends.
  */
-import { join } from 'node:path';
 import { type Engine, type EngineOptions, type GenerateRequest, openEngine, type TokenEvent } from '../../runtime/index.ts';
 import type { Caller, RouteRule } from './admission.ts';
 import { demandDeployment } from './deployment.ts';
 import { Refusal } from './errors.ts';
-import { storeFile } from './folder.ts';
-import { type Admission, Gate, type Grant } from './gate.ts';
-import { openStore } from './store/sqlite.ts';
+import { type Admission, type Gate, type Grant, openGate } from './gate.ts';
 import type { Purpose } from './words.ts';
 
+/** Whose engine it is, and where the site is. */
 export interface GuardOptions {
   /** Folder of the site: its agreements, keys and manifest (`findSiteFolder`). */
   readonly site: string;
@@ -28,6 +26,7 @@ export interface GuardOptions {
 /** What a guarded engine may be asked: whose request it is and how urgent it may be is the key's business. */
 export type GuardedRequest = Omit<GenerateRequest, 'tenant'>;
 
+/** An engine that answers while agreement and key hold. */
 export interface GuardedEngine extends Omit<Engine, 'generate' | 'checkZeroed'> {
   /** As `Engine.generate`; a Refusal comes from the first `next()`, or from a later one when agreement or key end meanwhile. */
   generate(request: GuardedRequest, signal?: AbortSignal): AsyncIterable<TokenEvent>;
@@ -40,11 +39,7 @@ const rule: RouteRule = { scope: 'completions', isInference: true };
  * (a store or a machine that is not as it should be), and what `openEngine` throws.
  */
 export async function openGuardedEngine(options: EngineOptions, guard: GuardOptions): Promise<GuardedEngine> {
-  const store = await openStore(join(guard.site, storeFile));
-  const gate = await Gate.open(store, { isLocal: true }).catch(async (error) => {
-    await store[Symbol.asyncDispose]();
-    throw error;
-  });
+  const gate = await openGate(guard.site, { isLocal: true });
   try {
     const caller: Caller = { authorization: `Bearer ${guard.key}`, address: '127.0.0.1', purpose: guard.purpose };
     // Before anything is loaded.

@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto';
 import { constants, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { quote } from '../config/kinds.ts';
 import { SiteError } from './errors.ts';
 
 /** Folders and files that the program is made of; scripts that only developers run do not ship. */
@@ -76,7 +75,9 @@ const chunkSize = 2 ** 20;
 /** SHA-256 of a file, with the bytes done so far after each piece. Throws SiteError. */
 export async function hashFile(path: string, onProgress?: (done: number) => void): Promise<string> {
   const refuse = (found: string): SiteError =>
-    new SiteError(`The file ${quote(basename(path))} cannot be hashed: expected one that can be read and stays as it is, found ${found}; put it in place.`);
+    new SiteError(
+      `The file ${JSON.stringify(basename(path))} cannot be hashed: expected one that can be read and stays as it is, found ${found}; put it in place.`,
+    );
   // A pipe would make the opening wait for whoever writes into it.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => Promise.reject(refuse('none')));
   try {

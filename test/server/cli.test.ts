@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { errorTable, InwardError } from '../../runtime/errors.ts';
 import { createProgram, runCommand } from '../../server/cli/index.ts';
@@ -170,6 +173,7 @@ test('logits that are not finite are an error, not numbers', async () => {
 test('a bad model file is one sentence and code 1', async () => {
   const world = new FakeWorld();
   world.openEngine = () => Promise.reject(new InwardError('gguf_invalid', { part: 'magic', expected: 'GGUF', found: 'something else' }));
+  const folder = mkdtempSync(join(tmpdir(), 'inward-cli-'));
   for (const args of [
     ['evaluate', '--port', '0', '--site', join(folder, 'site')],
     ['run', 'Hi'],
@@ -181,6 +185,7 @@ test('a bad model file is one sentence and code 1', async () => {
       'The GGUF file is not usable: magic: expected GGUF, found something else. Fetch the file again, or convert the model anew.\n',
     );
   }
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test.each([['run', 'Hi'], ['chat']])('%s: a model without a tokenizer is told before anything is loaded', async (...args) => {

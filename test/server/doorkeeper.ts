@@ -3,7 +3,8 @@
  */
 import type { Doorkeeper } from '../../server/access.ts';
 import type { ModelSource, Models } from '../../server/openai/plan.ts';
-import type { Admission, Grant, Term } from '../../server/privacy/index.ts';
+import type { Admission, Grant } from '../../server/privacy/gate.ts';
+import type { Term } from '../../server/privacy/term.ts';
 import { begin, createAgreement, day } from './privacy/agreed-site.ts';
 
 const person = { id: 'tester', roles: [], credential: { type: 'certificate', fingerprint: '' }, createdAt: 0, createdBy: 'tester' } as const;

@@ -91,7 +91,7 @@ export function createAgreement(): Agreement & Record<string, unknown> {
   };
 }
 
-export const testHost: string = 'cd'.repeat(32);
+const testHost: string = 'cd'.repeat(32);
 
 function createManifest(agreement: string): Manifest & Record<string, unknown> {
   return {
