@@ -114,16 +114,16 @@ interface Checks {
   readonly refused: Readonly<Record<string, Distribution>>;
 }
 
-/** In ms for one check. The kinds take turns, so that whatever else the machine does hits all of them. */
+/** In ms for one check. The kinds take turns, in another order each time and with other keys, so that neither what the machine does nor what is in its caches tells them apart. */
 function timeChecks(view: View, secrets: readonly string[], samples: number): Checks {
   const kinds: Readonly<Record<string, (turn: number) => string>> = {
     'refused: a key that is not there': () => createSecret('synthetic').text,
-    'refused: another first letter of the secret': (turn) => corrupt(secrets[turn % secrets.length] ?? '', 0),
-    'refused: another last letter of the secret': (turn) => corrupt(secrets[turn % secrets.length] ?? '', 51),
+    'refused: another first letter of the secret': (turn) => corrupt(secrets[(turn * 7919) % secrets.length] ?? '', 0),
+    'refused: another last letter of the secret': (turn) => corrupt(secrets[(turn * 7919 + 31) % secrets.length] ?? '', 51),
   };
   const times = new Map(Object.keys(kinds).map((name) => [name, [] as number[]]));
   for (let sample = -100; sample < samples; sample++) {
-    for (const [name, make] of Object.entries(kinds)) {
+    for (const [name, make] of rotate(Object.entries(kinds), Math.abs(sample))) {
       const texts = Array.from({ length: together }, (_, index) => make(Math.abs(sample) * together + index));
       const start = performance.now();
       for (const text of texts) expectRefusal(view, text);
@@ -131,6 +131,11 @@ function timeChecks(view: View, secrets: readonly string[], samples: number): Ch
     }
   }
   return { refused: Object.fromEntries([...times].map(([name, list]) => [name, describeSamples(list) as Distribution])) };
+}
+
+function rotate<T>(list: readonly T[], by: number): readonly T[] {
+  const cut = by % list.length;
+  return [...list.slice(cut), ...list.slice(0, cut)];
 }
 
 function expectRefusal(view: View, text: string): void {

@@ -82,6 +82,8 @@ interface Running {
 }
 
 const standardPollMs = 250;
+/** Days before the end of a synthetic agreement from which on it is told. */
+const evaluationWarning = 7;
 const saveMs = 5000;
 /** So much can a clock be turned back between two starts without anybody noticing, in ms. */
 const keepClockMs = 60_000;
@@ -366,7 +368,9 @@ export class Gate implements AsyncDisposable {
       if (stateOf(agreement, stored, now, end) !== 'in-force') continue;
       const days = daysLeft(agreement, now, end);
       const step = findWarning(days);
-      if (step === undefined || this.#warned.get(agreement.id) === step) continue;
+      // An evaluation is never longer than the first warning.
+      if (step === undefined || (agreement.kind === 'synthetic' && step > evaluationWarning)) continue;
+      if (this.#warned.get(agreement.id) === step) continue;
       this.#warned.set(agreement.id, step);
       this.#emit({ event: 'agreement_ending', agreementId: agreement.id, days });
     }

@@ -106,7 +106,7 @@ test.each([
   'through the command and the process of the engine, with flags %j',
   async (flags, expected) => {
     await using server = await serve(readOracle('gguf_llama_q4_1').modelPath, '--context', '256', '--no-tune', ...flags);
-    const api = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
+    const api = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.key, maxRetries: 0 }).completions;
     const prompt = makePrompt();
     const answers = [];
     for (const salt of [undefined, undefined, 's', 's']) {
