@@ -1,11 +1,11 @@
 /**
  * The official OpenAI client against a running `npm start`: an answer as it comes, then the likeliest words to begin
- * one with. Usage: node examples/openai-client.mjs "question" [URL]
+ * one with. Usage: INWARD_API_KEY=... node examples/openai-client.mjs "question" [URL]
  */
 import OpenAI from 'openai';
 
 const [question = 'Why is the sky blue?', url = 'http://127.0.0.1:8080'] = process.argv.slice(2);
-const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'not-needed-yet' });
+const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: process.env.INWARD_API_KEY });
 const asked = { model: 'default', messages: [{ role: 'user', content: question }] };
 
 const stream = await client.chat.completions.create({ ...asked, max_completion_tokens: 128, stream: true, stream_options: { include_usage: true } });

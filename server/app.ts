@@ -6,8 +6,9 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
+import { addAccess, type Doorkeeper, describeDeployment } from './access.ts';
 import { addBodyParser } from './body.ts';
-import { modeHeader, type Settings } from './config.ts';
+import type { Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
 import { type Log, type RoutePattern, routePatterns, toRoutePattern } from './log.ts';
 import { AnswerCounts } from './metrics/answered.ts';
@@ -18,7 +19,9 @@ import { createCompletionsDialect } from './openai/completions.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
-import type { Models } from './openai/plan.ts';
+import type { ModelSource } from './openai/plan.ts';
+import { addSiteRoutes } from './site-routes.ts';
+import type { Tls } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,51 +30,60 @@ declare module 'fastify' {
   }
 }
 
-export interface AppOptions extends Models {
+export interface AppOptions {
+  /** What is loaded, which changes with the agreement. */
+  readonly models: ModelSource;
+  readonly gate: Doorkeeper;
   readonly settings: Settings;
   readonly log?: Log;
   readonly life?: Life;
+  readonly tls?: Tls | undefined;
 }
 
 /** The application, ready to listen or to be injected. */
-export function buildApp({ engine, text, settings, log: write = () => undefined, life = createLife() }: AppOptions): FastifyInstance {
+export function buildApp({ models, gate, settings, log: write = () => undefined, life = createLife(), tls }: AppOptions): FastifyInstance {
   const answered = new AnswerCounts();
   const log = answered.watch(write);
+  // Node swaps the two limits when the one for headers is the larger.
+  const limits = { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000), headersTimeout: Math.min(settings.requestTimeoutMs, 60_000) };
   const app = Fastify({
     logger: false,
     bodyLimit: settings.bodyLimit,
     requestTimeout: settings.requestTimeoutMs,
-    // Node swaps the two limits when the one for headers is the larger.
-    http: { connectionsCheckingInterval: Math.min(settings.requestTimeoutMs, 5000), headersTimeout: Math.min(settings.requestTimeoutMs, 60_000) },
+    http: limits,
+    ...(tls && { https: { ...tls.options, ...limits } }),
     genReqId: () => randomUUID(),
     // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
     forceCloseConnections: true,
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, log),
+    clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, { gate, log }),
     // Paths that the router cannot read; no hook runs for them.
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply, log);
-      sendError(toApiError(error, settings.bodyLimit), request, reply, settings);
+      sendError(toApiError(error, settings.bodyLimit), request, reply, { settings, gate });
     },
   });
+  tls?.guard(app, log);
   app.decorateRequest('usage', null);
   addBodyParser(app);
-  addHooks(app, life, log);
-  addErrors(app, settings, log);
-  addStateRoutes(app, life, engine);
-  addMetricsRoute(app, engine, life, answered);
-  addModelRoutes(app, engine);
+  addHooks(app, life, gate, log);
+  addAccess(app, gate);
+  addErrors(app, { settings, gate }, log);
+  addStateRoutes(app, life, models, gate);
+  addMetricsRoute(app, { models, gate, life, answered });
+  addModelRoutes(app, models);
+  addSiteRoutes(app, gate, models);
   let groups = 0;
   const context: AnswerContext = {
-    engine,
-    text,
+    models,
     settings,
     life,
     nextGroup: () => ++groups,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
-  for (const dialect of [createChatDialect(text), createCompletionsDialect(text)]) addAnswerRoute(app, context, dialect);
+  addAnswerRoute(app, context, '/v1/chat/completions', createChatDialect);
+  addAnswerRoute(app, context, '/v1/completions', createCompletionsDialect);
   addMethodRefusals(app);
   return app;
 }
@@ -79,9 +91,9 @@ export function buildApp({ engine, text, settings, log: write = () => undefined,
 /** Answered in every state: they say which it is. */
 const stateRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'] satisfies RoutePattern[]);
 
-function addHooks(app: FastifyInstance, life: Life, log: Log): void {
+function addHooks(app: FastifyInstance, life: Life, gate: Doorkeeper, log: Log): void {
   app.addHook('onRequest', async (request, reply) => {
-    setHeaders(request, reply);
+    setHeaders(request, reply, gate);
     logWhenClosed(request, reply, log);
     if (life.state === 'ready' || stateRoutes.has(toRoutePattern(request.routeOptions.url))) return;
     throw new ApiError(life.state === 'failed' ? 'engine_failed' : 'shutting_down');
@@ -107,21 +119,25 @@ function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): 
   );
 }
 
-function setHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  reply.header(modeHeader.name, modeHeader.value).header('cache-control', 'no-store').header('x-request-id', request.id);
+function setHeaders(request: FastifyRequest, reply: FastifyReply, gate: Doorkeeper): void {
+  reply.headers({ ...describeDeployment(gate), 'cache-control': 'no-store', 'x-request-id': request.id });
 }
 
-function addErrors(app: FastifyInstance, settings: Settings, log: Log): void {
-  app.setNotFoundHandler((request, reply) => sendError(new ApiError('route_not_found'), request, reply, settings));
+type Answering = Pick<AppOptions, 'settings' | 'gate'>;
+
+function addErrors(app: FastifyInstance, answering: Answering, log: Log): void {
+  app.setNotFoundHandler((request, reply) => sendError(new ApiError('route_not_found'), request, reply, answering));
   app.setErrorHandler((error, request, reply) => {
-    const answer = toApiError(error, settings.bodyLimit);
+    const answer = toApiError(error, answering.settings.bodyLimit);
     if (answer.status === 500) logFailure(error, request, log);
-    sendError(answer, request, reply, settings);
+    sendError(answer, request, reply, answering);
   });
 }
 
-function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, settings: Settings): void {
-  setHeaders(request, reply);
+function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, { settings, gate }: Answering): void {
+  // Also for those that no hook saw; and the gate may have closed since.
+  setHeaders(request, reply, gate);
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   if (error.isBusy) reply.header('retry-after', String(error.retryAfter(settings.retryAfterSeconds)));
   reply.status(error.status).type('application/json; charset=utf-8').send(JSON.stringify(error.toEnvelope()));
 }
@@ -132,7 +148,7 @@ function logFailure(error: unknown, request: FastifyRequest, log: Log): void {
 }
 
 /** What is not HTTP never becomes a request; the answer is written by hand. */
-function refuseConnection(error: ApiError, socket: Socket, log: Log): void {
+function refuseConnection(error: ApiError, socket: Socket, { gate, log }: { readonly gate: Doorkeeper; readonly log: Log }): void {
   log({ event: 'connection_refused', status: error.status });
   if (!socket.writable) return void socket.destroy();
   const body = JSON.stringify(error.toEnvelope());
@@ -140,19 +156,26 @@ function refuseConnection(error: ApiError, socket: Socket, log: Log): void {
     `HTTP/1.1 ${error.status} Refused`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
-    `${modeHeader.name}: ${modeHeader.value}`,
+    ...Object.entries(describeDeployment(gate)).map(([name, value]) => `${name}: ${value}`),
     'cache-control: no-store',
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-function addStateRoutes(app: FastifyInstance, life: Life, engine: Models['engine']): void {
+function addStateRoutes(app: FastifyInstance, life: Life, models: ModelSource, gate: Doorkeeper): void {
   app.get('/health', () => ({ status: 'alive' }));
   app.get('/ready', (_request, reply) => {
-    const status = life.state === 'ready' && !engine.isReady ? 'restarting' : life.state;
+    const status = life.state === 'ready' ? readState(models, gate) : life.state;
     return reply.status(status === 'ready' ? 200 : 503).send({ status });
   });
+}
+
+/** `closed`: no agreement is in force. */
+function readState({ current }: ModelSource, gate: Doorkeeper): 'ready' | 'closed' | 'loading' | 'restarting' {
+  if (gate.agreement === undefined) return 'closed';
+  if (current === undefined) return 'loading';
+  return current.engine.isReady ? 'ready' : 'restarting';
 }
 
 /** 405 instead of 404 where the path exists. Refused before the body is read. */

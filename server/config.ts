@@ -6,7 +6,9 @@ import type { EngineOptions } from '../runtime/index.ts';
 import type { TextOptions } from '../runtime/text/index.ts';
 import { findConfigFile, readConfigFile } from './config/file.ts';
 import { type Layer, type Resolved, readEnvironment, readFlags, resolveSettings } from './config/resolve.ts';
+import { checkRules } from './config/rules.ts';
 import { type Settings, settingTable } from './config/table.ts';
+import type { TokenVerifierOptions } from './privacy/tokens.ts';
 
 export { SettingsError } from './config/resolve.ts';
 export type { Settings } from './config/table.ts';
@@ -14,14 +16,13 @@ export type { Settings } from './config/table.ts';
 /** Temperature of a request that names none; 1 as in OpenAI's API. */
 export const defaultTemperature = 1;
 
-/** Sent with every answer until the agreement gate exists. */
-export const modeHeader = { name: 'x-inward-mode', value: 'evaluation; not-for-phi' } as const;
-
 export type SettingsInput = { readonly [Name in keyof Settings]?: Settings[Name] | undefined };
 
 /** Defaults filled in and limits checked; throws SettingsError with the first broken rule. */
 export function parseSettings(input: SettingsInput): Settings {
-  return resolveSettings(settingTable, [{ values: input, source: () => ({ from: 'code' }) }]).settings;
+  const { settings } = resolveSettings(settingTable, [{ values: input, source: () => ({ from: 'code' }) }]);
+  checkRules(settings);
+  return settings;
 }
 
 /** Where settings come from. */
@@ -40,7 +41,9 @@ export function loadSettings(flags: Readonly<Record<string, unknown>>, { folder,
     readEnvironment(settingTable, environment),
     readFlags(settingTable, flags),
   ];
-  return { ...resolveSettings(settingTable, layers), ...(file === undefined ? {} : { file }) };
+  const resolved = resolveSettings(settingTable, layers);
+  checkRules(resolved.settings);
+  return { ...resolved, ...(file === undefined ? {} : { file }) };
 }
 
 /** The engine's part, for a model that is here. */
@@ -59,4 +62,10 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
 export function toTextOptions(settings: Settings, modelPath: string): TextOptions {
   const { textDeadlineMs, textMemoryMib, textRenewRequests, textRenewIdleMs } = settings;
   return { modelPath, deadlineMs: textDeadlineMs, memoryMiB: textMemoryMib, renewAfterRequests: textRenewRequests, renewIdleMs: textRenewIdleMs };
+}
+
+/** The part of bearer tokens; undefined where none are taken. */
+export function toTokenOptions({ oidcIssuer, oidcAudience, oidcKeys }: Settings): TokenVerifierOptions | undefined {
+  if (oidcIssuer === undefined || oidcAudience === undefined || oidcKeys === undefined) return undefined;
+  return { issuer: oidcIssuer, audience: oidcAudience, keysFile: oidcKeys };
 }

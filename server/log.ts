@@ -4,9 +4,22 @@
  * columns it knows, so that no URL, header, prompt or completion can reach a log line.
  */
 import type { ErrorCode } from '../runtime/index.ts';
+import type { RefusalCode } from './privacy/errors.ts';
+import type { GateEvent } from './privacy/gate.ts';
+import type { FileFlaw } from './privacy/watched.ts';
 
 /** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
-export const routePatterns = ['/v1/chat/completions', '/v1/completions', '/v1/models', '/v1/models/:id', '/health', '/ready', '/metrics'] as const;
+export const routePatterns = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/models',
+  '/v1/models/:id',
+  '/inward/status',
+  '/inward/review',
+  '/health',
+  '/ready',
+  '/metrics',
+] as const;
 export type RoutePattern = (typeof routePatterns)[number] | '(unknown)';
 
 export type LogRecord =
@@ -16,7 +29,17 @@ export type LogRecord =
   /** `count`: times that another engine process has taken over so far. */
   | { readonly event: 'engine_lost' | 'engine_restarted'; readonly code: ErrorCode; readonly count: number }
   | { readonly event: 'engine_failed'; readonly code: ErrorCode }
+  | GateEvent
+  /** `loaded` and `unloaded`: a model, as an agreement comes into force or ends. */
+  | { readonly event: 'model_loaded' | 'model_unloaded' }
+  | { readonly event: 'model_load_failed'; readonly code?: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
+  /** New files of a certificate, or of the keys that tokens are signed with. */
+  | { readonly event: 'tls_reloaded' | 'token_keys_reloaded' }
+  /** What is in use stays in use. */
+  | { readonly event: 'tls_reload_failed' | 'token_keys_reload_failed'; readonly flaw: FileFlaw }
+  /** `days`: until the end of the server's certificate. */
+  | { readonly event: 'tls_ends'; readonly days: number }
   | { readonly event: 'failure'; readonly requestId: string; readonly code: ErrorCode }
   | {
       readonly event: 'request';
@@ -28,21 +51,56 @@ export type LogRecord =
       readonly durationMs: number;
       readonly promptTokens?: number;
       readonly completionTokens?: number;
+      /** Why it was not let in. */
+      readonly refusal?: RefusalCode;
+      readonly keyId?: string;
     };
 
 export type Log = (record: LogRecord) => void;
 
-const columns = ['requestId', 'route', 'status', 'finished', 'code', 'count', 'running', 'port', 'durationMs', 'promptTokens', 'completionTokens'] as const;
+const columns = [
+  ...([
+    'requestId',
+    'route',
+    'status',
+    'finished',
+    'refusal',
+    'keyId',
+    'agreementId',
+    'days',
+    'code',
+    'flaw',
+    'count',
+    'running',
+    'port',
+    'durationMs',
+  ] as const),
+  ...(['promptTokens', 'completionTokens'] as const),
+];
 const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = {
   listening: 'info',
   draining: 'info',
   stopped: 'info',
   request: 'info',
   connection_refused: 'warn',
+  tls_reloaded: 'info',
+  tls_reload_failed: 'error',
+  tls_ends: 'warn',
+  token_keys_reloaded: 'info',
+  token_keys_reload_failed: 'error',
   failure: 'error',
   engine_lost: 'error',
   engine_restarted: 'warn',
   engine_failed: 'error',
+  model_loaded: 'info',
+  model_unloaded: 'warn',
+  model_load_failed: 'error',
+  gate_opened: 'info',
+  gate_closed: 'warn',
+  break_glass: 'error',
+  agreement_ending: 'warn',
+  store_unreadable: 'error',
+  clock_untrusted: 'error',
 };
 
 /** A log that gives each line to `write`. */

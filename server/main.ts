@@ -1,51 +1,141 @@
 /**
- * Owns the server's start and stop: engine and text opened, port taken, panel shown, signals handled. A first signal drains, a second one stops at once; both end with exit code 0.
+ * Owns the server's start and stop: store and gate opened, model loaded while an agreement is in force, port taken, panel shown,
+ * signals handled. A first signal drains, a second one stops at once; both end with exit code 0.
  */
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { type Engine, type EngineOptions, type EngineRestart, toInwardError } from '../runtime/index.ts';
+import { type EngineRestart, toInwardError } from '../runtime/index.ts';
 import { buildApp } from './app.ts';
+import { type Prepared, prepareEngine } from './cli/options.ts';
 import { openEngine } from './cli/progress.ts';
 import { createStyle } from './cli/style.ts';
-import { type Settings, SettingsError, toTextOptions } from './config.ts';
+import { isLoopback } from './config/kinds.ts';
+import { type Settings, SettingsError, toTextOptions, toTokenOptions } from './config.ts';
+import { ensureEvaluation } from './evaluation.ts';
 import { createLife, type Life } from './life.ts';
+import { type LoadedModels, ModelLoader } from './loader.ts';
 import { createLog, type Log } from './log.ts';
-import { describeStart } from './panel.ts';
+import { describeClosed, describeStart } from './panel.ts';
+import { demandDeployment } from './privacy/deployment.ts';
+import { findSiteFolder, storeFile } from './privacy/folder.ts';
+import { Gate } from './privacy/gate.ts';
+import { openStore } from './privacy/store/sqlite.ts';
+import { createTokenVerifier, type TokenVerifier } from './privacy/tokens.ts';
+import type { FileFlaw } from './privacy/watched.ts';
+import { openTls } from './tls.ts';
 import type { World } from './world.ts';
 
 export interface ServeOptions {
-  readonly engine: EngineOptions;
   readonly settings: Settings;
-  /** Why that device and not a better one, for the panel; without it the engine's own reason. */
-  readonly deviceReason?: string;
+  /** Whether what an evaluation needs is made where it is missing: `npm start`. */
+  readonly isEvaluation?: boolean;
   /** Called when the server listens, with its URL. */
   readonly onListening?: (url: string) => void;
 }
 
-/** Serves until a signal or the end of the engine; gives the exit code. Throws InwardError or SettingsError when it cannot start. */
+/** Serves until a signal or the end of the engine; gives the exit code. Throws InwardError, SettingsError or SiteError when it cannot start. */
 export async function serve(options: ServeOptions, world: World): Promise<number> {
   const { settings } = options;
   await checkPort(settings);
-  // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
-  await using text = await world.openText(toTextOptions(settings, options.engine.modelPath));
+  const tls = openTls(settings);
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
   const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
-  const onRestart = ({ code, count, isReady }: EngineRestart): void => log({ event: isReady ? 'engine_restarted' : 'engine_lost', code, count });
-  await using engine = await openEngine({ ...options.engine, onRestart }, world);
+  const folder = findSiteFolder(settings.site, world.environment);
+  await using site = await openSite(options, folder, log);
+  const { gate } = site;
+  let deviceReason = '';
+  await using loader = new ModelLoader(async () => {
+    const prepared = await prepareEngine(settings, world);
+    ({ deviceReason } = prepared);
+    const { modelPath, device = 'auto' } = prepared.engine;
+    await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu: settings.sharedGpu, root: world.hostRoot });
+    return openModels(prepared, settings, log, world);
+  }, log);
+  followGate(gate, loader, log, world);
+  if (gate.isOpen) await loader.load();
   const life = createLife();
-  const app = buildApp({ engine, text, settings, log, life });
+  const app = buildApp({ models: loader, gate, settings, log, life, tls });
   const url = await listen(app, settings);
   // Before anybody can read that the server is there.
   const signals = watchSignals(world.signals, () => life.cut());
-  world.out.write(describeStart(engine.info, url, createStyle(world.out, world.environment), options.deviceReason));
+  const style = createStyle(world.out, world.environment);
+  const start = { url, key: site.evaluationKey, agreement: gate.agreement?.agreement };
+  world.out.write(loader.current === undefined ? describeClosed(url, style) : describeStart(loader.current.engine.info, start, style, deviceReason));
   log({ event: 'listening', port: Number(new URL(url).port) });
   options.onListening?.(url);
-  return await waitForEnd({ app, engine, life, log, settings, signals, world });
+  return await waitForEnd({ app, failed: loader.failed, life, log, settings, signals, world });
+}
+
+interface OpenSite extends AsyncDisposable {
+  readonly gate: Gate;
+  /** Undefined where the site is one for PHI. */
+  readonly evaluationKey: string | undefined;
+}
+
+async function openSite({ settings, isEvaluation }: ServeOptions, folder: string, log: Log): Promise<OpenSite> {
+  const store = await openStore(join(folder, storeFile), { create: true });
+  try {
+    const isLocal = isLoopback(settings.host);
+    const evaluationKey = isEvaluation === true && isLocal ? await ensureEvaluation(store, folder, Date.now()) : undefined;
+    const gate = await Gate.open(store, { isLocal, tokens: openTokens(settings, log) });
+    const { view } = gate;
+    if (!isLocal && view?.agreements.some((known) => known.agreement.kind === 'synthetic' && known.stored.revokedAt === undefined)) {
+      throw new SettingsError(
+        `A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init --end-evaluation).`,
+      );
+    }
+    return { gate, evaluationKey, [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose]() };
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function openTokens(settings: Settings, log: Log): TokenVerifier | undefined {
+  const options = toTokenOptions(settings);
+  const onReload = (flaw: FileFlaw | undefined): void =>
+    log(flaw === undefined ? { event: 'token_keys_reloaded' } : { event: 'token_keys_reload_failed', flaw });
+  return options && createTokenVerifier({ ...options, onReload });
+}
+
+async function openModels({ engine: options }: Prepared, settings: Settings, log: Log, world: World): Promise<LoadedModels> {
+  // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
+  const text = await world.openText(toTextOptions(settings, options.modelPath));
+  try {
+    const onRestart = ({ code, count, isReady }: EngineRestart): void => log({ event: isReady ? 'engine_restarted' : 'engine_lost', code, count });
+    return { text, engine: await openEngine({ ...options, onRestart }, world) };
+  } catch (error) {
+    await text[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The model comes and goes with the agreement; a new manifest is compared before anything is served under it. */
+function followGate(gate: Gate, loader: ModelLoader, log: Log, world: World): void {
+  const load = async (): Promise<void> => {
+    const error = await loader.tryLoad();
+    if (error !== undefined) world.err.write(`${error.message}\n`);
+  };
+  let manifest = gate.view?.manifest?.hash;
+  gate.onEvent((event) => {
+    log(event);
+    if (event.event === 'gate_closed') void loader.unload();
+    if (event.event === 'gate_opened') void load();
+  });
+  gate.onChange(() => {
+    const hash = gate.view?.manifest?.hash;
+    if (hash === manifest) return;
+    manifest = hash;
+    void loader.unload();
+    if (gate.isOpen) void load();
+  });
 }
 
 interface Running {
   readonly app: FastifyInstance;
-  readonly engine: Engine;
+  /** Resolves when the engine has ended by itself. */
+  readonly failed: Promise<unknown>;
   readonly life: Life;
   readonly log: Log;
   readonly settings: Settings;
@@ -53,8 +143,8 @@ interface Running {
   readonly world: World;
 }
 
-async function waitForEnd({ app, engine, life, log, settings, signals, world }: Running): Promise<number> {
-  const failure = await Promise.race([signals.first, engine.failed]);
+async function waitForEnd({ app, failed, life, log, settings, signals, world }: Running): Promise<number> {
+  const failure = await Promise.race([signals.first, failed]);
   const start = performance.now();
   if (failure === undefined) log({ event: 'draining', running: life.running });
   else {

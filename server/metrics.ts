@@ -3,12 +3,13 @@
  * newer, so that its dashboards, routers and autoscalers read ours. Refuses every label whose values a request could choose: they are
  * names from closed lists, numbers, and the model's name, which is the operator's.
  */
-
 import type { FastifyInstance } from 'fastify';
 import type { Engine, EngineInfo, EngineStats, LatencyHistogram, TenantStats } from '../runtime/index.ts';
+import type { Doorkeeper } from './access.ts';
 import type { Life } from './life.ts';
 import type { AnswerCounts } from './metrics/answered.ts';
 import { contentType, type Family, type Labels, renderFamilies, type Sample } from './metrics/exposition.ts';
+import type { ModelSource } from './openai/plan.ts';
 import { readVersion } from './version.ts';
 
 /** What the page shows beside the engine's own numbers. */
@@ -16,23 +17,37 @@ export interface ServerFacts {
   readonly answered: AnswerCounts;
   readonly isReady: boolean;
   readonly version: string;
+  readonly gate: Pick<Doorkeeper, 'agreement' | 'counts'>;
+}
+
+interface MetricsSources {
+  readonly models: ModelSource;
+  readonly gate: Doorkeeper;
+  readonly life: Life;
+  readonly answered: AnswerCounts;
 }
 
 /** Tenants with lines of their own; those with the lowest numbers. All others are added up. */
 const tenantLimit = 64;
 
-export function addMetricsRoute(app: FastifyInstance, engine: Engine, life: Life, answered: AnswerCounts): void {
+export function addMetricsRoute(app: FastifyInstance, { models, gate, life, answered }: MetricsSources): void {
   const version = readVersion();
   app.get('/metrics', (_request, reply) => {
-    const isReady = life.state === 'ready' && engine.isReady;
-    return reply.type(contentType).send(renderMetrics(engine.stats(), engine.info, { answered, isReady, version }));
+    const engine = models.current?.engine;
+    const isReady = life.state === 'ready' && engine?.isReady === true;
+    return reply.type(contentType).send(renderMetrics(engine, { answered, isReady, version, gate }));
   });
 }
 
-/** The page in Prometheus' text format. */
-export function renderMetrics(stats: EngineStats, info: EngineInfo, facts: ServerFacts): string {
+/** The page in Prometheus' text format. Without an engine it is short. */
+export function renderMetrics(engine: Pick<Engine, 'stats' | 'info'> | undefined, facts: ServerFacts): string {
+  const families = [...listServer(facts), ...listGate(facts)];
+  if (engine === undefined) return renderFamilies(families);
+  const { info } = engine;
+  const stats = engine.stats();
   const model = { model_name: info.modelName };
   return renderFamilies([
+    ...families,
     ...listRequests(stats, model, facts),
     ...listCache(stats, model),
     ...listTokens(stats, model),
@@ -42,9 +57,28 @@ export function renderMetrics(stats: EngineStats, info: EngineInfo, facts: Serve
   ]);
 }
 
-function listRequests(stats: EngineStats, model: Labels, { answered }: ServerFacts): Family[] {
-  const { requests, choices, brokenConnections } = answered;
+function listServer({ answered: { requests, brokenConnections }, isReady }: ServerFacts): Family[] {
   const routes = [...requests].flatMap(([route, outcomes]) => labelled('outcome', outcomes, { route }));
+  return [
+    gauge('inward_ready', '1 while requests are taken.', Number(isReady)),
+    counters('inward_http_requests_total', 'HTTP requests by route and class of the status; aborted: the client left first.', routes),
+    counter('inward_http_connection_errors_total', 'Connections that broke, sent what is no HTTP, or failed in the handshake of TLS.', brokenConnections),
+  ];
+}
+
+/** The agreement's id is the administrator's, and there is one. */
+function listGate({ gate: { agreement, counts } }: ServerFacts): Family[] {
+  const days: Sample[] = agreement === undefined ? [] : [[{ agreement: agreement.agreement.id }, (agreement.end - Date.now()) / 86_400_000]];
+  return [
+    gauge('inward_agreement_in_force', '1 while an agreement is in force; without one nothing is served.', Number(agreement !== undefined)),
+    gauges('inward_agreement_days_left', 'Days until the agreement ends.', days),
+    counters('inward_refusals_total', 'Requests that were not let in, by the reason.', labelled('code', Object.fromEntries(counts.refusals))),
+    counter('inward_break_glass_uses_total', 'Requests that came with a break-glass key.', counts.breakGlassUses),
+  ];
+}
+
+function listRequests(stats: EngineStats, model: Labels, { answered }: ServerFacts): Family[] {
+  const { choices } = answered;
   return [
     gauge('vllm:num_requests_running', 'Requests that have KV blocks.', stats.running, model),
     gauge('vllm:num_requests_waiting', 'Requests in the queue.', stats.waiting, model),
@@ -53,8 +87,6 @@ function listRequests(stats: EngineStats, model: Labels, { answered }: ServerFac
     counter('vllm:num_preemptions_total', 'Times a request gave its KV blocks back and was computed anew.', stats.preemptions, model),
     counters('vllm:request_success_total', 'Choices of answers by why they ended.', labelled('finished_reason', choices, model)),
     counters('inward_sequences_finished_total', 'Sequences of the engine by how they ended.', labelled('ending', stats.finished)),
-    counters('inward_http_requests_total', 'HTTP requests by route and class of the status; aborted: the client left first.', routes),
-    counter('inward_http_connection_errors_total', 'Connections that broke, or sent what is no HTTP.', brokenConnections),
   ];
 }
 
@@ -99,7 +131,7 @@ function listTimes({ histograms }: EngineStats, labels: Labels): Family[] {
   ];
 }
 
-function listEngine(stats: EngineStats, info: EngineInfo, { isReady, version }: ServerFacts): Family[] {
+function listEngine(stats: EngineStats, info: EngineInfo, { version }: ServerFacts): Family[] {
   const { device, family, kv, activations } = info;
   const parts = labelled('part', stats.stepMs).map(([labels, ms]): Sample => [labels, ms / 1000]);
   return [
@@ -108,7 +140,6 @@ function listEngine(stats: EngineStats, info: EngineInfo, { isReady, version }: 
     gauge('inward_dispatches_per_step', 'Dispatches of the last step.', stats.dispatchesPerStep),
     gauges('inward_device_memory_bytes', 'Device memory by owner.', labelled('owner', stats.memory)),
     counter('inward_engine_restarts_total', "Times the engine's process was started anew.", stats.restarts),
-    gauge('inward_ready', '1 while requests are taken.', Number(isReady)),
     gauge('inward_build_info', 'Always 1; the labels are what is said.', 1, { version, device, family, kv, activations }),
   ];
 }

@@ -4,9 +4,17 @@
 
 import { type EngineInfo, formatBytes, type Tuning } from '../runtime/index.ts';
 import type { Style } from './cli/style.ts';
+import type { Agreement } from './privacy/agreement.ts';
+
+export interface StartFacts {
+  readonly url: string;
+  /** Of an evaluation; a key for PHI is never printed. */
+  readonly key: string | undefined;
+  readonly agreement: Agreement | undefined;
+}
 
 /** The start-up panel: device, model, memory, URL and a request that works as pasted. */
-export function describeStart(info: EngineInfo, url: string, style: Style, deviceReason: string = info.deviceReason): string {
+export function describeStart(info: EngineInfo, { url, key, agreement }: StartFacts, style: Style, deviceReason: string): string {
   const rows: readonly (readonly [string, string])[] = [
     ['device', `${info.device} (${deviceReason})`],
     ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
@@ -15,17 +23,34 @@ export function describeStart(info: EngineInfo, url: string, style: Style, devic
     ['kernels', describeTuning(info.tuning)],
     ['limits', `up to ${info.maxSequences} sequences at a time, up to ${info.contextLength} tokens each`],
     ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
+    ['terms', agreement === undefined ? 'none' : `${agreement.kind} agreement ${agreement.id} until ${agreement.expires ?? agreement.review}`],
     ['URL', style.bold(url)],
   ];
   const body = '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32}';
   return [
     '',
-    style.warn('Inward is running in EVALUATION MODE: not for PHI. It answers on this machine only.'),
+    agreement?.kind === 'synthetic'
+      ? style.warn('Inward is running in EVALUATION MODE: not for PHI. It answers on this machine only.')
+      : 'Inward is running for PHI, under the agreement below.',
     '',
     ...rows.map(([name, value]) => `  ${style.dim(name.padEnd(8))}${value}`),
     '',
     'First request:',
-    `  curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+    `  curl ${url}/v1/chat/completions -H 'authorization: Bearer ${key ?? 'KEY'}' -H 'content-type: application/json' -d '${body}'`,
+    '',
+    '',
+  ].join('\n');
+}
+
+/** What is shown while no agreement is in force. */
+export function describeClosed(url: string, style: Style): string {
+  return [
+    '',
+    style.warn('NO AGREEMENT IS IN FORCE: no model is loaded, and requests are refused with 403 agreement_missing.'),
+    '',
+    '  For a first look:    npm start (a synthetic agreement of 30 days, not for PHI)',
+    '  For PHI:             inward site init --help; docs/administrator.md has every step',
+    `  ${style.dim('URL'.padEnd(21))}${style.bold(url)}`,
     '',
     '',
   ].join('\n');

@@ -33,6 +33,8 @@ export interface World extends Surroundings {
   ensureDefaultModel(): Promise<string>;
   /** A look at this machine that changes nothing. */
   inspectMachine(): Promise<Inspection>;
+  /** Top of the file system that describes the host; left out, `/`. */
+  readonly hostRoot?: string;
   readonly in: Input;
   readonly out: Output;
   readonly err: Output;

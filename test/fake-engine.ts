@@ -75,6 +75,7 @@ export class FakeEngine implements Engine {
   steps = 0;
   aborts = 0;
   stepsAfterAbort = 0;
+  flushes = 0;
   promptTokens = 0;
   generatedTokens = 0;
   readonly #recorder = new Recorder();
@@ -183,7 +184,7 @@ export class FakeEngine implements Engine {
   }
 
   flushPrefixes(): void {
-    // It keeps none.
+    this.flushes++;
   }
 
   stats(): EngineStats {

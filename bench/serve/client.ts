@@ -10,6 +10,8 @@ export interface Target {
   /** Without a path: `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly model: string;
+  /** Sent as a bearer token where the server wants one. */
+  readonly key?: string | undefined;
   /** Longest time for one request, in ms. */
   readonly timeoutMs: number;
   /** Sends `ignore_eos`, which OpenAI's API does not have; without it answers may be shorter than asked. */
@@ -48,6 +50,11 @@ export interface Answer {
 
 const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
 
+/** The header field of a key, if there is one. */
+export function authorize(key: string | undefined): { readonly authorization?: string } {
+  return key === undefined ? {} : { authorization: `Bearer ${key}` };
+}
+
 export function ask(target: Target, question: Question): Promise<Answer> {
   const body = JSON.stringify(createBody(target, question));
   const { promise, resolve } = Promise.withResolvers<Answer>();
@@ -56,7 +63,10 @@ export function ask(target: Target, question: Question): Promise<Answer> {
   const sent = request(new URL('/v1/completions', target.url), {
     method: 'POST',
     agent,
-    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), accept: 'text/event-stream' },
+    headers: {
+      ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), accept: 'text/event-stream' },
+      ...authorize(target.key),
+    },
   });
   const timer = setTimeout(() => reading.end('timeout'), target.timeoutMs);
   void promise.then(() => {

@@ -1,4 +1,5 @@
 /** Owns the command line of the load bench. Refuses to measure. */
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type DeviceName, engineNumbers } from '../../runtime/index.ts';
 import { deviceOption, integer, modelOption, UsageError } from '../../server/cli/options.ts';
@@ -10,6 +11,8 @@ export interface LoadOptions {
   readonly device: DeviceName | 'auto';
   /** Of a running server, instead of starting one. */
   readonly url?: string;
+  /** What it takes as a bearer token. */
+  readonly key?: string;
   readonly servedModel?: string;
   readonly ignoreEos: boolean;
   /** More arguments of `inward serve`. */
@@ -62,6 +65,7 @@ export function parseLoadOptions(args: readonly string[]): LoadOptions {
     .addOption(modelOption())
     .addOption(deviceOption())
     .option('--url <url>', 'measure the server that runs there, instead of starting one; any with /v1/completions that takes token ids', parseUrl)
+    .addOption(new Option('--key-file <file>', 'with --url: file with the key that the server wants, on one line').argParser(readKey))
     .option('--served-model <name>', 'with --url: what to ask for; default: the first of /v1/models')
     .option('--no-ignore-eos', 'do not send "ignore_eos", for servers that refuse it; answers may then be shorter than asked')
     .addOption(new Option('--serve <arguments>', 'more arguments of `inward serve`, with spaces between').argParser(parseWords).default([], 'none'))
@@ -102,15 +106,28 @@ export function parseLoadOptions(args: readonly string[]): LoadOptions {
     .exitOverride()
     .showHelpAfterError('See --help.')
     .parse(args, { from: 'user' })
-    .opts<LoadOptions>();
+    .opts<LoadOptions & { readonly keyFile?: string }>();
   checkTogether(options);
-  return options;
+  const { keyFile: key, ...rest } = options;
+  return key === undefined ? rest : { ...rest, key };
 }
 
 /** Options of which one would silently have no effect. */
-function checkTogether({ url, servedModel, serve, model, trace, concurrency, experiment, scaleTime, scaleLength }: LoadOptions): void {
+function checkTogether({
+  url,
+  keyFile,
+  servedModel,
+  serve,
+  model,
+  trace,
+  concurrency,
+  experiment,
+  scaleTime,
+  scaleLength,
+}: LoadOptions & { readonly keyFile?: string }): void {
   if (url !== undefined && (serve.length > 0 || model !== undefined)) throw new UsageError('--url measures a server that runs: leave --model and --serve out.');
   if (servedModel !== undefined && url === undefined) throw new UsageError('--served-model needs --url.');
+  if (keyFile !== undefined && url === undefined) throw new UsageError('--key-file needs --url.');
   const loads = [trace !== undefined && '--trace', concurrency !== undefined && '--concurrency', experiment !== undefined && '--experiment'].filter(Boolean);
   if (loads.length > 1) throw new UsageError(`${loads.join(' and ')} are different loads: choose one.`);
   if (trace === undefined && (scaleTime !== undefined || scaleLength !== undefined)) throw new UsageError('--scale-time and --scale-length need --trace.');
@@ -119,6 +136,16 @@ function checkTogether({ url, servedModel, serve, model, trace, concurrency, exp
 function parseUrl(text: string): string {
   if (!URL.canParse(text) || new URL(text).protocol !== 'http:') throw new InvalidArgumentError('Expected a URL like http://127.0.0.1:8000.');
   return new URL(text).origin;
+}
+
+/** Not as an option's value: command lines are open to all on the machine. */
+function readKey(path: string): string {
+  try {
+    const [key = ''] = readFileSync(path, 'utf8').split('\n');
+    return key.trim();
+  } catch {
+    throw new InvalidArgumentError('Expected a readable file.');
+  }
 }
 
 function parseWords(text: string): readonly string[] {

@@ -4,10 +4,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { UsageError } from '../../server/cli/options.ts';
+import { authorize } from './client.ts';
 
 export interface ServerOptions {
   readonly model: string;
@@ -18,6 +21,8 @@ export interface ServerOptions {
 
 export interface RunningServer extends AsyncDisposable {
   readonly url: string;
+  /** Of its evaluation. */
+  readonly key: string;
 }
 
 const root = join(import.meta.dirname, '../..');
@@ -28,16 +33,18 @@ const stopDeadlineMs = 60_000;
 /** For the list of models of a running server. */
 const askDeadlineMs = 10_000;
 
-/** `inward serve` with built-in tiles. Throws UsageError with what it says of its end. */
+/** `inward evaluate` on a site of its own, with built-in tiles. Throws UsageError with what it says of its end. */
 export async function startServer({ model, device, more }: ServerOptions): Promise<RunningServer> {
-  const args = ['serve', '--host', '127.0.0.1', '--port', '0', '--log', 'json', '--no-tune', '--model', model, '--device', device, ...more];
+  const site = mkdtempSync(join(tmpdir(), 'inward-bench-'));
+  const args = ['evaluate', '--site', site, '--host', '127.0.0.1', '--port', '0', '--log', 'json', '--no-tune', '--model', model, '--device', device, ...more];
   // The channel tells it when the bench is gone, however that ends.
   const child = spawn(process.execPath, [join(root, 'bin/inward.mjs'), ...args], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   try {
     const port = await readPort(child);
-    return { url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => stop(child) };
+    const key = readFileSync(join(site, 'evaluation.key'), 'utf8').trim();
+    return { url: `http://127.0.0.1:${port}`, key, [Symbol.asyncDispose]: () => stop(child, site) };
   } catch (error) {
-    await stop(child);
+    await stop(child, site);
     throw error;
   }
 }
@@ -69,21 +76,23 @@ function readListening(line: string): number | undefined {
   }
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), stopDeadlineMs);
-  await ended;
-  clearTimeout(timer);
+async function stop(child: ChildProcess, site: string): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopDeadlineMs);
+    await ended;
+    clearTimeout(timer);
+  }
+  rmSync(site, { recursive: true, force: true });
 }
 
 const models = z.object({ data: z.array(z.object({ id: z.string().min(1) })).min(1) });
 
 /** The first model that a running server names. Throws UsageError. */
-export async function readServedModel(url: string): Promise<string> {
+export async function readServedModel(url: string, key?: string): Promise<string> {
   const place = new URL('/v1/models', url);
-  const answer = await fetch(place, { signal: AbortSignal.timeout(askDeadlineMs) }).catch(() => undefined);
+  const answer = await fetch(place, { signal: AbortSignal.timeout(askDeadlineMs), headers: authorize(key) }).catch(() => undefined);
   if (answer === undefined) throw new UsageError(`Expected a server at ${url}, found none that answers; start it, or leave --url out.`);
   const result = models.safeParse(await answer.json().catch(() => undefined));
   if (!result.success) throw new UsageError(`Expected GET ${place.href} to list models (status ${answer.status}); name the model with --served-model.`);

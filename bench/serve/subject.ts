@@ -29,9 +29,9 @@ export interface Prepared {
 
 /** Fetches what is missing. Throws UsageError and InwardError. */
 export async function prepareSubject(options: LoadOptions): Promise<Prepared> {
-  const { url, vocabulary, context } = options;
+  const { url, key, vocabulary, context } = options;
   if (url !== undefined) {
-    const name = options.servedModel ?? (await readServedModel(url));
+    const name = options.servedModel ?? (await readServedModel(url, key));
     return { own: undefined, name, context: context ?? engineNumbers.contextLength.standard, ids: idRange(vocabulary ?? standardVocabulary) };
   }
   const device = (await ensureDevice(options.device)).name;
@@ -58,12 +58,13 @@ const warmUp = { count: 8, promptTokens: 4, newTokens: 4 };
 
 /** Throws UsageError. */
 export async function openSubject(options: LoadOptions, { own, name, context, ids }: Prepared): Promise<Subject> {
-  const { url, serve, timeout, ignoreEos, seed } = options;
+  const { url, key, serve, timeout, ignoreEos, seed } = options;
   const server = own === undefined ? undefined : await startServer({ ...own, more: ['--context', String(context), ...serve] });
   const subject = {
     target: {
       url: server?.url ?? url ?? '',
       model: own === undefined ? name : 'default',
+      key: server?.key ?? key,
       timeoutMs: timeout * 1000,
       ignoresEnd: ignoreEos,
       // Ours has them at hand; elsewhere they may cost something.

@@ -27,6 +27,13 @@ export function readImports(from: string, source: string): Import[] {
   });
 }
 
+/** Rooms within rooms: the engine does not know text, and the gate does not know the server, so that others can embed it. */
+function leavesRoom(from: string, target: string): boolean {
+  const isIn = (path: string, folder: string): boolean => path.startsWith(folder);
+  if (isIn(target, 'runtime/text/')) return !isIn(from, 'runtime/text/');
+  return isIn(from, 'server/privacy/') && !isIn(target, 'server/privacy/');
+}
+
 /** What is wrong with one import, or undefined. */
 export function judgeImport({ from, target, isType }: Import): string | undefined {
   const [room, goal] = [roomOf(from), roomOf(target)];
@@ -34,7 +41,7 @@ export function judgeImport({ from, target, isType }: Import): string | undefine
   if (isType || room === undefined || goal === undefined || ['bench', 'test', 'scripts', 'bin'].includes(room)) return undefined;
   const isAllowed =
     room === goal
-      ? !(room === 'runtime' && target.startsWith('runtime/text/') && !from.startsWith('runtime/text/'))
+      ? !leavesRoom(from, target)
       : room === 'server'
         ? doors.includes(target) || (isCommandLine(from) && commandLine.includes(target))
         : room === 'runtime'

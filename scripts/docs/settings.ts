@@ -14,7 +14,7 @@ export function renderSettings(page: string): string {
   const rows = Object.entries<Setting>(settingTable).map(([name, row]) => {
     const names = row.isToggle ? [flagName(name, row), `no-${flagName(name, row)}`] : [flagName(name, row)];
     const flag = row.isSecret ? 'none' : names.map((own) => `\`--${own}\``).join(', ');
-    return [`\`${name}\``, flag, `\`${environmentName(name)}\``, describeStandard(row), row.help, row.expected.replace(/, because .*$/s, '')];
+    return [`\`${name}\``, flag, `\`${environmentName(name)}\``, describeStandard(row), row.help, row.expected];
   });
   const head = ['key', 'flag', 'environment variable', 'default', 'meaning', 'must be'];
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);

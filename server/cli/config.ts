@@ -10,11 +10,12 @@ import { describeStandard, environmentName, type Setting, type SettingName, type
 import { loadSettings } from '../config.ts';
 import type { World } from '../world.ts';
 import { addSettings, type Flags } from './options.ts';
+import { identityVariable, siteVariable } from './site.ts';
 import { createStyle, type Style } from './style.ts';
 
 const mask = '********';
 /** Variables of Inward that are no settings. */
-const otherVariables = [configVariable, 'INWARD_CACHE'];
+const otherVariables = [configVariable, 'INWARD_CACHE', siteVariable, identityVariable];
 
 export function createConfigCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('config')

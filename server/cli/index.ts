@@ -4,17 +4,27 @@
 import { Command, CommanderError } from 'commander';
 import { InwardError } from '../../runtime/index.ts';
 import { SettingsError } from '../config.ts';
+import { SiteError } from '../privacy/errors.ts';
 import { createProcessWorld, type World } from '../world.ts';
+import { createAgreementCommand } from './agreement.ts';
+import { Interrupted } from './ask.ts';
 import { createBenchCommand } from './bench.ts';
 import { createChatCommand } from './chat.ts';
 import { createCompletionCommand } from './completion.ts';
 import { createConfigCommand } from './config.ts';
 import { createDoctorCommand } from './doctor.ts';
-import { closedPipeCode, exitCodes } from './exit.ts';
+import { closedPipeCode, exitCodes, interruptedCode } from './exit.ts';
+import { createKeyCommand } from './key.ts';
 import { createLogitsCommand } from './logits.ts';
+import { createManifestCommand } from './manifest.ts';
 import { UsageError } from './options.ts';
+import { createPersonCommand } from './person.ts';
+import { createReviewCommand } from './review.ts';
 import { createRunCommand } from './run.ts';
-import { createServeCommand } from './serve.ts';
+import { createEvaluateCommand, createServeCommand } from './serve.ts';
+import { createSiteCommand } from './site/command.ts';
+import { createStoreCommand } from './store.ts';
+import { createTenantCommand } from './tenant.ts';
 import { createTuneCommand } from './tune.ts';
 
 /** Runs one command. `argv` holds the arguments only, without node and script. Sets the process's exit code and gives it. */
@@ -51,25 +61,35 @@ export async function runCommand(argv: readonly string[], world: World): Promise
     // Commander has already printed its message or the help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     world.err.write(`${explain(error)}\n`);
+    if (error instanceof Interrupted) return interruptedCode;
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
 const commands = [
   createServeCommand,
+  createEvaluateCommand,
   createRunCommand,
   createChatCommand,
   createDoctorCommand,
   createConfigCommand,
   createLogitsCommand,
   createTuneCommand,
+  createAgreementCommand,
   createBenchCommand,
+  createSiteCommand,
+  createPersonCommand,
+  createTenantCommand,
+  createManifestCommand,
+  createKeyCommand,
+  createReviewCommand,
+  createStoreCommand,
   createCompletionCommand,
 ];
 
 /** The whole command line; `onExit` gets the exit code of the command that ran. */
 export function createProgram(world: World, onExit: (code: number) => void): Command {
-  const program = new Command('inward').description('Private LLM inference that stays inside the hospital. Evaluation mode: not for PHI.');
+  const program = new Command('inward').description('Private LLM inference that stays inside the hospital.');
   program.enablePositionalOptions();
   for (const create of commands) program.addCommand(create(world, onExit));
   program.addHelpText(
@@ -84,7 +104,7 @@ Examples:
   inward chat
   inward doctor`,
   );
-  for (const command of [program, ...program.commands]) {
+  for (const command of listCommands(program)) {
     command
       .exitOverride()
       .showHelpAfterError('See --help.')
@@ -93,8 +113,15 @@ Examples:
   return program;
 }
 
+/** A command with all that are under it. */
+function listCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(listCommands)];
+}
+
+const speakers = [InwardError, SettingsError, SiteError, UsageError, Interrupted];
+
 /** Only errors of our own tables may speak; any other message could quote what was being worked on. */
 function explain(error: unknown): string {
-  if (error instanceof InwardError || error instanceof SettingsError || error instanceof UsageError) return error.message;
+  if (error instanceof Error && speakers.some((speaker) => error instanceof speaker)) return error.message;
   return new InwardError('internal', { part: error instanceof Error ? `the command (${error.constructor.name})` : 'the command' }).message;
 }

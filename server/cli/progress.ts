@@ -10,10 +10,15 @@ const labels: Readonly<Record<OpenProgress['part'], string>> = { weights: 'Loadi
 
 /** A listener that draws how far each part of opening an engine is, and wipes the line at its end. */
 export function createProgress(output: Output): (progress: OpenProgress) => void {
+  const draw = createBar(output);
+  return ({ part, done, total }) => draw(labels[part], done, total);
+}
+
+/** Draws how far something is, on a terminal only, and wipes the line at its end. */
+export function createBar(output: Output): (label: string, done: number, total: number) => void {
   let shown = '';
-  return ({ part, done, total }) => {
+  return (label, done, total) => {
     if (output.isTTY !== true) return;
-    const label = labels[part];
     const percent = total > 0 ? Math.min(100, Math.floor((100 * done) / total)) : 0;
     if (`${label} ${percent}` === shown) return;
     shown = `${label} ${percent}`;

@@ -2,7 +2,9 @@
  * Owns the kinds of values that settings and options have: how each is checked, how text stands for it, and how a
  * sentence names it. Refuses to know any setting.
  */
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
+import { forms } from '../privacy/words.ts';
 
 export interface Kind<T = unknown> {
   readonly schema: z.ZodType<T>;
@@ -46,17 +48,27 @@ export const toggle: Kind<boolean> = {
 
 export const filePath: Kind<string> = { schema: z.string().min(1), expected: 'the path of a file', read: (text) => text, isPath: true };
 
-const octet = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+/** Set-up copies keys there: a URL would be one more way out of the machine. */
+export const localFile: Kind<string> = {
+  ...filePath,
+  schema: z.string().regex(/^(?!.*\bhttps?:\/)./i),
+  expected: 'the path of a file, not a URL',
+};
 
-/** Only literal loopback addresses and the name `localhost`, which becomes 127.0.0.1, so that no hosts file can widen it. */
-export const loopbackAddress: Kind<string> = {
-  schema: z
-    .string()
-    .regex(new RegExp(`^(localhost|::1|127(\\.${octet}){3})$`))
-    .transform((host) => (host === 'localhost' ? '127.0.0.1' : host)),
-  expected: 'a loopback address (127.0.0.1, ::1 or localhost), because without the agreement gate this server is for evaluation on one machine only',
+/** Only literal addresses, and the name `localhost`, which becomes 127.0.0.1, so that no hosts file can widen it. */
+export const ipAddress: Kind<string> = {
+  schema: z.union([z.literal('localhost'), z.ipv4(), z.ipv6()]).transform((host) => (host === 'localhost' ? '127.0.0.1' : host)),
+  expected: 'an IP address or localhost',
   read: (text) => text,
 };
+
+/** Whether only this machine reaches an address. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || (isIPv4(address) && address.startsWith('127.'));
+}
+
+/** What names a server or a service in tokens. */
+export const claim: Kind<string> = { schema: z.string().regex(forms.claim), expected: 'up to 200 printable characters without blanks', read: (text) => text };
 
 /** `"80a"`, `70000`, `a list`: what stands where something else was expected; long text is cut. */
 export function describeFound(value: unknown): string {

@@ -1,14 +1,14 @@
 /**
  * Owns the one table of settings: what there is, its limits, default and meaning. Flags, environment variables, the
  * keys of the configuration file, help, JSON Schema and docs/configuration.md all derive from it.
- * Until the agreement gate exists it refuses any address but loopback.
  */
 import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
-import { choice, filePath, type Kind, loopbackAddress, toggle, wholeNumber } from './kinds.ts';
+import { choice, claim, filePath, ipAddress, type Kind, localFile, toggle, wholeNumber } from './kinds.ts';
 
 /** Meanings and units: the table below. */
 export interface Settings {
+  readonly site?: string;
   readonly model?: string;
   readonly device: DeviceName | 'auto';
   readonly context?: number;
@@ -29,10 +29,19 @@ export interface Settings {
   readonly textRenewIdleMs: number;
   readonly host: string;
   readonly port: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly tlsClients: 'optional' | 'required';
+  readonly tlsMinVersion: '1.2' | '1.3';
+  readonly oidcIssuer?: string;
+  readonly oidcAudience?: string;
+  readonly oidcKeys?: string;
   readonly bodyLimit: number;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly retryAfterSeconds: number;
+  readonly sharedGpu: 'refuse' | 'record';
   readonly log: 'auto' | 'json' | 'human';
 }
 
@@ -64,6 +73,7 @@ const milliseconds = (low: number): Kind<number> => wholeNumber(low, 3_600_000);
 
 // biome-ignore format: a table
 export const settingTable: SettingTable<Settings> = {
+  site: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder with the agreements, keys and manifest of this site', standardWords: '$XDG_STATE_HOME/inward, else ~/.local/state/inward' },
   model: { ...filePath, value: 'path', help: 'GGUF file to load', standardWords: 'SmolLM2-135M-Instruct, fetched when missing' },
   device: { ...choice(['auto', ...deviceNames]), value: 'name', help: 'where to compute; auto takes the first that works', standard: 'auto' },
   context: { ...wholeNumber(engineNumbers.contextLength.low, engineNumbers.contextLength.high), value: 'tokens', help: 'tokens of prompt and answer together', standardWords: `the model's limit, at most ${engineNumbers.contextLength.standard}` },
@@ -82,12 +92,21 @@ export const settingTable: SettingTable<Settings> = {
   textMemoryMib: { ...numberOf(textNumbers.memoryMiB), value: 'MiB', help: 'heap of the text process' },
   textRenewRequests: { ...numberOf(textNumbers.renewAfterRequests), value: 'count', help: 'requests after which the text process is replaced' },
   textRenewIdleMs: { ...numberOf(textNumbers.renewIdleMs), value: 'ms', help: 'time without a request after which the text process is replaced, if it had one' },
-  host: { ...loopbackAddress, value: 'address', help: 'loopback address to listen on', standard: '127.0.0.1' },
+  host: { ...ipAddress, value: 'address', help: 'address to listen on; loopback only unless TLS is set', standard: '127.0.0.1' },
   port: { ...wholeNumber(0, 65_535), value: 'number', help: 'port to listen on, 0 for a free one', standard: 8080 },
+  tlsCert: { ...filePath, value: 'path', help: 'PEM file of the server certificate, and of the authorities between it and the root; with it TLS is on' },
+  tlsKey: { ...filePath, value: 'path', help: 'PEM file of its private key, readable by the user of the server only' },
+  tlsClientCa: { ...filePath, value: 'path', help: 'PEM file of the authorities of client certificates; with it clients are asked for one' },
+  tlsClients: { ...choice(['optional', 'required']), value: 'rule', help: 'whether a client without a certificate may connect; keys that are bound to one need it anyway', standard: 'optional' },
+  tlsMinVersion: { ...choice(['1.2', '1.3']), value: 'version', help: 'oldest version of TLS', standard: '1.2' },
+  oidcIssuer: { ...claim, value: 'url', help: 'identity provider whose bearer tokens are taken, exactly as they name it (iss)' },
+  oidcAudience: { ...claim, value: 'name', help: 'what tokens for this server name as their audience (aud)' },
+  oidcKeys: { ...localFile, value: 'path', help: "file of the identity provider's public keys (JWKS)" },
   bodyLimit: { ...wholeNumber(1024, 2 ** 30), value: 'bytes', help: 'largest request body', standard: 2 ** 23 },
   requestTimeoutMs: { ...milliseconds(10), value: 'ms', help: 'longest time from the first byte of a request to its last', standard: 60_000 },
   drainTimeoutMs: { ...milliseconds(0), value: 'ms', help: 'time that running requests get to end after a stop signal', standard: 30_000 },
   retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a refused client is told to wait where the engine has no estimate, as when the server stops', standard: 2 },
+  sharedGpu: { ...choice(['refuse', 'record']), value: 'what', help: 'what becomes of a start for PHI where another process computes on the GPU', standard: 'refuse' },
   log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },
 };
 

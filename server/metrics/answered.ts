@@ -15,7 +15,7 @@ export class AnswerCounts {
   );
   /** Choices of answers by how they ended. */
   readonly choices: Record<Ending, number> = { stop: 0, length: 0, abort: 0, error: 0 };
-  /** Connections that broke, or sent what is no HTTP. */
+  /** Connections that broke, sent what is no HTTP, or failed in the handshake of TLS. */
   brokenConnections = 0;
 
   /** A log that is counted on its way to `log`. */

@@ -4,11 +4,12 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FinishReason, InwardError } from '../../runtime/index.ts';
+import type { TextModel } from '../../runtime/text/index.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
-import { resolveTenant } from '../tenant.ts';
+import type { Grant } from '../privacy/gate.ts';
 import { joinPassages, type Passage } from './answer-text.ts';
-import { type ChoiceEnd, makeChoice, type Part, pickChoices } from './choice.ts';
+import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
 import type { Dialect } from './dialect.ts';
 import { ApiError, toApiError } from './errors.ts';
 import type { AnswerRequest } from './fields.ts';
@@ -16,13 +17,14 @@ import { type AnswerHead, createFrame, createHead, type Usage } from './frames.t
 import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
 import { isServedModel } from './models.ts';
-import { type Plan, type PlanContext, planChoices } from './plan.ts';
+import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices } from './plan.ts';
 import { type EventStream, openEventStream } from './sse.ts';
 
 /** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */
 export type Ending = FinishReason | 'abort' | 'error';
 
-export interface AnswerContext extends PlanContext {
+export interface AnswerContext extends Omit<PlanContext, keyof Models> {
+  readonly models: ModelSource;
   readonly settings: Settings;
   readonly life: Life;
   /** Called once for each choice that was begun; one that found no place in the queue was not. */
@@ -41,17 +43,26 @@ interface Answer {
   readonly signal: AbortSignal;
 }
 
-export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dialect: Dialect): void {
-  const { life, engine, settings } = context;
-  app.post(dialect.url, async (request, reply) => {
-    const terms = { ...readHeaders(request.headers), tenant: resolveTenant() };
+export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url: Dialect['url'], createDialect: (text: TextModel) => Dialect): void {
+  const { life, settings } = context;
+  app.post(url, async (request, reply) => {
+    const { granted, signal: admitted } = demandAdmission(request);
+    const models = demandModels(context.models);
+    const dialect = createDialect(models.text);
+    const { engine } = models;
+    const terms = { ...readHeaders(request.headers), tenant: granted.tenant, priority: granted.priority };
     const asked = dialect.parse(request.body);
     if (!isServedModel(engine, asked.model)) throw new ApiError('model_not_found', { path: 'model', model: engine.info.modelName });
-    const signal = life.enter(reply.raw);
+    granted.checkModel(engine.info.modelName);
+    const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
+    const spent: Spent = { hasBegun: false, completionTokens: 0 };
+    let promptTokens = 0;
     try {
-      const plan = await planChoices(context, asked, terms, signal);
-      const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(context, choice, either), either, context.onEnd));
+      const plan = await planChoices({ ...models, nextGroup: context.nextGroup }, asked, terms, signal);
+      granted.reserve(plan.tokenLimit);
+      promptTokens = plan.promptTokens;
+      const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, context.onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
       const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName, asked.serviceTier), plan, parts, signal };
       if (!asked.stream) return await fold(answer);
@@ -64,8 +75,16 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
       return reply;
     } catch (error) {
       throw explain(error);
+    } finally {
+      granted.settle(spent.hasBegun ? promptTokens + spent.completionTokens : 0);
     }
   });
+}
+
+/** By construction there is one here; without it nothing is answered. */
+function demandAdmission({ admission }: FastifyRequest): { readonly granted: Grant; readonly signal: AbortSignal } {
+  if (admission?.granted === undefined) throw new InwardError('internal', { part: 'a route without admission' });
+  return { granted: admission.granted, signal: admission.signal };
 }
 
 async function* watchEnd(

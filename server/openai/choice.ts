@@ -14,16 +14,23 @@ export interface ChoiceEnd {
   readonly meanLogprob: number;
 }
 
+/** What an answer has cost so far, whether it will be complete or not. */
+export interface Spent {
+  hasBegun: boolean;
+  completionTokens: number;
+}
+
 export type Part = ({ readonly type: 'text' } & Passage) | ({ readonly type: 'end' } & ChoiceEnd);
 
 /** The parts of one choice. Throws InwardError: from the first `next()` when the engine refuses it, later when it fails. */
-export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, signal: AbortSignal): AsyncGenerator<Part, void, undefined> {
+export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, signal: AbortSignal, spent: Spent): AsyncGenerator<Part, void, undefined> {
   const { stopIds = [], promptIds } = plan.generate;
   const answer = new AnswerText(text, plan.stops, plan.reportsLogprobs);
   const scores: TokenLogprobs[] = [];
   let { echoFrom } = plan;
   let [completionTokens, cachedTokens, logprobSum] = [0, 0, 0];
   for await (const event of engine.generate(plan.generate, signal)) {
+    spent.hasBegun = true;
     if (event.type === 'prompt') {
       if (event.logprobs !== undefined) scores.push(event.logprobs);
       continue;
@@ -34,6 +41,7 @@ export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, si
     cachedTokens = event.cachedTokens ?? cachedTokens;
     if (event.type === 'token') {
       completionTokens++;
+      spent.completionTokens++;
       logprobSum += event.logprobs?.logprob ?? 0;
     }
     const isEnd = event.type === 'token' && stopIds.includes(event.id);

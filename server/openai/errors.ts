@@ -3,6 +3,7 @@
  * places for numbers, names of the schema and rules of the schema, never for a value or a key that a client chose.
  */
 import { InwardError } from '../../runtime/index.ts';
+import { Refusal, type RefusalCode, type RefusalFields, refusalTable } from '../privacy/errors.ts';
 
 interface Row {
   readonly status: number;
@@ -20,7 +21,10 @@ const table = {
   unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; leave it out.' },
   context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten {path}.' },
   rejected: { status: 400, sentence: '{sentence}' },
-  route_not_found: { status: 404, sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /health, /ready and /metrics.' },
+  route_not_found: {
+    status: 404,
+    sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /inward/status, /inward/review, /health, /ready and /metrics.',
+  },
   model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
   method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },
   request_timeout: { status: 408, sentence: 'The request did not arrive completely in time.' },
@@ -40,17 +44,18 @@ const table = {
     status: 503,
     sentence: 'The answer could not be complete within the time that x-inward-deadline-ms gives; try again after the time in Retry-After.',
   },
+  model_loading: { status: 503, sentence: 'The model is being loaded; try again after the time in Retry-After.' },
   engine_failed: { status: 503, sentence: 'The engine has stopped; the server needs a restart.' },
 } as const;
 
-export type ApiErrorCode = keyof typeof table;
-const rows: Readonly<Record<ApiErrorCode, Row>> = table;
+export type ApiErrorCode = keyof typeof table | RefusalCode;
+const rows: Readonly<Record<ApiErrorCode, Row>> = { ...table, ...refusalTable };
 
 export interface ErrorEnvelope {
   readonly error: { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string };
 }
 
-interface ApiErrorFields {
+interface ApiErrorFields extends Omit<RefusalFields, 'limit'> {
   readonly path?: string;
   readonly rule?: string;
   readonly known?: string;
@@ -93,9 +98,16 @@ export class ApiError extends Error {
   }
 
   toEnvelope(): ErrorEnvelope {
-    const type = this.status === 429 ? 'rate_limit_error' : this.status >= 500 ? 'server_error' : 'invalid_request_error';
-    return { error: { message: this.message, type, param: this.param, code: this.code } };
+    return { error: { message: this.message, type: typeOf(this.status), param: this.param, code: this.code } };
   }
+}
+
+/** OpenAI's names. */
+function typeOf(status: number): string {
+  if (status === 401) return 'authentication_error';
+  if (status === 403) return 'permission_error';
+  if (status === 429) return 'rate_limit_error';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
 }
 
 /** Fastify's own refusals; their messages may quote the request and are dropped. */
@@ -112,12 +124,14 @@ const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
 /** Any thrown thing as an answer. What is not known becomes a 500 that says nothing of it. `promptField`: what errors about a prompt name. */
 export function toApiError(error: unknown, bodyLimit: number, promptField: 'messages' | 'prompt' = 'messages'): ApiError {
   if (error instanceof ApiError) return error;
+  if (error instanceof Refusal) return new ApiError(error.code, error.fields);
   if (error instanceof InwardError) return fromInwardError(error, promptField);
   const { code, statusCode } = (error ?? {}) as { readonly code?: unknown; readonly statusCode?: unknown };
   const known = typeof code === 'string' ? fastifyCodes[code] : undefined;
   if (known !== undefined) return new ApiError(known, { limit: bodyLimit });
   const isClientFault = typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500;
-  return new ApiError(isClientFault || (typeof code === 'string' && code.startsWith('HPE_')) ? 'bad_request' : 'internal_error');
+  const isNoHttp = typeof code === 'string' && /^(HPE|ERR_SSL|ERR_TLS)_/.test(code);
+  return new ApiError(isClientFault || isNoHttp ? 'bad_request' : 'internal_error');
 }
 
 const passedOn = ['queue_full', 'shutting_down', 'deadline_exceeded', 'deadline_unreachable', 'engine_restarted'] as const;

@@ -4,16 +4,19 @@
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../runtime/index.ts';
 import { ApiError } from './errors.ts';
+import { demandModels, type ModelSource, type Models } from './plan.ts';
 
 export function isServedModel(engine: Engine, id: string): boolean {
   return id === engine.info.modelName || id === 'default';
 }
 
-export function addModelRoutes(app: FastifyInstance, engine: Engine): void {
-  const model = { id: engine.info.modelName, object: 'model', created: Math.floor(Date.now() / 1000), owned_by: 'inward' };
-  app.get('/v1/models', () => ({ object: 'list', data: [model] }));
+export function addModelRoutes(app: FastifyInstance, models: ModelSource): void {
+  const created = Math.floor(Date.now() / 1000);
+  const describe = ({ engine }: Models): object => ({ id: engine.info.modelName, object: 'model', created, owned_by: 'inward' });
+  app.get('/v1/models', () => ({ object: 'list', data: [describe(demandModels(models))] }));
   app.get<{ Params: { id: string } }>('/v1/models/:id', (request) => {
-    if (!isServedModel(engine, request.params.id)) throw new ApiError('model_not_found', { path: 'model', model: model.id });
-    return model;
+    const loaded = demandModels(models);
+    if (!isServedModel(loaded.engine, request.params.id)) throw new ApiError('model_not_found', { path: 'model', model: loaded.engine.info.modelName });
+    return describe(loaded);
   });
 }

@@ -2,8 +2,9 @@
  * Owns what a request asks of the engine: prompts encoded, limits of the loaded model checked, one engine request for
  * each choice. Refuses before anything runs.
  */
-import { type Engine, type GenerateRequest, InwardError, type Sampling } from '../../runtime/index.ts';
+import { type Engine, type GenerateRequest, InwardError, type Priority, type Sampling } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
+import type { Refusal } from '../privacy/errors.ts';
 import { ApiError } from './errors.ts';
 import type { AnswerRequest, Prompt } from './fields.ts';
 import type { HeaderTerms } from './headers.ts';
@@ -11,6 +12,19 @@ import type { HeaderTerms } from './headers.ts';
 export interface Models {
   readonly engine: Engine;
   readonly text: TextModel;
+}
+
+/** What is loaded now; nothing while no agreement is in force, or while it is being loaded. */
+export interface ModelSource {
+  readonly current: Models | undefined;
+  /** Why nothing is loaded, where that will not pass by itself. */
+  readonly refusal?: Refusal | undefined;
+}
+
+/** Throws ApiError or Refusal while nothing is loaded. */
+export function demandModels({ current, refusal }: ModelSource): Models {
+  if (current === undefined) throw refusal ?? new ApiError('model_loading');
+  return current;
 }
 
 export interface PlanContext extends Models {
@@ -31,6 +45,8 @@ export interface ChoicePlan {
 /** What does not stand in the body. */
 export interface Terms extends HeaderTerms {
   readonly tenant: number;
+  /** The most urgent class that the request may have. */
+  readonly priority: Priority;
 }
 
 export interface Plan {
@@ -38,6 +54,8 @@ export interface Plan {
   readonly choices: readonly ChoicePlan[];
   /** Each prompt once, however many choices it has. */
   readonly promptTokens: number;
+  /** Tokens that the answer may cost at most: each prompt once, each choice to its limit. */
+  readonly tokenLimit: number;
 }
 
 /** Log-probabilities of prompts in one answer: keeps its making short and its JSON below some 50 MB. */
@@ -65,12 +83,18 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
       return { generate, stops: request.stops, echoFrom, reportsEnd: request.reportsEnd, reportsLogprobs: request.logprobs !== undefined };
     });
   });
-  return { choices, promptTokens };
+  const tokenLimit = choices.reduce((sum, { generate }) => sum + generate.maxTokens, promptTokens);
+  return { choices, promptTokens, tokenLimit };
 }
 
 /** What all choices of a request have in common. */
-function readCommon({ text }: Models, request: AnswerRequest, { tenant, keepsPrefix, deadline }: Terms): Omit<GenerateRequest, 'promptIds' | 'maxTokens'> {
-  const { priority, cacheSalt, isEchoed, candidateCount, choiceCount } = request;
+function readCommon(
+  { text }: Models,
+  request: AnswerRequest,
+  { tenant, keepsPrefix, deadline, priority: most }: Terms,
+): Omit<GenerateRequest, 'promptIds' | 'maxTokens'> {
+  const { cacheSalt, isEchoed, candidateCount, choiceCount } = request;
+  const priority = most === 'batch' ? 'batch' : request.priority;
   const logprobs = request.logprobs ?? (candidateCount > choiceCount ? 0 : undefined);
   return {
     ...{ tenant, priority, keepsPrefix },

@@ -92,9 +92,15 @@ test('all experiments, with little work: every one is found, none is judged', as
 
 test('a server that runs already, bursts; what only our own can show is said to be missing', async () => {
   await using server = await startServer({ model: join(root, model), device: testDevice(), more: ['--queue', '0', '--max-sequences', '2'] });
+  const folder = mkdtempSync(join(tmpdir(), 'inward-bench-key-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const keyFile = join(folder, 'key');
+  writeFileSync(keyFile, server.key);
   const ended = await runBench(
     '--url',
     server.url,
+    '--key-file',
+    keyFile,
     '--vocabulary',
     '256',
     '--concurrency',
@@ -115,13 +121,13 @@ test('a server that runs already, bursts; what only our own can show is said to 
   expect(summaries[0]?.retryAfterSeconds?.min).toBeGreaterThan(0);
   expect(summaries[0]?.complete).toBeGreaterThan(0);
   // The same refusals leave an experiment without a result, and the others with theirs.
-  const served = await runBench('--url', server.url, '--vocabulary', '256', '--experiment', 'all', '--quick', '--rounds', '1');
+  const served = await runBench('--url', server.url, '--key-file', keyFile, '--vocabulary', '256', '--experiment', 'all', '--quick', '--rounds', '1');
   const [, mixed, prefix, queued] = lastLine(served).experiments;
   expect(queued).toMatchObject({ name: 'queued', found: null, isMet: null, sides: [] });
   expect(queued?.reason).toMatch(/^\d of 4 requests failed \(status 429\)$/);
   expect(mixed?.name).toBe('mixed');
   expect(prefix?.found?.median).toBeGreaterThan(0);
-  const inside = await runBench('--url', server.url, '--experiment', 'isolation');
+  const inside = await runBench('--url', server.url, '--key-file', keyFile, '--experiment', 'isolation');
   expect(lastLine(inside).experiments[0]).toMatchObject({ found: null, isMet: null, reason: 'it looks inside the engine, which --url does not show' });
 });
 

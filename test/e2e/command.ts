@@ -3,7 +3,7 @@
  * What it prints is kept in memory; nothing is left running.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testDevice } from '../gpu.ts';
@@ -11,7 +11,7 @@ import { testDevice } from '../gpu.ts';
 const command = join(import.meta.dirname, '../../bin/inward.mjs');
 
 export class Running implements AsyncDisposable {
-  /** Working directory and, in it, `tmp`: the process's TMPDIR. */
+  /** Working directory and, in it, `tmp`: the process's TMPDIR, and `site`: its agreements and keys. */
   readonly folder: string = mkdtempSync(join(tmpdir(), 'inward-e2e-'));
   readonly process: ChildProcess;
   readonly ended: Promise<number | NodeJS.Signals | null>;
@@ -23,7 +23,7 @@ export class Running implements AsyncDisposable {
     mkdirSync(temporary);
     this.process = spawn(process.execPath, [command, ...args], {
       cwd: this.folder,
-      env: { ...process.env, TMPDIR: temporary, INWARD_LOG: 'json' },
+      env: { ...process.env, TMPDIR: temporary, INWARD_LOG: 'json', INWARD_SITE: join(this.folder, 'site') },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
     this.process.stdin?.end(input);
@@ -56,11 +56,11 @@ export async function finish(args: readonly string[], input?: string): Promise<F
   return { code, out: running.out, err: running.err };
 }
 
-export type Server = Running & { readonly url: string };
+export type Server = Running & { readonly url: string; readonly key: string };
 
-/** `inward serve` on a free port, once it listens. Throws with what it printed if it ends before that. */
+/** `inward evaluate`, which `npm start` is, on a free port, once it listens. Throws with what it printed if it ends before that. */
 export async function serve(modelPath: string, ...args: readonly string[]): Promise<Server> {
-  const running = new Running(['serve', '--port', '0', '--model', modelPath, '--device', testDevice(), ...args]);
+  const running = new Running(['evaluate', '--port', '0', '--model', modelPath, '--device', testDevice(), ...args]);
   const url = await new Promise<string>((resolve, reject) => {
     const look = (): void => {
       const found = /^ +URL +(http:\S+)$/m.exec(running.out)?.[1];
@@ -69,5 +69,5 @@ export async function serve(modelPath: string, ...args: readonly string[]): Prom
     running.process.stdout?.on('data', look);
     running.ended.then((code) => reject(new Error(`the server ended with ${code}: ${running.err}`)));
   });
-  return Object.assign(running, { url });
+  return Object.assign(running, { url, key: readFileSync(join(running.folder, 'site', 'evaluation.key'), 'utf8').trim() });
 }

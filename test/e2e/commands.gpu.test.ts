@@ -101,7 +101,7 @@ function checkRefusal({ code, out, err }: Awaited<ReturnType<typeof finish>>, se
 }
 
 describe('models that cannot be served', () => {
-  const open = (path: string) => finish(['serve', '--port', '0', '--model', path, ...device]);
+  const open = (path: string) => finish(['evaluate', '--port', '0', '--model', path, ...device]);
 
   test('missing', async () => checkRefusal(await open(join(import.meta.dirname, 'none.gguf')), /^There is no readable file at .*none\.gguf\./));
 

@@ -8,8 +8,12 @@ import { runCommand } from '../../scripts/setup/command.ts';
 import { defaultModel } from '../../scripts/setup/model.ts';
 import { readOracle } from '../oracle.ts';
 import { finish } from './command.ts';
+import { createEvaluationSite } from './evaluation-site.ts';
 
-const embed = (modelPath: string, question: string) => runCommand(process.execPath, [join(root, 'examples/embed.ts'), modelPath, question]);
+async function embed(modelPath: string, question: string): Promise<string> {
+  using site = await createEvaluationSite();
+  return await runCommand(process.execPath, [join(root, 'examples/embed.ts'), modelPath, question], { env: { ...process.env, ...site.environment } });
+}
 
 test('examples/embed.ts streams what the command streams', async () => {
   const { modelPath } = readOracle('gguf_llama_q4_1');

@@ -11,6 +11,7 @@ import { root } from '../../scripts/node.mjs';
 import { CommandError, isOffline, runCommand } from '../../scripts/setup/command.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
+import { createEvaluationSite } from './evaluation-site.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'inward-package-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -56,7 +57,7 @@ test('it holds what runs, and nothing that only a developer needs', () => {
   );
   const { exports, dependencies } = JSON.parse(readFileSync(join(project, 'node_modules/inward/package.json'), 'utf8'));
   const doors = Object.values(exports).flatMap((door) => (typeof door === 'string' ? [door] : Object.values(door as Record<string, string>)));
-  expect(doors.length).toBe(7);
+  expect(doors.length).toBe(9);
   for (const door of doors) expect(packed).toContain(door.slice(2));
   expect(dependencies).toEqual(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies);
 });
@@ -89,9 +90,11 @@ test('the example, copied into the project, prints what it prints in the clone',
   // It has no types in it, so it is JavaScript as well.
   write('embed.mjs', readFileSync(source, 'utf8'));
   const args = [modelPath, 'The patient takes 20 mg'];
-  const output = await inProject(process.execPath, 'embed.mjs', ...args);
+  using site = await createEvaluationSite();
+  const withSite = { ...env, ...site.environment };
+  const output = await runCommand(process.execPath, ['embed.mjs', ...args], { cwd: project, env: withSite });
   expect(output.length).toBeGreaterThan(50);
-  expect(output).toBe(await runCommand(process.execPath, [source, ...args], { cwd: root, env }));
+  expect(output).toBe(await runCommand(process.execPath, [source, ...args], { cwd: root, env: withSite }));
 });
 
 test('types: what is right compiles, what is wrong does not', async () => {

@@ -18,7 +18,8 @@ import { type Server, serve } from './command.ts';
 const smollm2 = join(cacheFolder(), 'models', defaultModel.file);
 const isHere = existsSync(smollm2);
 
-const openClient = (url: string): OpenAI => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+const openClient = ({ url, key }: Server): OpenAI => new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
+const authorize = ({ key }: Server): { authorization: string } => ({ authorization: `Bearer ${key}` });
 const user = (content: string) => ({ role: 'user', content }) as const;
 
 /** Ends the server by a signal; its exit code. */
@@ -32,7 +33,7 @@ describe('a tiny model', () => {
 
   test('start, state, models, refusals that leave it standing, and exit code 0', async () => {
     await using server = await serve(modelPath, '--context', '256');
-    const client = openClient(server.url);
+    const client = openClient(server);
     for (const path of ['/health', '/ready']) expect((await fetch(`${server.url}${path}`)).status).toBe(200);
     const [model] = (await client.models.list()).data;
     expect(model?.id).toBeTruthy();
@@ -40,7 +41,7 @@ describe('a tiny model', () => {
       (
         await fetch(`${server.url}/v1/chat/completions`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
+          headers: { 'content-type': 'application/json', ...authorize(server) },
           body: Uint8Array.from(Buffer.from(body)),
         })
       ).status;
@@ -63,8 +64,8 @@ describe('a tiny model', () => {
 
   test('/metrics counts what was answered', async () => {
     await using server = await serve(modelPath, '--context', '256');
-    const client = openClient(server.url);
-    const scrape = async () => readExposition(await (await fetch(`${server.url}/metrics`)).text());
+    const client = openClient(server);
+    const scrape = async () => readExposition(await (await fetch(`${server.url}/metrics`, { headers: authorize(server) })).text());
     const idle = await scrape();
     expect(readValueOf(idle, 'vllm:kv_cache_usage_perc')).toBe(0);
     expect(readValueOf(idle, 'inward_device_memory_bytes', { owner: 'weights' })).toBeGreaterThan(0);
@@ -95,7 +96,7 @@ describe('a tiny model', () => {
 
   test('the engine process is killed: the stream says so, the next request waits and is answered', async () => {
     await using server = await serve(modelPath, '--context', '512');
-    const client = openClient(server.url);
+    const client = openClient(server);
     const request = { model: 'default', messages: [user('Hi')], max_tokens: 6, seed: 3, temperature: 1 };
     const before = await client.chat.completions.create(request);
     const endless = { ...request, max_tokens: 400, ignore_eos: true } as typeof request;
@@ -129,7 +130,7 @@ function checkSmolLM2(): void {
   let client: OpenAI;
   beforeAll(async () => {
     server = await serve(smollm2, '--context', '1024');
-    client = openClient(server.url);
+    client = openClient(server);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 

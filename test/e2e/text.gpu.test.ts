@@ -27,7 +27,7 @@ async function ask(server: Server, contents: readonly string[]): Promise<Answer>
   const messages = contents.map((content) => ({ role: 'user', content }));
   const response = await fetch(`${server.url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${server.key}` },
     body: JSON.stringify({ model: 'default', messages, max_tokens: 1 }),
   });
   return { status: response.status, body: (await response.json()) as Answer['body'] };

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { errorTable, InwardError } from '../../runtime/errors.ts';
 import { createProgram, runCommand } from '../../server/cli/index.ts';
@@ -135,7 +138,7 @@ test.each([
   [['run', 'a', '--temperature', '-1']],
   [['serve', '--port', '70000']],
   [['serve', '--device', 'abacus']],
-  [['serve', '--host', '0.0.0.0']],
+  [['serve', '--host', 'example.org']],
   [['serve', '--queue', '-1']],
   [['serve', '--kv', 'q4']],
   [['serve', '--max-sequences', '0']],
@@ -170,8 +173,9 @@ test('logits that are not finite are an error, not numbers', async () => {
 test('a bad model file is one sentence and code 1', async () => {
   const world = new FakeWorld();
   world.openEngine = () => Promise.reject(new InwardError('gguf_invalid', { part: 'magic', expected: 'GGUF', found: 'something else' }));
+  const folder = mkdtempSync(join(tmpdir(), 'inward-cli-'));
   for (const args of [
-    ['serve', '--port', '0'],
+    ['evaluate', '--port', '0', '--site', join(folder, 'site')],
     ['run', 'Hi'],
     ['logits', 'm.gguf', '--ids', '1'],
   ]) {
@@ -181,6 +185,7 @@ test('a bad model file is one sentence and code 1', async () => {
       'The GGUF file is not usable: magic: expected GGUF, found something else. Fetch the file again, or convert the model anew.\n',
     );
   }
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test.each([['run', 'Hi'], ['chat']])('%s: a model without a tokenizer is told before anything is loaded', async (...args) => {

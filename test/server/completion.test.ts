@@ -59,6 +59,14 @@ describe('bash', () => {
     expect(complete('inward', 'serve', '-')).toEqual([...flags, '-h', '--help'].sort());
   });
 
+  test('commands below a command, and their options', () => {
+    expect(complete('inward', 'key', '')).toEqual(['create', 'list', 'revoke', 'rotate', 'seal']);
+    expect(complete('inward', 'key', 're')).toEqual(['revoke']);
+    expect(complete('inward', 'key', 'create', '--token')).toEqual(['--token-issuer', '--token-subject', '--tokens-per-day', '--tokens-per-minute']);
+    expect(complete('inward', 'key', 'create', '--priority', '')).toEqual(['batch', 'interactive']);
+    expect(complete('inward', 'site', 'init', '--site', 'o')).toEqual(['other.json']);
+  });
+
   test('values: choices, also behind an equals sign; nothing where a number is wanted', () => {
     expect(complete('inward', 'serve', '--device', '')).toEqual(['auto', 'gpu', 'lavapipe', 'swiftshader']);
     expect(complete('inward', 'serve', '--device', 'l')).toEqual(['lavapipe']);
@@ -88,7 +96,7 @@ for (const shell of ['zsh', 'fish'] as const)
 test('every command, option and choice is in every script', () => {
   const program = createProgram(new FakeWorld(), () => undefined);
   for (const [shell, script] of Object.entries(scripts)) {
-    for (const command of program.commands) {
+    for (const command of program.commands.flatMap((group) => [group, ...group.commands])) {
       expect(script).toContain(command.name());
       for (const { long, argChoices = [] } of command.options) {
         expect(script, `${shell} ${long}`).toContain(shell === 'fish' ? `-l ${long?.slice(2)}` : long);

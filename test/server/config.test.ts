@@ -11,7 +11,7 @@ import { findNearest } from '../../server/config/nearest.ts';
 import { type Layer, readEnvironment, readFlags, resolveSettings } from '../../server/config/resolve.ts';
 import { createJsonSchema } from '../../server/config/schema.ts';
 import { environmentName, flagName, type Setting, type SettingTable, settingTable } from '../../server/config/table.ts';
-import { loadSettings, SettingsError, type Surroundings } from '../../server/config.ts';
+import { loadSettings, parseSettings, SettingsError, type Surroundings, toTokenOptions } from '../../server/config.ts';
 import { FakeWorld } from './fake-world.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'inward-config-'));
@@ -39,11 +39,13 @@ test('defaults, over them the file, over that the environment, over that the fla
 
 test('every setting can be given in the file, the environment, and as a flag', async () => {
   const samples: Record<string, string | number | boolean> = {
-    ...{ model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16 },
+    ...{ site: '/site', model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16 },
     ...{ prefixSeconds: 0, prefixQuota: 25, draftLength: 0, kv: 'f32', activations: 'int8' },
     ...{ deterministic: false, tune: false },
-    ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0, bodyLimit: 2048 },
-    ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, log: 'human' },
+    ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0 },
+    ...{ tlsCert: '/c.pem', tlsKey: '/k.pem', tlsClientCa: '/a.pem', tlsClients: 'required', tlsMinVersion: '1.3' },
+    ...{ oidcIssuer: 'https://id.example.org', oidcAudience: 'inward', oidcKeys: '/jwks.json', bodyLimit: 2048 },
+    ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, sharedGpu: 'record', log: 'human' },
   };
   expect(Object.keys(samples)).toEqual(Object.keys(settingTable));
   const rows = Object.entries<Setting>(settingTable);
@@ -106,7 +108,16 @@ test.each<[string, unknown, string]>([
   ['an object', { kv: { a: 1 } }, 'FILE: kv must be one of f16, f32, q8; found an object.'],
   ['none of the choices', { log: 'loud\u0007' }, 'FILE: log must be one of auto, json, human; found "loud\\u0007".'],
   ['an empty path', { model: '' }, 'FILE: model must be the path of a file; found "".'],
-  ['another address', { host: '0.0.0.0' }, 'FILE: host must be a loopback address (127.0.0.1, ::1 or localhost), because without the agreement gate this server is for evaluation on one machine only; found "0.0.0.0".'],
+  ['a name for an address', { host: 'example.org' }, 'FILE: host must be an IP address or localhost; found "example.org".'],
+  ['an address of others', { host: '0.0.0.0' }, 'The setting host is 0.0.0.0, which other machines reach: set tlsCert and tlsKey, or a loopback address (127.0.0.1, ::1).'],
+  ['a certificate alone', { tlsCert: 'c' }, 'The settings tlsCert, tlsKey go together; found tlsCert without tlsKey.'],
+  ['a key alone', { tlsKey: 'k', host: '::' }, 'The settings tlsCert, tlsKey go together; found tlsKey without tlsCert.'],
+  ['client certificates without TLS', { tlsClientCa: 'a' }, 'The setting tlsClientCa needs TLS: set tlsCert and tlsKey too.'],
+  ['client certificates of nobody', { tlsCert: 'c', tlsKey: 'k', tlsClients: 'required' }, 'The setting tlsClients is required, but no authority of client certificates is set: set tlsClientCa too.'],
+  ['an old TLS', { tlsMinVersion: '1.1' }, 'FILE: tlsMinVersion must be one of 1.2, 1.3; found "1.1".'],
+  ['an identity provider alone', { oidcIssuer: 'https://id' }, 'The settings oidcIssuer, oidcAudience, oidcKeys go together; found oidcIssuer without oidcAudience and oidcKeys.'],
+  ['one without its name', { oidcKeys: 'k', oidcAudience: 'a' }, 'The settings oidcIssuer, oidcAudience, oidcKeys go together; found oidcAudience and oidcKeys without oidcIssuer.'],
+  ['one with a blank', { oidcIssuer: 'my provider' }, 'FILE: oidcIssuer must be up to 200 printable characters without blanks; found "my provider".'],
   ['no JSON', '{\n  "port": 1,\n  port: 2\n}', 'The configuration file FILE is not JSON (line 3, column 3).'],
   ['a comma too many', '{"port": 1,}', 'The configuration file FILE is not JSON (line 1, column 12).'],
   ['a comment', '{"port": 1 // hello\n}', 'The configuration file FILE is not JSON (line 1, column 12).'],
@@ -143,9 +154,21 @@ test.each([
   ['INWARD_PORT', '1e3', 'a whole number from 0 to 65535; found "1e3".'],
   ['INWARD_PORT', '99999999999999999999', 'a whole number from 0 to 65535; found "99999999999999999999".'],
   ['INWARD_LOG', 'loud', 'one of auto, json, human; found "loud".'],
-  ['INWARD_HOST', '192.168.1.1', 'a loopback address'],
+  ['INWARD_HOST', 'localhost.example', 'an IP address or localhost; found "localhost.example".'],
+  ['INWARD_OIDC_KEYS', 'https://id.example.org/jwks', 'the path of a file, not a URL; found "https://id.example.org/jwks".'],
 ])('refused: %s=%s', (name, value, rest) => {
   expect(() => loadSettings({}, here({ [name]: value }))).toThrow(`The environment variable ${name} must be ${rest}`);
+});
+
+test('keys from a URL are refused in the file too, where paths mean the folder of the file', () => {
+  write({ oidcIssuer: 'https://id', oidcAudience: 'a', oidcKeys: 'https://id/jwks' });
+  expect(() => loadSettings({}, here())).toThrow('oidcKeys must be the path of a file, not a URL');
+});
+
+test('what the server needs for tokens', () => {
+  const given = { oidcIssuer: 'https://id', oidcAudience: 'inward', oidcKeys: 'keys.json' };
+  expect(toTokenOptions(parseSettings(given))).toEqual({ issuer: 'https://id', audience: 'inward', keysFile: 'keys.json' });
+  expect(toTokenOptions(parseSettings({}))).toBeUndefined();
 });
 
 test('an empty variable is not set, and others are none of our business', () => {
@@ -165,7 +188,7 @@ test('settings reach the engine, the text side and the server', async () => {
     world.opened.push(options);
     throw new SettingsError('enough');
   };
-  expect(await runCommand(['serve', '--port', '0'], world)).toBe(1);
+  expect(await runCommand(['evaluate', '--port', '0', '--site', join(folder, 'site')], world)).toBe(1);
   expect(world.opened[0]).toMatchObject({
     ...{ modelPath: '/m.gguf', contextLength: 64, maxSequences: 2, kvTokens: 128, queueLength: 0, tokenBudget: 32, kv: 'f32', activations: 'int8' },
   });
@@ -262,9 +285,10 @@ test('config --schema: draft 2020-12, every key, and it refuses what loading ref
   });
   expect(schema.properties['kv']).toMatchObject({ enum: ['f16', 'f32', 'q8'], default: 'f16' });
   for (const property of Object.values(schema.properties)) expect(property['description']).toMatch(/^\S.*\S$/);
-  const host = new RegExp(String(schema.properties['host']?.['pattern']));
-  expect(['127.0.0.1', '127.255.0.9', '::1', 'localhost'].every((text) => host.test(text))).toBe(true);
-  expect(['0.0.0.0', '127.0.0.256', '127.1', '127.00.0.1', 'localhost.example', '1127.0.0.1'].some((text) => host.test(text))).toBe(false);
+  const hosts = schema.properties['host']?.['anyOf'] as { const?: string; pattern?: string }[];
+  const isHost = (text: string): boolean => hosts.some((form) => form.const === text || (form.pattern !== undefined && new RegExp(form.pattern).test(text)));
+  expect(['127.0.0.1', '0.0.0.0', '::1', '2001:db8::1', 'localhost'].every(isHost)).toBe(true);
+  expect(['127.0.0.256', '127.1', '127.00.0.1', 'localhost.example', '1127.0.0.1', 'fe80::1%eth0'].some(isHost)).toBe(false);
 });
 
 test.each([

@@ -12,6 +12,7 @@ import { parseSettings } from '../../server/config.ts';
 import { readExposition } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText } from '../fake-text.ts';
+import { openTo } from './doorkeeper.ts';
 import { FakeWorld } from './fake-world.ts';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -29,12 +30,17 @@ test('every command and every option is in one of the two papers', () => {
   for (const command of createProgram(new FakeWorld(), () => undefined).commands) {
     expect(commandLine, command.name()).toMatch(new RegExp(`\\| \`${command.name()}\\b`));
     for (const { long } of command.options) expect(pages, `${command.name()} ${long}`).toMatch(new RegExp(`\`?${long}\\b`));
+    for (const below of command.commands) {
+      const name = `${command.name()} ${below.name()}`;
+      expect(commandLine, name).toContain(`\`${name}`);
+      for (const { long } of below.options) expect(pages, `${name} ${long}`).toMatch(new RegExp(`\`?${long}\\b`));
+    }
   }
 });
 
 test('every metric is in the paper, and no other', async () => {
   const engine = new FakeEngine({ script: () => [] });
-  await using app = buildApp({ engine, text: new FakeText(), settings: parseSettings({}) });
+  await using app = buildApp({ ...openTo({ engine, text: new FakeText() }), settings: parseSettings({}) });
   const page = readExposition((await app.inject({ url: '/metrics' })).body);
   const [, section = ''] = /\n## Metrics\n(.*?)\n## /s.exec(read('docs/api.md')) ?? [];
   const older = ['queries', 'hits'].map((name) => `vllm:gpu_prefix_cache_${name}_total`);

@@ -36,6 +36,7 @@ export class FakeWorld implements World {
   readonly openedTexts: TextOptions[] = [];
   readonly signals: EventEmitter = new EventEmitter();
   folder: string = import.meta.dirname;
+  hostRoot?: string;
   environment: Record<string, string> = {};
   inspection: Inspection = emptyMachine;
   readonly in: PassThrough & { isTTY?: boolean } = new PassThrough();

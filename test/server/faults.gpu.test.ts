@@ -8,13 +8,14 @@ import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
+import { openTo } from './doorkeeper.ts';
 import { until } from './help.ts';
 
 test('a stream that nobody reads parks, and others go on', async () => {
   const { modelPath } = readOracle('gguf_llama_q4_1');
   await using engine = await createEngine({ modelPath, device: testDevice(), contextLength: 256, kvTokens: 2048, maxSequences: 4 });
   await using text = await openText({ modelPath });
-  await using app = buildApp({ engine, text, settings: parseSettings({}) });
+  await using app = buildApp({ ...openTo({ engine, text }), settings: parseSettings({}) });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const completions = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
 
@@ -52,7 +53,7 @@ test('a full queue tells how long it will be, as the engine estimates it', async
   const { modelPath } = readOracle('gguf_llama_q4_1');
   await using engine = await createEngine({ modelPath, device: testDevice(), contextLength: 2000, maxSequences: 1, queueLength: 1, tune: 'off' });
   await using text = await openText({ modelPath });
-  await using app = buildApp({ engine, text, settings: parseSettings({ retryAfterSeconds: 599 }) });
+  await using app = buildApp({ ...openTo({ engine, text }), settings: parseSettings({ retryAfterSeconds: 599 }) });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const abort = new AbortController();
   const post = (maxTokens: number): Promise<Response> =>

@@ -10,6 +10,7 @@ import { readExposition, readValueOf } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../gguf-file.ts';
+import { openTo } from './doorkeeper.ts';
 import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 
 const folder = createFolder();
@@ -140,7 +141,7 @@ test('a template that hangs is ended by its deadline, and holds up nothing but c
   const template = `{% if messages[0].content == 'hang' %}${hang}{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}`;
   await using text = await openText({ modelPath: folder.write(ggufBytes(tokenizerPairs({ template }))), deadlineMs: 5000 });
   const engine = new FakeEngine({ script: () => [...Buffer.from('fine')] });
-  await using app = buildApp({ engine, text, settings: parseSettings({}) });
+  await using app = buildApp({ ...openTo({ engine, text }), settings: parseSettings({}) });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   let hasEnded = false;
   const hanging = post(url, { messages: [user('hang')] }).finally(() => (hasEnded = true));

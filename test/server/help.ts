@@ -9,6 +9,7 @@ import { createLife, type Life } from '../../server/life.ts';
 import { createLog } from '../../server/log.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
+import { openTo } from './doorkeeper.ts';
 
 export interface Bench extends AsyncDisposable {
   readonly app: FastifyInstance;
@@ -26,7 +27,7 @@ export async function listen(engineOptions: Partial<FakeEngineOptions> = {}, set
   const text = new FakeText();
   const life = createLife();
   const lines: string[] = [];
-  const app = buildApp({ engine, text, life, settings: parseSettings(settings), log: createLog((line) => lines.push(line), 'json') });
+  const app = buildApp({ ...openTo({ engine, text }), life, settings: parseSettings(settings), log: createLog((line) => lines.push(line), 'json') });
   const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' });
   return { app, engine, text, life, lines, url, port: Number(new URL(url).port), [Symbol.asyncDispose]: () => app.close() };
 }

@@ -1,13 +1,16 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
-import { parseSettings, type SettingsInput } from '../../server/config.ts';
+import { parseSettings, type Settings, SettingsError, type SettingsInput } from '../../server/config.ts';
 import { serve } from '../../server/main.ts';
 import type { FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
@@ -20,19 +23,32 @@ interface Served {
   readonly code: Promise<number>;
 }
 
-async function start(options: Partial<FakeEngineOptions> = {}, settings: SettingsInput = {}): Promise<Served> {
+/** Sites of the tests; each start makes one of its own. */
+const folder = mkdtempSync(join(tmpdir(), 'inward-main-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let sites = 0;
+const newSite = (): string => join(folder, String(sites++));
+const readKey = (site: string): string => readFileSync(join(site, 'evaluation.key'), 'utf8').trim();
+const settingsOf = (settings: SettingsInput = {}): Settings => parseSettings({ port: 0, site: newSite(), ...settings });
+
+async function start(options: Partial<FakeEngineOptions> = {}, given: SettingsInput = {}): Promise<Served> {
   const world = new FakeWorld(options);
   const listening = Promise.withResolvers<string>();
-  const code = serve({ engine: { modelPath: 'm.gguf' }, settings: parseSettings({ port: 0, ...settings }), onListening: listening.resolve }, world);
+  const settings = settingsOf(given);
+  const code = serve({ settings, isEvaluation: true, onListening: listening.resolve }, world);
   code.catch(listening.reject);
+  key = await listening.promise.then(() => readKey(settings.site ?? ''));
   return { world, url: await listening.promise, code };
 }
+
+/** Of the server that was started last. */
+let key = '';
 
 function call(url: string, path: string, body?: object, agent?: Agent): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(`${url}${path}`, {
       method: body ? 'POST' : 'GET',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
       ...(agent ? { agent } : {}),
     });
     request
@@ -166,7 +182,7 @@ test('a port in use is told before anything is loaded', async () => {
   await once(blocker, 'listening');
   const { port } = blocker.address() as { port: number };
   const world = new FakeWorld();
-  await expect(serve({ engine: { modelPath: 'm' }, settings: parseSettings({ port }) }, world)).rejects.toThrow(
+  await expect(serve({ settings: settingsOf({ port }), isEvaluation: true }, world)).rejects.toThrow(
     `Port ${port} on 127.0.0.1 is in use; choose another with --port`,
   );
   expect(world.opened).toHaveLength(0);
@@ -176,7 +192,7 @@ test('a port in use is told before anything is loaded', async () => {
 test('a model without a tokenizer is told before anything is loaded', async () => {
   const world = new FakeWorld();
   world.openText = () => Promise.reject(new InwardError('model_unsupported', { part: 'tokenizer' }));
-  await expect(serve({ engine: { modelPath: 'folder' }, settings: parseSettings({ port: 0 }) }, world)).rejects.toMatchObject({ code: 'model_unsupported' });
+  await expect(serve({ settings: settingsOf(), isEvaluation: true }, world)).rejects.toMatchObject({ code: 'model_unsupported' });
   expect(world.opened).toHaveLength(0);
 });
 
@@ -187,12 +203,19 @@ test('when the engine does not open, the text is closed', async () => {
     isClosed = true;
   };
   world.openEngine = () => Promise.reject(new InwardError('device_unfit'));
-  await expect(serve({ engine: { modelPath: 'm.gguf' }, settings: parseSettings({ port: 0 }) }, world)).rejects.toMatchObject({ code: 'device_unfit' });
+  await expect(serve({ settings: settingsOf(), isEvaluation: true }, world)).rejects.toMatchObject({ code: 'device_unfit' });
   expect(isClosed).toBe(true);
 });
 
-test.each(['0.0.0.0', '::', '192.168.1.1', 'example.org', '128.0.0.1', '127.1', '::ffff:127.0.0.1', ''])('host %j is refused', (host) => {
-  expect(() => parseSettings({ host })).toThrow(/^The setting host must be a loopback address .*agreement/);
+test.each(['example.org', '127.1', '256.0.0.1', 'fe80::1%eth0', '[::1]', '10.0.0.0/8', ''])('host %j is refused', (host) => {
+  expect(() => parseSettings({ host })).toThrow(`The setting host must be an IP address or localhost; found ${JSON.stringify(host)}.`);
+});
+
+test.each(['0.0.0.0', '::', '192.168.1.1', '128.0.0.1', '::ffff:127.0.0.1'])('host %s is refused without TLS', (host) => {
+  expect(() => parseSettings({ host })).toThrow(
+    new SettingsError(`The setting host is ${host}, which other machines reach: set tlsCert and tlsKey, or a loopback address (127.0.0.1, ::1).`),
+  );
+  expect(parseSettings({ host, tlsCert: 'a', tlsKey: 'b' }).host).toBe(host);
 });
 
 test.each([
@@ -206,11 +229,13 @@ test.each([
 
 async function spawnServer(): Promise<{ child: ChildProcess; url: string; exit: Promise<readonly unknown[]> }> {
   const script = fileURLToPath(new URL('./serve-fake.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, 'serve', '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const site = newSite();
+  const child = spawn(process.execPath, [script, 'evaluate', '--port', '0', '--site', site], { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   child.stdout.on('data', (chunk) => (printed += chunk));
   await until(() => /curl http/.test(printed), 30_000);
   expect(printed).toContain('swiftshader (chosen by the test)');
+  key = readKey(site);
   return { child, url: /curl (http:\/\/[^/]+)/.exec(printed)?.[1] ?? '', exit: once(child, 'exit') };
 }
 

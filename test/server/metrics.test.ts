@@ -9,6 +9,7 @@ import { renderMetrics } from '../../server/metrics.ts';
 import { type ReadFamily, readExposition, readValueOf } from '../exposition.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
+import { openDoor } from './doorkeeper.ts';
 import { type Bench, listen, rawPost, talk, until, user } from './help.ts';
 
 type Page = Map<string, ReadFamily>;
@@ -22,7 +23,7 @@ async function scrape({ url }: Bench): Promise<Page> {
 /** The page of an engine with these stats. */
 function show(stats: Partial<EngineStats>, options: Partial<FakeEngineOptions> = {}): Page {
   const engine = new FakeEngine({ script: say(''), stats, ...options });
-  return readExposition(renderMetrics(engine.stats(), engine.info, { answered: new AnswerCounts(), isReady: true, version: '1.2.3' }));
+  return readExposition(renderMetrics(engine, { answered: new AnswerCounts(), isReady: true, version: '1.2.3', gate: openDoor }));
 }
 
 // By real connections: an injected answer is never finished, and counts as aborted.

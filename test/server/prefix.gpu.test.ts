@@ -9,6 +9,7 @@ import { parseSettings } from '../../server/config.ts';
 import { serve } from '../e2e/command.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
+import { openTo } from './doorkeeper.ts';
 import { collect } from './help.ts';
 
 const close: (() => Promise<void>)[] = [];
@@ -18,7 +19,7 @@ beforeAll(async () => {
   const { modelPath } = readOracle('gguf_llama_q4_1');
   const [real, text] = [await createEngine({ modelPath, device: testDevice(), contextLength: 256, kvTokens: 2048 }), await openText({ modelPath })];
   engine = real;
-  const app = buildApp({ engine, text, settings: parseSettings({}) });
+  const app = buildApp({ ...openTo({ engine, text }), settings: parseSettings({}) });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   completions = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
   close.push(
@@ -105,7 +106,7 @@ test.each([
   'through the command and the process of the engine, with flags %j',
   async (flags, expected) => {
     await using server = await serve(readOracle('gguf_llama_q4_1').modelPath, '--context', '256', '--no-tune', ...flags);
-    const api = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 }).completions;
+    const api = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.key, maxRetries: 0 }).completions;
     const prompt = makePrompt();
     const answers = [];
     for (const salt of [undefined, undefined, 's', 's']) {

@@ -15,6 +15,7 @@ import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
 import { testDevice } from '../gpu.ts';
 import { readFixture } from '../test-data.ts';
+import { openTo } from './doorkeeper.ts';
 import { collect, user } from './help.ts';
 
 const golden: {
@@ -32,7 +33,7 @@ function checkApi(): void {
   beforeAll(async () => {
     const engine = await createEngine({ modelPath, device: testDevice(), contextLength: 512, kvTokens: 2048 });
     const text = await openText({ modelPath });
-    app = buildApp({ engine, text, settings: parseSettings({}) });
+    app = buildApp({ ...openTo({ engine, text }), settings: parseSettings({}) });
     close.push(
       () => app.close(),
       async () => engine[Symbol.asyncDispose](),

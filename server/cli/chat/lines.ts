@@ -4,8 +4,8 @@
  * Refuses to write anything to a disk, and keeps the terminal's echo out of an answer that is being written.
  */
 import { createInterface, type Interface } from 'node:readline';
-import { Writable } from 'node:stream';
-import type { Output, World } from '../../world.ts';
+import type { World } from '../../world.ts';
+import { Echo, eraseTyped, showPrompt } from '../editor.ts';
 import { toTerminal } from '../terminal.ts';
 
 const historySize = 100;
@@ -56,24 +56,6 @@ export function openLines(world: World, onInterrupt: () => void): Lines {
       if (isTerminal) world.out.write(pasteMarks.off);
     },
   };
-}
-
-/**
- * What was typed while nobody asked is taken out of the line while its echo is muted, and put back behind the prompt: else
- * the editor would move the cursor over an answer.
- */
-function showPrompt(reader: Interface, prompt: string, echo: Echo): void {
-  const typed = reader.line;
-  if (typed !== '') eraseTyped(reader);
-  echo.isMuted = false;
-  reader.setPrompt(prompt);
-  reader.prompt();
-  if (typed !== '') reader.write(typed);
-}
-
-function eraseTyped(reader: Interface): void {
-  reader.write(null, { ctrl: true, name: 'e' });
-  reader.write(null, { ctrl: true, name: 'u' });
 }
 
 function watchTerminal(reader: Interface, world: World, inbox: Inbox, echo: Echo, onInterrupt: () => void): void {
@@ -137,26 +119,5 @@ class Inbox {
     // A pipe may hold more than fits into memory. A terminal is listened to all the time, for Ctrl-C.
     if (!this.#reader.terminal) this.#reader.pause();
     this.#wake?.();
-  }
-}
-
-/** The terminal as the line editor sees it; what it writes while muted is lost. */
-class Echo extends Writable {
-  readonly isTTY = true;
-  readonly #output: Output;
-  isMuted = true;
-
-  constructor(output: Output) {
-    super({ decodeStrings: false });
-    this.#output = output;
-  }
-
-  get columns(): number {
-    return this.#output.columns ?? 80;
-  }
-
-  override _write(text: string, _encoding: string, done: () => void): void {
-    if (!this.isMuted) this.#output.write(text);
-    done();
   }
 }

@@ -18,8 +18,9 @@ export interface OptionWords {
 export interface CommandWords {
   readonly name: string;
   readonly help: string;
+  /** Of a command that has others below it: what those have. */
   readonly options: readonly OptionWords[];
-  /** Of the first argument. */
+  /** Of the first argument, which of a command that has others below it is one of them. */
   readonly values: Values;
 }
 
@@ -28,9 +29,17 @@ export function describeWords(program: Command): CommandWords[] {
   return program.commands.map((command) => ({
     name: command.name(),
     help: firstSentence(command.description()),
-    options: command.createHelp().visibleOptions(command).map(describeOption),
-    values: describeArgument(command.registeredArguments[0]),
+    options: describeOptions(command),
+    values:
+      command.commands.length === 0
+        ? describeArgument(command.registeredArguments[0])
+        : { kind: 'choices', choices: command.commands.map((below) => below.name()) },
   }));
+}
+
+function describeOptions(command: Command): OptionWords[] {
+  const all = [...command.commands, command].flatMap((one) => one.createHelp().visibleOptions(one)).map(describeOption);
+  return [...new Map(all.map((option) => [option.flags.join(), option])).values()];
 }
 
 function describeOption(option: Option): OptionWords {
@@ -45,7 +54,7 @@ function describeArgument(argument: Argument | undefined): Values {
 
 function describeValues(choices: readonly string[] | undefined, usage: string): Values {
   if (choices !== undefined) return { kind: 'choices', choices };
-  return /<(file|path|model)>/.test(usage) ? { kind: 'file' } : { kind: 'none' };
+  return /<(file|folder|path|model)>/.test(usage) ? { kind: 'file' } : { kind: 'none' };
 }
 
 /** Without the default and what else stands in parentheses. */

@@ -1,0 +1,82 @@
+/**
+ * Owns who may use which route: one table with a rule for every route, applied before a body is read. Refuses to build an
+ * app with a route that is not in the table, so that none can be open by oversight.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type RoutePattern, toRoutePattern } from './log.ts';
+import type { Caller, RouteRule } from './privacy/admission.ts';
+import type { Admission, Gate } from './privacy/gate.ts';
+import { readPeer } from './privacy/peer.ts';
+import type { Term } from './privacy/term.ts';
+import type { View } from './privacy/view.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null on the routes that are open to everybody. */
+    admission: Admission | null;
+  }
+}
+
+/** `open`: whoever reaches the port; they say alive and ready, nothing more. What is no route is for holders of any key. */
+const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
+  '/health': 'open',
+  '/ready': 'open',
+  '/metrics': { scope: 'metrics', permission: 'metrics.read', isInference: false },
+  '/inward/status': { permission: 'status.read', isInference: false },
+  '/inward/review': { permission: 'review.read', isInference: false },
+  '/v1/models': { scope: 'models', isInference: true },
+  '/v1/models/:id': { scope: 'models', isInference: true },
+  '/v1/chat/completions': { scope: 'chat', isInference: true },
+  '/v1/completions': { scope: 'completions', isInference: true },
+  '(unknown)': { isAnyone: true, isInference: false },
+};
+
+/** What the app needs of the gate. */
+export interface Doorkeeper {
+  admit(rule: RouteRule, caller: Caller): Promise<Admission>;
+  /** Undefined: the store cannot be read. */
+  readonly view: View | undefined;
+  /** The one in force; undefined: none is. */
+  readonly agreement: Term | undefined;
+  readonly counts: Gate['counts'];
+}
+
+/** Throws while the app is built when a route has no rule. */
+export function addAccess(app: FastifyInstance, gate: Doorkeeper): void {
+  app.decorateRequest('admission', null);
+  app.addHook('onRoute', ({ url }) => {
+    if (toRoutePattern(url) === '(unknown)') throw new Error(`the route ${url} has no rule of access`);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const rule = accessRules[toRoutePattern(request.routeOptions.url)];
+    if (rule === 'open') return;
+    const admission = await gate.admit(rule, readCaller(request));
+    request.admission = admission;
+    reply.raw.once('close', () => admission.end());
+    if (admission.granted) reply.header('x-inward-agreement', admission.granted.agreementId);
+    if (admission.granted?.isBreakGlass) reply.header('x-inward-break-glass', 'used');
+  });
+}
+
+/** Header fields of every answer. `evaluation` is what a synthetic agreement is for; without any, nothing is served. */
+export function describeDeployment({ view, agreement }: Doorkeeper): Readonly<Record<string, string>> {
+  const mode = agreement === undefined ? 'closed' : agreement.agreement.kind === 'synthetic' ? 'evaluation; not-for-phi' : 'phi';
+  return {
+    'x-inward-mode': mode,
+    'x-inward-region': view?.region ?? 'unknown',
+    'x-inward-agreement': agreement?.agreement.id ?? 'none',
+    'x-inward-manifest': view?.manifest?.hash ?? 'none',
+  };
+}
+
+function readCaller({ headers, raw }: FastifyRequest): Caller {
+  const { authorization } = headers;
+  return { ...readPeer(raw.socket), authorization, purpose: single(headers, 'x-inward-purpose'), region: single(headers, 'x-inward-region') };
+}
+
+/** Node joins fields that come twice with a comma, which then is no name of a purpose or region. */
+function single(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join() : value;
+}

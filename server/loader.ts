@@ -1,0 +1,100 @@
+/**
+ * Owns what is loaded: text side and engine come when the gate opens and go when it closes, caches zeroed first. One at a
+ * time, in order. Refuses to decide whether anything may be loaded.
+ */
+import { type Engine, InwardError, toInwardError } from '../runtime/index.ts';
+import type { TextModel } from '../runtime/text/index.ts';
+import type { Log } from './log.ts';
+import type { ModelSource, Models } from './openai/plan.ts';
+import { Refusal, SiteError } from './privacy/errors.ts';
+
+export interface LoadedModels extends Models {
+  readonly engine: Engine;
+  readonly text: TextModel;
+}
+
+export class ModelLoader implements ModelSource, AsyncDisposable {
+  readonly #open: () => Promise<LoadedModels>;
+  readonly #log: Log;
+  readonly #failed = Promise.withResolvers<unknown>();
+  #current: LoadedModels | undefined;
+  #refusal: Refusal | undefined;
+  #isWanted = false;
+  #work: Promise<void> = Promise.resolve();
+
+  /** `open` throws what the doors of engine and text throw. */
+  constructor(open: () => Promise<LoadedModels>, log: Log) {
+    this.#open = open;
+    this.#log = log;
+  }
+
+  get current(): LoadedModels | undefined {
+    return this.#current;
+  }
+
+  /** Why nothing is loaded although an agreement is in force. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Resolves with the error when the loaded engine has ended by itself. */
+  get failed(): Promise<unknown> {
+    return this.#failed.promise;
+  }
+
+  /** Loads, or resolves when that was done before. Throws as `open` does. */
+  load(): Promise<void> {
+    this.#isWanted = true;
+    return this.#then(async () => {
+      if (!this.#isWanted || this.#current !== undefined) return;
+      this.#refusal = undefined;
+      const models = await this.#open();
+      this.#current = models;
+      this.#log({ event: 'model_loaded' });
+      void models.engine.failed.then((error) => this.#current === models && this.#failed.resolve(error));
+    });
+  }
+
+  /** For a gate that opens while the server runs: what goes wrong is told, and the server stays up for the administrator. */
+  async tryLoad(): Promise<Error | undefined> {
+    try {
+      await this.load();
+      return undefined;
+    } catch (error) {
+      this.#refusal = new Refusal(error instanceof SiteError ? 'manifest_mismatch' : 'model_failed');
+      const told = error instanceof SiteError ? error : toInwardError(error, 'the loading of the model');
+      this.#log({ event: 'model_load_failed', ...(told instanceof InwardError ? { code: told.code } : {}) });
+      return told;
+    }
+  }
+
+  unload(): Promise<void> {
+    this.#isWanted = false;
+    return this.#then(async () => {
+      if (this.#isWanted) return;
+      await this.#close();
+    });
+  }
+
+  async #close(): Promise<void> {
+    const models = this.#current;
+    if (models === undefined) return;
+    // First, so that no request finds what is being closed.
+    this.#current = undefined;
+    models.engine.flushPrefixes();
+    await models.engine[Symbol.asyncDispose]();
+    await models.text[Symbol.asyncDispose]();
+    this.#log({ event: 'model_unloaded' });
+  }
+
+  #then(work: () => Promise<void>): Promise<void> {
+    const result = this.#work.then(work);
+    this.#work = result.catch(() => undefined);
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isWanted = false;
+    await this.#then(() => this.#close());
+  }
+}

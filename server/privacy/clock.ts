@@ -1,0 +1,45 @@
+/**
+ * Owns the time that agreements and keys are judged by: the system's clock, held against the monotonic one and against the
+ * latest time that the site has ever seen. Refuses to say a time that may have been turned back.
+ */
+
+/** How far a clock may be behind without having been turned back, in ms: time servers correct by less. */
+export const clockTolerance = 5000;
+
+export class TrustedClock {
+  readonly #wall: () => number;
+  readonly #monotonic: () => number;
+  /** Wall time minus monotonic time. Only grows: a clock that is set back a little again and again gains nothing. */
+  #offset: number;
+  #latest: number;
+
+  /** `kept`: the latest time of the store, in ms of the epoch. */
+  constructor(kept: number, wall: () => number = Date.now, monotonic: () => number = () => performance.now()) {
+    this.#wall = wall;
+    this.#monotonic = monotonic;
+    this.#offset = wall() - monotonic();
+    this.#latest = kept;
+  }
+
+  /** Milliseconds of the epoch; undefined while the clock is behind a time that it has already shown. */
+  read(): number | undefined {
+    const wall = this.#wall();
+    const expected = this.#monotonic() + this.#offset;
+    if (wall < Math.max(expected, this.#latest) - clockTolerance) return undefined;
+    // Ahead of the monotonic clock: the machine has slept, or the clock was set right.
+    if (wall > expected) this.#offset += wall - expected;
+    this.#latest = Math.max(this.#latest, wall);
+    return this.#latest;
+  }
+
+  /** The latest time that was trusted. */
+  get latest(): number {
+    return this.#latest;
+  }
+
+  /** An administrator has set the kept time anew. */
+  reset(kept: number): void {
+    this.#offset = this.#wall() - this.#monotonic();
+    this.#latest = kept;
+  }
+}

@@ -1,0 +1,408 @@
+/**
+ * Owns the gate: every request passes here, and what runs is cut here when its agreement or its key ends. Decisions are made in
+ * memory from the last snapshot; a write to the store, by whichever process, is seen by the next request. Refuses everything
+ * while the store cannot be read, holds a record that does not verify, or the clock cannot be trusted.
+ */
+import { join } from 'node:path';
+import {
+  type Caller,
+  checkAgreement,
+  checkRoute,
+  checkTime,
+  expiryGraceMs,
+  findAgreement,
+  findBySecret,
+  type Holder,
+  type RouteRule,
+  readBearer,
+  type Terms,
+} from './admission.ts';
+import { clockTolerance, TrustedClock } from './clock.ts';
+import { Refusal, type RefusalCode, SiteError } from './errors.ts';
+import { storeFile } from './folder.ts';
+import type { AccessKey } from './grants.ts';
+import { type Account, dayOf, Quotas } from './quota.ts';
+import { openStore } from './store/sqlite.ts';
+import type { Store } from './store.ts';
+import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
+import type { TokenVerifier } from './tokens.ts';
+import { createView, type View } from './view.ts';
+import type { PriorityClass, Purpose } from './words.ts';
+
+/** How a gate is opened. */
+export interface GateOptions {
+  /** The server can be reached from this machine only. */
+  readonly isLocal: boolean;
+  /** For tokens of an identity provider. */
+  readonly tokens?: TokenVerifier | undefined;
+  readonly wall?: () => number;
+  readonly monotonic?: () => number;
+  /** How often the store is looked at while no request comes, in ms. */
+  readonly pollMs?: number;
+}
+
+/** What happens at the gate that somebody should see. */
+export type GateEvent =
+  | { readonly event: 'break_glass'; readonly keyId: string }
+  | { readonly event: 'agreement_ending'; readonly agreementId: string; readonly days: number }
+  | { readonly event: 'gate_opened' | 'gate_closed' }
+  | { readonly event: 'store_unreadable' | 'clock_untrusted' };
+
+/** A request that was let in. Ends once, when its answer has. */
+export interface Admission {
+  readonly holder: Holder;
+  /** Aborted with a Refusal when the agreement or the key ends. */
+  readonly signal: AbortSignal;
+  /** Undefined where the route needs no agreement. */
+  readonly granted: Grant | undefined;
+  /** The answer has ended, or will never begin. */
+  end(): void;
+}
+
+/** What an inference request may do. */
+export interface Grant {
+  readonly tenant: number;
+  readonly agreementId: string;
+  readonly purpose: Purpose | 'emergency';
+  /** The most urgent class that it gets. */
+  readonly priority: PriorityClass;
+  readonly isBreakGlass: boolean;
+  /** Throws Refusal. */
+  checkModel(name: string): void;
+  /** Reserves what the request may use. Throws Refusal; once. */
+  reserve(tokens: number): void;
+  /** What it has used in the end. */
+  settle(tokens: number): void;
+}
+
+interface Running {
+  readonly holder: Holder;
+  readonly agreementId: string | undefined;
+  readonly stop: AbortController;
+}
+
+const standardPollMs = 250;
+/** Days before the end of a synthetic agreement from which on it is told. */
+const evaluationWarning = 7;
+const saveMs = 5000;
+/** So much can a clock be turned back between two starts without anybody noticing, in ms. */
+const keepClockMs = 60_000;
+
+/** The gate of the site in a folder (`findSiteFolder`). Throws SiteError where there is none, or where it cannot be trusted. */
+export async function openGate(folder: string, options: GateOptions): Promise<Gate> {
+  const store = await openStore(join(folder, storeFile));
+  return Gate.open(store, options).catch(async (error) => {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  });
+}
+
+/** Decides who is let in, and cuts what runs when its agreement or key ends. `Gate.open` or `openGate` makes one; disposing it closes its store. */
+export class Gate implements AsyncDisposable {
+  readonly #store: Store;
+  readonly #options: GateOptions;
+  readonly #clock: TrustedClock;
+  readonly #quotas: Quotas;
+  readonly #running = new Set<Running>();
+  readonly #listeners = new Set<(event: GateEvent) => void>();
+  readonly #onChange = new Set<() => void>();
+  readonly #refusals = new Map<RefusalCode, number>();
+  #view: View | undefined;
+  /** Of the store when it was read last; undefined: it must be read before anything is decided. */
+  #version: number | undefined;
+  #reading: Promise<void> | undefined;
+  #isOpen = false;
+  #isClockTrusted = true;
+  #warned = new Map<string, number>();
+  #savedAt = 0;
+  /** As the store has it. */
+  #keptClock: number;
+  #breakGlassUses = 0;
+  readonly #timer: NodeJS.Timeout;
+
+  /** Throws SiteError where the store cannot be read, holds what does not verify, or the clock is behind it. */
+  static async open(store: Store, options: GateOptions): Promise<Gate> {
+    const version = store.version();
+    const snapshot = await store.load();
+    const now = (options.wall ?? Date.now)();
+    if (now < snapshot.clock - clockTolerance) {
+      throw new SiteError(
+        `The clock of this machine says ${new Date(now).toISOString()}, and the site has already seen ${new Date(snapshot.clock).toISOString()}; set the clock right (if the later time was an error: inward store reset-clock).`,
+      );
+    }
+    const view = createView(snapshot);
+    return new Gate(store, options, view, version, new Quotas(now, await store.readUsage(dayOf(now))));
+  }
+
+  private constructor(store: Store, options: GateOptions, view: View, version: number, quotas: Quotas) {
+    this.#store = store;
+    this.#options = options;
+    this.#view = view;
+    this.#version = version;
+    this.#quotas = quotas;
+    this.#keptClock = view.snapshot.clock;
+    this.#clock = new TrustedClock(view.snapshot.clock, options.wall, options.monotonic);
+    this.#isOpen = this.#canServe();
+    this.#timer = setInterval(() => void this.#look(), options.pollMs ?? standardPollMs);
+    this.#timer.unref();
+  }
+
+  /** Whether an agreement is in force for anybody. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Answers that were let in and have not ended. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** The last snapshot that was good; undefined once the store has become unreadable. */
+  get view(): View | undefined {
+    return this.#view;
+  }
+
+  /** Undefined while the clock cannot be trusted. */
+  now(): number | undefined {
+    return this.#clock.read();
+  }
+
+  /** The agreement in force; where departments have their own, the first. */
+  get agreement(): Term | undefined {
+    const now = this.now();
+    if (this.#view === undefined || now === undefined) return undefined;
+    try {
+      return findAgreement(this.#view, now, this.#options.isLocal);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** For metrics. */
+  get counts(): { readonly refusals: ReadonlyMap<RefusalCode, number>; readonly breakGlassUses: number } {
+    return { refusals: this.#refusals, breakGlassUses: this.#breakGlassUses };
+  }
+
+  /** Called with what happens. */
+  onEvent(listener: (event: GateEvent) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Called whenever the store was read anew. */
+  onChange(listener: () => void): void {
+    this.#onChange.add(listener);
+  }
+
+  /** Lets a request in. Throws Refusal. */
+  async admit(rule: RouteRule, caller: Caller): Promise<Admission> {
+    try {
+      return await this.#admit(rule, caller);
+    } catch (error) {
+      if (error instanceof Refusal) this.#refusals.set(error.code, (this.#refusals.get(error.code) ?? 0) + 1);
+      throw error;
+    }
+  }
+
+  async #admit(rule: RouteRule, caller: Caller): Promise<Admission> {
+    await this.#refresh();
+    const [view, now] = [this.#view, this.now()];
+    if (view === undefined) throw new Refusal('agreement_missing');
+    if (now === undefined) throw new Refusal('clock_untrusted');
+    // Before the key: a closed gate is closed to everybody.
+    if (rule.isInference) findAgreement(view, now, this.#options.isLocal);
+    const holder = await this.#identify(view, caller);
+    checkTime(holder, now);
+    checkRoute(view, holder, rule, caller, now);
+    if (!rule.isInference || holder.type === 'person') return this.#enter(holder, undefined);
+    const terms = checkAgreement(view, holder.key, caller, now, this.#options.isLocal);
+    if (holder.key.isSealed) await this.#breakGlass(holder.key, now);
+    return this.#enter(holder, terms);
+  }
+
+  async #identify(view: View, { authorization, fingerprint }: Caller): Promise<Holder> {
+    const bearer = readBearer(authorization);
+    if (bearer?.startsWith('inw_')) return findBySecret(view, bearer);
+    if (authorization !== undefined) {
+      if (bearer === undefined || this.#options.tokens === undefined) throw new Refusal('key_invalid');
+      const { issuer, subject } = await this.#options.tokens.verify(bearer);
+      const found = view.findHolder({ type: 'token', issuer, subject });
+      if (found === undefined) throw new Refusal('token_invalid');
+      return toHolder(found);
+    }
+    const found = fingerprint === undefined ? undefined : view.findHolder({ type: 'certificate', fingerprint });
+    if (found === undefined) throw new Refusal('key_missing');
+    return toHolder(found);
+  }
+
+  async #breakGlass(key: AccessKey, now: number): Promise<void> {
+    if (key.openedAt === undefined) checkTime({ type: 'key', key: { ...key, openedAt: await this.#store.openKey(key.id, now) } }, now);
+    this.#breakGlassUses++;
+    this.#emit({ event: 'break_glass', keyId: key.id });
+  }
+
+  #enter(holder: Holder, terms: Terms | undefined): Admission {
+    const running: Running = { holder, agreementId: terms?.agreement.agreement.id, stop: new AbortController() };
+    this.#running.add(running);
+    const granted = terms && holder.type === 'key' ? this.#grant(holder.key, terms) : undefined;
+    return {
+      holder,
+      signal: running.stop.signal,
+      granted,
+      end: () => {
+        if (!this.#running.delete(running)) return;
+        granted?.settle(0);
+        this.#follow();
+      },
+    };
+  }
+
+  #grant(key: AccessKey, { agreement, tenant, purpose }: Terms): Grant {
+    let reservation: { settle(tokens: number): void } | undefined;
+    const accounts: Account[] = key.isSealed
+      ? []
+      : [
+          { scope: 'key', id: key.id, limits: key.scopes },
+          { scope: 'tenant', id: tenant.code, limits: tenant },
+        ];
+    return {
+      tenant: tenant.number,
+      agreementId: agreement.agreement.id,
+      purpose,
+      priority: key.scopes.priority,
+      isBreakGlass: key.isSealed,
+      checkModel: (name) => {
+        if (key.scopes.models.length > 0 && !key.scopes.models.includes(name)) throw new Refusal('model_denied', { key: key.id });
+      },
+      reserve: (tokens) => {
+        reservation = this.#quotas.reserve(accounts, tokens, this.#clock.latest);
+      },
+      settle: (tokens) => reservation?.settle(tokens),
+    };
+  }
+
+  /** Reads the store anew if anybody has written to it. */
+  async #refresh(): Promise<void> {
+    try {
+      while (this.#reading !== undefined || this.#store.version() !== this.#version) await (this.#reading ??= this.#read());
+    } catch (error) {
+      this.#lose(error);
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const version = this.#store.version();
+      const snapshot = await this.#store.load();
+      const view = createView(snapshot);
+      if (snapshot.clock < (this.#view?.snapshot.clock ?? 0)) this.#clock.reset(snapshot.clock);
+      this.#view = view;
+      this.#version = version;
+      this.#follow();
+      for (const listener of this.#onChange) listener();
+    } finally {
+      this.#reading = undefined;
+    }
+  }
+
+  /** What cannot be read may hold a revocation: nothing is decided from what was read before. */
+  #lose(error: unknown): void {
+    if (!(error instanceof SiteError)) throw error;
+    if (this.#view !== undefined) this.#emit({ event: 'store_unreadable' });
+    this.#view = undefined;
+    this.#version = undefined;
+    this.#follow();
+  }
+
+  /** What comes with time or from other processes. */
+  async #look(): Promise<void> {
+    await this.#refresh();
+    const isTrusted = this.now() !== undefined;
+    if (this.#isClockTrusted && !isTrusted) this.#emit({ event: 'clock_untrusted' });
+    this.#isClockTrusted = isTrusted;
+    this.#follow();
+    this.#warn();
+    if (performance.now() - this.#savedAt > saveMs) await this.#save();
+  }
+
+  /** Cuts what may no longer run, and tells when the gate opens or closes. */
+  #follow(): void {
+    for (const running of this.#running) {
+      const reason = this.#findEnd(running);
+      if (reason !== undefined && !running.stop.signal.aborted) running.stop.abort(reason);
+    }
+    const isOpen = this.#canServe();
+    if (isOpen === this.#isOpen) return;
+    this.#isOpen = isOpen;
+    this.#emit({ event: isOpen ? 'gate_opened' : 'gate_closed' });
+  }
+
+  #canServe(): boolean {
+    return this.agreement !== undefined || [...this.#running].some(({ agreementId, stop }) => agreementId !== undefined && !stop.signal.aborted);
+  }
+
+  /** Why an answer must not go on; undefined: it may. */
+  #findEnd({ holder, agreementId }: Running): Refusal | undefined {
+    const view = this.#view;
+    if (view === undefined) return new Refusal('agreement_missing');
+    const now = this.#clock.latest;
+    const fresh = holder.type === 'key' ? view.keys.get(holder.key.id) : view.people.get(holder.person.id);
+    if (fresh === undefined) return new Refusal('key_invalid');
+    try {
+      checkTime(toHolder(fresh), now);
+    } catch (error) {
+      return error as Refusal;
+    }
+    if (agreementId === undefined) return undefined;
+    const term = view.agreements.find(({ agreement }) => agreement.id === agreementId);
+    const fields = { agreement: agreementId };
+    if (term === undefined) return new Refusal('agreement_missing');
+    if (term.stored.revokedAt !== undefined) return new Refusal('agreement_revoked', fields);
+    return term.end + expiryGraceMs <= now ? new Refusal('agreement_expired', fields) : undefined;
+  }
+
+  /** Once for each of the warning days. */
+  #warn(): void {
+    const [view, now] = [this.#view, this.now()];
+    if (view === undefined || now === undefined) return;
+    for (const { agreement, stored, end } of view.agreements) {
+      if (stateOf(agreement, stored, now, end) !== 'in-force') continue;
+      const days = daysLeft(agreement, now, end);
+      const step = findWarning(days);
+      // An evaluation is never longer than the first warning.
+      if (step === undefined || (agreement.kind === 'synthetic' && step > evaluationWarning)) continue;
+      if (this.#warned.get(agreement.id) === step) continue;
+      this.#warned.set(agreement.id, step);
+      this.#emit({ event: 'agreement_ending', agreementId: agreement.id, days });
+    }
+  }
+
+  async #save(): Promise<void> {
+    this.#savedAt = performance.now();
+    const day = this.#quotas.day;
+    const used = this.#quotas.take();
+    try {
+      if (used.length > 0) await this.#store.addUsage(day, used);
+      if (!this.#isClockTrusted || this.#clock.latest - this.#keptClock < keepClockMs) return;
+      await this.#store.keepClock(this.#clock.latest);
+      this.#keptClock = this.#clock.latest;
+    } catch (error) {
+      this.#lose(error);
+    }
+  }
+
+  #emit(event: GateEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#options.tokens?.[Symbol.dispose]();
+    for (const { stop } of this.#running) stop.abort(new Refusal('agreement_missing'));
+    await this.#save();
+    await this.#store[Symbol.asyncDispose]();
+  }
+}
+
+function toHolder(found: AccessKey | { readonly roles: readonly unknown[] }): Holder {
+  return 'roles' in found ? { type: 'person', person: found as Extract<Holder, { type: 'person' }>['person'] } : { type: 'key', key: found };
+}

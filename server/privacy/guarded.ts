@@ -1,0 +1,108 @@
+/**
+ * Owns the engine behind the gate, for programs that embed it: the same agreement, keys and quotas as a server has, and the
+ * same refusals. Refuses to load a model without an agreement in force, and gives it up when that ends.
+ */
+import { type Engine, type EngineOptions, type GenerateRequest, openEngine, type TokenEvent } from '../../runtime/index.ts';
+import type { Caller, RouteRule } from './admission.ts';
+import { demandDeployment } from './deployment.ts';
+import { Refusal } from './errors.ts';
+import { type Admission, type Gate, type Grant, openGate } from './gate.ts';
+import type { Purpose } from './words.ts';
+
+/** Whose engine it is, and where the site is. */
+export interface GuardOptions {
+  /** Folder of the site: its agreements, keys and manifest (`findSiteFolder`). */
+  readonly site: string;
+  /** The secret of a key with the scope `completions`. */
+  readonly key: string;
+  /** What requests are for; needed where the key has several purposes. */
+  readonly purpose?: Purpose;
+  /** What becomes of an engine for PHI where another process computes on the GPU. Default `refuse`. */
+  readonly sharedGpu?: 'refuse' | 'record';
+  /** In place of the door `inward`, for tests and for engines that are open already. */
+  readonly open?: (options: EngineOptions) => Promise<Engine>;
+}
+
+/** What a guarded engine may be asked: whose request it is and how urgent it may be is the key's business. */
+export type GuardedRequest = Omit<GenerateRequest, 'tenant'>;
+
+/** An engine that answers while agreement and key hold. */
+export interface GuardedEngine extends Omit<Engine, 'generate' | 'checkZeroed'> {
+  /** As `Engine.generate`; a Refusal comes from the first `next()`, or from a later one when agreement or key end meanwhile. */
+  generate(request: GuardedRequest, signal?: AbortSignal): AsyncIterable<TokenEvent>;
+}
+
+const rule: RouteRule = { scope: 'completions', isInference: true };
+
+/**
+ * Opens a model for the holder of a key, if an agreement is in force. Throws Refusal (agreement_missing, key_invalid ...), SiteError
+ * (a store or a machine that is not as it should be), and what `openEngine` throws.
+ */
+export async function openGuardedEngine(options: EngineOptions, guard: GuardOptions): Promise<GuardedEngine> {
+  const gate = await openGate(guard.site, { isLocal: true });
+  try {
+    const caller: Caller = { authorization: `Bearer ${guard.key}`, address: '127.0.0.1', purpose: guard.purpose };
+    // Before anything is loaded.
+    (await gate.admit(rule, caller)).end();
+    await demandDeployment(gate, { deviceName: options.device ?? 'auto', modelPath: options.modelPath, sharedGpu: guard.sharedGpu ?? 'refuse' });
+    return guardEngine(await (guard.open ?? openEngine)(options), gate, caller);
+  } catch (error) {
+    await gate[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine {
+  gate.onEvent(({ event }) => {
+    if (event !== 'gate_closed') return;
+    engine.flushPrefixes();
+    void engine[Symbol.asyncDispose]();
+  });
+  return {
+    info: engine.info,
+    get isReady() {
+      return gate.isOpen && engine.isReady;
+    },
+    failed: engine.failed,
+    stats: () => engine.stats(),
+    flushPrefixes: (tenant) => engine.flushPrefixes(tenant),
+    generate: (request, signal) => generate(engine, gate, caller, request, signal),
+    [Symbol.asyncDispose]: async () => {
+      await gate[Symbol.asyncDispose]();
+      await engine[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function* generate(
+  engine: Engine,
+  gate: Gate,
+  caller: Caller,
+  request: GuardedRequest,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TokenEvent, void, undefined> {
+  const admission = await gate.admit(rule, caller);
+  const granted = demandGrant(admission);
+  let spent = 0;
+  try {
+    granted.checkModel(engine.info.modelName);
+    granted.reserve(request.promptIds.length + request.maxTokens);
+    const priority = granted.priority === 'batch' ? 'batch' : (request.priority ?? 'interactive');
+    const either = signal === undefined ? admission.signal : AbortSignal.any([signal, admission.signal]);
+    for await (const event of engine.generate({ ...request, priority, tenant: granted.tenant }, either)) {
+      spent ||= request.promptIds.length;
+      if (event.type === 'token') spent++;
+      yield event;
+    }
+  } catch (error) {
+    throw admission.signal.aborted ? admission.signal.reason : error;
+  } finally {
+    granted.settle(spent);
+    admission.end();
+  }
+}
+
+function demandGrant({ granted }: Admission): Grant {
+  if (granted === undefined) throw new Refusal('agreement_missing');
+  return granted;
+}

@@ -1,0 +1,179 @@
+/**
+ * Owns backups of the store: taken while servers run, and restored into the database that servers have open, so that they
+ * see it at their next request. Refuses a backup that is not whole, and to restore over a store whose revocations cannot
+ * be read, unless it is told so.
+ */
+import { chmodSync, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { SiteError } from '../errors.ts';
+import { Connection } from './connection.ts';
+import type { Contents } from './contents.ts';
+import { readDatabase } from './database.ts';
+import { DamagedError, explainStoreError } from './errors.ts';
+import { checkFile, checkNothingLeft, companions, createFile, identify, openFolder, syncFile } from './files.ts';
+import { mergeContents } from './merge.ts';
+
+export interface StoreCounts {
+  readonly keys: number;
+  readonly people: number;
+  readonly tenants: number;
+  readonly agreements: number;
+  readonly manifests: number;
+}
+
+export interface RestoreResult extends StoreCounts {
+  /** False: there was no store, or it could not be read; what was revoked after the backup has to be revoked again. */
+  readonly isMerged: boolean;
+  /** Keys, people and agreements of the backup that are revoked because they have been revoked since. */
+  readonly revokedSince: number;
+  /** What was in the present store and not in the backup. */
+  readonly lost: { readonly keys: number; readonly people: number; readonly tenants: number };
+  /** Where the store as it was lies now. */
+  readonly keptAs: string | undefined;
+}
+
+const nothingLost: RestoreResult['lost'] = { keys: 0, people: 0, tenants: 0 };
+
+/** Writes all that the store at `path` holds into a new file that only this user can read, and checks it. Throws SiteError. */
+export async function backupStore(path: string, target: string): Promise<StoreCounts> {
+  using store = new Connection(path, false);
+  return count(copyStore(store, target));
+}
+
+/**
+ * Restores a backup into the store at `path`, which is made if there is none. The store as it was is kept beside it, with
+ * `.before-restore` behind its name. `replaceDamaged`: also where it cannot be read. Throws SiteError, and nothing is changed then.
+ */
+export async function restoreStore(source: string, path: string, options: { readonly replaceDamaged?: boolean } = {}): Promise<RestoreResult> {
+  checkSource(source, path);
+  openFolder(path, true);
+  const copy = `${path}.restoring`;
+  if (existsSync(copy)) throw new SiteError(`${copy} is there already: a restore is running, or was cut off; delete the file if none is running.`);
+  const keptAs = `${path}.before-restore`;
+  if (existsSync(keptAs)) throw new SiteError(`${keptAs} is there already, from a restore before: move it away.`);
+  createFile(copy);
+  try {
+    const backup = readCopy(source, copy);
+    using present = openPresent(path, options.replaceDamaged ?? false);
+    if (present !== undefined) return mergeInto(present, backup, keptAs);
+    const isThere = existsSync(path);
+    if (isThere) putAside(path, keptAs);
+    install(copy, path);
+    return { ...count(backup), isMerged: false, revokedSince: 0, lost: nothingLost, keptAs: isThere ? keptAs : undefined };
+  } finally {
+    for (const name of [copy, ...companions.map((companion) => copy + companion)]) rmSync(name, { force: true });
+  }
+}
+
+function checkSource(source: string, path: string): void {
+  const isThere = explainBackup(source, source, () => checkFile(source));
+  if (!isThere) throw new SiteError(`${source} is not there: expected a backup of a store.`);
+  if (identify(source) === identify(path)) throw new SiteError(`${source} is the store itself: expected a backup of it.`);
+  const log = statSync(`${source}-wal`, { throwIfNoEntry: false });
+  if (log !== undefined && log.size > 0) throw new SiteError(`${source} is a store in use and no backup (${source}-wal is beside it): make a backup of it.`);
+}
+
+/** The contents of the backup, brought to this version in a copy: a backup itself is never written to. */
+function readCopy(source: string, copy: string): Contents {
+  try {
+    copyFileSync(source, copy);
+    chmodSync(copy, 0o600);
+  } catch {
+    throw new SiteError(`${source} cannot be copied to ${copy}: expected a backup that can be read, and room on the disk.`);
+  }
+  return explainBackup(source, copy, () => {
+    using store = new Connection(copy, false);
+    return store.readAll();
+  });
+}
+
+/** What is found in the copy is said of the backup. */
+function explainBackup<T>(source: string, copy: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DamagedError) throw new SiteError(`${source} is no whole backup: it is damaged, or something else; use another one.`);
+    throw error instanceof SiteError ? new SiteError(error.message.replaceAll(copy, source)) : error;
+  }
+}
+
+/** Undefined: there is none, or none that can be read and `replaceDamaged`. */
+function openPresent(path: string, replaceDamaged: boolean): Connection | undefined {
+  let store: Connection | undefined;
+  try {
+    if (!checkFile(path)) {
+      checkNothingLeft(path);
+      return undefined;
+    }
+    store = new Connection(path, true);
+    store.readAll();
+    return store;
+  } catch (error) {
+    store?.[Symbol.dispose]();
+    if (!(error instanceof DamagedError)) throw error;
+    if (replaceDamaged) return undefined;
+    throw new SiteError(`${path} is damaged, so what was revoked after the backup is not known: restore with leave to replace it, and revoke that again.`);
+  }
+}
+
+function mergeInto(store: Connection, backup: Contents, keptAs: string): RestoreResult {
+  const before = store.readGeneration();
+  copyStore(store, keptAs);
+  try {
+    return store.replace((present) => {
+      if (present.generation !== before) throw new SiteError(`${store.path} was written to during the restore: try again.`);
+      const merged = mergeContents(present, backup);
+      const revokedSince = countRevokedSince(merged, backup);
+      return { merged, result: { ...count(merged), isMerged: true, revokedSince, lost: countLost(present, merged), keptAs } };
+    });
+  } catch (error) {
+    rmSync(keptAs, { force: true });
+    throw error;
+  }
+}
+
+/** The contents of the copy, after it has been read as a store. */
+function copyStore(store: Connection, target: string): Contents {
+  createFile(target);
+  try {
+    store.copyTo(target);
+    syncFile(target);
+    return readDatabase(target);
+  } catch (error) {
+    rmSync(target, { force: true });
+    throw explainStoreError(error, target);
+  }
+}
+
+/** The database first: without its log it could hold less than it did. */
+function putAside(path: string, keptAs: string): void {
+  for (const part of ['', ...companions]) if (existsSync(path + part)) renameSync(path + part, keptAs + part);
+}
+
+function install(copy: string, path: string): void {
+  syncFile(copy);
+  renameSync(copy, path);
+  syncFile(path);
+}
+
+function count({ keys, people, tenants, records }: Contents): StoreCounts {
+  const agreements = records.filter(({ envelope }) => envelope.type === 'inward.agreement.v1').length;
+  return { keys: keys.length, people: people.length, tenants: tenants.length, agreements, manifests: records.length - agreements };
+}
+
+function countRevokedSince(merged: Contents, backup: Contents): number {
+  const isRevoked = ({ revokedAt }: { readonly revokedAt?: number | undefined }): boolean => revokedAt !== undefined;
+  const countRevoked = ({ keys, people, records }: Contents): number => [...keys, ...people, ...records].filter(isRevoked).length;
+  return countRevoked({ ...merged, records: merged.records.slice(0, backup.records.length) }) - countRevoked(backup);
+}
+
+function countLost(present: Contents, merged: Contents): RestoreResult['lost'] {
+  const missing = <T>(all: readonly T[], kept: readonly T[], name: (one: T) => string): number => {
+    const names = new Set(kept.map(name));
+    return all.filter((one) => !names.has(name(one))).length;
+  };
+  return {
+    keys: missing(present.keys, merged.keys, ({ id }) => id),
+    people: missing(present.people, merged.people, ({ id }) => id),
+    tenants: missing(present.tenants, merged.tenants, ({ code }) => code),
+  };
+}

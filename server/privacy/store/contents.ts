@@ -1,0 +1,73 @@
+/**
+ * Owns the reading of a whole store, as of one moment. Refuses it whole where one row does not fit.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { AccessKey, Person, Tenant } from '../grants.ts';
+import type { Policy, Snapshot, StoredRecord, TrustedKey } from '../store.ts';
+import { Digest, type Row } from './digest.ts';
+import { DamagedError } from './errors.ts';
+import { fromKeyRow, fromMetaRow, fromPersonRow, fromPolicyRow, fromRecordRow, fromTenantRow, fromTrustedKeyRow } from './rows.ts';
+
+export interface Contents {
+  readonly generation: number;
+  readonly clock: number;
+  readonly nextTenant: number;
+  readonly policy: Policy | undefined;
+  readonly trustedKeys: readonly TrustedKey[];
+  /** All, in the order in which they were added. */
+  readonly records: readonly StoredRecord[];
+  readonly tenants: readonly Tenant[];
+  readonly keys: readonly AccessKey[];
+  readonly people: readonly Person[];
+}
+
+/** What rows were found to be, by their hashes: most of a store is as it was when it is loaded again. */
+export type Judged = Map<string, unknown>;
+
+/** Everything but usage; called in a transaction. `name` is how a sentence calls the file. */
+export function readContents(database: DatabaseSync, name: string, judged: Judged = new Map()): Contents {
+  const digest = new Digest();
+  const before = new Map(judged);
+  judged.clear();
+  const read = <T>(table: string, order: string, from: (row: Row) => T): T[] => {
+    const rows = database.prepare(`SELECT * FROM ${table} ORDER BY ${order}`).all();
+    return rows.map((row) => {
+      const hash = digest.toggle(table, row);
+      // The hash is over the name of the table, too.
+      const value = (before.get(hash) as T | undefined) ?? judge(name, table, () => from(row));
+      judged.set(hash, value);
+      return value;
+    });
+  };
+  const [meta] = read('meta', 'one', fromMetaRow);
+  if (meta === undefined) throw new DamagedError(name, 'its first row is missing');
+  const { digest: expected, ...numbers } = meta;
+  const contents = {
+    ...numbers,
+    policy: read('policy', 'one', fromPolicyRow)[0],
+    trustedKeys: read('trustedKeys', 'addedAt, id', fromTrustedKeyRow),
+    records: read('records', 'place', fromRecordRow),
+    tenants: read('tenants', 'number', fromTenantRow),
+    keys: read('keys', 'createdAt, id', fromKeyRow),
+    people: read('people', 'createdAt, id', fromPersonRow),
+  };
+  if (digest.toString() !== expected) throw new DamagedError(name, 'its rows do not fit its digest');
+  return contents;
+}
+
+function judge<T>(name: string, table: string, from: () => T): T {
+  try {
+    return from();
+  } catch {
+    throw new DamagedError(name, `a row of ${table} has another form`);
+  }
+}
+
+export function toSnapshot({ generation, records, nextTenant: _, ...rest }: Contents): Snapshot {
+  return {
+    ...rest,
+    version: generation,
+    agreements: records.filter(({ envelope }) => envelope.type === 'inward.agreement.v1'),
+    manifest: records.findLast(({ envelope, revokedAt }) => envelope.type === 'inward.manifest.v1' && revokedAt === undefined),
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Owns which files the weights of a model are, and their hashes: the GGUF file, or what a folder of safetensors files holds.
+ * Always reads all bytes: a note that a file was verified before could have been written by anybody.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { SiteError } from './errors.ts';
+import { type WeightFile, weightForm, weightLimit } from './manifest.ts';
+import { hashFile } from './software.ts';
+
+/** What the engine or a tokenizer may read of a folder. */
+const fileForm = /\.(?:safetensors|json|jinja|txt|model)$/;
+
+interface Found {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Of all these models, each in the order of its files' names; progress in bytes of all of them. Throws SiteError. */
+export async function hashWeights(modelPaths: readonly string[], onProgress?: (done: number, total: number) => void): Promise<readonly WeightFile[]> {
+  const files = modelPaths.flatMap(findFiles);
+  if (new Set(files.map(({ name }) => name)).size < files.length) {
+    throw new SiteError('The weights cannot be put into a manifest: expected models of different names, found one name twice; rename the file or folder.');
+  }
+  const total = files.reduce((sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+  const weights: WeightFile[] = [];
+  let before = 0;
+  for (const { name, path } of files) {
+    let size = 0;
+    const sha256 = await hashFile(path, (done) => {
+      size = done;
+      onProgress?.(before + done, total);
+    });
+    before += size;
+    weights.push({ name, sha256 });
+  }
+  return weights;
+}
+
+function findFiles(modelPath: string): readonly Found[] {
+  const name = basename(resolve(modelPath));
+  const files = isFolder(modelPath) ? listFolder(modelPath, name) : [{ name, path: modelPath }];
+  if (files.length === 0 || files.length > weightLimit) {
+    throw new SiteError(
+      `The folder of weights cannot be used: expected 1 to ${weightLimit} files of a model, found ${files.length}; give the folder of one model.`,
+    );
+  }
+  if (!files.every((file) => weightForm.test(file.name))) {
+    throw new SiteError(
+      'The weights cannot be put into a manifest: expected names of letters, digits, ".", "_", "+" and "-", found another one; rename the file or folder.',
+    );
+  }
+  return files;
+}
+
+function listFolder(folder: string, name: string): readonly Found[] {
+  try {
+    const names = readdirSync(folder).filter((file) => fileForm.test(file) && !file.startsWith('.'));
+    return names.sort().map((file) => ({ name: `${name}/${file}`, path: join(folder, file) }));
+  } catch {
+    throw new SiteError('The folder of weights cannot be read: expected a folder that this user may list; let this user read it.');
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Whatever is wrong with it, hashFile says.
+    return false;
+  }
+}

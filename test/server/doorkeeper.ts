@@ -1,0 +1,36 @@
+/**
+ * Owns a gate that lets everybody in, for tests of what lies behind it. It stands here because the server has none.
+ */
+import type { Doorkeeper } from '../../server/access.ts';
+import type { ModelSource, Models } from '../../server/openai/plan.ts';
+import type { Admission, Grant } from '../../server/privacy/gate.ts';
+import type { Term } from '../../server/privacy/term.ts';
+import { begin, createAgreement, day } from './privacy/agreed-site.ts';
+
+const person = { id: 'tester', roles: [], credential: { type: 'certificate', fingerprint: '' }, createdAt: 0, createdBy: 'tester' } as const;
+
+const granted: Grant = {
+  tenant: 0,
+  agreementId: 'agr-00000000',
+  purpose: 'evaluation',
+  priority: 'interactive',
+  isBreakGlass: false,
+  checkModel: () => undefined,
+  reserve: () => undefined,
+  settle: () => undefined,
+};
+
+/** As in an evaluation. */
+const synthetic = { agreement: { ...createAgreement(), kind: 'synthetic' }, stored: {}, begin: 0, end: begin + day } as unknown as Term;
+
+export const openDoor: Doorkeeper = {
+  admit: async (): Promise<Admission> => ({ holder: { type: 'person', person }, signal: new AbortController().signal, granted, end: () => undefined }),
+  view: undefined,
+  agreement: synthetic,
+  counts: { refusals: new Map(), breakGlassUses: 0 },
+};
+
+/** What an app needs besides its settings. */
+export function openTo(models: Models): { readonly models: ModelSource; readonly gate: Doorkeeper } {
+  return { models: { current: models }, gate: openDoor };
+}

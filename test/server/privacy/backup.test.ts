@@ -1,0 +1,403 @@
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SiteError } from '../../../server/privacy/errors.ts';
+import type { AccessKey } from '../../../server/privacy/grants.ts';
+import { backupStore, restoreStore } from '../../../server/privacy/store/backup.ts';
+import { openStore } from '../../../server/privacy/store/sqlite.ts';
+import type { Store } from '../../../server/privacy/store.ts';
+import { createFolder, createKey, createPerson, createRecord, createSigner, type Folder, fillStore, loadStore, now, startWriter } from './site.ts';
+
+interface Site extends AsyncDisposable {
+  readonly path: string;
+  /** Where a backup goes: a folder that others can read, as a mounted disk may be. */
+  readonly target: string;
+  readonly store: Store;
+}
+
+async function createSite(fill: (store: Store) => Promise<void> = (store) => fillStore(store)): Promise<Site> {
+  const folder: Folder = createFolder();
+  const disk = join(folder.folder, 'disk');
+  mkdirSync(disk, { mode: 0o755 });
+  const store = await openStore(folder.path, { create: true });
+  await fill(store);
+  const end = async (): Promise<void> => {
+    await store[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  };
+  return { path: folder.path, target: join(disk, 'backup.sqlite'), store, [Symbol.asyncDispose]: end };
+}
+
+async function refuse(work: Promise<unknown>, sentence: RegExp): Promise<void> {
+  const error = await work.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(SiteError);
+  expect(String(error)).toMatch(sentence);
+}
+
+const findKey = async (store: Store, id: string): Promise<AccessKey | undefined> => (await store.load()).keys.find((key) => key.id === id);
+
+test('a backup is one file, for its user only, that holds all; nothing is left beside it', async () => {
+  await using site = await createSite();
+  const before = await site.store.load();
+  const umask = process.umask(0);
+  const counts = await backupStore(site.path, site.target).finally(() => process.umask(umask));
+  // fillStore: three keys, a sealed one and the one in its place; three people.
+  expect(counts).toEqual({ keys: 5, people: 3, tenants: 1, agreements: 2, manifests: 1 });
+  expect(statSync(site.target).mode & 0o777).toBe(0o600);
+  expect(readdirSync(dirname(site.target))).toEqual(['backup.sqlite']);
+  expect(await site.store.load()).toEqual(before);
+  const other = join(dirname(site.target), 'other', 'inward.sqlite');
+  expect(await restoreStore(site.target, other)).toEqual({
+    ...counts,
+    isMerged: false,
+    revokedSince: 0,
+    lost: { keys: 0, people: 0, tenants: 0 },
+    keptAs: undefined,
+  });
+  expect(await loadStore(other)).toEqual(before);
+  expect(readdirSync(dirname(other))).toEqual(['inward.sqlite']);
+  expect([statSync(other).mode & 0o777, statSync(dirname(other)).mode & 0o777]).toEqual([0o600, 0o700]);
+  await using restored = await openStore(other);
+  expect(await restored.readUsage(20_000)).toEqual(await site.store.readUsage(20_000));
+});
+
+test('a backup that is taken while another process writes is of one moment', async () => {
+  await using site = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' })));
+  using writer = startWriter(site.path);
+  await writer.wait(1);
+  for (let turn = 0; turn < 4; turn++) {
+    const target = `${site.target}-${turn}`;
+    const said = [...writer.revoked];
+    await backupStore(site.path, target);
+    const copy = join(dirname(site.target), `copy-${turn}`, 'inward.sqlite');
+    await restoreStore(target, copy);
+    const { keys } = await loadStore(copy);
+    const revoked = new Set(keys.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id));
+    for (const id of said) expect(revoked).toContain(id);
+    expect(keys.flatMap(({ replaces }) => replaces ?? []).filter((id) => !revoked.has(id))).toEqual([]);
+    await writer.wait(1);
+  }
+  await writer.kill();
+});
+
+test('what is there already is not written over, and what cannot be written is named', async () => {
+  await using site = await createSite();
+  writeFileSync(site.target, 'mine');
+  await refuse(backupStore(site.path, site.target), /backup\.sqlite is there already: expected a name that is free\.$/);
+  expect(readFileSync(site.target, 'utf8')).toBe('mine');
+  await refuse(backupStore(site.path, site.path), /inward\.sqlite(-\w+)? (is there already|belongs to a store)/);
+  await refuse(backupStore(site.path, join(site.target, 'x')), /cannot be (made|read)/);
+  await refuse(backupStore(join(dirname(site.path), 'none'), `${site.target}2`), /none is not there/);
+  expect(readdirSync(dirname(site.target))).toEqual(['backup.sqlite']);
+});
+
+test('a damaged store is not backed up', async () => {
+  await using site = await createSite();
+  await site.store[Symbol.asyncDispose]();
+  using other = new DatabaseSync(site.path);
+  other.exec('UPDATE keys SET revokedAt = NULL, revokedBy = NULL');
+  other.close();
+  await refuse(backupStore(site.path, site.target), /is damaged/);
+  expect(existsSync(site.target)).toBe(false);
+});
+
+test('what was closed after the backup stays closed, and what was added is gone and counted', async () => {
+  const signer = createSigner();
+  const [revoked, opened, kept] = [createKey(), createKey({ isSealed: true }), createKey()];
+  await using site = await createSite(async (store) => {
+    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 });
+    await store.addTrustedKey(signer.trusted);
+    await store.addTenant({ code: 'cardiology' });
+    for (const key of [revoked, opened, kept]) await store.addKey(key);
+    for (const id of ['a.nurse', 'b.nurse']) await store.addPerson(createPerson(id));
+    await store.addRecord(createRecord(signer, 'agr-00000001'));
+    await store.addRecord(createRecord(signer, 'agr-00000002'));
+    await store.addUsage(20_000, [{ scope: 'key', id: kept.id, tokens: 5 }]);
+  });
+  await backupStore(site.path, site.target);
+  const { store } = site;
+  const signerToo = createSigner();
+  const added = createKey({ tenant: 'oncology' });
+  const certificate = { type: 'certificate', fingerprint: 'ab'.repeat(32) } as const;
+  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 2 });
+  await store.revokeKey(revoked.id, 'a.nurse', now + 1);
+  await store.openKey(opened.id, now + 2);
+  await store.revokePerson('b.nurse', 'a.nurse', now + 3);
+  await store.setPersonCredential('a.nurse', certificate);
+  await store.revokeAgreement('agr-00000001', 'a.nurse', now + 4);
+  await store.addTrustedKey(signerToo.trusted);
+  await store.addRecord(createRecord(signerToo, 'agr-00000003'));
+  await store.addRecord(createRecord(signer, 'man-00000001'));
+  await store.addTenant({ code: 'oncology' });
+  await store.addKey(added);
+  await store.addPerson(createPerson('c.nurse'));
+  await store.addUsage(20_000, [{ scope: 'key', id: kept.id, tokens: 5 }]);
+  await store.keepClock(now + 9);
+  const before = await store.load();
+  await using reader = await openStore(site.path);
+
+  const result = await restoreStore(site.target, site.path);
+  expect(result).toEqual({
+    keys: 3,
+    people: 2,
+    tenants: 1,
+    agreements: 3,
+    manifests: 1,
+    isMerged: true,
+    revokedSince: 3,
+    lost: { keys: 1, people: 1, tenants: 1 },
+    keptAs: `${site.path}.before-restore`,
+  });
+  // Both had the file open all the time.
+  expect(reader.version()).not.toBe(before.version);
+  const after = await reader.load();
+  expect(await store.load()).toEqual(after);
+  expect(after.keys).toHaveLength(3);
+  expect(after.keys).toContainEqual({ ...revoked, revokedAt: now + 1, revokedBy: 'a.nurse' });
+  expect(after.keys).toContainEqual({ ...opened, openedAt: now + 2 });
+  expect(after.keys).toContainEqual(kept);
+  expect(after.people).toMatchObject([
+    { id: 'a.nurse', credential: certificate },
+    { id: 'b.nurse', revokedAt: now + 3, revokedBy: 'a.nurse' },
+  ]);
+  expect([after.policy, after.agreements, after.manifest, after.clock]).toEqual([before.policy, before.agreements, before.manifest, before.clock]);
+  expect(after.trustedKeys).toHaveLength(2);
+  expect(after.tenants).toEqual([{ code: 'cardiology', number: 1 }]);
+  expect(await store.addTenant({ code: 'radiology' })).toEqual({ code: 'radiology', number: 3 });
+  expect(await store.readUsage(20_000)).toEqual([{ scope: 'key', id: kept.id, tokens: 10 }]);
+
+  const kept2 = join(dirname(site.target), 'kept', 'inward.sqlite');
+  await restoreStore(`${site.path}.before-restore`, kept2);
+  expect(await loadStore(kept2)).toEqual(before);
+  expect(readdirSync(dirname(site.path)).sort()).toEqual(['inward.sqlite', 'inward.sqlite-shm', 'inward.sqlite-wal', 'inward.sqlite.before-restore']);
+  expect(statSync(`${site.path}.before-restore`).mode & 0o777).toBe(0o600);
+});
+
+test('a revocation of the future in the backup is not put off, one in the store not either', async () => {
+  const [early, late] = [createKey(), createKey()];
+  await using site = await createSite(async (store) => {
+    await store.addTenant({ code: 'cardiology' });
+    await store.addKey(early);
+    await store.addKey(late);
+    await store.replaceKey(createKey({ replaces: early.id }), 'a.nurse', now + 1000);
+  });
+  await backupStore(site.path, site.target);
+  await site.store.revokeKey(early.id, 'b.nurse', now + 1);
+  await site.store.replaceKey(createKey({ replaces: late.id }), 'a.nurse', now + 2000);
+  await restoreStore(site.target, site.path);
+  expect(await findKey(site.store, early.id)).toMatchObject({ revokedAt: now + 1, revokedBy: 'b.nurse' });
+  expect(await findKey(site.store, late.id)).toMatchObject({ revokedAt: now + 2000, revokedBy: 'a.nurse' });
+});
+
+test('whatever happens between backup and restore: nothing opens again, no tenant number goes to another', async () => {
+  const step = fc.tuple(fc.constantFrom('add', 'revoke', 'replace', 'open', 'tenant', 'clock', 'person', 'leave', 'backup'), fc.nat(5), fc.nat(3000));
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 25 }), async (steps) => {
+      await using site = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' })));
+      const { store } = site;
+      const codes = new Map<number, string>();
+      const note = async (): Promise<void> => {
+        for (const { code, number } of (await store.load()).tenants) {
+          expect(codes.get(number) ?? code).toBe(code);
+          codes.set(number, code);
+        }
+      };
+      await backupStore(site.path, site.target);
+      for (const [what, index, after] of steps) {
+        const { keys, people } = await store.load();
+        const [key, person] = [keys[index], people[index]];
+        // What the store refuses (a key revoked twice) is no matter here.
+        const ignore = (work: Promise<unknown>): Promise<unknown> => work.catch((error: unknown) => expect(error).toBeInstanceOf(SiteError));
+        if (what === 'add') await store.addKey(createKey({ isSealed: index % 2 === 0 }));
+        if (what === 'revoke' && key) await ignore(store.revokeKey(key.id, 'a.nurse', now + after));
+        if (what === 'replace' && key) await ignore(store.replaceKey(createKey({ replaces: key.id }), 'a.nurse', now + after));
+        if (what === 'open' && key) await ignore(store.openKey(key.id, now + after));
+        if (what === 'tenant') await ignore(store.addTenant({ code: `tenant-${index}` }));
+        if (what === 'clock') await store.keepClock(now + after);
+        if (what === 'person') await ignore(store.addPerson(createPerson(`nurse.${index}`)));
+        if (what === 'leave' && person) await ignore(store.revokePerson(person.id, 'a.nurse', now + after));
+        if (what === 'backup') {
+          rmSync(site.target);
+          await backupStore(site.path, site.target);
+        }
+        await note();
+      }
+      const before = await store.load();
+      await restoreStore(site.target, site.path);
+      const restored = await store.load();
+      for (const kind of ['keys', 'people'] as const) {
+        for (const one of restored[kind]) {
+          const was = before[kind].find(({ id }) => id === one.id);
+          expect(was).toBeDefined();
+          expect(one.revokedAt ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(was?.revokedAt ?? Number.POSITIVE_INFINITY);
+        }
+      }
+      for (const { id, openedAt } of restored.keys) expect(openedAt).toBe(before.keys.find((key) => key.id === id)?.openedAt);
+      expect(restored.clock).toBe(before.clock);
+      await store.addTenant({ code: 'new' });
+      await note();
+    }),
+    { numRuns: 12, seed: 9 },
+  );
+});
+
+test('a tenant of a store that was set up anew keeps its number, and one of the backup gets another', async () => {
+  await using old = await createSite(async (store) => {
+    await store.addTenant({ code: 'cardiology', tokensPerDay: 5 });
+    await store.addTenant({ code: 'oncology' });
+    await store.addTenant({ code: 'urology' });
+  });
+  await backupStore(old.path, old.target);
+  await using site = await createSite(async (store) => {
+    await store.addTenant({ code: 'radiology' });
+    await store.addTenant({ code: 'cardiology' });
+  });
+  await restoreStore(old.target, site.path);
+  // 1 was radiology here, 2 is cardiology; 3 has never been anything here.
+  expect((await site.store.load()).tenants).toEqual([
+    { code: 'cardiology', number: 2, tokensPerDay: 5 },
+    { code: 'urology', number: 3 },
+    { code: 'oncology', number: 4 },
+  ]);
+  expect((await site.store.addTenant({ code: 'radiology' })).number).toBe(5);
+});
+
+test('a backup of another site is refused, and leaves nothing behind', async () => {
+  await using other = await createSite((store) => store.setPolicy({ site: 'saint-mary', region: 'us-east', signatures: 1 }));
+  await backupStore(other.path, other.target);
+  await using site = await createSite();
+  const before = await site.store.load();
+  await refuse(restoreStore(other.target, site.path), /The backup is of the site saint-mary, and this store is of general/);
+  expect(await site.store.load()).toEqual(before);
+  expect(readdirSync(dirname(site.path)).sort()).toEqual(['inward.sqlite', 'inward.sqlite-shm', 'inward.sqlite-wal']);
+});
+
+test('a record that another of the same id has taken the place of is refused', async () => {
+  await using other = await createSite((store) => store.addRecord(createRecord(createSigner(), 'agr-00000001')));
+  await backupStore(other.path, other.target);
+  await using site = await createSite(async (store) => {
+    const record = createRecord(createSigner(), 'agr-00000001');
+    await store.addRecord({ ...record, envelope: { ...record.envelope, record: { id: 'agr-00000001' } } });
+  });
+  await refuse(restoreStore(other.target, site.path), /The record agr-00000001 of the backup is another one/);
+});
+
+test('what is no whole backup is refused, and the store stays as it is', async () => {
+  await using site = await createSite();
+  const before = await site.store.load();
+  await backupStore(site.path, site.target);
+  const bytes = readFileSync(site.target);
+  const attempt = (sentence: RegExp): Promise<void> => refuse(restoreStore(site.target, site.path), sentence);
+  chmodSync(site.target, 0o640);
+  await attempt(/backup\.sqlite can be read or written by others \(mode 640\)/);
+  chmodSync(site.target, 0o600);
+  writeFileSync(`${site.target}-wal`, 'x', { mode: 0o600 });
+  await attempt(/backup\.sqlite is a store in use and no backup/);
+  rmSync(`${site.target}-wal`);
+  for (const [content, sentence] of [
+    [Buffer.alloc(0), /backup\.sqlite is empty/],
+    [Buffer.from('a text'), /backup\.sqlite is no whole backup/],
+    [bytes.subarray(0, bytes.length - 4096), /backup\.sqlite is no whole backup: it is damaged/],
+    [Buffer.concat([bytes.subarray(0, 60), Buffer.from([0, 0, 0, 99]), bytes.subarray(64)]), /backup\.sqlite was written by a newer version of inward \(99;/],
+    [Buffer.concat([bytes.subarray(0, 68), Buffer.from('else'), bytes.subarray(72)]), /backup\.sqlite is the database of another program/],
+  ] as const) {
+    writeFileSync(site.target, content);
+    await attempt(sentence);
+  }
+  await refuse(restoreStore(`${site.target}2`, site.path), /backup\.sqlite2 is not there/);
+  await refuse(restoreStore(site.path, site.path), /inward\.sqlite is the store itself/);
+  await refuse(restoreStore(dirname(site.target), site.path), /disk is no regular file/);
+  expect(await site.store.load()).toEqual(before);
+  expect(readdirSync(dirname(site.path)).sort()).toEqual(['inward.sqlite', 'inward.sqlite-shm', 'inward.sqlite-wal']);
+});
+
+test('changed bytes in a backup restore the same or nothing', async () => {
+  await using site = await createSite();
+  await backupStore(site.path, site.target);
+  const before = await site.store.load();
+  const bytes = readFileSync(site.target);
+  const other = join(dirname(site.target), 'other', 'inward.sqlite');
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: bytes.length - 1 }), fc.integer({ min: 1, max: 255 }), async (at, by) => {
+      const changed = Buffer.from(bytes);
+      changed[at] = (changed[at] ?? 0) ^ by;
+      writeFileSync(site.target, changed);
+      rmSync(dirname(other), { recursive: true, force: true });
+      const error = await restoreStore(site.target, other).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      if (error === undefined) expect(await loadStore(other)).toEqual(before);
+      else {
+        expect(error).toBeInstanceOf(SiteError);
+        expect(existsSync(dirname(other)) ? readdirSync(dirname(other)) : []).toEqual([]);
+      }
+    }),
+    { numRuns: 60, seed: 4 },
+  );
+});
+
+test('a store as it was before an earlier restore is not written over, nor a restore that was cut off', async () => {
+  await using site = await createSite();
+  await backupStore(site.path, site.target);
+  await restoreStore(site.target, site.path);
+  await refuse(restoreStore(site.target, site.path), /inward\.sqlite\.before-restore is there already, from a restore before: move it away\.$/);
+  rmSync(`${site.path}.before-restore`);
+  writeFileSync(`${site.path}.restoring`, '');
+  await refuse(restoreStore(site.target, site.path), /inward\.sqlite\.restoring is there already/);
+  expect(existsSync(`${site.path}.restoring`)).toBe(true);
+  rmSync(`${site.path}.restoring`);
+  await restoreStore(site.target, site.path);
+});
+
+test('a damaged store is replaced only with leave, and is kept; who has it open does not go on with it', async () => {
+  await using site = await createSite();
+  const before = await site.store.load();
+  await backupStore(site.path, site.target);
+  await site.store.addUsage(20_000, [{ scope: 'tenant', id: 'cardiology', tokens: 1 }]);
+  using other = new DatabaseSync(site.path);
+  other.exec('UPDATE keys SET revokedAt = NULL, revokedBy = NULL');
+  await refuse(restoreStore(site.target, site.path), /inward\.sqlite is damaged, so what was revoked after the backup is not known/);
+  await expect(site.store.load()).rejects.toThrow(/is damaged/);
+  const result = await restoreStore(site.target, site.path, { replaceDamaged: true });
+  expect(result).toMatchObject({ isMerged: false, revokedSince: 0, keptAs: `${site.path}.before-restore` });
+  expect(() => site.store.version()).toThrow(/was moved or replaced while it was open/);
+  expect(await loadStore(site.path)).toEqual(before);
+  expect(readdirSync(dirname(site.path)).filter((name) => name.includes('before-restore'))).toContain('inward.sqlite.before-restore');
+  expect(readdirSync(dirname(site.path))).not.toContain('inward.sqlite-wal');
+});
+
+test('a healthy store is merged also with leave to replace', async () => {
+  const key = createKey();
+  await using site = await createSite(async (store) => {
+    await store.addTenant({ code: 'cardiology' });
+    await store.addKey(key);
+  });
+  await backupStore(site.path, site.target);
+  await site.store.revokeKey(key.id, 'a.nurse', now);
+  expect(await restoreStore(site.target, site.path, { replaceDamaged: true })).toMatchObject({ isMerged: true, revokedSince: 1 });
+  expect(await findKey(site.store, key.id)).toMatchObject({ revokedAt: now });
+});
+
+test('a log that a lost store left is not played into the one that is restored', async () => {
+  await using site = await createSite();
+  await backupStore(site.path, site.target);
+  const lost = join(dirname(site.target), 'lost', 'inward.sqlite');
+  mkdirSync(dirname(lost), { mode: 0o700 });
+  cpSync(`${site.path}-wal`, `${lost}-wal`);
+  await refuse(restoreStore(site.target, lost), /inward\.sqlite-wal belongs to a store that is gone/);
+  rmSync(`${lost}-wal`);
+  await restoreStore(site.target, lost);
+  expect(await loadStore(lost)).toEqual(await site.store.load());
+});
+
+test('a file under another name is a backup as well, once its program has closed it', async () => {
+  await using site = await createSite();
+  const before = await site.store.load();
+  await site.store[Symbol.asyncDispose]();
+  renameSync(site.path, site.target);
+  await restoreStore(site.target, site.path);
+  expect(await loadStore(site.path)).toEqual(before);
+});

@@ -1,0 +1,106 @@
+/** Quotas of tokens, against a plain model of the rule. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Refusal } from '../../../server/privacy/errors.ts';
+import { type Account, dayOf, Quotas } from '../../../server/privacy/quota.ts';
+import { begin, day } from './agreed-site.ts';
+
+const key = (limits: Account['limits']): Account => ({ scope: 'key', id: 'k', limits });
+const tenant = (limits: Account['limits']): Account => ({ scope: 'tenant', id: 't', limits });
+
+function refusalOf(work: () => unknown): Refusal {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+test('without limits nothing is refused, and everything is counted', () => {
+  const quotas = new Quotas(begin);
+  quotas.reserve([key({}), tenant({})], 1e9, begin).settle(700);
+  expect(quotas.take()).toEqual([
+    { scope: 'key', id: 'k', tokens: 700 },
+    { scope: 'tenant', id: 't', tokens: 700 },
+  ]);
+  expect(quotas.take()).toEqual([]);
+});
+
+test('a day is used up, and the next one begins at midnight UTC', () => {
+  const quotas = new Quotas(begin);
+  const account = key({ tokensPerDay: 1000 });
+  quotas.reserve([account], 600, begin).settle(600);
+  const refusal = refusalOf(() => quotas.reserve([account], 401, begin));
+  expect(refusal).toMatchObject({ code: 'quota_exceeded', fields: { scope: 'key', limit: 1000, period: 'day', waitMs: 12 * 3_600_000 } });
+  quotas.reserve([account], 400, begin).settle(400);
+  refusalOf(() => quotas.reserve([account], 1, begin + 12 * 3_600_000 - 1));
+  quotas.reserve([account], 1000, begin + 12 * 3_600_000);
+});
+
+test('what is reserved counts until it is settled, and what was not used comes back', () => {
+  const quotas = new Quotas(begin);
+  const account = key({ tokensPerDay: 1000 });
+  const first = quotas.reserve([account], 900, begin);
+  refusalOf(() => quotas.reserve([account], 200, begin));
+  first.settle(100);
+  first.settle(100);
+  quotas.reserve([account], 900, begin);
+  refusalOf(() => quotas.reserve([account], 1, begin));
+});
+
+test('a minute fills evenly', () => {
+  const quotas = new Quotas(begin);
+  const account = key({ tokensPerMinute: 600 });
+  quotas.reserve([account], 600, begin).settle(600);
+  expect(refusalOf(() => quotas.reserve([account], 10, begin)).fields.waitMs).toBe(1000);
+  refusalOf(() => quotas.reserve([account], 10, begin + 999));
+  quotas.reserve([account], 10, begin + 1000);
+});
+
+test('a request that is larger than a minute runs when the minute is unused, and leaves a debt', () => {
+  const quotas = new Quotas(begin);
+  const account = key({ tokensPerMinute: 100 });
+  quotas.reserve([account], 300, begin).settle(300);
+  expect(refusalOf(() => quotas.reserve([account], 1, begin)).fields.waitMs).toBe(201 * 600);
+  quotas.reserve([account], 1, begin + 201 * 600);
+});
+
+test('the tenant is refused although the key could, and the key has lost nothing then', () => {
+  const quotas = new Quotas(begin);
+  const accounts = [key({ tokensPerDay: 1000 }), tenant({ tokensPerDay: 500 })];
+  expect(refusalOf(() => quotas.reserve(accounts, 600, begin)).fields).toMatchObject({ scope: 'tenant', limit: 500 });
+  quotas.reserve([key({ tokensPerDay: 1000 })], 1000, begin);
+});
+
+test('what the store knows of the day counts', () => {
+  const quotas = new Quotas(begin, [{ scope: 'key', id: 'k', tokens: 950 }]);
+  refusalOf(() => quotas.reserve([key({ tokensPerDay: 1000 })], 51, begin));
+  quotas.reserve([key({ tokensPerDay: 1000 })], 50, begin);
+});
+
+test('in any order of requests, a day never holds more than its limit, and nothing that fits is refused', () => {
+  const request = fc.record({ tokens: fc.integer({ min: 1, max: 400 }), used: fc.double({ min: 0, max: 1, noNaN: true }), later: fc.nat(day / 3) });
+  fc.assert(
+    fc.property(fc.array(request, { maxLength: 40 }), (requests) => {
+      const limit = 1000;
+      const quotas = new Quotas(begin);
+      let now = begin;
+      let used = new Map<number, number>();
+      for (const { tokens, used: part, later } of requests) {
+        now += later;
+        const spent = used.get(dayOf(now)) ?? 0;
+        const fits = spent + tokens <= limit;
+        if (!fits) {
+          refusalOf(() => quotas.reserve([key({ tokensPerDay: limit })], tokens, now));
+          continue;
+        }
+        const count = Math.floor(tokens * part);
+        quotas.reserve([key({ tokensPerDay: limit })], tokens, now).settle(count);
+        used = new Map([[dayOf(now), spent + count]]);
+      }
+    }),
+    { numRuns: 300, seed: 2 },
+  );
+});
