@@ -104,8 +104,8 @@ function readBounded(path: string, limit: number, check: (stats: Stats) => void)
   }
 }
 
-/** A file may have grown since its size was asked for. */
-function readUpTo(file: number, count: number): Buffer {
+/** The bytes of an open file, at most so many: it may have grown since its size was asked for. */
+export function readUpTo(file: number, count: number): Buffer {
   const bytes = Buffer.alloc(count);
   let length = 0;
   while (length < count) {

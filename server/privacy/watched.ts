@@ -3,8 +3,9 @@
  * Refuses what is no regular file, is too large, could be changed by another user, or, where it holds a secret, be read
  * by one. Links are followed, because tools that renew certificates make them; what is judged is the file that was opened.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { SiteError } from './errors.ts';
+import { readUpTo } from './files.ts';
 
 /** What is wrong with a file, as a name that a log may hold. `mismatch`: a certificate and a key that do not belong together. */
 export type FileFlaw = 'unreadable' | 'size' | 'access' | 'form' | 'mismatch' | 'dates';
@@ -61,14 +62,6 @@ function findOpenDoor({ mode, uid }: Stats, isSecret: boolean): string | undefin
   if (uid !== self && uid !== 0) return 'expected one that belongs to the user of this process or to root, found that it belongs to another (chown)';
   if ((mode & 0o022) !== 0) return `expected one that only its owner may change, ${found} (chmod go-w)`;
   return undefined;
-}
-
-/** The size that the system tells may be out of date by the time of reading. */
-function readUpTo(file: number, size: number): Buffer {
-  const buffer = Buffer.alloc(size);
-  let length = 0;
-  for (let count = -1; count !== 0 && length < size; length += count) count = readSync(file, buffer, length, size - length, null);
-  return buffer.subarray(0, length);
 }
 
 /** What files are like now, for `watchFiles`. Taken before they are read, so that no change falls in between. */
