@@ -100,6 +100,7 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   break_glass: 'error',
   agreement_ending: 'warn',
   store_unreadable: 'error',
+  store_unwritable: 'warn',
   clock_untrusted: 'error',
 };
 

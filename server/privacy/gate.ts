@@ -46,7 +46,11 @@ export type GateEvent =
   | { readonly event: 'break_glass'; readonly keyId: string }
   | { readonly event: 'agreement_ending'; readonly agreementId: string; readonly days: number }
   | { readonly event: 'gate_opened' | 'gate_closed' }
-  | { readonly event: 'store_unreadable' | 'clock_untrusted' };
+  /** `code`: it is not the store's fault but ours. */
+  | { readonly event: 'store_unreadable'; readonly code?: 'internal' }
+  /** Counts of tokens and the time are written later. */
+  | { readonly event: 'store_unwritable' }
+  | { readonly event: 'clock_untrusted' };
 
 /** A request that was let in. Ends once, when its answer has. */
 export interface Admission {
@@ -112,6 +116,7 @@ export class Gate implements AsyncDisposable {
   #version: number | undefined;
   #reading: Promise<void> | undefined;
   #isOpen = false;
+  #isClosed = false;
   #isClockTrusted = true;
   #warned = new Map<string, number>();
   #savedAt = 0;
@@ -169,12 +174,16 @@ export class Gate implements AsyncDisposable {
 
   /** The agreement in force; where departments have their own, the first. */
   get agreement(): Term | undefined {
-    const now = this.now();
+    return this.#findAgreement(this.now());
+  }
+
+  #findAgreement(now: number | undefined): Term | undefined {
     if (this.#view === undefined || now === undefined) return undefined;
     try {
       return findAgreement(this.#view, now, this.#options.isLocal);
-    } catch {
-      return undefined;
+    } catch (error) {
+      if (error instanceof Refusal) return undefined;
+      throw error;
     }
   }
 
@@ -282,6 +291,7 @@ export class Gate implements AsyncDisposable {
 
   /** Reads the store anew if anybody has written to it. */
   async #refresh(): Promise<void> {
+    if (this.#isClosed) return;
     try {
       while (this.#reading !== undefined || this.#store.version() !== this.#version) await (this.#reading ??= this.#read());
     } catch (error) {
@@ -306,8 +316,7 @@ export class Gate implements AsyncDisposable {
 
   /** What cannot be read may hold a revocation: nothing is decided from what was read before. */
   #lose(error: unknown): void {
-    if (!(error instanceof SiteError)) throw error;
-    if (this.#view !== undefined) this.#emit({ event: 'store_unreadable' });
+    if (this.#view !== undefined) this.#emit({ event: 'store_unreadable', ...(error instanceof SiteError ? {} : { code: 'internal' as const }) });
     this.#view = undefined;
     this.#version = undefined;
     this.#follow();
@@ -336,8 +345,10 @@ export class Gate implements AsyncDisposable {
     this.#emit({ event: isOpen ? 'gate_opened' : 'gate_closed' });
   }
 
+  /** A clock that cannot be trusted for a while is no reason to unload a model. */
   #canServe(): boolean {
-    return this.agreement !== undefined || [...this.#running].some(({ agreementId, stop }) => agreementId !== undefined && !stop.signal.aborted);
+    const isAgreed = this.#findAgreement(this.now() ?? this.#clock.latest) !== undefined;
+    return isAgreed || [...this.#running].some(({ agreementId, stop }) => agreementId !== undefined && !stop.signal.aborted);
   }
 
   /** Why an answer must not go on; undefined: it may. */
@@ -376,17 +387,24 @@ export class Gate implements AsyncDisposable {
     }
   }
 
+  /** What cannot be written now (another command may be at it) is kept, and written later. */
   async #save(): Promise<void> {
     this.#savedAt = performance.now();
     const day = this.#quotas.day;
     const used = this.#quotas.take();
     try {
       if (used.length > 0) await this.#store.addUsage(day, used);
-      if (!this.#isClockTrusted || this.#clock.latest - this.#keptClock < keepClockMs) return;
+    } catch {
+      this.#quotas.keep(used);
+      this.#emit({ event: 'store_unwritable' });
+      return;
+    }
+    if (!this.#isClockTrusted || this.#clock.latest - this.#keptClock < keepClockMs) return;
+    try {
       await this.#store.keepClock(this.#clock.latest);
       this.#keptClock = this.#clock.latest;
-    } catch (error) {
-      this.#lose(error);
+    } catch {
+      this.#emit({ event: 'store_unwritable' });
     }
   }
 
@@ -396,6 +414,7 @@ export class Gate implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#isClosed = true;
     this.#options.tokens?.[Symbol.dispose]();
     for (const { stop } of this.#running) stop.abort(new Refusal('agreement_missing'));
     await this.#save();

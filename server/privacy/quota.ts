@@ -91,11 +91,16 @@ export class Quotas {
     return taken;
   }
 
+  /** Takes back what could not be written. */
+  keep(used: readonly Usage[]): void {
+    for (const { scope, id, tokens } of used) this.#remember({ scope, id }, tokens);
+  }
+
   get day(): number {
     return this.#day;
   }
 
-  #remember({ scope, id }: Account, tokens: number): void {
+  #remember({ scope, id }: Pick<Account, 'scope' | 'id'>, tokens: number): void {
     const key = `${scope} ${id}`;
     const before = this.#unsaved.get(key)?.tokens ?? 0;
     if (before + tokens > 0) this.#unsaved.set(key, { scope, id, tokens: before + tokens });

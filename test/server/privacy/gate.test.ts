@@ -1,4 +1,5 @@
 /** The gate under requests that run: revocation, expiry, clocks, scopes, quotas, break-glass, a store that fails. */
+import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { type Caller, expiryGraceMs, type RouteRule } from '../../../server/privacy/admission.ts';
 import { Refusal, SiteError } from '../../../server/privacy/errors.ts';
@@ -273,4 +274,65 @@ test('a store that can no longer be read opens nothing and cuts what runs; it op
   await eventOf('store_unreadable');
   isBroken = false;
   expect(await codeOf(gate.admit(chat, call(text)))).toBe('let in');
+});
+
+test('a clock that is turned back for a while does not unload the model', async () => {
+  const { gate, clock, events } = await start();
+  clock.pass(day);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  clock.step(-day);
+  await eventOf('clock_untrusted');
+  expect(gate.isOpen).toBe(true);
+  expect(events.map(({ event }) => event)).not.toContain('gate_closed');
+});
+
+test('whatever stands in the head of a request, without a key nobody is let in, and nothing but a refusal comes out', async () => {
+  const { gate, site } = await start();
+  const { text } = await site.key({ scopes: { purposes: ['documentation', 'messaging'], networks: ['10.0.0.0/8'], region: 'us-east' } });
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom(text, text.slice(0, 30), 'Bearer', 'bearer ', 'inw_phi_', 'inw_glass_', 'eyJhbGciOiJub25lIn0', '.', ' ', '\0', 'documentation', 'us-east'),
+  );
+  const header = fc.option(
+    fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join('')),
+    { nil: undefined },
+  );
+  await fc.assert(
+    fc.asyncProperty(header, header, header, fc.string(), async (authorization, purpose, region, address) => {
+      fc.pre(!new RegExp(`^bearer ${text}$`, 'i').test(authorization ?? ''));
+      expect(await codeOf(gate.admit(chat, { authorization, purpose, region, address }))).not.toBe('let in');
+    }),
+    { numRuns: 2000, seed: 3 },
+  );
+  // And with it only where the rest is right.
+  await fc.assert(
+    fc.asyncProperty(header, header, fc.string(), async (purpose, region, address) => {
+      const code = await codeOf(gate.admit(chat, call(text, { purpose, region, address })));
+      const isRight = (purpose === 'documentation' || purpose === 'messaging') && (region === undefined || region === 'us-east') && address.startsWith('10.');
+      if (!isRight) expect(code).not.toBe('let in');
+    }),
+    { numRuns: 1000, seed: 4 },
+  );
+});
+
+test('a store that cannot be written for a while cuts nothing, and no count is lost', async () => {
+  const real = await openStore(':memory:');
+  let isBusy = false;
+  const store = new Proxy(real, {
+    get: (target, name) => {
+      if (isBusy && name === 'addUsage') throw new SiteError('The store is busy.');
+      const value = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const { gate, site } = await start({}, store);
+  const { text, id } = await site.key();
+  const admission = await gate.admit(chat, call(text));
+  isBusy = true;
+  admission.granted?.reserve(100);
+  admission.granted?.settle(70);
+  await expect.poll(() => open.events.some(({ event }) => event === 'store_unwritable'), { timeout: 10_000 }).toBe(true);
+  expect(admission.signal.aborted).toBe(false);
+  isBusy = false;
+  await expect.poll(() => site.store.readUsage(Math.floor(begin / day)), { timeout: 10_000 }).toContainEqual({ scope: 'key', id, tokens: 70 });
 });
