@@ -73,7 +73,7 @@ export interface Grant {
   readonly isBreakGlass: boolean;
   /** Throws Refusal. */
   checkModel(name: string): void;
-  /** Reserves what the request may use. Throws Refusal; once. */
+  /** Reserves what the request may use; who does must settle, also where the answer fails. Throws Refusal; once. */
   reserve(tokens: number): void;
   /** What it has used in the end. */
   settle(tokens: number): void;
@@ -258,9 +258,7 @@ export class Gate implements AsyncDisposable {
       signal: running.stop.signal,
       granted,
       end: () => {
-        if (!this.#running.delete(running)) return;
-        granted?.settle(0);
-        this.#follow();
+        if (this.#running.delete(running)) this.#follow();
       },
     };
   }
