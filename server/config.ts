@@ -8,7 +8,7 @@ import { findConfigFile, readConfigFile } from './config/file.ts';
 import { type Layer, type Resolved, readEnvironment, readFlags, resolveSettings } from './config/resolve.ts';
 import { checkRules } from './config/rules.ts';
 import { type Settings, settingTable } from './config/table.ts';
-import type { TokenVerifierOptions } from './privacy/tokens.ts';
+import type { TokenVerifierOptions } from './privacy/tokens/tokens.ts';
 
 export { SettingsError } from './config/resolve.ts';
 export type { Settings } from './config/table.ts';

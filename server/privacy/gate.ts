@@ -25,7 +25,7 @@ import { type Account, dayOf, Quotas } from './quota.ts';
 import { openStore } from './store/sqlite.ts';
 import type { Store } from './store.ts';
 import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
-import type { TokenVerifier } from './tokens.ts';
+import type { TokenVerifier } from './tokens/tokens.ts';
 import { createView, type View } from './view.ts';
 import type { PriorityClass, Purpose } from './words.ts';
 

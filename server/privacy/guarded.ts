@@ -4,7 +4,7 @@
  */
 import { type Engine, type EngineOptions, type GenerateRequest, openEngine, type TokenEvent } from '../../runtime/index.ts';
 import type { Caller, RouteRule } from './admission.ts';
-import { demandDeployment } from './deployment.ts';
+import { demandDeployment } from './deployment/deployment.ts';
 import { Refusal } from './errors.ts';
 import { type Admission, type Gate, type Grant, openGate } from './gate.ts';
 import type { Purpose } from './words.ts';

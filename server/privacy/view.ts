@@ -2,10 +2,11 @@
  * Owns a snapshot of the store as decisions need it: indexed, every record verified again, scopes made into checks.
  * Refuses a snapshot with a record whose signatures do not hold: a store that was tampered with opens nothing.
  */
+
+import { type Manifest, readManifest } from './deployment/manifest.ts';
 import { hashRecord, verifyEnvelope } from './envelope.ts';
 import type { AccessKey, Credential, Person, Tenant } from './grants.ts';
 import { isWithin } from './hours.ts';
-import { type Manifest, readManifest } from './manifest.ts';
 import { createNetworkCheck } from './networks.ts';
 import type { Snapshot, StoredRecord } from './store.ts';
 import { listTerms, type Term } from './term.ts';

@@ -2,7 +2,7 @@
  * Owns `inward manifest check`: says now what a start would say.
  */
 import { Command, Option } from 'commander';
-import { checkDeployment, type Deployment } from '../../privacy/deployment.ts';
+import { checkDeployment, type Deployment } from '../../privacy/deployment/deployment.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { addSettings, type Flags } from '../options.ts';

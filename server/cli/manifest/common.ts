@@ -4,10 +4,10 @@
  */
 import { resolve } from 'node:path';
 import type { DeviceName } from '../../../runtime/index.ts';
-import { needPolicy, verifyManifest } from '../../privacy/deployment.ts';
+import { needPolicy, verifyManifest } from '../../privacy/deployment/deployment.ts';
+import { type Manifest, readManifest } from '../../privacy/deployment/manifest.ts';
 import { type Envelope, hashRecord } from '../../privacy/envelope.ts';
 import { SiteError } from '../../privacy/errors.ts';
-import { type Manifest, readManifest } from '../../privacy/manifest.ts';
 import type { World } from '../../world.ts';
 import { type Flags, readSettings } from '../options.ts';
 import { createBar } from '../progress.ts';

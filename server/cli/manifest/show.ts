@@ -3,9 +3,9 @@
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { readManifest } from '../../privacy/deployment/manifest.ts';
 import { type Envelope, hashRecord } from '../../privacy/envelope.ts';
 import { SiteError } from '../../privacy/errors.ts';
-import { readManifest } from '../../privacy/manifest.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import type { Flags } from '../options.ts';

@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { readManifest } from '../../privacy/manifest.ts';
+import { readManifest } from '../../privacy/deployment/manifest.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import type { Flags } from '../options.ts';

@@ -3,10 +3,10 @@
  */
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import type { Agreement } from '../../../server/privacy/agreement.ts';
+import type { Manifest } from '../../../server/privacy/deployment/manifest.ts';
 import { type Envelope, hashPublicKey, signEnvelope } from '../../../server/privacy/envelope.ts';
 import type { AccessKey, Person, Scopes } from '../../../server/privacy/grants.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
-import type { Manifest } from '../../../server/privacy/manifest.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
 import type { Store } from '../../../server/privacy/store.ts';
 import type { Role } from '../../../server/privacy/words.ts';

@@ -6,11 +6,11 @@
 import { createHash } from 'node:crypto';
 import { type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
-import { Refusal } from './errors.ts';
-import { Flawed, nameFlaw, type TokenFlaw, tokenFlaws } from './token-flaws.ts';
-import { readTokenKeys, type TokenAlgorithm, type TokenKeys, tokenAlgorithms } from './token-keys.ts';
-import { FileError, type FileFlaw, stampFiles, watchFiles } from './watched.ts';
-import { forms } from './words.ts';
+import { Refusal } from '../errors.ts';
+import { FileError, type FileFlaw, stampFiles, watchFiles } from '../watched.ts';
+import { forms } from '../words.ts';
+import { Flawed, nameFlaw, type TokenFlaw, tokenFlaws } from './flaws.ts';
+import { readTokenKeys, type TokenAlgorithm, type TokenKeys, tokenAlgorithms } from './keys.ts';
 
 /** How somebody proved who they are to the identity provider (RFC 8176). */
 // biome-ignore format: a list

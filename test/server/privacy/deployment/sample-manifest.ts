@@ -1,5 +1,5 @@
 /** Owns a manifest as a site could have it. */
-import type { Manifest } from '../../../server/privacy/manifest.ts';
+import type { Manifest } from '../../../../server/privacy/deployment/manifest.ts';
 
 export function createManifest(): Manifest {
   return {

@@ -6,10 +6,10 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, wr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { root } from '../../../scripts/node.mjs';
-import { SiteError } from '../../../server/privacy/errors.ts';
-import { hashFile, hashSoftware } from '../../../server/privacy/software.ts';
-import { hashWeights } from '../../../server/privacy/weights.ts';
+import { root } from '../../../../scripts/node.mjs';
+import { hashFile, hashSoftware } from '../../../../server/privacy/deployment/software.ts';
+import { hashWeights } from '../../../../server/privacy/deployment/weights.ts';
+import { SiteError } from '../../../../server/privacy/errors.ts';
 
 let folder = '';
 beforeEach(() => {

@@ -2,7 +2,7 @@
  * Owns what a manifest is held against, and the sentences about what differs: expected, found, what to do. Pure.
  * Refuses to rank them: any one keeps a server from starting.
  */
-import type { Agreement } from './agreement.ts';
+import type { Agreement } from '../agreement.ts';
 import type { DeviceIdentity, Manifest, WeightFile } from './manifest.ts';
 
 /** What is found where the server runs. */

@@ -4,7 +4,7 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { SiteError } from './errors.ts';
+import { SiteError } from '../errors.ts';
 import { type WeightFile, weightForm, weightLimit } from './manifest.ts';
 import { hashFile } from './software.ts';
 

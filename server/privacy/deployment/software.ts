@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { constants, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { SiteError } from './errors.ts';
+import { SiteError } from '../errors.ts';
 
 /** Folders and files that the program is made of; scripts that only developers run do not ship. */
 const parts = [

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { jwtVerify } from 'jose';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
-import { Refusal } from '../../../server/privacy/errors.ts';
-import type { TokenFlaw } from '../../../server/privacy/token-flaws.ts';
-import { readTokenKeys } from '../../../server/privacy/token-keys.ts';
-import { createTokenVerifier, type TokenVerifier, type TokenVerifierOptions, tokenLimit } from '../../../server/privacy/tokens.ts';
-import { FileError, type FileFlaw } from '../../../server/privacy/watched.ts';
-import { until } from '../help.ts';
+import { Refusal } from '../../../../server/privacy/errors.ts';
+import type { TokenFlaw } from '../../../../server/privacy/tokens/flaws.ts';
+import { readTokenKeys } from '../../../../server/privacy/tokens/keys.ts';
+import { createTokenVerifier, type TokenVerifier, type TokenVerifierOptions, tokenLimit } from '../../../../server/privacy/tokens/tokens.ts';
+import { FileError, type FileFlaw } from '../../../../server/privacy/watched.ts';
+import { until } from '../../help.ts';
 
 // Its calls are counted, and nothing else changed.
 vi.mock('jose', { spy: true });

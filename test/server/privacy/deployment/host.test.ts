@@ -4,9 +4,9 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SiteError } from '../../../server/privacy/errors.ts';
-import { readHost } from '../../../server/privacy/host.ts';
-import { countNeighbours } from '../../../server/privacy/neighbours.ts';
+import { readHost } from '../../../../server/privacy/deployment/host.ts';
+import { countNeighbours } from '../../../../server/privacy/deployment/neighbours.ts';
+import { SiteError } from '../../../../server/privacy/errors.ts';
 import { amdGpu, FakeHost, fdinfo, gpuUuid, intelGpu, machineId, networkCard, nvidiaGpu, productUuid } from './fake-host.ts';
 
 const hash = (machine: string, firmware: string): string =>

@@ -1,9 +1,9 @@
 /** What a manifest may say, and what it is refused for. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Envelope } from '../../../server/privacy/envelope.ts';
-import { SiteError } from '../../../server/privacy/errors.ts';
-import { type Manifest, readManifest } from '../../../server/privacy/manifest.ts';
+import { type Manifest, readManifest } from '../../../../server/privacy/deployment/manifest.ts';
+import type { Envelope } from '../../../../server/privacy/envelope.ts';
+import { SiteError } from '../../../../server/privacy/errors.ts';
 import { createManifest } from './sample-manifest.ts';
 
 const read = (record: unknown): Manifest => readManifest({ type: 'inward.manifest.v1', record: record as Envelope['record'], signatures: [] });

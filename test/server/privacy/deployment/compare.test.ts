@@ -1,7 +1,7 @@
 /** Each difference between a manifest and what is found gives one sentence, and none gives none. */
 import { expect, test } from 'vitest';
-import { compareManifest, type DeploymentFacts } from '../../../server/privacy/compare.ts';
-import type { DeviceIdentity, WeightFile } from '../../../server/privacy/manifest.ts';
+import { compareManifest, type DeploymentFacts } from '../../../../server/privacy/deployment/compare.ts';
+import type { DeviceIdentity, WeightFile } from '../../../../server/privacy/deployment/manifest.ts';
 import { createManifest } from './sample-manifest.ts';
 
 const manifest = createManifest();

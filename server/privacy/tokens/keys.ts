@@ -5,10 +5,10 @@
  */
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { SiteError } from './errors.ts';
-import { readStrictJson } from './json.ts';
-import { FileError, type FileRules, readGuardedFile } from './watched.ts';
-import { forms } from './words.ts';
+import { SiteError } from '../errors.ts';
+import { readStrictJson } from '../json.ts';
+import { FileError, type FileRules, readGuardedFile } from '../watched.ts';
+import { forms } from '../words.ts';
 
 /** Signatures that are taken: none without a key, none with a shared secret. */
 export const tokenAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] as const;

@@ -3,7 +3,7 @@
  * Reads small files of the kernel only. Refuses a system whose facts it does not know how to read.
  */
 import { createHash } from 'node:crypto';
-import { SiteError } from './errors.ts';
+import { SiteError } from '../errors.ts';
 import { type DeviceIdentity, deviceForms, deviceLimit } from './manifest.ts';
 import { createTree, type Tree } from './tree.ts';
 

@@ -4,9 +4,9 @@
  */
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
-import type { Envelope } from './envelope.ts';
-import { SiteError } from './errors.ts';
-import { codeLimit, forms } from './words.ts';
+import type { Envelope } from '../envelope.ts';
+import { SiteError } from '../errors.ts';
+import { codeLimit, forms } from '../words.ts';
 
 /** A device as the operating system names it. */
 export interface DeviceIdentity {

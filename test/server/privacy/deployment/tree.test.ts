@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createTree } from '../../../server/privacy/tree.ts';
+import { createTree } from '../../../../server/privacy/deployment/tree.ts';
 import { FakeHost } from './fake-host.ts';
 
 test('text up to the limit, and nothing else', () => {

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Agreement } from '../../../server/privacy/agreement.ts';
-import { checkDeployment, type DeploymentRequest, demandDeployment, findAgreements, gatherFacts } from '../../../server/privacy/deployment.ts';
-import { hashRecord } from '../../../server/privacy/envelope.ts';
-import type { Manifest } from '../../../server/privacy/manifest.ts';
-import type { Snapshot } from '../../../server/privacy/store.ts';
+import type { Agreement } from '../../../../server/privacy/agreement.ts';
+import { checkDeployment, type DeploymentRequest, demandDeployment, findAgreements, gatherFacts } from '../../../../server/privacy/deployment/deployment.ts';
+import type { Manifest } from '../../../../server/privacy/deployment/manifest.ts';
+import { hashRecord } from '../../../../server/privacy/envelope.ts';
+import type { Snapshot } from '../../../../server/privacy/store.ts';
 import { createAgreement, createSigner, createSnapshot, signRecord } from './deployed-site.ts';
 import { amdGpu, FakeHost, fdinfo, intelGpu, networkCard } from './fake-host.ts';
 

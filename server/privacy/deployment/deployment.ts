@@ -2,22 +2,22 @@
  * Owns the check of a start: the site's manifest, verified again, held against what is found here, and who else is on the GPU.
  * Refuses a site without a manifest that enough trusted keys have signed; differences are told, all of them, and judged by whoever starts.
  */
-import { dirname } from 'node:path';
-import type { DeviceName } from '../../runtime/index.ts';
-import type { Agreement } from './agreement.ts';
+import { join } from 'node:path';
+import type { DeviceName } from '../../../runtime/index.ts';
+import type { Agreement } from '../agreement.ts';
+import { type Envelope, hashRecord, verifyEnvelope } from '../envelope.ts';
+import { SiteError } from '../errors.ts';
+import type { Policy, Snapshot } from '../store.ts';
+import { listTerms, stateOf } from '../term.ts';
 import { compareManifest, type DeploymentFacts } from './compare.ts';
-import { type Envelope, hashRecord, verifyEnvelope } from './envelope.ts';
-import { SiteError } from './errors.ts';
 import { readHost } from './host.ts';
 import { type DeviceIdentity, type Manifest, readManifest } from './manifest.ts';
 import { countNeighbours, judgeNeighbours, type Neighbours, type SharedGpuPolicy } from './neighbours.ts';
 import { hashSoftware } from './software.ts';
-import type { Policy, Snapshot } from './store.ts';
-import { listTerms, stateOf } from './term.ts';
 import { hashWeights } from './weights.ts';
 
 /** Folder of package.json, in a clone as in the built package. */
-const programFolder = dirname(dirname(import.meta.dirname));
+const programFolder = join(import.meta.dirname, '../../..');
 
 export interface FactSources {
   /** What computes; the software devices are not among those of the host. */

@@ -1,9 +1,9 @@
 /** Owns a site for tests of deployments: trusted keys, and an agreement and a manifest that they have signed. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import type { Agreement } from '../../../server/privacy/agreement.ts';
-import { type Envelope, hashPublicKey, signEnvelope } from '../../../server/privacy/envelope.ts';
-import type { Manifest } from '../../../server/privacy/manifest.ts';
-import type { Snapshot, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
+import type { Agreement } from '../../../../server/privacy/agreement.ts';
+import type { Manifest } from '../../../../server/privacy/deployment/manifest.ts';
+import { type Envelope, hashPublicKey, signEnvelope } from '../../../../server/privacy/envelope.ts';
+import type { Snapshot, StoredRecord, TrustedKey } from '../../../../server/privacy/store.ts';
 
 export interface Signer {
   readonly privateKey: KeyObject;

@@ -2,7 +2,7 @@
  * Owns the question who else is on a GPU: other processes that compute there or hold it open, counted. Refuses to keep
  * anything else about them: names and command lines may hold whatever their owners wrote. What it cannot tell apart counts as computing.
  */
-import { SiteError } from './errors.ts';
+import { SiteError } from '../errors.ts';
 import { readNvidia } from './host.ts';
 import { type DeviceIdentity, deviceForms } from './manifest.ts';
 import { createTree, type Tree } from './tree.ts';

@@ -2,8 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { DeviceIdentity } from '../../../server/privacy/manifest.ts';
-import { countNeighbours, judgeNeighbours, type Neighbours } from '../../../server/privacy/neighbours.ts';
+import type { DeviceIdentity } from '../../../../server/privacy/deployment/manifest.ts';
+import { countNeighbours, judgeNeighbours, type Neighbours } from '../../../../server/privacy/deployment/neighbours.ts';
 import { amdGpu, FakeHost, type FakeProcess, fdinfo, intelGpu, nvidiaGpu } from './fake-host.ts';
 
 const self = 500;
