@@ -12,7 +12,7 @@ import { pickSampling, samplingOptions } from './sampling.ts';
 
 export function createRunCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('run')
-    .description('Ask the model one question; the answer streams to the terminal.')
+    .description('Ask the model one question; the answer streams to the terminal. Outside of the agreement gate: not for PHI.')
     .argument('<prompt>', 'the question; - reads it from standard input, which keeps it out of the process list and the shell history');
   addSettings(command, engineSettings);
   for (const option of samplingOptions()) command.addOption(option);
@@ -34,7 +34,7 @@ async function runPrompt(prompt: string, flags: Flags, world: World): Promise<nu
       ? await text.encodeChat([{ role: 'user', content: question }])
       : await text.encode(question, { addSpecial: true });
     const report = await streamAnswer(model, { promptIds, sampling: pickSampling(flags), signal: interrupt.signal }, world);
-    world.err.write(`${describeAnswer(report)}\n`);
+    world.err.write(`${describeAnswer(report)}; not for PHI: no agreement was checked\n`);
     return 0;
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;

@@ -212,7 +212,7 @@ test('run streams the answer and tells the speed', async () => {
   const world = new FakeWorld({ stepMs: 2 });
   expect(await runCommand(['run', 'Hi', '--max-tokens', '50', '--temperature', '0.5', '--top-p', '0.9', '--seed', '3', '--model', 'm.gguf'], world)).toBe(0);
   expect(world.printed).toBe('Hello, world.\n');
-  expect(world.complained).toMatch(/^9 prompt tokens, first token after \d+\.\d\d s, 14 tokens, \d+\.\d tok\/s\n$/);
+  expect(world.complained).toMatch(/^9 prompt tokens, first token after \d+\.\d\d s, 14 tokens, \d+\.\d tok\/s; not for PHI: no agreement was checked\n$/);
   expect(world.engine.requests[0]).toMatchObject({ maxTokens: 50, sampling: { temperature: 0.5, topP: 0.9, seed: 3 }, stopIds: [256] });
   expect(world.opened[0]).toMatchObject({ modelPath: 'm.gguf', maxSequences: 1 });
 });
