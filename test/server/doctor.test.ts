@@ -2,7 +2,7 @@
 import { copyFileSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
 import type { AdapterFacts } from '../../runtime/types.ts';
 import type { InspectedDriver, Inspection } from '../../scripts/setup/inspect.ts';
@@ -129,7 +129,7 @@ test('sizes of known models: weights by storage, KV cache of every sequence with
 
 test('a model that cannot be served: the sentence with its remedy', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'inward-doctor-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const cut = join(folder, 'cut.gguf');
   copyFileSync(modelPath, cut);
   truncateSync(cut, 50_000);
