@@ -53,7 +53,9 @@ export function addAccess(app: FastifyInstance, gate: Doorkeeper): void {
     if (rule === 'open') return;
     const admission = await gate.admit(rule, readCaller(request));
     request.admission = admission;
-    reply.raw.once('close', () => admission.end());
+    // The client may have left while it was decided.
+    if (reply.raw.closed || reply.raw.destroyed) admission.end();
+    else reply.raw.once('close', () => admission.end());
     if (admission.granted) reply.header('x-inward-agreement', admission.granted.agreementId);
     if (admission.granted?.isBreakGlass) reply.header('x-inward-break-glass', 'used');
   });

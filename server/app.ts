@@ -20,6 +20,7 @@ import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
+import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { addSiteRoutes } from './site-routes.ts';
 import type { Tls } from './tls.ts';
 
@@ -27,6 +28,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Token counts for the log, once the answer has ended. */
     usage: Usage | null;
+    /** Why it was not let in, or cut. */
+    refusal: RefusalCode | null;
   }
 }
 
@@ -65,6 +68,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   });
   tls?.guard(app, log);
   app.decorateRequest('usage', null);
+  app.decorateRequest('refusal', null);
   addBodyParser(app);
   addHooks(app, life, gate, log);
   addAccess(app, gate);
@@ -114,13 +118,21 @@ function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): 
       status: reply.raw.statusCode,
       finished: reply.raw.writableFinished,
       durationMs: Math.round(performance.now() - start),
+      ...(request.refusal ? { refusal: request.refusal } : {}),
+      ...(request.admission?.holder.type === 'key' ? { keyId: request.admission.holder.key.id } : {}),
       ...(request.usage ? { promptTokens: request.usage.promptTokens, completionTokens: request.usage.completionTokens } : {}),
     }),
   );
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply, gate: Doorkeeper): void {
-  reply.headers({ ...describeDeployment(gate), 'cache-control': 'no-store', 'x-request-id': request.id });
+  const { granted } = request.admission ?? {};
+  reply.headers({
+    ...describeDeployment(gate),
+    ...(granted && { 'x-inward-agreement': granted.agreementId }),
+    'cache-control': 'no-store',
+    'x-request-id': request.id,
+  });
 }
 
 type Answering = Pick<AppOptions, 'settings' | 'gate'>;
@@ -129,6 +141,7 @@ function addErrors(app: FastifyInstance, answering: Answering, log: Log): void {
   app.setNotFoundHandler((request, reply) => sendError(new ApiError('route_not_found'), request, reply, answering));
   app.setErrorHandler((error, request, reply) => {
     const answer = toApiError(error, answering.settings.bodyLimit);
+    if (error instanceof Refusal) request.refusal = error.code;
     if (answer.status === 500) logFailure(error, request, log);
     sendError(answer, request, reply, answering);
   });
@@ -143,6 +156,11 @@ function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply
 }
 
 function logFailure(error: unknown, request: FastifyRequest, log: Log): void {
+  // A stream that was cut: the log of the request has it.
+  if (error instanceof Refusal) {
+    request.refusal = error.code;
+    return;
+  }
   const { code, kind } = toInwardError(error, 'server');
   if (kind === 'internal' || kind === 'setup') log({ event: 'failure', requestId: request.id, code });
 }

@@ -25,6 +25,7 @@ const keyFile = 'evaluation.key';
 /** Makes what is missing. Gives the key; undefined where the site is one for PHI and nothing was made. Throws SiteError. */
 export async function ensureEvaluation(store: Store, folder: string, now: number): Promise<string | undefined> {
   const snapshot = await store.load();
+  if (snapshot.keys.some(({ data, revokedAt }) => data === 'phi' && revokedAt === undefined)) return undefined;
   if (snapshot.policy !== undefined || snapshot.agreements.some(({ envelope }) => envelope.record['kind'] !== 'synthetic')) return undefined;
   if (!hasAgreement(snapshot, now)) await addAgreement(store, snapshot, now);
   if (!snapshot.tenants.some(({ code }) => code === tenantCode)) await store.addTenant({ code: tenantCode });

@@ -20,6 +20,7 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
   #current: LoadedModels | undefined;
   #refusal: Refusal | undefined;
   #isWanted = false;
+  #isEnded = false;
   #work: Promise<void> = Promise.resolve();
 
   /** `open` throws what the doors of engine and text throw. */
@@ -46,7 +47,7 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
   load(): Promise<void> {
     this.#isWanted = true;
     return this.#then(async () => {
-      if (!this.#isWanted || this.#current !== undefined) return;
+      if (this.#isEnded || !this.#isWanted || this.#current !== undefined) return;
       this.#refusal = undefined;
       const models = await this.#open();
       this.#current = models;
@@ -70,10 +71,8 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
 
   unload(): Promise<void> {
     this.#isWanted = false;
-    return this.#then(async () => {
-      if (this.#isWanted) return;
-      await this.#close();
-    });
+    // Also where it is wanted again by then: what is loaded next is held against the machine anew.
+    return this.#then(() => this.#close());
   }
 
   async #close(): Promise<void> {
@@ -81,9 +80,15 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
     if (models === undefined) return;
     // First, so that no request finds what is being closed.
     this.#current = undefined;
-    models.engine.flushPrefixes();
-    await models.engine[Symbol.asyncDispose]();
-    await models.text[Symbol.asyncDispose]();
+    try {
+      await using closing = new AsyncDisposableStack();
+      // Closed one after the other, whatever one of them throws.
+      closing.use(models.text);
+      closing.use(models.engine);
+      models.engine.flushPrefixes();
+    } catch (error) {
+      this.#log({ event: 'model_unload_failed', code: toInwardError(error, 'the closing of the model').code });
+    }
     this.#log({ event: 'model_unloaded' });
   }
 
@@ -94,7 +99,7 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isWanted = false;
+    this.#isEnded = true;
     await this.#then(() => this.#close());
   }
 }

@@ -32,7 +32,7 @@ export type LogRecord =
   | GateEvent
   /** `loaded` and `unloaded`: a model, as an agreement comes into force or ends. */
   | { readonly event: 'model_loaded' | 'model_unloaded' }
-  | { readonly event: 'model_load_failed'; readonly code?: ErrorCode }
+  | { readonly event: 'model_load_failed' | 'model_unload_failed'; readonly code?: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
   /** New files of a certificate, or of the keys that tokens are signed with. */
   | { readonly event: 'tls_reloaded' | 'token_keys_reloaded' }
@@ -66,6 +66,7 @@ const columns = [
     'finished',
     'refusal',
     'keyId',
+    'tenant',
     'agreementId',
     'days',
     'code',
@@ -95,8 +96,10 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   model_loaded: 'info',
   model_unloaded: 'warn',
   model_load_failed: 'error',
+  model_unload_failed: 'error',
   gate_opened: 'info',
   gate_closed: 'warn',
+  tenant_closed: 'warn',
   break_glass: 'error',
   agreement_ending: 'warn',
   store_unreadable: 'error',

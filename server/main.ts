@@ -75,10 +75,13 @@ interface OpenSite extends AsyncDisposable {
 
 async function openSite({ settings, isEvaluation }: ServeOptions, folder: string, log: Log): Promise<OpenSite> {
   const store = await openStore(join(folder, storeFile), { create: true });
+  let opened: AsyncDisposable = store;
   try {
     const isLocal = isLoopback(settings.host);
     const evaluationKey = isEvaluation === true && isLocal ? await ensureEvaluation(store, folder, Date.now()) : undefined;
     const gate = await Gate.open(store, { isLocal, tokens: openTokens(settings, log) });
+    // Closes the store too.
+    opened = gate;
     const { view } = gate;
     if (!isLocal && view?.agreements.some((known) => known.agreement.kind === 'synthetic' && known.stored.revokedAt === undefined)) {
       throw new SettingsError(
@@ -87,7 +90,7 @@ async function openSite({ settings, isEvaluation }: ServeOptions, folder: string
     }
     return { gate, evaluationKey, [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose]() };
   } catch (error) {
-    await store[Symbol.asyncDispose]();
+    await opened[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -122,6 +125,7 @@ function followGate(gate: Gate, loader: ModelLoader, log: Log, world: World): vo
     log(event);
     if (event.event === 'gate_closed') void loader.unload();
     if (event.event === 'gate_opened') void load();
+    if (event.event === 'tenant_closed') loader.current?.engine.flushPrefixes(event.tenant);
   });
   gate.onChange(() => {
     const hash = gate.view?.manifest?.hash;

@@ -94,7 +94,9 @@ export class ApiError extends Error {
 
   /** Seconds until another try is worth while: as the engine estimates, else `standard`. */
   retryAfter(standard: number): number {
-    return this.#waitMs > 0 ? Math.min(Math.max(Math.ceil(this.#waitMs / 1000), 1), longestRetry) : standard;
+    // A quota is no estimate.
+    const longest = this.code === 'quota_exceeded' ? Number.POSITIVE_INFINITY : longestRetry;
+    return this.#waitMs > 0 ? Math.min(Math.max(Math.ceil(this.#waitMs / 1000), 1), longest) : standard;
   }
 
   toEnvelope(): ErrorEnvelope {

@@ -13,10 +13,15 @@ export function isServedModel(engine: Engine, id: string): boolean {
 export function addModelRoutes(app: FastifyInstance, models: ModelSource): void {
   const created = Math.floor(Date.now() / 1000);
   const describe = ({ engine }: Models): object => ({ id: engine.info.modelName, object: 'model', created, owned_by: 'inward' });
-  app.get('/v1/models', () => ({ object: 'list', data: [describe(demandModels(models))] }));
+  app.get('/v1/models', ({ admission }) => {
+    const loaded = demandModels(models);
+    admission?.granted?.checkModel(loaded.engine.info.modelName);
+    return { object: 'list', data: [describe(loaded)] };
+  });
   app.get<{ Params: { id: string } }>('/v1/models/:id', (request) => {
     const loaded = demandModels(models);
     if (!isServedModel(loaded.engine, request.params.id)) throw new ApiError('model_not_found', { path: 'model', model: loaded.engine.info.modelName });
+    request.admission?.granted?.checkModel(loaded.engine.info.modelName);
     return describe(loaded);
   });
 }

@@ -32,13 +32,17 @@ export class TrustedClock {
     return this.#latest;
   }
 
-  /** The latest time that was trusted. */
+  /** The least that the time is: what was trusted last, and what has passed since; so that what has an end ends also while the clock is wrong. */
   get latest(): number {
-    return this.#latest;
+    return Math.max(this.#latest, this.#monotonic() + this.#offset);
   }
 
-  /** An administrator has set the kept time anew. */
-  reset(kept: number): void {
+  /**
+   * What the store says now. Where this clock is not trusted and that of the store is no longer ahead, an administrator has put it
+   * back, and it begins anew: a clock that was only turned back is still behind the store.
+   */
+  follow(kept: number): void {
+    if (this.read() !== undefined || this.#wall() < kept - clockTolerance) return;
     this.#offset = this.#wall() - this.#monotonic();
     this.#latest = kept;
   }

@@ -46,6 +46,8 @@ export type GateEvent =
   | { readonly event: 'break_glass'; readonly keyId: string }
   | { readonly event: 'agreement_ending'; readonly agreementId: string; readonly days: number }
   | { readonly event: 'gate_opened' | 'gate_closed' }
+  /** No agreement covers this tenant any more, and nothing of it runs: what is kept of it must go. */
+  | { readonly event: 'tenant_closed'; readonly tenant: number }
   /** `code`: it is not the store's fault but ours. */
   | { readonly event: 'store_unreadable'; readonly code?: 'internal' }
   /** Counts of tokens and the time are written later. */
@@ -81,6 +83,7 @@ export interface Grant {
 
 interface Running {
   readonly holder: Holder;
+  readonly tenant: number | undefined;
   readonly agreementId: string | undefined;
   readonly stop: AbortController;
 }
@@ -117,6 +120,8 @@ export class Gate implements AsyncDisposable {
   #reading: Promise<void> | undefined;
   #isOpen = false;
   #isClosed = false;
+  /** Tenants of which something may run or be kept. */
+  #covered: ReadonlySet<number> = new Set();
   #isClockTrusted = true;
   #warned = new Map<string, number>();
   #savedAt = 0;
@@ -177,10 +182,10 @@ export class Gate implements AsyncDisposable {
     return this.#findAgreement(this.now());
   }
 
-  #findAgreement(now: number | undefined): Term | undefined {
+  #findAgreement(now: number | undefined, tenant?: string): Term | undefined {
     if (this.#view === undefined || now === undefined) return undefined;
     try {
-      return findAgreement(this.#view, now, this.#options.isLocal);
+      return findAgreement(this.#view, now, this.#options.isLocal, tenant);
     } catch (error) {
       if (error instanceof Refusal) return undefined;
       throw error;
@@ -222,6 +227,7 @@ export class Gate implements AsyncDisposable {
     const holder = await this.#identify(view, caller);
     checkTime(holder, now);
     checkRoute(view, holder, rule, caller, now);
+    if (holder.type === 'key' && holder.key.isSealed) this.#announce(holder.key);
     if (!rule.isInference || holder.type === 'person') return this.#enter(holder, undefined);
     const terms = checkAgreement(view, holder.key, caller, now, this.#options.isLocal);
     if (holder.key.isSealed) await this.#breakGlass(holder.key, now);
@@ -245,12 +251,16 @@ export class Gate implements AsyncDisposable {
 
   async #breakGlass(key: AccessKey, now: number): Promise<void> {
     if (key.openedAt === undefined) checkTime({ type: 'key', key: { ...key, openedAt: await this.#store.openKey(key.id, now) } }, now);
+  }
+
+  /** Each use, also one that is only a try. */
+  #announce({ id }: AccessKey): void {
     this.#breakGlassUses++;
-    this.#emit({ event: 'break_glass', keyId: key.id });
+    this.#emit({ event: 'break_glass', keyId: id });
   }
 
   #enter(holder: Holder, terms: Terms | undefined): Admission {
-    const running: Running = { holder, agreementId: terms?.agreement.agreement.id, stop: new AbortController() };
+    const running: Running = { holder, tenant: terms?.tenant.number, agreementId: terms?.agreement.agreement.id, stop: new AbortController() };
     this.#running.add(running);
     const granted = terms && holder.type === 'key' ? this.#grant(holder.key, terms) : undefined;
     return {
@@ -302,7 +312,8 @@ export class Gate implements AsyncDisposable {
       const version = this.#store.version();
       const snapshot = await this.#store.load();
       const view = createView(snapshot);
-      if (snapshot.clock < (this.#view?.snapshot.clock ?? 0)) this.#clock.reset(snapshot.clock);
+      this.#clock.follow(snapshot.clock);
+      this.#keptClock = snapshot.clock;
       this.#view = view;
       this.#version = version;
       this.#follow();
@@ -337,10 +348,22 @@ export class Gate implements AsyncDisposable {
       const reason = this.#findEnd(running);
       if (reason !== undefined && !running.stop.signal.aborted) running.stop.abort(reason);
     }
+    this.#followTenants();
     const isOpen = this.#canServe();
     if (isOpen === this.#isOpen) return;
     this.#isOpen = isOpen;
     this.#emit({ event: isOpen ? 'gate_opened' : 'gate_closed' });
+  }
+
+  #followTenants(): void {
+    const now = this.now() ?? this.#clock.latest;
+    const running = new Set([...this.#running].map(({ tenant }) => tenant));
+    const covered = new Set<number>();
+    for (const { code, number } of this.#view?.snapshot.tenants ?? []) {
+      if (running.has(number) || this.#findAgreement(now, code) !== undefined) covered.add(number);
+    }
+    for (const tenant of this.#covered) if (!covered.has(tenant)) this.#emit({ event: 'tenant_closed', tenant });
+    this.#covered = covered;
   }
 
   /** A clock that cannot be trusted for a while is no reason to unload a model. */
@@ -415,6 +438,8 @@ export class Gate implements AsyncDisposable {
     this.#isClosed = true;
     this.#options.tokens?.[Symbol.dispose]();
     for (const { stop } of this.#running) stop.abort(new Refusal('agreement_missing'));
+    // Nobody is let in by what was read last.
+    this.#view = undefined;
     await this.#save();
     await this.#store[Symbol.asyncDispose]();
   }

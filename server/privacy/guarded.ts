@@ -45,28 +45,45 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
     // Before anything is loaded.
     (await gate.admit(rule, caller)).end();
     await demandDeployment(gate, { deviceName: options.device ?? 'auto', modelPath: options.modelPath, sharedGpu: guard.sharedGpu ?? 'refuse' });
-    return guardEngine(await (guard.open ?? openEngine)(options), gate, caller);
+    const manifest = gate.view?.manifest?.hash;
+    const engine = await (guard.open ?? openEngine)(options);
+    const guarded = guardEngine(engine, gate, caller, manifest);
+    // The agreement may have ended while the model was loaded.
+    if (gate.isOpen) return guarded;
+    await engine[Symbol.asyncDispose]();
+    throw new Refusal('agreement_missing');
   } catch (error) {
     await gate[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine {
-  gate.onEvent(({ event }) => {
-    if (event !== 'gate_closed') return;
+/** `manifest`: the one that the machine was held against. */
+function guardEngine(engine: Engine, gate: Gate, caller: Caller, manifest: string | undefined): GuardedEngine {
+  let isOver = false;
+  const end = (): void => {
+    if (isOver) return;
+    isOver = true;
     engine.flushPrefixes();
-    void engine[Symbol.asyncDispose]();
+    // Its own errors are told by `failed`.
+    void Promise.resolve(engine[Symbol.asyncDispose]()).catch(() => undefined);
+  };
+  gate.onEvent((event) => {
+    if (event.event === 'gate_closed') end();
+    if (event.event === 'tenant_closed' && !isOver) engine.flushPrefixes(event.tenant);
+  });
+  gate.onChange(() => {
+    if (gate.view?.manifest?.hash !== manifest) end();
   });
   return {
     info: engine.info,
     get isReady() {
-      return gate.isOpen && engine.isReady;
+      return !isOver && gate.isOpen && engine.isReady;
     },
     failed: engine.failed,
     stats: () => engine.stats(),
     flushPrefixes: (tenant) => engine.flushPrefixes(tenant),
-    generate: (request, signal) => generate(engine, gate, caller, request, signal),
+    generate: (request, signal) => generate(engine, gate, caller, request, signal, () => isOver),
     [Symbol.asyncDispose]: async () => {
       await gate[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
@@ -80,11 +97,14 @@ async function* generate(
   caller: Caller,
   request: GuardedRequest,
   signal: AbortSignal | undefined,
+  isOver: () => boolean,
 ): AsyncGenerator<TokenEvent, void, undefined> {
   const admission = await gate.admit(rule, caller);
   const granted = demandGrant(admission);
   let spent = 0;
   try {
+    // Opened anew, it is held against what is signed now.
+    if (isOver()) throw new Refusal('manifest_mismatch');
     granted.checkModel(engine.info.modelName);
     granted.reserve(request.promptIds.length + request.maxTokens);
     const priority = granted.priority === 'batch' ? 'batch' : (request.priority ?? 'interactive');

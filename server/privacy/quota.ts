@@ -61,8 +61,8 @@ export class Quotas {
     this.#turnDay(now);
     const meters = accounts.map((account) => ({ account, meter: this.#meter(account.scope, account.id) }));
     for (const { account, meter } of meters) check(account, meter, tokens, now);
-    for (const { meter } of meters) {
-      meter.level -= tokens;
+    for (const { account, meter } of meters) {
+      if (account.limits.tokensPerMinute !== undefined) meter.level -= tokens;
       meter.reserved += tokens;
     }
     const day = this.#day;
@@ -72,12 +72,10 @@ export class Quotas {
         if (!isOpen) return;
         isOpen = false;
         for (const { account, meter } of meters) {
-          meter.level += tokens - used;
-          // Of yesterday, the count has begun anew.
-          if (day === this.#day) {
-            meter.reserved -= tokens;
-            meter.settled += used;
-          }
+          if (account.limits.tokensPerMinute !== undefined) meter.level += tokens - used;
+          // What was reserved yesterday is forgotten; what was used counts on the day on which it ended, as in the store.
+          if (day === this.#day) meter.reserved -= tokens;
+          meter.settled += used;
           this.#remember(account, used);
         }
       },

@@ -143,3 +143,48 @@ describe.each(Object.entries(states))('agreement %s', (state, { open, make }) =>
     expect(unknown.statusCode).toBe(holder.isDead ? 401 : 404);
   });
 });
+
+test('without a key every method of every path but the two open ones is refused, and is not told apart from what is no route', async () => {
+  const site = await createSite();
+  const clock = new TestClock();
+  await site.deploy(await site.agree());
+  await using gate = await Gate.open(site.store, { isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
+  const engine = new FakeEngine({ script: say('Hello') });
+  await using app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings: parseSettings({}) });
+  const paths = Object.values(routes).flatMap(({ url, isOpen }) => (isOpen ? [] : [url, `${url}/`, url.toUpperCase(), `/${url}`]));
+  for (const url of [...paths, '/', '/nothing', '/metrics?a=b']) {
+    for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
+      expect(`${method} ${url} ${(await app.inject({ method, url })).statusCode}`).toBe(`${method} ${url} 401`);
+    }
+  }
+  for (const url of ['/health', '/ready']) expect((await app.inject({ method: 'GET', url })).statusCode).toBe(200);
+  expect(gate.running).toBe(0);
+});
+
+test('an answer names the agreement that its request was let in under, also where it is an error; a key sees only the models that it may use', async () => {
+  const site = await createSite();
+  const clock = new TestClock();
+  const hosts = ['cd'.repeat(32)];
+  const main = await site.agree({ tenants: ['main'], hosts });
+  const lab = await site.agree({ tenants: ['lab'], hosts });
+  await site.deploy(main);
+  const { text } = await site.key({ tenant: 'lab', scopes: { tokensPerDay: 10 } });
+  const other = await site.key({ scopes: { models: ['another'] } });
+  await using gate = await Gate.open(site.store, { isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
+  const engine = new FakeEngine({ script: say('Hello') });
+  await using app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings: parseSettings({}) });
+  const ask = (model: string, maxTokens: number) =>
+    app.inject({
+      method: 'POST',
+      url: '/v1/completions',
+      headers: { authorization: `Bearer ${text}` },
+      payload: { model, prompt: 'Hi', max_tokens: maxTokens },
+    });
+  for (const answer of [await ask('default', 1), await ask('nothing', 1)]) expect(answer.headers['x-inward-agreement']).toBe(lab);
+  const refused = await ask('default', 10);
+  // Until midnight, not what is told about a busy engine.
+  expect([refused.statusCode, Number(refused.headers['retry-after']) > 3600]).toEqual([429, true]);
+  for (const url of ['/v1/models', '/v1/models/default']) {
+    expect((await app.inject({ method: 'GET', url, headers: { authorization: `Bearer ${other.text}` } })).statusCode).toBe(403);
+  }
+});

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
+import type { LogRecord } from '../../server/log.ts';
 import { expiryGraceMs } from '../../server/privacy/admission.ts';
 import { Gate } from '../../server/privacy/gate.ts';
 import { FakeEngine } from '../fake-engine.ts';
@@ -21,7 +22,8 @@ async function start() {
   const { text, id } = await site.key();
   const gate = await Gate.open(site.store, { isLocal: true, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5 });
   const engine = new FakeEngine({ script: say('abc'.repeat(1000)), stepMs: 1 });
-  const app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings: parseSettings({}) });
+  const records: LogRecord[] = [];
+  const app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings: parseSettings({}), log: (record) => records.push(record) });
   const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' });
   closers.push(
     () => gate[Symbol.asyncDispose](),
@@ -34,7 +36,7 @@ async function start() {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${text}` },
       body: JSON.stringify({ model: 'default', prompt: 'Hi', max_tokens: 3000, stream }),
     });
-  return { site, clock, agreement, id, gate, engine, ask };
+  return { site, clock, agreement, id, gate, engine, ask, records };
 }
 
 /** A stream that has begun. */
@@ -55,7 +57,7 @@ async function begin(response: Response): Promise<{ rest(): Promise<string>; rea
 }
 
 test('the agreement is revoked: the stream ends with the reason as its last frame, and the engine stops', async () => {
-  const { site, clock, agreement, engine, ask } = await start();
+  const { site, clock, agreement, id, engine, ask, records } = await start();
   const stream = await begin(await ask(true));
   await site.store.revokeAgreement(agreement, 'officer', clock.wall());
   const rest = await stream.rest();
@@ -63,6 +65,9 @@ test('the agreement is revoked: the stream ends with the reason as its last fram
   expect(rest).not.toContain('[DONE]');
   await expect.poll(() => engine.running).toBe(0);
   expect((await ask(true)).status).toBe(403);
+  // Told as what it is, and with the key.
+  expect(records.filter(({ event }) => event === 'failure')).toEqual([]);
+  expect(records).toContainEqual(expect.objectContaining({ event: 'request', refusal: 'agreement_revoked', keyId: id }));
 });
 
 test('the key is revoked: its stream ends, and so does an answer that is no stream', async () => {

@@ -336,3 +336,69 @@ test('a store that cannot be written for a while cuts nothing, and no count is l
   isBusy = false;
   await expect.poll(() => site.store.readUsage(Math.floor(begin / day)), { timeout: 10_000 }).toContainEqual({ scope: 'key', id, tokens: 70 });
 });
+
+test('while the clock is wrong, what has an end ends all the same', async () => {
+  const { gate, site, clock } = await start();
+  const { text } = await site.key();
+  const admission = await gate.admit(chat, call(text));
+  clock.pass(100 * day - 30_000);
+  expect(await codeOf(gate.admit(chat, call(text)))).toBe('agreement_expired');
+  clock.step(-3_600_000);
+  clock.pass(expiryGraceMs);
+  clock.step(-expiryGraceMs);
+  expect((await aborted(admission.signal)).code).toBe('agreement_expired');
+  admission.end();
+  await eventOf('gate_closed');
+});
+
+test('a clock that ran ahead in error is put back by an administrator, while the server runs', async () => {
+  const { gate, site, clock } = await start();
+  clock.step(50 * day);
+  await expect.poll(async () => (await site.store.load()).clock, { timeout: 10_000 }).toBe(clock.wall());
+  clock.step(-50 * day);
+  await eventOf('clock_untrusted');
+  // By itself it is not taken again, whatever else is written.
+  await site.store.addTenant({ code: 'another' });
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(gate.now()).toBeUndefined();
+  await site.store.resetClock(clock.wall());
+  await expect.poll(() => gate.now()).toBe(clock.wall());
+});
+
+test('when the agreement of one department ends, what is kept of it is named, and the others go on', async () => {
+  const hosts = ['cd'.repeat(32)];
+  const site = await createSite();
+  const clock = new TestClock();
+  const [main, lab] = [await site.agree({ tenants: ['main'], hosts }), await site.agree({ tenants: ['lab'], hosts })];
+  await site.deploy(main);
+  const gate = await Gate.open(site.store, { isLocal: false, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5 });
+  const events: GateEvent[] = [];
+  gate.onEvent((event) => events.push(event));
+  open = { gate, clock, site, events, agreement: main };
+  const key = await site.key({ tenant: 'lab' });
+  (await gate.admit(chat, call(key.text))).end();
+  await site.store.revokeAgreement(lab, 'officer', clock.wall());
+  const number = (await site.store.load()).tenants.find(({ code }) => code === 'lab')?.number;
+  await expect.poll(() => events).toContainEqual({ event: 'tenant_closed', tenant: number });
+  expect(gate.isOpen).toBe(true);
+  expect(events.filter(({ event }) => event === 'tenant_closed')).toHaveLength(1);
+});
+
+test('a break-glass key is loud wherever it is tried, and opened by inference alone', async () => {
+  const { gate, site, events } = await start();
+  const { text, id } = await site.key({ isSealed: true, scopes: { routes: ['chat', 'metrics'] } });
+  await gate.admit({ scope: 'metrics', isInference: false }, call(text));
+  await gate.admit({ isAnyone: true, isInference: false }, call(text));
+  expect(events).toEqual([
+    { event: 'break_glass', keyId: id },
+    { event: 'break_glass', keyId: id },
+  ]);
+  expect((await site.store.load()).keys.find((key) => key.id === id)?.openedAt).toBeUndefined();
+});
+
+test('once closed, a gate lets nobody in', async () => {
+  const { gate, site } = await start();
+  const { text } = await site.key();
+  await gate[Symbol.asyncDispose]();
+  expect(await codeOf(gate.admit(chat, call(text)))).toBe('agreement_missing');
+});

@@ -81,3 +81,21 @@ test('a quota holds over requests, by what they used', async () => {
   await expect(collect(engine.generate({ promptIds, maxTokens: 10 }))).rejects.toMatchObject({ code: 'quota_exceeded' });
   await collect(engine.generate({ promptIds, maxTokens: 9 }));
 });
+
+test('an agreement that is revoked while the model is loaded leaves no model behind', async () => {
+  const key = await evaluate();
+  let isClosed = false;
+  const slow = async (): Promise<Engine> => {
+    const [agreement] = (await store.load()).agreements;
+    await store.revokeAgreement(String(agreement?.envelope.record['id']), 'officer', Date.now());
+    // Longer than the gate takes to look.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const engine = new FakeEngine({ script: say('a') });
+    engine[Symbol.asyncDispose] = async () => {
+      isClosed = true;
+    };
+    return engine;
+  };
+  await expect(openGuardedEngine({ modelPath: 'm.gguf' }, { site: folder, key, open: slow })).rejects.toMatchObject({ code: 'agreement_missing' });
+  expect(isClosed).toBe(true);
+});

@@ -104,3 +104,21 @@ test('in any order of requests, a day never holds more than its limit, and nothi
     { numRuns: 300, seed: 2 },
   );
 });
+
+test('what was used while there was no limit is no debt when there is one', () => {
+  const quotas = new Quotas(begin);
+  quotas.reserve([tenant({ tokensPerMinute: 1000 })], 1, begin).settle(1);
+  for (let i = 0; i < 100; i++) quotas.reserve([tenant({})], 1e6, begin).settle(1e6);
+  quotas.reserve([tenant({ tokensPerMinute: 1000 })], 1, begin + 60_000);
+});
+
+test('what runs over midnight counts on the day on which it ends, here as in the store', () => {
+  const quotas = new Quotas(begin);
+  const account = key({ tokensPerDay: 100 });
+  const late = quotas.reserve([account], 100, begin);
+  quotas.reserve([account], 0, begin + day).settle(0);
+  late.settle(60);
+  expect([quotas.day, quotas.take()]).toEqual([dayOf(begin) + 1, [{ scope: 'key', id: 'k', tokens: 60 }]]);
+  refusalOf(() => quotas.reserve([account], 41, begin + day));
+  quotas.reserve([account], 40, begin + day);
+});

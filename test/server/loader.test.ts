@@ -1,0 +1,66 @@
+/** What is loaded follows the gate, in order: nothing stays that was not held against what is signed now, and nothing comes after the end. */
+import { expect, test } from 'vitest';
+import { type LoadedModels, ModelLoader } from '../../server/loader.ts';
+import type { LogRecord } from '../../server/log.ts';
+import { FakeEngine } from '../fake-engine.ts';
+import { FakeText, say } from '../fake-text.ts';
+
+interface Loaded extends LoadedModels {
+  readonly engine: FakeEngine;
+}
+
+function create(openMs = 0): { readonly loader: ModelLoader; readonly opened: Loaded[]; readonly closed: unknown[]; readonly records: LogRecord[] } {
+  const opened: Loaded[] = [];
+  const closed: unknown[] = [];
+  const records: LogRecord[] = [];
+  const open = async (): Promise<LoadedModels> => {
+    await new Promise((resolve) => setTimeout(resolve, openMs));
+    const models: Loaded = { engine: new FakeEngine({ script: say('a') }), text: new FakeText() };
+    for (const part of [models.engine, models.text]) part[Symbol.asyncDispose] = async () => void closed.push(part);
+    opened.push(models);
+    return models;
+  };
+  return { loader: new ModelLoader(open, (record) => records.push(record)), opened, closed, records };
+}
+
+test('what is unloaded and wanted again at once is opened anew', async () => {
+  const { loader, opened, closed } = create();
+  await loader.load();
+  await Promise.all([loader.unload(), loader.tryLoad()]);
+  expect([opened.length, closed.length]).toEqual([2, 2]);
+  expect(loader.current).toBe(opened[1]);
+});
+
+test('a gate that closes and opens while a model is loading: that model does not serve', async () => {
+  const { loader, opened } = create(20);
+  await Promise.all([loader.tryLoad(), loader.unload(), loader.tryLoad()]);
+  expect(opened).toHaveLength(2);
+  expect(loader.current).toBe(opened[1]);
+});
+
+test('a gate that closes while a model is loading leaves nothing open', async () => {
+  const { loader, opened, closed } = create(20);
+  await Promise.all([loader.tryLoad(), loader.unload()]);
+  expect(closed.length).toBe(2 * opened.length);
+  expect(loader.current).toBeUndefined();
+});
+
+test('after the end nothing is loaded', async () => {
+  const { loader, opened } = create();
+  await loader.load();
+  await Promise.all([loader[Symbol.asyncDispose](), loader.tryLoad()]);
+  expect([opened.length, loader.current]).toEqual([1, undefined]);
+});
+
+test('an engine that fails to close is told, and the text side is closed all the same', async () => {
+  const { loader, opened, closed, records } = create();
+  await loader.load();
+  const [models] = opened;
+  if (models === undefined) throw new Error('nothing was opened');
+  models.engine[Symbol.asyncDispose] = async () => {
+    throw new Error('not said');
+  };
+  await loader.unload();
+  expect(closed).toEqual([models.text]);
+  expect(records).toContainEqual({ event: 'model_unload_failed', code: 'internal' });
+});
