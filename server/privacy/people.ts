@@ -55,6 +55,11 @@ export function checkPermission(person: Pick<Person, 'id' | 'roles'>, permission
   throw new SiteError(`${person.id} may not do this: it needs ${permission}, which the role ${givers.join(' or ')} gives; found ${person.roles.join(', ')}.`);
 }
 
+/** What it takes to give somebody with these roles an identity: who gives access must not get hold of one that agrees. */
+export function permissionFor(roles: readonly Role[]): Permission {
+  return roles.includes('compliance') ? 'agreement.write' : 'person.write';
+}
+
 /** Throws SiteError for roles that nobody may have together. */
 export function checkRoles(wanted: readonly Role[]): void {
   const conflict = findRoleConflict(wanted);
