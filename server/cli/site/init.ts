@@ -73,7 +73,8 @@ async function runInit(flags: InitFlags, world: World): Promise<number> {
   await withSecretFiles(people, async () => {
     for (const { id, role, credential } of people) await store.addPerson({ id, roles: [role], credential, createdAt: now, createdBy: author });
     if (!snapshot.tenants.some(({ code }) => code === 'main')) await store.addTenant({ code: 'main' });
-    if (trusted !== undefined) await store.addTrustedKey({ ...trusted, addedAt: now, addedBy: author });
+    // It counts as the one of whoever agrees: where two must sign, the other key is for somebody else to trust.
+    if (trusted !== undefined) await store.addTrustedKey({ ...trusted, addedAt: now, addedBy: compliance });
     // The last step makes it a site.
     await store.setPolicy({ site: name, region, signatures: twoPerson ? 2 : 1 });
   });
