@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { SiteError } from '../../privacy/errors.ts';
 import type { Person } from '../../privacy/grants.ts';
 import { createSecret } from '../../privacy/keys.ts';
-import { isExpired, isRevoked, permissionFor } from '../../privacy/people.ts';
+import { isExpired, isGone, permissionFor } from '../../privacy/people.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { type Flags, parser } from '../options.ts';
@@ -42,7 +42,7 @@ async function runRenew(id: string, flags: RenewFlags, world: World): Promise<nu
 function checkRenewable(id: string, people: readonly Person[], now: number): void {
   const person = people.find((candidate) => candidate.id === id);
   if (person === undefined) throw new SiteError(`There is no person ${id}; inward person list shows those of this site.`);
-  const isOver = isRevoked(person, now) || isExpired(person, now);
+  const isOver = isGone(person) || isExpired(person, now);
   if (isOver) throw new SiteError(`The time of ${id} is over; add the person anew under another id (inward person add).`);
   if (person.credential.type !== 'secret')
     throw new SiteError(`${id} is known by a ${person.credential.type} and has no identity file; there is none to renew.`);

@@ -144,7 +144,7 @@ test('renew refuses who is not there and whose time is over; the old file goes o
 test('the last admin and the last compliance person cannot be revoked, not even by themselves', async () => {
   using site = template.copy();
   expect((await site.run('anna', 'person', 'revoke', 'anna')).complained).toBe(
-    'anna is the last admin with an identity file, and a site cannot be without one: add another admin first.\n',
+    'anna is the last admin with an identity file and without an end, and a site cannot be without one: add another admin first.\n',
   );
   expect((await site.run('anna', 'person', 'revoke', 'carl')).complained).toMatch(/^carl is the last compliance with an identity file/);
   await site.do('anna', 'person', 'add', 'adam', '--roles', 'admin', '--token-issuer', 'https://id', '--token-subject', 'adam');
