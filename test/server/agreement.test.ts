@@ -746,6 +746,13 @@ describe('revoke', () => {
     expect(site.snapshot.agreements[0]).toMatchObject({ revokedAt: now, revokedBy: 'c.officer' });
   });
 
+  test('by a clock that is behind: the one whose place it took does not come back', async () => {
+    const next = { ...selfOperated, id: 'agr-00000010', supersedes: selfOperated.id, effective: '2026-12-01T00:00:00Z' };
+    site.snapshot = snapshotOf({ agreements: [...site.snapshot.agreements, stored(signed(next, officer))], clock: Date.UTC(2026, 11, 2) });
+    expect((await run('revoke', next.id, '--yes')).code).toBe(0);
+    expect((await run('show', selfOperated.id)).printed).toContain('superseded at 2026-12-01T00:00:00.000Z');
+  });
+
   test('without a terminal it wants --yes', async () => {
     expect(await run('revoke', 'agr-00000001')).toMatchObject({ code: 2, complained: expect.stringContaining('--yes') });
     expect(isRevoked()).toBe(false);
