@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { isSecretOf, parseSecret } from '../../../server/privacy/keys.ts';
+import { createSecret, isSecretOf, parseSecret } from '../../../server/privacy/keys.ts';
 import type { KeyEntry } from '../../../server/privacy/review.ts';
 import { breakGlassMs } from '../../../server/privacy/states.ts';
 import { baa, stored, synthetic, wrap } from '../privacy/records.ts';
@@ -348,6 +348,13 @@ describe('revoke', () => {
     using site = template.copy();
     expect(await site.run('anna', 'key', 'revoke', '0123456789')).toMatchObject({ code: 1, complained: 'There is no key 0123456789 in this store.\n' });
     expect((await site.run('anna', 'key', 'revoke', 'scribe')).code).toBe(2);
+    const { text } = createSecret('phi');
+    for (const args of [['key', 'revoke', text], ['key', 'list', '--identity', text], [text], ['key', 'list', `--${text}`]]) {
+      const { code, printed, complained } = await site.run('anna', ...args);
+      expect([code === 0, printed]).toEqual([false, '']);
+      expect(complained).toMatch(/inw_\.\.\./);
+      expect(complained).not.toContain(text.slice(8, 20));
+    }
   });
 });
 
