@@ -643,6 +643,13 @@ describe('add', () => {
     expect((await run('add', 'record.json')).printed).toContain('It has not begun yet.');
   });
 
+  test('one that takes the place of another says when that one ends', async () => {
+    site.snapshot = snapshotOf({ trustedKeys: [officer.trusted], agreements: [stored(signed(selfOperated, officer))] });
+    const next = { ...selfOperated, id: 'agr-00000010', supersedes: selfOperated.id, effective: '2027-01-01T00:00:00Z' };
+    place('record.json', writeEnvelope(signed(next, officer)));
+    expect((await run('add', 'record.json')).printed).toContain('It takes the place of agr-00000001, which ends at 2027-01-01T00:00:00.000Z.\n');
+  });
+
   test('a clock that is behind the times of the site makes no agreement younger', async () => {
     site.snapshot = snapshotOf({ trustedKeys: [officer.trusted], clock: Date.UTC(2027, 10, 24) });
     place('record.json', writeEnvelope(signed(selfOperated, officer)));

@@ -35,6 +35,8 @@ async function runAdd(file: string, flags: Flags, world: World): Promise<number>
   checkAddition(agreement, envelope, snapshot, now);
   await site.store.addRecord({ envelope, addedAt: now, addedBy: site.person });
   world.out.write(`The agreement ${agreement.id} is added: in force ${describeTerm(agreement)}.\n`);
+  const ended = listTerms((await site.store.load()).agreements).find(({ agreement: { id } }) => id === agreement.supersedes);
+  if (ended !== undefined) world.out.write(`It takes the place of ${ended.agreement.id}, which ends at ${new Date(ended.end).toISOString()}.\n`);
   const days = daysLeft(agreement, now);
   world.out.write(beginOf(agreement) > now ? 'It has not begun yet.\n' : `It ends in ${days} ${days === 1 ? 'day' : 'days'}.\n`);
   return 0;
