@@ -430,6 +430,7 @@ describe('new', () => {
   });
 
   test('on a terminal: what options say is not asked; evergreen asks for a day of review', async () => {
+    place('contract.pdf', 'a signed contract');
     const { code } = await talk(
       [
         'new',
@@ -453,6 +454,7 @@ describe('new', () => {
         ['Day of review [2027-11-25]: ', '2026-11-24\r'],
         ['must not be before "effective"', ''],
         ['Day of review [2027-11-25]: ', '2027-05-31\r'],
+        ['Path of the signed document [none]: ', 'contract.pdf\r'],
         ['Codes of departments', '\r'],
         ['Hashes of hosts', '\r'],
         ['Hours within which a breach is reported [24]: ', '\r'],
@@ -462,6 +464,7 @@ describe('new', () => {
     );
     expect(code).toBe(0);
     const { record } = readRecord('record.json');
+    expect(record['documentSha256']).toBe(createHash('sha256').update('a signed contract').digest('hex'));
     expect(record).toMatchObject({ review: '2027-05-31', breachReportHours: 24, termination: 'destroy', purposes: ['coding'] });
     expect(record).not.toHaveProperty('expires');
   });
@@ -566,6 +569,16 @@ describe('sign', () => {
     chmodSync(at('phrase.txt'), 0o644);
     expect(await run(...sign, '--passphrase-file', 'phrase.txt')).toMatchObject({ code: 1, complained: expect.stringContaining('mode 0644') });
     expect(readText('record.json')).toBe(before);
+  });
+
+  test('the public key in place of the private one', async () => {
+    unsigned();
+    await makeKey();
+    expect(await run('sign', 'record.json', '--key', 'key.pem.pub', '--yes')).toMatchObject({
+      code: 1,
+      printed: '',
+      complained: expect.stringContaining('key.pem.pub is a public key, which signs nothing: expected the private one'),
+    });
   });
 
   test('without a terminal it wants to be told', async () => {
