@@ -163,6 +163,16 @@ describe('an evaluation in the folder', () => {
     await site.do('anna', 'key', 'create', '--label', 'scribe', '--purposes', 'documentation');
   });
 
+  test('goes on where the files cannot be written', async () => {
+    using site = new TestSite();
+    await site.change(evaluate);
+    writeFileSync(site.identity('carl'), 'something else');
+    expect((await site.run('nobody', ...init, '--end-evaluation')).complained).toMatch(/is there already and is not overwritten/);
+    const { keys, agreements } = await site.load();
+    expect([keys[0]?.revokedAt, agreements[0]?.revokedAt]).toEqual([undefined, undefined]);
+    expect(existsSync(site.identity('anna'))).toBe(false);
+  });
+
   test('one that was revoked already is not', async () => {
     using site = new TestSite();
     await site.change(async (store) => {
