@@ -211,6 +211,13 @@ test('the manifest in force, and one in a file', async () => {
   });
 });
 
+test('a host that is known by its machine-id only is told', async () => {
+  expect(await run(oneStep)).not.toContain('machine-id');
+  rmSync(join(host.root, 'sys/class/dmi/id/product_uuid'));
+  expect(await run(oneStep)).toMatch(/^The host is known by its machine-id only, which every copy of its disk has too: /);
+  await run(check);
+});
+
 test('several models', async () => {
   writeFileSync(join(folder, 'b.gguf'), 'more');
   await run(`${oneStep} --model b.gguf`);
