@@ -35,7 +35,9 @@ export function identify(secretText: string, { people }: Pick<Snapshot, 'people'
     case 'no-secret':
       throw new SiteError('This is no identity: expected one line that begins with inw_person_, whole and as it was handed out.');
     case 'unknown':
-      throw new SiteError('This identity is not one of this site; an admin of the site can make a new one (inward person renew).');
+      throw new SiteError(
+        'This identity is not one of this site; an admin of the site can make a new one, of a compliance person another one of them (inward person renew).',
+      );
     case 'revoked':
       throw new SiteError(`The person ${person?.id} has been revoked; an admin can add the person anew under another id.`);
     case 'expired':
