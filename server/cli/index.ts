@@ -108,7 +108,7 @@ Examples:
     command
       .exitOverride()
       .showHelpAfterError('See --help.')
-      .configureOutput({ writeOut: (text) => world.out.write(text), writeErr: (text) => world.err.write(text) });
+      .configureOutput({ writeOut: (text) => world.out.write(text), writeErr: (text) => world.err.write(hideSecrets(text)) });
   }
   return program;
 }
@@ -120,8 +120,13 @@ function listCommands(command: Command): Command[] {
 
 const speakers = [InwardError, SettingsError, SiteError, UsageError, Interrupted];
 
+/** What was typed in the wrong place may be a secret, and messages end in logs. */
+function hideSecrets(text: string): string {
+  return text.replace(/inw_[a-z]+_[0-9a-z]+/gi, 'inw_...');
+}
+
 /** Only errors of our own tables may speak; any other message could quote what was being worked on. */
 function explain(error: unknown): string {
-  if (error instanceof Error && speakers.some((speaker) => error instanceof speaker)) return error.message;
+  if (error instanceof Error && speakers.some((speaker) => error instanceof speaker)) return hideSecrets(error.message);
   return new InwardError('internal', { part: error instanceof Error ? `the command (${error.constructor.name})` : 'the command' }).message;
 }

@@ -79,6 +79,9 @@ interface KeyFile {
 
 function openKeyFile(flags: Flags, world: World): KeyFile {
   const path = resolve(world.folder, String(flags['key']));
+  // Others may read that one, so that it must be told before modes are.
+  if (readSmallFile(path, privateKeyLimit).includes('-----BEGIN PUBLIC KEY-----'))
+    throw new SiteError(`The file ${path} is a public key, which signs nothing: expected the private one (as agreement keygen writes it, without .pub).`);
   const bytes = readSecretFile(path, privateKeyLimit);
   const pem = bytes.toString('latin1');
   bytes.fill(0);

@@ -48,14 +48,14 @@ export function locateSite(flags: Flags, { folder, environment }: Surroundings):
   return { folder: site, path: join(site, storeFile) };
 }
 
-/** Opens the site of `--site` for a person with this permission (`--identity`). Throws SiteError. */
-export async function openSite(flags: Flags, world: World, permission: Permission): Promise<Site> {
+/** Opens the site of `--site` for a person with this permission (`--identity`); which one may depend on the site. Throws SiteError. */
+export async function openSite(flags: Flags, world: World, needed: Permission | ((snapshot: Snapshot) => Permission)): Promise<Site> {
   const { path } = locateSite(flags, world);
   const secret = readIdentity(flags, world);
   await using opened = new AsyncDisposableStack();
   const store = opened.use(await openStore(path));
   const snapshot = await store.load();
-  const { id } = authorize(secret, snapshot, permission);
+  const { id } = authorize(secret, snapshot, typeof needed === 'function' ? needed(snapshot) : needed);
   const owned = opened.move();
   return { store, snapshot, person: id, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -1,12 +1,14 @@
 /**
  * Owns what an agreement must keep to when it is added to a site: signatures that count, the site's region, one agreement at a
- * time for a department, and nothing synthetic beside PHI. Refuses with the first rule that is broken, and says what to do.
+ * time for a department that is there, and nothing synthetic beside PHI. Refuses with the first rule that is broken, and says what to do.
  */
 import { type Agreement, beginOf, endOf } from './agreement.ts';
 import { type Envelope, verifyEnvelope } from './envelope.ts';
 import { SiteError } from './errors.ts';
 import type { Policy, Snapshot } from './store.ts';
 import { listTerms, type Term } from './term.ts';
+
+const dayMs = 86_400_000;
 
 /** Checks that an agreement may be added. `now` in ms of the epoch. Throws SiteError. */
 export function checkAddition(agreement: Agreement, envelope: Envelope, snapshot: Snapshot, now: number): void {
@@ -20,6 +22,8 @@ export function checkAddition(agreement: Agreement, envelope: Envelope, snapshot
     throw new SiteError(`The agreement ${agreement.id} has ended (${new Date(endOf(agreement)).toISOString()}): expected one that can be in force.`);
   }
   checkPolicy(agreement, snapshot.policy);
+  checkTenants(agreement, snapshot);
+  checkSignatories(agreement, now);
   const live = terms.filter(({ stored }) => stored.revokedAt === undefined);
   checkSuccession(agreement, live);
   checkData(agreement, live, snapshot, now);
@@ -36,11 +40,34 @@ function checkPolicy({ id, kind, regions }: Agreement, policy: Policy | undefine
   }
 }
 
-function checkSuccession({ id, supersedes }: Agreement, live: readonly Term[]): void {
-  if (supersedes === undefined || live.some(({ agreement }) => agreement.id === supersedes)) return;
+/** A department that is mistyped would be under no agreement. */
+function checkTenants({ id, tenants: wanted }: Agreement, { tenants }: Snapshot): void {
+  const unknown = wanted.filter((code) => !tenants.some((tenant) => tenant.code === code));
+  if (unknown.length === 0) return;
   throw new SiteError(
-    `The agreement ${id} supersedes ${supersedes}, which is not here or was revoked: expected one that can be superseded (inward agreement show).`,
+    `The agreement ${id} is for departments that this site does not have (${unknown.join(', ')}): add them first (inward tenant add), or choose others.`,
   );
+}
+
+function checkSignatories({ id, signatories }: Agreement, now: number): void {
+  // Somewhere it is already the next day.
+  const latest = new Date(now + dayMs).toISOString().slice(0, 10);
+  if (signatories.every(({ date }) => date <= latest)) return;
+  throw new SiteError(`The agreement ${id} names a signatory who signs after today: expected a document that has been signed; add it when it is.`);
+}
+
+/** Taking the place of another one must not end what was agreed with somebody else, or for others, or in the past. */
+function checkSuccession({ supersedes, ...agreement }: Agreement, live: readonly Term[]): void {
+  if (supersedes === undefined) return;
+  const refuse = (found: string, expected: string): SiteError =>
+    new SiteError(`The agreement ${agreement.id} supersedes ${supersedes}, which ${found}: expected one ${expected} (inward agreement show).`);
+  const before = live.find((term) => term.agreement.id === supersedes);
+  if (before === undefined) throw refuse('is not here or was revoked', 'that can be superseded');
+  const { coveredEntity, tenants } = before.agreement;
+  if (coveredEntity.id !== agreement.coveredEntity.id) throw refuse('is of another covered entity', 'of the same');
+  const isWider = agreement.tenants.length === 0 || (tenants.length > 0 && tenants.every((tenant) => agreement.tenants.includes(tenant)));
+  if (!isWider) throw refuse('is for departments that the new one leaves out', 'for no other departments than the new one');
+  if (beginOf(agreement) < before.begin) throw refuse('begins later', 'that begins before the new one');
 }
 
 /** Synthetic data and PHI never at the same time, and no key of the one under an agreement for the other. */

@@ -176,5 +176,7 @@ function isNetwork(text: string): boolean {
   const family = isIP(address);
   // The zone of an IPv6 address (`fe80::1%name`) would have room for any text.
   if (family === 0 || rest.length > 0 || text.includes('%')) return false;
+  // IPv4 within IPv6: requests come with the plain address, so that it would admit nobody.
+  if (family === 6 && new URL(`http://[${address}]/`).hostname.startsWith('[::ffff:')) return false;
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
 }

@@ -22,7 +22,7 @@ export function findPerson(
   // Each is compared, so that the time tells nothing about who it was.
   const [person] = people.filter(({ credential }) => isSecretOf(presented, credential));
   if (person === undefined) return { flaw: 'unknown' };
-  if (isRevoked(person, now)) return { person, flaw: 'revoked' };
+  if (isGone(person)) return { person, flaw: 'revoked' };
   return isExpired(person, now) ? { person, flaw: 'expired' } : { person };
 }
 
@@ -35,7 +35,9 @@ export function identify(secretText: string, { people }: Pick<Snapshot, 'people'
     case 'no-secret':
       throw new SiteError('This is no identity: expected one line that begins with inw_person_, whole and as it was handed out.');
     case 'unknown':
-      throw new SiteError('This identity is not one of this site; an admin of the site can make a new one (inward person renew).');
+      throw new SiteError(
+        'This identity is not one of this site; an admin of the site can make a new one, of a compliance person another one of them (inward person renew).',
+      );
     case 'revoked':
       throw new SiteError(`The person ${person?.id} has been revoked; an admin can add the person anew under another id.`);
     case 'expired':
@@ -55,6 +57,11 @@ export function checkPermission(person: Pick<Person, 'id' | 'roles'>, permission
   throw new SiteError(`${person.id} may not do this: it needs ${permission}, which the role ${givers.join(' or ')} gives; found ${person.roles.join(', ')}.`);
 }
 
+/** What it takes to give somebody with these roles an identity: who gives access must not get hold of one that agrees. */
+export function permissionFor(roles: readonly Role[]): Permission {
+  return roles.includes('compliance') ? 'agreement.write' : 'person.write';
+}
+
 /** Throws SiteError for roles that nobody may have together. */
 export function checkRoles(wanted: readonly Role[]): void {
   const conflict = findRoleConflict(wanted);
@@ -67,14 +74,19 @@ export function findRoleConflict(wanted: readonly Role[]): readonly [Role, Role]
 }
 
 /** Throws SiteError where, without this person, nobody would be left who could administer or who could agree. */
-export function checkLeaving(id: string, people: readonly Person[], now: number): void {
-  // Commands know people by their identity files only.
-  const staying = people.filter((person) => person.id !== id && person.credential.type === 'secret' && !isRevoked(person, now) && !isExpired(person, now));
+export function checkLeaving(id: string, people: readonly Person[]): void {
+  // Commands know people by their identity files only; whose time ends would leave nobody when it does.
+  const staying = people.filter((person) => person.id !== id && person.credential.type === 'secret' && !isGone(person) && person.expiresAt === undefined);
   for (const role of ['admin', 'compliance'] as const) {
     const isNeeded = people.some((person) => person.id === id && person.roles.includes(role));
     if (!isNeeded || staying.some((person) => person.roles.includes(role))) continue;
-    throw new SiteError(`${id} is the last ${role} with an identity file, and a site cannot be without one: add another ${role} first.`);
+    throw new SiteError(`${id} is the last ${role} with an identity file and without an end, and a site cannot be without one: add another ${role} first.`);
   }
+}
+
+/** Whether a person was revoked: always at once, whatever time a clock that was wrong wrote down. */
+export function isGone({ revokedAt }: Pick<Person, 'revokedAt'>): boolean {
+  return revokedAt !== undefined;
 }
 
 /** Whether a revocation is in force; that of a key which is being rotated lies in the future. */

@@ -4,7 +4,7 @@
  */
 import type { AccessKey, Credential, Person } from './grants.ts';
 import { formatHours } from './hours.ts';
-import { findRoleConflict, isExpired, isRevoked } from './people.ts';
+import { findRoleConflict, isExpired, isGone, isRevoked } from './people.ts';
 import { judgeKey, type KeyState } from './states.ts';
 import type { Snapshot, TrustedKey } from './store.ts';
 
@@ -94,7 +94,7 @@ export function describeKey(key: AccessKey, now: number): KeyEntry {
 
 /** A person as people and programs may see him. */
 export function describePerson(person: Person, now: number): PersonEntry {
-  const state = isRevoked(person, now) ? 'revoked' : isExpired(person, now) ? 'expired' : 'valid';
+  const state = isGone(person) ? 'revoked' : isExpired(person, now) ? 'expired' : 'valid';
   return { ...describeGranted(person), roles: person.roles, state };
 }
 
@@ -110,7 +110,7 @@ function describeGranted({ id, credential, createdAt, createdBy, expiresAt, revo
 
 /** Of what is revoked nothing is left to look at. */
 function reviewPerson(person: Person, now: number): Finding[] {
-  if (isRevoked(person, now)) return [];
+  if (isGone(person)) return [];
   const { roles } = person;
   return pick({ 'expired-not-revoked': isExpired(person, now), 'roles-in-conflict': findRoleConflict(roles) !== undefined });
 }

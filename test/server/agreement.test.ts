@@ -430,6 +430,7 @@ describe('new', () => {
   });
 
   test('on a terminal: what options say is not asked; evergreen asks for a day of review', async () => {
+    place('contract.pdf', 'a signed contract');
     const { code } = await talk(
       [
         'new',
@@ -453,6 +454,7 @@ describe('new', () => {
         ['Day of review [2027-11-25]: ', '2026-11-24\r'],
         ['must not be before "effective"', ''],
         ['Day of review [2027-11-25]: ', '2027-05-31\r'],
+        ['Path of the signed document [none]: ', 'contract.pdf\r'],
         ['Codes of departments', '\r'],
         ['Hashes of hosts', '\r'],
         ['Hours within which a breach is reported [24]: ', '\r'],
@@ -462,6 +464,7 @@ describe('new', () => {
     );
     expect(code).toBe(0);
     const { record } = readRecord('record.json');
+    expect(record['documentSha256']).toBe(createHash('sha256').update('a signed contract').digest('hex'));
     expect(record).toMatchObject({ review: '2027-05-31', breachReportHours: 24, termination: 'destroy', purposes: ['coding'] });
     expect(record).not.toHaveProperty('expires');
   });
@@ -568,6 +571,16 @@ describe('sign', () => {
     expect(readText('record.json')).toBe(before);
   });
 
+  test('the public key in place of the private one', async () => {
+    unsigned();
+    await makeKey();
+    expect(await run('sign', 'record.json', '--key', 'key.pem.pub', '--yes')).toMatchObject({
+      code: 1,
+      printed: '',
+      complained: expect.stringContaining('key.pem.pub is a public key, which signs nothing: expected the private one'),
+    });
+  });
+
   test('without a terminal it wants to be told', async () => {
     unsigned();
     placeKey();
@@ -641,6 +654,13 @@ describe('add', () => {
     site.snapshot = snapshotOf({ trustedKeys: [officer.trusted] });
     place('record.json', writeEnvelope(signed({ ...selfOperated, effective: '2027-01-01T00:00:00Z' }, officer)));
     expect((await run('add', 'record.json')).printed).toContain('It has not begun yet.');
+  });
+
+  test('one that takes the place of another says when that one ends', async () => {
+    site.snapshot = snapshotOf({ trustedKeys: [officer.trusted], agreements: [stored(signed(selfOperated, officer))] });
+    const next = { ...selfOperated, id: 'agr-00000010', supersedes: selfOperated.id, effective: '2027-01-01T00:00:00Z' };
+    place('record.json', writeEnvelope(signed(next, officer)));
+    expect((await run('add', 'record.json')).printed).toContain('It takes the place of agr-00000001, which ends at 2027-01-01T00:00:00.000Z.\n');
   });
 
   test('a clock that is behind the times of the site makes no agreement younger', async () => {
@@ -744,6 +764,13 @@ describe('revoke', () => {
     expect(isRevoked()).toBe(false);
     expect((await talk(['revoke', 'agr-00000001'], [['Revoke it?', 'yes\r']])).code).toBe(0);
     expect(site.snapshot.agreements[0]).toMatchObject({ revokedAt: now, revokedBy: 'c.officer' });
+  });
+
+  test('by a clock that is behind: the one whose place it took does not come back', async () => {
+    const next = { ...selfOperated, id: 'agr-00000010', supersedes: selfOperated.id, effective: '2026-12-01T00:00:00Z' };
+    site.snapshot = snapshotOf({ agreements: [...site.snapshot.agreements, stored(signed(next, officer))], clock: Date.UTC(2026, 11, 2) });
+    expect((await run('revoke', next.id, '--yes')).code).toBe(0);
+    expect((await run('show', selfOperated.id)).printed).toContain('superseded at 2026-12-01T00:00:00.000Z');
   });
 
   test('without a terminal it wants --yes', async () => {

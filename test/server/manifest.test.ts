@@ -127,6 +127,19 @@ test('a later manifest takes the place of the one before', async () => {
   expect((await load()).manifest?.envelope.record['id']).not.toBe(first?.envelope.record['id']);
 });
 
+test('an older manifest does not come back, nor one of a revoked agreement', async () => {
+  await run(`${oneStep} --out m.json`);
+  const { record } = read('m.json');
+  const write = (name: string, changes: object): void =>
+    writeFileSync(join(folder, name), JSON.stringify(signRecord('inward.manifest.v1', { ...record, ...changes }, signer).envelope));
+  write('old.json', { id: 'mf-00000001', issued: '2026-01-01T00:00:00Z' });
+  expect(await fail('manifest add old.json')).toMatch(/is of 2026-01-01T00:00:00Z, and the one in force of .*: expected a later one/);
+  expect((await load()).manifest?.envelope.record['id']).toBe(record['id']);
+  write('new.json', { id: 'mf-00000002', issued: '2098-01-01T00:00:00Z' });
+  await change((store) => store.revokeAgreement('agr-8w2n5c1x', 'c.jones', Date.now()));
+  expect(await fail('manifest add new.json')).toContain('names the agreement agr-8w2n5c1x, which was revoked');
+});
+
 test('two signatures where the site demands them', async () => {
   const second = createSigner();
   writeFileSync(
@@ -196,6 +209,13 @@ test('the manifest in force, and one in a file', async () => {
     signers: [signer.trusted.id],
     addedBy: 'c.jones',
   });
+});
+
+test('a host that is known by its machine-id only is told', async () => {
+  expect(await run(oneStep)).not.toContain('machine-id');
+  rmSync(join(host.root, 'sys/class/dmi/id/product_uuid'));
+  expect(await run(oneStep)).toMatch(/^The host is known by its machine-id only, which every copy of its disk has too: /);
+  await run(check);
 });
 
 test('several models', async () => {

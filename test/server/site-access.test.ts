@@ -31,6 +31,9 @@ const commands: readonly (readonly [args: readonly string[], permitted: readonly
   [['person', 'add', 'new', '--roles', 'viewer'], ['admin']],
   [['person', 'revoke', 'leaver'], ['admin']],
   [['person', 'renew', 'leaver'], ['admin']],
+  // Else an admin would hold the identity of somebody who agrees.
+  [['person', 'add', 'new', '--roles', 'viewer,compliance'], ['compliance']],
+  [['person', 'renew', 'carl'], ['compliance']],
   [
     ['person', 'list'],
     ['admin', 'compliance', 'auditor'],

@@ -35,6 +35,8 @@ async function runAdd(file: string, flags: Flags, world: World): Promise<number>
   checkAddition(agreement, envelope, snapshot, now);
   await site.store.addRecord({ envelope, addedAt: now, addedBy: site.person });
   world.out.write(`The agreement ${agreement.id} is added: in force ${describeTerm(agreement)}.\n`);
+  const ended = listTerms((await site.store.load()).agreements).find(({ agreement: { id } }) => id === agreement.supersedes);
+  if (ended !== undefined) world.out.write(`It takes the place of ${ended.agreement.id}, which ends at ${new Date(ended.end).toISOString()}.\n`);
   const days = daysLeft(agreement, now);
   world.out.write(beginOf(agreement) > now ? 'It has not begun yet.\n' : `It ends in ${days} ${days === 1 ? 'day' : 'days'}.\n`);
   return 0;
@@ -54,11 +56,13 @@ async function runRevoke(id: string, flags: Flags, world: World): Promise<number
   if (!forms.agreementId.test(id))
     throw new UsageError('That is no id of an agreement: expected agr- and 8 to 32 small letters or digits (inward agreement show).');
   await using site = await openSite(flags, world, 'agreement.write');
-  const term = listTerms((await site.store.load()).agreements).find(({ agreement }) => agreement.id === id);
+  const { agreements, clock } = await site.store.load();
+  const term = listTerms(agreements).find(({ agreement }) => agreement.id === id);
   if (term === undefined) throw new SiteError(`There is no agreement ${id} on this site (inward agreement show).`);
   if (term.stored.revokedAt !== undefined) throw new SiteError(`The agreement ${id} was revoked already, by ${term.stored.revokedBy ?? 'nobody known'}.`);
   await confirmRevocation(id, flags, world);
-  await site.store.revokeAgreement(id, site.person, Date.now());
+  // By a clock that is behind, one that has begun would be revoked before it began, and the one whose place it took would come back.
+  await site.store.revokeAgreement(id, site.person, Math.max(Date.now(), clock));
   world.out.write(`The agreement ${id} is revoked. Answers that ran under it stop now, and new requests are refused.\n`);
   return 0;
 }

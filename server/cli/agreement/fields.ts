@@ -72,6 +72,10 @@ const today = (): string => formatTime(Date.now()).slice(0, 10);
 const readTime = (text: string): string => (/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
 const readCodes = (text: string): string[] => (text === 'all' || text === 'none' ? [] : text.split(/[\s,]+/).filter(Boolean));
 
+function hashDocument(path: string): string {
+  return createHash('sha256').update(readSmallFile(path, documentLimit)).digest('hex');
+}
+
 function nextYear({ effective }: Draft): string {
   const date = new Date(String(effective));
   date.setUTCFullYear(date.getUTCFullYear() + 1);
@@ -173,12 +177,11 @@ export const fields: readonly Field[] = [
     flags: '--document <file>',
     help: 'the signed document; the record has its hash, itself it stays where it is',
     label: 'Path of the signed document',
-    expected: 'the path of a file that can be read, of at most 64 MiB',
-    kinds: ['baa'],
-    read: (text, world) =>
-      createHash('sha256')
-        .update(readSmallFile(resolve(world.folder, text), documentLimit))
-        .digest('hex'),
+    expected: 'the path of a file that can be read, of at most 64 MiB, or (not of a baa) none',
+    kinds: real,
+    // A self-operated one may have no document apart from the record.
+    standard: ({ kind }) => (kind === 'baa' ? undefined : 'none'),
+    read: (text, world) => (text === 'none' ? undefined : hashDocument(resolve(world.folder, text))),
   },
   {
     name: 'purposes',

@@ -1,6 +1,6 @@
 /**
  * Owns `inward agreement keygen` and `trust`: the compliance key that signs agreements, and whose signatures count on a site.
- * Refuses to write over a file, and a private key where a public one is wanted.
+ * Refuses to write over a file, a private key where a public one is wanted, and two keys of one person where two people must sign.
  */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { Command, Option } from 'commander';
 import { hashPublicKey, readPublicKey } from '../../privacy/envelope.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import { readSmallFile, writeNewFile } from '../../privacy/files.ts';
+import type { Snapshot } from '../../privacy/store.ts';
 import type { World } from '../../world.ts';
 import { canAsk, openAsker } from '../ask.ts';
 import { type Flags, UsageError } from '../options.ts';
@@ -92,7 +93,17 @@ export function readTrustedFile(path: string): ReturnType<typeof readPublicKey> 
 async function runTrust(file: string, flags: Flags, world: World): Promise<number> {
   const { id, pem } = readTrustedFile(resolve(world.folder, file));
   await using site = await openSite(flags, world, 'agreement.write');
+  checkOneEach(site.person, await site.store.load());
   await site.store.addTrustedKey({ id, pem, addedAt: Date.now(), addedBy: site.person });
   world.out.write(`Signatures of ${id} count on this site from now on.\n`);
   return 0;
+}
+
+/** Where two must sign, nobody lets two keys count: one person could hold both. */
+function checkOneEach(person: string, { policy, trustedKeys }: Snapshot): void {
+  const known = trustedKeys.find(({ addedBy }) => addedBy === person);
+  if (policy?.signatures !== 2 || known === undefined) return;
+  throw new SiteError(
+    `This site needs the signatures of two people, and ${person} has let ${known.id} count already: expected another compliance person to trust the second key.`,
+  );
 }

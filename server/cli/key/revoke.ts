@@ -19,7 +19,10 @@ export function createKeyRevokeCommand(world: World, onExit: (code: number) => v
 
 async function runRevoke(id: string, flags: Flags, world: World): Promise<number> {
   await using site = await openSite(flags, world, 'key.revoke');
-  await site.store.revokeKey(id, site.person, Date.now());
+  const now = Date.now();
+  await site.store.revokeKey(id, site.person, now);
+  // So that a clock that was put back, also one that had been ahead, cannot make the key good again.
+  await site.store.keepClock(now);
   world.out.write(`The key ${id} is revoked.\n`);
   return 0;
 }

@@ -41,7 +41,12 @@ async function runRotate(id: string, flags: RotateFlags, world: World): Promise<
   const life = Math.min(expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - createdAt, longestDays * dayMs);
   const issued = issueKey({ label, tenant, data, scopes, isSealed: false, replaces: id, expiresAt: flags.expires ?? now + life }, site, now);
   const oldEnd = now + flags.overlap;
-  await deliverKey(issued, flags, 'Hand it to its holder over a safe way.', () => site.store.replaceKey(issued.key, site.person, oldEnd), world);
+  const replace = async (): Promise<void> => {
+    await site.store.replaceKey(issued.key, site.person, oldEnd);
+    // As in `key revoke`: the overlap is counted from a time that the site has seen.
+    await site.store.keepClock(now);
+  };
+  await deliverKey(issued, flags, 'Hand it to its holder over a safe way.', replace, world);
   if (!flags.json)
     world.err.write(`The old key ${id} ${flags.overlap === 0 ? 'is revoked' : `is taken until ${formatTime(Math.min(oldEnd, expiresAt ?? oldEnd))}`}.\n`);
   return 0;

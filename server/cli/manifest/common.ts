@@ -1,6 +1,6 @@
 /**
  * Owns what the commands of the manifest share: what would be served here, how a manifest is shown, and how it
- * gets into the store. Refuses a manifest of another site, or of an agreement that the site does not have.
+ * gets into the store. Refuses a manifest of another site, of an agreement that the site does not have, and one older than that in force.
  */
 import { resolve } from 'node:path';
 import type { DeviceName } from '../../../runtime/index.ts';
@@ -58,9 +58,15 @@ export async function addManifest(envelope: Envelope, { store, snapshot, person 
   if (manifest.site !== site || manifest.region !== region) {
     throw new SiteError(`${name} is for ${manifest.site} in ${manifest.region}: expected one for ${site} in ${region}; make it there (inward manifest new).`);
   }
-  if (!snapshot.agreements.some((stored) => stored.envelope.record['id'] === manifest.agreement)) {
+  const agreement = snapshot.agreements.find((stored) => stored.envelope.record['id'] === manifest.agreement);
+  if (agreement === undefined)
     throw new SiteError(`${name} names the agreement ${manifest.agreement}, which this site does not have: add that first (inward agreement add).`);
-  }
+  if (agreement.revokedAt !== undefined)
+    throw new SiteError(`${name} names the agreement ${manifest.agreement}, which was revoked: make one for an agreement in force (inward manifest new).`);
+  const present = snapshot.manifest?.envelope.record['issued'];
+  // One that was signed long ago, with other weights or another program, must not come back. The one form of a time sorts as text.
+  if (manifest.issued < String(present ?? ''))
+    throw new SiteError(`${name} is of ${manifest.issued}, and the one in force of ${present}: expected a later one; make it anew (inward manifest new).`);
   await store.addRecord({ envelope, addedAt: readTime(snapshot), addedBy: person });
 }
 

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Kind } from '../../config/kinds.ts';
 import { findAgreements, gatherFacts, needPolicy } from '../../privacy/deployment/deployment.ts';
+import { readHost } from '../../privacy/deployment/host.ts';
 import { outboundSchema, readManifest } from '../../privacy/deployment/manifest.ts';
 import { type Envelope, signEnvelope, writeEnvelope } from '../../privacy/envelope.ts';
 import { SiteError } from '../../privacy/errors.ts';
@@ -92,6 +93,11 @@ async function createRecord(flags: NewFlags, snapshot: Snapshot, world: World): 
   const { modelPath, ...target } = await findTarget(flags, models[0], world);
   const others = models.slice(1).map((path) => resolve(world.folder, path));
   const { hosts, ...facts } = await gatherFacts({ ...target, modelPaths: [modelPath, ...others] });
+  if (readHost(target.root).knownBy === 'machine-id') {
+    world.out.write(
+      'The host is known by its machine-id only, which every copy of its disk has too: a user who may read /sys/class/dmi/id/product_uuid would know it by its firmware as well.\n',
+    );
+  }
   const record = {
     id: `mf-${randomBytes(6).toString('hex')}`,
     site,

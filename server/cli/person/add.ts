@@ -1,12 +1,12 @@
 /**
  * Owns `inward person add`. Roles are given once: whoever gets other ones is added under another id, so that what was done under
- * an id keeps saying with which roles. Refuses roles that nobody has together.
+ * an id keeps saying with which roles. Refuses roles that nobody has together, and a compliance person whom an admin adds.
  */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Person } from '../../privacy/grants.ts';
 import { createSecret } from '../../privacy/keys.ts';
-import { checkRoles, checkUnused } from '../../privacy/people.ts';
+import { checkRoles, checkUnused, permissionFor } from '../../privacy/people.ts';
 import { type Role, roles } from '../../privacy/words.ts';
 import type { World } from '../../world.ts';
 import { addCredentialOptions, type CredentialFlags, readCredential } from '../credentials.ts';
@@ -51,7 +51,7 @@ async function runAdd(id: string, flags: AddFlags, world: World): Promise<number
   const { roles, expires } = flags;
   checkRoles(roles);
   const given = readCredential(flags, world);
-  await using site = await openSite(flags, world, 'person.write');
+  await using site = await openSite(flags, world, permissionFor(roles));
   if (given !== undefined) checkUnused(given, site.snapshot);
   const { text, credential } = createSecret('person');
   const person: Person = {

@@ -1,13 +1,13 @@
 /**
  * Owns `inward person renew`: another identity file for the same person, when the old one was lost or seen by others. Refuses
- * people whose time is over, and those who have none.
+ * people whose time is over, those who have none, and an admin who would get hold of the identity of a compliance person.
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { SiteError } from '../../privacy/errors.ts';
 import type { Person } from '../../privacy/grants.ts';
 import { createSecret } from '../../privacy/keys.ts';
-import { isExpired, isRevoked } from '../../privacy/people.ts';
+import { isExpired, isGone, permissionFor } from '../../privacy/people.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { type Flags, parser } from '../options.ts';
@@ -30,7 +30,7 @@ export function createPersonRenewCommand(world: World, onExit: (code: number) =>
 }
 
 async function runRenew(id: string, flags: RenewFlags, world: World): Promise<number> {
-  await using site = await openSite(flags, world, 'person.write');
+  await using site = await openSite(flags, world, ({ people }) => permissionFor(people.find((person) => person.id === id)?.roles ?? []));
   checkRenewable(id, site.snapshot.people, Date.now());
   const { text, credential } = createSecret('person');
   const path = resolve(world.folder, flags.out ?? `${id}.identity`);
@@ -42,7 +42,7 @@ async function runRenew(id: string, flags: RenewFlags, world: World): Promise<nu
 function checkRenewable(id: string, people: readonly Person[], now: number): void {
   const person = people.find((candidate) => candidate.id === id);
   if (person === undefined) throw new SiteError(`There is no person ${id}; inward person list shows those of this site.`);
-  const isOver = isRevoked(person, now) || isExpired(person, now);
+  const isOver = isGone(person) || isExpired(person, now);
   if (isOver) throw new SiteError(`The time of ${id} is over; add the person anew under another id (inward person add).`);
   if (person.credential.type !== 'secret')
     throw new SiteError(`${id} is known by a ${person.credential.type} and has no identity file; there is none to renew.`);

@@ -20,9 +20,8 @@ export function createPersonRevokeCommand(world: World, onExit: (code: number) =
 
 async function runRevoke(id: string, flags: Flags, world: World): Promise<number> {
   await using site = await openSite(flags, world, 'person.write');
-  const now = Date.now();
-  checkLeaving(id, site.snapshot.people, now);
-  await site.store.revokePerson(id, site.person, now);
+  checkLeaving(id, site.snapshot.people);
+  await site.store.revokePerson(id, site.person, Date.now());
   world.out.write(`${id} is revoked.\n`);
   return 0;
 }

@@ -7,7 +7,7 @@ import { Command, Option } from 'commander';
 import { SiteError } from '../../privacy/errors.ts';
 import { createSecret, type NewSecret } from '../../privacy/keys.ts';
 import { openStore } from '../../privacy/store/sqlite.ts';
-import type { Snapshot, Store } from '../../privacy/store.ts';
+import type { Snapshot } from '../../privacy/store.ts';
 import type { World } from '../../world.ts';
 import { readTrustedFile } from '../agreement/keys.ts';
 import { formatExamples } from '../group.ts';
@@ -65,15 +65,18 @@ async function runInit(flags: InitFlags, world: World): Promise<number> {
   const snapshot = await store.load();
   checkNew(snapshot, folder, path);
   const now = readTime(snapshot);
-  await endEvaluation(store, snapshot, flags.endEvaluation ?? false, now);
+  const evaluation = findEvaluation(snapshot, flags.endEvaluation ?? false);
   const people = [
     { id: admin, role: 'admin', path: join(folder, `${admin}.identity`), ...createIdentity() },
     { id: compliance, role: 'compliance', path: join(folder, `${compliance}.identity`), ...createIdentity() },
   ] as const;
   await withSecretFiles(people, async () => {
+    for (const id of evaluation.agreements) await store.revokeAgreement(id, author, now);
+    for (const id of evaluation.keys) await store.revokeKey(id, author, now);
     for (const { id, role, credential } of people) await store.addPerson({ id, roles: [role], credential, createdAt: now, createdBy: author });
     if (!snapshot.tenants.some(({ code }) => code === 'main')) await store.addTenant({ code: 'main' });
-    if (trusted !== undefined) await store.addTrustedKey({ ...trusted, addedAt: now, addedBy: author });
+    // It counts as the one of whoever agrees: where two must sign, the other key is for somebody else to trust.
+    if (trusted !== undefined) await store.addTrustedKey({ ...trusted, addedAt: now, addedBy: compliance });
     // The last step makes it a site.
     await store.setPolicy({ site: name, region, signatures: twoPerson ? 2 : 1 });
   });
@@ -94,15 +97,14 @@ function checkNew({ policy, people }: Snapshot, folder: string, path: string): v
     throw new SiteError(`A set-up in ${folder} was cut off: move ${path} away, and the identity files beside it, and set the site up anew.`);
 }
 
-/** What a first look has left: synthetic agreements, and keys for synthetic data. */
-async function endEvaluation(store: Store, { agreements, keys }: Snapshot, isWanted: boolean, now: number): Promise<void> {
+/** Ids of what a first look has left: synthetic agreements, and keys for synthetic data. Throws SiteError where they are not to be ended. */
+function findEvaluation({ agreements, keys }: Snapshot, isEnded: boolean): { readonly agreements: readonly string[]; readonly keys: readonly string[] } {
   const standing = agreements.filter(({ revokedAt }) => revokedAt === undefined);
   const open = keys.filter(({ revokedAt }) => revokedAt === undefined);
-  if (standing.length + open.length > 0 && !isWanted) {
+  if (standing.length + open.length > 0 && !isEnded) {
     throw new SiteError(
       'This folder holds an evaluation, which cannot go on beside PHI: add --end-evaluation to revoke its agreement and keys, or name another folder with --site.',
     );
   }
-  for (const { envelope } of standing) await store.revokeAgreement(String(envelope.record['id']), author, now);
-  for (const { id } of open) await store.revokeKey(id, author, now);
+  return { agreements: standing.map(({ envelope }) => String(envelope.record['id'])), keys: open.map(({ id }) => id) };
 }

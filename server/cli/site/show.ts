@@ -3,7 +3,7 @@
  */
 import { Command } from 'commander';
 import type { Agreement } from '../../privacy/agreement.ts';
-import { isExpired, isRevoked } from '../../privacy/people.ts';
+import { isExpired, isGone } from '../../privacy/people.ts';
 import { isLive } from '../../privacy/states.ts';
 import type { Snapshot } from '../../privacy/store.ts';
 import { type AgreementState, listTerms, stateOf } from '../../privacy/term.ts';
@@ -58,7 +58,7 @@ function summarize({ policy, trustedKeys, agreements, manifest, keys, people, te
     }),
     manifest: manifest === undefined ? null : { id: String(manifest.envelope.record['id']), agreement: String(manifest.envelope.record['agreement']) },
     keys: keys.filter((key) => isLive(key, now)).length,
-    people: people.filter((person) => !isRevoked(person, now) && !isExpired(person, now)).length,
+    people: people.filter((person) => !isGone(person) && !isExpired(person, now)).length,
     tenants: tenants.length,
   };
 }

@@ -13,6 +13,8 @@ export interface HostFacts {
    * without. A manifest that was made without it stays good for a reader who may.
    */
   readonly hosts: readonly string[];
+  /** What the strongest of them has; the id of a machine goes with every copy of its disk. */
+  readonly knownBy: 'firmware' | 'machine-id';
   /** By address. */
   readonly devices: readonly DeviceIdentity[];
 }
@@ -30,10 +32,10 @@ export function readHost(root = '/', platform: NodeJS.Platform = process.platfor
     throw new SiteError(`The facts of this host cannot be read on this system (${platform}): a server for PHI needs a deployment manifest, and so Linux.`);
   }
   const tree = createTree(root);
-  return { hosts: readHostIds(tree), devices: readDevices(tree) };
+  return { ...readHostIds(tree), devices: readDevices(tree) };
 }
 
-function readHostIds(tree: Tree): readonly string[] {
+function readHostIds(tree: Tree): Pick<HostFacts, 'hosts' | 'knownBy'> {
   const machine = ['etc/machine-id', 'var/lib/dbus/machine-id'].map((path) => readLine(tree, path)).find((line) => /^[0-9a-f]{32}$/.test(line ?? ''));
   const firmware = readLine(tree, 'sys/class/dmi/id/product_uuid')?.toLowerCase();
   const hasFirmware = uuidForm.test(firmware ?? '');
@@ -42,7 +44,8 @@ function readHostIds(tree: Tree): readonly string[] {
       'This host cannot be told from others: expected its id in /etc/machine-id, found none; run systemd-machine-id-setup, or give the container the file of its host.',
     );
   }
-  return [...(hasFirmware ? [hashHost(machine, firmware)] : []), ...(machine === undefined ? [] : [hashHost(machine)])];
+  const hosts = [...(hasFirmware ? [hashHost(machine, firmware)] : []), ...(machine === undefined ? [] : [hashHost(machine)])];
+  return { hosts, knownBy: hasFirmware ? 'firmware' : 'machine-id' };
 }
 
 function hashHost(machine = 'none', firmware = 'none'): string {

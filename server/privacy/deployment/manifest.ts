@@ -117,13 +117,18 @@ export function readManifest({ type, record }: Envelope): Manifest {
   throw new SiteError(`The manifest cannot be used: its field ${name} must be ${rules[name]}.`);
 }
 
-/** Where clouds tell a machine about itself, its credentials included. */
-const metadataHosts = ['169.254.169.254', '[fd00:ec2::254]', 'metadata.google.internal'];
+/** Where clouds tell a machine about itself, its credentials included: AWS, Azure, GCP, Oracle, Alibaba. */
+const metadataHosts: readonly string[] = [
+  ...['168.63.129.16', '100.100.100.200', '[fd00:ec2::254]', '[fd20:ce::254]', '[fd00:c1::a9fe:a9fe]'],
+  ...['metadata', 'metadata.google.internal', 'metadata.goog', 'instance-data', 'instance-data.ec2.internal'],
+];
+/** Link-local IPv4, and IPv4 in the clothes of IPv6 (mapped, translated, compatible). */
+const metadataForm = /^169\.254\.|^\[::ffff:|^\[64:ff9b:|^\[::[0-9a-f]+:[0-9a-f]+\]$/;
 
 /** Only the one spelling of a host that a URL would get, so that none can be written in another way. */
 function isDestination(text: string): boolean {
   const [, host = '', port = ''] = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?):([1-9]\d{0,4})$/.exec(text) ?? [];
-  if (host === '' || Number(port) > 65_535 || metadataHosts.includes(host)) return false;
+  if (host === '' || Number(port) > 65_535 || metadataHosts.includes(host) || metadataForm.test(host)) return false;
   if (host.startsWith('[') && !isIPv6(host.slice(1, -1))) return false;
   return URL.canParse(`http://${host}/`) && new URL(`http://${host}/`).hostname === host;
 }

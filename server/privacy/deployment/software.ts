@@ -1,7 +1,7 @@
 /**
  * Owns the digest of the program: SHA-256 over the files that run and ship, in a clone as in the built package, and the digest
  * of one large file. Refuses links in place of the program's files: what they lead to could change and the digest would not.
- * Packages in node_modules are not part of it; a clone's lock file, which is, has their hashes.
+ * Packages in the top node_modules are not part of it: a clone's lock file, which is, says which they should be, and nothing compares them.
  */
 import { createHash } from 'node:crypto';
 import { constants, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
@@ -23,7 +23,7 @@ const parts = [
   'package.json',
   'package-lock.json',
 ];
-const fileForm = /\.(?:ts|js|mjs|wgsl|json)$/;
+const fileForm = /\.(?:[cm]?ts|[cm]?js|wgsl|json|node|wasm)$/;
 const fileLimit = 10_000;
 /** Bytes of all files together. */
 const sizeLimit = 2 ** 27;
@@ -61,7 +61,7 @@ function listFiles(root: string, path: string): string[] {
   const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
   if (stats === undefined) return [];
   if (stats.isDirectory()) {
-    const names = readdirSync(join(root, path)).filter((name) => !name.startsWith('.') && name !== 'node_modules' && name !== 'test');
+    const names = readdirSync(join(root, path)).filter((name) => !name.startsWith('.'));
     return names.flatMap((name) => listFiles(root, `${path}/${name}`));
   }
   if (stats.isFile()) return fileForm.test(path) ? [path] : [];

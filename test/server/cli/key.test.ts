@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { isSecretOf, parseSecret } from '../../../server/privacy/keys.ts';
+import { createSecret, isSecretOf, parseSecret } from '../../../server/privacy/keys.ts';
 import type { KeyEntry } from '../../../server/privacy/review.ts';
 import { breakGlassMs } from '../../../server/privacy/states.ts';
 import { baa, stored, synthetic, wrap } from '../privacy/records.ts';
@@ -332,10 +332,29 @@ describe('revoke', () => {
     expect((await site.load()).keys[0]?.revokedAt).toBeLessThanOrEqual(Date.now());
   });
 
+  test('with the clock ahead: the site has seen that time, so that nothing is served before the key is gone for good', async () => {
+    using site = template.copy();
+    const { id } = await site.json<{ id: string }>('anna', ...minimal);
+    const now = Date.now();
+    freeze(new Date(now + 40 * dayMs).toISOString());
+    await site.do('anna', 'key', 'revoke', id);
+    vi.setSystemTime(now);
+    expect((await site.load()).clock).toBe(now + 40 * dayMs);
+    await site.do('anna', 'store', 'reset-clock');
+    expect((await site.load()).keys[0]?.revokedAt).toBe(now);
+  });
+
   test('one that is not there, and what is no id; a secret is not repeated', async () => {
     using site = template.copy();
     expect(await site.run('anna', 'key', 'revoke', '0123456789')).toMatchObject({ code: 1, complained: 'There is no key 0123456789 in this store.\n' });
     expect((await site.run('anna', 'key', 'revoke', 'scribe')).code).toBe(2);
+    const { text } = createSecret('phi');
+    for (const args of [['key', 'revoke', text], ['key', 'list', '--identity', text], [text], ['key', 'list', `--${text}`]]) {
+      const { code, printed, complained } = await site.run('anna', ...args);
+      expect([code === 0, printed]).toEqual([false, '']);
+      expect(complained).toMatch(/inw_\.\.\./);
+      expect(complained).not.toContain(text.slice(8, 20));
+    }
   });
 });
 
@@ -354,6 +373,7 @@ describe('rotate', () => {
     expect(after?.id).not.toBe(before?.id);
     // As long as the old one was given.
     expect(after?.expiresAt).toBe(Date.parse('2027-04-01T00:00:00Z'));
+    expect((await site.load()).clock).toBe(Date.parse('2027-01-01T00:00:00Z'));
     expect(ran.complained).toBe(`The old key ${before?.id} is taken until 2027-01-02 00:00 UTC.\n`);
     expect((await site.json<KeyEntry[]>('anna', 'key', 'list')).map(({ state }) => state)).toEqual(['ending', 'valid']);
     expect((await site.run('anna', 'key', 'rotate', before?.id ?? '')).complained).toMatch(/is being rotated already/);

@@ -48,6 +48,24 @@ test('--two-person', async () => {
   expect(await site.do('anna', 'site', 'show')).toContain('two different keys sign');
 });
 
+test('--two-person: each of two people lets one key count, that of --trust included', async () => {
+  using site = new TestSite();
+  for (const name of ['a', 'b', 'c']) await site.do('nobody', 'agreement', 'keygen', '--out', `${name}.pem`, '--no-passphrase');
+  await site.do('nobody', ...init, '--two-person', '--trust', 'a.pem.pub');
+  expect(await site.run('carl', 'agreement', 'trust', 'b.pem.pub')).toMatchObject({
+    code: 1,
+    complained: expect.stringMatching(/^This site needs the signatures of two people, and carl has let ck-[0-9a-f]{16} count already: expected another /),
+  });
+  await site.do('carl', 'person', 'add', 'cora', '--roles', 'compliance', '--out', site.identity('cora'));
+  await site.do('cora', 'agreement', 'trust', 'b.pem.pub');
+  expect((await site.run('cora', 'agreement', 'trust', 'c.pem.pub')).complained).toMatch(/^This site needs the signatures of two people, and cora has/);
+  expect((await site.load()).trustedKeys.map(({ addedBy }) => addedBy)).toEqual(['carl', 'cora']);
+  using other = new TestSite();
+  for (const name of ['a', 'b']) await other.do('nobody', 'agreement', 'keygen', '--out', `${name}.pem`, '--no-passphrase');
+  await other.do('nobody', ...init, '--trust', 'a.pem.pub');
+  await other.do('carl', 'agreement', 'trust', 'b.pem.pub');
+});
+
 describe('refused', () => {
   test('a second time, by whatever name', async () => {
     using site = await TestSite.create();
@@ -143,6 +161,16 @@ describe('an evaluation in the folder', () => {
     expect(agreements.map(({ revokedBy, revokedAt }) => [revokedBy, (revokedAt ?? Number.POSITIVE_INFINITY) <= Date.now()])).toEqual([['setup', true]]);
     // The way for PHI is free now.
     await site.do('anna', 'key', 'create', '--label', 'scribe', '--purposes', 'documentation');
+  });
+
+  test('goes on where the files cannot be written', async () => {
+    using site = new TestSite();
+    await site.change(evaluate);
+    writeFileSync(site.identity('carl'), 'something else');
+    expect((await site.run('nobody', ...init, '--end-evaluation')).complained).toMatch(/is there already and is not overwritten/);
+    const { keys, agreements } = await site.load();
+    expect([keys[0]?.revokedAt, agreements[0]?.revokedAt]).toEqual([undefined, undefined]);
+    expect(existsSync(site.identity('anna'))).toBe(false);
   });
 
   test('one that was revoked already is not', async () => {

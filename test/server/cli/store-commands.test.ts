@@ -2,6 +2,7 @@
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Store } from '../../../server/privacy/store.ts';
 import { baa, stored, wrap } from '../privacy/records.ts';
 import { TestSite } from '../site-folder.ts';
 
@@ -206,6 +207,21 @@ describe('reset-clock', () => {
     expect(keys.find(({ id }) => id === revoked)?.revokedAt).toBe(now);
     expect(people.find(({ id }) => id === 'temp')?.revokedAt).toBe(now);
     expect(agreements[0]?.revokedAt).toBe(now);
+  });
+
+  test('cut off before the clock is put back: the revocations count already', async () => {
+    using site = template.copy();
+    freeze(now);
+    let methods: Store | undefined;
+    await site.change(async (store) => {
+      await store.revokeKey(key, 'anna', now + 48 * hour);
+      await store.keepClock(now + 48 * hour);
+      methods = Object.getPrototypeOf(store);
+    });
+    const reset = vi.spyOn(methods as Store, 'resetClock').mockRejectedValue(new Error('cut off'));
+    expect((await site.run('anna', 'store', 'reset-clock')).code).toBe(1);
+    reset.mockRestore();
+    expect((await site.load()).keys[0]?.revokedAt).toBe(now);
   });
 
   test('an admin whose time would be over by the wrong clock can put it right', async () => {

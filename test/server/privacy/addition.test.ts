@@ -10,11 +10,12 @@ import { accessKey, baa, createSigner, selfOperated, signed, snapshotOf, stored,
 const [first, second, stranger] = [createSigner(), createSigner(), createSigner()];
 const now = Date.UTC(2026, 10, 24, 12);
 const trustedKeys = [first.trusted, second.trusted];
+const tenants = ['cardiology', 'icu', 'oncology'].map((code, number) => ({ code, number }));
 
 /** The reason why it is not added; undefined: it may be. */
 function judge(agreement: Agreement, parts: Partial<Snapshot> = {}, envelope: Envelope = signed(agreement, first), at: number = now): string | undefined {
   try {
-    checkAddition(readAgreement(envelope), envelope, snapshotOf({ trustedKeys, ...parts }), at);
+    checkAddition(readAgreement(envelope), envelope, snapshotOf({ trustedKeys, tenants, ...parts }), at);
     return undefined;
   } catch (error) {
     expect(error).toBeInstanceOf(SiteError);
@@ -54,7 +55,7 @@ test('one that has ended, to the millisecond; one that has not begun may be adde
   const end = Date.UTC(2027, 10, 24);
   expect(judge(selfOperated, {}, undefined, end)).toContain('has ended');
   expect(judge(selfOperated, {}, undefined, end - 1)).toBeUndefined();
-  expect(judge(selfOperated, {}, undefined, 0)).toBeUndefined();
+  expect(judge(selfOperated, {}, undefined, Date.UTC(2026, 10, 22))).toBeUndefined();
 });
 
 test('region: that of the site must be among them', () => {
@@ -78,7 +79,7 @@ const spans: readonly (readonly [string, string, string, boolean])[] = [
 ];
 test.each(spans)('dates: %s', (_name, from, to, isClash) => {
   const agreement = { ...other, effective: `${from}T00:00:00Z`, expires: `${to}T00:00:00Z` };
-  const reason = judge(agreement, having(selfOperated), undefined, 0);
+  const reason = judge(agreement, having(selfOperated), undefined, Date.UTC(2026, 10, 22));
   if (isClash) expect(reason).toContain('at the same time and for the same departments as agr-00000001');
   else expect(reason).toBeUndefined();
 });
@@ -99,6 +100,29 @@ test('departments: all against some, some against others', () => {
 
 test('a revoked one is in nobody’s way', () => {
   expect(judge(other, having(stored(signed(selfOperated, first), now - 1)))).toBeUndefined();
+});
+
+test('superseding: of the same covered entity, for all of its departments, and not before it', () => {
+  const heart = { ...selfOperated, tenants: ['cardiology', 'icu'] };
+  const next = { ...other, supersedes: selfOperated.id };
+  const entity = { name: 'Another Hospital', id: '99-9999999' };
+  expect(judge({ ...next, coveredEntity: entity }, having(selfOperated))).toContain('which is of another covered entity');
+  expect(judge({ ...next, coveredEntity: { ...selfOperated.coveredEntity, name: 'St. Mary' } }, having(selfOperated))).toBeUndefined();
+  expect(judge({ ...next, tenants: ['icu', 'cardiology'] }, having(selfOperated))).toContain('which is for departments that the new one leaves out');
+  expect(judge({ ...next, tenants: ['icu', 'oncology'] }, having(heart))).toContain('which is for departments that the new one leaves out');
+  expect(judge({ ...next, tenants: ['icu', 'cardiology', 'oncology'] }, having(heart))).toBeUndefined();
+  expect(judge({ ...next, effective: '2026-11-23T23:59:59Z' }, having(selfOperated))).toContain('which begins later');
+  expect(judge({ ...next, effective: selfOperated.effective }, having(selfOperated))).toBeUndefined();
+});
+
+test('a department that is not there', () => {
+  expect(judge({ ...selfOperated, tenants: ['icu', 'cardiolgy'] })).toContain('departments that this site does not have (cardiolgy): add them first');
+});
+
+test('a signatory who signs after today, wherever that is', () => {
+  const on = (date: string): string | undefined => judge({ ...baa, signatories: [...selfOperated.signatories, { name: 'John Doe', title: 'CEO', date }] });
+  expect(on('2026-11-26')).toContain('names a signatory who signs after today');
+  expect(on('2026-11-25')).toBeUndefined();
 });
 
 test('superseding: one that is there and unrevoked; the others count as before', () => {
@@ -144,7 +168,8 @@ test('synthetic and real, when one is in force now and the other comes later, or
   const march = { effective: '2027-03-01T00:00:00Z', expires: '2027-03-20T00:00:00Z' };
   expect(judge({ ...selfOperated, ...march }, having(synthetic))).toContain('revoke that one first');
   const before = Date.UTC(2026, 0, 1);
-  expect(judge({ ...selfOperated, ...march }, having(synthetic), undefined, before)).toBeUndefined();
+  const signatories = [{ name: 'Jane Roe', title: 'Privacy Officer', date: '2025-12-20' }];
+  expect(judge({ ...selfOperated, signatories, ...march }, having(synthetic), undefined, before)).toBeUndefined();
   expect(judge({ ...synthetic, ...march }, having(selfOperated), undefined, before)).toContain('revoke that one first');
   // Past ones do not count.
   expect(judge({ ...selfOperated, ...march }, having(synthetic), undefined, Date.UTC(2026, 11, 24))).toBeUndefined();

@@ -85,4 +85,8 @@ test.each([
   'example.org',
   '',
   '/8',
+  // IPv4 in the clothes of IPv6 would admit nobody.
+  '::ffff:10.0.0.0/104',
+  '::FFFF:a00:0/104',
+  '0:0:0:0:0:ffff:10.1.2.3',
 ])('"%s" is no network', (text) => expect(networkSchema.safeParse(text).success).toBe(false));

@@ -89,6 +89,18 @@ test.each<readonly [field: keyof Manifest, rule: string, values: readonly unknow
       ['2852039166:80'],
       ['0xa9fea9fe:80'],
       ['0251.0376.0251.0376:80'],
+      ['[::ffff:a9fe:a9fe]:80'],
+      ['[::ffff:a00:1]:80'],
+      ['[64:ff9b::a9fe:a9fe]:80'],
+      ['[::a9fe:a9fe]:80'],
+      // Others of its network: AWS has the credentials of containers at .170.2.
+      ['169.254.170.2:80'],
+      ['100.100.100.200:80'],
+      ['168.63.129.16:80'],
+      ['metadata:80'],
+      ['metadata.goog:80'],
+      ['instance-data:80'],
+      ['[fd20:ce::254]:80'],
       ['[fd00:ec2::254]:80'],
       ['[fd00:ec2:0::254]:80'],
       ['metadata.google.internal:80'],
@@ -108,7 +120,7 @@ test.each<readonly [field: keyof Manifest, rule: string, values: readonly unknow
 });
 
 test('destinations in their one form', () => {
-  const outbound = ['siem.example.org:6514', 'localhost:9', '10.0.0.1:65535', '[2001:db8::1]:443', 'xn--bcher-kva.example:443'];
+  const outbound = ['siem.example.org:6514', 'localhost:9', '10.0.0.1:65535', '[2001:db8::1]:443', '[::1]:443', '169.253.0.1:80', 'xn--bcher-kva.example:443'];
   expect(read({ ...manifest, outbound }).outbound).toEqual(outbound);
 });
 

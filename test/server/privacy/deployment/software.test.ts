@@ -46,7 +46,6 @@ test('what does not run does not count', () => {
     'node_modules/x/a.js',
     '.git/a.json',
     'runtime/.hidden.ts',
-    'runtime/node_modules/x/a.js',
     'runtime/notes.txt',
     'dist/server/a.js',
   ]) {
@@ -67,6 +66,13 @@ test('whatever runs counts', () => {
     'server/a.ts',
     'scripts/setup/a.ts',
     'scripts/setup.mjs',
+    // Node would run these too.
+    'runtime/node_modules/x/a.js',
+    'runtime/test/a.ts',
+    'runtime/a.cjs',
+    'runtime/a.node',
+    'runtime/a.mts',
+    'runtime/a.wasm',
     'scripts/node.mjs',
     'scripts/progress.mjs',
     'package-lock.json',
