@@ -6,6 +6,7 @@ import type { Agreement } from './agreement.ts';
 import { Refusal } from './errors.ts';
 import type { AccessKey, Person, Tenant } from './grants.ts';
 import { isSecretOf, parseSecret, type SecretKind } from './keys.ts';
+import { isGone } from './people.ts';
 import { judgeKey } from './states.ts';
 import { stateOf, type Term } from './term.ts';
 import type { View } from './view.ts';
@@ -58,7 +59,7 @@ export function findBySecret(view: View, text: string): Holder {
 
 /** Throws Refusal when a holder's time is over. */
 export function checkTime(holder: Holder, now: number): void {
-  const state = holder.type === 'key' ? judgeKey(holder.key, now) : judgeKey({ ...holder.person, isSealed: false }, now);
+  const state = holder.type === 'key' ? judgeKey(holder.key, now) : isGone(holder.person) ? 'revoked' : judgeKey({ ...holder.person, isSealed: false }, now);
   const code = {
     revoked: 'key_revoked',
     expired: 'key_expired',
