@@ -34,7 +34,7 @@ export class TrustedClock {
 
   /** The least that the time is: what was trusted last, and what has passed since; so that what has an end ends also while the clock is wrong. */
   get latest(): number {
-    return Math.max(this.#latest, this.#monotonic() + this.#offset);
+    return Math.floor(Math.max(this.#latest, this.#monotonic() + this.#offset));
   }
 
   /**

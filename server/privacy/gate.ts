@@ -334,6 +334,7 @@ export class Gate implements AsyncDisposable {
   /** What comes with time or from other processes. */
   async #look(): Promise<void> {
     await this.#refresh();
+    if (this.#isClosed) return;
     const isTrusted = this.now() !== undefined;
     if (this.#isClockTrusted && !isTrusted) this.#emit({ event: 'clock_untrusted' });
     this.#isClockTrusted = isTrusted;

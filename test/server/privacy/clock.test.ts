@@ -71,3 +71,14 @@ test('whatever happens, trusted time never goes back, and is never further behin
     { numRuns: 500, seed: 1 },
   );
 });
+
+test('whole milliseconds, as the store takes them, although the monotonic clock has fractions', () => {
+  let monotonic = 1000.25;
+  const trusted = new TrustedClock(
+    0,
+    () => begin,
+    () => (monotonic += 0.3),
+  );
+  trusted.read();
+  for (let i = 0; i < 10; i++) expect(Number.isInteger(trusted.latest)).toBe(true);
+});
