@@ -121,4 +121,5 @@ function insertContents(edit: Edit, contents: Contents): void {
   edit.writeMeta('generation', contents.generation + 1);
   edit.writeMeta('clock', contents.clock);
   edit.writeMeta('nextTenant', contents.nextTenant);
+  if (contents.siteId !== undefined) edit.identifySite(contents.siteId);
 }

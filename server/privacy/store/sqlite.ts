@@ -2,6 +2,7 @@
  * Owns the store in a file of its own (SQLite): each method is one transaction, durable when its promise resolves. Refuses
  * ids that are used twice or unknown, and to revoke twice.
  */
+import { randomBytes } from 'node:crypto';
 import { SiteError } from '../errors.ts';
 import { type AccessKey, type Credential, credentialSchema, type Person, type Tenant } from '../grants.ts';
 import type { Policy, Snapshot, Store, StoredRecord, TrustedKey, Usage } from '../store.ts';
@@ -52,7 +53,11 @@ class SqliteStore implements Store {
 
   async setPolicy(policy: Policy): Promise<void> {
     const { one, ...fields } = toPolicyFields(policy);
-    this.#connection.change((edit) => (edit.find('policy', 1) ? edit.update('policy', 1, fields) : edit.insert('policy', { one, ...fields })));
+    this.#connection.change((edit) => {
+      if (edit.find('policy', 1)) edit.update('policy', 1, fields);
+      else edit.insert('policy', { one, ...fields });
+      edit.identifySite(randomBytes(16).toString('hex'));
+    });
   }
 
   async addTrustedKey(key: TrustedKey): Promise<void> {

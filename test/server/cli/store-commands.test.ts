@@ -41,24 +41,26 @@ test('backup and check say what is there', async () => {
 });
 
 describe('restore', () => {
-  test('what was revoked since stays revoked, what was made since is gone, the old store is kept', async () => {
+  test('what was revoked since stays revoked, what was made since is revoked, the old store is kept', async () => {
     using site = template.copy();
     await site.do('anna', 'store', 'backup', 'backup.sqlite');
     await site.do('anna', 'key', 'revoke', key);
     await site.do('anna', 'tenant', 'add', 'cardiology');
+    const late = await site.json<{ id: string }>('anna', 'key', 'create', '--label', 'late', '--purposes', 'documentation');
     const printed = await site.do('anna', 'store', 'restore', 'backup.sqlite');
     expect(printed).toBe(
       [
-        `${join(site.home, 'backup.sqlite')} is restored: 1 key, 3 people, 1 tenant, 0 agreements, 0 manifests.`,
+        `${join(site.home, 'backup.sqlite')} is restored: 2 keys, 3 people, 2 tenants, 0 agreements, 0 manifests.`,
         `The store as it was is kept as ${site.path}.before-restore.`,
         '1 of them have been revoked since the backup and stay revoked.',
-        'Made since the backup and gone: 0 keys, 0 people, 1 tenants.',
+        'Made since the backup and revoked now: 1 key, 0 people.',
         '',
       ].join('\n'),
     );
     const { keys, tenants } = await site.load();
-    expect(keys[0]?.revokedBy).toBe('anna');
-    expect(tenants.map(({ code }) => code)).toEqual(['main']);
+    expect(keys.map(({ revokedBy }) => revokedBy)).toEqual(['anna', 'anna']);
+    expect(keys.map(({ id }) => id)).toContain(late.id);
+    expect(tenants.map(({ code }) => code)).toEqual(['main', 'cardiology']);
   });
 
   test('the present store says who may: a role that has been lost since does not come back with the backup', async () => {
@@ -116,7 +118,7 @@ describe('restore', () => {
     await site.do('anna', 'store', 'restore', 'backup.sqlite');
     const { policy, tenants } = await site.load();
     expect(policy?.site).toBe('st-marys');
-    expect(tenants.map(({ code }) => code)).toEqual(['main']);
+    expect(tenants.map(({ code }) => code)).toEqual(['trial', 'main']);
   });
 
   test('into a new folder', async () => {

@@ -94,10 +94,10 @@ test('records come back as they were signed, the latest manifest that is not rev
   const signer = createSigner();
   const agreement = createRecord(signer, 'agr-00000001', { addedAt: now + 9 });
   await store.addRecord(agreement);
-  await store.addRecord(createRecord(signer, 'man-00000001'));
-  const manifest = createRecord(signer, 'man-00000002');
+  await store.addRecord(createRecord(signer, 'mf-00000001'));
+  const manifest = createRecord(signer, 'mf-00000002');
   await store.addRecord(manifest);
-  await store.addRecord(createRecord(signer, 'man-00000003', { revokedAt: now, revokedBy: 'setup' }));
+  await store.addRecord(createRecord(signer, 'mf-00000003', { revokedAt: now, revokedBy: 'setup' }));
   const snapshot = await store.load();
   expect(snapshot.agreements).toEqual([agreement]);
   expect(snapshot.manifest).toEqual(manifest);
@@ -166,9 +166,9 @@ const refusals: readonly (readonly [string, (store: Store, snapshot: Snapshot) =
     (store) => store.revokeAgreement('agr-00000001', 'a.nurse', now + 5),
     /^The agreement agr-00000001 has been revoked already/,
   ],
-  ['a manifest to revoke as an agreement', (store) => store.revokeAgreement('man-00000001', 'a.nurse', now), /is no agreement/],
+  ['a manifest to revoke as an agreement', (store) => store.revokeAgreement('mf-00000001', 'a.nurse', now), /is no agreement/],
   ['a policy with free text', (store) => store.setPolicy({ site: bad, region: 'us-east', signatures: 1 }), /the field "site"/],
-  ['an open key to open', (store, { keys }) => store.openKey(keys[1]?.id ?? '', now), /is no break-glass key/],
+  ['a common key to open', (store, { keys }) => store.openKey(keys.find(({ isSealed }) => !isSealed)?.id ?? '', now), /is no break-glass key/],
   ['usage with free text', (store) => store.addUsage(5, [{ scope: 'tenant', id: bad, tokens: 1 }]), /^The usage cannot be kept: the field "id"/],
   ['usage below nothing', (store) => store.addUsage(5, [{ scope: 'tenant', id: 'x', tokens: -1 }]), /the field "tokens"/],
   ['a day that is none', (store) => store.addUsage(0.5, []), /^The day cannot be kept/],
