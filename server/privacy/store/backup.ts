@@ -1,16 +1,17 @@
 /**
  * Owns backups of the store: taken while servers run, and restored into the database that servers have open, so that they
- * see it at their next request. Refuses a backup that is not whole, and to restore over a store whose revocations cannot
- * be read, unless it is told so.
+ * see it at their next request. Refuses a backup that is not whole or holds what the gate would not take, and to restore over a
+ * store whose revocations cannot be read, unless it is told so.
  */
 import { chmodSync, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
+import { createView } from '../view.ts';
 import { Connection } from './connection.ts';
-import type { Contents } from './contents.ts';
+import { type Contents, toSnapshot } from './contents.ts';
 import { readDatabase } from './database.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
 import { checkFile, checkNothingLeft, companions, createFile, identify, openFolder, syncFile } from './files.ts';
-import { mergeContents, type Restorer } from './merge.ts';
+import { mergeContents } from './merge.ts';
 
 export interface StoreCounts {
   readonly keys: number;
@@ -61,7 +62,14 @@ export async function restoreStore(source: string, path: string, { by, replaceDa
   try {
     const backup = readCopy(source, copy);
     using present = openPresent(path, replaceDamaged);
-    if (present !== undefined) return mergeInto(present, backup, keptAs, { by, at: Date.now() });
+    if (present !== undefined) {
+      return mergeInto(present, keptAs, (now) => {
+        const merged = mergeContents(now, backup, { by, at: Date.now() });
+        checkServed(merged, source);
+        return { merged, result: { ...count(merged), isMerged: true, ...compare(now, backup, merged), keptAs } };
+      });
+    }
+    checkServed(backup, source);
     const isThere = existsSync(path);
     if (isThere) putAside(path, keptAs);
     install(copy, path);
@@ -122,14 +130,22 @@ function openPresent(path: string, replaceDamaged: boolean): Connection | undefi
   }
 }
 
-function mergeInto(store: Connection, backup: Contents, keptAs: string, restorer: Restorer): RestoreResult {
+/** The gate refuses every request over one record whose signatures do not hold. */
+function checkServed(contents: Contents, source: string): void {
+  try {
+    createView(toSnapshot(contents));
+  } catch (error) {
+    throw error instanceof SiteError ? new SiteError(`With ${source} restored nothing would be served: ${error.message}`) : error;
+  }
+}
+
+function mergeInto(store: Connection, keptAs: string, merge: (present: Contents) => { merged: Contents; result: RestoreResult }): RestoreResult {
   const before = store.readGeneration();
   copyStore(store, keptAs);
   try {
     return store.replace((present) => {
       if (present.generation !== before) throw new SiteError(`${store.path} was written to during the restore: try again.`);
-      const merged = mergeContents(present, backup, restorer);
-      return { merged, result: { ...count(merged), isMerged: true, ...compare(present, backup, merged), keptAs } };
+      return merge(present);
     });
   } catch (error) {
     rmSync(keptAs, { force: true });

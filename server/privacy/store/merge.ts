@@ -11,7 +11,7 @@ import type { StoredRecord } from '../store.ts';
 import type { Contents } from './contents.ts';
 
 /** Who restores, and when. */
-export interface Restorer {
+interface Restorer {
   readonly by: string;
   readonly at: number;
 }

@@ -419,6 +419,26 @@ test('no site is restored beside an evaluation that goes on', async () => {
   expect((await store.load()).policy?.site).toBe('general');
 });
 
+test('records that the gate would not take are not restored, neither into a store nor where there is none', async () => {
+  const [known, unknown] = [createSigner(), createSigner()];
+  await using other = await createSite(async (store) => {
+    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 });
+    await store.addTrustedKey(known.trusted);
+    await store.addRecord(createRecord(unknown, 'agr-00000001'));
+  });
+  await backupStore(other.path, other.target);
+  const sentence =
+    /^SiteError: With .*backup\.sqlite restored nothing would be served: An agreement in the store is signed by ck-\w+, which is not a trusted key/;
+  await using empty = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' })));
+  const before = await empty.store.load();
+  await refuse(restore(other.target, empty.path), sentence);
+  expect(await empty.store.load()).toEqual(before);
+  expect(existsSync(`${empty.path}.before-restore`)).toBe(false);
+  const none = join(dirname(other.target), 'none', 'inward.sqlite');
+  await refuse(restore(other.target, none), sentence);
+  expect(readdirSync(dirname(none))).toEqual([]);
+});
+
 test('a record that another of the same id has taken the place of is refused', async () => {
   await using other = await createSite((store) => store.addRecord(createRecord(createSigner(), 'agr-00000001')));
   await backupStore(other.path, other.target);
