@@ -26,9 +26,10 @@ async function runReset(flags: Flags, world: World): Promise<number> {
     world.out.write(`The latest time of the site, ${formatTime(clock)}, is not ahead of this machine's clock: nothing is changed.\n`);
     return 0;
   }
+  // The clock last: as long as it is ahead, a command that was cut off can be given again.
+  const moved = await revokeAtOnce(site, now);
   await site.store.resetClock(now);
   world.out.write(`The latest time of the site was ${formatTime(clock)} and is ${formatTime(now)} now.\n`);
-  const moved = await revokeAtOnce(site, now);
   if (moved > 0) world.out.write(`${moved} revocations lay ahead of that time and count from now on.\n`);
   const early = keys.filter(({ createdAt, revokedAt }) => createdAt > now && revokedAt === undefined).map(({ id }) => id);
   if (early.length > 0)

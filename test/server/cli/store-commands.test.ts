@@ -2,6 +2,8 @@
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { SiteError } from '../../../server/privacy/errors.ts';
+import { Edit } from '../../../server/privacy/store/edit.ts';
 import { baa, stored, wrap } from '../privacy/records.ts';
 import { TestSite } from '../site-folder.ts';
 
@@ -208,6 +210,23 @@ describe('reset-clock', () => {
     expect(keys.find(({ id }) => id === revoked)?.revokedAt).toBe(now);
     expect(people.find(({ id }) => id === 'temp')?.revokedAt).toBe(now);
     expect(agreements[0]?.revokedAt).toBe(now);
+  });
+
+  test('one that was cut off leaves no revocation ahead of a clock that is right, and can be given again', async () => {
+    using site = template.copy();
+    freeze(now + 365 * 24 * hour);
+    await site.do('anna', 'key', 'revoke', key);
+    await site.change((store) => store.keepClock(Date.now()));
+    vi.setSystemTime(now);
+    {
+      using _ = vi.spyOn(Edit.prototype, 'update').mockImplementation(() => {
+        throw new SiteError('The disk is full.');
+      });
+      expect((await site.run('anna', 'store', 'reset-clock')).complained).toMatch(/The disk is full/);
+    }
+    expect((await site.load()).clock).toBe(now + 365 * 24 * hour);
+    expect(await site.do('anna', 'store', 'reset-clock')).toMatch(/1 revocations lay ahead/);
+    expect(await site.load()).toMatchObject({ clock: now, keys: [{ revokedAt: now }] });
   });
 
   test('an admin whose time would be over by the wrong clock can put it right', async () => {
