@@ -60,14 +60,14 @@ class SqliteStore implements Store {
     });
   }
 
-  async addTrustedKey(key: TrustedKey): Promise<void> {
+  async addTrustedKey(key: TrustedKey, version?: number): Promise<void> {
     const fields = toTrustedKeyFields(key);
-    this.#connection.change((edit) => edit.insert('trustedKeys', fields));
+    this.#connection.change((edit) => edit.insert('trustedKeys', fields), version);
   }
 
-  async addRecord(record: StoredRecord): Promise<void> {
+  async addRecord(record: StoredRecord, version?: number): Promise<void> {
     const fields = toRecordFields(record);
-    this.#connection.change((edit) => edit.insert('records', fields));
+    this.#connection.change((edit) => edit.insert('records', fields), version);
   }
 
   async revokeAgreement(id: string, by: string, at: number): Promise<void> {
@@ -95,8 +95,8 @@ class SqliteStore implements Store {
     });
   }
 
-  async addKey(key: AccessKey): Promise<void> {
-    this.#connection.change((edit) => insertKey(edit, key));
+  async addKey(key: AccessKey, version?: number): Promise<void> {
+    this.#connection.change((edit) => insertKey(edit, key), version);
   }
 
   async revokeKey(id: string, by: string, at: number): Promise<void> {
@@ -125,9 +125,9 @@ class SqliteStore implements Store {
     });
   }
 
-  async addPerson(person: Person): Promise<void> {
+  async addPerson(person: Person, version?: number): Promise<void> {
     const fields = toPersonFields(person);
-    this.#connection.change((edit) => edit.insert('people', fields));
+    this.#connection.change((edit) => edit.insert('people', fields), version);
   }
 
   async setPersonCredential(id: string, credential: Credential): Promise<void> {
@@ -138,8 +138,8 @@ class SqliteStore implements Store {
     });
   }
 
-  async revokePerson(id: string, by: string, at: number): Promise<void> {
-    this.#connection.change((edit) => revoke(edit, 'people', id, by, at));
+  async revokePerson(id: string, by: string, at: number, version?: number): Promise<void> {
+    this.#connection.change((edit) => revoke(edit, 'people', id, by, at), version);
   }
 
   async readUsage(day: number): Promise<readonly Usage[]> {

@@ -227,6 +227,24 @@ test('a break-glass key is opened once, whoever comes second', async () => {
   await refuse(second.openKey(key.id, now + 8), /has been revoked already/);
 });
 
+test('what was judged by a snapshot that is no longer true is refused, with nothing changed', async () => {
+  const { store, before } = await openFilled();
+  const signer = createSigner();
+  await store.revokePerson('c.nurse', 'a.nurse', now + 5, before.version);
+  const after = await store.load();
+  const writes: readonly ((version: number) => Promise<void>)[] = [
+    (version) => store.addTrustedKey(signer.trusted, version),
+    (version) => store.addRecord(createRecord(signer, 'agr-00000005'), version),
+    (version) => store.addKey(createKey(), version),
+    (version) => store.addPerson(createPerson('d.nurse'), version),
+    (version) => store.revokePerson('a.nurse', 'c.nurse', now + 5, version),
+  ];
+  for (const write of writes) await refuse(write(before.version), /^The site was changed by somebody else while this command looked at it/);
+  expect(await store.load()).toEqual(after);
+  for (const write of writes) await write(store.version());
+  await store[Symbol.asyncDispose]();
+});
+
 test('a person gets another credential whole: nothing of the one before is left', async () => {
   await using store = await openStore(':memory:');
   await store.addPerson(createPerson('a.nurse'));
