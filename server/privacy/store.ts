@@ -57,7 +57,10 @@ export interface Usage {
   readonly tokens: number;
 }
 
-/** All throw SiteError where a rule of the store would break (an id that is there already, one that is not), and nothing is changed then. */
+/**
+ * All throw SiteError where a rule of the store would break (an id that is there already, one that is not), and nothing is changed then.
+ * `version`: of the snapshot that the change was judged by; it is refused where the store has changed since.
+ */
 export interface Store extends AsyncDisposable {
   /**
    * Changes with every write, also by another process, but for usage and a clock that goes on, which grant nothing; cheap
@@ -66,21 +69,21 @@ export interface Store extends AsyncDisposable {
   version(): number;
   load(): Promise<Snapshot>;
   setPolicy(policy: Policy): Promise<void>;
-  addTrustedKey(key: TrustedKey): Promise<void>;
+  addTrustedKey(key: TrustedKey, version?: number): Promise<void>;
   /** `type` and id come from the envelope. An agreement that another one supersedes stays and ends where that one begins. */
-  addRecord(record: StoredRecord): Promise<void>;
+  addRecord(record: StoredRecord, version?: number): Promise<void>;
   revokeAgreement(id: string, by: string, at: number): Promise<void>;
   addTenant(tenant: Omit<Tenant, 'number'>): Promise<Tenant>;
   setTenantQuota(tenant: Omit<Tenant, 'number'>): Promise<void>;
-  addKey(key: AccessKey): Promise<void>;
+  addKey(key: AccessKey, version?: number): Promise<void>;
   revokeKey(id: string, by: string, at: number): Promise<void>;
   /** The new one is added and the old one revoked at `at` (it may lie in the future: a rotation with overlap), both or neither. */
   replaceKey(key: AccessKey, by: string, at: number): Promise<void>;
   /** First use of a break-glass key; gives the time of the first use, which another process may have been earlier with. */
   openKey(id: string, at: number): Promise<number>;
-  addPerson(person: Person): Promise<void>;
+  addPerson(person: Person, version?: number): Promise<void>;
   setPersonCredential(id: string, credential: Credential): Promise<void>;
-  revokePerson(id: string, by: string, at: number): Promise<void>;
+  revokePerson(id: string, by: string, at: number, version?: number): Promise<void>;
   /** Usage of a day of UTC, given as days of the epoch. Older days are dropped as new ones come. */
   readUsage(day: number): Promise<readonly Usage[]>;
   addUsage(day: number, used: readonly Usage[]): Promise<void>;

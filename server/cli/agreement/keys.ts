@@ -94,7 +94,7 @@ async function runTrust(file: string, flags: Flags, world: World): Promise<numbe
   const { id, pem } = readTrustedFile(resolve(world.folder, file));
   await using site = await openSite(flags, world, 'agreement.write');
   checkOneEach(site.person, await site.store.load());
-  await site.store.addTrustedKey({ id, pem, addedAt: Date.now(), addedBy: site.person });
+  await site.store.addTrustedKey({ id, pem, addedAt: Date.now(), addedBy: site.person }, site.snapshot.version);
   world.out.write(`Signatures of ${id} count on this site from now on.\n`);
   return 0;
 }

@@ -63,7 +63,7 @@ async function runCreate(flags: CreateFlags, world: World): Promise<number> {
   const data = synthetic ? 'synthetic' : 'phi';
   const issued = issueKey({ label, tenant, data, scopes, credential, isSealed: false, expiresAt: expires ?? now + longestDays * dayMs }, site, now);
   const advice = 'Hand it to its holder over a safe way.';
-  await deliverKey(issued, flags, advice, () => site.store.addKey(issued.key), world);
+  await deliverKey(issued, flags, advice, () => site.store.addKey(issued.key, site.snapshot.version), world);
   return 0;
 }
 

@@ -30,6 +30,6 @@ async function runSeal(flags: KeyFlags, world: World): Promise<number> {
   // The form of a key wants purposes; an emergency has its own.
   const scopes = { models, routes, purposes: purposes.filter((purpose) => purpose !== 'evaluation'), networks: [], priority: 'interactive' } as const;
   const issued = issueKey({ label, tenant, data: 'phi', scopes, isSealed: true, expiresAt: expires ?? now + longestDays * dayMs }, site, now);
-  await deliverKey(issued, flags, advice, () => site.store.addKey(issued.key), world);
+  await deliverKey(issued, flags, advice, () => site.store.addKey(issued.key, site.snapshot.version), world);
   return 0;
 }

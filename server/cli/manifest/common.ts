@@ -67,7 +67,7 @@ export async function addManifest(envelope: Envelope, { store, snapshot, person 
   // One that was signed long ago, with other weights or another program, must not come back. The one form of a time sorts as text.
   if (manifest.issued < String(present ?? ''))
     throw new SiteError(`${name} is of ${manifest.issued}, and the one in force of ${present}: expected a later one; make it anew (inward manifest new).`);
-  await store.addRecord({ envelope, addedAt: readTime(snapshot), addedBy: person });
+  await store.addRecord({ envelope, addedAt: readTime(snapshot), addedBy: person }, snapshot.version);
 }
 
 /** What is said when a manifest has been put in force. */

@@ -63,7 +63,7 @@ async function runAdd(id: string, flags: AddFlags, world: World): Promise<number
     ...(expires === undefined ? {} : { expiresAt: expires }),
   };
   const path = resolve(world.folder, flags.out ?? `${id}.identity`);
-  await withSecretFiles(given === undefined ? [{ path, text }] : [], () => site.store.addPerson(person));
+  await withSecretFiles(given === undefined ? [{ path, text }] : [], () => site.store.addPerson(person, site.snapshot.version));
   world.out.write(
     `${id} is added with the ${roles.length === 1 ? 'role' : 'roles'} ${roles.join(', ')}${expires === undefined ? '' : `, until ${formatTime(expires)}`}.\n`,
   );

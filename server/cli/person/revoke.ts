@@ -21,7 +21,7 @@ export function createPersonRevokeCommand(world: World, onExit: (code: number) =
 async function runRevoke(id: string, flags: Flags, world: World): Promise<number> {
   await using site = await openSite(flags, world, 'person.write');
   checkLeaving(id, site.snapshot.people);
-  await site.store.revokePerson(id, site.person, Date.now());
+  await site.store.revokePerson(id, site.person, Date.now(), site.snapshot.version);
   world.out.write(`${id} is revoked.\n`);
   return 0;
 }

@@ -26,7 +26,7 @@ async function runReset(flags: Flags, world: World): Promise<number> {
     world.out.write(`The latest time of the site, ${formatTime(clock)}, is not ahead of this machine's clock: nothing is changed.\n`);
     return 0;
   }
-  // First: were this cut off between the two, no revocation would be left to wait for its day.
+  // The clock last: as long as it is ahead, a command that was cut off can be given again.
   const moved = await revokeAtOnce(site, now);
   await site.store.resetClock(now);
   world.out.write(`The latest time of the site was ${formatTime(clock)} and is ${formatTime(now)} now.\n`);

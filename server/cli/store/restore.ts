@@ -31,8 +31,8 @@ async function runRestore(file: string, flags: Flags, world: World): Promise<num
   const { path } = locateSite(flags, world);
   const source = resolve(world.folder, file);
   const secret = readIdentity(flags, world);
-  authorize(secret, (await loadPresent(path)) ?? toSnapshot(readDatabase(source)), 'store.write');
-  const result = await restoreStore(source, path, { replaceDamaged: flags['replaceDamaged'] === true });
+  const { id: by } = authorize(secret, (await loadPresent(path)) ?? toSnapshot(readDatabase(source)), 'store.write');
+  const result = await restoreStore(source, path, { by, replaceDamaged: flags['replaceDamaged'] === true });
   world.out.write(describeResult(result, source));
   return 0;
 }
@@ -51,13 +51,13 @@ async function loadPresent(path: string): Promise<Snapshot | undefined> {
 }
 
 function describeResult(result: RestoreResult, source: string): string {
-  const { isMerged, revokedSince, lost, keptAs } = result;
+  const { isMerged, revokedSince, closed, leftOut, keptAs } = result;
   const lines = [`${source} is restored: ${describeCounts(result)}.`];
   if (keptAs !== undefined) lines.push(`The store as it was is kept as ${keptAs}.`);
   if (isMerged) {
     if (revokedSince > 0) lines.push(`${revokedSince} of them have been revoked since the backup and stay revoked.`);
-    const gone = lost.keys + lost.people + lost.tenants;
-    if (gone > 0) lines.push(`Made since the backup and gone: ${lost.keys} keys, ${lost.people} people, ${lost.tenants} tenants.`);
+    if (closed.keys + closed.people > 0) lines.push(`Made since the backup and revoked now: ${describeCounts(closed)}.`);
+    if (leftOut > 0) lines.push(`Not taken from the backup, since only compliance can add it here: ${leftOut} of agreements, manifests, keys or people.`);
   } else lines.push('Nothing is known of what was revoked after the backup: revoke it again (inward review lists all that is granted).');
   return `${lines.join('\n')}\n`;
 }

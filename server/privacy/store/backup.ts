@@ -1,12 +1,13 @@
 /**
  * Owns backups of the store: taken while servers run, and restored into the database that servers have open, so that they
- * see it at their next request. Refuses a backup that is not whole, and to restore over a store whose revocations cannot
- * be read, unless it is told so.
+ * see it at their next request. Refuses a backup that is not whole or holds what the gate would not take, and to restore over a
+ * store whose revocations cannot be read, unless it is told so.
  */
 import { chmodSync, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
+import { createView } from '../view.ts';
 import { Connection } from './connection.ts';
-import type { Contents } from './contents.ts';
+import { type Contents, toSnapshot } from './contents.ts';
 import { readDatabase } from './database.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
 import { checkFile, checkNothingLeft, companions, createFile, identify, openFolder, syncFile } from './files.ts';
@@ -25,13 +26,13 @@ export interface RestoreResult extends StoreCounts {
   readonly isMerged: boolean;
   /** Keys, people and agreements of the backup that are revoked because they have been revoked since. */
   readonly revokedSince: number;
-  /** What was in the present store and not in the backup. */
-  readonly lost: { readonly keys: number; readonly people: number; readonly tenants: number };
+  /** What came after the backup and is revoked by the restore. */
+  readonly closed: { readonly keys: number; readonly people: number };
+  /** Agreements, manifests, trusted keys and compliance people of the backup that the present store lacks, and so goes on without. */
+  readonly leftOut: number;
   /** Where the store as it was lies now. */
   readonly keptAs: string | undefined;
 }
-
-const nothingLost: RestoreResult['lost'] = { keys: 0, people: 0, tenants: 0 };
 
 /** Writes all that the store at `path` holds into a new file that only this user can read, and checks it. Throws SiteError. */
 export async function backupStore(path: string, target: string): Promise<StoreCounts> {
@@ -39,11 +40,18 @@ export async function backupStore(path: string, target: string): Promise<StoreCo
   return count(copyStore(store, target));
 }
 
+export interface RestoreOptions {
+  /** Id of who restores: revocations are in this name, and this person stays. */
+  readonly by: string;
+  /** Also where the present store cannot be read. */
+  readonly replaceDamaged?: boolean;
+}
+
 /**
  * Restores a backup into the store at `path`, which is made if there is none. The store as it was is kept beside it, with
- * `.before-restore` behind its name. `replaceDamaged`: also where it cannot be read. Throws SiteError, and nothing is changed then.
+ * `.before-restore` behind its name. Throws SiteError, and nothing is changed then.
  */
-export async function restoreStore(source: string, path: string, options: { readonly replaceDamaged?: boolean } = {}): Promise<RestoreResult> {
+export async function restoreStore(source: string, path: string, { by, replaceDamaged = false }: RestoreOptions): Promise<RestoreResult> {
   checkSource(source, path);
   openFolder(path, true);
   const copy = `${path}.restoring`;
@@ -53,12 +61,19 @@ export async function restoreStore(source: string, path: string, options: { read
   createFile(copy);
   try {
     const backup = readCopy(source, copy);
-    using present = openPresent(path, options.replaceDamaged ?? false);
-    if (present !== undefined) return mergeInto(present, backup, keptAs);
+    using present = openPresent(path, replaceDamaged);
+    if (present !== undefined) {
+      return mergeInto(present, keptAs, (now) => {
+        const merged = mergeContents(now, backup, { by, at: Date.now() });
+        checkServed(merged, source);
+        return { merged, result: { ...count(merged), isMerged: true, ...compare(now, backup, merged), keptAs } };
+      });
+    }
+    checkServed(backup, source);
     const isThere = existsSync(path);
     if (isThere) putAside(path, keptAs);
     install(copy, path);
-    return { ...count(backup), isMerged: false, revokedSince: 0, lost: nothingLost, keptAs: isThere ? keptAs : undefined };
+    return { ...count(backup), isMerged: false, revokedSince: 0, closed: { keys: 0, people: 0 }, leftOut: 0, keptAs: isThere ? keptAs : undefined };
   } finally {
     for (const name of [copy, ...companions.map((companion) => copy + companion)]) rmSync(name, { force: true });
   }
@@ -115,15 +130,22 @@ function openPresent(path: string, replaceDamaged: boolean): Connection | undefi
   }
 }
 
-function mergeInto(store: Connection, backup: Contents, keptAs: string): RestoreResult {
+/** The gate refuses every request over one record whose signatures do not hold. */
+function checkServed(contents: Contents, source: string): void {
+  try {
+    createView(toSnapshot(contents));
+  } catch (error) {
+    throw error instanceof SiteError ? new SiteError(`With ${source} restored nothing would be served: ${error.message}`) : error;
+  }
+}
+
+function mergeInto(store: Connection, keptAs: string, merge: (present: Contents) => { merged: Contents; result: RestoreResult }): RestoreResult {
   const before = store.readGeneration();
   copyStore(store, keptAs);
   try {
     return store.replace((present) => {
       if (present.generation !== before) throw new SiteError(`${store.path} was written to during the restore: try again.`);
-      const merged = mergeContents(present, backup);
-      const revokedSince = countRevokedSince(merged, backup);
-      return { merged, result: { ...count(merged), isMerged: true, revokedSince, lost: countLost(present, merged), keptAs } };
+      return merge(present);
     });
   } catch (error) {
     rmSync(keptAs, { force: true });
@@ -160,20 +182,23 @@ function count({ keys, people, tenants, records }: Contents): StoreCounts {
   return { keys: keys.length, people: people.length, tenants: tenants.length, agreements, manifests: records.length - agreements };
 }
 
-function countRevokedSince(merged: Contents, backup: Contents): number {
-  const isRevoked = ({ revokedAt }: { readonly revokedAt?: number | undefined }): boolean => revokedAt !== undefined;
-  const countRevoked = ({ keys, people, records }: Contents): number => [...keys, ...people, ...records].filter(isRevoked).length;
-  return countRevoked({ ...merged, records: merged.records.slice(0, backup.records.length) }) - countRevoked(backup);
+function compare(present: Contents, backup: Contents, merged: Contents): Pick<RestoreResult, 'revokedSince' | 'closed' | 'leftOut'> {
+  const [was, old, now] = [listRevocable(present), listRevocable(backup), listRevocable(merged)];
+  const names = [...now.keys()];
+  const closed = names.filter((name) => now.get(name) && !old.has(name) && was.get(name) === false);
+  const trusted = new Set(merged.trustedKeys.map(({ id }) => id));
+  return {
+    revokedSince: names.filter((name) => now.get(name) && old.get(name) === false).length,
+    closed: { keys: closed.filter((name) => name.startsWith('key ')).length, people: closed.filter((name) => name.startsWith('person ')).length },
+    leftOut: [...old.keys()].filter((name) => !now.has(name)).length + backup.trustedKeys.filter(({ id }) => !trusted.has(id)).length,
+  };
 }
 
-function countLost(present: Contents, merged: Contents): RestoreResult['lost'] {
-  const missing = <T>(all: readonly T[], kept: readonly T[], name: (one: T) => string): number => {
-    const names = new Set(kept.map(name));
-    return all.filter((one) => !names.has(name(one))).length;
-  };
-  return {
-    keys: missing(present.keys, merged.keys, ({ id }) => id),
-    people: missing(present.people, merged.people, ({ id }) => id),
-    tenants: missing(present.tenants, merged.tenants, ({ code }) => code),
-  };
+/** Everything that can be revoked, by kind and id, and whether it is. */
+function listRevocable({ keys, people, records }: Contents): Map<string, boolean> {
+  return new Map([
+    ...keys.map(({ id, revokedAt }): [string, boolean] => [`key ${id}`, revokedAt !== undefined]),
+    ...people.map(({ id, revokedAt }): [string, boolean] => [`person ${id}`, revokedAt !== undefined]),
+    ...records.map(({ envelope, revokedAt }): [string, boolean] => [`record ${envelope.record['id']}`, revokedAt !== undefined]),
+  ]);
 }

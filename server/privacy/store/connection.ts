@@ -35,10 +35,14 @@ export class Connection implements Disposable {
     return this.transact('BEGIN', () => readContents(this.#database, this.path, this.#judged));
   }
 
-  /** A change of what is granted: other processes see by the generation that they have to load. */
-  change<T>(work: (edit: Edit) => T): T {
+  /** A change of what is granted: other processes see by the generation that they have to load. `expected`: the only generation that it may follow. */
+  change<T>(work: (edit: Edit) => T, expected?: number): T {
     return this.edit((edit) => {
-      edit.writeMeta('generation', edit.readMeta('generation') + 1);
+      const generation = edit.readMeta('generation');
+      if (expected !== undefined && generation !== expected) {
+        throw new SiteError('The site was changed by somebody else while this command looked at it, so nothing is done: give the command again.');
+      }
+      edit.writeMeta('generation', generation + 1);
       return work(edit);
     });
   }
@@ -121,4 +125,5 @@ function insertContents(edit: Edit, contents: Contents): void {
   edit.writeMeta('generation', contents.generation + 1);
   edit.writeMeta('clock', contents.clock);
   edit.writeMeta('nextTenant', contents.nextTenant);
+  if (contents.siteId !== undefined) edit.identifySite(contents.siteId);
 }

@@ -12,6 +12,8 @@ export interface Contents {
   readonly generation: number;
   readonly clock: number;
   readonly nextTenant: number;
+  /** Tells a site from another one of the same code; from when its policy was first set. */
+  readonly siteId: string | undefined;
   readonly policy: Policy | undefined;
   readonly trustedKeys: readonly TrustedKey[];
   /** All, in the order in which they were added. */
@@ -41,9 +43,10 @@ export function readContents(database: DatabaseSync, name: string, judged: Judge
   };
   const [meta] = read('meta', 'one', fromMetaRow);
   if (meta === undefined) throw new DamagedError(name, 'its first row is missing');
-  const { digest: expected, ...numbers } = meta;
+  const { digest: expected, siteId, ...numbers } = meta;
   const contents = {
     ...numbers,
+    siteId,
     policy: read('policy', 'one', fromPolicyRow)[0],
     trustedKeys: read('trustedKeys', 'addedAt, id', fromTrustedKeyRow),
     records: read('records', 'place', fromRecordRow),
@@ -63,7 +66,7 @@ function judge<T>(name: string, table: string, from: () => T): T {
   }
 }
 
-export function toSnapshot({ generation, records, nextTenant: _, ...rest }: Contents): Snapshot {
+export function toSnapshot({ generation, records, nextTenant: _, siteId: __, ...rest }: Contents): Snapshot {
   return {
     ...rest,
     version: generation,

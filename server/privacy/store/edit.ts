@@ -24,10 +24,12 @@ export class Edit {
   readonly #meta: Row;
   readonly #digest: Digest;
   readonly #changed: Record<string, number> = {};
+  #siteId: string | null;
 
   constructor(prepare: (sql: string) => StatementSync) {
     this.#prepare = prepare;
     this.#meta = prepare('SELECT * FROM meta').get() ?? {};
+    this.#siteId = typeof this.#meta['siteId'] === 'string' ? this.#meta['siteId'] : null;
     this.#digest = new Digest(String(this.#meta['digest']));
     this.#digest.toggle('meta', this.#meta);
   }
@@ -75,11 +77,16 @@ export class Edit {
     this.#changed[column] = value;
   }
 
+  /** Gives the site an id, if it has none: that of a site never changes. */
+  identifySite(id: string): void {
+    this.#siteId ??= id;
+  }
+
   close(): void {
-    const meta = { ...this.#meta, ...this.#changed };
+    const meta = { ...this.#meta, ...this.#changed, siteId: this.#siteId };
     this.#digest.toggle('meta', meta);
-    const sql = 'UPDATE meta SET generation = ?, clock = ?, nextTenant = ?, digest = ?';
-    this.#prepare(sql).run(this.readMeta('generation'), this.readMeta('clock'), this.readMeta('nextTenant'), this.#digest.toString());
+    const sql = 'UPDATE meta SET generation = ?, clock = ?, nextTenant = ?, siteId = ?, digest = ?';
+    this.#prepare(sql).run(this.readMeta('generation'), this.readMeta('clock'), this.readMeta('nextTenant'), this.#siteId, this.#digest.toString());
   }
 }
 

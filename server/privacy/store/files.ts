@@ -1,6 +1,6 @@
 /**
  * Owns the file of the store as a file: made so that nobody but its user can read it, and looked at before anything in it is
- * believed. Refuses a file or a folder that group or others can read or write, and what is no regular file.
+ * believed. Refuses a file or a folder of another user, or that group or others can read or write, and what is no regular file.
  */
 import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -21,7 +21,7 @@ export function openFolder(path: string, create: boolean): void {
   }
   const stats = look(() => statSync(folder), folder);
   if (!stats?.isDirectory()) throw new SiteError(`The folder ${folder} is not there: set the site up first.`);
-  checkMode(stats, `The folder ${folder}`, '700');
+  checkOwner(stats, `The folder ${folder}`, '700');
 }
 
 /** Whether the file is there. It is a regular one then, nobody else's, and has the beginning of a database or nothing at all. */
@@ -29,13 +29,13 @@ export function checkFile(path: string): boolean {
   const stats = look(() => lstatSync(path), path);
   if (stats === undefined) return false;
   if (!stats.isFile()) throw new SiteError(`${path} is no regular file: expected the database of a store.`);
-  checkMode(stats, path, '600');
+  checkOwner(stats, path, '600');
   if (stats.size > 0 && look(() => readStart(path), path) !== magic) throw new DamagedError(path, 'it is no SQLite database');
   for (const companion of companions) {
     const beside = look(() => lstatSync(path + companion), path + companion);
     if (beside === undefined) continue;
     if (!beside.isFile()) throw new SiteError(`${path}${companion} is no regular file: expected what SQLite puts there.`);
-    checkMode(beside, path + companion, '600');
+    checkOwner(beside, path + companion, '600');
   }
   return true;
 }
@@ -93,7 +93,11 @@ function look<T>(read: () => T, name: string): T | undefined {
   }
 }
 
-function checkMode(stats: Stats, name: string, mode: string): void {
+function checkOwner(stats: Stats, name: string, mode: string): void {
+  const user = process.getuid?.();
+  if (user !== undefined && stats.uid !== user) {
+    throw new SiteError(`${name} belongs to another user: expected whoever runs this command; run it as the user of the servers.`);
+  }
   // Windows has no such bits.
   if (process.platform === 'win32' || (stats.mode & 0o077) === 0) return;
   throw new SiteError(`${name} can be read or written by others (mode ${(stats.mode & 0o777).toString(8)}): expected ${mode}, set it with chmod ${mode}.`);

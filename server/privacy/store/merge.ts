@@ -1,7 +1,8 @@
 /**
  * Owns what a store holds after a restore: the keys, people and tenants of the backup, with everything that was closed since.
- * Refuses a backup of another site, and to open again what the present store has closed: revocations, replaced credentials,
- * break-glass keys that were used, the clock, agreements that others superseded, the rule of two signatures.
+ * What came after the backup stays and is revoked, so that no later restore can revive it. Agreements, trusted keys and compliance
+ * people of a site stay as they are: they are no admin's business. Refuses a backup of another site, and to open again what the
+ * present store has closed: revocations, replaced credentials, break-glass keys that were used, the clock, superseded agreements.
  */
 import { hashRecord } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
@@ -9,72 +10,123 @@ import type { AccessKey, Person, Tenant } from '../grants.ts';
 import type { StoredRecord } from '../store.ts';
 import type { Contents } from './contents.ts';
 
+/** Who restores, and when. */
+interface Restorer {
+  readonly by: string;
+  readonly at: number;
+}
+
 interface Closable {
   readonly revokedAt?: number | undefined;
   readonly revokedBy?: string | undefined;
 }
 
-/** What the present store goes on with after the backup has been restored into it. */
-export function mergeContents(present: Contents, backup: Contents): Contents {
-  const site = present.policy?.site;
-  if (site !== undefined && backup.policy !== undefined && site !== backup.policy.site) {
-    throw new SiteError(`The backup is of the site ${backup.policy.site}, and this store is of ${site}: a store is restored from its own backups only.`);
-  }
+interface Holder extends Closable {
+  readonly id: string;
+  readonly createdAt: number;
+}
+
+/** What the present store goes on with after the backup has been restored into it. Throws SiteError. */
+export function mergeContents(present: Contents, backup: Contents, restorer: Restorer): Contents {
+  const { by, at } = restorer;
+  const isSite = present.policy !== undefined;
+  if (isSite) checkSameSite(present, backup);
+  else checkNoEvaluation(present, at);
+  const clock = Math.max(present.clock, backup.clock);
+  // Later than what the site has seen it could lie ahead, where this machine's clock does.
+  const revoke = <T extends Holder>(one: T): T => close(one, { revokedAt: Math.min(at, Math.max(clock, one.createdAt)), revokedBy: by });
+  const records = mergeRecords(present.records, backup.records);
   return {
     generation: Math.max(present.generation, backup.generation),
-    clock: Math.max(present.clock, backup.clock),
-    policy: present.policy ?? backup.policy,
-    trustedKeys: join(backup.trustedKeys, present.trustedKeys),
-    records: mergeRecords(present.records, backup.records),
+    clock,
     ...mergeTenants(present, backup),
-    keys: mergeEach(present.keys, backup.keys, mergeKey),
-    // The credential of the backup may be one that was replaced since, because it was lost.
-    people: mergeEach(present.people, backup.people, (now, before): Person => ({ ...close(before, now), credential: now.credential })),
+    ...(isSite
+      ? { siteId: present.siteId, policy: present.policy, trustedKeys: present.trustedKeys, records: records.slice(0, present.records.length) }
+      : { siteId: backup.siteId, policy: backup.policy, trustedKeys: backup.trustedKeys, records }),
+    keys: mergeHolders(present.keys, backup.keys, isSite, { merge: mergeKey, judgeLate: revoke, isTaken: () => true }),
+    people: mergeHolders(present.people, backup.people, isSite, {
+      merge: close,
+      // Whoever restores is an admin here, and may be the last one.
+      judgeLate: (person) => (isSite && (person.id === by || isCompliance(person)) ? person : revoke(person)),
+      isTaken: (person) => !isSite || !isCompliance(person),
+    }),
   };
 }
 
-/** Signed records are kept all: one of today may have ended one of the backup. */
+function checkSameSite(present: Contents, backup: Contents): void {
+  if (present.siteId !== undefined && present.siteId === backup.siteId) return;
+  const other = backup.policy === undefined ? 'no site' : `another site, ${backup.policy.site}`;
+  throw new SiteError(
+    `The backup is of ${other}, and this store is of ${present.policy?.site}: a store is restored from its own backups only; restore it into a new folder (--site).`,
+  );
+}
+
+/** Where no site has been set up, only a first look has left something; it would go on beside PHI. */
+function checkNoEvaluation({ records, keys }: Contents, at: number): void {
+  const isLive = ({ revokedAt }: Closable): boolean => revokedAt === undefined || revokedAt > at;
+  const isSynthetic = records.some((record) => record.envelope.record['kind'] === 'synthetic' && isLive(record));
+  if (!isSynthetic && !keys.some((key) => key.data === 'synthetic' && isLive(key))) return;
+  throw new SiteError('This folder holds an evaluation, which cannot go on beside a site: restore the backup into another folder (--site).');
+}
+
+/** Those of the store in their order, then what only the backup has. Signed records are kept all: one of today may have ended one before. */
 function mergeRecords(present: readonly StoredRecord[], backup: readonly StoredRecord[]): StoredRecord[] {
   const idOf = ({ envelope }: StoredRecord): string => String(envelope.record['id']);
-  const known = new Map(present.map((record) => [idOf(record), record]));
-  const merged = backup.map((record) => {
-    const now = known.get(idOf(record));
-    if (now === undefined) return record;
-    if (hashRecord(now.envelope) !== hashRecord(record.envelope)) {
-      throw new SiteError(`The record ${idOf(record)} of the backup is another one than that of this store: restore into a new store.`);
+  const old = new Map(backup.map((record) => [idOf(record), record]));
+  const merged = present.map((now) => {
+    const before = old.get(idOf(now));
+    if (before === undefined) return now;
+    if (hashRecord(now.envelope) !== hashRecord(before.envelope)) {
+      throw new SiteError(`The record ${idOf(now)} of the backup is another one than that of this store: restore into a new store.`);
     }
-    known.delete(idOf(record));
-    return close(record, now);
+    old.delete(idOf(now));
+    return close(now, before);
   });
-  return [...merged, ...known.values()];
+  return [...merged, ...old.values()];
 }
 
 /** A number that the engine has known a tenant by never becomes that of another one. */
 function mergeTenants(present: Contents, backup: Contents): Pick<Contents, 'tenants' | 'nextTenant'> {
-  const numbers = new Map(present.tenants.map(({ code, number }) => [code, number]));
+  const known = new Map(present.tenants.map((tenant) => [tenant.code, tenant]));
   let nextTenant = Math.max(present.nextTenant, backup.nextTenant);
   const tenants = backup.tenants.map((tenant): Tenant => {
     const isFree = tenant.number >= present.nextTenant;
-    return { ...tenant, number: numbers.get(tenant.code) ?? (isFree ? tenant.number : nextTenant++) };
+    const number = known.get(tenant.code)?.number ?? (isFree ? tenant.number : nextTenant++);
+    known.delete(tenant.code);
+    return { ...tenant, number };
   });
-  return { tenants, nextTenant };
+  // Revoked keys name the tenants that came later; a tenant by itself grants nothing.
+  return { tenants: [...tenants, ...known.values()], nextTenant };
 }
 
-function mergeKey(now: AccessKey, before: AccessKey): AccessKey {
-  const openedAt = Math.min(now.openedAt ?? Number.POSITIVE_INFINITY, before.openedAt ?? Number.POSITIVE_INFINITY);
-  return { ...close(before, now), openedAt: Number.isFinite(openedAt) ? openedAt : undefined };
+interface HolderRules<T> {
+  merge(one: T, other: T): T;
+  /** What becomes of one that came after the backup. */
+  judgeLate(one: T): T;
+  /** Whether one that only the backup has is taken. */
+  isTaken(one: T): boolean;
 }
 
-function mergeEach<T extends { readonly id: string }>(present: readonly T[], backup: readonly T[], merge: (now: T, before: T) => T): T[] {
-  const known = new Map(present.map((one) => [one.id, one]));
-  return backup.map((before) => {
-    const now = known.get(before.id);
-    return now === undefined ? before : merge(now, before);
+/** None of the present ones is left out: an id that was forgotten could come back, or be given to somebody else. */
+function mergeHolders<T extends Holder>(present: readonly T[], backup: readonly T[], isSite: boolean, rules: HolderRules<T>): T[] {
+  const old = new Map(backup.map((one) => [one.id, one]));
+  const merged = present.map((now) => {
+    const before = old.get(now.id);
+    old.delete(now.id);
+    if (before === undefined) return rules.judgeLate(now);
+    // A site's own credential may be one that has replaced a lost one; where no site was set up, anybody could have left it.
+    return isSite ? rules.merge(now, before) : rules.merge(before, now);
   });
+  return [...merged, ...[...old.values()].filter(rules.isTaken)];
 }
 
-function join<T extends { readonly id: string }>(first: readonly T[], second: readonly T[]): T[] {
-  return [...new Map([...second, ...first].map((one) => [one.id, one])).values()];
+function mergeKey(one: AccessKey, other: AccessKey): AccessKey {
+  const openedAt = Math.min(one.openedAt ?? Number.POSITIVE_INFINITY, other.openedAt ?? Number.POSITIVE_INFINITY);
+  return { ...close(one, other), openedAt: Number.isFinite(openedAt) ? openedAt : undefined };
+}
+
+function isCompliance({ roles }: Person): boolean {
+  return roles.includes('compliance');
 }
 
 /** The earlier one of two revocations counts. */

@@ -25,7 +25,24 @@ const policySchema: z.ZodType<Policy> = z.strictObject({
   signatures: z.union([z.literal(1), z.literal(2)]),
 });
 
-const metaSchema = z.strictObject({ generation: z.int().min(0), clock: timeSchema, nextTenant: z.int().min(1), digest: z.string().regex(forms.sha256) });
+interface Meta {
+  readonly generation: number;
+  readonly clock: number;
+  readonly nextTenant: number;
+  readonly siteId?: string | undefined;
+  readonly digest: string;
+}
+
+const metaSchema: z.ZodType<Meta> = z.strictObject({
+  generation: z.int().min(0),
+  clock: timeSchema,
+  nextTenant: z.int().min(1),
+  siteId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
+  digest: z.string().regex(forms.sha256),
+});
 
 const trustedKeySchema: z.ZodType<TrustedKey> = z.strictObject({
   id: z.string().regex(forms.publicKeyId),
@@ -105,7 +122,7 @@ export function toUsage(used: Usage): Usage {
   return judge(usageSchema, used, 'The usage');
 }
 
-export function fromMetaRow(row: Row): { readonly generation: number; readonly clock: number; readonly nextTenant: number; readonly digest: string } {
+export function fromMetaRow(row: Row): Meta {
   const { one: _, ...meta } = strip(row);
   return judge(metaSchema, meta, 'The state');
 }

@@ -64,6 +64,7 @@ const first: string = [
     needed(whole('generation', 0, 1e15)),
     needed(time('clock')),
     needed(whole('nextTenant', 1, 4_294_967_296)),
+    hex('siteId', 32),
     needed(hex('digest', 64)),
   ]),
   table('policy', ['one INTEGER PRIMARY KEY CHECK (one = 1)', needed(code('site')), needed(region('region')), needed(whole('signatures', 1, 2))]),
@@ -117,7 +118,7 @@ const first: string = [
     needed(whole('tokens', 0, 1e15)),
     'PRIMARY KEY (day, scope, id)',
   ]),
-  `INSERT INTO meta VALUES (1, 1, 0, 1, '${'0'.repeat(64)}');`,
+  `INSERT INTO meta VALUES (1, 1, 0, 1, NULL, '${'0'.repeat(64)}');`,
 ].join('');
 
 /** One for each version: the first makes version 1 of an empty file. */

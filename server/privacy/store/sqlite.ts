@@ -2,6 +2,7 @@
  * Owns the store in a file of its own (SQLite): each method is one transaction, durable when its promise resolves. Refuses
  * ids that are used twice or unknown, and to revoke twice.
  */
+import { randomBytes } from 'node:crypto';
 import { SiteError } from '../errors.ts';
 import { type AccessKey, type Credential, credentialSchema, type Person, type Tenant } from '../grants.ts';
 import type { Policy, Snapshot, Store, StoredRecord, TrustedKey, Usage } from '../store.ts';
@@ -52,17 +53,21 @@ class SqliteStore implements Store {
 
   async setPolicy(policy: Policy): Promise<void> {
     const { one, ...fields } = toPolicyFields(policy);
-    this.#connection.change((edit) => (edit.find('policy', 1) ? edit.update('policy', 1, fields) : edit.insert('policy', { one, ...fields })));
+    this.#connection.change((edit) => {
+      if (edit.find('policy', 1)) edit.update('policy', 1, fields);
+      else edit.insert('policy', { one, ...fields });
+      edit.identifySite(randomBytes(16).toString('hex'));
+    });
   }
 
-  async addTrustedKey(key: TrustedKey): Promise<void> {
+  async addTrustedKey(key: TrustedKey, version?: number): Promise<void> {
     const fields = toTrustedKeyFields(key);
-    this.#connection.change((edit) => edit.insert('trustedKeys', fields));
+    this.#connection.change((edit) => edit.insert('trustedKeys', fields), version);
   }
 
-  async addRecord(record: StoredRecord): Promise<void> {
+  async addRecord(record: StoredRecord, version?: number): Promise<void> {
     const fields = toRecordFields(record);
-    this.#connection.change((edit) => edit.insert('records', fields));
+    this.#connection.change((edit) => edit.insert('records', fields), version);
   }
 
   async revokeAgreement(id: string, by: string, at: number): Promise<void> {
@@ -90,8 +95,8 @@ class SqliteStore implements Store {
     });
   }
 
-  async addKey(key: AccessKey): Promise<void> {
-    this.#connection.change((edit) => insertKey(edit, key));
+  async addKey(key: AccessKey, version?: number): Promise<void> {
+    this.#connection.change((edit) => insertKey(edit, key), version);
   }
 
   async revokeKey(id: string, by: string, at: number): Promise<void> {
@@ -120,9 +125,9 @@ class SqliteStore implements Store {
     });
   }
 
-  async addPerson(person: Person): Promise<void> {
+  async addPerson(person: Person, version?: number): Promise<void> {
     const fields = toPersonFields(person);
-    this.#connection.change((edit) => edit.insert('people', fields));
+    this.#connection.change((edit) => edit.insert('people', fields), version);
   }
 
   async setPersonCredential(id: string, credential: Credential): Promise<void> {
@@ -133,8 +138,8 @@ class SqliteStore implements Store {
     });
   }
 
-  async revokePerson(id: string, by: string, at: number): Promise<void> {
-    this.#connection.change((edit) => revoke(edit, 'people', id, by, at));
+  async revokePerson(id: string, by: string, at: number, version?: number): Promise<void> {
+    this.#connection.change((edit) => revoke(edit, 'people', id, by, at), version);
   }
 
   async readUsage(day: number): Promise<readonly Usage[]> {

@@ -2,7 +2,8 @@
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Store } from '../../../server/privacy/store.ts';
+import { SiteError } from '../../../server/privacy/errors.ts';
+import { Edit } from '../../../server/privacy/store/edit.ts';
 import { baa, stored, wrap } from '../privacy/records.ts';
 import { TestSite } from '../site-folder.ts';
 
@@ -42,24 +43,26 @@ test('backup and check say what is there', async () => {
 });
 
 describe('restore', () => {
-  test('what was revoked since stays revoked, what was made since is gone, the old store is kept', async () => {
+  test('what was revoked since stays revoked, what was made since is revoked, the old store is kept', async () => {
     using site = template.copy();
     await site.do('anna', 'store', 'backup', 'backup.sqlite');
     await site.do('anna', 'key', 'revoke', key);
     await site.do('anna', 'tenant', 'add', 'cardiology');
+    const late = await site.json<{ id: string }>('anna', 'key', 'create', '--label', 'late', '--purposes', 'documentation');
     const printed = await site.do('anna', 'store', 'restore', 'backup.sqlite');
     expect(printed).toBe(
       [
-        `${join(site.home, 'backup.sqlite')} is restored: 1 key, 3 people, 1 tenant, 0 agreements, 0 manifests.`,
+        `${join(site.home, 'backup.sqlite')} is restored: 2 keys, 3 people, 2 tenants, 0 agreements, 0 manifests.`,
         `The store as it was is kept as ${site.path}.before-restore.`,
         '1 of them have been revoked since the backup and stay revoked.',
-        'Made since the backup and gone: 0 keys, 0 people, 1 tenants.',
+        'Made since the backup and revoked now: 1 key, 0 people.',
         '',
       ].join('\n'),
     );
     const { keys, tenants } = await site.load();
-    expect(keys[0]?.revokedBy).toBe('anna');
-    expect(tenants.map(({ code }) => code)).toEqual(['main']);
+    expect(keys.map(({ revokedBy }) => revokedBy)).toEqual(['anna', 'anna']);
+    expect(keys.map(({ id }) => id)).toContain(late.id);
+    expect(tenants.map(({ code }) => code)).toEqual(['main', 'cardiology']);
   });
 
   test('the present store says who may: a role that has been lost since does not come back with the backup', async () => {
@@ -117,7 +120,7 @@ describe('restore', () => {
     await site.do('anna', 'store', 'restore', 'backup.sqlite');
     const { policy, tenants } = await site.load();
     expect(policy?.site).toBe('st-marys');
-    expect(tenants.map(({ code }) => code)).toEqual(['main']);
+    expect(tenants.map(({ code }) => code)).toEqual(['trial', 'main']);
   });
 
   test('into a new folder', async () => {
@@ -209,19 +212,21 @@ describe('reset-clock', () => {
     expect(agreements[0]?.revokedAt).toBe(now);
   });
 
-  test('cut off before the clock is put back: the revocations count already', async () => {
+  test('one that was cut off leaves no revocation ahead of a clock that is right, and can be given again', async () => {
     using site = template.copy();
-    freeze(now);
-    let methods: Store | undefined;
-    await site.change(async (store) => {
-      await store.revokeKey(key, 'anna', now + 48 * hour);
-      await store.keepClock(now + 48 * hour);
-      methods = Object.getPrototypeOf(store);
-    });
-    const reset = vi.spyOn(methods as Store, 'resetClock').mockRejectedValue(new Error('cut off'));
-    expect((await site.run('anna', 'store', 'reset-clock')).code).toBe(1);
-    reset.mockRestore();
-    expect((await site.load()).keys[0]?.revokedAt).toBe(now);
+    freeze(now + 365 * 24 * hour);
+    await site.do('anna', 'key', 'revoke', key);
+    await site.change((store) => store.keepClock(Date.now()));
+    vi.setSystemTime(now);
+    {
+      using _ = vi.spyOn(Edit.prototype, 'update').mockImplementation(() => {
+        throw new SiteError('The disk is full.');
+      });
+      expect((await site.run('anna', 'store', 'reset-clock')).complained).toMatch(/The disk is full/);
+    }
+    expect((await site.load()).clock).toBe(now + 365 * 24 * hour);
+    expect(await site.do('anna', 'store', 'reset-clock')).toMatch(/1 revocations lay ahead/);
+    expect(await site.load()).toMatchObject({ clock: now, keys: [{ revokedAt: now }] });
   });
 
   test('an admin whose time would be over by the wrong clock can put it right', async () => {

@@ -10,12 +10,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { readPublicKey, signEnvelope } from '../../../server/privacy/envelope.ts';
+import type { Manifest } from '../../../server/privacy/deployment/manifest.ts';
+import { type Envelope, readPublicKey, signEnvelope } from '../../../server/privacy/envelope.ts';
 import { SiteError } from '../../../server/privacy/errors.ts';
 import type { AccessKey, Person, Scopes } from '../../../server/privacy/grants.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
 import type { Snapshot, Store, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
+import { selfOperated } from './records.ts';
 
 /** 2026-11-24T10:00:00Z */
 export const now = 1_795_514_400_000;
@@ -60,25 +62,27 @@ export function createSigner(): Signer {
   return { trusted: { ...known, addedAt: now, addedBy: 'setup' }, privateKey };
 }
 
-/** A signed record; the store does not judge what it says, only its form. */
-export function createRecord({ privateKey }: Signer, id: string, changes: Partial<StoredRecord> = {}): StoredRecord {
-  const type = id.startsWith('agr-') ? 'inward.agreement.v1' : 'inward.manifest.v1';
-  const envelope = signEnvelope(
-    { type, record: { id, coveredEntity: { name: 'Spitäler Süd', id: 'DE-1' }, breachReportHours: 24 }, signatures: [] },
-    privateKey,
-  );
+const manifest: Omit<Manifest, 'id'> = {
+  ...{ site: 'general', region: 'us-east', host: 'cd'.repeat(32), devices: [], software: 'ef'.repeat(32), weights: [], outbound: [] },
+  ...{ agreement: 'agr-00000002', issued: '2026-11-24T10:00:00Z' },
+};
+
+/** A record that the gate takes, signed by all of them. */
+export function createRecord(signer: Signer, id: string, changes: Partial<StoredRecord> = {}, ...others: readonly Signer[]): StoredRecord {
+  const isAgreement = id.startsWith('agr-');
+  const record = isAgreement ? { ...selfOperated, id, coveredEntity: { name: 'Spitäler Süd', id: 'DE-1' } } : { ...manifest, id };
+  const unsigned: Envelope = { type: isAgreement ? 'inward.agreement.v1' : 'inward.manifest.v1', record, signatures: [] };
+  const envelope = [signer, ...others].reduce((signed, { privateKey }) => signEnvelope(signed, privateKey), unsigned);
   return { envelope, addedAt: now, addedBy: 'setup', ...changes };
 }
 
 /** One of everything, some of it revoked. */
 export async function fillStore(store: Store, count = 3): Promise<void> {
-  const signer = createSigner();
+  const [signer, other] = [createSigner(), createSigner()];
   await store.setPolicy({ site: 'general', region: 'us-east', signatures: 2 });
-  await store.addTrustedKey(signer.trusted);
+  for (const { trusted } of [signer, other]) await store.addTrustedKey(trusted);
   await store.addTenant({ code: 'cardiology', tokensPerDay: 100_000, tokensPerMinute: 1000 });
-  await store.addRecord(createRecord(signer, 'agr-00000001'));
-  await store.addRecord(createRecord(signer, 'agr-00000002'));
-  await store.addRecord(createRecord(signer, 'man-00000001'));
+  for (const id of ['agr-00000001', 'agr-00000002', 'mf-00000001']) await store.addRecord(createRecord(signer, id, {}, other));
   await store.revokeAgreement('agr-00000001', 'setup', now + 1);
   await store.addPerson(createPerson('a.nurse'));
   await store.addPerson(

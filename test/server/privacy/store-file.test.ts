@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { digestRows } from '../../../server/privacy/store/digest.ts';
 import { migrate, migrations, readDefinitions } from '../../../server/privacy/store/schema.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
@@ -31,6 +31,24 @@ test.each(['640', '604', '620', '602', '660', '777'])('a file of mode %s is refu
   chmodSync(site.path, Number.parseInt(mode, 8));
   await refuseStore(site.path, /inward\.sqlite can be read or written by others \(mode \d+\): expected 600, set it with chmod 600\.$/);
   chmodSync(site.path, 0o600);
+  expect(await loadStore(site.path)).toEqual(site.before);
+});
+
+test('a file, a folder or a log of another user is refused', async () => {
+  using site = await createClosed();
+  const user = process.getuid?.() ?? 0;
+  using getuid = vi.spyOn(process, 'getuid').mockReturnValue(user + 1);
+  await refuseStore(site.path, /^SiteError: The folder .*site belongs to another user: expected whoever runs this command/);
+  // The folder and what is in it are looked at one after the other.
+  for (const [own, sentence] of [
+    [1, /inward\.sqlite belongs to another user/],
+    [2, /inward\.sqlite-wal belongs to another user/],
+  ] as const) {
+    writeFileSync(`${site.path}-wal`, '', { mode: 0o600 });
+    for (let i = 0; i < own; i++) getuid.mockReturnValueOnce(user);
+    await refuseStore(site.path, sentence);
+  }
+  getuid.mockReturnValue(user);
   expect(await loadStore(site.path)).toEqual(site.before);
 });
 

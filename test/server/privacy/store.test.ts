@@ -94,10 +94,10 @@ test('records come back as they were signed, the latest manifest that is not rev
   const signer = createSigner();
   const agreement = createRecord(signer, 'agr-00000001', { addedAt: now + 9 });
   await store.addRecord(agreement);
-  await store.addRecord(createRecord(signer, 'man-00000001'));
-  const manifest = createRecord(signer, 'man-00000002');
+  await store.addRecord(createRecord(signer, 'mf-00000001'));
+  const manifest = createRecord(signer, 'mf-00000002');
   await store.addRecord(manifest);
-  await store.addRecord(createRecord(signer, 'man-00000003', { revokedAt: now, revokedBy: 'setup' }));
+  await store.addRecord(createRecord(signer, 'mf-00000003', { revokedAt: now, revokedBy: 'setup' }));
   const snapshot = await store.load();
   expect(snapshot.agreements).toEqual([agreement]);
   expect(snapshot.manifest).toEqual(manifest);
@@ -166,9 +166,9 @@ const refusals: readonly (readonly [string, (store: Store, snapshot: Snapshot) =
     (store) => store.revokeAgreement('agr-00000001', 'a.nurse', now + 5),
     /^The agreement agr-00000001 has been revoked already/,
   ],
-  ['a manifest to revoke as an agreement', (store) => store.revokeAgreement('man-00000001', 'a.nurse', now), /is no agreement/],
+  ['a manifest to revoke as an agreement', (store) => store.revokeAgreement('mf-00000001', 'a.nurse', now), /is no agreement/],
   ['a policy with free text', (store) => store.setPolicy({ site: bad, region: 'us-east', signatures: 1 }), /the field "site"/],
-  ['an open key to open', (store, { keys }) => store.openKey(keys[1]?.id ?? '', now), /is no break-glass key/],
+  ['a common key to open', (store, { keys }) => store.openKey(keys.find(({ isSealed }) => !isSealed)?.id ?? '', now), /is no break-glass key/],
   ['usage with free text', (store) => store.addUsage(5, [{ scope: 'tenant', id: bad, tokens: 1 }]), /^The usage cannot be kept: the field "id"/],
   ['usage below nothing', (store) => store.addUsage(5, [{ scope: 'tenant', id: 'x', tokens: -1 }]), /the field "tokens"/],
   ['a day that is none', (store) => store.addUsage(0.5, []), /^The day cannot be kept/],
@@ -225,6 +225,24 @@ test('a break-glass key is opened once, whoever comes second', async () => {
   expect((await first.load()).keys).toEqual([{ ...key, openedAt: now + 5 }]);
   await first.revokeKey(key.id, 'a.nurse', now + 8);
   await refuse(second.openKey(key.id, now + 8), /has been revoked already/);
+});
+
+test('what was judged by a snapshot that is no longer true is refused, with nothing changed', async () => {
+  const { store, before } = await openFilled();
+  const signer = createSigner();
+  await store.revokePerson('c.nurse', 'a.nurse', now + 5, before.version);
+  const after = await store.load();
+  const writes: readonly ((version: number) => Promise<void>)[] = [
+    (version) => store.addTrustedKey(signer.trusted, version),
+    (version) => store.addRecord(createRecord(signer, 'agr-00000005'), version),
+    (version) => store.addKey(createKey(), version),
+    (version) => store.addPerson(createPerson('d.nurse'), version),
+    (version) => store.revokePerson('a.nurse', 'c.nurse', now + 5, version),
+  ];
+  for (const write of writes) await refuse(write(before.version), /^The site was changed by somebody else while this command looked at it/);
+  expect(await store.load()).toEqual(after);
+  for (const write of writes) await write(store.version());
+  await store[Symbol.asyncDispose]();
 });
 
 test('a person gets another credential whole: nothing of the one before is left', async () => {
