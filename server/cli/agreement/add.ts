@@ -33,7 +33,7 @@ async function runAdd(file: string, flags: Flags, world: World): Promise<number>
   // A clock that is behind must not make an agreement younger.
   const now = Math.max(Date.now(), snapshot.clock);
   checkAddition(agreement, envelope, snapshot, now);
-  await site.store.addRecord({ envelope, addedAt: now, addedBy: site.person }, site.snapshot.version);
+  await site.store.addRecord({ envelope, addedAt: now, addedBy: site.person }, snapshot.version);
   world.out.write(`The agreement ${agreement.id} is added: in force ${describeTerm(agreement)}.\n`);
   const ended = listTerms((await site.store.load()).agreements).find(({ agreement: { id } }) => id === agreement.supersedes);
   if (ended !== undefined) world.out.write(`It takes the place of ${ended.agreement.id}, which ends at ${new Date(ended.end).toISOString()}.\n`);

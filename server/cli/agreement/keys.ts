@@ -93,8 +93,9 @@ export function readTrustedFile(path: string): ReturnType<typeof readPublicKey> 
 async function runTrust(file: string, flags: Flags, world: World): Promise<number> {
   const { id, pem } = readTrustedFile(resolve(world.folder, file));
   await using site = await openSite(flags, world, 'agreement.write');
-  checkOneEach(site.person, await site.store.load());
-  await site.store.addTrustedKey({ id, pem, addedAt: Date.now(), addedBy: site.person }, site.snapshot.version);
+  const snapshot = await site.store.load();
+  checkOneEach(site.person, snapshot);
+  await site.store.addTrustedKey({ id, pem, addedAt: Date.now(), addedBy: site.person }, snapshot.version);
   world.out.write(`Signatures of ${id} count on this site from now on.\n`);
   return 0;
 }
