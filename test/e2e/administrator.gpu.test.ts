@@ -54,6 +54,7 @@ async function prepare(): Promise<NodeJS.ProcessEnv> {
     INWARD_LOG: 'json',
     MODEL: readOracle('gguf_llama_q4_1').modelPath,
     DEVICE: testDevice(),
+    HOST: '127.0.0.1',
     PORT: String(await findPort()),
     CERT: join(certificates, 'server.crt'),
     CERT_KEY: key,
