@@ -7,6 +7,7 @@ import type { TextModel } from '../runtime/text/index.ts';
 import type { Log } from './log.ts';
 import type { ModelSource, Models } from './openai/plan.ts';
 import { Refusal, SiteError } from './privacy/errors.ts';
+import { unloadEngine } from './privacy/unload.ts';
 
 export interface LoadedModels extends Models {
   readonly engine: Engine;
@@ -81,11 +82,9 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
     // First, so that no request finds what is being closed.
     this.#current = undefined;
     try {
-      await using closing = new AsyncDisposableStack();
-      // Closed one after the other, whatever one of them throws.
-      closing.use(models.text);
-      closing.use(models.engine);
-      models.engine.flushPrefixes();
+      // Closed whatever the engine does.
+      await using _ = models.text;
+      if (!(await unloadEngine(models.engine))) this.#log({ event: 'model_not_zeroed' });
     } catch (error) {
       this.#log({ event: 'model_unload_failed', code: toInwardError(error, 'the closing of the model').code });
     }

@@ -32,6 +32,8 @@ export type LogRecord =
   | GateEvent
   /** `loaded` and `unloaded`: a model, as an agreement comes into force or ends. */
   | { readonly event: 'model_loaded' | 'model_unloaded' }
+  /** It was not shown that nothing of requests was left on the device when the engine was given up. */
+  | { readonly event: 'model_not_zeroed' }
   | { readonly event: 'model_load_failed' | 'model_unload_failed'; readonly code?: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
   /** New files of a certificate, or of the keys that tokens are signed with. */
@@ -95,6 +97,7 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   engine_failed: 'error',
   model_loaded: 'info',
   model_unloaded: 'warn',
+  model_not_zeroed: 'error',
   model_load_failed: 'error',
   model_unload_failed: 'error',
   gate_opened: 'info',

@@ -5,6 +5,7 @@
 import { type EngineInfo, formatBytes, type Tuning } from '../runtime/index.ts';
 import type { Style } from './cli/style.ts';
 import type { Agreement } from './privacy/agreement.ts';
+import { daysLeft, findWarning } from './privacy/term.ts';
 
 export interface StartFacts {
   readonly url: string;
@@ -23,7 +24,7 @@ export function describeStart(info: EngineInfo, { url, key, agreement }: StartFa
     ['kernels', describeTuning(info.tuning)],
     ['limits', `up to ${info.maxSequences} sequences at a time, up to ${info.contextLength} tokens each`],
     ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
-    ['terms', agreement === undefined ? 'none' : `${agreement.kind} agreement ${agreement.id} until ${agreement.expires ?? agreement.review}`],
+    ['terms', agreement === undefined ? 'none' : describeTerms(agreement, style)],
     ['URL', style.bold(url)],
   ];
   const body = '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32}';
@@ -54,6 +55,13 @@ export function describeClosed(url: string, style: Style): string {
     '',
     '',
   ].join('\n');
+}
+
+/** With a warning from a month before the end on, but for an evaluation, which lasts no longer. */
+function describeTerms(agreement: Agreement, style: Style): string {
+  const days = daysLeft(agreement, Date.now());
+  const line = `${agreement.kind} agreement ${agreement.id} until ${agreement.expires ?? agreement.review}, ${days} ${days === 1 ? 'day' : 'days'} left`;
+  return agreement.kind !== 'synthetic' && findWarning(days) !== undefined ? style.warn(line) : line;
 }
 
 const sources: Readonly<Record<Tuning['source'], string>> = {

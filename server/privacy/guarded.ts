@@ -7,6 +7,7 @@ import type { Caller, RouteRule } from './admission.ts';
 import { demandDeployment } from './deployment/deployment.ts';
 import { Refusal } from './errors.ts';
 import { type Admission, type Gate, type Grant, openGate } from './gate.ts';
+import { unloadEngine } from './unload.ts';
 import type { Purpose } from './words.ts';
 
 /** Whose engine it is, and where the site is. */
@@ -64,9 +65,8 @@ function guardEngine(engine: Engine, gate: Gate, caller: Caller, manifest: strin
   const end = (): void => {
     if (isOver) return;
     isOver = true;
-    engine.flushPrefixes();
     // Its own errors are told by `failed`.
-    void Promise.resolve(engine[Symbol.asyncDispose]()).catch(() => undefined);
+    void unloadEngine(engine).catch(() => undefined);
   };
   gate.onEvent((event) => {
     if (event.event === 'gate_closed') end();

@@ -1,5 +1,5 @@
 /** What is loaded follows the gate, in order: nothing stays that was not held against what is signed now, and nothing comes after the end. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type LoadedModels, ModelLoader } from '../../server/loader.ts';
 import type { LogRecord } from '../../server/log.ts';
 import { FakeEngine } from '../fake-engine.ts';
@@ -63,4 +63,39 @@ test('an engine that fails to close is told, and the text side is closed all the
   await loader.unload();
   expect(closed).toEqual([models.text]);
   expect(records).toContainEqual({ event: 'model_unload_failed', code: 'internal' });
+});
+
+test('what is kept is zeroed and read back before the engine is given up; what is left is told', async () => {
+  for (const [left, told] of [[0, []] as const, [3, [{ event: 'model_not_zeroed' }]] as const]) {
+    const { loader, opened, closed, records } = create();
+    await loader.load();
+    const engine = opened[0]?.engine as FakeEngine;
+    const order: string[] = [];
+    engine.flushPrefixes = () => void order.push('flush');
+    engine.checkZeroed = async () => {
+      order.push(`check with ${closed.length} closed`);
+      return { kv: left, activations: 0, logits: 0, staging: 0, batch: 0, words: 100 };
+    };
+    await loader.unload();
+    expect(order).toEqual(['flush', 'check with 0 closed']);
+    expect(closed).toHaveLength(2);
+    expect(records.filter(({ event }) => event === 'model_not_zeroed')).toEqual(told);
+  }
+});
+
+test('an engine that never answers is given up all the same', async () => {
+  vi.useFakeTimers();
+  try {
+    const { loader, opened, closed } = create();
+    const loading = loader.load();
+    await vi.advanceTimersByTimeAsync(1);
+    await loading;
+    (opened[0]?.engine as FakeEngine).checkZeroed = () => new Promise(() => undefined);
+    const unloading = loader.unload();
+    await vi.advanceTimersByTimeAsync(60_000);
+    await unloading;
+    expect(closed).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });
