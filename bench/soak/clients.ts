@@ -33,8 +33,8 @@ export interface ClientOptions {
   readonly onEnd?: (end: End) => void;
 }
 
-/** Part of its time for which a client does not read at most; it reads on as soon as the engine has parked a request. */
-const stallPart = 0.5;
+/** Longest time that a client does not read, in ms; it reads on as soon as the engine has parked a request. */
+const stallMs = 5000;
 
 /** Sends the turns until there are no more. */
 export async function runClients(engine: Engine, turns: Iterator<Turn, unknown>, tally: Tally, options: ClientOptions): Promise<void> {
@@ -60,13 +60,13 @@ async function sendWithin(limitMs: number, engine: Engine, planned: PlannedReque
   }, limitMs);
   const { behaviour } = planned;
   const left = behaviour.type === 'abort' ? setTimeout(() => abort.abort(), behaviour.afterMs) : undefined;
-  const end = await Promise.race([send(engine, planned, abort.signal, tally, limitMs * stallPart), promise]);
+  const end = await Promise.race([send(engine, planned, abort.signal, tally), promise]);
   clearTimeout(hung);
   clearTimeout(left);
   return end;
 }
 
-async function send(engine: Engine, planned: PlannedRequest, signal: AbortSignal, tally: Tally, stallMs: number): Promise<End> {
+async function send(engine: Engine, planned: PlannedRequest, signal: AbortSignal, tally: Tally): Promise<End> {
   const { behaviour, known, maxTokens } = planned;
   let count = 0;
   try {
@@ -75,7 +75,7 @@ async function send(engine: Engine, planned: PlannedRequest, signal: AbortSignal
       if (event.type !== 'token' || event.id !== known.tokens[count++] || count > maxTokens) return 'wrong';
       tally.tokens++;
       if (behaviour.type === 'leave' && count === behaviour.after) return 'cancelled';
-      if (behaviour.type === 'stall' && count === 1) await stall(engine, tally, stallMs);
+      if (behaviour.type === 'stall' && count === 1) await stall(engine, tally);
     }
     return 'wrong'; // without an end
   } catch (error) {
@@ -94,7 +94,7 @@ function noteEnd({ cachedTokens }: TokenEvent & { type: 'end' }, engine: Engine,
   return 'complete';
 }
 
-async function stall(engine: Engine, tally: Tally, stallMs: number): Promise<void> {
+async function stall(engine: Engine, tally: Tally): Promise<void> {
   const end = performance.now() + stallMs;
   while (engine.stats().parked === 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
   tally.parked = Math.max(tally.parked, engine.stats().parked);
