@@ -8,8 +8,6 @@ import { type RoutePattern, toRoutePattern } from './log.ts';
 import type { Caller, RouteRule } from './privacy/admission.ts';
 import type { Admission, Gate } from './privacy/gate.ts';
 import { readPeer } from './privacy/peer.ts';
-import type { Term } from './privacy/term.ts';
-import type { View } from './privacy/view.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -33,14 +31,7 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
 };
 
 /** What the app needs of the gate. */
-export interface Doorkeeper {
-  admit(rule: RouteRule, caller: Caller): Promise<Admission>;
-  /** Undefined: the store cannot be read. */
-  readonly view: View | undefined;
-  /** The one in force; undefined: none is. */
-  readonly agreement: Term | undefined;
-  readonly counts: Gate['counts'];
-}
+export type Doorkeeper = Pick<Gate, 'admit' | 'view' | 'agreement' | 'counts'>;
 
 /** Throws while the app is built when a route has no rule. */
 export function addAccess(app: FastifyInstance, gate: Doorkeeper): void {

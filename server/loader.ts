@@ -2,35 +2,29 @@
  * Owns what is loaded: text side and engine come when the gate opens and go when it closes, caches zeroed first. One at a
  * time, in order. Refuses to decide whether anything may be loaded.
  */
-import { type Engine, InwardError, toInwardError } from '../runtime/index.ts';
-import type { TextModel } from '../runtime/text/index.ts';
+import { InwardError, toInwardError } from '../runtime/index.ts';
 import type { Log } from './log.ts';
 import type { ModelSource, Models } from './openai/plan.ts';
 import { Refusal, SiteError } from './privacy/errors.ts';
 import { unloadEngine } from './privacy/unload.ts';
 
-export interface LoadedModels extends Models {
-  readonly engine: Engine;
-  readonly text: TextModel;
-}
-
 export class ModelLoader implements ModelSource, AsyncDisposable {
-  readonly #open: () => Promise<LoadedModels>;
+  readonly #open: () => Promise<Models>;
   readonly #log: Log;
   readonly #failed = Promise.withResolvers<unknown>();
-  #current: LoadedModels | undefined;
+  #current: Models | undefined;
   #refusal: Refusal | undefined;
   #isWanted = false;
   #isEnded = false;
   #work: Promise<void> = Promise.resolve();
 
   /** `open` throws what the doors of engine and text throw. */
-  constructor(open: () => Promise<LoadedModels>, log: Log) {
+  constructor(open: () => Promise<Models>, log: Log) {
     this.#open = open;
     this.#log = log;
   }
 
-  get current(): LoadedModels | undefined {
+  get current(): Models | undefined {
     return this.#current;
   }
 

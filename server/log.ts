@@ -102,6 +102,7 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   model_unload_failed: 'error',
   gate_opened: 'info',
   gate_closed: 'warn',
+  deployment_changed: 'info',
   tenant_closed: 'warn',
   break_glass: 'error',
   agreement_ending: 'warn',

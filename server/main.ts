@@ -14,8 +14,9 @@ import { isLoopback } from './config/kinds.ts';
 import { type Settings, SettingsError, toTextOptions, toTokenOptions } from './config.ts';
 import { ensureEvaluation } from './evaluation.ts';
 import { createLife, type Life } from './life.ts';
-import { type LoadedModels, ModelLoader } from './loader.ts';
+import { ModelLoader } from './loader.ts';
 import { createLog, type Log } from './log.ts';
+import type { Models } from './openai/plan.ts';
 import { describeClosed, describeStart } from './panel.ts';
 import { demandDeployment } from './privacy/deployment/deployment.ts';
 import { findSiteFolder, storeFile } from './privacy/folder.ts';
@@ -102,7 +103,7 @@ function openTokens(settings: Settings, log: Log): TokenVerifier | undefined {
   return options && createTokenVerifier({ ...options, onReload });
 }
 
-async function openModels({ engine: options }: Prepared, settings: Settings, log: Log, world: World): Promise<LoadedModels> {
+async function openModels({ engine: options }: Prepared, settings: Settings, log: Log, world: World): Promise<Models> {
   // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
   const text = await world.openText(toTextOptions(settings, options.modelPath));
   try {
@@ -120,19 +121,12 @@ function followGate(gate: Gate, loader: ModelLoader, log: Log, world: World): vo
     const error = await loader.tryLoad();
     if (error !== undefined) world.err.write(`${error.message}\n`);
   };
-  let manifest = gate.view?.manifest?.hash;
   gate.onEvent((event) => {
     log(event);
-    if (event.event === 'gate_closed') void loader.unload();
+    if (event.event === 'gate_closed' || event.event === 'deployment_changed') void loader.unload();
+    if (event.event === 'deployment_changed' && gate.isOpen) void load();
     if (event.event === 'gate_opened') void load();
     if (event.event === 'tenant_closed') loader.current?.engine.flushPrefixes(event.tenant);
-  });
-  gate.onChange(() => {
-    const hash = gate.view?.manifest?.hash;
-    if (hash === manifest) return;
-    manifest = hash;
-    void loader.unload();
-    if (gate.isOpen) void load();
   });
 }
 

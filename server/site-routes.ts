@@ -8,7 +8,7 @@ import { ApiError } from './openai/errors.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { createReview } from './privacy/review.ts';
 import { judgeKey, type KeyState } from './privacy/states.ts';
-import { listTerms, stateOf } from './privacy/term.ts';
+import { stateOf } from './privacy/term.ts';
 import type { View } from './privacy/view.ts';
 
 export function addSiteRoutes(app: FastifyInstance, gate: Doorkeeper, models: ModelSource): void {
@@ -21,7 +21,7 @@ function demandView({ view }: Doorkeeper): View {
   return view;
 }
 
-function describeStatus({ region, manifest, snapshot }: View, gate: Doorkeeper, { current }: ModelSource): object {
+function describeStatus({ region, manifest, snapshot, agreements }: View, gate: Doorkeeper, { current }: ModelSource): object {
   const now = Date.now();
   const keys: Partial<Record<KeyState, number>> = {};
   for (const key of snapshot.keys) {
@@ -32,7 +32,7 @@ function describeStatus({ region, manifest, snapshot }: View, gate: Doorkeeper, 
     site: snapshot.policy?.site ?? null,
     region,
     manifest: manifest?.hash ?? null,
-    agreements: listTerms(snapshot.agreements).map(({ agreement: { id, kind, purposes, tenants }, stored, begin, end, agreement }) => ({
+    agreements: agreements.map(({ agreement: { id, kind, purposes, tenants }, stored, begin, end, agreement }) => ({
       ...{ id, kind, state: stateOf(agreement, stored, now, end), purposes, tenants },
       ...{ begins: new Date(begin).toISOString(), ends: new Date(end).toISOString() },
     })),

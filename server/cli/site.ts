@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Surroundings } from '../config.ts';
-import { clockTolerance } from '../privacy/clock.ts';
+import { checkClock } from '../privacy/clock.ts';
 import { SiteError } from '../privacy/errors.ts';
 import { readSecretFile, writeNewFile } from '../privacy/files.ts';
 import { findSiteFolder, storeFile } from '../privacy/folder.ts';
@@ -83,10 +83,8 @@ export function authorize(secret: string, snapshot: Snapshot, permission: Permis
 /** The time for what is granted from now on. Throws SiteError where the clock is behind times that the site has seen. */
 export function readTime({ clock }: Snapshot): number {
   const now = Date.now();
-  if (now >= clock - clockTolerance) return now;
-  throw new SiteError(
-    `The clock of this machine says ${new Date(now).toISOString()}, and the site has already seen ${new Date(clock).toISOString()}: set the clock right (if the later time was an error: inward store reset-clock).`,
-  );
+  checkClock(now, clock);
+  return now;
 }
 
 export interface SecretFile {

@@ -3,14 +3,14 @@
  * Refuses with the first rule that is broken; what no rule permits is refused.
  */
 import type { Agreement } from './agreement.ts';
-import { Refusal } from './errors.ts';
+import { Refusal, type RefusalCode } from './errors.ts';
 import type { AccessKey, Person, Tenant } from './grants.ts';
 import { isSecretOf, parseSecret, type SecretKind } from './keys.ts';
-import { isGone } from './people.ts';
-import { judgeKey } from './states.ts';
-import { stateOf, type Term } from './term.ts';
+import { isExpired, isGone, may } from './people.ts';
+import { judgeKey, type KeyState } from './states.ts';
+import { type AgreementState, stateOf, type Term } from './term.ts';
 import type { View } from './view.ts';
-import { type Permission, type Purpose, purposes, type RouteScope, rolePermissions } from './words.ts';
+import { type Permission, type Purpose, purposes, type RouteScope } from './words.ts';
 
 /** What a request says about who sends it; values of headers as they came. */
 export interface Caller {
@@ -59,17 +59,15 @@ export function findBySecret(view: View, text: string): Holder {
 
 /** Throws Refusal when a holder's time is over. */
 export function checkTime(holder: Holder, now: number): void {
-  const state = holder.type === 'key' ? judgeKey(holder.key, now) : isGone(holder.person) ? 'revoked' : judgeKey({ ...holder.person, isSealed: false }, now);
-  const code = {
-    revoked: 'key_revoked',
-    expired: 'key_expired',
-    spent: 'key_spent',
-    valid: undefined,
-    ending: undefined,
-    sealed: undefined,
-    open: undefined,
-  } as const;
-  if (code[state] !== undefined) throw new Refusal(code[state], { key: holder.type === 'key' ? holder.key.id : holder.person.id });
+  const code = holder.type === 'key' ? keyRefusals[judgeKey(holder.key, now)] : judgePerson(holder.person, now);
+  if (code !== undefined) throw new Refusal(code, { key: holder.type === 'key' ? holder.key.id : holder.person.id });
+}
+
+const keyRefusals: Partial<Record<KeyState, RefusalCode>> = { revoked: 'key_revoked', expired: 'key_expired', spent: 'key_spent' };
+
+function judgePerson(person: Person, now: number): RefusalCode | undefined {
+  if (isGone(person)) return 'key_revoked';
+  return isExpired(person, now) ? 'key_expired' : undefined;
 }
 
 /** Throws Refusal when this holder may not use a route from there, now. */
@@ -78,9 +76,7 @@ export function checkRoute(view: View, holder: Holder, rule: RouteRule, caller: 
   if (rule.isAnyone) return;
   if (holder.type === 'person') {
     const { person } = holder;
-    if (!person.roles.some((role) => rule.permission !== undefined && rolePermissions[role].includes(rule.permission))) {
-      throw new Refusal('role_denied', { person: person.id });
-    }
+    if (rule.permission === undefined || !may(person, rule.permission)) throw new Refusal('role_denied', { person: person.id });
     return;
   }
   const { key } = holder;
@@ -101,7 +97,7 @@ export interface Terms {
 /** Throws Refusal unless an agreement is in force for what this key wants. `isLocal`: the server can be reached from this machine only. */
 export function checkAgreement(view: View, key: AccessKey, caller: Caller, now: number, isLocal: boolean): Terms {
   const tenant = view.tenants.get(key.tenant);
-  const agreement = findAgreement(view, now, isLocal, key.tenant);
+  const agreement = demandAgreement(view, now, isLocal, key.tenant);
   // A key outlives its tenant only in a store that was written by hand.
   if (tenant === undefined) throw new Refusal('agreement_missing');
   const { id, kind } = agreement.agreement;
@@ -109,19 +105,32 @@ export function checkAgreement(view: View, key: AccessKey, caller: Caller, now: 
   return { agreement, tenant, purpose: choosePurpose(key, agreement, caller.purpose) };
 }
 
-/** The agreement in force for a tenant; without one, for any. Throws Refusal with the reason that comes nearest. */
-export function findAgreement(view: View, now: number, isLocal: boolean, tenant?: string): Term {
-  let reason = new Refusal('agreement_missing');
-  for (const term of view.agreements) {
-    const { agreement, stored, end } = term;
-    if (tenant !== undefined && agreement.tenants.length > 0 && !agreement.tenants.includes(tenant)) continue;
-    if (agreement.kind === 'synthetic' ? !isLocal : !isForHere(view, agreement)) continue;
-    if (!agreement.regions.includes(view.region)) continue;
-    const state = stateOf(agreement, stored, now, end);
-    if (state === 'in-force') return term;
-    reason = new Refusal(stateRefusals[state], { agreement: agreement.id });
-  }
-  throw reason;
+/** The agreement in force for a tenant; without one, for any. Undefined: none is. */
+export function findAgreement(view: View, now: number, isLocal: boolean, tenant?: string): Term | undefined {
+  return listAgreements(view, isLocal, tenant).find((term) => stateIn(term, now) === 'in-force');
+}
+
+/** The same; throws Refusal with the reason that comes nearest. */
+export function demandAgreement(view: View, now: number, isLocal: boolean, tenant?: string): Term {
+  const found = findAgreement(view, now, isLocal, tenant);
+  if (found !== undefined) return found;
+  const last = listAgreements(view, isLocal, tenant).at(-1);
+  const state = last && stateIn(last, now);
+  if (last === undefined || state === undefined || state === 'in-force') throw new Refusal('agreement_missing');
+  throw new Refusal(stateRefusals[state], { agreement: last.agreement.id });
+}
+
+/** Those that would hold here, were it their time. */
+function listAgreements(view: View, isLocal: boolean, tenant: string | undefined): Term[] {
+  return view.agreements.filter(({ agreement }) => {
+    if (tenant !== undefined && agreement.tenants.length > 0 && !agreement.tenants.includes(tenant)) return false;
+    if (agreement.kind === 'synthetic' ? !isLocal : !isForHere(view, agreement)) return false;
+    return agreement.regions.includes(view.region);
+  });
+}
+
+function stateIn({ agreement, stored, end }: Term, now: number): AgreementState {
+  return stateOf(agreement, stored, now, end);
 }
 
 const stateRefusals = {

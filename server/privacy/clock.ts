@@ -2,9 +2,18 @@
  * Owns the time that agreements and keys are judged by: the system's clock, held against the monotonic one and against the
  * latest time that the site has ever seen. Refuses to say a time that may have been turned back.
  */
+import { SiteError } from './errors.ts';
 
 /** How far a clock may be behind without having been turned back, in ms: time servers correct by less. */
 export const clockTolerance = 5000;
+
+/** Throws SiteError where a clock is behind the latest time that the site has seen. */
+export function checkClock(now: number, kept: number): void {
+  if (now >= kept - clockTolerance) return;
+  throw new SiteError(
+    `The clock of this machine says ${new Date(now).toISOString()}, and the site has already seen ${new Date(kept).toISOString()}: set the clock right (if the later time was an error: inward store reset-clock).`,
+  );
+}
 
 export class TrustedClock {
   readonly #wall: () => number;

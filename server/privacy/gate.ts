@@ -9,6 +9,7 @@ import {
   checkAgreement,
   checkRoute,
   checkTime,
+  demandAgreement,
   expiryGraceMs,
   findAgreement,
   findBySecret,
@@ -17,7 +18,7 @@ import {
   readBearer,
   type Terms,
 } from './admission.ts';
-import { clockTolerance, TrustedClock } from './clock.ts';
+import { checkClock, TrustedClock } from './clock.ts';
 import { Refusal, type RefusalCode, SiteError } from './errors.ts';
 import { storeFile } from './folder.ts';
 import type { AccessKey } from './grants.ts';
@@ -48,6 +49,8 @@ export type GateEvent =
   | { readonly event: 'gate_opened' | 'gate_closed' }
   /** No agreement covers this tenant any more, and nothing of it runs: what is kept of it must go. */
   | { readonly event: 'tenant_closed'; readonly tenant: number }
+  /** Another manifest, or PHI where there was synthetic data: what is loaded was not held against this. */
+  | { readonly event: 'deployment_changed' }
   /** `code`: it is not the store's fault but ours. */
   | { readonly event: 'store_unreadable'; readonly code?: 'internal' }
   /** Counts of tokens and the time are written later. */
@@ -112,13 +115,14 @@ export class Gate implements AsyncDisposable {
   readonly #quotas: Quotas;
   readonly #running = new Set<Running>();
   readonly #listeners = new Set<(event: GateEvent) => void>();
-  readonly #onChange = new Set<() => void>();
   readonly #refusals = new Map<RefusalCode, number>();
   #view: View | undefined;
   /** Of the store when it was read last; undefined: it must be read before anything is decided. */
   #version: number | undefined;
   #reading: Promise<void> | undefined;
   #isOpen = false;
+  /** What a model that is loaded now is held against. */
+  #basis = '';
   #isClosed = false;
   /** Tenants of which something may run or be kept. */
   #covered: ReadonlySet<number> = new Set();
@@ -135,11 +139,7 @@ export class Gate implements AsyncDisposable {
     const version = store.version();
     const snapshot = await store.load();
     const now = (options.wall ?? Date.now)();
-    if (now < snapshot.clock - clockTolerance) {
-      throw new SiteError(
-        `The clock of this machine says ${new Date(now).toISOString()}, and the site has already seen ${new Date(snapshot.clock).toISOString()}; set the clock right (if the later time was an error: inward store reset-clock).`,
-      );
-    }
+    checkClock(now, snapshot.clock);
     const view = createView(snapshot);
     return new Gate(store, options, view, version, new Quotas(now, await store.readUsage(dayOf(now))));
   }
@@ -153,6 +153,7 @@ export class Gate implements AsyncDisposable {
     this.#keptClock = view.snapshot.clock;
     this.#clock = new TrustedClock(view.snapshot.clock, options.wall, options.monotonic);
     this.#isOpen = this.#canServe();
+    this.#basis = this.#readBasis();
     this.#timer = setInterval(() => void this.#look(), options.pollMs ?? standardPollMs);
     this.#timer.unref();
   }
@@ -183,13 +184,7 @@ export class Gate implements AsyncDisposable {
   }
 
   #findAgreement(now: number | undefined, tenant?: string): Term | undefined {
-    if (this.#view === undefined || now === undefined) return undefined;
-    try {
-      return findAgreement(this.#view, now, this.#options.isLocal, tenant);
-    } catch (error) {
-      if (error instanceof Refusal) return undefined;
-      throw error;
-    }
+    return this.#view === undefined || now === undefined ? undefined : findAgreement(this.#view, now, this.#options.isLocal, tenant);
   }
 
   /** For metrics. */
@@ -200,11 +195,6 @@ export class Gate implements AsyncDisposable {
   /** Called with what happens. */
   onEvent(listener: (event: GateEvent) => void): void {
     this.#listeners.add(listener);
-  }
-
-  /** Called whenever the store was read anew. */
-  onChange(listener: () => void): void {
-    this.#onChange.add(listener);
   }
 
   /** Lets a request in. Throws Refusal. */
@@ -223,7 +213,7 @@ export class Gate implements AsyncDisposable {
     if (view === undefined) throw new Refusal('agreement_missing');
     if (now === undefined) throw new Refusal('clock_untrusted');
     // Before the key: a closed gate is closed to everybody.
-    if (rule.isInference) findAgreement(view, now, this.#options.isLocal);
+    if (rule.isInference) demandAgreement(view, now, this.#options.isLocal);
     const holder = await this.#identify(view, caller);
     checkTime(holder, now);
     checkRoute(view, holder, rule, caller, now);
@@ -317,7 +307,6 @@ export class Gate implements AsyncDisposable {
       this.#view = view;
       this.#version = version;
       this.#follow();
-      for (const listener of this.#onChange) listener();
     } finally {
       this.#reading = undefined;
     }
@@ -350,14 +339,26 @@ export class Gate implements AsyncDisposable {
       if (reason !== undefined && !running.stop.signal.aborted) running.stop.abort(reason);
     }
     this.#followTenants();
-    const isOpen = this.#canServe();
-    if (isOpen === this.#isOpen) return;
-    this.#isOpen = isOpen;
-    this.#emit({ event: isOpen ? 'gate_opened' : 'gate_closed' });
+    const [wasOpen, basis] = [this.#isOpen, this.#basis];
+    this.#isOpen = this.#canServe();
+    this.#basis = this.#readBasis();
+    if (this.#basis !== basis) this.#emit({ event: 'deployment_changed' });
+    if (this.#isOpen !== wasOpen) this.#emit({ event: this.#isOpen ? 'gate_opened' : 'gate_closed' });
+  }
+
+  /** Without an agreement nothing is loaded, and the last basis stays. */
+  #readBasis(): string {
+    const term = this.#findAgreement(this.#time());
+    return term === undefined ? this.#basis : `${this.#view?.manifest?.hash} ${term.agreement.kind === 'synthetic'}`;
+  }
+
+  /** A clock that cannot be trusted for a while is no reason to unload a model. */
+  #time(): number {
+    return this.now() ?? this.#clock.latest;
   }
 
   #followTenants(): void {
-    const now = this.now() ?? this.#clock.latest;
+    const now = this.#time();
     const running = new Set([...this.#running].map(({ tenant }) => tenant));
     const covered = new Set<number>();
     for (const { code, number } of this.#view?.snapshot.tenants ?? []) {
@@ -367,9 +368,8 @@ export class Gate implements AsyncDisposable {
     this.#covered = covered;
   }
 
-  /** A clock that cannot be trusted for a while is no reason to unload a model. */
   #canServe(): boolean {
-    const isAgreed = this.#findAgreement(this.now() ?? this.#clock.latest) !== undefined;
+    const isAgreed = this.#findAgreement(this.#time()) !== undefined;
     return isAgreed || [...this.#running].some(({ agreementId, stop }) => agreementId !== undefined && !stop.signal.aborted);
   }
 

@@ -45,12 +45,14 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
     const caller: Caller = { authorization: `Bearer ${guard.key}`, address: '127.0.0.1', purpose: guard.purpose };
     // Before anything is loaded.
     (await gate.admit(rule, caller)).end();
+    let isStale = false;
+    gate.onEvent(({ event }) => {
+      isStale ||= event === 'gate_closed' || event === 'deployment_changed';
+    });
     await demandDeployment(gate, { deviceName: options.device ?? 'auto', modelPath: options.modelPath, sharedGpu: guard.sharedGpu ?? 'refuse' });
-    const manifest = gate.view?.manifest?.hash;
     const engine = await (guard.open ?? openEngine)(options);
-    const guarded = guardEngine(engine, gate, caller, manifest);
-    // The agreement may have ended while the model was loaded.
-    if (gate.isOpen) return guarded;
+    // What it was held against may have changed while it was loaded.
+    if (!isStale) return guardEngine(engine, gate, caller);
     await engine[Symbol.asyncDispose]();
     throw new Refusal('agreement_missing');
   } catch (error) {
@@ -59,8 +61,7 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
   }
 }
 
-/** `manifest`: the one that the machine was held against. */
-function guardEngine(engine: Engine, gate: Gate, caller: Caller, manifest: string | undefined): GuardedEngine {
+function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine {
   let isOver = false;
   const end = (): void => {
     if (isOver) return;
@@ -69,11 +70,8 @@ function guardEngine(engine: Engine, gate: Gate, caller: Caller, manifest: strin
     void unloadEngine(engine).catch(() => undefined);
   };
   gate.onEvent((event) => {
-    if (event.event === 'gate_closed') end();
+    if (event.event === 'gate_closed' || event.event === 'deployment_changed') end();
     if (event.event === 'tenant_closed' && !isOver) engine.flushPrefixes(event.tenant);
-  });
-  gate.onChange(() => {
-    if (gate.view?.manifest?.hash !== manifest) end();
   });
   return {
     info: engine.info,

@@ -1,11 +1,12 @@
 /** What is loaded follows the gate, in order: nothing stays that was not held against what is signed now, and nothing comes after the end. */
 import { expect, test, vi } from 'vitest';
-import { type LoadedModels, ModelLoader } from '../../server/loader.ts';
+import { ModelLoader } from '../../server/loader.ts';
 import type { LogRecord } from '../../server/log.ts';
+import type { Models } from '../../server/openai/plan.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
 
-interface Loaded extends LoadedModels {
+interface Loaded extends Models {
   readonly engine: FakeEngine;
 }
 
@@ -13,7 +14,7 @@ function create(openMs = 0): { readonly loader: ModelLoader; readonly opened: Lo
   const opened: Loaded[] = [];
   const closed: unknown[] = [];
   const records: LogRecord[] = [];
-  const open = async (): Promise<LoadedModels> => {
+  const open = async (): Promise<Models> => {
     await new Promise((resolve) => setTimeout(resolve, openMs));
     const models: Loaded = { engine: new FakeEngine({ script: say('a') }), text: new FakeText() };
     for (const part of [models.engine, models.text]) part[Symbol.asyncDispose] = async () => void closed.push(part);

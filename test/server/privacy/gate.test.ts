@@ -402,3 +402,19 @@ test('once closed, a gate lets nobody in', async () => {
   await gate[Symbol.asyncDispose]();
   expect(await codeOf(gate.admit(chat, call(text)))).toBe('agreement_missing');
 });
+
+test('a new manifest, and PHI in the place of synthetic data, are told: what is loaded was not held against them', async () => {
+  const { site, clock, events, agreement } = await start({ isLocal: true });
+  const told = (): number => events.filter(({ event }) => event === 'deployment_changed').length;
+  await site.store.addTenant({ code: 'another' });
+  await expect.poll(async () => (await site.store.load()).tenants.length).toBe(3);
+  expect(told()).toBe(0);
+  await site.deploy(agreement);
+  await expect.poll(told).toBe(1);
+  // From one look to the next, so that the gate never closes.
+  const kind = { kind: 'synthetic', purposes: ['evaluation'], documentSha256: undefined } as const;
+  await site.agree({ ...kind, effective: formatTime(begin + 100 * day), expires: formatTime(begin + 130 * day) });
+  clock.pass(100 * day);
+  await expect.poll(told).toBe(2);
+  expect(events.map(({ event }) => event)).not.toContain('gate_closed');
+});
