@@ -140,12 +140,14 @@ function parseUrl(text: string): string {
 
 /** Not as an option's value: command lines are open to all on the machine. */
 function readKey(path: string): string {
+  let key: string | undefined;
   try {
-    const [key = ''] = readFileSync(path, 'utf8').split('\n');
-    return key.trim();
+    key = readFileSync(path, 'utf8').split('\n')[0]?.trim();
   } catch {
     throw new InvalidArgumentError('Expected a readable file.');
   }
+  if (!key) throw new InvalidArgumentError('Expected a file with the key on its first line, found none there.');
+  return key;
 }
 
 function parseWords(text: string): readonly string[] {

@@ -93,6 +93,8 @@ class TerminalAsker implements Asker {
       const value = answer === '' && standard === undefined ? undefined : read(answer || (standard ?? ''));
       if (value !== undefined) return value;
       this.#output.write(`Expected ${expected}.\n`);
+      // What was typed ahead was for the questions that follow, one of which may be for a passphrase: as an answer to this one it would be shown.
+      this.#lines.length = 0;
     }
   }
 

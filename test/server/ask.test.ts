@@ -112,6 +112,19 @@ test('a passphrase is never shown, whenever it is typed, and keeps its blanks', 
   expect(world.printed).not.toMatch(/hunt|er2|er3/);
 });
 
+test('what was typed ahead of a wrong answer is dropped, never shown as the next answer', async () => {
+  const { world, asker } = openTerminal();
+  using _ = asker;
+  const sign = asker.confirm('Sign it?');
+  await type(world, 'Sign it? (yes, no) [no]: ', 'ok\rhunter2\r');
+  await type(world, 'Expected yes or no.\n', 'yes\r');
+  expect(await sign).toBe(true);
+  const passphrase = asker.passphrase('Passphrase');
+  await type(world, 'Passphrase: ', 'hunter3\r');
+  expect(await passphrase).toBe('hunter3');
+  expect(world.printed).not.toContain('hunter');
+});
+
 test('the end of the input ends the question with a sentence', async () => {
   const { world, asker } = openTerminal();
   using _ = asker;

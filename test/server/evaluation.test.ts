@@ -1,6 +1,6 @@
 /** What `npm start` makes, and a server whose agreement comes and goes while it runs. */
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ import { openStore } from '../../server/privacy/store/sqlite.ts';
 import type { Store } from '../../server/privacy/store.ts';
 import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
-import { createSite } from './privacy/agreed-site.ts';
+import { createSite, formatTime } from './privacy/agreed-site.ts';
 
 let folder: string;
 let store: Store;
@@ -133,7 +133,7 @@ test('a model that does not load while the server runs is told, and the server s
   expect(await code).toBe(0);
 });
 
-test('a new manifest is held against the machine before anything is served under it', async () => {
+test('under a new manifest the model is opened anew', async () => {
   await evaluate(Date.now());
   const { world, url, code } = await start(false);
   expect(world.opened).toHaveLength(1);
@@ -155,6 +155,35 @@ test('a new manifest is held against the machine before anything is served under
   await store.addRecord({ envelope: signEnvelope({ type: 'inward.manifest.v1', record, signatures: [] }, privateKey), ...by });
   await expect.poll(() => world.opened.length).toBe(2);
   await expect.poll(() => stateOf(url)).toBe('ready');
+  world.send('SIGTERM');
+  expect(await code).toBe(0);
+});
+
+/** The stand-in for the engine reads none, but what would be served is hashed. */
+function writeModel(): string {
+  const path = join(folder, '..', 'model.gguf');
+  writeFileSync(path, 'weights');
+  return path;
+}
+
+/** A site for PHI whose manifest was signed for another machine; gives a key that the agreement would let in. */
+async function deployElsewhere(): Promise<string> {
+  const site = await createSite(store);
+  const { text } = await site.key();
+  await site.deploy(await site.agree({ effective: formatTime(now - day), expires: formatTime(now + day) }));
+  return text;
+}
+
+test('a manifest that was signed for another machine: the server does not start, and says what differs', async () => {
+  await deployElsewhere();
+  await expect(start(false, { model: writeModel() })).rejects.toThrow(/The program is another one: .*\./);
+});
+
+test('a manifest for another machine that comes while the server runs: nothing is loaded, and nothing served', async () => {
+  const { world, url, code } = await start(false, { model: writeModel() });
+  const key = await deployElsewhere();
+  await expect.poll(async () => (await ask(url, key)).slice(0, 2)).toEqual([403, 'manifest_mismatch']);
+  expect(world.opened).toHaveLength(0);
   world.send('SIGTERM');
   expect(await code).toBe(0);
 });

@@ -1,28 +1,24 @@
 /**
  * Owns `inward manifest check`: says now what a start would say.
  */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { checkDeployment, type Deployment } from '../../privacy/deployment/deployment.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
-import { addSettings, type Flags } from '../options.ts';
+import { addSettings, type Flags, readSettings } from '../options.ts';
 import { addSiteOptions, openSite } from '../site.ts';
 import { findTarget } from './common.ts';
 
 interface CheckFlags extends Flags {
   readonly model?: string;
-  readonly sharedGpu: 'refuse' | 'record';
   readonly json?: true;
 }
 
 export function createManifestCheckCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('check')
     .description('Compare the manifest in force with what is here now: one line for each difference. Exit code 1 if there is one.')
-    .addOption(
-      new Option('--shared-gpu <what>', 'whether another process that computes on the GPU is a difference').choices(['refuse', 'record']).default('refuse'),
-    )
     .option('--json', 'print manifest, differences and neighbours on the GPU as JSON');
-  return addSiteOptions(addSettings(command, ['model', 'device']))
+  return addSiteOptions(addSettings(command, ['model', 'device', 'sharedGpu']))
     .addHelpText('after', formatExamples(['inward manifest check', 'inward manifest check --model ./model.gguf --device gpu']))
     .action(async (flags: CheckFlags) => onExit(await runCheck(flags, world)));
 }
@@ -30,7 +26,7 @@ export function createManifestCheckCommand(world: World, onExit: (code: number) 
 async function runCheck(flags: CheckFlags, world: World): Promise<number> {
   await using site = await openSite(flags, world, 'status.read');
   const target = await findTarget(flags, flags.model, world);
-  const deployment = await checkDeployment({ ...target, snapshot: site.snapshot, sharedGpu: flags.sharedGpu });
+  const deployment = await checkDeployment({ ...target, snapshot: site.snapshot, sharedGpu: readSettings(flags, world).sharedGpu });
   world.out.write(flags.json === true ? `${JSON.stringify(deployment, undefined, 2)}\n` : formatDeployment(deployment, target.deviceName === 'gpu'));
   return deployment.differences.length === 0 ? 0 : 1;
 }

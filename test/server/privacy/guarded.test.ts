@@ -1,5 +1,5 @@
 /** The engine behind the gate, as a program embeds it: the same refusals as the server's. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import type { Store } from '../../../server/privacy/store.ts';
 import { FakeEngine } from '../../fake-engine.ts';
 import { say } from '../../fake-text.ts';
 import { collect } from '../help.ts';
+import { createSite, day, formatTime } from './agreed-site.ts';
 
 let folder: string;
 let store: Store;
@@ -69,6 +70,18 @@ test('a revocation ends an answer that runs and refuses the next, and the engine
   await expect(end()).rejects.toMatchObject({ code: 'agreement_revoked' });
   await expect(collect(engine.generate({ promptIds, maxTokens: 1 }))).rejects.toMatchObject({ code: 'agreement_revoked' });
   expect(engine.isReady).toBe(false);
+});
+
+test('where the manifest was signed for another machine nothing is loaded', async () => {
+  const site = await createSite(store);
+  const { text: key } = await site.key({ scopes: { purposes: ['documentation'] } });
+  const now = Date.now();
+  await site.deploy(await site.agree({ effective: formatTime(now - day), expires: formatTime(now + day) }));
+  const modelPath = join(folder, 'm.gguf');
+  writeFileSync(modelPath, 'weights');
+  const guard = { site: folder, key, purpose: 'documentation', open } as const;
+  await expect(openGuardedEngine({ modelPath, device: 'swiftshader' }, guard)).rejects.toThrow(/The program is another one: .*\./);
+  expect(opened).toHaveLength(0);
 });
 
 test('a quota holds over requests, by what they used', async () => {
