@@ -77,6 +77,7 @@ test('ten commands lead from nothing to the first answer, over TLS, under a sign
   const env = await prepare();
   const run = (line: string) =>
     promisify(execFile)('sh', ['-c', line.replace(/^bin\/inward\.mjs/, `'${process.execPath}' '${join(root, 'bin/inward.mjs')}'`)], { cwd: folder, env });
+  let answers = 0;
   for (const line of commands) {
     // The clone is this one.
     if (line.startsWith('git clone')) continue;
@@ -85,10 +86,12 @@ test('ten commands lead from nothing to the first answer, over TLS, under a sign
       continue;
     }
     const { stdout } = await run(line);
-    if (!line.startsWith('curl')) continue;
+    if (!line.includes('curl ')) continue;
+    answers++;
     const answer = JSON.parse(stdout) as { readonly usage: { readonly completion_tokens: number } };
     expect(answer.usage.completion_tokens).toBeGreaterThan(0);
   }
+  expect(answers).toBe(1);
   const headers = await run(`curl -s -o /dev/null -D - --cacert "$CA" "https://localhost:$PORT/v1/models" -H "authorization: Bearer $(cat scribe.key)"`);
   expect(headers.stdout).toMatch(/^HTTP\/1\.1 200/);
   expect(headers.stdout).toMatch(/x-inward-mode: phi\r/);
