@@ -28,8 +28,8 @@ export async function runLoad(
   const outcomes = ready.map(async ({ planned, prompt }): Promise<Outcome> => {
     const { kind, at, newTokens } = planned;
     const intendedAt = beginning + at;
-    // What is due now goes out now: a timer of 0 ms takes one.
-    if (at > 0) await sleep(intendedAt - performance.now());
+    // What is due goes out without a timer, which takes a millisecond at least. One counts from when the turn of the loop began, and so may ring early.
+    while (performance.now() < intendedAt) await sleep(intendedAt - performance.now());
     const answer = await ask(target, { prompt, newTokens, seed: planned.prompt.seed });
     const outcome = { ...answer, kind, intendedAt, promptTokens: prompt.length };
     onDone(outcome);
