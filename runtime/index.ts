@@ -55,7 +55,7 @@ export async function readTuning(options: EngineOptions, device: TunedDevice): P
   return (await import('./plan.ts')).readModelTuning(options, device);
 }
 
-export { type ErrorCode, type ErrorFields, type ErrorKind, formatBytes, InwardError, toInwardError } from './errors.ts';
+export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';
 export type {
   ActivationFormat,
   AdapterFacts,

@@ -4,10 +4,11 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type RoutePattern, toRoutePattern } from './log.ts';
+import { toRoutePattern } from './log.ts';
 import type { Caller, RouteRule } from './privacy/admission.ts';
 import type { Admission, Gate } from './privacy/gate.ts';
 import { readPeer } from './privacy/peer.ts';
+import type { RoutePattern } from './privacy/words.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

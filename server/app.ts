@@ -10,7 +10,7 @@ import { addAccess, type Doorkeeper, describeDeployment } from './access.ts';
 import { addBodyParser } from './body.ts';
 import type { Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
-import { type Log, type RoutePattern, routePatterns, toRoutePattern } from './log.ts';
+import { type Log, toRoutePattern } from './log.ts';
 import { AnswerCounts } from './metrics/answered.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
@@ -21,6 +21,7 @@ import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
+import { type RoutePattern, routePatterns } from './privacy/words.ts';
 import { addSiteRoutes } from './site-routes.ts';
 import type { Tls } from './tls.ts';
 

@@ -7,20 +7,7 @@ import type { ErrorCode } from '../runtime/index.ts';
 import type { RefusalCode } from './privacy/errors.ts';
 import type { GateEvent } from './privacy/gate.ts';
 import type { FileFlaw } from './privacy/watched.ts';
-
-/** Every route of the server as it is registered; anything else is logged as `(unknown)`. */
-export const routePatterns = [
-  '/v1/chat/completions',
-  '/v1/completions',
-  '/v1/models',
-  '/v1/models/:id',
-  '/inward/status',
-  '/inward/review',
-  '/health',
-  '/ready',
-  '/metrics',
-] as const;
-export type RoutePattern = (typeof routePatterns)[number] | '(unknown)';
+import { type RoutePattern, routePatterns } from './privacy/words.ts';
 
 export type LogRecord =
   | { readonly event: 'listening'; readonly port: number }

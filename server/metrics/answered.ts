@@ -1,8 +1,9 @@
 /**
  * Owns counts of what the server has answered. It counts the log's records, which are closed: no path, header or body can get into it.
  */
-import { type Log, type LogRecord, type RoutePattern, routePatterns } from '../log.ts';
+import type { Log, LogRecord } from '../log.ts';
 import type { Ending } from '../openai/answers.ts';
+import { type RoutePattern, routePatterns } from '../privacy/words.ts';
 
 /** `aborted`: the client went away before the answer was complete. */
 const outcomes = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const;

@@ -23,6 +23,20 @@ export type Purpose = (typeof purposes)[number];
 export const routeScopes = ['chat', 'completions', 'models', 'metrics'] as const;
 export type RouteScope = (typeof routeScopes)[number];
 
+/** Every route of the server as it is registered; what is no route is `(unknown)`. */
+export const routePatterns = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/models',
+  '/v1/models/:id',
+  '/inward/status',
+  '/inward/review',
+  '/health',
+  '/ready',
+  '/metrics',
+] as const;
+export type RoutePattern = (typeof routePatterns)[number] | '(unknown)';
+
 /** What a person may do. */
 export const permissions = [
   'key.write',

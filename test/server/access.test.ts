@@ -5,9 +5,8 @@
 import { describe, expect, test } from 'vitest';
 import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
-import { routePatterns } from '../../server/log.ts';
 import { Gate } from '../../server/privacy/gate.ts';
-import { type Role, type RouteScope, roles, routeScopes } from '../../server/privacy/words.ts';
+import { type Role, type RouteScope, roles, routePatterns, routeScopes } from '../../server/privacy/words.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
 import { begin, createSite, day, formatTime, TestClock, type TestSite } from './privacy/agreed-site.ts';
