@@ -4,6 +4,10 @@
  * the code or an administrator chose, never anything of the request.
  */
 
+/** Why nothing can be recorded: the disk refuses, is full or does not answer; the witness is behind; the clock was turned back. */
+export const stopCauses = ['write', 'space', 'stall', 'witness', 'clock'] as const;
+export type StopCause = (typeof stopCauses)[number];
+
 interface Row {
   readonly status: 401 | 403 | 429 | 503;
   readonly sentence: string;
@@ -15,6 +19,7 @@ const table = {
   agreement_revoked: { status: 403, sentence: 'The agreement {agreement} has been revoked.' },
   agreement_not_begun: { status: 403, sentence: 'The agreement {agreement} is not in force yet.' },
   clock_untrusted: { status: 503, sentence: "The server's clock is behind times it has seen before; no agreement can be checked by it." },
+  audit_unavailable: { status: 503, sentence: 'The audit trail cannot be written ({cause}), so nothing is served until it can be again.' },
   key_missing: { status: 401, sentence: 'This route needs a key: send the header Authorization: Bearer KEY.' },
   key_invalid: { status: 401, sentence: 'The key is not one of this server.' },
   key_expired: { status: 401, sentence: 'The key {key} has expired.' },
@@ -50,6 +55,7 @@ export interface RefusalFields {
   readonly scope?: 'key' | 'tenant';
   readonly limit?: number;
   readonly period?: 'minute' | 'day';
+  readonly cause?: StopCause;
   /** How long until another try is worth while, in ms. */
   readonly waitMs?: number;
 }

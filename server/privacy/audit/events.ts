@@ -6,7 +6,7 @@
  */
 import { type ErrorCode, errorTable } from '../../../runtime/index.ts';
 import { type AgreementKind, agreementKinds } from '../agreement.ts';
-import { type RefusalCode, refusalTable } from '../errors.ts';
+import { type RefusalCode, refusalTable, type StopCause, stopCauses } from '../errors.ts';
 import {
   codeLimit,
   type DataClass,
@@ -25,9 +25,6 @@ import { address, choice, count, flag, form, type Kind, type KindsOf, optional }
 /** Times a power of two is doubled at most: 2^40 tokens or milliseconds are beyond everything. */
 const largestBucket = 2 ** 40;
 
-/** Why nothing can be recorded. */
-export const stopCauses = ['write', 'space', 'stall', 'witness', 'clock'] as const;
-export type StopCause = (typeof stopCauses)[number];
 /** How a request ended. `crashed`: the process ended before it did. */
 export const endings = ['stop', 'length', 'mixed', 'cancelled', 'refused', 'failed', 'crashed'] as const;
 export type EndingName = (typeof endings)[number];

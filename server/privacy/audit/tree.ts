@@ -106,6 +106,14 @@ export class GrowingTree {
     return this.#size;
   }
 
+  /** One that grows by itself. */
+  copy(): GrowingTree {
+    const copy = new GrowingTree();
+    copy.#edge.push(...this.#edge);
+    copy.#size = this.#size;
+    return copy;
+  }
+
   /** Adds a leaf by its hash; gives what is complete now: the leaf, and the nodes above it that it completes. */
   add(leaf: Uint8Array): Uint8Array[] {
     const complete = [leaf];

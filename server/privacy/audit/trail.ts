@@ -1,0 +1,116 @@
+/**
+ * Owns the audit trail of one process: the log that it writes, as the gate needs it. Refuses to take part in anything while records
+ * cannot be made durable: whoever asks gets `audit_unavailable`, and what has happened is written when it can be.
+ */
+import { join } from 'node:path';
+import { checkClock, type TrustedClock } from '../clock.ts';
+import { Refusal, SiteError, type StopCause } from '../errors.ts';
+import type { AuditEvent, EventOf } from './events.ts';
+import { auditFolder, logLimit } from './folder.ts';
+import { AuditLog, type LogOptions, StoppedError } from './log.ts';
+import { describeMachine } from './machine.ts';
+import { nameChange } from './recovery.ts';
+
+/** What a start says about the process. */
+export type ProcessFacts = Pick<EventOf<'started'>, 'kind' | 'version' | 'profile'>;
+
+/** What the gate needs of a trail. */
+export interface Trail extends AsyncDisposable {
+  readonly facts: ProcessFacts;
+  /** Of the settings at the last start. */
+  readonly lastProfile: string | undefined;
+  /** Why nothing can be recorded now; undefined: it can. */
+  readonly fault: StopCause | undefined;
+  /** Resolves when the record is durable. Throws Refusal (audit_unavailable) where that is not possible now; it is kept all the same. */
+  record(event: AuditEvent): Promise<void>;
+  /** The same for who does not wait. */
+  note(event: AuditEvent): void;
+  /** Whether a change of the store is a record already. */
+  has(event: AuditEvent): boolean;
+  setFault(cause: StopCause, isThere: boolean): void;
+  /** Called when the trail stops, and when it goes on. */
+  onState(listener: () => void): void;
+  /** Records have the time of this clock from now on. */
+  follow(clock: TrustedClock): void;
+}
+
+export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine'> {
+  readonly facts: ProcessFacts;
+  readonly wall?: () => number;
+  /** Top of the file system that describes the host. */
+  readonly root?: string | undefined;
+  /** The clock of the site was put back by an administrator: records that are ahead of it are no reason to refuse. */
+  readonly isClockReset?: boolean;
+}
+
+export class AuditTrail implements Trail {
+  readonly facts: ProcessFacts;
+  readonly log: AuditLog;
+  readonly #time: { clock?: TrustedClock };
+
+  /** In the first log of the site that no other process writes. Throws SiteError. */
+  static async open(site: string, options: TrailOptions): Promise<AuditTrail> {
+    const { wall = Date.now } = options;
+    const time: { clock?: TrustedClock } = {};
+    const machine = describeMachine(options.root);
+    for (let number = 1; number <= logLimit; number++) {
+      const log = await AuditLog.open(join(site, auditFolder, String(number)), { ...options, machine, now: () => time.clock?.latest ?? wall() });
+      if (log === undefined) continue;
+      try {
+        if (options.isClockReset !== true) checkClock(wall(), log.recovered.latest);
+        return new AuditTrail(log, options.facts, time);
+      } catch (error) {
+        await log[Symbol.asyncDispose]();
+        throw error;
+      }
+    }
+    throw new SiteError(`All ${logLimit} audit logs of this site are being written by other processes; end one of them.`);
+  }
+
+  private constructor(log: AuditLog, facts: ProcessFacts, time: { clock?: TrustedClock }) {
+    this.log = log;
+    this.facts = facts;
+    this.#time = time;
+  }
+
+  get lastProfile(): string | undefined {
+    return this.log.recovered.profile;
+  }
+
+  get fault(): StopCause | undefined {
+    return this.log.fault;
+  }
+
+  async record(event: AuditEvent): Promise<void> {
+    try {
+      await this.log.append(event);
+    } catch (error) {
+      throw error instanceof StoppedError ? new Refusal('audit_unavailable', { cause: error.cause }) : error;
+    }
+  }
+
+  note(event: AuditEvent): void {
+    // It is kept, and the state of the log is told to who listens for it.
+    this.record(event).catch(() => undefined);
+  }
+
+  has(event: AuditEvent): boolean {
+    return this.log.recovered.changes.has(nameChange({ ...event }));
+  }
+
+  setFault(cause: StopCause, isThere: boolean): void {
+    this.log.setFault(cause, isThere);
+  }
+
+  onState(listener: () => void): void {
+    this.log.onState(listener);
+  }
+
+  follow(clock: TrustedClock): void {
+    this.#time.clock = clock;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.log[Symbol.asyncDispose]();
+  }
+}
