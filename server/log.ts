@@ -18,9 +18,9 @@ export type LogRecord =
   | { readonly event: 'engine_failed'; readonly code: ErrorCode }
   | GateEvent
   /** `loaded` and `unloaded`: a model, as an agreement comes into force or ends. */
-  | { readonly event: 'model_loaded' | 'model_unloaded' }
-  /** It was not shown that nothing of requests was left on the device when the engine was given up. */
-  | { readonly event: 'model_not_zeroed' }
+  | { readonly event: 'model_loaded'; readonly model: string }
+  /** `zeroed`: it was shown that nothing of requests was left on the device when the engine was given up. */
+  | { readonly event: 'model_unloaded'; readonly zeroed: boolean }
   | { readonly event: 'model_load_failed' | 'model_unload_failed'; readonly code?: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
   /** New files of a certificate, or of the keys that tokens are signed with. */
@@ -56,10 +56,13 @@ const columns = [
     'refusal',
     'keyId',
     'tenant',
+    'model',
+    'zeroed',
     'agreementId',
     'days',
     'code',
     'flaw',
+    'cause',
     'count',
     'running',
     'port',
@@ -84,7 +87,6 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   engine_failed: 'error',
   model_loaded: 'info',
   model_unloaded: 'warn',
-  model_not_zeroed: 'error',
   model_load_failed: 'error',
   model_unload_failed: 'error',
   gate_opened: 'info',
@@ -96,6 +98,8 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   store_unreadable: 'error',
   store_unwritable: 'warn',
   clock_untrusted: 'error',
+  audit_stopped: 'error',
+  audit_resumed: 'warn',
 };
 
 /** A log that gives each line to `write`. */

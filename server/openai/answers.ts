@@ -7,7 +7,8 @@ import { type FinishReason, InwardError } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
-import type { Grant } from '../privacy/gate.ts';
+import { Refusal } from '../privacy/errors.ts';
+import type { Grant, Use } from '../privacy/gate.ts';
 import { joinPassages, type Passage } from './answer-text.ts';
 import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
 import type { Dialect } from './dialect.ts';
@@ -57,28 +58,47 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
     const spent: Spent = { hasBegun: false, completionTokens: 0 };
+    const endings = new Set<Ending>();
+    const onEnd = (ending: Ending): void => {
+      endings.add(ending);
+      context.onEnd(ending);
+    };
     let promptTokens = 0;
+    let failure: unknown;
     try {
       const plan = await planChoices({ ...models, nextGroup: context.nextGroup }, asked, terms, signal);
-      granted.reserve(plan.tokenLimit);
+      await granted.begin(plan.tokenLimit);
       promptTokens = plan.promptTokens;
-      const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, context.onEnd));
+      const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
       const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName, asked.serviceTier), plan, parts, signal };
       if (!asked.stream) return await fold(answer);
       // The first part decides the status: a full queue must not become a 200.
       const first = await parts.next();
       await sendStream(answer, first, reply, (error) => {
-        context.onStreamError(request, nameAbort(error, signal));
+        failure = nameAbort(error, signal);
+        context.onStreamError(request, failure);
         return explain(error);
       });
       return reply;
     } catch (error) {
+      failure = nameAbort(error, signal);
       throw explain(error);
     } finally {
-      granted.settle(spent.hasBegun ? promptTokens + spent.completionTokens : 0);
+      const used = spent.hasBegun ? { promptTokens, completionTokens: spent.completionTokens } : { promptTokens: 0, completionTokens: 0 };
+      granted.settle({ ...used, cachedTokens: request.usage?.cachedTokens ?? 0, ...describeEnd(endings, failure) });
     }
   });
+}
+
+/** How all choices together ended, for the audit trail. */
+function describeEnd(endings: ReadonlySet<Ending>, failure: unknown): Pick<Use, 'ending' | 'refusal' | 'error'> {
+  if (failure instanceof Refusal) return { ending: endings.size > 0 ? 'cancelled' : 'refused', refusal: failure.code };
+  const error = failure instanceof InwardError ? failure.code : undefined;
+  if (error === 'aborted' || endings.has('abort')) return { ending: 'cancelled', error };
+  if (failure !== undefined) return { ending: endings.size > 0 ? 'failed' : 'refused', error };
+  const [only, ...others] = endings;
+  return { ending: others.length > 0 ? 'mixed' : only === 'stop' || only === 'length' ? only : 'failed' };
 }
 
 /** By construction there is one here; without it nothing is answered. */

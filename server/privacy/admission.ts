@@ -10,7 +10,7 @@ import { isExpired, isGone, may } from './people.ts';
 import { judgeKey, type KeyState } from './states.ts';
 import { type AgreementState, stateOf, type Term } from './term.ts';
 import type { View } from './view.ts';
-import { type Permission, type Purpose, purposes, type RouteScope } from './words.ts';
+import { type Permission, type Purpose, purposes, type RoutePattern, type RouteScope } from './words.ts';
 
 /** What a request says about who sends it; values of headers as they came. */
 export interface Caller {
@@ -23,6 +23,14 @@ export interface Caller {
   readonly purpose?: string | undefined;
   /** x-inward-region */
   readonly region?: string | undefined;
+  /** Where it goes; `embedded` without a server. */
+  readonly route?: RoutePattern | 'embedded';
+  /** UUID that the server gave it, by which its records are found. */
+  readonly request?: string | undefined;
+  /** x-inward-correlation: the client's own; only a UUID becomes part of a record. */
+  readonly correlation?: string | undefined;
+  /** Name of the model that is loaded now. */
+  readonly model?: string | undefined;
 }
 
 /** Who may use a route: keys with a scope, people with a permission, or both. */

@@ -1,9 +1,11 @@
 /**
  * Owns the gate: every request passes here, and what runs is cut here when its agreement or its key ends. Decisions are made in
  * memory from the last snapshot; a write to the store, by whichever process, is seen by the next request. Refuses everything
- * while the store cannot be read, holds a record that does not verify, or the clock cannot be trusted.
+ * while the store cannot be read, holds a record that does not verify, or what happens cannot be recorded (audit/).
  */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { ErrorCode } from '../../runtime/index.ts';
 import {
   type Caller,
   checkAgreement,
@@ -18,8 +20,11 @@ import {
   readBearer,
   type Terms,
 } from './admission.ts';
+import { describeIntent, describeOutcome, describeRefusal } from './audit/describe.ts';
+import type { AuditEvent, EndingName } from './audit/events.ts';
+import { openTrail, type ProcessFacts, type Trail } from './audit/trail.ts';
 import { checkClock, TrustedClock } from './clock.ts';
-import { Refusal, type RefusalCode, SiteError } from './errors.ts';
+import { Refusal, type RefusalCode, SiteError, type StopCause } from './errors.ts';
 import { storeFile } from './folder.ts';
 import type { AccessKey } from './grants.ts';
 import { type Account, dayOf, Quotas } from './quota.ts';
@@ -34,6 +39,8 @@ import type { PriorityClass, Purpose } from './words.ts';
 export interface GateOptions {
   /** The server can be reached from this machine only. */
   readonly isLocal: boolean;
+  /** What happens is recorded there; the gate closes it. */
+  readonly trail: Trail;
   /** For tokens of an identity provider. */
   readonly tokens?: TokenVerifier | undefined;
   readonly wall?: () => number;
@@ -55,7 +62,10 @@ export type GateEvent =
   | { readonly event: 'store_unreadable'; readonly code?: 'internal' }
   /** Counts of tokens and the time are written later. */
   | { readonly event: 'store_unwritable' }
-  | { readonly event: 'clock_untrusted' };
+  | { readonly event: 'clock_untrusted' }
+  /** Nothing is served until it can be recorded again. */
+  | { readonly event: 'audit_stopped'; readonly cause: StopCause }
+  | { readonly event: 'audit_resumed' };
 
 /** A request that was let in. Ends once, when its answer has. */
 export interface Admission {
@@ -64,8 +74,8 @@ export interface Admission {
   readonly signal: AbortSignal;
   /** Undefined where the route needs no agreement. */
   readonly granted: Grant | undefined;
-  /** The answer has ended, or will never begin. */
-  end(): void;
+  /** The answer has ended, or will never begin. `status`: of HTTP, where there is one. */
+  end(status?: number): void;
 }
 
 /** What an inference request may do. */
@@ -78,10 +88,25 @@ export interface Grant {
   readonly isBreakGlass: boolean;
   /** Throws Refusal. */
   checkModel(name: string): void;
-  /** Reserves what the request may use; who does must settle, also where the answer fails. Throws Refusal; once. */
-  reserve(tokens: number): void;
-  /** What it has used in the end. */
-  settle(tokens: number): void;
+  /**
+   * Reserves the tokens that the request may use; who does must settle, also where the answer fails. Once. Resolves when it is on
+   * record that the request is there: nothing of it may be computed before. Throws Refusal.
+   */
+  begin(tokens: number): Promise<void>;
+  /** What it has used in the end, and how that was. */
+  settle(use: Use): void;
+}
+
+/** What an answer has come to. */
+export interface Use {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Tokens of the prompt that were in the tenant's cache. */
+  readonly cachedTokens?: number;
+  readonly ending: EndingName;
+  /** What it was ended by. */
+  readonly refusal?: RefusalCode | undefined;
+  readonly error?: ErrorCode | undefined;
 }
 
 interface Running {
@@ -89,6 +114,15 @@ interface Running {
   readonly tenant: number | undefined;
   readonly agreementId: string | undefined;
   readonly stop: AbortController;
+  /** Its records have this in common; undefined where none are made. */
+  readonly request: string | undefined;
+}
+
+/** Under what a request is let in, and that it is on record. */
+interface Entry extends Terms {
+  readonly key: AccessKey;
+  readonly request?: string;
+  readonly recorded?: Promise<void>;
 }
 
 const standardPollMs = 250;
@@ -98,18 +132,20 @@ const saveMs = 5000;
 /** So much can a clock be turned back between two starts without anybody noticing, in ms. */
 const keepClockMs = 60_000;
 
-/** The gate of the site in a folder (`findSiteFolder`). Throws SiteError where there is none, or where it cannot be trusted. */
-export async function openGate(folder: string, options: GateOptions): Promise<Gate> {
-  const store = await openStore(join(folder, storeFile));
-  return Gate.open(store, options).catch(async (error) => {
-    await store[Symbol.asyncDispose]();
-    throw error;
-  });
+/** The gate of the site in a folder (`findSiteFolder`), with its audit trail. Throws SiteError where there is none, or where it cannot be trusted. */
+export async function openGate(folder: string, { facts, ...options }: Omit<GateOptions, 'trail'> & { readonly facts: ProcessFacts }): Promise<Gate> {
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(await openStore(join(folder, storeFile)));
+  const trail = stack.use(await openTrail(folder, store, { facts }));
+  const gate = await Gate.open(store, { ...options, trail });
+  stack.move();
+  return gate;
 }
 
-/** Decides who is let in, and cuts what runs when its agreement or key ends. `Gate.open` or `openGate` makes one; disposing it closes its store. */
+/** Decides who is let in, and cuts what runs when its agreement or key ends. `Gate.open` or `openGate` makes one; disposing it closes its store and its trail. */
 export class Gate implements AsyncDisposable {
   readonly #store: Store;
+  readonly #trail: Trail;
   readonly #options: GateOptions;
   readonly #clock: TrustedClock;
   readonly #quotas: Quotas;
@@ -120,6 +156,8 @@ export class Gate implements AsyncDisposable {
   /** Of the store when it was read last; undefined: it must be read before anything is decided. */
   #version: number | undefined;
   #reading: Promise<void> | undefined;
+  /** Changes of the store are on their way to the trail. */
+  #recording: Promise<void> | undefined;
   #isOpen = false;
   /** What a model that is loaded now is held against. */
   #basis = '';
@@ -141,7 +179,15 @@ export class Gate implements AsyncDisposable {
     const now = (options.wall ?? Date.now)();
     checkClock(now, snapshot.clock);
     const view = createView(snapshot);
-    return new Gate(store, options, view, version, new Quotas(now, await store.readUsage(dayOf(now))));
+    const gate = new Gate(store, options, view, version, new Quotas(now, await store.readUsage(dayOf(now))));
+    try {
+      await gate.#begin(view);
+      return gate;
+    } catch (error) {
+      clearInterval(gate.#timer);
+      if (!(error instanceof Refusal)) throw error;
+      throw new SiteError('The audit trail cannot be written, so that nothing can be served: make room on its disk, or see to the disk.');
+    }
   }
 
   private constructor(store: Store, options: GateOptions, view: View, version: number, quotas: Quotas) {
@@ -152,6 +198,9 @@ export class Gate implements AsyncDisposable {
     this.#quotas = quotas;
     this.#keptClock = view.snapshot.clock;
     this.#clock = new TrustedClock(view.snapshot.clock, options.wall, options.monotonic);
+    this.#trail = options.trail;
+    this.#trail.follow(this.#clock);
+    this.#trail.onState(() => this.#followTrail());
     this.#isOpen = this.#canServe();
     this.#basis = this.#readBasis();
     this.#timer = setInterval(() => void this.#look(), options.pollMs ?? standardPollMs);
@@ -197,12 +246,29 @@ export class Gate implements AsyncDisposable {
     this.#listeners.add(listener);
   }
 
-  /** Lets a request in. Throws Refusal. */
+  /** Why nothing can be recorded, and so nothing be served. */
+  get auditFault(): StopCause | undefined {
+    return this.#trail.fault;
+  }
+
+  /** On record: what process this is, and what has been changed since the last one. */
+  async #begin(view: View): Promise<void> {
+    const { facts, lastProfile: before } = this.#trail;
+    const kind = this.agreement?.agreement.kind;
+    const records: AuditEvent[] = [{ event: 'started', mode: kind === undefined ? 'closed' : kind === 'synthetic' ? 'evaluation' : 'phi', ...facts }];
+    if (before !== undefined && before !== facts.profile) records.push({ event: 'config_changed', profile: facts.profile, before });
+    await Promise.all(records.map((record) => this.#trail.record(record)));
+    await this.#recordChanges();
+  }
+
+  /** Lets a request in. Throws Refusal, which is on record then. */
   async admit(rule: RouteRule, caller: Caller): Promise<Admission> {
     try {
       return await this.#admit(rule, caller);
     } catch (error) {
-      if (error instanceof Refusal) this.#refusals.set(error.code, (this.#refusals.get(error.code) ?? 0) + 1);
+      if (!(error instanceof Refusal)) throw error;
+      this.#refusals.set(error.code, (this.#refusals.get(error.code) ?? 0) + 1);
+      if (error.code !== 'audit_unavailable') await this.#trail.record(describeRefusal(error, caller));
       throw error;
     }
   }
@@ -210,18 +276,28 @@ export class Gate implements AsyncDisposable {
   async #admit(rule: RouteRule, caller: Caller): Promise<Admission> {
     await this.#refresh();
     const [view, now] = [this.#view, this.now()];
+    this.#trail.setFault('clock', now === undefined);
+    const { fault: cause } = this.#trail;
+    if (now === undefined || cause !== undefined) throw new Refusal('audit_unavailable', { cause: cause ?? 'clock' });
     if (view === undefined) throw new Refusal('agreement_missing');
-    if (now === undefined) throw new Refusal('clock_untrusted');
     // Before the key: a closed gate is closed to everybody.
     if (rule.isInference) demandAgreement(view, now, this.#options.isLocal);
     const holder = await this.#identify(view, caller);
     checkTime(holder, now);
     checkRoute(view, holder, rule, caller, now);
-    if (holder.type === 'key' && holder.key.isSealed) this.#announce(holder.key);
-    if (!rule.isInference || holder.type === 'person') return this.#enter(holder, undefined);
-    const terms = checkAgreement(view, holder.key, caller, now, this.#options.isLocal);
-    if (holder.key.isSealed) await this.#breakGlass(holder.key, now);
-    return this.#enter(holder, terms);
+    if (holder.type === 'key' && holder.key.isSealed) this.#announce(holder.key, caller);
+    if (!rule.isInference || holder.type === 'person') return this.#enter(holder);
+    const { key } = holder;
+    const terms = checkAgreement(view, key, caller, now, this.#options.isLocal);
+    if (key.isSealed) await this.#breakGlass(key, now);
+    // What only lists the models computes nothing.
+    if (rule.scope === 'models') return this.#enter(holder, { ...terms, key });
+    const { request = randomUUID() } = caller;
+    const intent = describeIntent(request, key, terms, caller, view);
+    const recorded = this.#trail.record(intent);
+    // Who begins waits for it.
+    recorded.catch(() => undefined);
+    return this.#enter(holder, { ...terms, key, request, recorded });
   }
 
   async #identify(view: View, { authorization, fingerprint }: Caller): Promise<Holder> {
@@ -244,26 +320,37 @@ export class Gate implements AsyncDisposable {
   }
 
   /** Each use, also one that is only a try. */
-  #announce({ id }: AccessKey): void {
+  #announce({ id }: AccessKey, { address }: Caller): void {
     this.#breakGlassUses++;
+    this.#trail.note({ event: 'break_glass', key: id, ...(address === '' ? {} : { address }) });
     this.#emit({ event: 'break_glass', keyId: id });
   }
 
-  #enter(holder: Holder, terms: Terms | undefined): Admission {
-    const running: Running = { holder, tenant: terms?.tenant.number, agreementId: terms?.agreement.agreement.id, stop: new AbortController() };
+  #enter(holder: Holder, entry?: Entry): Admission {
+    const start = performance.now();
+    const running: Running = {
+      holder,
+      tenant: entry?.tenant.number,
+      agreementId: entry?.agreement.agreement.id,
+      stop: new AbortController(),
+      request: entry?.request,
+    };
     this.#running.add(running);
-    const granted = terms && holder.type === 'key' ? this.#grant(holder.key, terms) : undefined;
+    let use: Use | undefined;
+    const granted = entry && this.#grant(entry, (settled) => (use = settled));
     return {
       holder,
       signal: running.stop.signal,
       granted,
-      end: () => {
-        if (this.#running.delete(running)) this.#follow();
+      end: (status) => {
+        if (!this.#running.delete(running)) return;
+        if (running.request !== undefined) this.#trail.note(describeOutcome(running.request, use, performance.now() - start, status));
+        this.#follow();
       },
     };
   }
 
-  #grant(key: AccessKey, { agreement, tenant, purpose }: Terms): Grant {
+  #grant({ key, agreement, tenant, purpose, recorded }: Entry, onSettled: (use: Use) => void): Grant {
     let reservation: { settle(tokens: number): void } | undefined;
     const accounts: Account[] = key.isSealed
       ? []
@@ -280,10 +367,14 @@ export class Gate implements AsyncDisposable {
       checkModel: (name) => {
         if (key.scopes.models.length > 0 && !key.scopes.models.includes(name)) throw new Refusal('model_denied', { key: key.id });
       },
-      reserve: (tokens) => {
+      begin: async (tokens) => {
         reservation = this.#quotas.reserve(accounts, tokens, this.#clock.latest);
+        await recorded;
       },
-      settle: (tokens) => reservation?.settle(tokens),
+      settle: (used) => {
+        reservation?.settle(used.promptTokens + used.completionTokens);
+        onSettled(used);
+      },
     };
   }
 
@@ -307,6 +398,7 @@ export class Gate implements AsyncDisposable {
       this.#view = view;
       this.#version = version;
       this.#follow();
+      void this.#recordChanges();
     } finally {
       this.#reading = undefined;
     }
@@ -327,9 +419,37 @@ export class Gate implements AsyncDisposable {
     const isTrusted = this.now() !== undefined;
     if (this.#isClockTrusted && !isTrusted) this.#emit({ event: 'clock_untrusted' });
     this.#isClockTrusted = isTrusted;
+    this.#trail.setFault('clock', !isTrusted);
+    void this.#recordChanges();
     this.#follow();
     this.#warn();
     if (performance.now() - this.#savedAt > saveMs) await this.#save();
+  }
+
+  /** What commands have changed in the store goes to the audit trail, and from the store once it is durable there. */
+  #recordChanges(): Promise<void> {
+    return (this.#recording ??= this.#moveChanges().finally(() => {
+      this.#recording = undefined;
+    }));
+  }
+
+  async #moveChanges(): Promise<void> {
+    if (this.#trail.fault !== undefined || this.#isClosed) return;
+    try {
+      const changes = (await this.#store.listChanges()).map(({ place, event }) => ({ ...event, change: place }));
+      if (changes.length === 0) return;
+      // One that is there already was recorded by a process that ended before it could tell the store.
+      await Promise.all(changes.filter((change) => !this.#trail.has(change)).map((change) => this.#trail.record(change)));
+      await this.#store.dropChanges(Math.max(...changes.map(({ change }) => change)));
+    } catch {
+      // They stay where they are, and are tried again at the next look; a store that cannot be written is told by what is saved.
+    }
+  }
+
+  #followTrail(): void {
+    const { fault: cause } = this.#trail;
+    this.#emit(cause === undefined ? { event: 'audit_resumed' } : { event: 'audit_stopped', cause });
+    this.#follow();
   }
 
   /** Cuts what may no longer run, and tells when the gate opens or closes. */
@@ -386,6 +506,8 @@ export class Gate implements AsyncDisposable {
       return error as Refusal;
     }
     if (agreementId === undefined) return undefined;
+    const { fault: cause } = this.#trail;
+    if (cause !== undefined) return new Refusal('audit_unavailable', { cause });
     const term = view.agreements.find(({ agreement }) => agreement.id === agreementId);
     const fields = { agreement: agreementId };
     if (term === undefined) return new Refusal('agreement_missing');
@@ -431,10 +553,35 @@ export class Gate implements AsyncDisposable {
   }
 
   #emit(event: GateEvent): void {
+    const record = this.#describe(event);
+    if (record !== undefined) this.#trail.note(record);
     for (const listener of this.#listeners) listener(event);
   }
 
+  /** As the trail has it; what others record already is left out. */
+  #describe(event: GateEvent): AuditEvent | undefined {
+    switch (event.event) {
+      case 'gate_opened':
+        return { event: 'gate_opened', agreement: this.agreement?.agreement.id };
+      case 'gate_closed':
+      case 'store_unreadable':
+      case 'store_unwritable':
+        return { event: event.event };
+      case 'deployment_changed':
+        return { event: 'deployment_changed', manifest: this.#view?.manifest?.hash };
+      case 'agreement_ending':
+        return { event: 'agreement_ending', agreement: event.agreementId, days: event.days };
+      case 'tenant_closed': {
+        const code = this.#view?.snapshot.tenants.find(({ number }) => number === event.tenant)?.code;
+        return code === undefined ? undefined : { event: 'tenant_closed', tenant: code };
+      }
+      default:
+        return undefined;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
     clearInterval(this.#timer);
     this.#isClosed = true;
     this.#options.tokens?.[Symbol.dispose]();
@@ -442,6 +589,9 @@ export class Gate implements AsyncDisposable {
     // Nobody is let in by what was read last.
     this.#view = undefined;
     await this.#save();
+    await this.#recording;
+    this.#trail.note({ event: 'stopped', kind: this.#trail.facts.kind });
+    await this.#trail[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
   }
 }

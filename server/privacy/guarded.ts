@@ -2,11 +2,11 @@
  * Owns the engine behind the gate, for programs that embed it: the same agreement, keys and quotas as a server has, and the
  * same refusals. Refuses to load a model without an agreement in force, and gives it up when that ends.
  */
-import { type Engine, type EngineOptions, type GenerateRequest, openEngine, type TokenEvent } from '../../runtime/index.ts';
+import { type Engine, type EngineOptions, type GenerateRequest, InwardError, openEngine, type TokenEvent } from '../../runtime/index.ts';
 import type { Caller, RouteRule } from './admission.ts';
 import { demandDeployment } from './deployment/deployment.ts';
 import { Refusal } from './errors.ts';
-import { type Admission, type Gate, type Grant, openGate } from './gate.ts';
+import { type Admission, type Gate, type Grant, openGate, type Use } from './gate.ts';
 import { unloadEngine } from './unload.ts';
 import type { Purpose } from './words.ts';
 
@@ -99,25 +99,38 @@ async function* generate(
 ): AsyncGenerator<TokenEvent, void, undefined> {
   const admission = await gate.admit(rule, caller);
   const granted = demandGrant(admission);
-  let spent = 0;
+  const used = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
+  let end: Pick<Use, 'ending' | 'refusal' | 'error'> = { ending: 'cancelled' };
   try {
     // Opened anew, it is held against what is signed now.
     if (isOver()) throw new Refusal('manifest_mismatch');
     granted.checkModel(engine.info.modelName);
-    granted.reserve(request.promptIds.length + request.maxTokens);
+    await granted.begin(request.promptIds.length + request.maxTokens);
     const priority = granted.priority === 'batch' ? 'batch' : (request.priority ?? 'interactive');
     const either = signal === undefined ? admission.signal : AbortSignal.any([signal, admission.signal]);
     for await (const event of engine.generate({ ...request, priority, tenant: granted.tenant }, either)) {
-      spent ||= request.promptIds.length;
-      if (event.type === 'token') spent++;
+      used.promptTokens = request.promptIds.length;
+      if (event.type === 'token') used.completionTokens++;
+      else if (event.type === 'end') {
+        used.cachedTokens = event.cachedTokens;
+        end = { ending: event.reason };
+      }
       yield event;
     }
   } catch (error) {
-    throw admission.signal.aborted ? admission.signal.reason : error;
+    const reason: unknown = admission.signal.aborted ? admission.signal.reason : error;
+    end = describeFailure(reason, used.promptTokens > 0);
+    throw reason;
   } finally {
-    granted.settle(spent);
+    granted.settle({ ...used, ...end });
     admission.end();
   }
+}
+
+function describeFailure(error: unknown, hasBegun: boolean): Pick<Use, 'ending' | 'refusal' | 'error'> {
+  if (error instanceof Refusal) return { ending: hasBegun ? 'cancelled' : 'refused', refusal: error.code };
+  if (!(error instanceof InwardError)) return { ending: 'failed' };
+  return { ending: error.code === 'aborted' ? 'cancelled' : hasBegun ? 'failed' : 'refused', error: error.code };
 }
 
 function demandGrant({ granted }: Admission): Grant {

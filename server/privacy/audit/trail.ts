@@ -8,6 +8,7 @@ import { Refusal, SiteError, type StopCause } from '../errors.ts';
 import type { AuditEvent, EventOf } from './events.ts';
 import { auditFolder, logLimit } from './folder.ts';
 import { AuditLog, type LogOptions, StoppedError } from './log.ts';
+import type { Store } from '../store.ts';
 import { describeMachine } from './machine.ts';
 import { nameChange } from './recovery.ts';
 
@@ -46,6 +47,8 @@ export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine'> {
 export class AuditTrail implements Trail {
   readonly facts: ProcessFacts;
   readonly log: AuditLog;
+  /** Changes of the store that this process has recorded. */
+  readonly #changes = new Set<string>();
   readonly #time: { clock?: TrustedClock };
 
   /** In the first log of the site that no other process writes. Throws SiteError. */
@@ -84,6 +87,7 @@ export class AuditTrail implements Trail {
   async record(event: AuditEvent): Promise<void> {
     try {
       await this.log.append(event);
+      if ('change' in event) this.#changes.add(nameChange({ ...event }));
     } catch (error) {
       throw error instanceof StoppedError ? new Refusal('audit_unavailable', { cause: error.cause }) : error;
     }
@@ -95,7 +99,8 @@ export class AuditTrail implements Trail {
   }
 
   has(event: AuditEvent): boolean {
-    return this.log.recovered.changes.has(nameChange({ ...event }));
+    const name = nameChange({ ...event });
+    return this.#changes.has(name) || this.log.recovered.changes.has(name);
   }
 
   setFault(cause: StopCause, isThere: boolean): void {
@@ -113,4 +118,10 @@ export class AuditTrail implements Trail {
   [Symbol.asyncDispose](): Promise<void> {
     return this.log[Symbol.asyncDispose]();
   }
+}
+
+/** The trail of the site in a folder, whose changes are in this store. Throws SiteError. */
+export async function openTrail(site: string, store: Pick<Store, 'listChanges'>, options: Omit<TrailOptions, 'isClockReset'>): Promise<AuditTrail> {
+  const changes = await store.listChanges();
+  return AuditTrail.open(site, { ...options, isClockReset: changes.some(({ event }) => event.event === 'clock_reset') });
 }

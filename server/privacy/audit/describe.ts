@@ -1,0 +1,81 @@
+/**
+ * Owns how a request becomes records: what of caller, key and agreement goes into them, and what of an answer. Refuses everything
+ * that a client could write into a header as it likes; a correlation id is there if it is a UUID.
+ */
+import { isIP } from 'node:net';
+import type { Caller, Terms } from '../admission.ts';
+import { type Refusal, refusalTable } from '../errors.ts';
+import type { Use } from '../gate.ts';
+import type { AccessKey } from '../grants.ts';
+import { normalizeAddress } from '../peer.ts';
+import type { View } from '../view.ts';
+import { forms } from '../words.ts';
+import { type AuditEvent, type EventOf, toBucket } from './events.ts';
+
+const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const unauthorized = 401;
+
+/** Whether a correlation id is one that a record has room for; capital letters count as small ones. */
+export function isCorrelation(text: string): boolean {
+  return uuidForm.test(text.toLowerCase());
+}
+
+export function describeIntent(request: string, key: AccessKey, { agreement, tenant, purpose }: Terms, caller: Caller, view: View): EventOf<'intent'> {
+  const { model } = caller;
+  return {
+    event: 'intent',
+    request,
+    ...describeCaller(caller),
+    tenant: tenant.code,
+    key: key.id,
+    purpose,
+    agreement: agreement.agreement.id,
+    region: view.region,
+    data: key.data,
+    priority: key.scopes.priority,
+    ...(agreement.agreement.part2 ? { tag: 'part2' } : {}),
+    ...(key.isSealed ? { sealed: true } : {}),
+    ...(model !== undefined && forms.model.test(model) ? { model } : {}),
+    ...(view.manifest === undefined ? {} : { manifest: view.manifest.hash }),
+  };
+}
+
+/** Without `use` nothing was computed for it. `duration` in ms. */
+export function describeOutcome(request: string, use: Use | undefined, duration: number, status: number | undefined): EventOf<'outcome'> {
+  return {
+    event: 'outcome',
+    request,
+    ending: use?.ending ?? 'refused',
+    status,
+    duration: toBucket(duration),
+    ...(use && {
+      refusal: use.refusal,
+      error: use.error,
+      promptTokens: toBucket(use.promptTokens),
+      completionTokens: toBucket(use.completionTokens),
+      cached: (use.cachedTokens ?? 0) > 0,
+    }),
+  };
+}
+
+export function describeRefusal({ code, fields }: Refusal, caller: Caller): AuditEvent {
+  const { key, person, agreement } = fields;
+  const refused = { ...describeCaller(caller), refusal: code, key: key !== undefined && forms.keyId.test(key) ? key : undefined, person };
+  // A person's time ends under the name of a key (admission.ts).
+  if (key !== undefined && refused.key === undefined) refused.person ??= key;
+  return refusalTable[code].status === unauthorized ? { event: 'auth_failed', ...refused } : { event: 'denied', ...refused, agreement };
+}
+
+function describeCaller({ route = 'embedded', address, fingerprint, correlation }: Caller): Pick<
+  EventOf<'intent'>,
+  'route' | 'address' | 'certificate' | 'correlation'
+> {
+  const plain = normalizeAddress(address);
+  const id = correlation?.toLowerCase();
+  return {
+    route,
+    ...(isIP(plain) === 0 ? {} : { address: plain }),
+    ...(fingerprint === undefined ? {} : { certificate: fingerprint }),
+    ...(id !== undefined && uuidForm.test(id) ? { correlation: id } : {}),
+  };
+}
