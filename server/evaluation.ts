@@ -28,7 +28,7 @@ export async function ensureEvaluation(store: Store, folder: string, now: number
   if (snapshot.keys.some(({ data, revokedAt }) => data === 'phi' && revokedAt === undefined)) return undefined;
   if (snapshot.policy !== undefined || snapshot.agreements.some(({ envelope }) => envelope.record['kind'] !== 'synthetic')) return undefined;
   if (!hasAgreement(snapshot, now)) await addAgreement(store, snapshot, now);
-  if (!snapshot.tenants.some(({ code }) => code === tenantCode)) await store.addTenant({ code: tenantCode });
+  if (!snapshot.tenants.some(({ code }) => code === tenantCode)) await store.addTenant({ code: tenantCode }, author, now);
   return readKey(snapshot, folder, now) ?? (await addKey(store, folder, now));
 }
 

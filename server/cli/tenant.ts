@@ -39,7 +39,7 @@ function createAddCommand(world: World, onExit: (code: number) => void): Command
     .action(async (name: string, flags: AddFlags) => {
       await using site = await openSite(flags, world, 'tenant.write');
       const { tokensPerMinute, tokensPerDay } = flags;
-      await site.store.addTenant({ code: name, tokensPerMinute, tokensPerDay });
+      await site.store.addTenant({ code: name, tokensPerMinute, tokensPerDay }, site.person, Date.now());
       world.out.write(`The tenant ${name} is added.\n`);
       onExit(0);
     });
@@ -96,7 +96,7 @@ async function runQuota(name: string, flags: QuotaFlags, world: World): Promise<
   if (old === undefined) throw new SiteError(`There is no tenant ${name}; inward tenant list shows those of this site.`);
   const choose = (given: number | 'none' | undefined, before: number | undefined): number | undefined => (given === 'none' ? undefined : (given ?? before));
   const [tokensPerMinute, tokensPerDay] = [choose(minute, old.tokensPerMinute), choose(day, old.tokensPerDay)];
-  await site.store.setTenantQuota({ code: name, tokensPerMinute, tokensPerDay });
+  await site.store.setTenantQuota({ code: name, tokensPerMinute, tokensPerDay }, site.person, Date.now());
   world.out.write(`The tenant ${name} has ${tokensPerMinute ?? 'no limit of'} tokens per minute and ${tokensPerDay ?? 'no limit of'} tokens per day.\n`);
   return 0;
 }

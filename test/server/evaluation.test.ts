@@ -189,7 +189,7 @@ test('a manifest for another machine that comes while the server runs: nothing i
 });
 
 test('beside keys for PHI nothing is made', async () => {
-  await store.addTenant({ code: 'main' });
+  await store.addTenant({ code: 'main' }, 'setup', now);
   const { id, credential } = createSecret('phi');
   const scopes = { models: [], routes: ['chat'], purposes: ['documentation'], networks: [], priority: 'interactive' } as const;
   await store.addKey({ id, label: 'scribe', tenant: 'main', data: 'phi', credential, scopes, isSealed: false, createdAt: now, createdBy: 'somebody' });

@@ -150,7 +150,7 @@ test('two signatures where the site demands them', async () => {
   writeFileSync(join(folder, 'phrase.txt'), 'a long passphrase\n', { mode: 0o600 });
   await change(async (store) => {
     await store.addTrustedKey(second.trusted);
-    await store.setPolicy({ site: 'north-hospital', region: 'us-east', signatures: 2 });
+    await store.setPolicy({ site: 'north-hospital', region: 'us-east', signatures: 2 }, 'setup', Date.now());
   });
   expect(await fail(oneStep)).toContain('This site needs the signatures of two different keys');
   await run('manifest new --model model.gguf --device lavapipe --key key.pem --yes --out m.json');

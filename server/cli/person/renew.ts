@@ -34,7 +34,7 @@ async function runRenew(id: string, flags: RenewFlags, world: World): Promise<nu
   checkRenewable(id, site.snapshot.people, Date.now());
   const { text, credential } = createSecret('person');
   const path = resolve(world.folder, flags.out ?? `${id}.identity`);
-  await withSecretFiles([{ path, text }], () => site.store.setPersonCredential(id, credential));
+  await withSecretFiles([{ path, text }], () => site.store.setPersonCredential(id, credential, site.person, Date.now()));
   world.out.write(`The old identity of ${id} counts no more.\n${describeIdentity(id, path)}`);
   return 0;
 }

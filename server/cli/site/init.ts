@@ -74,11 +74,11 @@ async function runInit(flags: InitFlags, world: World): Promise<number> {
     for (const id of evaluation.agreements) await store.revokeAgreement(id, author, now);
     for (const id of evaluation.keys) await store.revokeKey(id, author, now);
     for (const { id, role, credential } of people) await store.addPerson({ id, roles: [role], credential, createdAt: now, createdBy: author });
-    if (!snapshot.tenants.some(({ code }) => code === 'main')) await store.addTenant({ code: 'main' });
+    if (!snapshot.tenants.some(({ code }) => code === 'main')) await store.addTenant({ code: 'main' }, author, now);
     // It counts as the one of whoever agrees: where two must sign, the other key is for somebody else to trust.
     if (trusted !== undefined) await store.addTrustedKey({ ...trusted, addedAt: now, addedBy: compliance });
     // The last step makes it a site.
-    await store.setPolicy({ site: name, region, signatures: twoPerson ? 2 : 1 });
+    await store.setPolicy({ site: name, region, signatures: twoPerson ? 2 : 1 }, author, now);
   });
   world.out.write(`The site ${name} in region ${region} is set up in ${folder}.\n`);
   for (const { id, path: file } of people) world.out.write(describeIdentity(id, file));

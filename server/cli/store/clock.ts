@@ -28,7 +28,7 @@ async function runReset(flags: Flags, world: World): Promise<number> {
   }
   // The clock last: as long as it is ahead, a command that was cut off can be given again.
   const moved = await revokeAtOnce(site, now);
-  await site.store.resetClock(now);
+  await site.store.resetClock(site.person, now);
   world.out.write(`The latest time of the site was ${formatTime(clock)} and is ${formatTime(now)} now.\n`);
   if (moved > 0) world.out.write(`${moved} revocations lay ahead of that time and count from now on.\n`);
   const early = keys.filter(({ createdAt, revokedAt }) => createdAt > now && revokedAt === undefined).map(({ id }) => id);

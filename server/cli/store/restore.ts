@@ -5,8 +5,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { type RestoreResult, restoreStore } from '../../privacy/store/backup.ts';
-import { toSnapshot } from '../../privacy/store/contents.ts';
-import { readDatabase } from '../../privacy/store/database.ts';
 import { DamagedError } from '../../privacy/store/errors.ts';
 import { checkFile } from '../../privacy/store/files.ts';
 import { openStore } from '../../privacy/store/sqlite.ts';
@@ -31,8 +29,10 @@ async function runRestore(file: string, flags: Flags, world: World): Promise<num
   const { path } = locateSite(flags, world);
   const source = resolve(world.folder, file);
   const secret = readIdentity(flags, world);
-  const { id: by } = authorize(secret, (await loadPresent(path)) ?? toSnapshot(readDatabase(source)), 'store.write');
-  const result = await restoreStore(source, path, { by, replaceDamaged: flags['replaceDamaged'] === true });
+  const present = await loadPresent(path);
+  const findPerson = (snapshot: Snapshot): string => authorize(secret, snapshot, 'store.write').id;
+  const by = present === undefined ? findPerson : findPerson(present);
+  const result = await restoreStore(source, path, { by, at: Date.now(), replaceDamaged: flags['replaceDamaged'] === true });
   world.out.write(describeResult(result, source));
   return 0;
 }

@@ -4,14 +4,16 @@
  * store whose revocations cannot be read, unless it is told so.
  */
 import { chmodSync, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import type { AdministrationEvent } from '../audit/events.ts';
 import { SiteError } from '../errors.ts';
+import type { Snapshot } from '../store.ts';
 import { createView } from '../view.ts';
 import { Connection } from './connection.ts';
 import { type Contents, toSnapshot } from './contents.ts';
 import { readDatabase } from './database.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
 import { checkFile, checkNothingLeft, companions, createFile, identify, openFolder, syncFile } from './files.ts';
-import { mergeContents } from './merge.ts';
+import { mergeContents, skipPlaces } from './merge.ts';
 
 export interface StoreCounts {
   readonly keys: number;
@@ -41,8 +43,10 @@ export async function backupStore(path: string, target: string): Promise<StoreCo
 }
 
 export interface RestoreOptions {
-  /** Id of who restores: revocations are in this name, and this person stays. */
-  readonly by: string;
+  /** Id of who restores: revocations are in this name, and this person stays. A function where only the backup knows. */
+  readonly by: string | ((backup: Snapshot) => string);
+  /** When, in ms of the epoch. */
+  readonly at: number;
   /** Also where the present store cannot be read. */
   readonly replaceDamaged?: boolean;
 }
@@ -51,7 +55,7 @@ export interface RestoreOptions {
  * Restores a backup into the store at `path`, which is made if there is none. The store as it was is kept beside it, with
  * `.before-restore` behind its name. Throws SiteError, and nothing is changed then.
  */
-export async function restoreStore(source: string, path: string, { by, replaceDamaged = false }: RestoreOptions): Promise<RestoreResult> {
+export async function restoreStore(source: string, path: string, { by: known, at, replaceDamaged = false }: RestoreOptions): Promise<RestoreResult> {
   checkSource(source, path);
   openFolder(path, true);
   const copy = `${path}.restoring`;
@@ -61,15 +65,18 @@ export async function restoreStore(source: string, path: string, { by, replaceDa
   createFile(copy);
   try {
     const backup = readCopy(source, copy);
+    const by = typeof known === 'string' ? known : known(toSnapshot(backup));
+    const event: AdministrationEvent = { event: 'store_restored', by, at };
     using present = openPresent(path, replaceDamaged);
     if (present !== undefined) {
-      return mergeInto(present, keptAs, (now) => {
-        const merged = mergeContents(now, backup, { by, at: Date.now() });
+      return mergeInto(present, keptAs, event, (now) => {
+        const merged = mergeContents(now, backup, { by, at });
         checkServed(merged, source);
         return { merged, result: { ...count(merged), isMerged: true, ...compare(now, backup, merged), keptAs } };
       });
     }
     checkServed(backup, source);
+    noteIn(copy, event);
     const isThere = existsSync(path);
     if (isThere) putAside(path, keptAs);
     install(copy, path);
@@ -139,11 +146,16 @@ function checkServed(contents: Contents, source: string): void {
   }
 }
 
-function mergeInto(store: Connection, keptAs: string, merge: (present: Contents) => { merged: Contents; result: RestoreResult }): RestoreResult {
+function mergeInto(
+  store: Connection,
+  keptAs: string,
+  event: AdministrationEvent,
+  merge: (present: Contents) => { merged: Contents; result: RestoreResult },
+): RestoreResult {
   const before = store.readGeneration();
   copyStore(store, keptAs);
   try {
-    return store.replace((present) => {
+    return store.replace(event, (present) => {
       if (present.generation !== before) throw new SiteError(`${store.path} was written to during the restore: try again.`);
       return merge(present);
     });
@@ -151,6 +163,15 @@ function mergeInto(store: Connection, keptAs: string, merge: (present: Contents)
     rmSync(keptAs, { force: true });
     throw error;
   }
+}
+
+/** Nobody has to load the copy anew: nobody has it open. */
+function noteIn(copy: string, event: AdministrationEvent): void {
+  using store = new Connection(copy, false);
+  store.edit((edit) => {
+    edit.writeMeta('nextChange', skipPlaces(edit.readMeta('nextChange'), event.at));
+    edit.note(event);
+  });
 }
 
 /** The contents of the copy, after it has been read as a store. */

@@ -3,13 +3,14 @@
  * revocation that is written there would be seen by nobody.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { AdministrationEvent } from '../audit/events.ts';
 import { SiteError } from '../errors.ts';
 import { type Contents, type Judged, readContents } from './contents.ts';
 import { inMemory, openDatabase } from './database.ts';
 import { Edit } from './edit.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
 import { identify } from './files.ts';
-import { toKeyFields, toPersonFields, toPolicyFields, toRecordFields, toTenantFields, toTrustedKeyFields } from './rows.ts';
+import { toChangeFields, toKeyFields, toPersonFields, toPolicyFields, toRecordFields, toTenantFields, toTrustedKeyFields } from './rows.ts';
 
 export class Connection implements Disposable {
   readonly path: string;
@@ -35,15 +36,20 @@ export class Connection implements Disposable {
     return this.transact('BEGIN', () => readContents(this.#database, this.path, this.#judged));
   }
 
-  /** A change of what is granted: other processes see by the generation that they have to load. `expected`: the only generation that it may follow. */
+  /**
+   * A change of what is granted, which must note its event: other processes see by the generation that they have to load.
+   * `expected`: the only generation that it may follow.
+   */
   change<T>(work: (edit: Edit) => T, expected?: number): T {
     return this.edit((edit) => {
-      const generation = edit.readMeta('generation');
-      if (expected !== undefined && generation !== expected) {
+      if (expected !== undefined && edit.readMeta('generation') !== expected) {
         throw new SiteError('The site was changed by somebody else while this command looked at it, so nothing is done: give the command again.');
       }
-      edit.writeMeta('generation', generation + 1);
-      return work(edit);
+      const result = work(edit);
+      // A fault of the program; no later method can forget it.
+      if (edit.isSilent) throw new SiteError('This change would leave no event in the audit trail, so nothing is changed.');
+      if (edit.hasNoted) edit.writeMeta('generation', edit.readMeta('generation') + 1);
+      return result;
     });
   }
 
@@ -65,11 +71,12 @@ export class Connection implements Disposable {
   }
 
   /** Puts other contents in place of these, but for usage. */
-  replace<T>(work: (present: Contents) => { readonly merged: Contents; readonly result: T }): T {
+  replace<T>(event: AdministrationEvent, work: (present: Contents) => { readonly merged: Contents; readonly result: T }): T {
     return this.change((edit) => {
       const { merged, result } = work(readContents(this.#database, this.path));
       edit.clear();
       insertContents(edit, merged);
+      edit.note(event);
       return result;
     });
   }
@@ -122,8 +129,10 @@ function insertContents(edit: Edit, contents: Contents): void {
   for (const tenant of contents.tenants) edit.insert('tenants', toTenantFields(tenant));
   for (const key of contents.keys) edit.insert('keys', toKeyFields(key));
   for (const person of contents.people) edit.insert('people', toPersonFields(person));
-  edit.writeMeta('generation', contents.generation + 1);
+  for (const change of contents.changes) edit.insert('changes', toChangeFields(change));
+  edit.writeMeta('generation', contents.generation);
   edit.writeMeta('clock', contents.clock);
   edit.writeMeta('nextTenant', contents.nextTenant);
+  edit.writeMeta('nextChange', contents.nextChange);
   if (contents.siteId !== undefined) edit.identifySite(contents.siteId);
 }

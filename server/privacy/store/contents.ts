@@ -3,15 +3,17 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { AccessKey, Person, Tenant } from '../grants.ts';
-import type { Policy, Snapshot, StoredRecord, TrustedKey } from '../store.ts';
+import type { Change, Policy, Snapshot, StoredRecord, TrustedKey } from '../store.ts';
 import { Digest, type Row } from './digest.ts';
 import { DamagedError } from './errors.ts';
-import { fromKeyRow, fromMetaRow, fromPersonRow, fromPolicyRow, fromRecordRow, fromTenantRow, fromTrustedKeyRow } from './rows.ts';
+import { fromChangeRow, fromKeyRow, fromMetaRow, fromPersonRow, fromPolicyRow, fromRecordRow, fromTenantRow, fromTrustedKeyRow } from './rows.ts';
 
 export interface Contents {
   readonly generation: number;
   readonly clock: number;
   readonly nextTenant: number;
+  /** The number of the next change; it is never below one that was used. */
+  readonly nextChange: number;
   /** Tells a site from another one of the same code; from when its policy was first set. */
   readonly siteId: string | undefined;
   readonly policy: Policy | undefined;
@@ -21,6 +23,8 @@ export interface Contents {
   readonly tenants: readonly Tenant[];
   readonly keys: readonly AccessKey[];
   readonly people: readonly Person[];
+  /** What no audit log has taken yet, in order. */
+  readonly changes: readonly Change[];
 }
 
 /** What rows were found to be, by their hashes: most of a store is as it was when it is loaded again. */
@@ -53,6 +57,7 @@ export function readContents(database: DatabaseSync, name: string, judged: Judge
     tenants: read('tenants', 'number', fromTenantRow),
     keys: read('keys', 'createdAt, id', fromKeyRow),
     people: read('people', 'createdAt, id', fromPersonRow),
+    changes: read('changes', 'place', fromChangeRow),
   };
   if (digest.toString() !== expected) throw new DamagedError(name, 'its rows do not fit its digest');
   return contents;
@@ -66,7 +71,7 @@ function judge<T>(name: string, table: string, from: () => T): T {
   }
 }
 
-export function toSnapshot({ generation, records, nextTenant: _, siteId: __, ...rest }: Contents): Snapshot {
+export function toSnapshot({ generation, records, nextTenant: _, nextChange: __, siteId: ___, changes: ____, ...rest }: Contents): Snapshot {
   return {
     ...rest,
     version: generation,

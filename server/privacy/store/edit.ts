@@ -1,11 +1,12 @@
 /**
- * Owns the writing of rows in one transaction: the digest and the number of the generation follow every change. Refuses an id
- * that is there already, and one that is not.
+ * Owns the writing of rows in one transaction: the digest follows every change, and the event of the change lies beside it. Refuses
+ * an id that is there already, one that is not, and more events than an audit log that is alive would leave.
  */
 import type { StatementSync } from 'node:sqlite';
+import type { AdministrationEvent, EventName } from '../audit/events.ts';
 import { SiteError } from '../errors.ts';
 import { Digest, type Row } from './digest.ts';
-import type { Fields } from './rows.ts';
+import { type Fields, toChangeFields } from './rows.ts';
 
 /** Tables of which the digest is kept, with the column that names a row, and what a row is called. */
 const tables = {
@@ -15,8 +16,15 @@ const tables = {
   tenants: { id: 'code', word: 'tenant' },
   keys: { id: 'id', word: 'key' },
   people: { id: 'id', word: 'person' },
+  changes: { id: 'place', word: 'change' },
 } as const;
 export type TableName = keyof typeof tables;
+type MetaColumn = 'generation' | 'clock' | 'nextTenant' | 'nextChange';
+
+/** Events that may wait for an audit log. */
+const changeLimit = 100_000;
+/** Taken beyond the limit: what closes something that is open, which comes to an end by itself, and what puts a lost store back. */
+const urgent: ReadonlySet<EventName> = new Set(['agreement_revoked', 'key_revoked', 'person_revoked', 'key_opened', 'store_restored']);
 
 /** One change of the store; what it holds counts once `close` has been called in the same transaction. */
 export class Edit {
@@ -25,6 +33,8 @@ export class Edit {
   readonly #digest: Digest;
   readonly #changed: Record<string, number> = {};
   #siteId: string | null;
+  #isTouched = false;
+  #hasNoted = false;
 
   constructor(prepare: (sql: string) => StatementSync) {
     this.#prepare = prepare;
@@ -32,6 +42,34 @@ export class Edit {
     this.#siteId = typeof this.#meta['siteId'] === 'string' ? this.#meta['siteId'] : null;
     this.#digest = new Digest(String(this.#meta['digest']));
     this.#digest.toggle('meta', this.#meta);
+  }
+
+  /** Something was written that has no event. */
+  get isSilent(): boolean {
+    return this.#isTouched && !this.#hasNoted;
+  }
+
+  get hasNoted(): boolean {
+    return this.#hasNoted;
+  }
+
+  /** Leaves the event of this change for the audit trail. Throws SiteError where it does not fit, and where too many wait. */
+  note(event: AdministrationEvent): void {
+    const place = this.readMeta('nextChange');
+    if (!urgent.has(event.event) && Number(this.#prepare('SELECT count(*) AS count FROM changes').get()?.['count']) >= changeLimit) {
+      throw new SiteError(
+        `${changeLimit} changes of this store are not in the audit trail yet, and none more is made: start the server, which writes them there (inward serve).`,
+      );
+    }
+    this.insert('changes', toChangeFields({ place, event }));
+    this.writeMeta('nextChange', place + 1);
+    this.#hasNoted = true;
+  }
+
+  /** Takes events out that an audit log has, up to and with this place. */
+  drop(upTo: number): void {
+    for (const row of this.#prepare('SELECT * FROM changes WHERE place <= ?').all(upTo)) this.#digest.toggle('changes', row);
+    this.#prepare('DELETE FROM changes WHERE place <= ?').run(upTo);
   }
 
   find(table: TableName, id: string | number): Row | undefined {
@@ -52,6 +90,7 @@ export class Edit {
     const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
     this.#prepare(sql).run(...columns.map((column) => fields[column] ?? null));
     this.#digest.toggle(table, this.find(table, name) ?? {});
+    this.#isTouched = true;
   }
 
   update(table: TableName, id: string | number, fields: Fields): void {
@@ -60,6 +99,7 @@ export class Edit {
     const sql = `UPDATE ${table} SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE ${tables[table].id} = ?`;
     this.#prepare(sql).run(...columns.map((column) => fields[column] ?? null), id);
     this.#digest.toggle(table, this.find(table, id) ?? {});
+    this.#isTouched = true;
   }
 
   clear(): void {
@@ -67,14 +107,16 @@ export class Edit {
       for (const row of this.#prepare(`SELECT * FROM ${table}`).all()) this.#digest.toggle(table, row);
       this.#prepare(`DELETE FROM ${table}`).run();
     }
+    this.#isTouched = true;
   }
 
-  readMeta(column: 'generation' | 'clock' | 'nextTenant'): number {
+  readMeta(column: MetaColumn): number {
     return this.#changed[column] ?? Number(this.#meta[column]);
   }
 
-  writeMeta(column: 'generation' | 'clock' | 'nextTenant', value: number): void {
+  writeMeta(column: MetaColumn, value: number): void {
     this.#changed[column] = value;
+    this.#isTouched = true;
   }
 
   /** Gives the site an id, if it has none: that of a site never changes. */
@@ -85,8 +127,9 @@ export class Edit {
   close(): void {
     const meta = { ...this.#meta, ...this.#changed, siteId: this.#siteId };
     this.#digest.toggle('meta', meta);
-    const sql = 'UPDATE meta SET generation = ?, clock = ?, nextTenant = ?, siteId = ?, digest = ?';
-    this.#prepare(sql).run(this.readMeta('generation'), this.readMeta('clock'), this.readMeta('nextTenant'), this.#siteId, this.#digest.toString());
+    const columns: readonly MetaColumn[] = ['generation', 'clock', 'nextTenant', 'nextChange'];
+    const sql = `UPDATE meta SET ${columns.map((column) => `${column} = ?`).join(', ')}, siteId = ?, digest = ?`;
+    this.#prepare(sql).run(...columns.map((column) => this.readMeta(column)), this.#siteId, this.#digest.toString());
   }
 }
 

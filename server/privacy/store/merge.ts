@@ -1,13 +1,14 @@
 /**
  * Owns what a store holds after a restore: the keys, people and tenants of the backup, with everything that was closed since.
  * What came after the backup stays and is revoked, so that no later restore can revive it. Agreements, trusted keys and compliance
- * people of a site stay as they are: they are no admin's business. Refuses a backup of another site, and to open again what the
+ * people of a site stay as they are: they are no admin's business. Events that no audit log has are kept, and none that was taken
+ * comes back. Refuses a backup of another site, and to open again what the
  * present store has closed: revocations, replaced credentials, break-glass keys that were used, the clock, superseded agreements.
  */
 import { hashRecord } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
 import type { AccessKey, Person, Tenant } from '../grants.ts';
-import type { StoredRecord } from '../store.ts';
+import type { Change, StoredRecord } from '../store.ts';
 import type { Contents } from './contents.ts';
 
 /** Who restores, and when. */
@@ -40,6 +41,7 @@ export function mergeContents(present: Contents, backup: Contents, restorer: Res
     generation: Math.max(present.generation, backup.generation),
     clock,
     ...mergeTenants(present, backup),
+    ...mergeChanges(present, backup, at),
     ...(isSite
       ? { siteId: present.siteId, policy: present.policy, trustedKeys: present.trustedKeys, records: records.slice(0, present.records.length) }
       : { siteId: backup.siteId, policy: backup.policy, trustedKeys: backup.trustedKeys, records }),
@@ -97,6 +99,20 @@ function mergeTenants(present: Contents, backup: Contents): Pick<Contents, 'tena
   });
   // Revoked keys name the tenants that came later; a tenant by itself grants nothing.
   return { tenants: [...tenants, ...known.values()], nextTenant };
+}
+
+/** Those of a site's own backup are here still, or in an audit log. What comes to where no site was set up may be in none. */
+function mergeChanges(present: Contents, backup: Contents, at: number): Pick<Contents, 'changes' | 'nextChange'> {
+  const nextChange = Math.max(present.nextChange, backup.nextChange);
+  if (present.policy !== undefined) return { changes: present.changes, nextChange };
+  let next = skipPlaces(nextChange, at);
+  const others = backup.changes.map((change): Change => (change.place >= present.nextChange ? change : { ...change, place: next++ }));
+  return { changes: [...present.changes, ...others], nextChange: next };
+}
+
+/** The next number where nobody knows how far a lost store had counted: none makes a change in every millisecond since 1970. */
+export function skipPlaces(next: number, at: number): number {
+  return Math.max(next, at);
 }
 
 interface HolderRules<T> {

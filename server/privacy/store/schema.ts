@@ -11,6 +11,8 @@ import { DamagedError } from './errors.ts';
 
 /** `inwd`: tells a store from the databases of other programs. */
 const applicationId: number = 0x696e7764;
+/** Bytes of the event of a change. */
+const eventLimit = 600;
 
 /** Text of ASCII characters of a set. The other checks see a text up to its first NUL only, so its bytes are counted too. */
 function text(column: string, min: number, max: number, set: string, form = '*'): string {
@@ -121,8 +123,17 @@ const first: string = [
   `INSERT INTO meta VALUES (1, 1, 0, 1, NULL, '${'0'.repeat(64)}');`,
 ].join('');
 
+/** Events of changes until an audit log has them. Their numbers go on from `nextChange`, so that none comes twice. */
+const second: string = [
+  `ALTER TABLE meta ADD COLUMN ${needed(whole('nextChange', 1, 1e15))} DEFAULT 1;\n`,
+  table('changes', [
+    'place INTEGER PRIMARY KEY CHECK (place BETWEEN 1 AND 1000000000000000)',
+    `${needed(text('event', 2, eventLimit, 'A-Za-z0-9{}",:._-', '{"*}'))} CHECK (json_valid(event))`,
+  ]),
+].join('');
+
 /** One for each version: the first makes version 1 of an empty file. */
-export const migrations: readonly string[] = [first];
+export const migrations: readonly string[] = [first, second];
 
 /** The version of a file; 0: nothing is in it yet. Throws SiteError on one that a newer program wrote, and on one of another program. */
 export function readSchemaVersion(database: DatabaseSync, name: string, newest: number = migrations.length): number {

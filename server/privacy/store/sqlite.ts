@@ -1,25 +1,25 @@
 /**
- * Owns the store in a file of its own (SQLite): each method is one transaction, durable when its promise resolves. Refuses
- * ids that are used twice or unknown, and to revoke twice.
+ * Owns the store in a file of its own (SQLite): each method is one transaction, durable when its promise resolves, with the event
+ * that the audit trail gets of it. Refuses ids that are used twice or unknown, and to revoke twice.
  */
 import { randomBytes } from 'node:crypto';
+import type { AgreementKind } from '../agreement.ts';
+import type { AdministrationEvent } from '../audit/events.ts';
+import { hashRecord } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
 import { type AccessKey, type Credential, credentialSchema, type Person, type Tenant } from '../grants.ts';
-import type { Policy, Snapshot, Store, StoredRecord, TrustedKey, Usage } from '../store.ts';
+import type { Change, Policy, Snapshot, Store, StoredRecord, TrustedKey, Usage } from '../store.ts';
 import { Connection } from './connection.ts';
 import { toSnapshot } from './contents.ts';
-import type { Row } from './digest.ts';
-import type { Edit, TableName } from './edit.ts';
 import {
   daySchema,
   fromKeyRow,
   fromTenantRow,
   fromUsageRow,
   judge,
-  revocationSchema,
+  placeSchema,
   timeSchema,
   toCredentialFields,
-  toKeyFields,
   toPersonFields,
   toPolicyFields,
   toRecordFields,
@@ -27,6 +27,7 @@ import {
   toTrustedKeyFields,
   toUsage,
 } from './rows.ts';
+import { describeRevoked, insertKey, revoke } from './steps.ts';
 
 /** Days before the one that is written whose usage is kept. */
 const usageDays = 2;
@@ -51,23 +52,30 @@ class SqliteStore implements Store {
     return toSnapshot(this.#connection.readAll());
   }
 
-  async setPolicy(policy: Policy): Promise<void> {
+  async setPolicy(policy: Policy, by: string, at: number): Promise<void> {
     const { one, ...fields } = toPolicyFields(policy);
     this.#connection.change((edit) => {
       if (edit.find('policy', 1)) edit.update('policy', 1, fields);
       else edit.insert('policy', { one, ...fields });
       edit.identifySite(randomBytes(16).toString('hex'));
+      edit.note({ event: 'policy_set', ...policy, by, at });
     });
   }
 
   async addTrustedKey(key: TrustedKey, version?: number): Promise<void> {
     const fields = toTrustedKeyFields(key);
-    this.#connection.change((edit) => edit.insert('trustedKeys', fields), version);
+    this.#connection.change((edit) => {
+      edit.insert('trustedKeys', fields);
+      edit.note({ event: 'trusted_key_added', publicKey: key.id, by: key.addedBy, at: key.addedAt });
+    }, version);
   }
 
   async addRecord(record: StoredRecord, version?: number): Promise<void> {
     const fields = toRecordFields(record);
-    this.#connection.change((edit) => edit.insert('records', fields), version);
+    this.#connection.change((edit) => {
+      edit.insert('records', fields);
+      edit.note(toAddition(record));
+    }, version);
   }
 
   async revokeAgreement(id: string, by: string, at: number): Promise<void> {
@@ -77,21 +85,23 @@ class SqliteStore implements Store {
     });
   }
 
-  async addTenant(tenant: Omit<Tenant, 'number'>): Promise<Tenant> {
+  async addTenant(tenant: Omit<Tenant, 'number'>, by: string, at: number): Promise<Tenant> {
     return this.#connection.change((edit) => {
       const number = edit.readMeta('nextTenant');
       const fields = toTenantFields({ ...tenant, number });
       edit.insert('tenants', fields);
       edit.writeMeta('nextTenant', number + 1);
+      edit.note({ event: 'tenant_added', tenant: tenant.code, by, at });
       return fromTenantRow(edit.get('tenants', tenant.code));
     });
   }
 
-  async setTenantQuota({ code, tokensPerMinute, tokensPerDay }: Omit<Tenant, 'number'>): Promise<void> {
+  async setTenantQuota({ code, tokensPerMinute, tokensPerDay }: Omit<Tenant, 'number'>, by: string, at: number): Promise<void> {
     this.#connection.change((edit) => {
       const { number } = fromTenantRow(edit.get('tenants', code));
       toTenantFields({ code, number, tokensPerMinute, tokensPerDay });
       edit.update('tenants', code, { tokensPerMinute, tokensPerDay });
+      edit.note({ event: 'tenant_quota_set', tenant: code, by, at });
     });
   }
 
@@ -110,7 +120,7 @@ class SqliteStore implements Store {
       const before = fromKeyRow(edit.get('keys', replaces));
       if (before.revokedAt !== undefined) throw new SiteError(describeRevoked('key', replaces, before.revokedAt, before.revokedBy));
       insertKey(edit, key);
-      revoke(edit, 'keys', replaces, by, at);
+      revoke(edit, 'keys', replaces, by, at, key.createdAt);
     });
   }
 
@@ -120,21 +130,27 @@ class SqliteStore implements Store {
       const { isSealed, openedAt, revokedAt, revokedBy } = fromKeyRow(edit.get('keys', id));
       if (!isSealed) throw new SiteError(`The key ${id} is no break-glass key: only those are opened.`);
       if (revokedAt !== undefined && revokedAt <= at) throw new SiteError(describeRevoked('key', id, revokedAt, revokedBy));
-      if (openedAt === undefined) edit.update('keys', id, { openedAt: at });
-      return openedAt ?? at;
+      if (openedAt !== undefined) return openedAt;
+      edit.update('keys', id, { openedAt: at });
+      edit.note({ event: 'key_opened', key: id, at });
+      return at;
     });
   }
 
   async addPerson(person: Person, version?: number): Promise<void> {
     const fields = toPersonFields(person);
-    this.#connection.change((edit) => edit.insert('people', fields), version);
+    this.#connection.change((edit) => {
+      edit.insert('people', fields);
+      edit.note({ event: 'person_added', person: person.id, roles: person.roles.join(','), by: person.createdBy, at: person.createdAt });
+    }, version);
   }
 
-  async setPersonCredential(id: string, credential: Credential): Promise<void> {
+  async setPersonCredential(id: string, credential: Credential, by: string, at: number): Promise<void> {
     const fields = toCredentialFields(judge(credentialSchema, credential, 'The credential'));
     this.#connection.change((edit) => {
       edit.get('people', id);
       edit.update('people', id, fields);
+      edit.note({ event: 'person_renewed', person: id, by, at });
     });
   }
 
@@ -166,9 +182,25 @@ class SqliteStore implements Store {
     if (kept < at) this.#connection.edit((edit) => edit.writeMeta('clock', Math.max(edit.readMeta('clock'), at)));
   }
 
-  async resetClock(at: number): Promise<void> {
+  async resetClock(by: string, at: number): Promise<void> {
     judge(timeSchema, at, 'The time');
-    this.#connection.change((edit) => edit.writeMeta('clock', at));
+    this.#connection.change((edit) => {
+      edit.writeMeta('clock', at);
+      edit.note({ event: 'clock_reset', by, at });
+    });
+  }
+
+  async listChanges(): Promise<readonly Change[]> {
+    return this.#connection.readAll().changes;
+  }
+
+  async dropChanges(upTo: number): Promise<void> {
+    judge(placeSchema, upTo, 'The place');
+    this.#connection.edit((edit) => edit.drop(upTo));
+  }
+
+  async addChange(event: AdministrationEvent): Promise<void> {
+    this.#connection.change((edit) => edit.note(event));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -176,22 +208,10 @@ class SqliteStore implements Store {
   }
 }
 
-function insertKey(edit: Edit, key: AccessKey): void {
-  const fields = toKeyFields(key);
-  edit.get('tenants', key.tenant);
-  if (key.replaces !== undefined) edit.get('keys', key.replaces);
-  edit.insert('keys', fields);
-}
-
-/** One that lies in the future can still be made earlier: a key that is being replaced may leak. */
-function revoke(edit: Edit, table: Extract<TableName, 'records' | 'keys' | 'people'>, id: string, by: string, at: number): void {
-  judge(revocationSchema, { by, at }, 'The revocation');
-  const { revokedAt, revokedBy } = edit.get(table, id);
-  const word = table === 'records' ? 'agreement' : table === 'keys' ? 'key' : 'person';
-  if (typeof revokedAt === 'number' && revokedAt <= at) throw new SiteError(describeRevoked(word, id, revokedAt, revokedBy));
-  edit.update(table, id, { revokedAt: at, revokedBy: by });
-}
-
-function describeRevoked(word: string, id: string, at: number, by: Row[string] | undefined): string {
-  return `The ${word} ${id} has been revoked already, as of ${new Date(at).toISOString()} by ${by}.`;
+function toAddition({ envelope, addedBy: by, addedAt: at }: StoredRecord): AdministrationEvent {
+  const { id, kind } = envelope.record;
+  const record = hashRecord(envelope);
+  return envelope.type === 'inward.manifest.v1'
+    ? { event: 'manifest_added', manifest: String(id), record, by, at }
+    : { event: 'agreement_added', agreement: String(id), kind: kind as AgreementKind, record, by, at };
 }

@@ -139,7 +139,7 @@ describe('an evaluation in the folder', () => {
   const key = createSecret('synthetic');
 
   async function evaluate(store: Store): Promise<void> {
-    await store.addTenant({ code: 'main' });
+    await store.addTenant({ code: 'main' }, 'setup', Date.now());
     await store.addRecord(stored(wrap(synthetic)));
     const scopes = { models: [], routes: ['chat'], purposes: ['evaluation'], networks: ['127.0.0.1'], priority: 'interactive' } as const;
     const { id, credential } = key;
@@ -206,7 +206,7 @@ describe('show', () => {
       await add({ id: 'agr-00000003', effective: '2026-12-01T00:00:00Z', expires: '2027-12-01T00:00:00Z' });
       await store.addRecord(stored(wrap({ ...selfOperated, id: 'agr-00000004' }), 5));
       await store.addRecord({
-        envelope: { type: 'inward.manifest.v1', record: { id: 'man-1', agreement: 'agr-00000002' }, signatures: [] },
+        envelope: { type: 'inward.manifest.v1', record: { id: 'mf-00000001', agreement: 'agr-00000002' }, signatures: [] },
         addedAt: 1,
         addedBy: 'carl',
       });
@@ -217,7 +217,7 @@ describe('show', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-11-30T00:00:00Z') });
     const shown = await site.json<Record<string, unknown>>('carl', 'site', 'show');
     expect(shown).toMatchObject({ site: 'st-marys', region: 'us-east', signatures: 1, folder: site.folder, trustedKeys: 0, keys: 1, people: 2, tenants: 1 });
-    expect(shown['manifest']).toEqual({ id: 'man-1', agreement: 'agr-00000002' });
+    expect(shown['manifest']).toEqual({ id: 'mf-00000001', agreement: 'agr-00000002' });
     expect((shown['agreements'] as { id: string; state: string }[]).map(({ id, state }) => [id, state])).toEqual([
       ['agr-00000001', 'expired'],
       ['agr-00000002', 'in-force'],
@@ -226,7 +226,7 @@ describe('show', () => {
     ]);
     const text = await site.do('carl', 'site', 'show');
     expect(text).toMatch(/^agreement +agr-00000002 baa, from 2026-01-01 00:00 UTC to 2026-12-01 00:00 UTC: in-force$/m);
-    expect(text).toMatch(/^manifest +man-1, for agr-00000002$/m);
+    expect(text).toMatch(/^manifest +mf-00000001, for agr-00000002$/m);
   });
 });
 

@@ -115,7 +115,7 @@ describe('restore', () => {
     using site = template.copy();
     await site.do('anna', 'store', 'backup', 'backup.sqlite');
     rmSync(site.path);
-    await site.change((store) => store.addTenant({ code: 'trial' }));
+    await site.change((store) => store.addTenant({ code: 'trial' }, 'setup', Date.now()));
     expect((await site.run('olaf', 'store', 'restore', 'backup.sqlite')).complained).toMatch(/^olaf may not do this/);
     await site.do('anna', 'store', 'restore', 'backup.sqlite');
     const { policy, tenants } = await site.load();

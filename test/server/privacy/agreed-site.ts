@@ -34,9 +34,9 @@ export async function createSite(store?: Store): Promise<TestSite> {
   const site = store ?? (await openStore(':memory:'));
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const by = { addedAt: begin, addedBy: 'test-setup' };
-  await site.setPolicy({ site: 'test-site', region: 'us-east', signatures: 1 });
+  await site.setPolicy({ site: 'test-site', region: 'us-east', signatures: 1 }, 'test-setup', begin);
   await site.addTrustedKey({ id: hashPublicKey(publicKey), pem: publicKey.export({ type: 'spki', format: 'pem' }).toString(), ...by });
-  for (const code of ['main', 'lab']) await site.addTenant({ code });
+  for (const code of ['main', 'lab']) await site.addTenant({ code }, 'test-setup', begin);
   const add = (envelope: Envelope): Promise<void> => site.addRecord({ envelope: signEnvelope(envelope, privateKey), ...by });
   return {
     store: site,

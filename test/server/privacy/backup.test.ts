@@ -34,7 +34,7 @@ async function createSite(fill: (store: Store) => Promise<void> = (store) => fil
 
 /** By a person of fillStore's site. */
 function restore(source: string, path: string, options: Partial<RestoreOptions> = {}): Promise<RestoreResult> {
-  return restoreStore(source, path, { by: 'a.nurse', ...options });
+  return restoreStore(source, path, { by: 'a.nurse', at: Date.now(), ...options });
 }
 
 async function refuse(work: Promise<unknown>, sentence: RegExp): Promise<void> {
@@ -72,7 +72,7 @@ test('a backup is one file, for its user only, that holds all; nothing is left b
 });
 
 test('a backup that is taken while another process writes is of one moment', async () => {
-  await using site = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' })));
+  await using site = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' }, 'setup', now)));
   using writer = startWriter(site.path);
   await writer.wait(1);
   for (let turn = 0; turn < 4; turn++) {
@@ -116,9 +116,9 @@ test('what was closed after the backup stays closed, and what was added is revok
   const sign = (id: string): StoredRecord => createRecord(signer, id, {}, signerToo);
   const [revoked, opened, kept] = [createKey(), createKey({ isSealed: true }), createKey()];
   await using site = await createSite(async (store) => {
-    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 });
+    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 }, 'setup', now);
     await store.addTrustedKey(signer.trusted);
-    await store.addTenant({ code: 'cardiology' });
+    await store.addTenant({ code: 'cardiology' }, 'setup', now);
     for (const key of [revoked, opened, kept]) await store.addKey(key);
     for (const id of ['a.nurse', 'b.nurse']) await store.addPerson(createPerson(id));
     await store.addRecord(sign('agr-00000001'));
@@ -129,16 +129,16 @@ test('what was closed after the backup stays closed, and what was added is revok
   const { store } = site;
   const added = createKey({ tenant: 'oncology' });
   const certificate = { type: 'certificate', fingerprint: 'ab'.repeat(32) } as const;
-  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 2 });
+  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 2 }, 'setup', now);
   await store.revokeKey(revoked.id, 'a.nurse', now + 1);
   await store.openKey(opened.id, now + 2);
   await store.revokePerson('b.nurse', 'a.nurse', now + 3);
-  await store.setPersonCredential('a.nurse', certificate);
+  await store.setPersonCredential('a.nurse', certificate, 'setup', now);
   await store.revokeAgreement('agr-00000001', 'a.nurse', now + 4);
   await store.addTrustedKey(signerToo.trusted);
   await store.addRecord(sign('agr-00000003'));
   await store.addRecord(sign('mf-00000001'));
-  await store.addTenant({ code: 'oncology' });
+  await store.addTenant({ code: 'oncology' }, 'setup', now);
   await store.addKey(added);
   await store.addPerson(createPerson('c.nurse'));
   await store.addUsage(20_000, [{ scope: 'key', id: kept.id, tokens: 5 }]);
@@ -180,7 +180,7 @@ test('what was closed after the backup stays closed, and what was added is revok
     { code: 'cardiology', number: 1 },
     { code: 'oncology', number: 2 },
   ]);
-  expect(await store.addTenant({ code: 'radiology' })).toEqual({ code: 'radiology', number: 3 });
+  expect(await store.addTenant({ code: 'radiology' }, 'setup', now)).toEqual({ code: 'radiology', number: 3 });
   expect(await store.readUsage(20_000)).toEqual([{ scope: 'key', id: kept.id, tokens: 10 }]);
 
   const kept2 = join(dirname(site.target), 'kept', 'inward.sqlite');
@@ -193,7 +193,7 @@ test('what was closed after the backup stays closed, and what was added is revok
 test('a revocation of the future in the backup is not put off, one in the store not either', async () => {
   const [early, late] = [createKey(), createKey()];
   await using site = await createSite(async (store) => {
-    await store.addTenant({ code: 'cardiology' });
+    await store.addTenant({ code: 'cardiology' }, 'setup', now);
     await store.addKey(early);
     await store.addKey(late);
     await store.replaceKey(createKey({ replaces: early.id }), 'a.nurse', now + 1000);
@@ -210,7 +210,7 @@ test('whatever happens between backup and restore: nothing opens again, no tenan
   const step = fc.tuple(fc.constantFrom('add', 'revoke', 'replace', 'open', 'tenant', 'clock', 'person', 'leave', 'backup'), fc.nat(5), fc.nat(3000));
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 25 }), async (steps) => {
-      await using site = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' })));
+      await using site = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' }, 'setup', now)));
       const { store } = site;
       const codes = new Map<number, string>();
       const note = async (): Promise<void> => {
@@ -229,7 +229,7 @@ test('whatever happens between backup and restore: nothing opens again, no tenan
         if (what === 'revoke' && key) await ignore(store.revokeKey(key.id, 'a.nurse', now + after));
         if (what === 'replace' && key) await ignore(store.replaceKey(createKey({ replaces: key.id }), 'a.nurse', now + after));
         if (what === 'open' && key) await ignore(store.openKey(key.id, now + after));
-        if (what === 'tenant') await ignore(store.addTenant({ code: `tenant-${index}` }));
+        if (what === 'tenant') await ignore(store.addTenant({ code: `tenant-${index}` }, 'a.nurse', now + after));
         if (what === 'clock') await store.keepClock(now + after);
         if (what === 'person') await ignore(store.addPerson(createPerson(`nurse.${index}`)));
         if (what === 'leave' && person) await ignore(store.revokePerson(person.id, 'a.nurse', now + after));
@@ -253,7 +253,7 @@ test('whatever happens between backup and restore: nothing opens again, no tenan
       }
       for (const { id, openedAt } of restored.keys) expect(openedAt).toBe(before.keys.find((key) => key.id === id)?.openedAt);
       expect(restored.clock).toBe(before.clock);
-      await store.addTenant({ code: 'new' });
+      await store.addTenant({ code: 'new' }, 'setup', now);
       await note();
     }),
     { numRuns: 12, seed: 9 },
@@ -262,14 +262,14 @@ test('whatever happens between backup and restore: nothing opens again, no tenan
 
 test('a tenant of a store that was set up anew keeps its number, and one of the backup gets another', async () => {
   await using old = await createSite(async (store) => {
-    await store.addTenant({ code: 'cardiology', tokensPerDay: 5 });
-    await store.addTenant({ code: 'oncology' });
-    await store.addTenant({ code: 'urology' });
+    await store.addTenant({ code: 'cardiology', tokensPerDay: 5 }, 'setup', now);
+    await store.addTenant({ code: 'oncology' }, 'setup', now);
+    await store.addTenant({ code: 'urology' }, 'setup', now);
   });
   await backupStore(old.path, old.target);
   await using site = await createSite(async (store) => {
-    await store.addTenant({ code: 'radiology' });
-    await store.addTenant({ code: 'cardiology' });
+    await store.addTenant({ code: 'radiology' }, 'setup', now);
+    await store.addTenant({ code: 'cardiology' }, 'setup', now);
   });
   await restore(old.target, site.path);
   // 3 has never been anything here.
@@ -279,11 +279,11 @@ test('a tenant of a store that was set up anew keeps its number, and one of the 
     { code: 'urology', number: 3 },
     { code: 'oncology', number: 4 },
   ]);
-  expect((await site.store.addTenant({ code: 'surgery' })).number).toBe(5);
+  expect((await site.store.addTenant({ code: 'surgery' }, 'setup', now)).number).toBe(5);
 });
 
 test('a backup of another site is refused, and leaves nothing behind', async () => {
-  await using other = await createSite((store) => store.setPolicy({ site: 'saint-mary', region: 'us-east', signatures: 1 }));
+  await using other = await createSite((store) => store.setPolicy({ site: 'saint-mary', region: 'us-east', signatures: 1 }, 'setup', now));
   await backupStore(other.path, other.target);
   await using site = await createSite();
   const before = await site.store.load();
@@ -334,7 +334,7 @@ test('a restore leaves somebody to administer and somebody to agree, also where 
 test('a backup of another site of the same code is refused', async () => {
   const puppet = createSigner();
   await using other = await createSite(async (store) => {
-    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 });
+    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 }, 'setup', now);
     await store.addTrustedKey(puppet.trusted);
     await store.addRecord(createRecord(puppet, 'agr-00000003'));
   });
@@ -345,7 +345,7 @@ test('a backup of another site of the same code is refused', async () => {
     restore(other.target, site.path),
     /The backup is of another site, general, and this store is of general: a store is restored from its own backups/,
   );
-  await using none = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' })));
+  await using none = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' }, 'setup', now)));
   await backupStore(none.path, none.target);
   await refuse(restore(none.target, site.path), /The backup is of no site, and this store is of general/);
   expect(await site.store.load()).toEqual(before);
@@ -361,11 +361,11 @@ test('of a copy of the site that went on elsewhere, a restore takes keys and peo
   const before = await site.store.load();
   {
     await using fork = await openStore(copy);
-    await fork.setPolicy({ site: 'general', region: 'us-east', signatures: 1 });
+    await fork.setPolicy({ site: 'general', region: 'us-east', signatures: 1 }, 'setup', now);
     await fork.addTrustedKey(puppet.trusted);
     await fork.addRecord(createRecord(puppet, 'agr-00000003'));
     await fork.addPerson(createPerson('b.officer', { roles: ['compliance'] }));
-    await fork.setPersonCredential('a.officer', createPerson('x').credential);
+    await fork.setPersonCredential('a.officer', createPerson('x').credential, 'setup', now);
     await fork.addPerson(createPerson('d.nurse'));
     await fork.addKey(key);
   }
@@ -404,7 +404,7 @@ test('no site is restored beside an evaluation that goes on', async () => {
   const record = createRecord(signer, 'agr-00000007');
   const trial = createKey({ data: 'synthetic' });
   await using evaluation = await createSite(async (store) => {
-    await store.addTenant({ code: 'cardiology' });
+    await store.addTenant({ code: 'cardiology' }, 'setup', now);
     await store.addTrustedKey(signer.trusted);
     await store.addRecord({ ...record, envelope: signEnvelope({ ...record.envelope, record: { ...synthetic, id: 'agr-00000007' } }, signer.privateKey) });
   });
@@ -422,14 +422,14 @@ test('no site is restored beside an evaluation that goes on', async () => {
 test('records that the gate would not take are not restored, neither into a store nor where there is none', async () => {
   const [known, unknown] = [createSigner(), createSigner()];
   await using other = await createSite(async (store) => {
-    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 });
+    await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 }, 'setup', now);
     await store.addTrustedKey(known.trusted);
     await store.addRecord(createRecord(unknown, 'agr-00000001'));
   });
   await backupStore(other.path, other.target);
   const sentence =
     /^SiteError: With .*backup\.sqlite restored nothing would be served: An agreement in the store is signed by ck-\w+, which is not a trusted key/;
-  await using empty = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' })));
+  await using empty = await createSite(async (store) => void (await store.addTenant({ code: 'cardiology' }, 'setup', now)));
   const before = await empty.store.load();
   await refuse(restore(other.target, empty.path), sentence);
   expect(await empty.store.load()).toEqual(before);
@@ -444,7 +444,7 @@ test('a record that another of the same id has taken the place of is refused', a
   await backupStore(other.path, other.target);
   await using site = await createSite(async (store) => {
     const record = createRecord(createSigner(), 'agr-00000001');
-    await store.addRecord({ ...record, envelope: { ...record.envelope, record: { id: 'agr-00000001' } } });
+    await store.addRecord({ ...record, envelope: { ...record.envelope, record: { ...record.envelope.record, region: 'us-west' } } });
   });
   await refuse(restore(other.target, site.path), /The record agr-00000001 of the backup is another one/);
 });
@@ -537,7 +537,7 @@ test('a damaged store is replaced only with leave, and is kept; who has it open 
 test('a healthy store is merged also with leave to replace', async () => {
   const key = createKey();
   await using site = await createSite(async (store) => {
-    await store.addTenant({ code: 'cardiology' });
+    await store.addTenant({ code: 'cardiology' }, 'setup', now);
     await store.addKey(key);
   });
   await backupStore(site.path, site.target);

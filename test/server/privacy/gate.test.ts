@@ -216,7 +216,7 @@ test('models: only those of the key', async () => {
 
 test('quotas of key and tenant hold over requests and over a new start', async () => {
   const { gate, site, clock } = await start();
-  await site.store.setTenantQuota({ code: 'lab', tokensPerDay: 500 });
+  await site.store.setTenantQuota({ code: 'lab', tokensPerDay: 500 }, 'setup', clock.wall());
   const { text } = await site.key({ tenant: 'lab', scopes: { tokensPerDay: 400 } });
   const first = await gate.admit(chat, call(text));
   first.granted?.reserve(300);
@@ -366,10 +366,10 @@ test('a clock that ran ahead in error is put back by an administrator, while the
   clock.step(-50 * day);
   await eventOf('clock_untrusted');
   // By itself it is not taken again, whatever else is written.
-  await site.store.addTenant({ code: 'another' });
+  await site.store.addTenant({ code: 'another' }, 'setup', clock.wall());
   await new Promise((resolve) => setTimeout(resolve, 30));
   expect(gate.now()).toBeUndefined();
-  await site.store.resetClock(clock.wall());
+  await site.store.resetClock('setup', clock.wall());
   await expect.poll(() => gate.now()).toBe(clock.wall());
 });
 
@@ -414,7 +414,7 @@ test('once closed, a gate lets nobody in', async () => {
 test('a new manifest, and PHI in the place of synthetic data, are told: what is loaded was not held against them', async () => {
   const { gate, site, clock, events, agreement } = await start({ isLocal: true });
   const told = (): number => events.filter(({ event }) => event === 'deployment_changed').length;
-  await site.store.addTenant({ code: 'another' });
+  await site.store.addTenant({ code: 'another' }, 'setup', clock.wall());
   await expect.poll(() => gate.view?.tenants.size).toBe(3);
   expect(told()).toBe(0);
   await site.deploy(agreement);

@@ -88,7 +88,7 @@ test('a quota holds over requests, by what they used', async () => {
   const key = await evaluate();
   const [known] = (await store.load()).keys;
   if (known === undefined) throw new Error('no key');
-  await store.setTenantQuota({ code: known.tenant, tokensPerDay: 20 });
+  await store.setTenantQuota({ code: known.tenant, tokensPerDay: 20 }, 'setup', Date.now());
   await using engine = await openWith(key);
   await collect(engine.generate({ promptIds, maxTokens: 5 }));
   await expect(collect(engine.generate({ promptIds, maxTokens: 10 }))).rejects.toMatchObject({ code: 'quota_exceeded' });

@@ -79,9 +79,9 @@ export function createRecord(signer: Signer, id: string, changes: Partial<Stored
 /** One of everything, some of it revoked. */
 export async function fillStore(store: Store, count = 3): Promise<void> {
   const [signer, other] = [createSigner(), createSigner()];
-  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 2 });
+  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 2 }, 'setup', now);
   for (const { trusted } of [signer, other]) await store.addTrustedKey(trusted);
-  await store.addTenant({ code: 'cardiology', tokensPerDay: 100_000, tokensPerMinute: 1000 });
+  await store.addTenant({ code: 'cardiology', tokensPerDay: 100_000, tokensPerMinute: 1000 }, 'setup', now);
   for (const id of ['agr-00000001', 'agr-00000002', 'mf-00000001']) await store.addRecord(createRecord(signer, id, {}, other));
   await store.revokeAgreement('agr-00000001', 'setup', now + 1);
   await store.addPerson(createPerson('a.nurse'));

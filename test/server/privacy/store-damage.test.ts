@@ -193,9 +193,9 @@ test('the file holds no secret, and nothing of what was replaced', async () => {
   const secrets = Array.from({ length: 20 }, () => createSecret('phi'));
   for (const { id, credential } of secrets) await store.addKey(createKey({ id, credential }));
   const { credential } = createSecret('person');
-  await store.setPersonCredential('a.nurse', credential);
+  await store.setPersonCredential('a.nurse', credential, 'setup', now);
   expect(readFileSync(folder.path).includes(credential.hash)).toBe(true);
-  await store.setPersonCredential('a.nurse', { type: 'certificate', fingerprint: 'ab'.repeat(32) });
+  await store.setPersonCredential('a.nurse', { type: 'certificate', fingerprint: 'ab'.repeat(32) }, 'setup', now);
   await store[Symbol.asyncDispose]();
   const bytes = readFileSync(folder.path);
   expect(readdirSync(dirname(folder.path))).toEqual(['inward.sqlite']);

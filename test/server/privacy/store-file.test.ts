@@ -191,7 +191,7 @@ test('a damaged older file is not brought to today, which would seal the damage'
 test('another process writes: every change is seen, and each load is of one moment', async () => {
   using folder = createFolder();
   await using store = await openStore(folder.path, { create: true });
-  await store.addTenant({ code: 'cardiology' });
+  await store.addTenant({ code: 'cardiology' }, 'setup', now);
   using writer = startWriter(folder.path);
   for (let turn = 0; turn < 10; turn++) {
     const before = store.version();
@@ -217,7 +217,7 @@ test('who makes a store at the same time as others makes the same one', async ()
       parentPort.postMessage('ready');
       Atomics.wait(flag, 0, 0);
       const store = await openStore(path, { create: true });
-      parentPort.postMessage(await store.addTenant({ code }));
+      parentPort.postMessage(await store.addTenant({ code }, 'setup', 5));
       await store[Symbol.asyncDispose]();
     });`;
   const module = new URL('../../../server/privacy/store/sqlite.ts', import.meta.url).href;
@@ -240,7 +240,7 @@ test('a process that is killed while it writes leaves a store with all that it h
   using folder = createFolder();
   {
     await using store = await openStore(folder.path, { create: true });
-    await store.addTenant({ code: 'cardiology' });
+    await store.addTenant({ code: 'cardiology' }, 'setup', now);
   }
   for (let round = 0; round < 5; round++) {
     using writer = startWriter(folder.path);

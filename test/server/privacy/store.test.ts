@@ -61,7 +61,7 @@ test('a new store is empty, and is not set up', async () => {
 
 test('any key and any person come back as they went in, whatever their forms allow', async () => {
   await using store = await openStore(':memory:');
-  await store.addTenant({ code: 'x' });
+  await store.addTenant({ code: 'x' }, 'setup', now);
   const code = fc.stringMatching(/^[a-z][a-z0-9]{0,4}(-[a-z0-9]{1,3}){0,7}$/);
   const key = fc.record({ id: keyId, label: code, data: fc.constantFrom('phi' as const, 'synthetic' as const), scopes, granted, revocation, openedAt: time });
   const sample = fc.record({
@@ -107,11 +107,11 @@ test('policy, trusted keys, tenants and the clock come back', async () => {
   await using store = await openStore(':memory:');
   const { trusted } = createSigner();
   await store.addTrustedKey(trusted);
-  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 });
-  await store.setPolicy({ site: 'general', region: 'on-prem-1', signatures: 2 });
-  expect(await store.addTenant({ code: 'cardiology' })).toEqual({ code: 'cardiology', number: 1 });
-  await store.addTenant({ code: 'oncology', tokensPerMinute: 1, tokensPerDay: 2 });
-  await store.setTenantQuota({ code: 'oncology', tokensPerDay: 7 });
+  await store.setPolicy({ site: 'general', region: 'us-east', signatures: 1 }, 'setup', now);
+  await store.setPolicy({ site: 'general', region: 'on-prem-1', signatures: 2 }, 'setup', now);
+  expect(await store.addTenant({ code: 'cardiology' }, 'setup', now)).toEqual({ code: 'cardiology', number: 1 });
+  await store.addTenant({ code: 'oncology', tokensPerMinute: 1, tokensPerDay: 2 }, 'setup', now);
+  await store.setTenantQuota({ code: 'oncology', tokensPerDay: 7 }, 'setup', now);
   await store.keepClock(now);
   await store.keepClock(now - 1);
   expect(await store.load()).toMatchObject({
@@ -124,7 +124,7 @@ test('policy, trusted keys, tenants and the clock come back', async () => {
     clock: now,
   });
   expect((await store.load()).tenants[1]).not.toHaveProperty('tokensPerMinute');
-  await store.resetClock(5);
+  await store.resetClock('setup', 5);
   expect((await store.load()).clock).toBe(5);
 });
 
@@ -145,12 +145,16 @@ const refusals: readonly (readonly [string, (store: Store, snapshot: Snapshot) =
   ['a person whose id is there', (store) => store.addPerson(createPerson('a.nurse')), /^There is a person a\.nurse/],
   ['an unknown person to revoke', (store) => store.revokePerson('d.nurse', 'a.nurse', now), /^There is no person d\.nurse/],
   ['a revoked person to revoke', (store) => store.revokePerson('b.nurse', 'a.nurse', now + 2), /^The person b\.nurse has been revoked already/],
-  ['a credential of an unknown person', (store) => store.setPersonCredential('d.nurse', createKey().credential), /^There is no person d\.nurse/],
-  ['a credential with free text', (store) => store.setPersonCredential('a.nurse', { type: 'token', issuer: bad, subject: 'x' }), /the field "issuer"/],
-  ['a tenant whose code is there', (store) => store.addTenant({ code: 'cardiology' }), /^There is a tenant cardiology/],
-  ['a tenant with free text', (store) => store.addTenant({ code: bad }), /^The tenant cannot be kept: the field "code"/],
-  ['a quota of an unknown tenant', (store) => store.setTenantQuota({ code: 'oncology', tokensPerDay: 5 }), /^There is no tenant oncology/],
-  ['a quota of nothing', (store) => store.setTenantQuota({ code: 'cardiology', tokensPerDay: 0 }), /the field "tokensPerDay"/],
+  ['a credential of an unknown person', (store) => store.setPersonCredential('d.nurse', createKey().credential, 'setup', now), /^There is no person d\.nurse/],
+  [
+    'a credential with free text',
+    (store) => store.setPersonCredential('a.nurse', { type: 'token', issuer: bad, subject: 'x' }, 'setup', now),
+    /the field "issuer"/,
+  ],
+  ['a tenant whose code is there', (store) => store.addTenant({ code: 'cardiology' }, 'setup', now), /^There is a tenant cardiology/],
+  ['a tenant with free text', (store) => store.addTenant({ code: bad }, 'setup', now), /^The tenant cannot be kept: the field "code"/],
+  ['a quota of an unknown tenant', (store) => store.setTenantQuota({ code: 'oncology', tokensPerDay: 5 }, 'setup', now), /^There is no tenant oncology/],
+  ['a quota of nothing', (store) => store.setTenantQuota({ code: 'cardiology', tokensPerDay: 0 }, 'setup', now), /the field "tokensPerDay"/],
   ['a trusted key that is there', (store, { trustedKeys: [key] }) => store.addTrustedKey(key ?? createSigner().trusted), /^There is a trusted key ck-/],
   [
     'a trusted key under the id of another',
@@ -167,13 +171,13 @@ const refusals: readonly (readonly [string, (store: Store, snapshot: Snapshot) =
     /^The agreement agr-00000001 has been revoked already/,
   ],
   ['a manifest to revoke as an agreement', (store) => store.revokeAgreement('mf-00000001', 'a.nurse', now), /is no agreement/],
-  ['a policy with free text', (store) => store.setPolicy({ site: bad, region: 'us-east', signatures: 1 }), /the field "site"/],
+  ['a policy with free text', (store) => store.setPolicy({ site: bad, region: 'us-east', signatures: 1 }, 'setup', now), /the field "site"/],
   ['a common key to open', (store, { keys }) => store.openKey(keys.find(({ isSealed }) => !isSealed)?.id ?? '', now), /is no break-glass key/],
   ['usage with free text', (store) => store.addUsage(5, [{ scope: 'tenant', id: bad, tokens: 1 }]), /^The usage cannot be kept: the field "id"/],
   ['usage below nothing', (store) => store.addUsage(5, [{ scope: 'tenant', id: 'x', tokens: -1 }]), /the field "tokens"/],
   ['a day that is none', (store) => store.addUsage(0.5, []), /^The day cannot be kept/],
   ['a clock that is none', (store) => store.keepClock(Number.POSITIVE_INFINITY), /^The time cannot be kept/],
-  ['a clock to reset that is none', (store) => store.resetClock(-1), /^The time cannot be kept/],
+  ['a clock to reset that is none', (store) => store.resetClock('setup', -1), /^The time cannot be kept/],
   ['a replacement of nothing', (store) => store.replaceKey(createKey(), 'a.nurse', now), /replaces none/],
   ['a replacement of an unknown key', (store) => store.replaceKey(createKey({ replaces: '0000000000' }), 'a.nurse', now), /^There is no key 0000000000/],
   ['a replacement of a revoked key', (store, { keys }) => replaceRevoked(store, keys), /has been revoked already/],
@@ -199,7 +203,7 @@ test.each(refusals)('refused, with nothing changed: %s', async (_, act, sentence
 
 test('a rotation with overlap ends both ways: at its time, or at once when the old key leaks', async () => {
   await using store = await openStore(':memory:');
-  await store.addTenant({ code: 'cardiology' });
+  await store.addTenant({ code: 'cardiology' }, 'setup', now);
   const old = createKey();
   await store.addKey(old);
   const next = createKey({ replaces: old.id });
@@ -217,7 +221,7 @@ test('a break-glass key is opened once, whoever comes second', async () => {
   using folder = createFolder();
   await using first = await openStore(folder.path, { create: true });
   await using second = await openStore(folder.path);
-  await first.addTenant({ code: 'cardiology' });
+  await first.addTenant({ code: 'cardiology' }, 'setup', now);
   const key = createKey({ isSealed: true });
   await first.addKey(key);
   expect(await second.openKey(key.id, now + 5)).toBe(now + 5);
@@ -254,7 +258,7 @@ test('a person gets another credential whole: nothing of the one before is left'
     createKey().credential,
   ];
   for (const other of credentials) {
-    await store.setPersonCredential('a.nurse', other);
+    await store.setPersonCredential('a.nurse', other, 'setup', now);
     expect((await store.load()).people[0]?.credential).toEqual(other);
   }
 });
@@ -287,21 +291,21 @@ test('the version changes with every grant, for all who have the file open; usag
   const signer = createSigner();
   const [key, next, sealed] = [createKey(), createKey(), createKey({ isSealed: true })];
   const writes: readonly (() => Promise<unknown>)[] = [
-    () => writer.setPolicy({ site: 'general', region: 'us-east', signatures: 1 }),
+    () => writer.setPolicy({ site: 'general', region: 'us-east', signatures: 1 }, 'setup', now),
     () => writer.addTrustedKey(signer.trusted),
     () => writer.addRecord(createRecord(signer, 'agr-00000001')),
     () => writer.revokeAgreement('agr-00000001', 'a.nurse', now),
-    () => writer.addTenant({ code: 'cardiology' }),
-    () => writer.setTenantQuota({ code: 'cardiology', tokensPerDay: 5 }),
+    () => writer.addTenant({ code: 'cardiology' }, 'setup', now),
+    () => writer.setTenantQuota({ code: 'cardiology', tokensPerDay: 5 }, 'setup', now),
     () => writer.addKey(key),
     () => writer.replaceKey({ ...next, replaces: key.id }, 'a.nurse', now),
     () => writer.revokeKey(next.id, 'a.nurse', now),
     () => writer.addKey(sealed),
     () => writer.openKey(sealed.id, now),
     () => writer.addPerson(createPerson('a.nurse')),
-    () => writer.setPersonCredential('a.nurse', key.credential),
+    () => writer.setPersonCredential('a.nurse', key.credential, 'setup', now),
     () => writer.revokePerson('a.nurse', 'setup', now),
-    () => writer.resetClock(now),
+    () => writer.resetClock('setup', now),
   ];
   for (const write of writes) {
     await write();
