@@ -10,6 +10,7 @@ import { startProgress } from '../scripts/progress.mjs';
 import { integer } from '../server/cli/options.ts';
 import { ensureEvaluation } from '../server/evaluation.ts';
 import { type Caller, findBySecret, type RouteRule } from '../server/privacy/admission.ts';
+import type { Trail } from '../server/privacy/audit/trail.ts';
 import { Gate } from '../server/privacy/gate.ts';
 import { checkLetters, createSecret } from '../server/privacy/keys.ts';
 import { openStore } from '../server/privacy/store/sqlite.ts';
@@ -53,7 +54,8 @@ export async function main(args: readonly string[]): Promise<void> {
 async function measure(folder: string, options: GateOptions): Promise<void> {
   const secrets = await fillSite(folder, options.keys);
   const store = await openStore(join(folder, 'inward.sqlite'));
-  await using gate = await Gate.open(store, { isLocal: true });
+  // What the audit log costs: npm run bench:audit.
+  await using gate = await Gate.open(store, { isLocal: true, trail: createSilentTrail() });
   const cost = await timeRequests(gate, secrets, options.samples);
   const checks = timeChecks(gate.view as View, secrets, Math.ceil(options.samples / together));
   const medians = Object.values(checks.refused).map(({ p50 }) => p50);
@@ -101,8 +103,8 @@ async function timeRequests(gate: Gate, secrets: readonly string[], samples: num
     const start = performance.now();
     const admission = await gate.admit(rule, caller);
     admission.granted?.checkModel('model');
-    admission.granted?.reserve(100);
-    admission.granted?.settle(50);
+    await admission.granted?.begin(100);
+    admission.granted?.settle({ promptTokens: 25, completionTokens: 25, ending: 'stop' });
     admission.end();
     // The first ones are for the compiler.
     if (sample >= 0) times.push(performance.now() - start);
@@ -145,6 +147,22 @@ function expectRefusal(view: View, text: string): void {
     return;
   }
   throw new Error('a corrupted key was taken');
+}
+
+/** Everything is on record at once. */
+function createSilentTrail(): Trail {
+  return {
+    facts: { kind: 'command', version: readVersion(), profile: '0'.repeat(64) },
+    lastProfile: undefined,
+    fault: undefined,
+    record: async () => undefined,
+    note: () => undefined,
+    has: () => false,
+    setFault: () => undefined,
+    onState: () => undefined,
+    follow: () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
 }
 
 /** The secret with another letter at a place, and check letters that fit. */

@@ -5,6 +5,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { toRoutePattern } from './log.ts';
+import { correlationHeader } from './openai/headers.ts';
+import type { ModelSource } from './openai/plan.ts';
 import type { Caller, RouteRule } from './privacy/admission.ts';
 import type { Admission, Gate } from './privacy/gate.ts';
 import { readPeer } from './privacy/peer.ts';
@@ -32,22 +34,23 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
 };
 
 /** What the app needs of the gate. */
-export type Doorkeeper = Pick<Gate, 'admit' | 'view' | 'agreement' | 'counts'>;
+export type Doorkeeper = Pick<Gate, 'admit' | 'view' | 'agreement' | 'counts' | 'auditFault'>;
 
 /** Throws while the app is built when a route has no rule. */
-export function addAccess(app: FastifyInstance, gate: Doorkeeper): void {
+export function addAccess(app: FastifyInstance, gate: Doorkeeper, models: ModelSource): void {
   app.decorateRequest('admission', null);
   app.addHook('onRoute', ({ url }) => {
     if (toRoutePattern(url) === '(unknown)') throw new Error(`the route ${url} has no rule of access`);
   });
   app.addHook('onRequest', async (request, reply) => {
-    const rule = accessRules[toRoutePattern(request.routeOptions.url)];
+    const route = toRoutePattern(request.routeOptions.url);
+    const rule = accessRules[route];
     if (rule === 'open') return;
-    const admission = await gate.admit(rule, readCaller(request));
+    const admission = await gate.admit(rule, { ...readCaller(request), route, model: models.current?.engine.info.modelName });
     request.admission = admission;
     // The client may have left while it was decided.
     if (reply.raw.closed || reply.raw.destroyed) admission.end();
-    else reply.raw.once('close', () => admission.end());
+    else reply.raw.once('close', () => admission.end(reply.raw.statusCode));
     if (admission.granted) reply.header('x-inward-agreement', admission.granted.agreementId);
     if (admission.granted?.isBreakGlass) reply.header('x-inward-break-glass', 'used');
   });
@@ -64,9 +67,10 @@ export function describeDeployment({ view, agreement }: Doorkeeper): Readonly<Re
   };
 }
 
-function readCaller({ headers, raw }: FastifyRequest): Caller {
+function readCaller({ headers, raw, id }: FastifyRequest): Caller {
   const { authorization } = headers;
-  return { ...readPeer(raw.socket), authorization, purpose: single(headers, 'x-inward-purpose'), region: single(headers, 'x-inward-region') };
+  const [purpose, region] = [single(headers, 'x-inward-purpose'), single(headers, 'x-inward-region')];
+  return { ...readPeer(raw.socket), authorization, purpose, region, request: id, correlation: single(headers, correlationHeader) };
 }
 
 /** Node joins fields that come twice with a comma, which then is no name of a purpose or region. */

@@ -72,7 +72,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   app.decorateRequest('refusal', null);
   addBodyParser(app);
   addHooks(app, life, gate, log);
-  addAccess(app, gate);
+  addAccess(app, gate, models);
   addErrors(app, { settings, gate }, log);
   addStateRoutes(app, life, models, gate);
   addMetricsRoute(app, { models, gate, life, answered });
@@ -190,8 +190,9 @@ function addStateRoutes(app: FastifyInstance, life: Life, models: ModelSource, g
   });
 }
 
-/** `closed`: no agreement is in force. */
-function readState({ current }: ModelSource, gate: Doorkeeper): 'ready' | 'closed' | 'loading' | 'restarting' {
+/** `audit_unavailable`: what happens cannot be recorded; `closed`: no agreement is in force. */
+function readState({ current }: ModelSource, gate: Doorkeeper): 'ready' | 'audit_unavailable' | 'closed' | 'loading' | 'restarting' {
+  if (gate.auditFault !== undefined) return 'audit_unavailable';
   if (gate.agreement === undefined) return 'closed';
   if (current === undefined) return 'loading';
   return current.engine.isReady ? 'ready' : 'restarting';

@@ -46,7 +46,7 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
       this.#refusal = undefined;
       const models = await this.#open();
       this.#current = models;
-      this.#log({ event: 'model_loaded' });
+      this.#log({ event: 'model_loaded', model: models.engine.info.modelName });
       void models.engine.failed.then((error) => this.#current === models && this.#failed.resolve(error));
     });
   }
@@ -75,14 +75,16 @@ export class ModelLoader implements ModelSource, AsyncDisposable {
     if (models === undefined) return;
     // First, so that no request finds what is being closed.
     this.#current = undefined;
+    let isZeroed = false;
     try {
       // Closed whatever the engine does.
       await using _ = models.text;
-      if (!(await unloadEngine(models.engine))) this.#log({ event: 'model_not_zeroed' });
+      isZeroed = await unloadEngine(models.engine);
+      if (!isZeroed) this.#log({ event: 'model_not_zeroed' });
     } catch (error) {
       this.#log({ event: 'model_unload_failed', code: toInwardError(error, 'the closing of the model').code });
     }
-    this.#log({ event: 'model_unloaded' });
+    this.#log({ event: 'model_unloaded', zeroed: isZeroed });
   }
 
   #then(work: () => Promise<void>): Promise<void> {

@@ -21,6 +21,7 @@ export type LogRecord =
   | { readonly event: 'model_loaded'; readonly model: string }
   /** `zeroed`: it was shown that nothing of requests was left on the device when the engine was given up. */
   | { readonly event: 'model_unloaded'; readonly zeroed: boolean }
+  | { readonly event: 'model_not_zeroed' }
   | { readonly event: 'model_load_failed' | 'model_unload_failed'; readonly code?: ErrorCode }
   | { readonly event: 'connection_refused'; readonly status: number }
   /** New files of a certificate, or of the keys that tokens are signed with. */
@@ -87,6 +88,7 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   engine_failed: 'error',
   model_loaded: 'info',
   model_unloaded: 'warn',
+  model_not_zeroed: 'error',
   model_load_failed: 'error',
   model_unload_failed: 'error',
   gate_opened: 'info',

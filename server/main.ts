@@ -2,6 +2,7 @@
  * Owns the server's start and stop: store and gate opened, model loaded while an agreement is in force, port taken, panel shown,
  * signals handled. A first signal drains, a second one stops at once; both end with exit code 0.
  */
+import { hash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -18,13 +19,18 @@ import { ModelLoader } from './loader.ts';
 import { createLog, type Log } from './log.ts';
 import type { Models } from './openai/plan.ts';
 import { describeClosed, describeStart } from './panel.ts';
+import type { AuditEvent } from './privacy/audit/events.ts';
+import { openTrail, type ProcessFacts } from './privacy/audit/trail.ts';
 import { demandDeployment } from './privacy/deployment/deployment.ts';
+import { canonicalize } from './privacy/envelope.ts';
 import { findSiteFolder, storeFile } from './privacy/folder.ts';
 import { Gate } from './privacy/gate.ts';
 import { openStore } from './privacy/store/sqlite.ts';
 import { createTokenVerifier, type TokenVerifier } from './privacy/tokens/tokens.ts';
 import type { FileFlaw } from './privacy/watched.ts';
 import { openTls } from './tls.ts';
+import { toAuditEvent } from './trail.ts';
+import { readVersion } from './version.ts';
 import type { World } from './world.ts';
 
 export interface ServeOptions {
@@ -41,10 +47,18 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   await checkPort(settings);
   const tls = openTls(settings);
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
-  const log = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
+  const write = createLog((line) => world.err.write(line), isHuman ? 'human' : 'json');
+  // What the gate does not see of what happens goes on record by the log.
+  let record: (event: AuditEvent) => void = () => undefined;
+  const log: Log = (line) => {
+    write(line);
+    const event = toAuditEvent(line);
+    if (event !== undefined) record(event);
+  };
   const folder = findSiteFolder(settings.site, world.environment);
-  await using site = await openSite(options, folder, log);
+  await using site = await openSite(options, folder, log, world);
   const { gate } = site;
+  record = (event) => gate.note(event);
   let deviceReason = '';
   await using loader = new ModelLoader(async () => {
     const prepared = await prepareEngine(settings, world);
@@ -74,26 +88,30 @@ interface OpenSite extends AsyncDisposable {
   readonly evaluationKey: string | undefined;
 }
 
-async function openSite({ settings, isEvaluation }: ServeOptions, folder: string, log: Log): Promise<OpenSite> {
-  const store = await openStore(join(folder, storeFile), { create: true });
-  let opened: AsyncDisposable = store;
-  try {
+async function openSite({ settings, isEvaluation }: ServeOptions, folder: string, log: Log, { hostRoot: root }: World): Promise<OpenSite> {
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(await openStore(join(folder, storeFile), { create: true }));
+  {
     const isLocal = isLoopback(settings.host);
     const evaluationKey = isEvaluation === true && isLocal ? await ensureEvaluation(store, folder, Date.now()) : undefined;
-    const gate = await Gate.open(store, { isLocal, tokens: openTokens(settings, log) });
-    // Closes the store too.
-    opened = gate;
+    const trail = stack.use(await openTrail(folder, store, { facts: describeProcess(settings), root }));
+    const gate = await Gate.open(store, { isLocal, trail, tokens: openTokens(settings, log) });
+    // Closes the others too, and may be closed twice.
+    stack.use(gate);
     const { view } = gate;
     if (!isLocal && view?.agreements.some((known) => known.agreement.kind === 'synthetic' && known.stored.revokedAt === undefined)) {
       throw new SettingsError(
         `A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init --end-evaluation).`,
       );
     }
+    stack.move();
     return { gate, evaluationKey, [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose]() };
-  } catch (error) {
-    await opened[Symbol.asyncDispose]();
-    throw error;
   }
+}
+
+/** For the audit trail: two starts with the same settings have the same profile. */
+function describeProcess(settings: Settings): ProcessFacts {
+  return { kind: 'server', version: readVersion(), profile: hash('sha256', canonicalize(settings)) };
 }
 
 function openTokens(settings: Settings, log: Log): TokenVerifier | undefined {

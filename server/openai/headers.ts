@@ -2,6 +2,7 @@
  * Owns what a request says in header fields of ours. Refuses every other value of theirs, by the field's name.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { isCorrelation } from '../privacy/audit/describe.ts';
 import { ApiError } from './errors.ts';
 
 export interface HeaderTerms {
@@ -11,11 +12,15 @@ export interface HeaderTerms {
   readonly keepsPrefix: boolean;
 }
 
+/** The client's own id of a request, for its audit record. */
+export const correlationHeader = 'x-inward-correlation';
+
 /** Longest time that a client may give a request, in ms. */
 const longestDeadline = 3_600_000;
 
 /** Throws ApiError. */
 export function readHeaders(headers: IncomingHttpHeaders): HeaderTerms {
+  checkCorrelation(headers);
   return { deadline: readDeadline(headers), keepsPrefix: !readNoCache(headers) };
 }
 
@@ -34,4 +39,11 @@ function readNoCache(headers: IncomingHttpHeaders): boolean {
   const value = headers[path];
   if (value !== undefined && value !== '1') throw new ApiError('invalid_value', { path, rule: 'must be 1, or not be there' });
   return value !== undefined;
+}
+
+/** Any other text would have room for what must not be recorded. */
+function checkCorrelation(headers: IncomingHttpHeaders): void {
+  const value = headers[correlationHeader];
+  if (value === undefined || (typeof value === 'string' && isCorrelation(value))) return;
+  throw new ApiError('invalid_value', { path: correlationHeader, rule: 'must be a UUID' });
 }

@@ -18,7 +18,6 @@ const table = {
   agreement_expired: { status: 403, sentence: 'The agreement {agreement} has expired; a new one must be signed and added.' },
   agreement_revoked: { status: 403, sentence: 'The agreement {agreement} has been revoked.' },
   agreement_not_begun: { status: 403, sentence: 'The agreement {agreement} is not in force yet.' },
-  clock_untrusted: { status: 503, sentence: "The server's clock is behind times it has seen before; no agreement can be checked by it." },
   audit_unavailable: { status: 503, sentence: 'The audit trail cannot be written ({cause}), so nothing is served until it can be again.' },
   key_missing: { status: 401, sentence: 'This route needs a key: send the header Authorization: Bearer KEY.' },
   key_invalid: { status: 401, sentence: 'The key is not one of this server.' },

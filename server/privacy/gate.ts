@@ -251,6 +251,11 @@ export class Gate implements AsyncDisposable {
     return this.#trail.fault;
   }
 
+  /** Puts on record what others do with what the gate guards. */
+  note(event: AuditEvent): void {
+    this.#trail.note(event);
+  }
+
   /** On record: what process this is, and what has been changed since the last one. */
   async #begin(view: View): Promise<void> {
     const { facts, lastProfile: before } = this.#trail;

@@ -2,9 +2,14 @@
  * Owns the engine behind the gate, for programs that embed it: the same agreement, keys and quotas as a server has, and the
  * same refusals. Refuses to load a model without an agreement in force, and gives it up when that ends.
  */
+import { hash } from 'node:crypto';
 import { type Engine, type EngineOptions, type GenerateRequest, InwardError, openEngine, type TokenEvent } from '../../runtime/index.ts';
+import { readVersion } from '../version.ts';
 import type { Caller, RouteRule } from './admission.ts';
+import { nameModel } from './audit/describe.ts';
+import type { ProcessFacts } from './audit/trail.ts';
 import { demandDeployment } from './deployment/deployment.ts';
+import { canonicalize } from './envelope.ts';
 import { Refusal } from './errors.ts';
 import { type Admission, type Gate, type Grant, openGate, type Use } from './gate.ts';
 import { unloadEngine } from './unload.ts';
@@ -40,7 +45,7 @@ const rule: RouteRule = { scope: 'completions', isInference: true };
  * (a store or a machine that is not as it should be), and what `openEngine` throws.
  */
 export async function openGuardedEngine(options: EngineOptions, guard: GuardOptions): Promise<GuardedEngine> {
-  const gate = await openGate(guard.site, { isLocal: true });
+  const gate = await openGate(guard.site, { isLocal: true, facts: describeProcess(options) });
   try {
     const caller: Caller = { authorization: `Bearer ${guard.key}`, address: '127.0.0.1', purpose: guard.purpose };
     // Before anything is loaded.
@@ -63,11 +68,13 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
 
 function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine {
   let isOver = false;
+  gate.note({ event: 'model_loaded', model: nameModel(engine.info.modelName), manifest: gate.view?.manifest?.hash });
   const end = (): void => {
     if (isOver) return;
     isOver = true;
     // Its own errors are told by `failed`.
-    void unloadEngine(engine).catch(() => undefined);
+    const unloaded = unloadEngine(engine).catch(() => false);
+    void unloaded.then((zeroed) => gate.note({ event: 'model_unloaded', zeroed }));
   };
   gate.onEvent((event) => {
     if (event.event === 'gate_closed' || event.event === 'deployment_changed') end();
@@ -80,7 +87,10 @@ function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine 
     },
     failed: engine.failed,
     stats: () => engine.stats(),
-    flushPrefixes: (tenant) => engine.flushPrefixes(tenant),
+    flushPrefixes: (tenant) => {
+      gate.note({ event: 'cache_flushed', tenant: gate.view?.snapshot.tenants.find(({ number }) => number === tenant)?.code });
+      engine.flushPrefixes(tenant);
+    },
     generate: (request, signal) => generate(engine, gate, caller, request, signal, () => isOver),
     [Symbol.asyncDispose]: async () => {
       await gate[Symbol.asyncDispose]();
@@ -97,7 +107,7 @@ async function* generate(
   signal: AbortSignal | undefined,
   isOver: () => boolean,
 ): AsyncGenerator<TokenEvent, void, undefined> {
-  const admission = await gate.admit(rule, caller);
+  const admission = await gate.admit(rule, { ...caller, model: engine.info.modelName });
   const granted = demandGrant(admission);
   const used = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
   let end: Pick<Use, 'ending' | 'refusal' | 'error'> = { ending: 'cancelled' };
@@ -125,6 +135,13 @@ async function* generate(
     granted.settle({ ...used, ...end });
     admission.end();
   }
+}
+
+/** For the audit trail. */
+function describeProcess({ modelPath, device = 'auto', ...others }: EngineOptions): ProcessFacts {
+  const plain = Object.entries(others).filter(([, value]) => ['string', 'boolean'].includes(typeof value) || Number.isSafeInteger(value));
+  const profile = hash('sha256', canonicalize({ ...Object.fromEntries(plain), modelPath, device }));
+  return { kind: 'embedded', version: readVersion(), profile };
 }
 
 function describeFailure(error: unknown, hasBegun: boolean): Pick<Use, 'ending' | 'refusal' | 'error'> {

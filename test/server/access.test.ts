@@ -10,6 +10,7 @@ import { type Role, type RouteScope, roles, routePatterns, routeScopes } from '.
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
 import { begin, createSite, day, formatTime, TestClock, type TestSite } from './privacy/agreed-site.ts';
+import { createTestTrail } from './privacy/test-trail.ts';
 
 /** What each state does to the site; `open` says whether a key for PHI of the tenant main may reach the model in it. */
 const states: Readonly<Record<string, { readonly open: boolean; readonly make: (site: TestSite, clock: TestClock) => Promise<void> }>> = {
@@ -123,7 +124,7 @@ describe.each(Object.entries(states))('agreement %s', (state, { open, make }) =>
     const clock = new TestClock();
     const text = await holder.make(site);
     await make(site, clock);
-    await using gate = await Gate.open(site.store, { isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
+    await using gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
     const engine = new FakeEngine({ script: say('Hello') });
     await using app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings: parseSettings({}) });
     for (const route of Object.values(routes)) {
@@ -147,7 +148,7 @@ test('without a key every method of every path but the two open ones is refused,
   const site = await createSite();
   const clock = new TestClock();
   await site.deploy(await site.agree());
-  await using gate = await Gate.open(site.store, { isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
+  await using gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
   const engine = new FakeEngine({ script: say('Hello') });
   await using app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings: parseSettings({}) });
   const paths = Object.values(routes).flatMap(({ url, isOpen }) => (isOpen ? [] : [url, `${url}/`, url.toUpperCase(), `/${url}`]));
@@ -169,7 +170,7 @@ test('an answer names the agreement that its request was let in under, also wher
   await site.deploy(main);
   const { text } = await site.key({ tenant: 'lab', scopes: { tokensPerDay: 10 } });
   const other = await site.key({ scopes: { models: ['another'] } });
-  await using gate = await Gate.open(site.store, { isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
+  await using gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal: true, wall: clock.wall, monotonic: clock.monotonic });
   const engine = new FakeEngine({ script: say('Hello') });
   await using app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings: parseSettings({}) });
   const ask = (model: string, maxTokens: number) =>

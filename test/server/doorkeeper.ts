@@ -16,7 +16,7 @@ const granted: Grant = {
   priority: 'interactive',
   isBreakGlass: false,
   checkModel: () => undefined,
-  reserve: () => undefined,
+  begin: async () => undefined,
   settle: () => undefined,
 };
 
@@ -28,6 +28,7 @@ export const openDoor: Doorkeeper = {
   view: undefined,
   agreement: synthetic,
   counts: { refusals: new Map(), breakGlassUses: 0 },
+  auditFault: undefined,
 };
 
 /** What an app needs besides its settings. */

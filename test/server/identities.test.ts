@@ -11,6 +11,7 @@ import { openTls } from '../../server/tls.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
 import { begin, createSite, TestClock, type TestSite } from './privacy/agreed-site.ts';
+import { createTestTrail } from './privacy/test-trail.ts';
 import { ask, type CertificateName, createTlsFolder, fingerprintOf, readPair, type TlsFolder } from './tls-help.ts';
 
 const issuer = 'https://id.example.org';
@@ -41,7 +42,7 @@ beforeAll(async () => {
     createdBy: 'setup',
   });
   const tokens = createTokenVerifier({ issuer, audience: 'inward', keysFile, now: clock.wall });
-  const gate = await Gate.open(site.store, { isLocal: false, tokens, wall: clock.wall, monotonic: clock.monotonic });
+  const gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal: false, tokens, wall: clock.wall, monotonic: clock.monotonic });
   const settings = parseSettings({ host: '127.0.0.1', tlsCert: files.cert, tlsKey: files.key, tlsClientCa: files.clientCa });
   const engine = new FakeEngine({ script: say('Hello') });
   const app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings, tls: openTls(settings) });

@@ -35,9 +35,14 @@ export function describeIntent(request: string, key: AccessKey, { agreement, ten
     priority: key.scopes.priority,
     ...(agreement.agreement.part2 ? { tag: 'part2' } : {}),
     ...(key.isSealed ? { sealed: true } : {}),
-    ...(model !== undefined && forms.model.test(model) ? { model } : {}),
+    ...(model === undefined ? {} : { model: nameModel(model) }),
     ...(view.manifest === undefined ? {} : { manifest: view.manifest.hash }),
   };
+}
+
+/** A name of another form is the file's own, which records have no room for. */
+export function nameModel(name: string): string {
+  return forms.model.test(name) ? name : 'unnamed';
 }
 
 /** Without `use` nothing was computed for it. `duration` in ms. */
@@ -66,10 +71,12 @@ export function describeRefusal({ code, fields }: Refusal, caller: Caller): Audi
   return refusalTable[code].status === unauthorized ? { event: 'auth_failed', ...refused } : { event: 'denied', ...refused, agreement };
 }
 
-function describeCaller({ route = 'embedded', address, fingerprint, correlation }: Caller): Pick<
-  EventOf<'intent'>,
-  'route' | 'address' | 'certificate' | 'correlation'
-> {
+function describeCaller({
+  route = 'embedded',
+  address,
+  fingerprint,
+  correlation,
+}: Caller): Pick<EventOf<'intent'>, 'route' | 'address' | 'certificate' | 'correlation'> {
   const plain = normalizeAddress(address);
   const id = correlation?.toLowerCase();
   return {

@@ -78,7 +78,10 @@ export function listLogs(site: string): readonly string[] {
   const folder = join(site, auditFolder);
   if (!existsSync(folder)) return [];
   const numbers = readdirSync(folder).filter((name) => /^[1-9]\d?$/.test(name));
-  return numbers.map(Number).sort((a, b) => a - b).map((number) => join(folder, String(number)));
+  return numbers
+    .map(Number)
+    .sort((a, b) => a - b)
+    .map((number) => join(folder, String(number)));
 }
 
 /** Takes the log for this process; undefined where another one has it. Throws SiteError. */

@@ -25,7 +25,9 @@ export class HashFile implements NodeSource, Disposable {
     const bytes = Buffer.alloc(hashSize);
     const place = placeOf(level, index);
     if (readSync(this.#file, bytes, 0, hashSize, place * hashSize) < hashSize) {
-      throw new SiteError(`${this.#path} ends before the node that is asked for: expected at least ${place + 1} hashes; the server makes it anew at its start.`);
+      throw new SiteError(
+        `${this.#path} ends before the node that is asked for: expected at least ${place + 1} hashes; the server makes it anew at its start.`,
+      );
     }
     return bytes;
   }

@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SiteError, type StopCause } from '../errors.ts';
 import { type Disk, type DiskFile, systemDisk, writeWhole } from './disk.ts';
 import { type AuditEvent, checkEvent, encodeRecord, type Place, toBucket } from './events.ts';
-import { lockLog, type LogPaths, pathsOf } from './folder.ts';
+import { type LogPaths, lockLog, pathsOf } from './folder.ts';
 import { encodeFrame, magic } from './frames.ts';
 import { HashFile } from './hashes.ts';
 import { formatKey } from './note.ts';

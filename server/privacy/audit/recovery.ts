@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
-import { type Frame, findEnd, magic, readFrames } from './frames.ts';
 import { type LogPaths, listSegments, readSegment, type SegmentName } from './folder.ts';
+import { type Frame, findEnd, magic, readFrames } from './frames.ts';
 import { HashFile } from './hashes.ts';
 import { readCheckpoint, verifyCheckpoint } from './note.ts';
 import { countNodes, GrowingTree, hashTree } from './tree.ts';
@@ -204,7 +204,8 @@ function openHashes(paths: LogPaths, { size, root }: Start): HashFile {
     for (const name of listSegments(paths.folder)) {
       if (tree.size >= size) break;
       if (name.isStub) throw damaged(paths, 'the hashes of segments that were purged are gone, and cannot be made anew');
-      for (const { type, hash } of readFrames(readSegment(paths, name))) if (type === 'record' && tree.size < size) hashes.write(countNodes(tree.size), tree.add(hash));
+      for (const { type, hash } of readFrames(readSegment(paths, name)))
+        if (type === 'record' && tree.size < size) hashes.write(countNodes(tree.size), tree.add(hash));
     }
     if (tree.size !== size || !root?.equals(tree.root)) throw damaged(paths, `the records before segment ${size} are not those of its checkpoint`);
     return hashes;

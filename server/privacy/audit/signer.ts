@@ -29,7 +29,10 @@ export class Signer {
 
 /** Makes a key and keeps it in a new file, durable. */
 export async function createSigner(disk: Disk, path: string): Promise<Signer> {
-  const { privateKey } = generateKeyPairSync('ed25519', { privateKeyEncoding: { type: 'pkcs8', format: 'der' }, publicKeyEncoding: { type: 'spki', format: 'der' } });
+  const { privateKey } = generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+  });
   await disk.remove(path);
   try {
     await writeWhole(disk, path, privateKey.subarray(-seedSize));

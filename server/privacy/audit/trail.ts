@@ -5,10 +5,10 @@
 import { join } from 'node:path';
 import { checkClock, type TrustedClock } from '../clock.ts';
 import { Refusal, SiteError, type StopCause } from '../errors.ts';
+import type { Store } from '../store.ts';
 import type { AuditEvent, EventOf } from './events.ts';
 import { auditFolder, logLimit } from './folder.ts';
 import { AuditLog, type LogOptions, StoppedError } from './log.ts';
-import type { Store } from '../store.ts';
 import { describeMachine } from './machine.ts';
 import { nameChange } from './recovery.ts';
 

@@ -7,6 +7,7 @@ import { Gate, type GateEvent, type GateOptions } from '../../../server/privacy/
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
 import type { Store } from '../../../server/privacy/store.ts';
 import { begin, createSite, day, formatTime, TestClock, type TestSite } from './agreed-site.ts';
+import { createTestTrail, use } from './test-trail.ts';
 
 const chat: RouteRule = { scope: 'chat', isInference: true };
 const call = (text: string, more: Partial<Caller> = {}): Caller => ({ authorization: `Bearer ${text}`, address: '10.1.2.3', ...more });
@@ -19,7 +20,7 @@ async function start(options: Partial<GateOptions> = {}, store?: Store): Promise
   const clock = new TestClock();
   const agreement = await site.agree();
   await site.deploy(agreement);
-  const gate = await Gate.open(site.store, { isLocal: false, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5, ...options });
+  const gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal: false, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5, ...options });
   const events: GateEvent[] = [];
   gate.onEvent((event) => events.push(event));
   open = { gate, clock, site, events, agreement };
@@ -103,7 +104,7 @@ test('a clock that is turned back refuses everything, says so, and is taken agai
   (await gate.admit(chat, call(text))).end();
   clock.pass(day);
   clock.step(-day);
-  expect(await codeOf(gate.admit(chat, call(text)))).toBe('clock_untrusted');
+  expect(await codeOf(gate.admit(chat, call(text)))).toBe('audit_unavailable');
   await eventOf('clock_untrusted');
   clock.step(day);
   expect(await codeOf(gate.admit(chat, call(text)))).toBe('let in');
@@ -115,9 +116,9 @@ test('an expired agreement is not brought back by turning the clock back, nor by
   clock.pass(101 * day);
   expect(await codeOf(gate.admit(chat, call(text)))).toBe('agreement_expired');
   clock.step(-50 * day);
-  expect(await codeOf(gate.admit(chat, call(text)))).toBe('clock_untrusted');
+  expect(await codeOf(gate.admit(chat, call(text)))).toBe('audit_unavailable');
   await site.store.keepClock(clock.wall() + 50 * day);
-  await expect(Gate.open(site.store, { isLocal: true, wall: clock.wall })).rejects.toThrow(SiteError);
+  await expect(Gate.open(site.store, { trail: createTestTrail(), isLocal: true, wall: clock.wall })).rejects.toThrow(SiteError);
 });
 
 test('the time that was seen is kept in the store, so that a new start can tell', async () => {
@@ -186,7 +187,7 @@ test('a break-glass key goes past hours, networks and quotas, never past the agr
   });
   const admission = await gate.admit(chat, call(text));
   expect(admission.granted).toMatchObject({ isBreakGlass: true, purpose: 'emergency' });
-  admission.granted?.reserve(1e6);
+  await admission.granted?.begin(1e6);
   await eventOf('break_glass');
   expect(open.events).toContainEqual({ event: 'break_glass', keyId: id });
   expect(gate.counts.breakGlassUses).toBe(1);
@@ -219,19 +220,19 @@ test('quotas of key and tenant hold over requests and over a new start', async (
   await site.store.setTenantQuota({ code: 'lab', tokensPerDay: 500 }, 'setup', clock.wall());
   const { text } = await site.key({ tenant: 'lab', scopes: { tokensPerDay: 400 } });
   const first = await gate.admit(chat, call(text));
-  first.granted?.reserve(300);
-  first.granted?.settle(250);
+  await first.granted?.begin(300);
+  first.granted?.settle(use(250));
   first.end();
   const other = await site.key({ tenant: 'lab' });
   const second = await gate.admit(chat, call(other.text));
-  expect(() => second.granted?.reserve(251)).toThrow(expect.objectContaining({ code: 'quota_exceeded' }));
-  second.granted?.reserve(250);
+  await expect(second.granted?.begin(251)).rejects.toThrow(expect.objectContaining({ code: 'quota_exceeded' }));
+  await second.granted?.begin(250);
   second.end();
   await expect.poll(() => site.store.readUsage(Math.floor(begin / day)), { timeout: 10_000 }).toContainEqual({ scope: 'tenant', id: 'lab', tokens: 250 });
-  const again = await Gate.open(site.store, { isLocal: false, wall: clock.wall, monotonic: clock.monotonic });
+  const again = await Gate.open(site.store, { trail: createTestTrail(), isLocal: false, wall: clock.wall, monotonic: clock.monotonic });
   const third = await again.admit(chat, call(text));
-  expect(() => third.granted?.reserve(151)).toThrow(expect.objectContaining({ code: 'quota_exceeded' }));
-  third.granted?.reserve(150);
+  await expect(third.granted?.begin(151)).rejects.toThrow(expect.objectContaining({ code: 'quota_exceeded' }));
+  await third.granted?.begin(150);
 });
 
 test('warnings come once each, 30, 14, 7 and 1 days before the end', async () => {
@@ -250,7 +251,7 @@ test('a synthetic agreement does not open a server that others can reach', async
   const { text } = await site.key({ data: 'synthetic', scopes: { purposes: ['evaluation'] } });
   const clock = new TestClock();
   for (const [isLocal, expected] of [[true, 'let in'] as const, [false, 'agreement_missing'] as const]) {
-    const gate = await Gate.open(site.store, { isLocal, wall: clock.wall, monotonic: clock.monotonic });
+    const gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal, wall: clock.wall, monotonic: clock.monotonic });
     expect(await codeOf(gate.admit(chat, call(text)))).toBe(expected);
   }
 });
@@ -337,15 +338,15 @@ test('a store that cannot be written for a while cuts nothing, and no count is l
   const { text, id } = await site.key();
   const admission = await gate.admit(chat, call(text));
   isBusy = true;
-  admission.granted?.reserve(100);
-  admission.granted?.settle(70);
+  await admission.granted?.begin(100);
+  admission.granted?.settle(use(70));
   await expect.poll(() => open.events.some(({ event }) => event === 'store_unwritable'), { timeout: 10_000 }).toBe(true);
   expect(admission.signal.aborted).toBe(false);
   isBusy = false;
   await expect.poll(() => site.store.readUsage(Math.floor(begin / day)), { timeout: 10_000 }).toContainEqual({ scope: 'key', id, tokens: 70 });
 });
 
-test('while the clock is wrong, what has an end ends all the same', async () => {
+test('while the clock is wrong nothing can be recorded and so nothing goes on; what has an end ends all the same', async () => {
   const { gate, site, clock } = await start();
   const { text } = await site.key();
   const admission = await gate.admit(chat, call(text));
@@ -354,7 +355,7 @@ test('while the clock is wrong, what has an end ends all the same', async () => 
   clock.step(-3_600_000);
   clock.pass(expiryGraceMs);
   clock.step(-expiryGraceMs);
-  expect((await aborted(admission.signal)).code).toBe('agreement_expired');
+  expect((await aborted(admission.signal)).code).toBe('audit_unavailable');
   admission.end();
   await eventOf('gate_closed');
 });
@@ -379,7 +380,7 @@ test('when the agreement of one department ends, what is kept of it is named, an
   const clock = new TestClock();
   const [main, lab] = [await site.agree({ tenants: ['main'], hosts }), await site.agree({ tenants: ['lab'], hosts })];
   await site.deploy(main);
-  const gate = await Gate.open(site.store, { isLocal: false, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5 });
+  const gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal: false, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5 });
   const events: GateEvent[] = [];
   gate.onEvent((event) => events.push(event));
   open = { gate, clock, site, events, agreement: main };
