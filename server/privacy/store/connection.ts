@@ -5,12 +5,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AdministrationEvent } from '../audit/events.ts';
 import { SiteError } from '../errors.ts';
+import { toChangeFields } from './changes.ts';
 import { type Contents, type Judged, readContents } from './contents.ts';
 import { inMemory, openDatabase } from './database.ts';
 import { Edit } from './edit.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
 import { identify } from './files.ts';
-import { toChangeFields, toKeyFields, toPersonFields, toPolicyFields, toRecordFields, toTenantFields, toTrustedKeyFields } from './rows.ts';
+import { toKeyFields, toPersonFields, toPolicyFields, toRecordFields, toTenantFields, toTrustedKeyFields } from './rows.ts';
 
 export class Connection implements Disposable {
   readonly path: string;

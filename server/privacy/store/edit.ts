@@ -1,12 +1,13 @@
 /**
  * Owns the writing of rows in one transaction: the digest follows every change, and the event of the change lies beside it. Refuses
- * an id that is there already, one that is not, and more events than an audit log that is alive would leave.
+ * an id that is there already, and one that is not.
  */
 import type { StatementSync } from 'node:sqlite';
-import type { AdministrationEvent, EventName } from '../audit/events.ts';
+import type { AdministrationEvent } from '../audit/events.ts';
 import { SiteError } from '../errors.ts';
+import { checkRoom, toChangeFields } from './changes.ts';
 import { Digest, type Row } from './digest.ts';
-import { type Fields, toChangeFields } from './rows.ts';
+import type { Fields } from './rows.ts';
 
 /** Tables of which the digest is kept, with the column that names a row, and what a row is called. */
 const tables = {
@@ -20,11 +21,6 @@ const tables = {
 } as const;
 export type TableName = keyof typeof tables;
 type MetaColumn = 'generation' | 'clock' | 'nextTenant' | 'nextChange';
-
-/** Events that may wait for an audit log. */
-const changeLimit = 100_000;
-/** Taken beyond the limit: what closes something that is open, which comes to an end by itself, and what puts a lost store back. */
-const urgent: ReadonlySet<EventName> = new Set(['agreement_revoked', 'key_revoked', 'person_revoked', 'key_opened', 'store_restored']);
 
 /** One change of the store; what it holds counts once `close` has been called in the same transaction. */
 export class Edit {
@@ -56,11 +52,7 @@ export class Edit {
   /** Leaves the event of this change for the audit trail. Throws SiteError where it does not fit, and where too many wait. */
   note(event: AdministrationEvent): void {
     const place = this.readMeta('nextChange');
-    if (!urgent.has(event.event) && Number(this.#prepare('SELECT count(*) AS count FROM changes').get()?.['count']) >= changeLimit) {
-      throw new SiteError(
-        `${changeLimit} changes of this store are not in the audit trail yet, and none more is made: start the server, which writes them there (inward serve).`,
-      );
-    }
+    checkRoom(event, Number(this.#prepare('SELECT count(*) AS count FROM changes').get()?.['count']));
     this.insert('changes', toChangeFields({ place, event }));
     this.writeMeta('nextChange', place + 1);
     this.#hasNoted = true;

@@ -4,11 +4,10 @@
  */
 import type { SQLInputValue } from 'node:sqlite';
 import { z } from 'zod';
-import { type AdministrationEvent, checkEvent, EventError } from '../audit/events.ts';
 import { canonicalize, hashRecord, readEnvelope, readPublicKey } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
 import { type AccessKey, accessKeySchema, type Credential, type Person, personSchema, type Tenant, tenantSchema } from '../grants.ts';
-import type { Change, Policy, StoredRecord, TrustedKey, Usage } from '../store.ts';
+import type { Policy, StoredRecord, TrustedKey, Usage } from '../store.ts';
 import { forms } from '../words.ts';
 import type { Row } from './digest.ts';
 
@@ -122,10 +121,6 @@ export function toCredentialFields({ type, ...parts }: Credential): Fields {
   return { credential: type, salt: undefined, hash: undefined, issuer: undefined, subject: undefined, fingerprint: undefined, ...parts };
 }
 
-export function toChangeFields({ place, event }: Change): Fields {
-  return { place, event: canonicalize(judgeEvent(event)) };
-}
-
 export function toUsage(used: Usage): Usage {
   return judge(usageSchema, used, 'The usage');
 }
@@ -168,27 +163,9 @@ export function fromPersonRow(row: Row): Person {
   return judge(personSchema, { ...nestCredential(rest), roles: JSON.parse(String(roles)) }, 'The person');
 }
 
-export function fromChangeRow(row: Row): Change {
-  const text = String(row['event']);
-  const event = judgeEvent(JSON.parse(text));
-  if (canonicalize(event) !== text) throw new SiteError('The change is not in its canonical form.');
-  return { place: judge(placeSchema, row['place'], 'The change'), event };
-}
-
 export function fromUsageRow(row: Row): Usage {
   const { day: _, ...used } = strip(row);
   return toUsage(used as unknown as Usage);
-}
-
-/** One of the list, without the number that only its place gives it. */
-function judgeEvent(event: AdministrationEvent): AdministrationEvent {
-  try {
-    checkEvent(event);
-  } catch (error) {
-    throw error instanceof EventError ? new SiteError(`The change cannot be kept: ${error.message}`) : error;
-  }
-  if (!('at' in event) || event.change !== undefined) throw new SiteError('The change cannot be kept: its event is none of administration.');
-  return event;
 }
 
 /** NULL is a field that is not there. */

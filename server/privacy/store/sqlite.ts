@@ -3,9 +3,7 @@
  * that the audit trail gets of it. Refuses ids that are used twice or unknown, and to revoke twice.
  */
 import { randomBytes } from 'node:crypto';
-import type { AgreementKind } from '../agreement.ts';
 import type { AdministrationEvent } from '../audit/events.ts';
-import { hashRecord } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
 import { type AccessKey, type Credential, credentialSchema, type Person, type Tenant } from '../grants.ts';
 import type { Change, Policy, Snapshot, Store, StoredRecord, TrustedKey, Usage } from '../store.ts';
@@ -27,7 +25,7 @@ import {
   toTrustedKeyFields,
   toUsage,
 } from './rows.ts';
-import { describeRevoked, insertKey, revoke } from './steps.ts';
+import { describeRevoked, insertKey, noteRecord, revoke } from './steps.ts';
 
 /** Days before the one that is written whose usage is kept. */
 const usageDays = 2;
@@ -74,7 +72,7 @@ class SqliteStore implements Store {
     const fields = toRecordFields(record);
     this.#connection.change((edit) => {
       edit.insert('records', fields);
-      edit.note(toAddition(record));
+      noteRecord(edit, record);
     }, version);
   }
 
@@ -206,12 +204,4 @@ class SqliteStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#connection[Symbol.dispose]();
   }
-}
-
-function toAddition({ envelope, addedBy: by, addedAt: at }: StoredRecord): AdministrationEvent {
-  const { id, kind } = envelope.record;
-  const record = hashRecord(envelope);
-  return envelope.type === 'inward.manifest.v1'
-    ? { event: 'manifest_added', manifest: String(id), record, by, at }
-    : { event: 'agreement_added', agreement: String(id), kind: kind as AgreementKind, record, by, at };
 }

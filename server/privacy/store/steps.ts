@@ -1,10 +1,13 @@
 /**
- * Owns the steps that several changes of the store have in common, each with its event: a key that is added, and a revocation.
- * Refuses a key of nobody, and to revoke twice.
+ * Owns steps of changes of the store, each with its event: a key that is added, a record that was, a revocation. Refuses a key of
+ * an unknown tenant, and to revoke twice.
  */
+import type { AgreementKind } from '../agreement.ts';
 import type { AdministrationEvent } from '../audit/events.ts';
+import { hashRecord } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
 import type { AccessKey } from '../grants.ts';
+import type { StoredRecord } from '../store.ts';
 import type { Row } from './digest.ts';
 import type { Edit, TableName } from './edit.ts';
 import { judge, revocationSchema, toKeyFields } from './rows.ts';
@@ -18,6 +21,13 @@ export function insertKey(edit: Edit, key: AccessKey): void {
   if (replaces !== undefined) edit.get('keys', replaces);
   edit.insert('keys', fields);
   edit.note({ event: 'key_created', key: id, tenant, data, sealed: isSealed || undefined, replaces, by, at });
+}
+
+export function noteRecord(edit: Edit, { envelope, addedBy: by, addedAt: at }: StoredRecord): void {
+  const { id, kind } = envelope.record;
+  const record = hashRecord(envelope);
+  if (envelope.type === 'inward.manifest.v1') edit.note({ event: 'manifest_added', manifest: String(id), record, by, at });
+  else edit.note({ event: 'agreement_added', agreement: String(id), kind: kind as AgreementKind, record, by, at });
 }
 
 /** As of `from`: one that lies in the future can still be made earlier, since a key that is being replaced may leak. */

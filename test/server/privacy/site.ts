@@ -16,7 +16,7 @@ import { SiteError } from '../../../server/privacy/errors.ts';
 import type { AccessKey, Person, Scopes } from '../../../server/privacy/grants.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
-import type { Snapshot, Store, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
+import type { Change, Snapshot, Store, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
 import { selfOperated } from './records.ts';
 
 /** 2026-11-24T10:00:00Z */
@@ -109,6 +109,7 @@ export async function fillStore(store: Store, count = 3): Promise<void> {
 
 export interface Closed extends Folder {
   readonly before: Snapshot;
+  readonly changes: readonly Change[];
 }
 
 /** A store that is closed, and what is in it. */
@@ -116,12 +117,17 @@ export async function createClosed(count?: number): Promise<Closed> {
   const folder = createFolder();
   await using store = await openStore(folder.path, { create: true });
   await fillStore(store, count);
-  return { ...folder, [Symbol.dispose]: folder[Symbol.dispose], before: await store.load() };
+  return { ...folder, [Symbol.dispose]: folder[Symbol.dispose], before: await store.load(), changes: await store.listChanges() };
 }
 
 export async function loadStore(path: string): Promise<Snapshot> {
   await using store = await openStore(path);
   return await store.load();
+}
+
+export async function listChanges(path: string): Promise<readonly Change[]> {
+  await using store = await openStore(path);
+  return await store.listChanges();
 }
 
 export async function refuseStore(path: string, sentence: RegExp, create = false): Promise<void> {

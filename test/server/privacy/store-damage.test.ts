@@ -7,7 +7,7 @@ import { SiteError } from '../../../server/privacy/errors.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
 import { digestRows } from '../../../server/privacy/store/digest.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
-import { type Closed, createClosed, createFolder, createKey, fillStore, loadStore, now, refuseStore } from './site.ts';
+import { type Closed, createClosed, createFolder, createKey, fillStore, listChanges, loadStore, now, refuseStore } from './site.ts';
 
 test('no changed bytes open a store with other contents', async () => {
   using site = await createClosed(40);
@@ -47,6 +47,7 @@ async function openChanged(site: Closed, bytes: Uint8Array): Promise<0 | 1> {
   writeFileSync(site.path, bytes, { mode: 0o600 });
   try {
     expect(await loadStore(site.path)).toEqual(site.before);
+    expect(await listChanges(site.path)).toEqual(site.changes);
     return 0;
   } catch (error) {
     if (!(error instanceof SiteError)) throw error;

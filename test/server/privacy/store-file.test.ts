@@ -172,6 +172,48 @@ test('an older file is brought to today in steps: rows are kept, and sealed anew
   await refuseStore(site.path, /was written by a newer version of inward/);
 });
 
+/** What a store holds, as version 1 of its file. */
+function writeFirstVersion(source: string, target: string): void {
+  closeSync(openSync(target, 'wx', 0o600));
+  using database = new DatabaseSync(target);
+  migrate(database, target, migrations.slice(0, 1));
+  database.prepare('ATTACH ? AS new').run(source);
+  database.exec('BEGIN; PRAGMA defer_foreign_keys = ON; DELETE FROM meta');
+  for (const { name } of database.prepare(`SELECT name FROM main.sqlite_schema WHERE type = 'table'`).all()) {
+    const columns = database.prepare(`SELECT name FROM pragma_table_info('${name}', 'main')`).all();
+    const list = columns.map((column) => column['name']).join(', ');
+    database.exec(`INSERT INTO main.${name} (${list}) SELECT ${list} FROM new.${name}`);
+  }
+  database.prepare('UPDATE main.meta SET digest = ?').run(digestRows(database));
+  database.exec('COMMIT');
+}
+
+test('a file of version 1 becomes one of today with all that it holds, and its changes are numbered from 1', async () => {
+  using site = await createClosed();
+  const old = `${site.path}-1`;
+  writeFirstVersion(site.path, old);
+  {
+    using database = new DatabaseSync(old);
+    expect(database.prepare('PRAGMA user_version').get()?.['user_version']).toBe(1);
+    expect(readDefinitions(database)).not.toContain('nextChange');
+  }
+  await using store = await openStore(old);
+  expect(await store.load()).toEqual(site.before);
+  expect(await store.listChanges()).toEqual([]);
+  await store.revokePerson('a.nurse', 'setup', now);
+  expect(await store.listChanges()).toEqual([{ place: 1, event: { event: 'person_revoked', person: 'a.nurse', by: 'setup', at: now } }]);
+});
+
+test('a damaged file of version 1 does not become one of today', async () => {
+  using site = await createClosed();
+  const old = `${site.path}-1`;
+  writeFirstVersion(site.path, old);
+  using database = new DatabaseSync(old);
+  database.exec('UPDATE keys SET revokedAt = NULL, revokedBy = NULL');
+  database.close();
+  await refuseStore(old, /is damaged: its rows do not fit its digest/);
+});
+
 test('a step that fails leaves the file as it was', async () => {
   using site = await createClosed();
   using database = new DatabaseSync(site.path);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { SiteError } from '../../../server/privacy/errors.ts';
 import type { AccessKey, Credential, Person } from '../../../server/privacy/grants.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
-import type { Snapshot, Store } from '../../../server/privacy/store.ts';
+import type { Change, Snapshot, Store } from '../../../server/privacy/store.ts';
 import { purposes, roles, routeScopes } from '../../../server/privacy/words.ts';
 import { createFolder, createKey, createPerson, createRecord, createSigner, fillStore, now } from './site.ts';
 
@@ -46,10 +46,10 @@ function refuse(work: Promise<unknown>, sentence: RegExp): Promise<void> {
   return Promise.all([expect(work).rejects.toThrow(sentence), expect(work).rejects.toBeInstanceOf(SiteError)]).then(() => undefined);
 }
 
-async function openFilled(): Promise<{ store: Store; before: Snapshot }> {
+async function openFilled(): Promise<{ store: Store; before: Snapshot; changes: readonly Change[] }> {
   const store = await openStore(':memory:');
   await fillStore(store);
-  return { store, before: await store.load() };
+  return { store, before: await store.load(), changes: await store.listChanges() };
 }
 
 test('a new store is empty, and is not set up', async () => {
@@ -194,9 +194,10 @@ const replaceBySame = (store: Store, keys: readonly AccessKey[]): Promise<void> 
   store.replaceKey(createKey({ id: findRevoked(keys), replaces: findOpen(keys) }), 'a.nurse', now);
 
 test.each(refusals)('refused, with nothing changed: %s', async (_, act, sentence) => {
-  const { store, before } = await openFilled();
+  const { store, before, changes } = await openFilled();
   await refuse(act(store, before), sentence);
   expect(await store.load()).toEqual(before);
+  expect(await store.listChanges()).toEqual(changes);
   expect(await store.readUsage(20_000)).toEqual([{ scope: 'tenant', id: 'cardiology', tokens: 5 }]);
   await store[Symbol.asyncDispose]();
 });
