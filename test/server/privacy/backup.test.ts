@@ -639,6 +639,38 @@ test('over a store that was never set up, events of both wait on, each under a n
   ]);
 });
 
+test('what a restore revokes has its events too: what came since, and what the backup had closed', async () => {
+  const [late, moved] = [createKey(), createKey()];
+  await using site = await createSite();
+  const { store } = site;
+  await store.addKey(moved);
+  const copy = join(dirname(site.target), 'copy', 'inward.sqlite');
+  await backupStore(site.path, `${site.target}2`);
+  await restore(`${site.target}2`, copy);
+  {
+    await using fork = await openStore(copy);
+    await fork.revokeKey(moved.id, 'c.nurse', now + 4);
+    await fork.revokeAgreement('agr-00000002', 'c.nurse', now + 4);
+  }
+  await backupStore(copy, site.target);
+  await store.addKey(late);
+  await store.addPerson(createPerson('d.nurse'));
+  await store.addPerson(createPerson('e.nurse'));
+  await store.revokePerson('e.nurse', 'a.nurse', now + 6);
+  await store.keepClock(now + 8);
+  await store.dropChanges((await store.listChanges()).at(-1)?.place ?? 0);
+  await restore(site.target, site.path, { at: now + 9 });
+  const by = { by: 'a.nurse', at: now + 9 };
+  const events = (await store.listChanges()).map(({ event }) => event);
+  expect(events).toHaveLength(5);
+  expect(events[0]).toEqual({ event: 'store_restored', ...by });
+  // As of the latest time that the site has seen.
+  expect(events).toContainEqual({ event: 'key_revoked', key: late.id, from: now + 8, ...by });
+  expect(events).toContainEqual({ event: 'key_revoked', key: moved.id, from: now + 4, ...by });
+  expect(events).toContainEqual({ event: 'person_revoked', person: 'd.nurse', ...by });
+  expect(events).toContainEqual({ event: 'agreement_revoked', agreement: 'agr-00000002', ...by });
+});
+
 test('a restore that is refused leaves no event', async () => {
   await using other = await createSite((store) => store.setPolicy({ site: 'saint-mary', region: 'us-east', signatures: 1 }, 'setup', now));
   await backupStore(other.path, other.target);
