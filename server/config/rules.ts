@@ -7,13 +7,15 @@ import type { SettingName, Settings } from './table.ts';
 
 /** Throws SettingsError with the first broken rule. */
 export function checkRules(settings: Settings): void {
-  const { host, tlsCert, tlsClientCa, tlsClients } = settings;
+  const { host, tlsCert, tlsClientCa, tlsClients, auditWitness, auditWitnessLag } = settings;
   checkTogether(settings, ['tlsCert', 'tlsKey']);
   checkTogether(settings, ['oidcIssuer', 'oidcAudience', 'oidcKeys']);
   if (tlsClientCa !== undefined && tlsCert === undefined) throw new SettingsError('The setting tlsClientCa needs TLS: set tlsCert and tlsKey too.');
   if (tlsClients === 'required' && tlsClientCa === undefined) {
     throw new SettingsError('The setting tlsClients is required, but no authority of client certificates is set: set tlsClientCa too.');
   }
+  if (auditWitnessLag > 0 && auditWitness === undefined)
+    throw new SettingsError('The setting auditWitnessLag needs a witness: set auditWitness too, or leave auditWitnessLag out.');
   if (isLoopback(host) || tlsCert !== undefined) return;
   throw new SettingsError(`The setting host is ${host}, which other machines reach: set tlsCert and tlsKey, or a loopback address (127.0.0.1, ::1).`);
 }
