@@ -110,7 +110,7 @@ export const settingTable: SettingTable<Settings> = {
   retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a refused client is told to wait where the engine has no estimate, as when the server stops', standard: 2 },
   sharedGpu: { ...choice(['refuse', 'record']), value: 'what', help: 'what becomes of a start for PHI where another process computes on the GPU', standard: 'refuse' },
   auditWitness: { ...witnessPlace, value: 'place', help: 'second place that keeps the checkpoints of the audit log: file:/path, command:/path, or the https address of a witness' },
-  auditWitnessLag: { ...wholeNumber(0, 86_400), value: 'seconds', help: 'how long the witness may lack the newest checkpoint before requests are refused; 0: for ever', standard: 0 },
+  auditWitnessLag: { ...wholeNumber(0, 86_400), value: 'seconds', help: 'how long the witness may lack the newest checkpoint before requests are refused, 5 or more; 0: for ever', standard: 0 },
   log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },
 };
 

@@ -118,6 +118,7 @@ test.each<[string, unknown, string]>([
   ['a witness nowhere', { auditWitness: 'second-disk' }, 'FILE: auditWitness must be file:/path, command:/path, or the https address of a witness (http only on loopback); found "second-disk".'],
   ['a plain witness elsewhere', { auditWitness: 'http://10.1.2.3:80' }, 'FILE: auditWitness must be file:/path, command:/path, or the https address of a witness (http only on loopback); found "http://10.1.2.3:80".'],
   ['a lag of no witness', { auditWitnessLag: 5 }, 'The setting auditWitnessLag needs a witness: set auditWitness too, or leave auditWitnessLag out.'],
+  ['a lag shorter than the pace', { auditWitness: 'file:/mnt/x', auditWitnessLag: 4 }, 'The setting auditWitnessLag is 4: expected 0, or 5 and more, because a witness gets a checkpoint a second.'],
   ['an old TLS', { tlsMinVersion: '1.1' }, 'FILE: tlsMinVersion must be one of 1.2, 1.3; found "1.1".'],
   ['an identity provider alone', { oidcIssuer: 'https://id' }, 'The settings oidcIssuer, oidcAudience, oidcKeys go together; found oidcIssuer without oidcAudience and oidcKeys.'],
   ['one without its name', { oidcKeys: 'k', oidcAudience: 'a' }, 'The settings oidcIssuer, oidcAudience, oidcKeys go together; found oidcAudience and oidcKeys without oidcIssuer.'],

@@ -29,7 +29,14 @@ export interface FollowerOptions {
   readonly timing?: Timing;
   /** Called when keeping begins to fail, fails in another way, and, with undefined, when it works again. */
   readonly onChange?: (code: WitnessCode | undefined) => void;
+  /** From which lag on the witness is late, in ms; left out: never. */
+  readonly lagLimitMs?: number;
+  /** Called when the witness is late, or has found that the log is not what it was; and when neither is so any more. */
+  readonly onLate?: (isLate: boolean) => void;
 }
+
+/** What more time does not heal. */
+const findings: readonly (WitnessCode | undefined)[] = ['rolled_back', 'forked'];
 
 interface Unkept {
   readonly checkpoint: Witnessed;
@@ -41,6 +48,10 @@ export class WitnessFollower implements AsyncDisposable {
   readonly #witness: Witness;
   readonly #timing: Timing;
   readonly #onChange: (code: WitnessCode | undefined) => void;
+  readonly #lagLimitMs: number;
+  readonly #onLate: (isLate: boolean) => void;
+  #isLate = false;
+  #cancelAlarm: (() => void) | undefined;
   #waiting: Unkept | undefined;
   #sending: Unkept | undefined;
   #cancel: (() => void) | undefined;
@@ -50,17 +61,22 @@ export class WitnessFollower implements AsyncDisposable {
   #isClosed = false;
   readonly #onSettled = new Set<() => void>();
 
-  constructor(witness: Witness, { timing = processTiming, onChange = () => undefined }: FollowerOptions = {}) {
+  constructor(witness: Witness, options: FollowerOptions = {}) {
+    const { timing = processTiming, onChange = () => undefined, lagLimitMs = Number.POSITIVE_INFINITY, onLate = () => undefined } = options;
     this.#witness = witness;
     this.#timing = timing;
     this.#onChange = onChange;
+    this.#lagLimitMs = lagLimitMs;
+    this.#onLate = onLate;
   }
 
   /** Takes the newest checkpoint, which covers all before it. */
   offer(checkpoint: Witnessed): void {
     if (this.#isClosed) return;
+    const isFirst = this.#isCurrent;
     this.#waiting = { checkpoint, since: this.#waiting?.since ?? this.#timing.now() };
     this.#plan();
+    if (isFirst) this.#judgeLag();
   }
 
   /** Age of the oldest checkpoint that the witness does not have, in ms; 0 when it has the newest. */
@@ -96,6 +112,7 @@ export class WitnessFollower implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#cancel?.();
+    this.#cancelAlarm?.();
     this.#settle();
     await this.#witness[Symbol.asyncDispose]();
   }
@@ -136,6 +153,20 @@ export class WitnessFollower implements AsyncDisposable {
     }
     if (this.#isCurrent) this.#settle();
     this.#plan();
+    this.#judgeLag();
+  }
+
+  /** Now, and again when the limit is reached. */
+  #judgeLag(): void {
+    this.#cancelAlarm?.();
+    this.#cancelAlarm = undefined;
+    if (this.#lagLimitMs === Number.POSITIVE_INFINITY) return;
+    const rest = this.#lagLimitMs - this.lagMs;
+    const isLate = rest <= 0 || findings.includes(this.#failure);
+    if (rest > 0 && !this.#isCurrent) this.#cancelAlarm = this.#timing.wait(rest, () => this.#judgeLag());
+    if (isLate === this.#isLate) return;
+    this.#isLate = isLate;
+    this.#onLate(isLate);
   }
 
   /** What has been offered since is newer and covers it. */

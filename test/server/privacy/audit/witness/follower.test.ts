@@ -65,16 +65,23 @@ class FakeWitness implements Witness {
 const sized = (size: number): Witnessed => ({ size, note: '', proveFrom: () => [] });
 const fail = (code: WitnessCode) => (): Promise<void> => Promise.reject(new WitnessError(code));
 
-function start(): {
+interface Started {
   readonly time: FakeTime;
   readonly witness: FakeWitness;
   readonly follower: WitnessFollower;
   readonly changes: (WitnessCode | undefined)[];
-} {
+  /** When it was late, and when it was not any more. */
+  readonly late: (readonly [time: number, isLate: boolean])[];
+}
+
+function start(lagLimitMs?: number): Started {
   const time = new FakeTime();
   const witness = new FakeWitness(time);
-  const changes: (WitnessCode | undefined)[] = [];
-  return { time, witness, changes, follower: new WitnessFollower(witness, { timing: time, onChange: (code) => changes.push(code) }) };
+  const [changes, late]: [Started['changes'], [number, boolean][]] = [[], []];
+  const onLate = (isLate: boolean): void => void late.push([time.time, isLate]);
+  const limit = lagLimitMs === undefined ? {} : { lagLimitMs };
+  const follower = new WitnessFollower(witness, { timing: time, onChange: (code) => changes.push(code), onLate, ...limit });
+  return { time, witness, changes, late, follower };
 }
 
 test('the first goes at once, then one a second, and of several the newest', async () => {
@@ -204,4 +211,54 @@ test('closing gives up what was not sent, ends a flush and closes the witness', 
   await time.to(200_000);
   expect(witness.sent).toHaveLength(length);
   expect(changes).toEqual(['unreachable']);
+});
+
+test('it is late from the limit on, until the witness has what was old', async () => {
+  const { time, witness, follower, late } = start(5000);
+  follower.offer(sized(1));
+  await time.to(20_000);
+  witness.answer = fail('unreachable');
+  follower.offer(sized(2));
+  await time.to(22_000);
+  follower.offer(sized(3));
+  await time.to(24_999);
+  expect(late).toEqual([]);
+  await time.to(29_000);
+  expect(late).toEqual([[25_000, true]]);
+  witness.answer = undefined;
+  // Tried at 20, 22, 26 and 34 s.
+  await time.to(40_000);
+  expect(late).toEqual([
+    [25_000, true],
+    [34_000, false],
+  ]);
+  // Work without a pause is no lag.
+  for (let at = 40_000; at < 60_000; at += 100) {
+    await time.to(at);
+    follower.offer(sized(at));
+  }
+  await time.to(70_000);
+  expect(late).toHaveLength(2);
+});
+
+test('what the witness finds out makes it late at once, and does not heal with time', async () => {
+  const { time, witness, follower, late } = start(60_000);
+  for (const code of ['rolled_back', 'forked'] as const) {
+    witness.answer = fail(code);
+    follower.offer(sized(1));
+    const { time: at } = time;
+    await time.to(at + 200_000);
+    expect(late.splice(0)).toEqual([[at, true]]);
+    witness.answer = undefined;
+    await time.to(at + 300_000);
+    expect(late.splice(0)).toEqual([[expect.any(Number), false]]);
+  }
+});
+
+test('without a limit it is never late', async () => {
+  const { time, witness, follower, late } = start();
+  witness.answer = fail('forked');
+  follower.offer(sized(1));
+  await time.to(1e9);
+  expect(late).toEqual([]);
 });
