@@ -128,7 +128,7 @@ function writeAndClose(file: number, text: string, mode?: number): void {
 }
 
 /** Makes the name of a new file durable, where a folder can be opened. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return;
   const file = openSync(folder, constants.O_RDONLY);
   try {
@@ -142,6 +142,7 @@ function formatMode({ mode }: Stats): string {
   return (mode & 0o777).toString(8).padStart(4, '0');
 }
 
-function codeOf(error: unknown): string {
+/** `ENOSPC`: why the system said no. */
+export function codeOf(error: unknown): string {
   return (error as { readonly code?: string }).code ?? 'unknown error';
 }

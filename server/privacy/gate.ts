@@ -20,6 +20,7 @@ import {
   readBearer,
   type Terms,
 } from './admission.ts';
+import { recordChanges } from './audit/changes.ts';
 import { describeIntent, describeOutcome, describeRefusal } from './audit/describe.ts';
 import type { AuditEvent, EndingName } from './audit/events.ts';
 import { openTrail, type ProcessFacts, type Trail } from './audit/trail.ts';
@@ -441,11 +442,7 @@ export class Gate implements AsyncDisposable {
   async #moveChanges(): Promise<void> {
     if (this.#trail.fault !== undefined || this.#isClosed) return;
     try {
-      const changes = (await this.#store.listChanges()).map(({ place, event }) => ({ ...event, change: place }));
-      if (changes.length === 0) return;
-      // One that is there already was recorded by a process that ended before it could tell the store.
-      await Promise.all(changes.filter((change) => !this.#trail.has(change)).map((change) => this.#trail.record(change)));
-      await this.#store.dropChanges(Math.max(...changes.map(({ change }) => change)));
+      await recordChanges(this.#trail, this.#store);
     } catch {
       // They stay where they are, and are tried again at the next look; a store that cannot be written is told by what is saved.
     }

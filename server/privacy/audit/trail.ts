@@ -53,21 +53,27 @@ export class AuditTrail implements Trail {
 
   /** In the first log of the site that no other process writes. Throws SiteError. */
   static async open(site: string, options: TrailOptions): Promise<AuditTrail> {
+    for (let number = 1; number <= logLimit; number++) {
+      const trail = await AuditTrail.tryOpen(site, number, options);
+      if (trail !== undefined) return trail;
+    }
+    throw new SiteError(`All ${logLimit} audit logs of this site are being written by other processes; end one of them.`);
+  }
+
+  /** In a log of the site; undefined where another process writes it. Throws SiteError. */
+  static async tryOpen(site: string, number: number, options: TrailOptions): Promise<AuditTrail | undefined> {
     const { wall = Date.now } = options;
     const time: { clock?: TrustedClock } = {};
     const machine = describeMachine(options.root);
-    for (let number = 1; number <= logLimit; number++) {
-      const log = await AuditLog.open(join(site, auditFolder, String(number)), { ...options, machine, now: () => time.clock?.latest ?? wall() });
-      if (log === undefined) continue;
-      try {
-        if (options.isClockReset !== true) checkClock(wall(), log.recovered.latest);
-        return new AuditTrail(log, options.facts, time);
-      } catch (error) {
-        await log[Symbol.asyncDispose]();
-        throw error;
-      }
+    const log = await AuditLog.open(join(site, auditFolder, String(number)), { ...options, machine, now: () => time.clock?.latest ?? wall() });
+    if (log === undefined) return undefined;
+    try {
+      if (options.isClockReset !== true) checkClock(wall(), log.recovered.latest);
+      return new AuditTrail(log, options.facts, time);
+    } catch (error) {
+      await log[Symbol.asyncDispose]();
+      throw error;
     }
-    throw new SiteError(`All ${logLimit} audit logs of this site are being written by other processes; end one of them.`);
   }
 
   private constructor(log: AuditLog, facts: ProcessFacts, time: { clock?: TrustedClock }) {
@@ -121,7 +127,17 @@ export class AuditTrail implements Trail {
 }
 
 /** The trail of the site in a folder, whose changes are in this store. Throws SiteError. */
-export async function openTrail(site: string, store: Pick<Store, 'listChanges'>, options: Omit<TrailOptions, 'isClockReset'>): Promise<AuditTrail> {
-  const changes = await store.listChanges();
-  return AuditTrail.open(site, { ...options, isClockReset: changes.some(({ event }) => event.event === 'clock_reset') });
+export async function openTrail(site: string, store: Pick<Store, 'listChanges'>, options: SiteTrailOptions): Promise<AuditTrail> {
+  return AuditTrail.open(site, { ...options, isClockReset: await isClockReset(store) });
+}
+
+/** The same in the first log alone; undefined where another process writes it. Throws SiteError. */
+export async function tryTrail(site: string, store: Pick<Store, 'listChanges'>, options: SiteTrailOptions): Promise<AuditTrail | undefined> {
+  return AuditTrail.tryOpen(site, 1, { ...options, isClockReset: await isClockReset(store) });
+}
+
+type SiteTrailOptions = Omit<TrailOptions, 'isClockReset'>;
+
+async function isClockReset(store: Pick<Store, 'listChanges'>): Promise<boolean> {
+  return (await store.listChanges()).some(({ event }) => event.event === 'clock_reset');
 }
