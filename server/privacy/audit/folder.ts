@@ -14,6 +14,8 @@ export const auditFolder = 'audit';
 export const logLimit = 64;
 /** Largest file that is read whole, in bytes: a segment ends long before it. */
 export const segmentLimit: number = 2 ** 28;
+const sqliteBusy = 5;
+const sqliteNotADatabase = 26;
 const ownName = /^(?:\d{8}\.(?:log|stub)|hashes|head|key(?:\.next)?|lock)$/;
 
 export interface LogPaths {
@@ -119,8 +121,8 @@ export function lockLog(folder: string): Disposable | undefined {
   } catch (error) {
     database.close();
     const { errcode } = error as { readonly errcode?: number };
-    // SQLITE_BUSY
-    if (errcode === 5) return undefined;
+    if (errcode === sqliteBusy) return undefined;
+    if (errcode !== sqliteNotADatabase) throw new SiteError(`${lock} cannot be locked: expected a folder where this user may write.`);
     throw new SiteError(`${lock} is no lock of an audit log: expected an empty file, found something else; move it away.`);
   }
 }

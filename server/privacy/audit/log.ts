@@ -230,7 +230,8 @@ export class AuditLog implements AsyncDisposable {
       if (cause !== undefined) this.setFault(cause, true);
       for (const other of diskCauses) if (other !== cause) this.setFault(other, false);
       if (this.#isClosed && cause !== undefined && this.#tree.size === size) break;
-      if (cause !== undefined && !this.#isClosed) await this.#prepare(cause);
+      // What can still be written is not kept waiting.
+      if (cause !== undefined && this.#tree.size === size) await this.#prepare(cause);
     }
     this.#work = undefined;
   }
@@ -301,7 +302,9 @@ export class AuditLog implements AsyncDisposable {
   /** Zeros are written before there is need of them. What is left when that fails is for the last records. */
   async #makeRoom(size: number, group: readonly Waiting[] = []): Promise<void> {
     const open = this.#open.size + group.filter(({ event }) => event.event === 'intent').length;
-    this.#hasRoom = await this.#file.makeRoom(size, (this.#options.roomSize ?? standardRoom) / 2 + outcomeSize * open);
+    const unit = this.#options.roomSize ?? standardRoom;
+    // Once it has stopped, that requests have ended since is no room.
+    this.#hasRoom = await this.#file.makeRoom(size, (this.#faults.has('space') ? unit : unit / 2) + outcomeSize * open);
     // Before anybody of the group is let in.
     if (!this.#hasRoom) this.setFault('space', true);
   }
@@ -391,6 +394,8 @@ async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): 
   if (untrimmed !== undefined) await trimSegment(disk, paths.segment(untrimmed.segment), untrimmed.end);
   const state = { end, soiled: end + (remains?.bytes ?? 0), size: fileSize };
   const file = stack.use(await SegmentFile.open(disk, paths.segment(segment), roomSize, state));
+  // What is kept for a full disk is there before anything happens.
+  await file.makeRoom(0, roomSize / 2);
   const published = stack.use(await Published.open(disk, paths, countNodes(recovered.tree.size)));
   const hashes = stack.use(new HashFile(paths.hashes));
   const log = new AuditLog(paths, options, recovered, { lock, file, published, hashes, signer });

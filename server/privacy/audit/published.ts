@@ -60,14 +60,11 @@ export class Published implements AsyncDisposable {
     await this.#hashes.sync();
   }
 
-  /** What failed once may have failed because it was closed. */
+  /** As of a segment. */
   async reopen(): Promise<void> {
-    const hashes = await this.#disk.open(this.#paths.hashes);
-    await this.#hashes.close().catch(() => undefined);
-    this.#hashes = hashes;
-    const head = await openHead(this.#disk, this.#paths);
-    await this.#head.close().catch(() => undefined);
-    this.#head = head;
+    await this[Symbol.asyncDispose]();
+    this.#hashes = await this.#disk.open(this.#paths.hashes);
+    this.#head = await openHead(this.#disk, this.#paths);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -96,11 +96,10 @@ export class SegmentFile implements AsyncDisposable {
     this.#size = this.#end;
   }
 
-  /** What failed once may have failed because it was closed. */
+  /** What failed once may have failed because it was closed. Its number may go to the next file that is opened: it is closed first. */
   async reopen(): Promise<void> {
-    const file = await this.#disk.open(this.#path);
     await this.#file.close().catch(() => undefined);
-    this.#file = file;
+    this.#file = await this.#disk.open(this.#path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

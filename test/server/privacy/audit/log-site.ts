@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { type Disk, type DiskFile, systemDisk } from '../../../../server/privacy/audit/disk.ts';
 import type { AuditEvent, EventOf } from '../../../../server/privacy/audit/events.ts';
 import { AuditLog, type LogOptions } from '../../../../server/privacy/audit/log.ts';
@@ -82,6 +82,15 @@ export async function expectIntact(folder: string, keys: readonly string[] = [])
   return report;
 }
 
+/** Nothing is wrong, and what follows from the log is written too. */
+export async function expectSettled(log: AuditLog, folder: string): Promise<void> {
+  await vi.waitFor(() => {
+    expect(log.fault).toBeUndefined();
+    expect(readFileSync(join(folder, 'head'), 'utf8')).toBe(log.checkpoint.note);
+    expect(readEntries(folder).length).toBe(log.checkpoint.size);
+  });
+}
+
 export interface Step {
   readonly operation: 'create' | 'open' | 'write' | 'sync' | 'truncate' | 'rename' | 'remove' | 'syncFolder';
   /** Name in the folder of the log. */
@@ -120,8 +129,5 @@ export function watchDisk(before: (step: Step) => Promise<void> | void, after: (
 export function failWith(code: string): never {
   throw Object.assign(new Error(`${code} (test)`), { code });
 }
-
-/** Settles in the end, whatever happens. */
-export const settle = (promises: readonly Promise<unknown>[]): Promise<PromiseSettledResult<unknown>[]> => Promise.allSettled(promises);
 
 export const appendAll = (log: AuditLog, events: readonly AuditEvent[]): Promise<unknown> => Promise.all(events.map((event) => log.append(event)));
