@@ -144,7 +144,8 @@ function judge(paths: LogPaths, name: SegmentName, bytes: Buffer, start: Start, 
     }
   }
   const { note } = good;
-  if (countCheckpoints(bytes, good.end, start) > 1) throw refuse(`something of it was changed: there is more that was signed behind record ${good.tree.size - 1}`);
+  if (countCheckpoints(bytes, good.end, start) > 1)
+    throw refuse(`something of it was changed: there is more that was signed behind record ${good.tree.size - 1}`);
   if (note === undefined) throw refuse('its first checkpoint cannot be read');
   if (note !== start.note) verifyCheckpoint(note, start.publicKey, `The last checkpoint in ${paths.segment(name.number)}`);
   const head = existsSync(paths.head) ? readFileSync(paths.head, 'utf8') : '';

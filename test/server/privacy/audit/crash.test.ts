@@ -84,9 +84,12 @@ test.each<[Loss, number, number]>([
   ['sectors', 2, 1],
   ['everything', 3, isFull ? 1 : 3],
   ...(isFull ? [4, 5, 6, 7].map((seed): [Loss, number, number] => ['sectors', seed, 1]) : []),
-])('whatever operation is the last, what was acknowledged is there, once and in order, and the log goes on (loss of %s, seed %d, every %d)', async (loss, seed, stride) => {
-  let limit = 0;
-  while (await crashAt(limit, loss, seed + limit * 7)) limit += stride;
-  // Otherwise the scenario was cut short for another reason.
-  expect(limit).toBeGreaterThan(100);
-});
+])(
+  'whatever operation is the last, what was acknowledged is there, once and in order, and the log goes on (loss of %s, seed %d, every %d)',
+  async (loss, seed, stride) => {
+    let limit = 0;
+    while (await crashAt(limit, loss, seed + limit * 7)) limit += stride;
+    // Otherwise the scenario was cut short for another reason.
+    expect(limit).toBeGreaterThan(100);
+  },
+);

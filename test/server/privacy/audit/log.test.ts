@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { type AuditEvent, EventError } from '../../../../server/privacy/audit/events.ts';
 import { pathsOf } from '../../../../server/privacy/audit/folder.ts';
 import { AuditLog } from '../../../../server/privacy/audit/log.ts';
-import { flipBit, listFrames } from './logs.ts';
 import {
   appendAll,
   begin,
@@ -18,15 +18,16 @@ import {
   finish,
   intend,
   LogClock,
+  type LogFolder,
   listEvents,
   listMarks,
-  type LogFolder,
   mark,
   openSmall,
   readEntries,
   requestId,
   watchDisk,
 } from './log-site.ts';
+import { flipBit, listFrames } from './logs.ts';
 import { appendUnknown } from './newer-log.ts';
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
@@ -38,7 +39,10 @@ async function createClosed(days = 1): Promise<LogFolder> {
   await using log = await openSmall(folder, { now: clock.now });
   for (const day of range(0, days)) {
     clock.time = begin + day * dayMs;
-    await appendAll(log, range(0, 5).map((number) => mark(day * 5 + number)));
+    await appendAll(
+      log,
+      range(0, 5).map((number) => mark(day * 5 + number)),
+    );
   }
   return folder;
 }
@@ -124,7 +128,7 @@ test('one process writes a log at a time: a second one gets nothing, and gets it
 
 test('another process gets nothing either, and the lock is free when it was killed', async () => {
   using folder = createLogFolder();
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'write-log.ts'), folder.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [fileURLToPath(new URL('write-log.ts', import.meta.url)), folder.path], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   expect(await AuditLog.open(folder.path, createOptions())).toBeUndefined();
   child.kill('SIGKILL');
@@ -168,8 +172,18 @@ test('the old key is overwritten where it lies before its name is given to the n
   clock.time += dayMs;
   await log.append(mark(0));
   expect(seen).toEqual([
-    ...[['remove', 'key.next'], ['create', 'key.next'], ['write', 'key.next', false], ['sync', 'key.next']],
-    ...[['open', 'key'], ['write', 'key', true], ['sync', 'key'], ['rename', 'key.next']],
+    ...[
+      ['remove', 'key.next'],
+      ['create', 'key.next'],
+      ['write', 'key.next', false],
+      ['sync', 'key.next'],
+    ],
+    ...[
+      ['open', 'key'],
+      ['write', 'key', true],
+      ['sync', 'key'],
+      ['rename', 'key.next'],
+    ],
   ]);
 });
 
@@ -196,7 +210,7 @@ test('a request that was open over days is closed when the log is opened again',
       await log.append(day === 2 ? finish(2) : mark(day));
     }
   }
-  await using log = await openSmall(folder, { now: clock.now });
+  await (await openSmall(folder, { now: clock.now }))[Symbol.asyncDispose]();
   expect(readEntries(folder.path).at(-1)).toMatchObject({ event: 'outcome', request: requestId(1), ending: 'crashed' });
   expect((await expectIntact(folder.path)).open).toBe(0);
 });
@@ -398,28 +412,31 @@ test('records of a newer program do not stand in the way', async () => {
   await expectIntact(folder.path);
 });
 
-test.each(['00000001.log', 'hashes', 'head', 'key', 'lock'])('%s is refused where it is a link, a folder or a pipe, or where others can use it', async (name) => {
-  using folder = await createClosed();
-  const [path, away] = [join(folder.path, name), `${folder.path}.away`];
-  renameSync(path, away);
-  symlinkSync(away, path);
-  await refuse(folder, new RegExp(`${name} is no regular file: expected one of an audit log`));
-  rmSync(path);
-  mkdirSync(path);
-  await refuse(folder, new RegExp(`${name} is no regular file`));
-  rmSync(path, { recursive: true });
-  const pipe = spawn('mkfifo', [path]);
-  await once(pipe, 'exit');
-  if (existsSync(path)) await refuse(folder, new RegExp(`${name} is no regular file`));
-  rmSync(path, { force: true });
-  renameSync(away, path);
-  for (const mode of [0o640, 0o604, 0o602]) {
-    chmodSync(path, mode);
-    await refuse(folder, new RegExp(`${name} can be read or written by others`));
-  }
-  chmodSync(path, 0o600);
-  await (await openSmall(folder))[Symbol.asyncDispose]();
-});
+test.each(['00000001.log', 'hashes', 'head', 'key', 'lock'])(
+  '%s is refused where it is a link, a folder or a pipe, or where others can use it',
+  async (name) => {
+    using folder = await createClosed();
+    const [path, away] = [join(folder.path, name), `${folder.path}.away`];
+    renameSync(path, away);
+    symlinkSync(away, path);
+    await refuse(folder, new RegExp(`${name} is no regular file: expected one of an audit log`));
+    rmSync(path);
+    mkdirSync(path);
+    await refuse(folder, new RegExp(`${name} is no regular file`));
+    rmSync(path, { recursive: true });
+    const pipe = spawn('mkfifo', [path]);
+    await once(pipe, 'exit');
+    if (existsSync(path)) await refuse(folder, new RegExp(`${name} is no regular file`));
+    rmSync(path, { force: true });
+    renameSync(away, path);
+    for (const mode of [0o640, 0o604, 0o602]) {
+      chmodSync(path, mode);
+      await refuse(folder, new RegExp(`${name} can be read or written by others`));
+    }
+    chmodSync(path, 0o600);
+    await (await openSmall(folder))[Symbol.asyncDispose]();
+  },
+);
 
 test('a folder that others can look into is refused, and so is that of another user', async () => {
   using folder = await createClosed();

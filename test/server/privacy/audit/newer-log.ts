@@ -7,7 +7,11 @@ import { GrowingTree } from '../../../../server/privacy/audit/tree.ts';
 import { listFrames } from './logs.ts';
 
 export function appendUnknown(folder: string, fields: Readonly<Record<string, unknown>>): void {
-  const name = readdirSync(folder).filter((file) => file.endsWith('.log')).sort().at(-1) ?? '';
+  const name =
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.log'))
+      .sort()
+      .at(-1) ?? '';
   const path = join(folder, name);
   const bytes = readFileSync(path);
   const frames = listFrames(bytes);
