@@ -1107,7 +1107,12 @@ class ProofCheck {
   }
 
   async #sign(checkpoint, key, field) {
-    if (key === undefined) this.#flag('key', field, 'The signature cannot be checked: the record before that would name its key is missing or wrong, or was purged (then give the first key of the log).');
+    if (key === undefined)
+      this.#flag(
+        'key',
+        field,
+        'The signature cannot be checked: the record before that would name its key is missing or wrong, or was purged (then give the first key of the log).',
+      );
     else if (!(await hasSignature(checkpoint, key)))
       this.#flag('signature', field, `The checkpoint is not signed with the key of its segment (${key.keyHash}).`);
   }
