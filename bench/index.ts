@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import { describeCheckpoint, metadataInteger, openCheckpoint } from '../runtime/checkpoint/index.ts';
 import { ensureDefaultModel, ensureDevice } from '../scripts/setup/index.ts';
 import { UsageError } from '../server/cli/options.ts';
-import { readVersion } from '../server/version.ts';
+import { readVersion } from '../server/privacy/version.ts';
 import { summarize } from './arithmetic.ts';
 import { writeCharts } from './charts.ts';
 import { PeerError } from './child.ts';

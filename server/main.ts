@@ -27,10 +27,10 @@ import { findSiteFolder, storeFile } from './privacy/folder.ts';
 import { Gate } from './privacy/gate.ts';
 import { openStore } from './privacy/store/sqlite.ts';
 import { createTokenVerifier, type TokenVerifier } from './privacy/tokens/tokens.ts';
+import { readVersion } from './privacy/version.ts';
 import type { FileFlaw } from './privacy/watched.ts';
 import { openTls } from './tls.ts';
 import { toAuditEvent } from './trail.ts';
-import { readVersion } from './version.ts';
 import type { World } from './world.ts';
 
 export interface ServeOptions {

@@ -182,7 +182,7 @@ export class Gate implements AsyncDisposable {
     const view = createView(snapshot);
     const gate = new Gate(store, options, view, version, new Quotas(now, await store.readUsage(dayOf(now))));
     try {
-      await gate.#begin(view);
+      await gate.#begin();
       return gate;
     } catch (error) {
       clearInterval(gate.#timer);
@@ -258,7 +258,7 @@ export class Gate implements AsyncDisposable {
   }
 
   /** On record: what process this is, and what has been changed since the last one. */
-  async #begin(view: View): Promise<void> {
+  async #begin(): Promise<void> {
     const { facts, lastProfile: before } = this.#trail;
     const kind = this.agreement?.agreement.kind;
     const records: AuditEvent[] = [{ event: 'started', mode: kind === undefined ? 'closed' : kind === 'synthetic' ? 'evaluation' : 'phi', ...facts }];
