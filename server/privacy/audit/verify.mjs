@@ -657,7 +657,7 @@ class LogCheck {
     const place = { offset: item.offset, seq: expected };
     if (!isCount(value?.seq) || typeof value.event !== 'string') {
       this.#flag('record', this.#file, place, 'A record is no canonical JSON (RFC 8785) with the fields seq, time and event.');
-      this.#append(item, expected);
+      this.#append(item);
       return;
     }
     const { seq } = value;
@@ -669,13 +669,14 @@ class LogCheck {
       else if (seq < expected && next !== undefined && next !== expected + 1) return;
     }
     this.#isDamaged = false;
-    this.#append(item, seq);
+    this.#append(item);
     this.#readEvent(value, item, items[i + 1]?.isRecord === false ? items[i + 1] : undefined);
     this.#options.onRecord?.(seq, text);
   }
 
-  #append(item, seq) {
-    this.#tree.append(item.hash, (level, index, node) => this.#compareNode(level, index, node, item.offset, seq));
+  #append({ hash: leaf, offset }) {
+    const seq = this.#tree.size;
+    this.#tree.append(leaf, (level, index, node) => this.#compareNode(level, index, node, offset, seq));
     this.#note();
   }
 
@@ -1304,8 +1305,11 @@ async function runProgram(args) {
   const wanted = { keys: [], checkpoints: [], paths: [], isJson: false };
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--json') wanted.isJson = true;
-    else if (args[i] === '--key' && args[i + 1]) wanted.keys.push(parseKey(args[++i]) ? args[i] : (await readFile(args[i], 'utf8')).trim());
-    else if (args[i] === '--witness' && args[i + 1]) wanted.checkpoints.push(await readFile(args[++i], 'utf8'));
+    else if (args[i] === '--key' && args[i + 1]) {
+      const key = parseKey(args[++i]) ?? parseKey(await readFile(args[i], 'utf8'));
+      if (key === undefined) return print(`${args[i]} has no key: expected <name>+<hash>+<base64>, or a file that has it.\n`, 2);
+      wanted.keys.push(key.text);
+    } else if (args[i] === '--witness' && args[i + 1]) wanted.checkpoints.push(await readFile(args[++i], 'utf8'));
     else if (args[i].startsWith('--')) return print(`${args[i]} is no option, or lacks its value.\n${usage}`, 2);
     else wanted.paths.push(args[i]);
   }
