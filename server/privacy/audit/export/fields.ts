@@ -3,16 +3,20 @@
  */
 import { type AuditRecord, commonFields, eventTable } from '../events.ts';
 
-const timeFields: ReadonlySet<string> = new Set(['time', 'at', 'from']);
+/** By event; they do not change. */
+const names: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(eventTable).map(([event, fields]) => [event, ['event', ...Object.keys(commonFields), ...Object.keys(fields)]]),
+);
 
 /** Name and text of each field that the record has. */
 export function listFields(record: AuditRecord): [string, string][] {
   const values = record as unknown as Readonly<Record<string, string | number | boolean | undefined>>;
-  const names = ['event', ...Object.keys(commonFields), ...Object.keys(eventTable[record.event])];
-  return names.flatMap((name): [string, string][] => {
+  const fields: [string, string][] = [];
+  for (const name of names.get(record.event) ?? []) {
     const value = values[name];
-    return value === undefined ? [] : [[name, timeFields.has(name) ? formatTime(Number(value)) : String(value)]];
-  });
+    if (value !== undefined) fields.push([name, name === 'time' || name === 'at' || name === 'from' ? formatTime(Number(value)) : String(value)]);
+  }
+  return fields;
 }
 
 /** ISO 8601 with milliseconds, UTC: an `instant` of FHIR and a TIMESTAMP of RFC 5424 alike. */

@@ -23,8 +23,9 @@ h1 { font-size: 15pt; margin: 0 } h2 { font-size: 11pt; margin: 5mm 0 1mm; break
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: 0.6mm 2mm 0.6mm 0; vertical-align: top; overflow-wrap: anywhere }
 th { border-bottom: 0.3mm solid #1f2328; font-weight: 600 } tr { break-inside: avoid } td { border-bottom: 0.1mm solid #d0d7de }
 .look { border: 0.5mm solid #9a6700; padding: 0 3mm 2mm } svg { width: 100%; break-inside: avoid }
-.sign { display: flex; gap: 8mm; margin-top: 14mm; break-inside: avoid } .sign span { flex: 1; border-top: 0.3mm solid #1f2328; padding-top: 1mm }
-pre { font: 8pt ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid }
+.foot { break-inside: avoid }
+.sign { display: flex; gap: 8mm; margin-top: 14mm } .sign span { flex: 1; border-top: 0.3mm solid #1f2328; padding-top: 1mm }
+pre { font: 8pt ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 `;
 
 /** The whole document. */
@@ -46,10 +47,10 @@ export function createReportPage(summary: Summary, { site, checkpoint, verificat
     drawDays(days),
     drawHours(hours),
     ...listTables(summary).map(formatTable),
-    '<h2>Verification</h2>',
+    '<div class="foot"><h2>Verification</h2>',
     `<p>${escapeText(verification ?? 'The trail was not verified for this sheet.')}</p>`,
     checkpoint === undefined ? '' : `<pre>${escapeText(checkpoint)}</pre>`,
-    '<div class="sign"><span>Reviewed by (name)</span><span>Date</span><span>Signature</span></div>',
+    '<div class="sign"><span>Reviewed by (name)</span><span>Date</span><span>Signature</span></div></div>',
     '</body></html>',
     '',
   ].join('\n');

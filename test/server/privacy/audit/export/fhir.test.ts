@@ -1,11 +1,15 @@
 /** AuditEvent resources: the rules of FHIR R4 for one record of every event and for random ones, codes by hand, nothing lost. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { root } from '../../../../../scripts/node.mjs';
 import type { AuditRecord } from '../../../../../server/privacy/audit/events.ts';
 import type { AuditEventResource } from '../../../../../server/privacy/audit/export/fhir/resource.ts';
 import { exportFhir, exportFhirBundle, toAuditEvent } from '../../../../../server/privacy/audit/export/fhir.ts';
 import { listFields } from '../../../../../server/privacy/audit/export/fields.ts';
 import { eventTraits } from '../../../../../server/privacy/audit/export/traits.ts';
+import { purposes } from '../../../../../server/privacy/words.ts';
 import { anyRecord, anyRecords, eventNames, oneOfEach } from '../any-record.ts';
 import { judgeResource } from './fhir-rules.ts';
 
@@ -210,6 +214,20 @@ test('a line of NDJSON a record, and a Bundle of the same resources', () => {
 test('a site may put its own URI in front', () => {
   const base = 'https://hospital.example/inward';
   expect(judgeResource(JSON.parse(JSON.stringify(toAuditEvent(intent, { base }))), base)).toEqual([]);
+});
+
+test('the paper has the codes of every event and purpose', () => {
+  const rows = readFileSync(join(root, 'docs/audit.md'), 'utf8').split('\n').filter((line) => line.startsWith('| `'));
+  const find = (name: string, form: RegExp): string[] => rows.filter((row) => form.test(row) && (row.split('|')[1] ?? '').includes(`\`${name}\``));
+  for (const record of oneOfEach) {
+    const { type, subtype } = toAuditEvent(record);
+    const codes = [type, ...subtype.slice(0, -1)].map(({ code, display }) => `${code} ${display}`);
+    expect(find(record.event, /\| 110\d{3} /).map((row) => row.match(/1101\d\d [A-Z][A-Za-z ]+[a-z]/g))).toEqual([codes]);
+  }
+  for (const purpose of [...purposes, 'emergency'] as const) {
+    const code = toAuditEvent({ ...intent, purpose }).purposeOfEvent?.[0]?.coding[0]?.code;
+    expect(find(purpose, /\| [A-Z]{5,8} \|$/).map((row) => row.split('|')[2]?.trim())).toEqual([code]);
+  }
 });
 
 test('every event has traits', () => expect(Object.keys(eventTraits).sort()).toEqual([...eventNames].sort()));
