@@ -217,7 +217,9 @@ test('a site may put its own URI in front', () => {
 });
 
 test('the paper has the codes of every event and purpose', () => {
-  const rows = readFileSync(join(root, 'docs/audit.md'), 'utf8').split('\n').filter((line) => line.startsWith('| `'));
+  const rows = readFileSync(join(root, 'docs/audit.md'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
   const find = (name: string, form: RegExp): string[] => rows.filter((row) => form.test(row) && (row.split('|')[1] ?? '').includes(`\`${name}\``));
   for (const record of oneOfEach) {
     const { type, subtype } = toAuditEvent(record);
