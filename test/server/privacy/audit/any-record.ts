@@ -49,9 +49,7 @@ function anyValue(kind: Kind<unknown>): fc.Arbitrary<unknown> {
 /** A record of this event. Throws where a value does not fit its kind. */
 export function anyRecord(event: EventName): fc.Arbitrary<AuditRecord> {
   const kinds: [string, Kind<unknown>][] = [...Object.entries(commonFields), ...Object.entries(eventTable[event])];
-  const fields = Object.fromEntries(
-    kinds.map(([name, kind]) => [name, kind.isOptional ? fc.option(anyValue(kind), { nil: undefined }) : anyValue(kind)]),
-  );
+  const fields = Object.fromEntries(kinds.map(([name, kind]) => [name, kind.isOptional ? fc.option(anyValue(kind), { nil: undefined }) : anyValue(kind)]));
   return fc.record(fields).map((values) => {
     const { seq, time, up, boot, host, ...rest } = values as unknown as AuditRecord;
     return decodeRecord(encodeRecord({ seq, time, up, boot, host }, { ...rest, event } as AuditRecord));

@@ -1,8 +1,8 @@
 /** The trail as a table: a column for every field, every value back. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { csvColumns, exportCsv } from '../../../../../server/privacy/audit/export/csv.ts';
 import { commonFields, eventTable } from '../../../../../server/privacy/audit/events.ts';
+import { csvColumns, exportCsv } from '../../../../../server/privacy/audit/export/csv.ts';
 import { readCsv } from '../../read-csv.ts';
 import { anyRecords, oneOfEach } from '../any-record.ts';
 
@@ -13,6 +13,13 @@ test('a column for each field of the closed list, once', () => {
   expect(csvColumns.slice(0, 3)).toEqual(['seq', 'time', 'event']);
 });
 
+/** Hashes in base64 may begin with a plus: an apostrophe keeps a spreadsheet from running them. */
+function expectCell(name: string, value: string | number | undefined): string {
+  if (value === undefined) return '';
+  if (name === 'time' || name === 'at' || name === 'from') return new Date(value).toISOString();
+  return String(value).startsWith('+') ? `'${value}` : String(value);
+}
+
 test('every value comes back, times as ISO', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
@@ -20,16 +27,8 @@ test('every value comes back, times as ISO', () => {
       expect(head).toEqual(csvColumns);
       expect(rows).toHaveLength(records.length + oneOfEach.length);
       for (const [index, record] of [...records, ...oneOfEach].entries()) {
-        const row = rows[index] ?? [];
-        expect(row).toHaveLength(head.length);
-        const values = record as unknown as Readonly<Record<string, unknown>>;
-        for (const [column, name] of head.entries()) {
-          const value = values[name];
-          const isTime = name === 'time' || name === 'at' || name === 'from';
-          if (isTime && value !== undefined) expect(Date.parse(row[column] ?? '')).toBe(value);
-          // A person's id may begin with a sign that a spreadsheet takes for a formula only behind a letter or digit: nothing is quoted.
-          else expect(row[column]).toBe(value === undefined ? '' : String(value));
-        }
+        const values = record as unknown as Readonly<Record<string, string | number | undefined>>;
+        expect(rows[index]).toEqual(head.map((name) => expectCell(name, values[name])));
       }
     }),
     { numRuns: 30 },

@@ -1,11 +1,11 @@
 /** AuditEvent resources: the rules of FHIR R4 for one record of every event and for random ones, codes by hand, nothing lost. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exportFhir, exportFhirBundle, toAuditEvent } from '../../../../../server/privacy/audit/export/fhir.ts';
+import type { AuditRecord } from '../../../../../server/privacy/audit/events.ts';
 import type { AuditEventResource } from '../../../../../server/privacy/audit/export/fhir/resource.ts';
+import { exportFhir, exportFhirBundle, toAuditEvent } from '../../../../../server/privacy/audit/export/fhir.ts';
 import { listFields } from '../../../../../server/privacy/audit/export/fields.ts';
 import { eventTraits } from '../../../../../server/privacy/audit/export/traits.ts';
-import type { AuditRecord } from '../../../../../server/privacy/audit/events.ts';
 import { anyRecord, anyRecords, eventNames, oneOfEach } from '../any-record.ts';
 import { judgeResource } from './fhir-rules.ts';
 
@@ -46,8 +46,10 @@ describe('rules of R4', () => {
     'an extension': (resource) => (resource['extension'] = [{ url: 'http://example.org', valueString: 'x' }]),
     'an outcome that R4 does not have': (resource) => (resource['outcome'] = '2'),
     'a date as instant': (resource) => (resource['recorded'] = '2026-11-26'),
-    'a type of another list': (resource) => (resource['type'] = { system: 'http://dicom.nema.org/resources/ontology/DCM', code: '110120', display: 'Application Start' }),
-    'a wrong display': (resource) => (resource['type'] = { system: 'http://dicom.nema.org/resources/ontology/DCM', code: '110100', display: 'Application Start' }),
+    'a type of another list': (resource) =>
+      (resource['type'] = { system: 'http://dicom.nema.org/resources/ontology/DCM', code: '110120', display: 'Application Start' }),
+    'a wrong display': (resource) =>
+      (resource['type'] = { system: 'http://dicom.nema.org/resources/ontology/DCM', code: '110100', display: 'Application Start' }),
     'an observer that is nothing': (resource) => (resource['source'] = { observer: {} }),
     'a period that ends before it begins': (resource) => (resource['period'] = { start: '2026-11-26T00:00:01Z', end: '2026-11-26T00:00:00Z' }),
     'a name and a query': (resource) => (resource['entity'] = [{ name: 'x', query: 'eA==' }]),

@@ -68,8 +68,9 @@ function createReader(text: string): Reader {
   const takeData = (): Map<string, Map<string, string>> => {
     const data = new Map<string, Map<string, string>>();
     if (text[at] === '-') take(/-/y, 'NILVALUE');
-    else do takeElement(data);
-    while (text[at] === '[');
+    else
+      do takeElement(data);
+      while (text[at] === '[');
     return data;
   };
   const takeRest = (): string | undefined => {

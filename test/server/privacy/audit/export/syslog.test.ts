@@ -1,9 +1,9 @@
 /** Lines of syslog, read by a parser of the grammar in RFC 5424, section 6. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { AuditRecord } from '../../../../../server/privacy/audit/events.ts';
 import { listFields } from '../../../../../server/privacy/audit/export/fields.ts';
 import { exportSyslog } from '../../../../../server/privacy/audit/export/syslog.ts';
-import type { AuditRecord } from '../../../../../server/privacy/audit/events.ts';
 import { anyRecords, oneOfEach } from '../any-record.ts';
 import { parseSyslog } from './parse-syslog.ts';
 
@@ -33,7 +33,12 @@ function expectFields(record: AuditRecord, text: string, enterprise = 32473): vo
   expect(Date.parse(message.timestamp)).toBe(record.time);
   expect(message.timestamp).toMatch(/\.\d{3}Z$/);
   expect([...message.data.keys()]).toEqual([`inward@${enterprise}`]);
-  const found = new Map([...(message.data.get(`inward@${enterprise}`) ?? []), ['time', message.timestamp], ['host', message.host], ['event', message.id]] as const);
+  const found = new Map([
+    ...(message.data.get(`inward@${enterprise}`) ?? []),
+    ['time', message.timestamp],
+    ['host', message.host],
+    ['event', message.id],
+  ] as const);
   expect(found).toEqual(new Map(listFields(record)));
   // RFC 5424, section 6.1: what every receiver should take.
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(2048);
