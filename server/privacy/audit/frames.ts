@@ -47,7 +47,8 @@ export function* readFrames(bytes: Buffer, offset: number = magic.length): Gener
   }
 }
 
-function readFrame(bytes: Buffer, offset: number): Frame | undefined {
+/** The frame at an offset, if it is whole and its check holds. */
+export function readFrame(bytes: Buffer, offset: number): Frame | undefined {
   if (offset + headSize > bytes.length) return undefined;
   const length = bytes.readUInt32BE(offset);
   const size = 4 + length + checkSize;

@@ -1,0 +1,198 @@
+/**
+ * Owns reading an audit log record by record, forwards and backwards, also while a writer adds to it, rotates it or purges it. One
+ * segment is in memory at a time. Refuses a log with a hole, a record that is not in its form, and one that is shorter than its head.
+ */
+import { join } from 'node:path';
+import { SiteError } from '../errors.ts';
+import { readSmallFile } from '../files.ts';
+import { type AuditRecord, decodeRecord, EventError } from './events.ts';
+import { type Checkpoint, noteLimit, readCheckpoint } from './note.ts';
+import { damage, listFolder, listSegments, readFirstRecord, readSegment, type Segment, type SegmentContent } from './segments.ts';
+
+/** Of the site's folder. */
+const auditFolder = 'audit';
+const dayMs = 86_400_000;
+
+export interface LogRecord {
+  readonly record: AuditRecord;
+  /** In its canonical form, as it stands in the log. */
+  readonly text: string;
+}
+
+/** Which records are wanted; what is left out does not matter. */
+export interface Range {
+  /** The first one, by its `seq`. */
+  readonly first?: number | undefined;
+  /** The one behind the last, by its `seq`. */
+  readonly end?: number | undefined;
+  /** Not before this time, in ms of the epoch. */
+  readonly from?: number | undefined;
+  /** Before this time. */
+  readonly to?: number | undefined;
+}
+
+/** What the log is at one moment. */
+export interface LogState {
+  readonly checkpoint: Checkpoint;
+  /** The same, as text with its signature. */
+  readonly note: string;
+  /** The one in which it stands. */
+  readonly segment: Segment;
+}
+
+/** A segment with how many records were in front of it. */
+interface Part {
+  readonly segment: Segment;
+  readonly content: SegmentContent;
+  readonly firstSeq: number;
+}
+
+/** The folders of a site's logs, by number. Throws SiteError. */
+export function listLogs(siteFolder: string): string[] {
+  const folder = join(siteFolder, auditFolder);
+  const numbers = listFolder(folder).filter((name) => /^[1-9]\d{0,5}$/.test(name));
+  return numbers.sort((one, other) => Number(one) - Number(other)).map((name) => join(folder, name));
+}
+
+export class LogReader {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** The records of a range, oldest first. Throws SiteError. */
+  *records(range: Range = {}): Generator<LogRecord, void, undefined> {
+    let expected: number | undefined;
+    for (const part of this.#parts(range)) {
+      if (expected !== undefined && part.firstSeq !== expected)
+        throw damage(part.segment.path, `expected the record ${expected} as its first, found ${part.firstSeq}`);
+      expected = part.firstSeq + part.content.count;
+      for (let index = 0; index < part.content.count; index++) {
+        const found = findRecord(part, index, range);
+        if (found !== undefined) yield found;
+      }
+    }
+  }
+
+  /** The same, newest first. `has`: a text that a segment must hold to be looked at. */
+  *recordsBack(range: Range = {}, has?: string): Generator<LogRecord, void, undefined> {
+    const segments = this.#choose(range);
+    for (const segment of segments.reverse()) {
+      const part = this.#open(segment);
+      if (part === undefined || (has !== undefined && !part.content.has(has))) continue;
+      for (let index = part.content.count - 1; index >= 0; index--) {
+        const found = findRecord(part, index, range);
+        if (found !== undefined) yield found;
+      }
+    }
+  }
+
+  /** The bytes of the records from a `seq` on, oldest first: what the tree is made of. Throws SiteError. */
+  *bodies(first: number): Generator<Buffer, void, undefined> {
+    for (const { content, firstSeq } of this.#parts({ first })) {
+      for (let index = Math.max(0, first - firstSeq); index < content.count; index++) yield content.body(index);
+    }
+  }
+
+  /** The record of a `seq` as text; undefined: there is none yet, or it was purged. Throws SiteError. */
+  recordAt(seq: number): string | undefined {
+    for (const { content, firstSeq } of this.#parts({ first: seq, end: seq + 1 })) {
+      if (seq >= firstSeq && seq < firstSeq + content.count) return content.body(seq - firstSeq).toString();
+    }
+    return undefined;
+  }
+
+  /** Undefined: the log has no record yet. Throws SiteError, also where there is less than `head` says. */
+  state(): LogState | undefined {
+    // First: what it says is in the segments by then.
+    const head = this.#readHead();
+    const segments = listSegments(this.folder);
+    for (const segment of segments.toReversed()) {
+      const note = readSegment(segment, false)?.checkpoint;
+      if (note === undefined) continue;
+      const checkpoint = readCheckpoint(note);
+      if (checkpoint === undefined) throw damage(segment.path, 'expected a checkpoint of an audit log, found another text');
+      if (checkpoint.size < (head?.size ?? 0)) throw this.#short(segment.path, checkpoint.size, head?.size);
+      return { checkpoint, note, segment };
+    }
+    if (head !== undefined && head.size > 0) throw this.#short(this.folder, 0, head.size);
+    return undefined;
+  }
+
+  /** The segments that are there when it begins, with their records. */
+  *#parts(range: Range): Generator<Part, void, undefined> {
+    // First: what it says is in the segments by then.
+    const head = this.#readHead();
+    let last: Part | undefined;
+    for (const segment of this.#choose(range)) {
+      const part = this.#open(segment);
+      if (part !== undefined) yield (last = part);
+    }
+    if (last === undefined || range.end !== undefined || range.to !== undefined) return;
+    const size = last.firstSeq + last.content.count;
+    if (size < (head?.size ?? 0)) throw this.#short(last.segment.path, size, head?.size);
+  }
+
+  /** Undefined: it was purged, or has no record yet. */
+  #open(segment: Segment): Part | undefined {
+    if (segment.isStub) return undefined;
+    const isFull = listSegments(this.folder).some(({ number }) => number > segment.number);
+    const content = readSegment(segment, isFull);
+    if (content === undefined || content.count === 0) return undefined;
+    return { segment, content, firstSeq: seqOf(content.body(0).toString(), segment) };
+  }
+
+  /** The segments that may have records of the range: each but the last ends where the next one begins. */
+  #choose({ first = 0, end = Number.POSITIVE_INFINITY, from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY }: Range): Segment[] {
+    const segments = listSegments(this.folder).filter(({ isStub }) => !isStub);
+    if (first === 0 && end === Number.POSITIVE_INFINITY && from === Number.NEGATIVE_INFINITY && to === Number.POSITIVE_INFINITY) return segments;
+    const begins = segments.map((segment) => {
+      const text = readFirstRecord(segment);
+      return text === undefined ? undefined : decode(text, segment).record;
+    });
+    return segments.filter((_, index) => {
+      const [begin, next] = [begins[index], begins[index + 1]];
+      if (begin === undefined) return true;
+      // A segment holds one day; a clock that is set back during it moves its records by no more than that.
+      const [low, high] = [Math.min(begin.time, next?.time ?? begin.time) - dayMs, Math.max(begin.time, next?.time ?? Number.POSITIVE_INFINITY) + dayMs];
+      return begin.seq < end && (next === undefined || next.seq > first) && low < to && high >= from;
+    });
+  }
+
+  #readHead(): Checkpoint | undefined {
+    if (!listFolder(this.folder).includes('head')) return undefined;
+    const path = join(this.folder, 'head');
+    return readCheckpoint(readSmallFile(path, noteLimit).toString());
+  }
+
+  #short(path: string, found: number, expected = 0): SiteError {
+    return damage(path, `expected at least the ${expected} records that the file head tells of, found ${found}`);
+  }
+}
+
+/** One record of a part, if it is of the range. */
+function findRecord({ segment, content, firstSeq }: Part, index: number, range: Range): LogRecord | undefined {
+  const { first = 0, end = Number.POSITIVE_INFINITY, from = 0, to = Number.POSITIVE_INFINITY } = range;
+  const expected = firstSeq + index;
+  if (expected < first || expected >= end) return undefined;
+  const found = decode(content.body(index).toString(), segment);
+  const { seq, time } = found.record;
+  if (seq !== expected) throw damage(segment.path, `expected the record ${expected}, found ${seq}`);
+  return time >= from && time < to ? found : undefined;
+}
+
+function decode(text: string, { path }: Segment): LogRecord {
+  try {
+    return { record: decodeRecord(text), text };
+  } catch (error) {
+    if (error instanceof EventError) throw damage(path, `a record is not in its form (${error.message.replace(/\.$/, '')})`);
+    throw error;
+  }
+}
+
+function seqOf(text: string, { path }: Segment): number {
+  const [, digits] = /[{,]"seq":(\d{1,16})[,}]/.exec(text) ?? [];
+  if (digits === undefined) throw damage(path, 'expected a record with its seq, found another one');
+  return Number(digits);
+}

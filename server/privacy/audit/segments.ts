@@ -1,0 +1,178 @@
+/**
+ * Owns the files of one audit log as a reader sees them (docs/audit.md): which segments there are, and the records of one as far as
+ * a checkpoint stands behind them, also while the log is written. Refuses what cannot have been written so; says where, and leaves
+ * what is wrong with it to `inward audit verify`.
+ */
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { SiteError } from '../errors.ts';
+import { readUpTo } from '../files.ts';
+import { bodyLimit, findEnd, magic, readFrame, readFrames } from './frames.ts';
+
+export interface Segment {
+  readonly number: number;
+  readonly path: string;
+  /** What stayed of one that was purged. */
+  readonly isStub: boolean;
+}
+
+/** The last frames of a segment that is full. */
+export interface SegmentEnd {
+  /** `log_rotated`, as text. */
+  readonly record: string;
+  readonly checkpoint: string;
+}
+
+/** Largest segment that is read, in bytes: 64 MiB, and the commit that went over them. */
+const segmentLimit = 96 * 2 ** 20;
+const fileForm = /^(\d{8})\.(log|stub)$/;
+/** Of a frame beside its body. */
+const frameSize = 13;
+
+/** `00000001.log`. */
+export function nameSegment(number: number, isStub = false): string {
+  return `${String(number).padStart(8, '0')}.${isStub ? 'stub' : 'log'}`;
+}
+
+/** The segments of a log, oldest first, none where the folder is not there. One that is being purged counts as there. Throws SiteError where one is missing. */
+export function listSegments(folder: string): Segment[] {
+  const found = new Map<number, Segment>();
+  for (const name of listFolder(folder)) {
+    const [, digits, kind] = fileForm.exec(name) ?? [];
+    const segment = { number: Number(digits), path: join(folder, name), isStub: kind === 'stub' };
+    if (digits !== undefined && !(segment.isStub && found.has(segment.number))) found.set(segment.number, segment);
+  }
+  const segments = [...found.values()].sort((one, other) => one.number - other.number);
+  segments.forEach(({ number }, index) => {
+    if (number !== index + 1) throw damage(join(folder, nameSegment(index + 1)), 'expected a file that is there, found none of this name');
+  });
+  return segments;
+}
+
+/** Names in a folder, none where it is not there. Throws SiteError. */
+export function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw new SiteError(`The folder ${folder} cannot be read (${codeOf(error)}): expected one that whoever runs this command may read.`);
+  }
+}
+
+/** What is wrong with a log that can be read no further. */
+export function damage(path: string, what: string): SiteError {
+  return new SiteError(`The audit log is damaged at ${path}: ${what}; inward audit verify says more.`);
+}
+
+/** The records of a segment that stand in front of its last checkpoint, in one buffer. */
+export class SegmentContent {
+  readonly #bytes: Buffer;
+  readonly #offsets: readonly number[];
+  /** The last one, as text; undefined where there is none yet. */
+  readonly checkpoint: string | undefined;
+
+  constructor(bytes: Buffer, offsets: readonly number[], checkpoint: string | undefined) {
+    this.#bytes = bytes;
+    this.#offsets = offsets;
+    this.checkpoint = checkpoint;
+  }
+
+  get count(): number {
+    return this.#offsets.length;
+  }
+
+  /** The bytes of a record, by its place in the segment. */
+  body(index: number): Buffer {
+    const offset = this.#offsets[index];
+    if (offset === undefined) throw new RangeError('a segment has no such record');
+    return this.#bytes.subarray(offset + 5, offset + 4 + this.#bytes.readUInt32BE(offset));
+  }
+
+  /** Whether these bytes stand anywhere in it: cheaper than to look at every record. */
+  has(text: string): boolean {
+    return this.#bytes.includes(text);
+  }
+}
+
+/**
+ * Reads a segment; undefined where it was purged meanwhile. `isFull`: another one follows, so that nothing may stand behind its
+ * last checkpoint; of the one that is being written the rest is not judged. Throws SiteError.
+ */
+export function readSegment({ path }: Segment, isFull: boolean): SegmentContent | undefined {
+  const bytes = readPart(path, 0, segmentLimit + 1);
+  if (bytes === undefined) return undefined;
+  if (bytes.length > segmentLimit) throw damage(path, `expected at most ${segmentLimit} bytes, found more`);
+  // A segment that has just been made may be empty.
+  if (!magic.subarray(0, bytes.length).equals(bytes.subarray(0, magic.length)) && findEnd(bytes, 0) > 0)
+    throw damage(path, 'expected the beginning of a segment, found something else');
+  const offsets: number[] = [];
+  let committed = 0;
+  let end = magic.length;
+  let checkpoint: Buffer | undefined;
+  for (const { type, offset, size, body } of readFrames(bytes)) {
+    if (type === 'record') offsets.push(offset);
+    else [checkpoint, committed, end] = [body, offsets.length, offset + size];
+  }
+  if (isFull && (checkpoint === undefined || findEnd(bytes, end) > end))
+    throw damage(path, `expected a checkpoint as its end, found that it breaks off at byte ${end}, behind ${committed} records`);
+  offsets.length = committed;
+  return new SegmentContent(bytes, offsets, checkpoint?.toString());
+}
+
+/** The first record of a segment as text, without reading the rest; undefined: there is none yet, or the segment was purged meanwhile. */
+export function readFirstRecord({ path }: Segment): string | undefined {
+  const bytes = readPart(path, 0, magic.length + bodyLimit + frameSize);
+  if (bytes === undefined) return undefined;
+  const frame = readFrame(bytes, magic.length);
+  return frame?.type === 'record' ? frame.body.toString() : undefined;
+}
+
+/** The last record and checkpoint of a full segment or a stub, without reading the rest. Throws SiteError. */
+export function readSegmentEnd({ path }: Segment): SegmentEnd {
+  const size = 2 * (bodyLimit + frameSize);
+  // It may be purged meanwhile; its stub ends in the same way.
+  const bytes = readPart(path, -size, size) ?? readPart(path.replace(/log$/, 'stub'), -size, size) ?? Buffer.alloc(0);
+  const end = findEnd(bytes, 0);
+  // The last byte of a check may be zero.
+  for (let at = end; at < Math.min(end + 8, bytes.length + 1); at++) {
+    const checkpoint = findFrame(bytes, at, 'checkpoint');
+    const record = checkpoint === undefined ? undefined : findFrame(bytes, checkpoint.offset, 'record');
+    if (checkpoint !== undefined && record !== undefined) return { record: record.body.toString(), checkpoint: checkpoint.body.toString() };
+  }
+  throw damage(path, 'expected a record and a checkpoint as its end, found something else');
+}
+
+/** The frame of this type that ends where told: frames say their size in front only, and their check says which is one. */
+function findFrame(bytes: Buffer, end: number, type: 'record' | 'checkpoint'): { readonly offset: number; readonly body: Buffer } | undefined {
+  for (let offset = end - frameSize - 1; offset >= 0 && end - offset <= frameSize + bodyLimit; offset--) {
+    if (bytes.readUInt32BE(offset) !== end - offset - 12) continue;
+    const frame = readFrame(bytes, offset);
+    if (frame?.type === type) return frame;
+  }
+  return undefined;
+}
+
+/** At most `count` bytes from an offset, which counts from the end where it is negative; undefined where the file is gone. Throws SiteError. */
+function readPart(path: string, offset: number, count: number): Buffer | undefined {
+  let file: number | undefined;
+  try {
+    // A pipe without a writer would block.
+    file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw damage(path, 'expected a file, found something else');
+    const length = Math.min(count, stats.size);
+    if (offset >= 0) return readUpTo(file, length);
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(file, bytes, 0, length, Math.max(0, stats.size + offset)));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    if (error instanceof SiteError) throw error;
+    throw new SiteError(`The file ${path} cannot be read (${codeOf(error)}): expected one that whoever runs this command may read.`);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
+}
