@@ -75,13 +75,14 @@ export class LogReader {
     }
   }
 
-  /** The same, newest first. `has`: a text that a segment must hold to be looked at. */
+  /** The same, newest first. `has`: a text that a record must hold; so most are not decoded, and segments without it are passed over. */
   *recordsBack(range: Range = {}, has?: string): Generator<LogRecord, void, undefined> {
     const segments = this.#choose(range);
     for (const segment of segments.reverse()) {
       const part = this.#open(segment);
       if (part === undefined || (has !== undefined && !part.content.has(has))) continue;
       for (let index = part.content.count - 1; index >= 0; index--) {
+        if (has !== undefined && !part.content.body(index).includes(has)) continue;
         const found = findRecord(part, index, range);
         if (found !== undefined) yield found;
       }
@@ -147,16 +148,13 @@ export class LogReader {
   #choose({ first = 0, end = Number.POSITIVE_INFINITY, from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY }: Range): Segment[] {
     const segments = listSegments(this.folder).filter(({ isStub }) => !isStub);
     if (first === 0 && end === Number.POSITIVE_INFINITY && from === Number.NEGATIVE_INFINITY && to === Number.POSITIVE_INFINITY) return segments;
-    const begins = segments.map((segment) => {
-      const text = readFirstRecord(segment);
-      return text === undefined ? undefined : decode(text, segment).record;
-    });
+    const begins = segments.map(readBegin);
     return segments.filter((_, index) => {
       const [begin, next] = [begins[index], begins[index + 1]];
       if (begin === undefined) return true;
       // A segment holds one day; a clock that is set back during it moves its records by no more than that.
       const [low, high] = [Math.min(begin.time, next?.time ?? begin.time) - dayMs, Math.max(begin.time, next?.time ?? Number.POSITIVE_INFINITY) + dayMs];
-      return begin.seq < end && (next === undefined || next.seq > first) && low < to && high >= from;
+      return begin.seq < end && (next === undefined || next.seq > first) && !(low >= to || high < from);
     });
   }
 
@@ -189,6 +187,14 @@ function decode(text: string, { path }: Segment): LogRecord {
     if (error instanceof EventError) throw damage(path, `a record is not in its form (${error.message.replace(/\.$/, '')})`);
     throw error;
   }
+}
+
+/** Of the first record. Undefined: there is none yet. */
+function readBegin(segment: Segment): { readonly seq: number; readonly time: number } | undefined {
+  const text = readFirstRecord(segment);
+  if (text === undefined) return undefined;
+  // Without a time it is in every range, and refused when it is decoded.
+  return { seq: seqOf(text, segment), time: Number(/[{,]"time":(\d{1,16})[,}]/.exec(text)?.[1]) };
 }
 
 function seqOf(text: string, { path }: Segment): number {
