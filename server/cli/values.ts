@@ -89,6 +89,21 @@ export function end(now: number, longestDays: number): Kind<number> {
   };
 }
 
+/** A moment in ms of the epoch that is over or is to come: a span before `now`, a date (its first moment in UTC), or a time in UTC. */
+export function moment(now: number): Kind<number> {
+  return {
+    schema: z.int().min(0).max(8.64e15),
+    expected: 'a time ago, as 7d, 24h or 30m, a date, as 2026-11-24 (its beginning, UTC), or a time, as 2026-11-24T08:30Z',
+    read: (text) => readDate(text) ?? readInstant(text) ?? now - readSpan(text),
+  };
+}
+
+function readInstant(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{3})?)?Z$/.test(text)) return undefined;
+  const time = Date.parse(text);
+  return Number.isNaN(readDate(text.slice(0, 10))) ? Number.NaN : time;
+}
+
 function readSpan(text: string): number {
   const [, count, unit = ''] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
   return Number(count) * (units[unit] ?? Number.NaN);
