@@ -3,10 +3,11 @@
  * checkpoint, with how the key of the checkpoint follows from the first one. Refuses what is not in the log, or not any more.
  */
 import { SiteError } from '../errors.ts';
+import { listSegments } from './folder.ts';
 import { openNodes } from './nodes.ts';
 import { type Checkpoint, readCheckpoint } from './note.ts';
 import type { LogReader } from './reader.ts';
-import { damage, listSegments, readSegmentEnd, type Segment } from './segments.ts';
+import { damage, locateSegment, readSegmentEnd } from './segments.ts';
 import { type NodeSource, proveConsistency, proveInclusion } from './tree.ts';
 
 export interface Entry {
@@ -77,10 +78,10 @@ export class Prover implements Disposable {
   }
 
   /** A link for each segment before this one. */
-  #link({ number }: Segment): Link[] {
-    const segments = listSegments(this.#reader.folder);
-    const links = segments.filter((segment) => segment.number < number).map((segment) => this.#linkSegment(segment));
-    if (segments[0]?.isStub === true) return links;
+  #link(number: number): Link[] {
+    const names = listSegments(this.#reader.folder);
+    const links = names.filter((name) => name.number < number).map((name) => this.#linkSegment(locateSegment(this.#reader.folder, name)));
+    if (names[0]?.isStub === true) return links;
     const [first, ...rest] = links;
     const created = this.#reader.recordAt(0);
     if (created === undefined) throw damage(this.#reader.folder, 'expected the record 0, found none');
@@ -88,10 +89,10 @@ export class Prover implements Disposable {
     return [{ ...first, created: this.#enter(created, 0, first.index + 1) }, ...rest];
   }
 
-  #linkSegment(segment: Segment): Entry & { readonly checkpoint: string } {
-    const { record, checkpoint } = readSegmentEnd(segment);
+  #linkSegment(path: string): Entry & { readonly checkpoint: string } {
+    const { record, checkpoint } = readSegmentEnd(path);
     const size = readCheckpoint(checkpoint)?.size;
-    if (size === undefined || size === 0) throw damage(segment.path, 'expected a checkpoint of an audit log as its end, found another text');
+    if (size === undefined || size === 0) throw damage(path, 'expected a checkpoint of an audit log as its end, found another text');
     return { ...this.#enter(record, size - 1, size), checkpoint };
   }
 }

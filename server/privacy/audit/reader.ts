@@ -2,15 +2,14 @@
  * Owns reading an audit log record by record, forwards and backwards, also while a writer adds to it, rotates it or purges it. One
  * segment is in memory at a time. Refuses a log with a hole, a record that is not in its form, and one that is shorter than its head.
  */
-import { join } from 'node:path';
-import { SiteError } from '../errors.ts';
+import { existsSync } from 'node:fs';
+import type { SiteError } from '../errors.ts';
 import { readSmallFile } from '../files.ts';
 import { type AuditRecord, decodeRecord, EventError } from './events.ts';
+import { listSegments, pathsOf } from './folder.ts';
 import { type Checkpoint, noteLimit, readCheckpoint } from './note.ts';
-import { damage, listFolder, listSegments, readFirstRecord, readSegment, type Segment, type SegmentContent } from './segments.ts';
+import { damage, locateSegment, readContent, readFirstRecord, type SegmentContent } from './segments.ts';
 
-/** Of the site's folder. */
-const auditFolder = 'audit';
 const dayMs = 86_400_000;
 
 export interface LogRecord {
@@ -36,22 +35,15 @@ export interface LogState {
   readonly checkpoint: Checkpoint;
   /** The same, as text with its signature. */
   readonly note: string;
-  /** The one in which it stands. */
-  readonly segment: Segment;
+  /** Number of the segment in which it stands. */
+  readonly segment: number;
 }
 
 /** A segment with how many records were in front of it. */
 interface Part {
-  readonly segment: Segment;
+  readonly path: string;
   readonly content: SegmentContent;
   readonly firstSeq: number;
-}
-
-/** The folders of a site's logs, by number. Throws SiteError. */
-export function listLogs(siteFolder: string): string[] {
-  const folder = join(siteFolder, auditFolder);
-  const numbers = listFolder(folder).filter((name) => /^[1-9]\d{0,5}$/.test(name));
-  return numbers.sort((one, other) => Number(one) - Number(other)).map((name) => join(folder, name));
 }
 
 export class LogReader {
@@ -66,7 +58,7 @@ export class LogReader {
     let expected: number | undefined;
     for (const part of this.#parts(range)) {
       if (expected !== undefined && part.firstSeq !== expected)
-        throw damage(part.segment.path, `expected the record ${expected} as its first, found ${part.firstSeq}`);
+        throw damage(part.path, `expected the record ${expected} as its first, found ${part.firstSeq}`);
       expected = part.firstSeq + part.content.count;
       for (let index = 0; index < part.content.count; index++) {
         const found = findRecord(part, index, range);
@@ -77,9 +69,8 @@ export class LogReader {
 
   /** The same, newest first. `has`: a text that a record must hold; so most are not decoded, and segments without it are passed over. */
   *recordsBack(range: Range = {}, has?: string): Generator<LogRecord, void, undefined> {
-    const segments = this.#choose(range);
-    for (const segment of segments.reverse()) {
-      const part = this.#open(segment);
+    for (const number of this.#choose(range).reverse()) {
+      const part = this.#open(number);
       if (part === undefined || (has !== undefined && !part.content.has(has))) continue;
       for (let index = part.content.count - 1; index >= 0; index--) {
         if (has !== undefined && !part.content.body(index).includes(has)) continue;
@@ -108,14 +99,14 @@ export class LogReader {
   state(): LogState | undefined {
     // First: what it says is in the segments by then.
     const head = this.#readHead();
-    const segments = listSegments(this.folder);
-    for (const segment of segments.toReversed()) {
-      const note = readSegment(segment, false)?.checkpoint;
+    for (const name of listSegments(this.folder).toReversed()) {
+      const path = locateSegment(this.folder, name);
+      const note = readContent(path, false)?.checkpoint;
       if (note === undefined) continue;
       const checkpoint = readCheckpoint(note);
-      if (checkpoint === undefined) throw damage(segment.path, 'expected a checkpoint of an audit log, found another text');
-      if (checkpoint.size < (head?.size ?? 0)) throw this.#short(segment.path, checkpoint.size, head?.size);
-      return { checkpoint, note, segment };
+      if (checkpoint === undefined) throw damage(path, 'expected a checkpoint of an audit log, found another text');
+      if (checkpoint.size < (head?.size ?? 0)) throw this.#short(path, checkpoint.size, head?.size);
+      return { checkpoint, note, segment: name.number };
     }
     if (head !== undefined && head.size > 0) throw this.#short(this.folder, 0, head.size);
     return undefined;
@@ -126,30 +117,31 @@ export class LogReader {
     // First: what it says is in the segments by then.
     const head = this.#readHead();
     let last: Part | undefined;
-    for (const segment of this.#choose(range)) {
-      const part = this.#open(segment);
+    for (const number of this.#choose(range)) {
+      const part = this.#open(number);
       if (part !== undefined) yield (last = part);
     }
     if (last === undefined || range.end !== undefined || range.to !== undefined) return;
     const size = last.firstSeq + last.content.count;
-    if (size < (head?.size ?? 0)) throw this.#short(last.segment.path, size, head?.size);
+    if (size < (head?.size ?? 0)) throw this.#short(last.path, size, head?.size);
   }
 
   /** Undefined: it was purged, or has no record yet. */
-  #open(segment: Segment): Part | undefined {
-    if (segment.isStub) return undefined;
-    const isFull = listSegments(this.folder).some(({ number }) => number > segment.number);
-    const content = readSegment(segment, isFull);
+  #open(number: number): Part | undefined {
+    // The next one is made before this one ends.
+    const isFull = listSegments(this.folder).some((name) => name.number > number && readFirstRecord(locateSegment(this.folder, name)) !== undefined);
+    const path = pathsOf(this.folder).segment(number);
+    const content = readContent(path, isFull);
     if (content === undefined || content.count === 0) return undefined;
-    return { segment, content, firstSeq: seqOf(content.body(0).toString(), segment) };
+    return { path, content, firstSeq: seqOf(content.body(0).toString(), path) };
   }
 
-  /** The segments that may have records of the range: each but the last ends where the next one begins. */
-  #choose({ first = 0, end = Number.POSITIVE_INFINITY, from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY }: Range): Segment[] {
-    const segments = listSegments(this.folder).filter(({ isStub }) => !isStub);
-    if (first === 0 && end === Number.POSITIVE_INFINITY && from === Number.NEGATIVE_INFINITY && to === Number.POSITIVE_INFINITY) return segments;
-    const begins = segments.map(readBegin);
-    return segments.filter((_, index) => {
+  /** Numbers of the segments that may have records of the range: each but the last ends where the next one begins. */
+  #choose({ first = 0, end = Number.POSITIVE_INFINITY, from = 0, to = Number.POSITIVE_INFINITY }: Range): number[] {
+    const numbers = listSegments(this.folder).flatMap(({ number, isStub }) => (isStub ? [] : [number]));
+    if (first === 0 && end === Number.POSITIVE_INFINITY && from === 0 && to === Number.POSITIVE_INFINITY) return numbers;
+    const begins = numbers.map((number) => readBegin(pathsOf(this.folder).segment(number)));
+    return numbers.filter((_, index) => {
       const [begin, next] = [begins[index], begins[index + 1]];
       if (begin === undefined) return true;
       // A segment holds one day; a clock that is set back during it moves its records by no more than that.
@@ -159,9 +151,8 @@ export class LogReader {
   }
 
   #readHead(): Checkpoint | undefined {
-    if (!listFolder(this.folder).includes('head')) return undefined;
-    const path = join(this.folder, 'head');
-    return readCheckpoint(readSmallFile(path, noteLimit).toString());
+    const { head } = pathsOf(this.folder);
+    return existsSync(head) ? readCheckpoint(readSmallFile(head, noteLimit).toString()) : undefined;
   }
 
   #short(path: string, found: number, expected = 0): SiteError {
@@ -170,17 +161,17 @@ export class LogReader {
 }
 
 /** One record of a part, if it is of the range. */
-function findRecord({ segment, content, firstSeq }: Part, index: number, range: Range): LogRecord | undefined {
+function findRecord({ path, content, firstSeq }: Part, index: number, range: Range): LogRecord | undefined {
   const { first = 0, end = Number.POSITIVE_INFINITY, from = 0, to = Number.POSITIVE_INFINITY } = range;
   const expected = firstSeq + index;
   if (expected < first || expected >= end) return undefined;
-  const found = decode(content.body(index).toString(), segment);
+  const found = decode(content.body(index).toString(), path);
   const { seq, time } = found.record;
-  if (seq !== expected) throw damage(segment.path, `expected the record ${expected}, found ${seq}`);
+  if (seq !== expected) throw damage(path, `expected the record ${expected}, found ${seq}`);
   return time >= from && time < to ? found : undefined;
 }
 
-function decode(text: string, { path }: Segment): LogRecord {
+function decode(text: string, path: string): LogRecord {
   try {
     return { record: decodeRecord(text), text };
   } catch (error) {
@@ -190,14 +181,14 @@ function decode(text: string, { path }: Segment): LogRecord {
 }
 
 /** Of the first record. Undefined: there is none yet. */
-function readBegin(segment: Segment): { readonly seq: number; readonly time: number } | undefined {
-  const text = readFirstRecord(segment);
+function readBegin(path: string): { readonly seq: number; readonly time: number } | undefined {
+  const text = readFirstRecord(path);
   if (text === undefined) return undefined;
   // Without a time it is in every range, and refused when it is decoded.
-  return { seq: seqOf(text, segment), time: Number(/[{,]"time":(\d{1,16})[,}]/.exec(text)?.[1]) };
+  return { seq: seqOf(text, path), time: Number(/[{,]"time":(\d{1,16})[,}]/.exec(text)?.[1]) };
 }
 
-function seqOf(text: string, { path }: Segment): number {
+function seqOf(text: string, path: string): number {
   const [, digits] = /[{,]"seq":(\d{1,16})[,}]/.exec(text) ?? [];
   if (digits === undefined) throw damage(path, 'expected a record with its seq, found another one');
   return Number(digits);

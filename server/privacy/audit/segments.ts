@@ -1,20 +1,13 @@
 /**
- * Owns the files of one audit log as a reader sees them (docs/audit.md): which segments there are, and the records of one as far as
- * a checkpoint stands behind them, also while the log is written. Refuses what cannot have been written so; says where, and leaves
+ * Owns a segment of an audit log as a reader sees it (docs/audit.md): its records as far as a checkpoint stands behind them, also
+ * while the log is written, and its first and last ones without the rest. Refuses what cannot have been written so; says where, and leaves
  * what is wrong with it to `inward audit verify`.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
 import { readUpTo } from '../files.ts';
+import { type LogPaths, pathsOf, type SegmentName } from './folder.ts';
 import { bodyLimit, findEnd, magic, readFrame, readFrames } from './frames.ts';
-
-export interface Segment {
-  readonly number: number;
-  readonly path: string;
-  /** What stayed of one that was purged. */
-  readonly isStub: boolean;
-}
 
 /** The last frames of a segment that is full. */
 export interface SegmentEnd {
@@ -25,38 +18,13 @@ export interface SegmentEnd {
 
 /** Largest segment that is read, in bytes: 64 MiB, and the commit that went over them. */
 const segmentLimit = 96 * 2 ** 20;
-const fileForm = /^(\d{8})\.(log|stub)$/;
 /** Of a frame beside its body. */
 const frameSize = 13;
 
-/** `00000001.log`. */
-export function nameSegment(number: number, isStub = false): string {
-  return `${String(number).padStart(8, '0')}.${isStub ? 'stub' : 'log'}`;
-}
-
-/** The segments of a log, oldest first, none where the folder is not there. One that is being purged counts as there. Throws SiteError where one is missing. */
-export function listSegments(folder: string): Segment[] {
-  const found = new Map<number, Segment>();
-  for (const name of listFolder(folder)) {
-    const [, digits, kind] = fileForm.exec(name) ?? [];
-    const segment = { number: Number(digits), path: join(folder, name), isStub: kind === 'stub' };
-    if (digits !== undefined && !(segment.isStub && found.has(segment.number))) found.set(segment.number, segment);
-  }
-  const segments = [...found.values()].sort((one, other) => one.number - other.number);
-  segments.forEach(({ number }, index) => {
-    if (number !== index + 1) throw damage(join(folder, nameSegment(index + 1)), 'expected a file that is there, found none of this name');
-  });
-  return segments;
-}
-
-/** Names in a folder, none where it is not there. Throws SiteError. */
-export function listFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw new SiteError(`The folder ${folder} cannot be read (${codeOf(error)}): expected one that whoever runs this command may read.`);
-  }
+/** The file of a segment or a stub. */
+export function locateSegment(folder: string, { number, isStub }: SegmentName): string {
+  const paths: LogPaths = pathsOf(folder);
+  return isStub ? paths.stub(number) : paths.segment(number);
 }
 
 /** What is wrong with a log that can be read no further. */
@@ -98,7 +66,7 @@ export class SegmentContent {
  * Reads a segment; undefined where it was purged meanwhile. `isFull`: another one follows, so that nothing may stand behind its
  * last checkpoint; of the one that is being written the rest is not judged. Throws SiteError.
  */
-export function readSegment({ path }: Segment, isFull: boolean): SegmentContent | undefined {
+export function readContent(path: string, isFull: boolean): SegmentContent | undefined {
   const bytes = readPart(path, 0, segmentLimit + 1);
   if (bytes === undefined) return undefined;
   if (bytes.length > segmentLimit) throw damage(path, `expected at most ${segmentLimit} bytes, found more`);
@@ -120,7 +88,7 @@ export function readSegment({ path }: Segment, isFull: boolean): SegmentContent 
 }
 
 /** The first record of a segment as text, without reading the rest; undefined: there is none yet, or the segment was purged meanwhile. */
-export function readFirstRecord({ path }: Segment): string | undefined {
+export function readFirstRecord(path: string): string | undefined {
   const bytes = readPart(path, 0, magic.length + bodyLimit + frameSize);
   if (bytes === undefined) return undefined;
   const frame = readFrame(bytes, magic.length);
@@ -128,7 +96,7 @@ export function readFirstRecord({ path }: Segment): string | undefined {
 }
 
 /** The last record and checkpoint of a full segment or a stub, without reading the rest. Throws SiteError. */
-export function readSegmentEnd({ path }: Segment): SegmentEnd {
+export function readSegmentEnd(path: string): SegmentEnd {
   const size = 2 * (bodyLimit + frameSize);
   // It may be purged meanwhile; its stub ends in the same way.
   const bytes = readPart(path, -size, size) ?? readPart(path.replace(/log$/, 'stub'), -size, size) ?? Buffer.alloc(0);

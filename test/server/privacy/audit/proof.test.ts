@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { root } from '../../../../scripts/node.mjs';
+import { pathsOf } from '../../../../server/privacy/audit/folder.ts';
 import { readFrames } from '../../../../server/privacy/audit/frames.ts';
 import { findRequest, Prover } from '../../../../server/privacy/audit/proof.ts';
 import { LogReader } from '../../../../server/privacy/audit/reader.ts';
-import { nameSegment, readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
+import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
 import { SiteError } from '../../../../server/privacy/errors.ts';
 import { pair, SampleLog, uuid } from './sample-log.ts';
 
@@ -30,14 +31,14 @@ function copy(name: string): string {
 
 /** As the log was when it had so many records: only of its first segment. */
 function cut(path: string, size: number): void {
-  const segment = join(path, nameSegment(1));
+  const segment = pathsOf(path).segment(1);
   const bytes = readFileSync(segment);
   for (const { type, offset, size: length, body } of readFrames(bytes)) {
     if (type !== 'checkpoint' || !body.toString().includes(`\n${size}\n`)) continue;
     truncateSync(segment, offset + length);
     writeFileSync(join(path, 'head'), body);
   }
-  for (const number of [2, 3]) rmSync(join(path, nameSegment(number)));
+  for (const number of [2, 3]) rmSync(pathsOf(path).segment(number));
 }
 
 describe('the same as those of another implementation', () => {
@@ -111,7 +112,7 @@ describe('refused', () => {
 
   test('a purged record, and hashes that only the purged records could give', () => {
     const log = new SampleLog(join(folder, '1')).commit(...pair(1)).rotate().commit(...pair(2));
-    const end = readSegmentEnd({ number: 1, path: join(log.folder, nameSegment(1)), isStub: false });
+    const end = readSegmentEnd(pathsOf(log.folder).segment(1));
     log.purge(1, end.record, end.checkpoint);
     prove(log.folder, (prover) => {
       expect(() => prover.include(1)).toThrow(/is not in the audit log .*, or was purged/);
@@ -125,13 +126,13 @@ describe('refused', () => {
     const log = new SampleLog(join(folder, '1')).commit(...pair(1));
     const forged = new SampleLog(join(folder, '2')).commit(pair(1)[0], { event: 'gate_closed' });
     copyFileSync(join(log.folder, 'hashes'), join(forged.folder, 'hashes'));
-    const bytes = readFileSync(join(forged.folder, nameSegment(1)));
+    const bytes = readFileSync(pathsOf(forged.folder).segment(1));
     const [note] = [...readFrames(bytes)].filter(({ type }) => type === 'checkpoint').slice(-1);
     bytes.fill(0, note?.offset);
-    writeFileSync(join(forged.folder, nameSegment(1)), bytes);
-    const whole = readFileSync(join(log.folder, nameSegment(1)));
+    writeFileSync(pathsOf(forged.folder).segment(1), bytes);
+    const whole = readFileSync(pathsOf(log.folder).segment(1));
     const [good] = [...readFrames(whole)].filter(({ type }) => type === 'checkpoint').slice(-1);
-    writeFileSync(join(forged.folder, nameSegment(1)), Buffer.concat([bytes.subarray(0, note?.offset), whole.subarray(good?.offset)]));
+    writeFileSync(pathsOf(forged.folder).segment(1), Buffer.concat([bytes.subarray(0, note?.offset), whole.subarray(good?.offset)]));
     rmSync(join(forged.folder, 'hashes'));
     const attempt = (): unknown => prove(forged.folder, () => undefined);
     expect(attempt).toThrow(SiteError);
