@@ -84,6 +84,7 @@ const commands = [
   createManifestCommand,
   createKeyCommand,
   createReviewCommand,
+  createAuditCommand,
   createStoreCommand,
   createAuditCommand,
   createCompletionCommand,
