@@ -8,7 +8,7 @@ import { HashFile } from './hashes.ts';
 import type { Checkpoint } from './note.ts';
 import type { LogReader } from './reader.ts';
 import { damage } from './segments.ts';
-import { countNodes, GrowingTree, hashLeaf, hashSize, hashTree, type NodeSource, placeOf } from './tree.ts';
+import { countNodes, GrowingTree, hashSize, hashTree, type NodeSource, placeOf } from './tree.ts';
 
 /** The nodes under a checkpoint; closes the file when disposed. Throws SiteError where they do not lead to its root. */
 export function openNodes(reader: LogReader, { size, root }: Checkpoint): NodeSource & Disposable {
@@ -30,8 +30,8 @@ function completeNodes(reader: LogReader, file: NodeSource | undefined, kept: nu
   const made: Uint8Array[] = [];
   const tree = new GrowingTree(file, kept);
   if (kept < size) {
-    for (const body of reader.bodies(kept)) {
-      made.push(...tree.add(hashLeaf(body)));
+    for (const leaf of reader.leaves(kept)) {
+      made.push(...tree.add(leaf));
       if (tree.size === size) break;
     }
     if (tree.size < size) throw damage(pathsOf(reader.folder).hashes, 'it does not hold what was purged, so that nothing can be proved');

@@ -67,30 +67,31 @@ export class LogReader {
     }
   }
 
-  /** The same, newest first. `has`: a text that a record must hold; so most are not decoded, and segments without it are passed over. */
+  /** The same, newest first. `has`: a text that a record must hold; the others are not looked at. */
   *recordsBack(range: Range = {}, has?: string): Generator<LogRecord, void, undefined> {
     for (const number of this.#choose(range).reverse()) {
       const part = this.#open(number);
-      if (part === undefined || (has !== undefined && !part.content.has(has))) continue;
-      for (let index = part.content.count - 1; index >= 0; index--) {
-        if (has !== undefined && !part.content.body(index).includes(has)) continue;
+      if (part === undefined) continue;
+      const { content } = part;
+      const step = (end: number): number => (has === undefined ? end - 1 : content.findBack(has, end));
+      for (let index = step(content.count); index >= 0; index = step(index)) {
         const found = findRecord(part, index, range);
         if (found !== undefined) yield found;
       }
     }
   }
 
-  /** The bytes of the records from a `seq` on, oldest first: what the tree is made of. Throws SiteError. */
-  *bodies(first: number): Generator<Buffer, void, undefined> {
+  /** The leaves of the tree from a `seq` on. Throws SiteError. */
+  *leaves(first: number): Generator<Buffer, void, undefined> {
     for (const { content, firstSeq } of this.#parts({ first })) {
-      for (let index = Math.max(0, first - firstSeq); index < content.count; index++) yield content.body(index);
+      for (let index = Math.max(0, first - firstSeq); index < content.count; index++) yield content.frame(index).hash;
     }
   }
 
   /** The record of a `seq` as text; undefined: there is none yet, or it was purged. Throws SiteError. */
   recordAt(seq: number): string | undefined {
     for (const { content, firstSeq } of this.#parts({ first: seq, end: seq + 1 })) {
-      if (seq >= firstSeq && seq < firstSeq + content.count) return content.body(seq - firstSeq).toString();
+      if (seq >= firstSeq && seq < firstSeq + content.count) return content.frame(seq - firstSeq).body.toString();
     }
     return undefined;
   }
@@ -133,7 +134,7 @@ export class LogReader {
     const path = pathsOf(this.folder).segment(number);
     const content = readContent(path, isFull);
     if (content === undefined || content.count === 0) return undefined;
-    return { path, content, firstSeq: seqOf(content.body(0).toString(), path) };
+    return { path, content, firstSeq: seqOf(content.frame(0).body.toString(), path) };
   }
 
   /** Numbers of the segments that may have records of the range: each but the last ends where the next one begins. */
@@ -165,7 +166,7 @@ function findRecord({ path, content, firstSeq }: Part, index: number, range: Ran
   const { first = 0, end = Number.POSITIVE_INFINITY, from = 0, to = Number.POSITIVE_INFINITY } = range;
   const expected = firstSeq + index;
   if (expected < first || expected >= end) return undefined;
-  const found = decode(content.body(index).toString(), path);
+  const found = decode(content.frame(index).body.toString(), path);
   const { seq, time } = found.record;
   if (seq !== expected) throw damage(path, `expected the record ${expected}, found ${seq}`);
   return time >= from && time < to ? found : undefined;

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
 import { readUpTo } from '../files.ts';
 import { type LogPaths, pathsOf, type SegmentName } from './folder.ts';
-import { bodyLimit, findEnd, magic, readFrame, readFrames } from './frames.ts';
+import { bodyLimit, type Frame, findEnd, magic, readFrame, walkFrames } from './frames.ts';
 
 /** The last frames of a segment that is full. */
 export interface SegmentEnd {
@@ -32,14 +32,16 @@ export function damage(path: string, what: string): SiteError {
   return new SiteError(`The audit log is damaged at ${path}: ${what}; inward audit verify says more.`);
 }
 
-/** The records of a segment that stand in front of its last checkpoint, in one buffer. */
+/** The records of a segment that stand in front of its last checkpoint, in one buffer; each is checked when it is asked for. */
 export class SegmentContent {
+  readonly #path: string;
   readonly #bytes: Buffer;
   readonly #offsets: readonly number[];
   /** The last one, as text; undefined where there is none yet. */
   readonly checkpoint: string | undefined;
 
-  constructor(bytes: Buffer, offsets: readonly number[], checkpoint: string | undefined) {
+  constructor(path: string, bytes: Buffer, offsets: readonly number[], checkpoint: string | undefined) {
+    this.#path = path;
     this.#bytes = bytes;
     this.#offsets = offsets;
     this.checkpoint = checkpoint;
@@ -49,16 +51,25 @@ export class SegmentContent {
     return this.#offsets.length;
   }
 
-  /** The bytes of a record, by its place in the segment. */
-  body(index: number): Buffer {
-    const offset = this.#offsets[index];
-    if (offset === undefined) throw new RangeError('a segment has no such record');
-    return this.#bytes.subarray(offset + 5, offset + 4 + this.#bytes.readUInt32BE(offset));
+  /** A record by its place in the segment. Throws SiteError where it was changed. */
+  frame(index: number): Frame {
+    const offset = this.#offsets[index] ?? 0;
+    const frame = readFrame(this.#bytes, offset);
+    if (frame?.type !== 'record') throw damage(this.#path, `the check of record ${index} of this file, at byte ${offset}, does not hold`);
+    return frame;
   }
 
-  /** Whether these bytes stand anywhere in it: cheaper than to look at every record. */
-  has(text: string): boolean {
-    return this.#bytes.includes(text);
+  /** The last record before a place in which these bytes stand; -1: there is none. */
+  findBack(text: string, end: number): number {
+    const at = this.#bytes.lastIndexOf(text, (this.#offsets[end] ?? this.#bytes.length) - 1);
+    if (at < 0) return -1;
+    let [low, high] = [0, end];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#offsets[middle] ?? 0) > at) high = middle;
+      else low = middle + 1;
+    }
+    return low - 1;
   }
 }
 
@@ -74,17 +85,19 @@ export function readContent(path: string, isFull: boolean): SegmentContent | und
   if (!magic.subarray(0, bytes.length).equals(bytes.subarray(0, magic.length)) && findEnd(bytes, 0) > 0)
     throw damage(path, 'expected the beginning of a segment, found something else');
   const offsets: number[] = [];
-  let committed = 0;
-  let end = magic.length;
-  let checkpoint: Buffer | undefined;
-  for (const { type, offset, size, body } of readFrames(bytes)) {
+  const commits: { readonly offset: number; readonly count: number }[] = [];
+  // By their lengths alone: to check a million records for the sake of one takes seconds.
+  for (const { type, offset } of walkFrames(bytes)) {
     if (type === 'record') offsets.push(offset);
-    else [checkpoint, committed, end] = [body, offsets.length, offset + size];
+    else commits.push({ offset, count: offsets.length });
   }
-  if (isFull && (checkpoint === undefined || findEnd(bytes, end) > end))
-    throw damage(path, `expected a checkpoint as its end, found that it breaks off at byte ${end}, behind ${committed} records`);
-  offsets.length = committed;
-  return new SegmentContent(bytes, offsets, checkpoint?.toString());
+  const last = commits.findLast(({ offset }) => readFrame(bytes, offset) !== undefined);
+  const note = last && readFrame(bytes, last.offset);
+  const [end, count] = note === undefined || last === undefined ? [magic.length, 0] : [note.offset + note.size, last.count];
+  if (isFull && (note === undefined || findEnd(bytes, end) > end))
+    throw damage(path, `expected a checkpoint as its end, found that it breaks off at byte ${end}, behind ${count} records`);
+  offsets.length = count;
+  return new SegmentContent(path, bytes, offsets, note?.body.toString());
 }
 
 /** The first record of a segment as text, without reading the rest; undefined: there is none yet, or the segment was purged meanwhile. */

@@ -1,4 +1,5 @@
 /** Reading a log while others write, rotate, purge and damage it. */
+import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { listSegments, pathsOf } from '../../../../server/privacy/audit/folder.t
 import { LogReader } from '../../../../server/privacy/audit/reader.ts';
 import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
 import { SiteError } from '../../../../server/privacy/errors.ts';
-import { pair, SampleLog, startTime } from './sample-log.ts';
+import { pair, SampleLog, startTime, uuid } from './sample-log.ts';
 
 let folder = '';
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'inward-audit-'))));
@@ -35,13 +36,23 @@ function flip(path: string, offset: number): void {
   writeFileSync(path, bytes);
 }
 
+test('of records that hold a text, newest first, and no other', () => {
+  const log = writeDays();
+  const reader = new LogReader(log.folder);
+  const withText = (text: string): number[] => log.texts.flatMap((one, seq) => (one.includes(text) ? [seq] : [])).reverse();
+  for (const text of ['"event":"intent"', '"event":"log_rotated"', `"request":"${uuid(4)}"`, '"seq":13,', '{', 'nothing'])
+    expect(seqs(reader.recordsBack({}, text))).toEqual(withText(text));
+  expect(seqs(reader.recordsBack({ end: 11 }, '"event":"outcome"'))).toEqual([10, 7, 4, 2]);
+});
+
 test('every record, forwards and backwards, as it was written', () => {
   const log = writeDays();
   const reader = new LogReader(log.folder);
   expect([...reader.records()].map(({ text }) => text)).toEqual(log.texts);
   expect([...reader.recordsBack()].map(({ text }) => text)).toEqual(log.texts.toReversed());
-  expect([...reader.bodies(0)].map(String)).toEqual(log.texts);
-  expect([...reader.bodies(7)].map(String)).toEqual(log.texts.slice(7));
+  const leaves = log.texts.map((text) => createHash('sha256').update(`\0${text}`).digest());
+  expect([...reader.leaves(0)]).toEqual(leaves);
+  expect([...reader.leaves(7)]).toEqual(leaves.slice(7));
   log.texts.forEach((text, seq) => void expect(reader.recordAt(seq)).toBe(text));
   expect(reader.recordAt(log.size)).toBeUndefined();
   expect(reader.state()).toMatchObject({ note: log.notes.at(-1), checkpoint: { log: log.id, size: 14 }, segment: 3 });
@@ -71,7 +82,7 @@ test('segments that a time leaves out are not opened', () => {
   const { folder: path } = writeDays();
   const reader = new LogReader(path);
   // A day of tolerance on both sides: of three segments one is too far away.
-  flip(segment(1), 400);
+  flip(segment(1), 700);
   expect(seqs(reader.records({ from: startTime + 2 * day + 30 * minute - minute }))).toEqual([]);
   expect(() => seqs(reader.records({ from: startTime + day }))).toThrow(SiteError);
 });
@@ -149,8 +160,11 @@ describe('refused, with the file and the way on', () => {
   const read = (): number[] => seqs(new LogReader(join(folder, '1')).records());
 
   test.each<[string, () => void, RegExp]>([
-    ['a changed bit in a full segment', () => flip(segment(1), 400), /00000001\.log: expected a checkpoint as its end, found that it breaks off at byte \d+, behind \d records/],
-    ['a changed bit in the newest one', () => flip(segment(3), 100), /at least the 14 records that the file head tells of/],
+    ['a changed bit in a record', () => flip(segment(1), 700), /00000001\.log: the check of record \d of this file, at byte \d+, does not hold/],
+    ['a changed bit in a record of the newest segment', () => flip(segment(3), 100), /00000003\.log: the check of record 0 of this file, at byte 16, does not hold/],
+    ['a changed length', () => flip(segment(1), 18), /00000001\.log: expected a checkpoint as its end, found that it breaks off at byte \d+, behind \d records/],
+    ['a changed length in the newest segment', () => flip(segment(3), 18), /at least the 14 records that the file head tells of/],
+    ['a changed checkpoint in the newest segment', () => flip(segment(3), readFileSync(segment(3)).lastIndexOf('inward-audit')), /at least the 14 records that the file head tells of/],
     ['a segment that was cut', () => truncateSync(segment(2), 700), /00000002\.log: expected a checkpoint as its end/],
     ['something behind the end', () => appendFileSync(segment(1), 'x'), /00000001\.log: expected a checkpoint as its end/],
     ['another beginning', () => flip(segment(1), 3), /00000001\.log: expected the beginning of a segment/],
