@@ -86,7 +86,6 @@ const commands = [
   createReviewCommand,
   createAuditCommand,
   createStoreCommand,
-  createAuditCommand,
   createCompletionCommand,
 ];
 

@@ -17,6 +17,9 @@ import { readTime } from '../site.ts';
 import { formatTime, moment } from '../values.ts';
 import { addAuditOptions, type NumberedLog, openAudit } from './common.ts';
 
+/** One record is written. */
+const roomSize = 2 ** 16;
+
 interface PurgeFlags extends Flags {
   readonly before?: number;
   readonly yes?: boolean;
@@ -64,7 +67,7 @@ function describePlan({ number }: NumberedLog, { unfinished, purge }: PurgePlan)
 
 /** As the one who writes it. Throws SiteError where another process does. */
 async function purgeLog({ number, reader }: NumberedLog, plan: PurgePlan, by: string, world: World): Promise<void> {
-  const log = await AuditLog.open(reader.folder, { now: Date.now, machine: describeMachine(world.hostRoot) });
+  const log = await AuditLog.open(reader.folder, { now: Date.now, machine: describeMachine(world.hostRoot), roomSize });
   if (log === undefined) throw new SiteError(`A process that runs writes the audit log ${number}: end it (inward serve), purge, and start it again.`);
   await using _ = log;
   checkClock(Date.now(), log.recovered.latest);

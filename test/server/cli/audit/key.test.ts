@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest';
 import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
 import { pathsOf } from '../../../../server/privacy/audit/folder.ts';
-import { createAuditSite } from './audit-site.ts';
+import { AuditSite } from './audit-site.ts';
 
 test('the first key and the last checkpoint; after a purge the key is only where it was noted', async () => {
-  using made = await createAuditSite();
+  using made = await AuditSite.create();
   const { site, log } = made;
   const note = log.notes.at(-1);
   expect(await site.do('ada', 'audit', 'key')).toBe(`Log 1\nIts first key:\n${log.key}\nIts checkpoint now:\n${note}\n`);

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { verifyProof } from '../../../../server/privacy/audit/verify.mjs';
 import { uuid } from '../../privacy/audit/sample-log.ts';
-import { type AuditSite, createAuditSite, listLeft } from './audit-site.ts';
+import { AuditSite } from './audit-site.ts';
 
 let made: AuditSite;
 beforeAll(async () => {
-  made = await createAuditSite();
+  made = await AuditSite.create();
 });
 afterAll(() => made[Symbol.dispose]());
 
@@ -17,17 +17,19 @@ async function check(text: string): Promise<Awaited<ReturnType<typeof verifyProo
 }
 
 test('of a record by its number, to a new file that only its maker can read', async () => {
-  using site = made.site.copy();
+  using own = made.copy();
+  const { site } = own;
   const path = join(site.home, 'proof.json');
   expect(await site.do('ada', 'audit', 'prove', '4', '--out', 'proof.json')).toBe(`The proof is in ${path}.\n`);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(await check(readFileSync(path, 'utf8'))).toMatchObject({ kind: 'inclusion', index: 4, size: 9, record: made.log.texts[4], flawCount: 0, unchecked: [] });
   expect((await site.run('ada', 'audit', 'prove', '4', '--out', 'proof.json')).complained).toMatch(/is there already/);
-  expect(await listLeft(site)).toMatchObject([{ event: 'audit_exported', format: 'proof', records: 1, log: made.log.id, by: 'ada' }]);
+  expect(await own.listLeft()).toMatchObject([{ event: 'audit_exported', format: 'proof', records: 1, log: made.log.id, by: 'ada' }]);
 });
 
 test('of a request: a proof for each of its two records', async () => {
-  using site = made.site.copy();
+  using own = made.copy();
+  const { site } = own;
   const lines = (await site.do('ada', 'audit', 'prove', uuid(2))).trim().split('\n');
   expect(await Promise.all(lines.map(check))).toMatchObject([
     { index: 4, flawCount: 0 },
@@ -38,7 +40,8 @@ test('of a request: a proof for each of its two records', async () => {
 });
 
 test('since an older checkpoint', async () => {
-  using site = made.site.copy();
+  using own = made.copy();
+  const { site } = own;
   writeFileSync(join(site.home, 'old.txt'), made.log.notes[1] ?? '');
   expect(await check(await site.do('ada', 'audit', 'prove', '--since', 'old.txt'))).toMatchObject({ kind: 'consistency', oldSize: 3, size: 9, flawCount: 0 });
   writeFileSync(join(site.home, 'old.txt'), 'nothing');
@@ -46,7 +49,8 @@ test('since an older checkpoint', async () => {
 });
 
 test('an older checkpoint of another history is not proved', async () => {
-  using site = made.site.copy();
+  using own = made.copy();
+  const { site } = own;
   const [name, size, , ...rest] = (made.log.notes[1] ?? '').split('\n');
   writeFileSync(join(site.home, 'old.txt'), [name, size, Buffer.alloc(32, 7).toString('base64'), ...rest].join('\n'));
   expect(await site.run('ada', 'audit', 'prove', '--since', 'old.txt')).toMatchObject({ code: 1, printed: '', complained: expect.stringMatching(/^The proof does not hold/) });

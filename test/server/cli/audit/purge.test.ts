@@ -1,4 +1,5 @@
 /** A purge by hand, of a log of the real writer. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { listSegments } from '../../../../server/privacy/audit/folder.ts';
@@ -30,11 +31,12 @@ const isStub = (folder: string): boolean[] => listSegments(folder).map((name) =>
 test('what is six years old goes, by the writer of the log, and the verifier finds nothing wrong', async () => {
   using site = await TestSite.create();
   const folder = join(site.folder, 'audit', '1');
+  rmSync(folder, { recursive: true, force: true });
   const key = await writeDays(folder);
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2032-11-24T09:00:00Z') });
   expect((await site.run('carl', 'audit', 'purge')).complained).toMatch(/^Without a terminal to ask on, this option must be there too: --yes$/m);
   expect(await site.do('carl', 'audit', 'purge', '--before', '2026-11-23', '--yes')).toMatch(/^Nothing is purged/);
-  expect(isStub(folder)).toEqual([false, false, false]);
+  expect(isStub(folder).slice(0, 3)).toEqual([false, false, false]);
   // The segment of the 23rd ended on the 24th at 08:00, that of the 24th on the 25th.
   expect(await site.do('carl', 'audit', 'purge', '--yes')).toMatch(/^Log 1: segments 1 to 1 with \d records, up to 2026-11-24 08:00 UTC\.\nIt is purged/);
   expect(isStub(folder).slice(0, 3)).toEqual([true, false, false]);
@@ -47,9 +49,10 @@ test('what is six years old goes, by the writer of the log, and the verifier fin
 
 test('refused while a process writes the log, and to who may only read', async () => {
   using site = await TestSite.create();
-  const folder = join(site.folder, 'audit', '1');
-  await writeDays(folder);
   await site.do('anna', 'person', 'add', 'ada', '--roles', 'auditor', '--out', site.identity('ada'));
+  const folder = join(site.folder, 'audit', '1');
+  rmSync(folder, { recursive: true, force: true });
+  await writeDays(folder);
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2033-01-01T00:00:00Z') });
   {
     await using _ = (await AuditLog.open(folder, { now: Date.now, machine }))!;

@@ -2,10 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createAuditSite } from './audit-site.ts';
+import { AuditSite } from './audit-site.ts';
 
 test('runs alone, from its new folder; a folder that holds something is refused', async () => {
-  using made = await createAuditSite();
+  using made = await AuditSite.create();
   const { site, log } = made;
   expect(await site.do('nobody', 'audit', 'verifier', '--out', 'away')).toMatch(/^verify\.mjs.*: in /);
   const printed = execFileSync(process.execPath, [join(site.home, 'away', 'verify.mjs'), log.folder, '--key', log.key], { cwd: '/', encoding: 'utf8', env: {} });

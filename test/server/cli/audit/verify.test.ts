@@ -4,49 +4,52 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pathsOf } from '../../../../server/privacy/audit/folder.ts';
 import { pair, SampleLog } from '../../privacy/audit/sample-log.ts';
-import { type AuditSite, createAuditSite, listLeft } from './audit-site.ts';
+import { AuditSite } from './audit-site.ts';
 
 let made: AuditSite;
 beforeAll(async () => {
-  made = await createAuditSite();
+  made = await AuditSite.create();
 });
 afterAll(() => made[Symbol.dispose]());
 
 function damage(folder: string): void {
-  const path = pathsOf(join(folder, 'audit', '1')).segment(1);
+  const path = pathsOf(folder).segment(1);
   const bytes = readFileSync(path);
   bytes[700]! ^= 1;
   writeFileSync(path, bytes);
 }
 
 test('an intact log, with its key and a witness, and the event of the check', async () => {
-  using site = made.site.copy();
+  using own = made.copy();
+  const { site } = own;
   writeFileSync(join(site.home, 'first.key'), `${made.log.key}\n`);
   writeFileSync(join(site.home, 'witness'), made.log.notes.slice(1, 3).join(''));
   const printed = await site.do('ada', 'audit', 'verify', '--key', 'first.key', '--witness', 'witness');
   expect(printed).toMatch(/^INTACT: every check passed\.$/m);
   expect(printed).not.toMatch(/^Not checked: The first key/m);
   expect(await site.do('ada', 'audit', 'verify', '--key', made.log.key)).toMatch(/^INTACT/m);
-  expect(await listLeft(site)).toMatchObject([
+  expect(await own.listLeft()).toMatchObject([
     { event: 'audit_verified', log: made.log.id, records: 9, intact: true, by: 'ada' },
     { event: 'audit_verified', log: made.log.id, records: 9, intact: true, by: 'ada' },
   ]);
 });
 
 test('a damaged log: exit code 1, each flaw with its place, and the event says so', async () => {
-  using site = made.site.copy();
-  damage(site.folder);
+  using own = made.copy();
+  const { site } = own;
+  damage(own.folder);
   const { code, printed } = await site.run('ada', 'audit', 'verify');
   expect(code).toBe(1);
   expect(printed).toMatch(/^DAMAGED: \d+ flaws?\.$/m);
   expect(printed).toMatch(/^ {2}00000001\.log, byte \d+/m);
   const [report] = JSON.parse((await site.run('ada', 'audit', 'verify', '--json')).printed);
   expect(report.flaws[0]).toMatchObject({ file: '00000001.log' });
-  expect(await listLeft(site)).toMatchObject([{ intact: false }, { intact: false }]);
+  expect(await own.listLeft()).toMatchObject([{ intact: false }, { intact: false }]);
 });
 
 test('a log that was taken away is missed by who has its key, and one that was cut by its witness', async () => {
-  using site = made.site.copy();
+  using own = made.copy();
+  const { site } = own;
   const other = new SampleLog(join(site.home, 'other'), 'other').commit(...pair(1));
   const { code, complained } = await site.run('ada', 'audit', 'verify', '--key', other.key);
   expect(code).toBe(1);
