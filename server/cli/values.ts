@@ -36,6 +36,11 @@ export const region: Kind<string> = textOf(forms.region, 'a region, as us-east',
 export const personId: Kind<string> = textOf(forms.personId, 'an id of small letters, digits, dots, hyphens and underscores, as m.jones', 48);
 export const agreementId: Kind<string> = textOf(forms.agreementId, 'the id of an agreement, as `inward agreement show` shows it', 36);
 export const keyId: Kind<string> = textOf(forms.keyId, 'the id of a key, as `inward key list` shows it', 10);
+export const requestId: Kind<string> = textOf(
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
+  'a UUID in small letters, as 3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b',
+  36,
+);
 export const claim: Kind<string> = textOf(forms.claim, 'text without blanks, as the identity provider writes it', 200);
 
 export const models: Kind<string[]> = {
@@ -87,6 +92,21 @@ export function end(now: number, longestDays: number): Kind<number> {
     expected: `a time from now, as 90d or 12h, or a date, as 2027-01-31 (it ends at 00:00 UTC), of at most ${longestDays} days from now`,
     read: (text) => readDate(text) ?? now + readSpan(text),
   };
+}
+
+/** A moment in ms of the epoch that is over or is to come: a span before `now`, a date (its first moment in UTC), or a time in UTC. */
+export function moment(now: number): Kind<number> {
+  return {
+    schema: z.int().min(0).max(8.64e15),
+    expected: 'a time ago, as 7d, 24h or 30m, a date, as 2026-11-24 (its beginning, UTC), or a time, as 2026-11-24T08:30Z',
+    read: (text) => readDate(text) ?? readInstant(text) ?? now - readSpan(text),
+  };
+}
+
+function readInstant(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{3})?)?Z$/.test(text)) return undefined;
+  const time = Date.parse(text);
+  return Number.isNaN(readDate(text.slice(0, 10))) ? Number.NaN : time;
 }
 
 function readSpan(text: string): number {
