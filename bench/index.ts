@@ -29,6 +29,7 @@ export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'serve') return (await import('./serve/index.ts')).main(args.slice(1));
   if (args[0] === 'kv') return (await import('./quality/index.ts')).main(args.slice(1));
   if (args[0] === 'soak') return (await import('./soak/index.ts')).main(args.slice(1));
+  if (args[0] === 'audit') return (await import('./audit.ts')).main(args.slice(1));
   if (args[0] === 'gate') return (await import('./gate.ts')).main(args.slice(1));
   const options = parseOptions(args);
   if (options.profile) {

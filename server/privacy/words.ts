@@ -63,7 +63,18 @@ export type Role = (typeof roles)[number];
 /** Who gives access does not decide what is agreed, and who reviews changes nothing. */
 export const rolePermissions: Readonly<Record<Role, readonly Permission[]>> = {
   admin: ['key.write', 'key.revoke', 'key.read', 'person.write', 'person.read', 'tenant.write', 'store.write', 'agreement.read', 'metrics.read', 'status.read'],
-  compliance: ['agreement.write', 'agreement.read', 'manifest.write', 'key.revoke', 'key.read', 'person.read', 'review.read', 'status.read', 'audit.read', 'audit.write'],
+  compliance: [
+    'agreement.write',
+    'agreement.read',
+    'manifest.write',
+    'key.revoke',
+    'key.read',
+    'person.read',
+    'review.read',
+    'status.read',
+    'audit.read',
+    'audit.write',
+  ],
   operator: ['key.revoke', 'key.read', 'agreement.read', 'metrics.read', 'status.read'],
   auditor: ['key.read', 'person.read', 'agreement.read', 'metrics.read', 'status.read', 'review.read', 'audit.read'],
   viewer: ['agreement.read', 'status.read'],

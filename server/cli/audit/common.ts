@@ -45,7 +45,11 @@ export function addRangeOptions(command: Command, now: number = Date.now()): Com
 export const readRange = ({ from, to }: RangeFlags): Range => ({ from, to });
 
 /** Opens the site for a person who may do this, with the logs that --log names. Throws SiteError. */
-export async function openAudit(flags: Flags, world: World, needed: Permission = 'audit.read'): Promise<{ readonly site: Site; readonly logs: readonly NumberedLog[] }> {
+export async function openAudit(
+  flags: Flags,
+  world: World,
+  needed: Permission = 'audit.read',
+): Promise<{ readonly site: Site; readonly logs: readonly NumberedLog[] }> {
   const site = await openSite(flags, world, needed);
   try {
     return { site, logs: findLogs(flags, world) };

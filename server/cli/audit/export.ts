@@ -28,11 +28,23 @@ interface Source extends NamedLog {
 }
 
 export function createAuditExportCommand(world: World, onExit: (code: number) => void): Command {
-  const command = addRangeOptions(new Command('export').description('Write records for another system: AuditEvents of FHIR R4, syslog (RFC 5424), a table, or as they are.'))
-    .addOption(new Option('--format <name>', 'fhir: an AuditEvent a line; syslog: a line a record; csv: for a spreadsheet; json: a record a line, as in the log').choices(formats).makeOptionMandatory())
+  const command = addRangeOptions(
+    new Command('export').description('Write records for another system: AuditEvents of FHIR R4, syslog (RFC 5424), a table, or as they are.'),
+  )
+    .addOption(
+      new Option('--format <name>', 'fhir: an AuditEvent a line; syslog: a line a record; csv: for a spreadsheet; json: a record a line, as in the log')
+        .choices(formats)
+        .makeOptionMandatory(),
+    )
     .addOption(new Option('--out <file>', 'the new file, which only you can read').makeOptionMandatory());
   return addAuditOptions(command)
-    .addHelpText('after', formatExamples(['inward audit export --format fhir --from 7d --out audit.ndjson', 'inward audit export --format csv --from 2026-11-01 --to 2026-12-01 --out november.csv']))
+    .addHelpText(
+      'after',
+      formatExamples([
+        'inward audit export --format fhir --from 7d --out audit.ndjson',
+        'inward audit export --format csv --from 2026-11-01 --to 2026-12-01 --out november.csv',
+      ]),
+    )
     .action(async (flags: ExportFlags) => onExit(await runExport(flags, world)));
 }
 

@@ -27,7 +27,11 @@ export function createAuditProveCommand(world: World, onExit: (code: number) => 
     .argument('[record]', 'number of a record, or id of a request (a proof for each of its two records)')
     .addOption(new Option('--since <file>', 'prove that everything up to the checkpoint in this file is still there'))
     .addOption(new Option('--out <file>', 'write to this new file, which only you can read, in place of the terminal'));
-  const examples = ['inward audit prove 1734 --out proof.json', 'inward audit prove 3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b', 'inward audit prove --since checkpoint.txt'];
+  const examples = [
+    'inward audit prove 1734 --out proof.json',
+    'inward audit prove 3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b',
+    'inward audit prove --since checkpoint.txt',
+  ];
   return addAuditOptions(command)
     .addHelpText('after', formatExamples(examples))
     .action(async (record: string | undefined, flags: ProveFlags) => onExit(await runProve(record, flags, world)));
@@ -40,7 +44,8 @@ async function runProve(record: string | undefined, flags: ProveFlags, world: Wo
   const proofs = record === undefined ? proveSince(String(flags.since), logs, world) : proveRecord(record, logs);
   for (const proof of proofs) {
     const { flaws } = await verifyProof(proof);
-    if (flaws[0] !== undefined) throw new SiteError(`The proof does not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where.`);
+    if (flaws[0] !== undefined)
+      throw new SiteError(`The proof does not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where.`);
   }
   writeProofs(proofs, flags, world);
   await leaveEvents(site, proofs);
@@ -92,5 +97,6 @@ function writeProofs(proofs: readonly Proof[], { out }: ProveFlags, world: World
 async function leaveEvents(site: Site, proofs: readonly Proof[]): Promise<void> {
   const [first] = proofs;
   const log = /^inward-audit\/([0-9a-f]{32})\n/.exec(first?.checkpoint ?? '')?.[1];
-  if (log !== undefined) await leaveEvent(site, { event: 'audit_exported', log, format: 'proof', records: proofs.filter(({ kind }) => kind === 'inclusion').length });
+  if (log !== undefined)
+    await leaveEvent(site, { event: 'audit_exported', log, format: 'proof', records: proofs.filter(({ kind }) => kind === 'inclusion').length });
 }

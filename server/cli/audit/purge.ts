@@ -3,11 +3,11 @@
  * the command takes for the time, and without a yes.
  */
 import { Command, Option } from 'commander';
-import { checkClock } from '../../privacy/clock.ts';
 import { systemDisk } from '../../privacy/audit/disk.ts';
 import { AuditLog, StoppedError } from '../../privacy/audit/log.ts';
 import { describeMachine } from '../../privacy/audit/machine.ts';
 import { type PurgePlan, planPurge, purgeSegments } from '../../privacy/audit/purge.ts';
+import { checkClock } from '../../privacy/clock.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import type { World } from '../../world.ts';
 import { canAsk, openAsker } from '../ask.ts';
@@ -60,7 +60,9 @@ const hasWork = ({ unfinished, purge }: PurgePlan): boolean => unfinished.length
 function describePlan({ number }: NumberedLog, { unfinished, purge }: PurgePlan): string {
   const lines = [
     ...(unfinished.length === 0 ? [] : [`Log ${number}: segments ${unfinished.join(', ')} of a purge that was cut off.`]),
-    ...(purge === undefined ? [] : [`Log ${number}: segments ${purge.first} to ${purge.last} with ${purge.records} records, up to ${formatTime(purge.until)}.`]),
+    ...(purge === undefined
+      ? []
+      : [`Log ${number}: segments ${purge.first} to ${purge.last} with ${purge.records} records, up to ${formatTime(purge.until)}.`]),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }

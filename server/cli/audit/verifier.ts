@@ -28,7 +28,8 @@ export function createAuditVerifierCommand(world: World, onExit: (code: number) 
 }
 
 function writeVerifier(folder: string, world: World): number {
-  if (existsSync(folder) && readdirSync(folder).length > 0) throw new SiteError(`The folder ${folder} holds something: expected an empty one, or none of that name.`);
+  if (existsSync(folder) && readdirSync(folder).length > 0)
+    throw new SiteError(`The folder ${folder} holds something: expected an empty one, or none of that name.`);
   try {
     mkdirSync(folder, { recursive: true });
   } catch {

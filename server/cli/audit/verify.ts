@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
-import { type LogReport, type VerifyOptions, describeReport, openFolder, parseKey, verifyLog } from '../../privacy/audit/verify.mjs';
+import { describeReport, type LogReport, openFolder, parseKey, type VerifyOptions, verifyLog } from '../../privacy/audit/verify.mjs';
 import { SiteError } from '../../privacy/errors.ts';
 import { readSmallFile } from '../../privacy/files.ts';
 import type { World } from '../../world.ts';
@@ -58,7 +58,9 @@ async function runVerify(flags: VerifyFlags, world: World): Promise<number> {
   if (flags.json === true) world.out.write(`${JSON.stringify(reports, undefined, 2)}\n`);
   else world.out.write(reports.map((report) => formatReport(report, createStyle(world.out, world.environment))).join('\n'));
   if (strangers.length > 0)
-    throw new SiteError(`No log of this site is the one of a key or witness that was given (${strangers.join(', ')}): one is missing, or the file is of another site.`);
+    throw new SiteError(
+      `No log of this site is the one of a key or witness that was given (${strangers.join(', ')}): one is missing, or the file is of another site.`,
+    );
   return isIntact ? 0 : 1;
 }
 

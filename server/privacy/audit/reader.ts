@@ -57,8 +57,7 @@ export class LogReader {
   *records(range: Range = {}): Generator<LogRecord, void, undefined> {
     let expected: number | undefined;
     for (const part of this.#parts(range)) {
-      if (expected !== undefined && part.firstSeq !== expected)
-        throw damage(part.path, `expected the record ${expected} as its first, found ${part.firstSeq}`);
+      if (expected !== undefined && part.firstSeq !== expected) throw damage(part.path, `expected the record ${expected} as its first, found ${part.firstSeq}`);
       expected = part.firstSeq + part.content.count;
       for (let index = 0; index < part.content.count; index++) {
         const found = findRecord(part, index, range);

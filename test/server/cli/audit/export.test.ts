@@ -13,7 +13,12 @@ beforeAll(async () => {
 afterAll(() => made[Symbol.dispose]());
 
 test.each([
-  ['fhir', 9, (lines: readonly string[]) => expect(JSON.parse(lines[4] ?? '')).toMatchObject({ resourceType: 'AuditEvent', id: `${made.log.id}-4`, source: { site: 'st-marys' } })],
+  [
+    'fhir',
+    9,
+    (lines: readonly string[]) =>
+      expect(JSON.parse(lines[4] ?? '')).toMatchObject({ resourceType: 'AuditEvent', id: `${made.log.id}-4`, source: { site: 'st-marys' } }),
+  ],
   ['syslog', 9, (lines: readonly string[]) => expect(lines[8]).toMatch(/^<\d+>1 2026-11-24T08:04:00\.000Z .* gate_closed \[/)],
   ['csv', 10, (lines: readonly string[]) => expect(lines[0]).toMatch(/^seq,time,event,/)],
   ['json', 9, (lines: readonly string[]) => expect(lines).toEqual(made.log.texts)],
@@ -48,7 +53,9 @@ test('a damaged log leaves no half of a file and no event', async () => {
   const bytes = readFileSync(path);
   bytes[700]! ^= 1;
   writeFileSync(path, bytes);
-  expect((await site.run('ada', 'audit', 'export', '--format', 'csv', '--out', 'out')).complained).toMatch(/^The audit log is damaged at .*inward audit verify says more\.$/m);
+  expect((await site.run('ada', 'audit', 'export', '--format', 'csv', '--out', 'out')).complained).toMatch(
+    /^The audit log is damaged at .*inward audit verify says more\.$/m,
+  );
   expect(existsSync(join(site.home, 'out'))).toBe(false);
   expect(await own.listLeft()).toEqual([]);
 });

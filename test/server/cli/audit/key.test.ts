@@ -1,7 +1,7 @@
 /** What is to be noted down. */
 import { expect, test } from 'vitest';
-import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
 import { pathsOf } from '../../../../server/privacy/audit/folder.ts';
+import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
 import { AuditSite } from './audit-site.ts';
 
 test('the first key and the last checkpoint; after a purge the key is only where it was noted', async () => {

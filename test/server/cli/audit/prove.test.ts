@@ -22,7 +22,14 @@ test('of a record by its number, to a new file that only its maker can read', as
   const path = join(site.home, 'proof.json');
   expect(await site.do('ada', 'audit', 'prove', '4', '--out', 'proof.json')).toBe(`The proof is in ${path}.\n`);
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(await check(readFileSync(path, 'utf8'))).toMatchObject({ kind: 'inclusion', index: 4, size: 9, record: made.log.texts[4], flawCount: 0, unchecked: [] });
+  expect(await check(readFileSync(path, 'utf8'))).toMatchObject({
+    kind: 'inclusion',
+    index: 4,
+    size: 9,
+    record: made.log.texts[4],
+    flawCount: 0,
+    unchecked: [],
+  });
   expect((await site.run('ada', 'audit', 'prove', '4', '--out', 'proof.json')).complained).toMatch(/is there already/);
   expect(await own.listLeft()).toMatchObject([{ event: 'audit_exported', format: 'proof', records: 1, log: made.log.id, by: 'ada' }]);
 });
@@ -53,7 +60,11 @@ test('an older checkpoint of another history is not proved', async () => {
   const { site } = own;
   const [name, size, , ...rest] = (made.log.notes[1] ?? '').split('\n');
   writeFileSync(join(site.home, 'old.txt'), [name, size, Buffer.alloc(32, 7).toString('base64'), ...rest].join('\n'));
-  expect(await site.run('ada', 'audit', 'prove', '--since', 'old.txt')).toMatchObject({ code: 1, printed: '', complained: expect.stringMatching(/^The proof does not hold/) });
+  expect(await site.run('ada', 'audit', 'prove', '--since', 'old.txt')).toMatchObject({
+    code: 1,
+    printed: '',
+    complained: expect.stringMatching(/^The proof does not hold/),
+  });
 });
 
 test.each([

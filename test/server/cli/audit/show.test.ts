@@ -23,7 +23,9 @@ test('a line a record: when, what happened, who, and every field', async () => {
   expect(lines[0]).toMatch(/^record +time +event +who +what$/);
   expect(lines).toHaveLength(11);
   expect(lines[2]).toMatch(
-    new RegExp(`^1 +2026-11-23T08:01:00\\.000Z +intent +k123456789 +request=${uuid(1)} route=/v1/chat/completions address=10\\.1\\.2\\.3 tenant=main purpose=documentation`),
+    new RegExp(
+      `^1 +2026-11-23T08:01:00\\.000Z +intent +k123456789 +request=${uuid(1)} route=/v1/chat/completions address=10\\.1\\.2\\.3 tenant=main purpose=documentation`,
+    ),
   );
   expect(lines[8]).toMatch(/^7 +2026-11-24T08:03:00\.000Z +person_revoked +anna +person=m\.jones at=2026-11-24T08:02:55\.000Z$/);
   expect(lines[9]).toMatch(/^8 +2026-11-24T08:04:00\.000Z +gate_closed +-$/);
@@ -34,20 +36,44 @@ test('--json prints the records as they stand in the log', async () => {
 });
 
 test.each([
-  [['--event', 'intent'], [1, 4]],
-  [['--key', 'k987654321'], [4, 6]],
+  [
+    ['--event', 'intent'],
+    [1, 4],
+  ],
+  [
+    ['--key', 'k987654321'],
+    [4, 6],
+  ],
   [['--tenant', 'main'], [1]],
   [['--person', 'anna'], [7]],
   [['--person', 'm.jones'], [7]],
-  [['--request', uuid(2)], [4, 5]],
+  [
+    ['--request', uuid(2)],
+    [4, 5],
+  ],
   [['--correlation', uuid(2)], []],
   [['--key', 'k987654321', '--event', 'denied'], [6]],
-  [['--from', '2026-11-24'], [4, 5, 6, 7, 8]],
-  [['--from', '2026-11-23T08:02Z', '--to', '2026-11-24T08:01Z'], [2, 3, 4]],
-  [['--limit', '3'], [6, 7, 8]],
-  [['--limit', '3', '--page', '2'], [3, 4, 5]],
+  [
+    ['--from', '2026-11-24'],
+    [4, 5, 6, 7, 8],
+  ],
+  [
+    ['--from', '2026-11-23T08:02Z', '--to', '2026-11-24T08:01Z'],
+    [2, 3, 4],
+  ],
+  [
+    ['--limit', '3'],
+    [6, 7, 8],
+  ],
+  [
+    ['--limit', '3', '--page', '2'],
+    [3, 4, 5],
+  ],
   [['--limit', '3', '--page', '4'], []],
-  [['--limit', '2', '--before', '4'], [2, 3]],
+  [
+    ['--limit', '2', '--before', '4'],
+    [2, 3],
+  ],
   [['--event', 'intent', '--limit', '1', '--page', '2'], [1]],
 ])('%j', async (args, expected) => expect(await show(...args)).toEqual(expected));
 
@@ -68,7 +94,9 @@ test('several logs, by their time', async () => {
   expect(lines.slice(1, 6).map((line) => line.split(/ +/).slice(0, 2).join(' '))).toEqual(['1 1', '2 1', '1 2', '2 2', '1 3']);
   expect(lines[6]).toBe('There are more: --page 2');
   expect(await site.do('ada', 'audit', 'show', '--json', '--log', '2')).toBe(`${second.texts.join('\n')}\n`);
-  expect((await site.run('ada', 'audit', 'show', '--before', '3')).complained).toMatch(/^--before is a number of one log, and the site has several logs: name one with --log \(1, 2\)\.$/m);
+  expect((await site.run('ada', 'audit', 'show', '--before', '3')).complained).toMatch(
+    /^--before is a number of one log, and the site has several logs: name one with --log \(1, 2\)\.$/m,
+  );
   expect((await site.run('ada', 'audit', 'show', '--log', '3')).complained).toBe('The site has no audit log 3: expected one of 1, 2.\n');
 });
 

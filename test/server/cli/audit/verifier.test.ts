@@ -8,7 +8,11 @@ test('runs alone, from its new folder; a folder that holds something is refused'
   using made = await AuditSite.create();
   const { site, log } = made;
   expect(await site.do('nobody', 'audit', 'verifier', '--out', 'away')).toMatch(/^verify\.mjs.*: in /);
-  const printed = execFileSync(process.execPath, [join(site.home, 'away', 'verify.mjs'), log.folder, '--key', log.key], { cwd: '/', encoding: 'utf8', env: {} });
+  const printed = execFileSync(process.execPath, [join(site.home, 'away', 'verify.mjs'), log.folder, '--key', log.key], {
+    cwd: '/',
+    encoding: 'utf8',
+    env: {},
+  });
   expect(printed).toMatch(/^INTACT/m);
   expect((await site.run('nobody', 'audit', 'verifier', '--out', 'away')).complained).toMatch(/holds something: expected an empty one/);
 });

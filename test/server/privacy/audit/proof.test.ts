@@ -79,15 +79,24 @@ describe('the same as those of another implementation', () => {
 test('of a log that goes on meanwhile: against the checkpoint of its beginning', () => {
   const log = new SampleLog(join(folder, '1')).commit(...pair(1));
   using prover = new Prover(new LogReader(log.folder));
-  log.commit(...pair(2)).rotate().commit(...pair(3));
+  log
+    .commit(...pair(2))
+    .rotate()
+    .commit(...pair(3));
   const proof = prover.include(1);
   expect(proof.checkpoint).toBe(log.notes[1]);
   expect(() => prover.include(3)).toThrow(/^The record 3 is not in the audit log .*: it ends with 2\.$/);
 });
 
 test('a request is found by its id: both records, also when a day lies between them', () => {
-  const log = new SampleLog(join(folder, '1')).commit(pair(1)[0]).commit(...pair(2)).rotate();
-  log.commit(pair(1)[1], pair(3)[0]).rotate().commit(...pair(4));
+  const log = new SampleLog(join(folder, '1'))
+    .commit(pair(1)[0])
+    .commit(...pair(2))
+    .rotate();
+  log
+    .commit(pair(1)[1], pair(3)[0])
+    .rotate()
+    .commit(...pair(4));
   const reader = new LogReader(log.folder);
   expect(findRequest(reader, uuid(1))).toEqual([1, 5]);
   expect(findRequest(reader, uuid(2))).toEqual([2, 3]);
@@ -111,7 +120,10 @@ describe('refused', () => {
   });
 
   test('a purged record, and hashes that only the purged records could give', () => {
-    const log = new SampleLog(join(folder, '1')).commit(...pair(1)).rotate().commit(...pair(2));
+    const log = new SampleLog(join(folder, '1'))
+      .commit(...pair(1))
+      .rotate()
+      .commit(...pair(2));
     const end = readSegmentEnd(pathsOf(log.folder).segment(1));
     log.purge(1, end.record, end.checkpoint);
     prove(log.folder, (prover) => {

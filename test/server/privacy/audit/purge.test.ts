@@ -32,7 +32,10 @@ function writeYears(...ends: readonly string[]): SampleLog {
 const plan = (log: SampleLog, before?: number): ReturnType<typeof planPurge> => planPurge(new LogReader(log.folder), now, before);
 const writer = (log: SampleLog) => ({ append: async (event: Parameters<SampleLog['commit']>[0]) => void log.commit(event) });
 const rootAfter = (log: SampleLog, size: number): string | undefined =>
-  log.notes.map((note) => readCheckpoint(note)).find((checkpoint) => checkpoint?.size === size)?.root.toString('base64');
+  log.notes
+    .map((note) => readCheckpoint(note))
+    .find((checkpoint) => checkpoint?.size === size)
+    ?.root.toString('base64');
 
 test.each([
   ['2026-01-10T00:00:00Z', '2032-01-10T00:00:00Z'],

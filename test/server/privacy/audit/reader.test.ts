@@ -4,8 +4,8 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renam
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { encodeFrame, magic } from '../../../../server/privacy/audit/frames.ts';
 import { listSegments, pathsOf } from '../../../../server/privacy/audit/folder.ts';
+import { encodeFrame, magic } from '../../../../server/privacy/audit/frames.ts';
 import { LogReader } from '../../../../server/privacy/audit/reader.ts';
 import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
 import { SiteError } from '../../../../server/privacy/errors.ts';
@@ -23,11 +23,25 @@ const count = (from: number, end: number): number[] => Array.from({ length: end 
 
 /** Three days, each a segment: records 0-5, 6-9, 10-13. */
 function writeDays(): SampleLog {
-  const log = new SampleLog(join(folder, '1')).commit(...pair(1)).commit(...pair(2)).rotate();
+  const log = new SampleLog(join(folder, '1'))
+    .commit(...pair(1))
+    .commit(...pair(2))
+    .rotate();
   log.time = startTime + day;
-  log.commit(...pair(3)).commit(pair(4)[0]).rotate();
+  log
+    .commit(...pair(3))
+    .commit(pair(4)[0])
+    .rotate();
   log.time = startTime + 2 * day;
-  return log.commit(pair(4)[1]).commit(...pair(5)).commit({ event: 'stopped', kind: 'server' });
+  return log
+    .commit(pair(4)[1])
+    .commit(...pair(5))
+    .commit({ event: 'stopped', kind: 'server' });
+}
+
+function replaceByFolder(path: string): void {
+  renameSync(path, `${path}x`);
+  mkdirSync(path);
 }
 
 function flip(path: string, offset: number): void {
@@ -92,7 +106,10 @@ test('a clock that was set back within the day hides nothing', () => {
   log.time = startTime + 10 * 3_600_000;
   log.commit(...pair(2));
   log.time = startTime + 3_600_000;
-  log.commit(...pair(3)).rotate().commit({ event: 'gate_closed' });
+  log
+    .commit(...pair(3))
+    .rotate()
+    .commit({ event: 'gate_closed' });
   expect(seqs(new LogReader(log.folder).records({ from: startTime + 9 * 3_600_000 }))).toEqual([3, 4]);
 });
 
@@ -117,7 +134,10 @@ test('a log that is rotated and added to while it is read: what was there when i
   const log = writeDays();
   const records = new LogReader(log.folder).records();
   expect(records.next().value?.record.seq).toBe(0);
-  log.commit(...pair(6)).rotate().commit(...pair(7));
+  log
+    .commit(...pair(6))
+    .rotate()
+    .commit(...pair(7));
   expect(seqs(records)).toEqual(count(1, 17));
   const late = new LogReader(log.folder).records({ first: 18 });
   expect(late.next().value?.record.seq).toBe(18);
@@ -161,17 +181,29 @@ describe('refused, with the file and the way on', () => {
 
   test.each<[string, () => void, RegExp]>([
     ['a changed bit in a record', () => flip(segment(1), 700), /00000001\.log: the check of record \d of this file, at byte \d+, does not hold/],
-    ['a changed bit in a record of the newest segment', () => flip(segment(3), 100), /00000003\.log: the check of record 0 of this file, at byte 16, does not hold/],
-    ['a changed length', () => flip(segment(1), 18), /00000001\.log: expected a checkpoint as its end, found that it breaks off at byte \d+, behind \d records/],
+    [
+      'a changed bit in a record of the newest segment',
+      () => flip(segment(3), 100),
+      /00000003\.log: the check of record 0 of this file, at byte 16, does not hold/,
+    ],
+    [
+      'a changed length',
+      () => flip(segment(1), 18),
+      /00000001\.log: expected a checkpoint as its end, found that it breaks off at byte \d+, behind \d records/,
+    ],
     ['a changed length in the newest segment', () => flip(segment(3), 18), /at least the 14 records that the file head tells of/],
-    ['a changed checkpoint in the newest segment', () => flip(segment(3), readFileSync(segment(3)).lastIndexOf('inward-audit')), /at least the 14 records that the file head tells of/],
+    [
+      'a changed checkpoint in the newest segment',
+      () => flip(segment(3), readFileSync(segment(3)).lastIndexOf('inward-audit')),
+      /at least the 14 records that the file head tells of/,
+    ],
     ['a segment that was cut', () => truncateSync(segment(2), 700), /00000002\.log: expected a checkpoint as its end/],
     ['something behind the end', () => appendFileSync(segment(1), 'x'), /00000001\.log: expected a checkpoint as its end/],
     ['another beginning', () => flip(segment(1), 3), /00000001\.log: expected the beginning of a segment/],
     ['a segment that is missing', () => rmSync(segment(2)), /has no segment 2: it was taken away/],
     ['the newest one gone', () => rmSync(segment(3)), /found 10/],
     ['another segment in its place', () => writeFileSync(segment(2), readFileSync(segment(1))), /00000002\.log: expected the record 6 as its first, found 0/],
-    ['a folder in its place', () => (renameSync(segment(1), `${segment(1)}x`), mkdirSync(segment(1))), /00000001\.log/],
+    ['a folder in its place', () => replaceByFolder(segment(1)), /00000001\.log/],
     [
       'a record of another form',
       () => writeFileSync(segment(3), Buffer.concat([magic, encodeFrame('record', '{"seq":10}').bytes, encodeFrame('checkpoint', 'x').bytes])),
