@@ -68,9 +68,10 @@ function describeAcquired({ keys, unknown, ...incident }: Incident, number: numb
 function describeUnknown({ looked, gaps, withoutTrail, crashed, open }: Incident['unknown']): string[] {
   return [
     looked === undefined ? 'There were no records.' : `Records were looked at from ${shortenTime(looked.from)} to ${shortenTime(looked.to)}.`,
-    ...gaps.map(
-      ({ to, records, cause }) =>
-        `Not known: ${records} records were lost before ${shortenTime(to)}${cause === 'torn' ? ', which nobody had been answered for' : ''}.`,
+    ...gaps.map(({ to, records, cause }) =>
+      cause === 'torn'
+        ? `Not known: ${records} records, which nobody had been answered for, were lost before ${shortenTime(to)}.`
+        : `Not known: whether records were cut off before ${shortenTime(to)}; the head of the trail was missing, and only a witness can tell.`,
     ),
     ...withoutTrail.map(({ from, to }) => `Nothing could be recorded, and new requests were refused: ${shorten(from, 'before')} to ${shorten(to, 'after')}.`),
     ...(crashed === 0 ? [] : [`${crashed} requests ended with the process.`]),

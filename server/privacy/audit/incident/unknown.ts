@@ -6,7 +6,7 @@ import type { AuditRecord, EventOf } from '../events.ts';
 import { formatTime } from '../export/fields.ts';
 import { type Span, SpanCounter, withoutTrail } from '../report/spans.ts';
 
-/** Records that were cut off: between the record before and the one that says so. */
+/** Torn records, or a head that was missing: between the record before and the one that says so. */
 export interface Gap {
   readonly seq: number;
   readonly from?: string;

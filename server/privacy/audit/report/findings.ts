@@ -12,7 +12,7 @@ export const findings = {
   'new-key': 'was never used before in these records',
   crashed: 'ended with the process, without an answer',
   'not-stopped': 'started although it had not been stopped: it crashed or was killed',
-  gap: 'lost records',
+  gap: 'lost what stood at its end',
   'trail-stopped': 'could not be written, so that requests were refused',
   'not-intact': 'was found altered',
   'not-zeroed': 'left memory that was not zeroed',
@@ -44,7 +44,10 @@ function judgeRecord(record: AuditRecord): readonly [FindingName, string] | unde
     case 'outcome':
       return record.ending === 'crashed' ? ['crashed', 'requests'] : undefined;
     case 'gap':
-      return ['gap', record.cause === 'torn' ? 'the trail (a torn end that nobody had been answered for)' : 'the trail (it is shorter than it was)'];
+      return [
+        'gap',
+        record.cause === 'torn' ? 'the trail (records that nobody had been answered for)' : 'the trail (its head: only a witness can tell whether it was cut)',
+      ];
     case 'audit_stopped':
       return ['trail-stopped', `the trail (${record.cause})`];
     case 'audit_verified':

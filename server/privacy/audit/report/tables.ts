@@ -25,7 +25,7 @@ export function listTables(summary: Summary): Table[] {
 export function listFindings({ findings: found }: Summary): Table {
   return {
     title: 'Look at this',
-    headings: ['what', 'why', 'times', 'records'],
+    headings: ['what', 'why', 'count', 'records'],
     rows: found.map(({ finding, subject, count, seqs }) => [
       subject,
       findings[finding],

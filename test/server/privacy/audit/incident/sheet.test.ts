@@ -9,7 +9,8 @@ const window = { from: Date.parse('2026-11-23T00:00Z'), to: Date.parse('2026-11-
 test('each factor once, in the order of the rule, with its facts', () => {
   const story = new Story().intent('2026-11-23T10:00Z', 1).outcome('2026-11-23T10:01Z', 1, 'stop', { promptTokens: 512, completionTokens: 64 });
   story.intent('2026-11-23T10:02Z', 2).outcome('2026-11-23T10:03Z', 2, 'cancelled');
-  story.add('2026-11-23T11:00Z', { event: 'gap', cause: 'head', bytes: 10, records: 3 });
+  story.add('2026-11-23T11:00Z', { event: 'gap', cause: 'torn', bytes: 10, records: 3 });
+  story.add('2026-11-23T11:01Z', { event: 'gap', cause: 'head', bytes: 0, records: 0 });
   story.add('2026-11-23T12:00Z', { event: 'key_revoked', by: 'anna', at: window.from, key: 'aaaaaaaaaa', from: window.from });
   const incident = { ...collectIncident(story.records, { ...window, key: 'aaaaaaaaaa' }), checkpoint: 'x' };
   const text = formatIncidentSheet(incident);
@@ -24,7 +25,8 @@ test('each factor once, in the order of the rule, with its facts', () => {
     'Requests meant: key aaaaaaaaaa; 4 records, 1 keys',
     'Text sent: 257 to 512 tokens, and 1 requests of unknown length. Text answered: 33 to 64 tokens',
     'Of 2 requests 1 were answered, 1 were broken off by the client, 0 were refused, 0 failed.',
-    'Not known: 3 records were lost before 2026-11-23 11:00:00 UTC.',
+    'Not known: 3 records, which nobody had been answered for, were lost before 2026-11-23 11:00:00 UTC.',
+    'Not known: whether records were cut off before 2026-11-23 11:01:00 UTC;',
     '2026-11-23 12:00:00 UTC: key revoked by anna',
     'Each record is proved by the enclosed document.',
     'no legal advice',
