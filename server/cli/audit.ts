@@ -4,9 +4,11 @@
 import type { Command } from 'commander';
 import type { World } from '../world.ts';
 import { createAuditExportCommand } from './audit/export.ts';
+import { createAuditIncidentCommand } from './audit/incident.ts';
 import { createAuditKeyCommand } from './audit/key.ts';
 import { createAuditProveCommand } from './audit/prove.ts';
 import { createAuditPurgeCommand } from './audit/purge.ts';
+import { createAuditReportCommand } from './audit/report.ts';
 import { createAuditShowCommand } from './audit/show.ts';
 import { createAuditVerifierCommand } from './audit/verifier.ts';
 import { createAuditVerifyCommand } from './audit/verify.ts';
@@ -19,6 +21,8 @@ export function createAuditCommand(world: World, onExit: (code: number) => void)
     createAuditVerifyCommand,
     createAuditProveCommand,
     createAuditExportCommand,
+    createAuditReportCommand,
+    createAuditIncidentCommand,
     createAuditKeyCommand,
     createAuditPurgeCommand,
     createAuditVerifierCommand,

@@ -2,10 +2,12 @@
  * Owns what the options of administration stand for: lists of closed names, networks, hours, spans of time and the end of a
  * grant. Refuses a name twice, and a time that does not exist.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { type Kind, wholeNumber } from '../config/kinds.ts';
 import { type Hours, hoursSchema, networkSchema } from '../privacy/grants.ts';
 import { parseHours } from '../privacy/hours.ts';
+import { normalizeAddress } from '../privacy/peer.ts';
 import { codeLimit, forms } from '../privacy/words.ts';
 
 const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -41,6 +43,12 @@ export const requestId: Kind<string> = textOf(
   'a UUID in small letters, as 3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b',
   36,
 );
+export const ipAddress: Kind<string> = {
+  schema: z.string().refine((text) => isIP(text) !== 0),
+  expected: 'an address of IPv4 or IPv6, as 10.1.2.3',
+  read: (text) => normalizeAddress(text.toLowerCase()),
+};
+export const hostId: Kind<string> = textOf(/^[0-9a-f]{16}$/, 'a host as records name it, 16 hexadecimal digits', 16);
 export const claim: Kind<string> = textOf(forms.claim, 'text without blanks, as the identity provider writes it', 200);
 
 export const models: Kind<string[]> = {
@@ -107,6 +115,28 @@ function readInstant(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{3})?)?Z$/.test(text)) return undefined;
   const time = Date.parse(text);
   return Number.isNaN(readDate(text.slice(0, 10))) ? Number.NaN : time;
+}
+
+/** The first moment of a week of ISO 8601, Monday 00:00 UTC, in ms of the epoch. */
+export const week: Kind<number> = {
+  schema: z.int(),
+  expected: 'a week of ISO 8601 (Monday to Sunday, UTC), as 2026-W48',
+  read: readWeek,
+};
+
+function readWeek(text: string): number {
+  const [, year = '', number = ''] = /^(\d{4})-W(\d\d)$/.exec(text) ?? [];
+  // Week 1 is the one with the 4th of January; each week belongs to the year of its Thursday.
+  const fourth = Date.parse(`${year}-01-04T00:00:00Z`);
+  const monday = beginWeek(fourth) + (Number(number) - 1) * 7 * dayMs;
+  return new Date(monday + 3 * dayMs).getUTCFullYear() === Number(year) ? monday : Number.NaN;
+}
+
+/** The Monday of a time's week, 00:00 UTC, in ms of the epoch. */
+export function beginWeek(time: number): number {
+  const day = Math.floor(time / dayMs);
+  // The epoch began on a Thursday.
+  return (day - ((day + 3) % 7)) * dayMs;
 }
 
 function readSpan(text: string): number {

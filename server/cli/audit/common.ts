@@ -2,12 +2,13 @@
  * Owns what the commands of the audit trail have in common: the logs of the site, the options that choose among them and in time, and
  * the event that a command leaves. Refuses a log that is not there.
  */
-import { basename } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { AdministrationEvent } from '../../privacy/audit/events.ts';
+import type { AdministrationEvent, AuditRecord } from '../../privacy/audit/events.ts';
 import { listLogs } from '../../privacy/audit/folder.ts';
-import { LogReader, type Range } from '../../privacy/audit/reader.ts';
+import { LogReader, type LogRecord, type Range } from '../../privacy/audit/reader.ts';
 import { SiteError } from '../../privacy/errors.ts';
+import { writeNewFile } from '../../privacy/files.ts';
 import type { Permission } from '../../privacy/words.ts';
 import type { World } from '../../world.ts';
 import { type Flags, integer, parser } from '../options.ts';
@@ -43,6 +44,10 @@ export function addRangeOptions(command: Command, now: number = Date.now()): Com
 }
 
 export const readRange = ({ from, to }: RangeFlags): Range => ({ from, to });
+
+export function* pickRecords(found: Iterable<LogRecord>): Generator<AuditRecord, void, undefined> {
+  for (const { record } of found) yield record;
+}
 
 /** Opens the site for a person who may do this, with the logs that --log names. Throws SiteError. */
 export async function openAudit(
@@ -85,6 +90,14 @@ export function nameLogs(logs: readonly NumberedLog[]): readonly NamedLog[] {
   });
   if (named.length === 0) throw new SiteError('The audit log has no record yet.');
   return named;
+}
+
+/** Writes a new file that only its maker can read, and says where it is. `mark` stands in its name where there are several. Throws SiteError. */
+export function writeResult(out: string, mark: string, text: string | Iterable<string>, what: string, world: World): void {
+  const extension = extname(out);
+  const path = resolve(world.folder, `${out.slice(0, out.length - extension.length)}${mark}${extension}`);
+  writeNewFile(path, text, 0o600);
+  world.out.write(`${what} in ${path}.\n`);
 }
 
 type EventWithoutMaker<T> = T extends unknown ? Omit<T, 'by' | 'at' | 'change'> : never;

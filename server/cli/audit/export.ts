@@ -1,16 +1,14 @@
 /**
  * Owns `inward audit export`: records for other systems, streamed into a new file. Refuses to send them anywhere.
  */
-import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { AuditRecord } from '../../privacy/audit/events.ts';
 import { exportCsv } from '../../privacy/audit/export/csv.ts';
 import { exportFhir } from '../../privacy/audit/export/fhir.ts';
 import { exportSyslog } from '../../privacy/audit/export/syslog.ts';
-import { writeNewFile } from '../../privacy/files.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
-import { addAuditOptions, addRangeOptions, leaveEvent, type NamedLog, nameLogs, openAudit, type RangeFlags, readRange } from './common.ts';
+import { addAuditOptions, addRangeOptions, leaveEvent, type NamedLog, nameLogs, openAudit, type RangeFlags, readRange, writeResult } from './common.ts';
 
 const formats = ['fhir', 'syslog', 'csv', 'json'] as const;
 type Format = (typeof formats)[number];
@@ -52,11 +50,9 @@ async function runExport(flags: ExportFlags, world: World): Promise<number> {
   const { site, logs } = await openAudit(flags, world);
   await using _ = site;
   const sources = nameLogs(logs).map((log) => createSource(log, flags));
-  const path = resolve(world.folder, flags.out);
-  writeNewFile(path, exportRecords(sources, flags.format, site.snapshot.policy?.site), 0o600);
+  writeResult(flags.out, '', exportRecords(sources, flags.format, site.snapshot.policy?.site), 'The records are', world);
   for (const { log, count } of sources) await leaveEvent(site, { event: 'audit_exported', log, format: flags.format, records: count });
-  const total = sources.reduce((sum, { count }) => sum + count, 0);
-  world.out.write(`${total} ${total === 1 ? 'record is' : 'records are'} in ${path}.\n`);
+  world.out.write(`Records: ${sources.reduce((sum, { count }) => sum + count, 0)}.\n`);
   return 0;
 }
 

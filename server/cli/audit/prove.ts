@@ -1,18 +1,18 @@
 /**
  * Owns `inward audit prove`. Refuses to hand out a proof that the verifier does not take.
  */
-import { extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { noteLimit } from '../../privacy/audit/note.ts';
 import { type ConsistencyProof, findRequest, type InclusionProof, Prover } from '../../privacy/audit/proof.ts';
 import { verifyProof } from '../../privacy/audit/verify.mjs';
 import { SiteError } from '../../privacy/errors.ts';
-import { readSmallFile, writeNewFile } from '../../privacy/files.ts';
+import { readSmallFile } from '../../privacy/files.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { type Flags, UsageError } from '../options.ts';
 import type { Site } from '../site.ts';
-import { addAuditOptions, chooseLog, leaveEvent, type NumberedLog, openAudit } from './common.ts';
+import { addAuditOptions, chooseLog, leaveEvent, type NumberedLog, openAudit, writeResult } from './common.ts';
 
 interface ProveFlags extends Flags {
   readonly since?: string;
@@ -81,15 +81,9 @@ function proveSince(file: string, logs: readonly NumberedLog[], world: World): r
 /** Each in a file of its own: so any verifier takes it. */
 function writeProofs(proofs: readonly Proof[], { out }: ProveFlags, world: World): void {
   for (const proof of proofs) {
-    const text = `${JSON.stringify(proof, undefined, out === undefined ? 0 : 2)}\n`;
-    if (out === undefined) world.out.write(text);
-    else {
-      const extension = extname(out);
-      const mark = proofs.length > 1 && 'index' in proof ? `-${proof.index}` : '';
-      const path = resolve(world.folder, `${out.slice(0, out.length - extension.length)}${mark}${extension}`);
-      writeNewFile(path, text, 0o600);
-      world.out.write(`The proof is in ${path}.\n`);
-    }
+    const mark = proofs.length > 1 && 'index' in proof ? `-${proof.index}` : '';
+    if (out === undefined) world.out.write(`${JSON.stringify(proof)}\n`);
+    else writeResult(out, mark, `${JSON.stringify(proof, undefined, 2)}\n`, 'The proof is', world);
   }
 }
 

@@ -12,7 +12,7 @@ import { formatExamples } from '../group.ts';
 import type { Flags } from '../options.ts';
 import { createBar } from '../progress.ts';
 import { createStyle, type Style } from '../style.ts';
-import { addAuditOptions, leaveEvent, openAudit } from './common.ts';
+import { addAuditOptions, leaveEvent, type NumberedLog, openAudit } from './common.ts';
 
 interface VerifyFlags extends Flags {
   readonly key: readonly string[];
@@ -43,15 +43,10 @@ async function runVerify(flags: VerifyFlags, world: World): Promise<number> {
   const keys = flags.key.map((key) => readKey(key, world));
   const checkpoints = flags.witness.map((file) => readSmallFile(resolve(world.folder, file), witnessLimit).toString());
   const reports: (LogReport & { readonly folder: string })[] = [];
-  for (const { number, reader } of logs) {
-    const draw = createBar(world.err);
-    const onProgress: VerifyOptions['onProgress'] = (done, total) => draw(`Checking log ${number}`, done, total);
-    const options = { keys, checkpoints, isOneOfSeveral: logs.length > 1, onProgress };
-    const report = { folder: reader.folder, ...(await verifyLog(await openFolder(reader.folder), options)) };
-    draw('', 1, 1);
+  for (const log of logs) {
+    const report = { folder: log.reader.folder, ...(await checkLog(log, { keys, checkpoints, isOneOfSeveral: logs.length > 1 }, world)) };
     reports.push(report);
-    const { log, records, flawCount } = report;
-    if (log !== undefined) await leaveEvent(site, { event: 'audit_verified', log, records, intact: flawCount === 0 });
+    if (report.log !== undefined) await leaveEvent(site, { event: 'audit_verified', log: report.log, records: report.records, intact: report.flawCount === 0 });
   }
   const strangers = findStrangers([...keys, ...checkpoints], reports);
   const isIntact = strangers.length === 0 && reports.every(({ flawCount }) => flawCount === 0);
@@ -62,6 +57,14 @@ async function runVerify(flags: VerifyFlags, world: World): Promise<number> {
       `No log of this site is the one of a key or witness that was given (${strangers.join(', ')}): one is missing, or the file is of another site.`,
     );
   return isIntact ? 0 : 1;
+}
+
+/** Checks a log, with a bar on the terminal. */
+export async function checkLog({ number, reader }: NumberedLog, options: VerifyOptions, world: World): Promise<LogReport> {
+  const draw = createBar(world.err);
+  const report = await verifyLog(await openFolder(reader.folder), { ...options, onProgress: (done, total) => draw(`Checking log ${number}`, done, total) });
+  draw('', 1, 1);
+  return report;
 }
 
 /** Logs that a key or checkpoint names and nobody has found. */

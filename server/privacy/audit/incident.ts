@@ -6,6 +6,7 @@ import type { AuditRecord, EventOf } from './events.ts';
 import { formatTime } from './export/fields.ts';
 import { type Bounds, TokenSum } from './incident/tokens.ts';
 import { type Unknown, UnknownCounter } from './incident/unknown.ts';
+import type { Link, Entry as ProvedEntry } from './proof.ts';
 import { type Entry, findSection, toEntry } from './report/sections.ts';
 import { type Counts, findEnding, type Named, Tallies, type Tally, type Timed } from './report/tallies.ts';
 
@@ -44,10 +45,12 @@ export interface Incident {
   readonly unknown: Unknown;
   /** Numbers of the records of the requests, in order. */
   readonly records: readonly number[];
-  /** One of each record, in the form of docs/audit.md; filled by who has the log. */
-  readonly proofs: readonly unknown[];
+  /** Of each record `record`, `index` and `path`: with `checkpoint` and `chain` a proof of docs/audit.md. Filled by who has the log. */
+  readonly proofs: readonly ProvedEntry[];
   /** What they prove against, as text with its signature. */
   readonly checkpoint?: string;
+  /** How its key follows from the first one: the same for all. */
+  readonly chain?: readonly Link[];
 }
 
 /** The incident that the records of one log tell of, in their order; they begin before the window where possible. */

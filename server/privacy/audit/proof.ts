@@ -35,27 +35,39 @@ const type = 'inward.audit.proof.v1';
 export class Prover implements Disposable {
   readonly #reader: LogReader;
   readonly #nodes: NodeSource & Disposable;
-  readonly #note: string;
-  readonly #chain: readonly Link[];
   readonly checkpoint: Checkpoint;
+  /** The same, as text with its signature. */
+  readonly note: string;
+  /** How its key follows from the first one. */
+  readonly chain: readonly Link[];
 
   /** Throws SiteError where there is nothing to prove, and what is damaged. */
   constructor(reader: LogReader) {
     const state = reader.state();
     if (state === undefined) throw new SiteError(`There is no record in the audit log ${reader.folder}: nothing can be proved yet.`);
     this.#reader = reader;
-    this.#note = state.note;
+    this.note = state.note;
     this.checkpoint = state.checkpoint;
     this.#nodes = openNodes(reader, state.checkpoint);
-    this.#chain = this.#link(state.segment);
+    this.chain = this.#link(state.segment);
   }
 
   /** Throws SiteError. */
   include(seq: number): InclusionProof {
+    const [entry] = this.enter([seq]);
+    if (entry === undefined)
+      throw new SiteError(`The record ${seq} is not in the audit log ${this.#reader.folder}, or was purged: it ends with ${this.checkpoint.size - 1}.`);
+    return this.complete(entry);
+  }
+
+  /** Of several records, by their numbers, which ascend; those that are not there are left out. Throws SiteError. */
+  enter(seqs: readonly number[]): Entry[] {
     const { size } = this.checkpoint;
-    const text = seq < size ? this.#reader.recordAt(seq) : undefined;
-    if (text === undefined) throw new SiteError(`The record ${seq} is not in the audit log ${this.#reader.folder}, or was purged: it ends with ${size - 1}.`);
-    return { type, kind: 'inclusion', ...this.#enter(text, seq, size), checkpoint: this.#note, chain: this.#chain };
+    return [...this.#reader.textsAt(seqs.filter((seq) => seq < size))].map(({ seq, text }) => this.#enter(text, seq, size));
+  }
+
+  complete(entry: Entry): InclusionProof {
+    return { type, kind: 'inclusion', ...entry, checkpoint: this.note, chain: this.chain };
   }
 
   /** From the text of an older checkpoint, whose signature is not judged. `name`: how the sentence calls it. Throws SiteError. */
@@ -66,7 +78,7 @@ export class Prover implements Disposable {
     if (before.log !== log) throw new SiteError(`${name} is a checkpoint of the log ${before.log}, and this is ${log}.`);
     if (before.size > size) throw new SiteError(`${name} tells of ${before.size} records, and the log has ${size}: it was cut, or is an older copy.`);
     const path = proveConsistency(this.#nodes, before.size, size).map(encode);
-    return { type, kind: 'consistency', old, path, checkpoint: this.#note, chain: this.#chain };
+    return { type, kind: 'consistency', old, path, checkpoint: this.note, chain: this.chain };
   }
 
   [Symbol.dispose](): void {

@@ -87,11 +87,18 @@ export class LogReader {
     }
   }
 
-  /** The record of a `seq` as text; undefined: there is none yet, or it was purged. Throws SiteError. */
-  recordAt(seq: number): string | undefined {
-    for (const { content, firstSeq } of this.#parts({ first: seq, end: seq + 1 })) {
-      if (seq >= firstSeq && seq < firstSeq + content.count) return content.frame(seq - firstSeq).body.toString();
+  /** The records of these numbers, which ascend, as text; not those that were purged or are still to come. Throws SiteError. */
+  *textsAt(seqs: readonly number[]): Generator<{ readonly seq: number; readonly text: string }, void, undefined> {
+    const [first, last] = [seqs[0], seqs.at(-1)];
+    if (first === undefined || last === undefined) return;
+    for (const { content, firstSeq } of this.#parts({ first, end: last + 1 })) {
+      for (const seq of seqs) if (seq >= firstSeq && seq < firstSeq + content.count) yield { seq, text: content.frame(seq - firstSeq).body.toString() };
     }
+  }
+
+  /** Undefined: it was purged, or there is none yet. Throws SiteError. */
+  recordAt(seq: number): string | undefined {
+    for (const { text } of this.textsAt([seq])) return text;
     return undefined;
   }
 

@@ -26,7 +26,7 @@ test.each([
   using own = made.copy();
   const { site } = own;
   const path = join(site.home, 'out');
-  expect(await site.do('ada', 'audit', 'export', '--format', format, '--out', 'out')).toBe(`9 records are in ${path}.\n`);
+  expect(await site.do('ada', 'audit', 'export', '--format', format, '--out', 'out')).toBe(`The records are in ${path}.\nRecords: 9.\n`);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   const lines = readFileSync(path, 'utf8').trim().split(/\r?\n/);
   expect(lines).toHaveLength(count);
