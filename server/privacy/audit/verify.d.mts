@@ -137,8 +137,11 @@ export interface Key {
   readonly text: string;
 }
 
+/** Rejects only for what the source throws, and where Ed25519 signatures cannot be checked at all. */
 export declare function verifyLog(source: LogSource, options?: VerifyOptions): Promise<LogReport>;
+/** `value`: the text of a proof's JSON, or its value. */
 export declare function verifyProof(value: unknown, options?: Pick<VerifyOptions, 'keys'>): Promise<ProofReport>;
+/** As lines that people read. */
 export declare function describeReport(report: LogReport | ProofReport): string[];
 /** Undefined where the text is no key, or its hash is not its own. */
 export declare function parseKey(text: string): Key | undefined;

@@ -1041,10 +1041,18 @@ const proofFields = {
   consistency: ['type', 'kind', 'old', 'path', 'checkpoint', 'chain'],
 };
 
-/** Checks a proof (the value of its JSON). Never rejects for what is wrong in it: `file` of a flaw is the field. */
+/** Checks a proof: the text of its JSON, or its value. Never rejects for what is wrong in it: `file` of a flaw is the field. */
 export async function verifyProof(value, options = {}) {
   await requireEd25519();
-  return await new ProofCheck(options.keys ?? []).run(value);
+  return await new ProofCheck(options.keys ?? []).run(typeof value === 'string' ? parseJson(value) : value);
+}
+
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 class ProofCheck {
@@ -1316,19 +1324,11 @@ async function runProgram(args) {
   const [path] = wanted.paths;
   if (wanted.paths.length !== 1) return print(usage, 2);
   const isFolder = (await stat(path)).isDirectory();
-  const reports = isFolder ? await verifyFolders(path, wanted, await readdir(path)) : [await verifyProof(parseJson(await readFile(path, 'utf8')), wanted)];
+  const reports = isFolder ? await verifyFolders(path, wanted, await readdir(path)) : [await verifyProof(await readFile(path, 'utf8'), wanted)];
   const text = wanted.isJson
     ? JSON.stringify(isFolder ? reports : reports[0], undefined, 2)
     : reports.map((report) => describeReport(report).join('\n')).join('\n\n');
   return print(`${text}\n`, reports.some(({ flawCount }) => flawCount > 0) ? 1 : 0);
-}
-
-function parseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** One report a log. Each takes the keys and checkpoints that name it; what names none of them is a flaw of the first. */
