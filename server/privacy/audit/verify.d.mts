@@ -101,8 +101,9 @@ export interface LogReport {
   readonly segments: number;
   readonly purgedSegments: number;
   readonly purgedRecords: number;
-  readonly firstTime: unknown;
-  readonly lastTime: unknown;
+  /** Of the first and last record that are there, in ms since 1970 (UTC). */
+  readonly firstTime: number | undefined;
+  readonly lastTime: number | undefined;
   /** Of the records that are there, by event. */
   readonly counts: Readonly<Record<string, number>>;
   /** Intents without an outcome. */
