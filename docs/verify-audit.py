@@ -226,43 +226,46 @@ class LogCheck:
 
     def split_frames(self, data):
         """Offset, type, body and hash of each; and where the zeros begin."""
-        frames, offset = [], 16
-        while offset < len(data) and any(data[offset:]):
+        frames, offset, seq = [], 16, self.tree.size
+        while offset < len(data):
+            if not any(data[offset : offset + 4]):
+                nonzero = next((at for at in range(offset, len(data)) if data[at]), None)
+                need(nonzero is None, (self.file, nonzero, None), f"a byte that is not zero behind the end at byte {offset}")
+                break
             length = int.from_bytes(data[offset : offset + 4], "big")
             end = offset + 4 + length
-            nonzero = next(at for at in range(offset, len(data)) if data[at])
-            need(length > 0 or nonzero < offset + 4, (self.file, nonzero, None), f"a byte that is not zero behind a length of zero at byte {offset}")
             digest = sha(data[offset + 4 : end])
-            is_good = 2 <= length <= 16385 and data[offset + 4] in (0, 2) and data[end : end + 8] == digest[:8]
-            if not is_good:
-                for frame in frames:
-                    if frame[1] == 0:
-                        self.tree.size += 1
-                raise Flaw(self.file, offset, self.tree.size, "a frame is damaged or cut off: its length, type or check is wrong")
+            is_good = 2 <= length <= 16385 and data[offset + 4 : offset + 5] in (b"\0", b"\2") and data[end : end + 8] == digest[:8]
+            need(is_good, (self.file, offset, seq), "a frame is damaged or cut off: its length, type or check is wrong")
             frames.append((offset, data[offset + 4], data[offset + 5 : end], digest))
-            offset = end + 8
+            offset, seq = end + 8, seq + (data[offset + 4] == 0)
         return frames, offset
+
+    def differs(self, node, place):
+        """Whether `hashes` has another node there; it may end before."""
+        stored = self.hashes[32 * place : 32 * place + 32]
+        return len(stored) == 32 and stored != node
 
     def take_purged(self, size):
         while self.tree.size < size:
-            k, at = self.tree.size, 32 * count_nodes(self.tree.size)
-            need(len(self.hashes) >= at + 32, ("hashes", len(self.hashes), k), "the hashes of purged records are missing")
-            for level, node in enumerate(self.append(self.hashes[at : at + 32])):
-                stored = self.hashes[at + 32 * level : at + 32 * level + 32]
-                need(stored in (node, b""), ("hashes", at + 32 * level, k), "not the hash of the two below it: one of the three was changed")
+            k, place = self.tree.size, count_nodes(self.tree.size)
+            need(len(self.hashes) >= 32 * place + 32, ("hashes", len(self.hashes), k), "the hashes of purged records are missing")
+            for level, node in enumerate(self.append(self.hashes[32 * place : 32 * place + 32])):
+                is_good = not self.differs(node, place + level)
+                need(is_good, ("hashes", 32 * (place + level), k), "not the hash of the two below it: one of the three was changed")
 
     def append(self, leaf):
         nodes = self.tree.append(leaf)
-        if any(size == self.tree.size for size in self.roots):
+        if self.tree.size in self.roots:
             self.roots[self.tree.size] = self.tree.root()
         return nodes
 
     def read_record(self, offset, body, digest, is_last):
         seq, place = self.tree.size, (self.file, offset, self.tree.size)
-        record, at = parse_record(body, seq, place), 32 * count_nodes(seq)
+        record, first = parse_record(body, seq, place), count_nodes(seq)
         for level, node in enumerate(self.append(digest)):
-            if self.hashes[at + 32 * level : at + 32 * level + 32] not in (node, b"") and self.different is None:
-                self.different = (at + 32 * level, offset, seq, level)
+            if self.different is None and self.differs(node, first + level):
+                self.different = (32 * (first + level), offset, seq, level)
         self.read_event(record, place, is_last)
 
     def read_event(self, record, place, is_last):

@@ -1,6 +1,7 @@
 /** The offline verifier on golden logs of another writer, whole and tampered with: what is wrong is found, and where. */
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { type AuditRecord, decodeRecord } from '../../../../server/privacy/audit/events.ts';
 import { describeReport, hash, type LogReport, parseKey } from '../../../../server/privacy/audit/verify.mjs';
 import { change, type Folder, type Frame, flipBit, joinFrames, listFrames, readFixture, readLog, trusted, verify, witnessed } from './logs.ts';
 
@@ -49,6 +50,12 @@ test('records are handed on in order, as their text', async () => {
   const { records }: { records: string[] } = JSON.parse(readFixture('vectors.json')).log;
   await verify(logs.plain, { onRecord: (seq, text) => void (texts[seq] = text) });
   expect(texts).toEqual(records);
+});
+
+test('golden records are such as the server writes', async () => {
+  const records: AuditRecord[] = [];
+  for (const log of Object.values(logs)) await verify(log, { onRecord: (_, text) => void records.push(decodeRecord(text)) });
+  expect(records).toHaveLength(5 + 28 + 5 + 9);
 });
 
 test('`hashes` may be missing or shorter, but not where records were purged', async () => {
