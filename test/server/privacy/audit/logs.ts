@@ -1,0 +1,63 @@
+/**
+ * Owns how tests of the verifiers hold, change and check logs: a folder as a map, and its frames by their lengths alone.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type LogReport, type LogSource, type VerifyOptions, verifyLog } from '../../../../server/privacy/audit/verify.mjs';
+
+export const fixtures: string = join(import.meta.dirname, '../../../fixtures/audit');
+export type Folder = ReadonlyMap<string, Uint8Array>;
+
+export const readFixture = (path: string): string => readFileSync(join(fixtures, path), 'utf8');
+export const readLog = (name: string): Map<string, Uint8Array> =>
+  new Map(readdirSync(join(fixtures, name)).map((file) => [file, readFileSync(join(fixtures, name, file))]));
+
+export function toSource(folder: Folder): LogSource {
+  return { names: [...folder.keys()], read: async (name) => folder.get(name)! };
+}
+
+export const verify = (folder: Folder, options?: VerifyOptions): Promise<LogReport> => verifyLog(toSource(folder), options);
+
+/** `trusted`: with the first key, as an auditor has noted it. */
+export const trusted = (name: string): VerifyOptions => ({ keys: [readFixture(`${name}.key`).trim()] });
+export const witnessed = (name: string): VerifyOptions => ({ ...trusted(name), checkpoints: [readFixture(`${name}.witness`)] });
+
+/** With one file changed, or without it. */
+export function change(folder: Folder, name: string, bytes: Uint8Array | undefined): Map<string, Uint8Array> {
+  const changed = new Map(folder);
+  if (bytes === undefined) changed.delete(name);
+  else changed.set(name, bytes);
+  return changed;
+}
+
+export function flipBit(bytes: Uint8Array, bit: number): Uint8Array {
+  const flipped = Uint8Array.from(bytes);
+  flipped[bit >> 3]! ^= 1 << (bit & 7);
+  return flipped;
+}
+
+export interface Frame {
+  readonly offset: number;
+  readonly end: number;
+  readonly isRecord: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** The frames of a good segment. */
+export function listFrames(bytes: Uint8Array): Frame[] {
+  const frames: Frame[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let offset = 16;
+  while (offset < bytes.length && view.getUint32(offset) > 0) {
+    const end = offset + 12 + view.getUint32(offset);
+    frames.push({ offset, end, isRecord: bytes[offset + 4] === 0, bytes: bytes.subarray(offset, end) });
+    offset = end;
+  }
+  return frames;
+}
+
+/** A segment of these frames, with the beginning and the zeros of a good one. */
+export function joinFrames(bytes: Uint8Array, frames: readonly Frame[]): Uint8Array {
+  const end = listFrames(bytes).at(-1)?.end ?? 16;
+  return Buffer.concat([bytes.subarray(0, 16), ...frames.map((frame) => frame.bytes), bytes.subarray(end)]);
+}
