@@ -509,7 +509,7 @@ describe('the process', () => {
   const facts = { kind: 'server', version: '0.0.0', profile: 'ab'.repeat(32) };
   const own = (trail: TestTrail): AuditEvent[] => trail.events.filter((event) => !('at' in event));
 
-  test.each([
+  const modes: readonly (readonly [string, (site: TestSite) => Promise<void>])[] = [
     ['phi', async (site: TestSite) => site.deploy(await site.agree())],
     ['closed', async () => undefined],
     [
@@ -517,7 +517,8 @@ describe('the process', () => {
       async (site: TestSite) =>
         void (await site.agree({ kind: 'synthetic', purposes: ['evaluation'], documentSha256: undefined, expires: formatTime(begin + 20 * day) })),
     ],
-  ] as const)('its start (%s) and its end', async (mode, make) => {
+  ];
+  test.each(modes)('its start (%s) and its end', async (mode, make) => {
     const site = await createSite();
     await make(site);
     const [clock, trail] = [new TestClock(), createTestTrail()];
