@@ -14,8 +14,8 @@ import type { Trail } from '../server/privacy/audit/trail.ts';
 import { Gate } from '../server/privacy/gate.ts';
 import { checkLetters, createSecret } from '../server/privacy/keys.ts';
 import { openStore } from '../server/privacy/store/sqlite.ts';
+import { readVersion } from '../server/privacy/version.ts';
 import type { View } from '../server/privacy/view.ts';
-import { readVersion } from '../server/version.ts';
 import { describeMachine } from './machine.ts';
 import { type Distribution, describeSamples } from './serve/statistics.ts';
 

@@ -10,7 +10,7 @@ import type { Life } from './life.ts';
 import type { AnswerCounts } from './metrics/answered.ts';
 import { contentType, type Family, type Labels, renderFamilies, type Sample } from './metrics/exposition.ts';
 import type { ModelSource } from './openai/plan.ts';
-import { readVersion } from './version.ts';
+import { readVersion } from './privacy/version.ts';
 
 /** What the page shows beside the engine's own numbers. */
 export interface ServerFacts {

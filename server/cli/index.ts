@@ -8,6 +8,7 @@ import { SiteError } from '../privacy/errors.ts';
 import { createProcessWorld, type World } from '../world.ts';
 import { createAgreementCommand } from './agreement.ts';
 import { Interrupted } from './ask.ts';
+import { createAuditCommand } from './audit.ts';
 import { createBenchCommand } from './bench.ts';
 import { createChatCommand } from './chat.ts';
 import { createCompletionCommand } from './completion.ts';
@@ -83,6 +84,7 @@ const commands = [
   createManifestCommand,
   createKeyCommand,
   createReviewCommand,
+  createAuditCommand,
   createStoreCommand,
   createCompletionCommand,
 ];

@@ -27,6 +27,11 @@ export function parser<T>(kind: Kind<T>): (text: string) => T {
   };
 }
 
+/** One value more each time the option is given. */
+export function collect<T = string>(parse: (text: string) => T = (text) => text as T): (text: string, before: unknown) => T[] {
+  return (text, before) => [...(Array.isArray(before) ? (before as T[]) : []), parse(text)];
+}
+
 /** A parser of whole numbers from `low` to `high`. */
 export function integer(low: number, high: number = 2_147_483_647): (text: string) => number {
   return parser(wholeNumber(low, high));

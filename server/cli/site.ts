@@ -6,14 +6,16 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Surroundings } from '../config.ts';
+import { recordFromCommand } from '../privacy/audit/changes.ts';
 import { checkClock } from '../privacy/clock.ts';
-import { SiteError } from '../privacy/errors.ts';
+import { Refusal, SiteError } from '../privacy/errors.ts';
 import { readSecretFile, writeNewFile } from '../privacy/files.ts';
 import { findSiteFolder, storeFile } from '../privacy/folder.ts';
 import type { Person } from '../privacy/grants.ts';
 import { checkPermission, identify } from '../privacy/people.ts';
 import { openStore } from '../privacy/store/sqlite.ts';
 import type { Snapshot, Store } from '../privacy/store.ts';
+import { readVersion } from '../privacy/version.ts';
 import type { Permission } from '../privacy/words.ts';
 import type { World } from '../world.ts';
 import type { Flags } from './options.ts';
@@ -21,6 +23,8 @@ import type { Flags } from './options.ts';
 export const siteVariable = 'INWARD_SITE';
 export const identityVariable = 'INWARD_IDENTITY';
 
+/** A command has no settings that bear on requests. */
+const noProfile = '0'.repeat(64);
 /** The line, and what an editor may have put around it. */
 const identityLimit = 256;
 
@@ -50,14 +54,23 @@ export function locateSite(flags: Flags, { folder, environment }: Surroundings):
 
 /** Opens the site of `--site` for a person with this permission (`--identity`); which one may depend on the site. Throws SiteError. */
 export async function openSite(flags: Flags, world: World, needed: Permission | ((snapshot: Snapshot) => Permission)): Promise<Site> {
-  const { path } = locateSite(flags, world);
+  const { folder, path } = locateSite(flags, world);
   const secret = readIdentity(flags, world);
   await using opened = new AsyncDisposableStack();
   const store = opened.use(await openStore(path));
   const snapshot = await store.load();
   const { id } = authorize(secret, snapshot, typeof needed === 'function' ? needed(snapshot) : needed);
   const owned = opened.move();
-  return { store, snapshot, person: id, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const leave = async (): Promise<void> => {
+    await using _ = owned;
+    try {
+      await recordFromCommand(folder, store, { kind: 'command', version: readVersion(), profile: noProfile });
+    } catch (error) {
+      if (!(error instanceof SiteError) && !(error instanceof Refusal)) throw error;
+      world.err.write(`What was changed is in force; it waits in the store for its audit record. ${error.message}\n`);
+    }
+  };
+  return { store, snapshot, person: id, [Symbol.asyncDispose]: leave };
 }
 
 /** The text of the identity file. Throws SiteError. */

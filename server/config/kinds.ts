@@ -4,6 +4,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
+import { parseWitness, witnessForms } from '../privacy/audit/witness/setting.ts';
 import { forms } from '../privacy/words.ts';
 
 export interface Kind<T = unknown> {
@@ -66,6 +67,13 @@ export const ipAddress: Kind<string> = {
 export function isLoopback(address: string): boolean {
   return address === '::1' || (isIPv4(address) && address.startsWith('127.'));
 }
+
+/** The second place of the audit log's checkpoints. */
+export const witnessPlace: Kind<string> = {
+  schema: z.string().refine((text) => parseWitness(text) !== undefined),
+  expected: witnessForms,
+  read: (text) => text,
+};
 
 /** What names a server or a service in tokens. */
 export const claim: Kind<string> = { schema: z.string().regex(forms.claim), expected: 'up to 200 printable characters without blanks', read: (text) => text };

@@ -20,6 +20,7 @@ import {
   readBearer,
   type Terms,
 } from './admission.ts';
+import { recordChanges } from './audit/changes.ts';
 import { Course, type Told } from './audit/course.ts';
 import { describeIntent, describeRefusal } from './audit/describe.ts';
 import type { AuditEvent, EndingName } from './audit/events.ts';
@@ -182,7 +183,7 @@ export class Gate implements AsyncDisposable {
     const view = createView(snapshot);
     const gate = new Gate(store, options, view, version, new Quotas(now, await store.readUsage(dayOf(now))));
     try {
-      await gate.#begin(view);
+      await gate.#begin();
       return gate;
     } catch (error) {
       clearInterval(gate.#timer);
@@ -258,7 +259,7 @@ export class Gate implements AsyncDisposable {
   }
 
   /** On record: what process this is, and what has been changed since the last one. */
-  async #begin(view: View): Promise<void> {
+  async #begin(): Promise<void> {
     const { facts, lastProfile: before } = this.#trail;
     const kind = this.agreement?.agreement.kind;
     const records: AuditEvent[] = [{ event: 'started', mode: kind === undefined ? 'closed' : kind === 'synthetic' ? 'evaluation' : 'phi', ...facts }];
@@ -439,11 +440,7 @@ export class Gate implements AsyncDisposable {
   async #moveChanges(): Promise<void> {
     if (this.#trail.fault !== undefined || this.#isClosed) return;
     try {
-      const changes = (await this.#store.listChanges()).map(({ place, event }) => ({ ...event, change: place }));
-      if (changes.length === 0) return;
-      // One that is there already was recorded by a process that ended before it could tell the store.
-      await Promise.all(changes.filter((change) => !this.#trail.has(change)).map((change) => this.#trail.record(change)));
-      await this.#store.dropChanges(Math.max(...changes.map(({ change }) => change)));
+      await recordChanges(this.#trail, this.#store);
     } catch {
       // They stay where they are, and are tried again at the next look; a store that cannot be written is told by what is saved.
     }

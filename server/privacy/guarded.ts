@@ -4,7 +4,6 @@
  */
 import { hash } from 'node:crypto';
 import { type Engine, type EngineOptions, type GenerateRequest, InwardError, openEngine, type TokenEvent } from '../../runtime/index.ts';
-import { readVersion } from '../version.ts';
 import type { Caller, RouteRule } from './admission.ts';
 import { nameModel } from './audit/describe.ts';
 import type { ProcessFacts } from './audit/trail.ts';
@@ -13,6 +12,7 @@ import { canonicalize } from './envelope.ts';
 import { Refusal } from './errors.ts';
 import { type Admission, type Gate, type Grant, openGate, type Use } from './gate.ts';
 import { unloadEngine } from './unload.ts';
+import { readVersion } from './version.ts';
 import type { Purpose } from './words.ts';
 
 /** Whose engine it is, and where the site is. */

@@ -45,7 +45,8 @@ test('every setting can be given in the file, the environment, and as a flag', a
     ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0 },
     ...{ tlsCert: '/c.pem', tlsKey: '/k.pem', tlsClientCa: '/a.pem', tlsClients: 'required', tlsMinVersion: '1.3' },
     ...{ oidcIssuer: 'https://id.example.org', oidcAudience: 'inward', oidcKeys: '/jwks.json', bodyLimit: 2048 },
-    ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, sharedGpu: 'record', log: 'human' },
+    ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, retryAfterSeconds: 9, sharedGpu: 'record' },
+    ...{ auditWitness: 'file:/mnt/second/checkpoints', auditWitnessLag: 30, log: 'human' },
   };
   expect(Object.keys(samples)).toEqual(Object.keys(settingTable));
   const rows = Object.entries<Setting>(settingTable);
@@ -114,6 +115,10 @@ test.each<[string, unknown, string]>([
   ['a key alone', { tlsKey: 'k', host: '::' }, 'The settings tlsCert, tlsKey go together; found tlsKey without tlsCert.'],
   ['client certificates without TLS', { tlsClientCa: 'a' }, 'The setting tlsClientCa needs TLS: set tlsCert and tlsKey too.'],
   ['client certificates of nobody', { tlsCert: 'c', tlsKey: 'k', tlsClients: 'required' }, 'The setting tlsClients is required, but no authority of client certificates is set: set tlsClientCa too.'],
+  ['a witness nowhere', { auditWitness: 'second-disk' }, 'FILE: auditWitness must be file:/path, command:/path, or the https address of a witness (http only on loopback); found "second-disk".'],
+  ['a plain witness elsewhere', { auditWitness: 'http://10.1.2.3:80' }, 'FILE: auditWitness must be file:/path, command:/path, or the https address of a witness (http only on loopback); found "http://10.1.2.3:80".'],
+  ['a lag of no witness', { auditWitnessLag: 5 }, 'The setting auditWitnessLag needs a witness: set auditWitness too, or leave auditWitnessLag out.'],
+  ['a lag shorter than the pace', { auditWitness: 'file:/mnt/x', auditWitnessLag: 4 }, 'The setting auditWitnessLag is 4: expected 0, or 5 and more, because a witness gets a checkpoint a second.'],
   ['an old TLS', { tlsMinVersion: '1.1' }, 'FILE: tlsMinVersion must be one of 1.2, 1.3; found "1.1".'],
   ['an identity provider alone', { oidcIssuer: 'https://id' }, 'The settings oidcIssuer, oidcAudience, oidcKeys go together; found oidcIssuer without oidcAudience and oidcKeys.'],
   ['one without its name', { oidcKeys: 'k', oidcAudience: 'a' }, 'The settings oidcIssuer, oidcAudience, oidcKeys go together; found oidcAudience and oidcKeys without oidcIssuer.'],

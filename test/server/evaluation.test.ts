@@ -44,6 +44,18 @@ test('a synthetic agreement of 30 days and one key for this machine, once', asyn
   expect(readFileSync(join(folder, 'inward.sqlite')).includes(String(key).slice(20, 60))).toBe(false);
 });
 
+test('the audit trail gets an event of each step, by nobody but the program', async () => {
+  await evaluate();
+  const { agreements, keys, trustedKeys } = await store.load();
+  const by = { by: 'setup', at: now };
+  expect((await store.listChanges()).map(({ event }) => event)).toEqual([
+    { event: 'trusted_key_added', publicKey: trustedKeys[0]?.id, ...by },
+    { event: 'agreement_added', agreement: agreements[0]?.envelope.record['id'], kind: 'synthetic', record: expect.stringMatching(/^[0-9a-f]{64}$/), ...by },
+    { event: 'tenant_added', tenant: 'main', ...by },
+    { event: 'key_created', key: keys[0]?.id, tenant: 'main', data: 'synthetic', ...by },
+  ]);
+});
+
 test('after 30 days a new agreement, with the same key', async () => {
   const key = await evaluate();
   expect(await evaluate(now + 31 * day)).toBe(key);

@@ -15,7 +15,7 @@ import { writeNewFile } from '../../privacy/files.ts';
 import type { Snapshot } from '../../privacy/store.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
-import { addSettings, type Flags, parser, UsageError } from '../options.ts';
+import { addSettings, collect, type Flags, parser, UsageError } from '../options.ts';
 import { addSigningOptions, createSigner } from '../signing.ts';
 import { addSiteOptions, openSite, readTime } from '../site.ts';
 import { agreementId } from '../values.ts';
@@ -118,9 +118,4 @@ function findOnlyAgreement(snapshot: Snapshot, hosts: readonly string[], now: nu
   throw new SiteError(
     `The agreement of the manifest is not clear: expected one in force for this site, found ${found}; name it with --agreement, or add it (inward agreement add).`,
   );
-}
-
-/** One value more each time the option is given. */
-function collect(parse: (text: string) => string = (text) => text): (text: string, before: unknown) => string[] {
-  return (text, before) => [...(Array.isArray(before) ? before : []), parse(text)];
 }

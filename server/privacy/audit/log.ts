@@ -14,7 +14,8 @@ import { HashFile } from './hashes.ts';
 import { formatKey } from './note.ts';
 import { type Recovered, recoverLog } from './recovery.ts';
 import { createSigner, openSigner, renewSigner, type Signer } from './signer.ts';
-import { countNodes, type GrowingTree, type NodeSource } from './tree.ts';
+import { countNodes, type GrowingTree, proveConsistency } from './tree.ts';
+import type { Witnessed } from './witness/contract.ts';
 
 export interface LogOptions {
   /** Milliseconds of the epoch; never goes back. */
@@ -30,8 +31,6 @@ export interface LogOptions {
   readonly retryMs?: number;
   /** Zeros that are written at once, in bytes. */
   readonly roomSize?: number;
-  /** Called with each checkpoint, when it is durable. */
-  readonly onCheckpoint?: (checkpoint: { readonly note: string; readonly size: number }, nodes: NodeSource) => void;
 }
 
 const dayMs = 86_400_000;
@@ -118,6 +117,7 @@ export class AuditLog implements AsyncDisposable {
   /** Of the records' clock: no segment is begun before. */
   #rotatesFrom = 0;
   readonly #listeners = new Set<(cause: StopCause | undefined) => void>();
+  readonly #followers = new Set<(checkpoint: Witnessed) => void>();
 
   /** Opens the log in a folder, or begins one; undefined where another process writes it. Throws SiteError. */
   static async open(folder: string, options: LogOptions): Promise<AuditLog | undefined> {
@@ -159,8 +159,9 @@ export class AuditLog implements AsyncDisposable {
   }
 
   /** Records that are durable, and the text of their checkpoint. */
-  get checkpoint(): { readonly size: number; readonly note: string } {
-    return { size: this.#tree.size, note: this.#note };
+  get checkpoint(): Witnessed {
+    const { size } = this.#tree;
+    return { size, note: this.#note, proveFrom: (old) => proveConsistency(this.#hashes, old, size) };
   }
 
   /** The public key of this segment, as it is noted down. */
@@ -176,6 +177,19 @@ export class AuditLog implements AsyncDisposable {
   /** Called when it stops, with the cause, and when it goes on. */
   onState(listener: (cause: StopCause | undefined) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Called with each checkpoint, when it is durable. */
+  onCheckpoint(follower: (checkpoint: Witnessed) => void): void {
+    this.#followers.add(follower);
+  }
+
+  /** Resolves when nothing is left to write, or the disk does not answer. */
+  async idle(): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, this.#options.stallMs ?? 5000);
+    await Promise.race([this.#work, late.promise]);
+    clearTimeout(timer);
   }
 
   /** Resolves when the record is durable. Rejects with StoppedError when the log stops before; the event is kept all the same. Throws EventError. */
@@ -296,7 +310,7 @@ export class AuditLog implements AsyncDisposable {
     } catch (error) {
       this.setFault(spaceCodes.includes(codeOf(error)) ? 'space' : 'write', true);
     }
-    this.#options.onCheckpoint?.(this.checkpoint, this.#hashes);
+    for (const follower of this.#followers) follower(this.checkpoint);
   }
 
   /** There is nothing to write, but something could not be written before. */
@@ -383,12 +397,9 @@ export class AuditLog implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    // A disk that has stalled may never answer.
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, this.#options.stallMs ?? 5000);
-    await Promise.race([this.#work, late.promise]);
-    clearTimeout(timer);
+    await this.idle();
     await this.#next?.file.close();
     for (const file of [this.#file, this.#head]) await file.close().catch(() => undefined);
     this.#hashes[Symbol.dispose]();

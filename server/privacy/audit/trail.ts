@@ -11,6 +11,7 @@ import { auditFolder, logLimit } from './folder.ts';
 import { AuditLog, type LogOptions, StoppedError } from './log.ts';
 import { describeMachine } from './machine.ts';
 import { nameChange } from './recovery.ts';
+import { openWitness, type WitnessCode, type Witnessed, WitnessFollower } from './witness.ts';
 
 /** What a start says about the process. */
 export type ProcessFacts = Pick<EventOf<'started'>, 'kind' | 'version' | 'profile'>;
@@ -44,30 +45,54 @@ export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine'> {
   readonly isClockReset?: boolean;
 }
 
+export interface WitnessOptions {
+  /** Folder of the site. */
+  readonly site: string;
+  /** The destinations of the manifest that is in force. */
+  readonly outbound: () => readonly string[];
+  /** How far behind it may be before nothing is served; left out: as far as it likes. */
+  readonly lagLimitMs?: number;
+  /** Why it does not have the newest checkpoint; undefined: it has it again. */
+  readonly onChange: (code: WitnessCode | undefined) => void;
+}
+
+/** Time that the witness gets at the end, in ms. */
+const farewellMs = 2000;
+
 export class AuditTrail implements Trail {
   readonly facts: ProcessFacts;
   readonly log: AuditLog;
   /** Changes of the store that this process has recorded. */
   readonly #changes = new Set<string>();
   readonly #time: { clock?: TrustedClock };
+  #follower: WitnessFollower | undefined;
+  /** What the witness has seen is not this log; and: it is late. */
+  #isOther = false;
+  #isLate = false;
 
   /** In the first log of the site that no other process writes. Throws SiteError. */
   static async open(site: string, options: TrailOptions): Promise<AuditTrail> {
+    for (let number = 1; number <= logLimit; number++) {
+      const trail = await AuditTrail.tryOpen(site, number, options);
+      if (trail !== undefined) return trail;
+    }
+    throw new SiteError(`All ${logLimit} audit logs of this site are being written by other processes; end one of them.`);
+  }
+
+  /** In a log of the site; undefined where another process writes it. Throws SiteError. */
+  static async tryOpen(site: string, number: number, options: TrailOptions): Promise<AuditTrail | undefined> {
     const { wall = Date.now } = options;
     const time: { clock?: TrustedClock } = {};
     const machine = describeMachine(options.root);
-    for (let number = 1; number <= logLimit; number++) {
-      const log = await AuditLog.open(join(site, auditFolder, String(number)), { ...options, machine, now: () => time.clock?.latest ?? wall() });
-      if (log === undefined) continue;
-      try {
-        if (options.isClockReset !== true) checkClock(wall(), log.recovered.latest);
-        return new AuditTrail(log, options.facts, time);
-      } catch (error) {
-        await log[Symbol.asyncDispose]();
-        throw error;
-      }
+    const log = await AuditLog.open(join(site, auditFolder, String(number)), { ...options, machine, now: () => time.clock?.latest ?? wall() });
+    if (log === undefined) return undefined;
+    try {
+      if (options.isClockReset !== true) checkClock(wall(), log.recovered.latest);
+      return new AuditTrail(log, options.facts, time);
+    } catch (error) {
+      await log[Symbol.asyncDispose]();
+      throw error;
     }
-    throw new SiteError(`All ${logLimit} audit logs of this site are being written by other processes; end one of them.`);
   }
 
   private constructor(log: AuditLog, facts: ProcessFacts, time: { clock?: TrustedClock }) {
@@ -115,13 +140,60 @@ export class AuditTrail implements Trail {
     this.#time.clock = clock;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.log[Symbol.asyncDispose]();
+  /**
+   * Gives the log's checkpoints to a second place from now on. A witness that has seen another log than this one stops the trail, and
+   * so does one that is late where there is a limit. Throws SiteError where that is seen at once.
+   */
+  async addWitness(setting: string, { site, outbound, lagLimitMs, onChange }: WitnessOptions): Promise<void> {
+    const witness = await openWitness(setting, outbound, { id: this.log.id, folder: join(site, auditFolder) });
+    const seen = witness.lastSeen();
+    if (seen !== undefined && seen.size > this.log.checkpoint.size) {
+      await witness[Symbol.asyncDispose]();
+      throw new SiteError(
+        `The audit log in ${site} was set back: it ends with record ${this.log.checkpoint.size - 1}, and its witness has seen record ${seen.size - 1}. Keep both for whoever looks into that; move the log to another name, and a new one begins.`,
+      );
+    }
+    this.#follower = new WitnessFollower(witness, {
+      ...(lagLimitMs === undefined ? {} : { lagLimitMs }),
+      onChange: (code) => {
+        this.#isOther = code === 'rolled_back' || code === 'forked';
+        this.#judgeWitness();
+        onChange(code);
+      },
+      onLate: (isLate) => {
+        this.#isLate = isLate;
+        this.#judgeWitness();
+      },
+    });
+    const offer = (checkpoint: Witnessed): void => this.#follower?.offer(checkpoint);
+    this.log.onCheckpoint(offer);
+    offer(this.log.checkpoint);
+  }
+
+  #judgeWitness(): void {
+    this.log.setFault('witness', this.#isOther || this.#isLate);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.log.idle();
+    await this.#follower?.flush(farewellMs);
+    await this.#follower?.[Symbol.asyncDispose]();
+    await this.log[Symbol.asyncDispose]();
   }
 }
 
 /** The trail of the site in a folder, whose changes are in this store. Throws SiteError. */
-export async function openTrail(site: string, store: Pick<Store, 'listChanges'>, options: Omit<TrailOptions, 'isClockReset'>): Promise<AuditTrail> {
-  const changes = await store.listChanges();
-  return AuditTrail.open(site, { ...options, isClockReset: changes.some(({ event }) => event.event === 'clock_reset') });
+export async function openTrail(site: string, store: Pick<Store, 'listChanges'>, options: SiteTrailOptions): Promise<AuditTrail> {
+  return AuditTrail.open(site, { ...options, isClockReset: await isClockReset(store) });
+}
+
+/** The same in the first log alone; undefined where another process writes it. Throws SiteError. */
+export async function tryTrail(site: string, store: Pick<Store, 'listChanges'>, options: SiteTrailOptions): Promise<AuditTrail | undefined> {
+  return AuditTrail.tryOpen(site, 1, { ...options, isClockReset: await isClockReset(store) });
+}
+
+type SiteTrailOptions = Omit<TrailOptions, 'isClockReset'>;
+
+async function isClockReset(store: Pick<Store, 'listChanges'>): Promise<boolean> {
+  return (await store.listChanges()).some(({ event }) => event.event === 'clock_reset');
 }

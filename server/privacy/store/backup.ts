@@ -4,16 +4,15 @@
  * store whose revocations cannot be read, unless it is told so.
  */
 import { chmodSync, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
-import type { AdministrationEvent } from '../audit/events.ts';
 import { SiteError } from '../errors.ts';
 import type { Snapshot } from '../store.ts';
 import { createView } from '../view.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Replacement } from './connection.ts';
 import { type Contents, toSnapshot } from './contents.ts';
 import { readDatabase } from './database.ts';
 import { DamagedError, explainStoreError } from './errors.ts';
 import { checkFile, checkNothingLeft, companions, createFile, identify, openFolder, syncFile } from './files.ts';
-import { mergeContents, skipPlaces } from './merge.ts';
+import { listRestoreEvents, mergeContents, type Restorer, skipPlaces } from './merge.ts';
 
 export interface StoreCounts {
   readonly keys: number;
@@ -66,17 +65,20 @@ export async function restoreStore(source: string, path: string, { by: known, at
   try {
     const backup = readCopy(source, copy);
     const by = typeof known === 'string' ? known : known(toSnapshot(backup));
-    const event: AdministrationEvent = { event: 'store_restored', by, at };
     using present = openPresent(path, replaceDamaged);
     if (present !== undefined) {
-      return mergeInto(present, keptAs, event, (now) => {
+      return mergeInto(present, keptAs, (now) => {
         const merged = mergeContents(now, backup, { by, at });
         checkServed(merged, source);
-        return { merged, result: { ...count(merged), isMerged: true, ...compare(now, backup, merged), keptAs } };
+        return {
+          merged,
+          events: listRestoreEvents(now, merged, { by, at }),
+          result: { ...count(merged), isMerged: true, ...compare(now, backup, merged), keptAs },
+        };
       });
     }
     checkServed(backup, source);
-    noteIn(copy, event);
+    noteRestore(copy, { by, at });
     const isThere = existsSync(path);
     if (isThere) putAside(path, keptAs);
     install(copy, path);
@@ -146,16 +148,11 @@ function checkServed(contents: Contents, source: string): void {
   }
 }
 
-function mergeInto(
-  store: Connection,
-  keptAs: string,
-  event: AdministrationEvent,
-  merge: (present: Contents) => { merged: Contents; result: RestoreResult },
-): RestoreResult {
+function mergeInto(store: Connection, keptAs: string, merge: (present: Contents) => Replacement<RestoreResult>): RestoreResult {
   const before = store.readGeneration();
   copyStore(store, keptAs);
   try {
-    return store.replace(event, (present) => {
+    return store.replace((present) => {
       if (present.generation !== before) throw new SiteError(`${store.path} was written to during the restore: try again.`);
       return merge(present);
     });
@@ -166,11 +163,11 @@ function mergeInto(
 }
 
 /** Nobody has to load the copy anew: nobody has it open. */
-function noteIn(copy: string, event: AdministrationEvent): void {
+function noteRestore(copy: string, { by, at }: Restorer): void {
   using store = new Connection(copy, false);
   store.edit((edit) => {
-    edit.writeMeta('nextChange', skipPlaces(edit.readMeta('nextChange'), event.at));
-    edit.note(event);
+    edit.writeMeta('nextChange', skipPlaces(edit.readMeta('nextChange'), at));
+    edit.note({ event: 'store_restored', by, at });
   });
 }
 

@@ -13,6 +13,13 @@ import { DamagedError, explainStoreError } from './errors.ts';
 import { identify } from './files.ts';
 import { toKeyFields, toPersonFields, toPolicyFields, toRecordFields, toTenantFields, toTrustedKeyFields } from './rows.ts';
 
+/** What takes the place of what a store holds, with the events of that. */
+export interface Replacement<T> {
+  readonly merged: Contents;
+  readonly events: readonly AdministrationEvent[];
+  readonly result: T;
+}
+
 export class Connection implements Disposable {
   readonly path: string;
   readonly #database: DatabaseSync;
@@ -72,12 +79,12 @@ export class Connection implements Disposable {
   }
 
   /** Puts other contents in place of these, but for usage. */
-  replace<T>(event: AdministrationEvent, work: (present: Contents) => { readonly merged: Contents; readonly result: T }): T {
+  replace<T>(work: (present: Contents) => Replacement<T>): T {
     return this.change((edit) => {
-      const { merged, result } = work(readContents(this.#database, this.path));
+      const { merged, events, result } = work(readContents(this.#database, this.path));
       edit.clear();
       insertContents(edit, merged);
-      edit.note(event);
+      for (const event of events) edit.note(event);
       return result;
     });
   }

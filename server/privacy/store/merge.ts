@@ -5,6 +5,8 @@
  * comes back. Refuses a backup of another site, and to open again what the
  * present store has closed: revocations, replaced credentials, break-glass keys that were used, the clock, superseded agreements.
  */
+
+import type { AdministrationEvent } from '../audit/events.ts';
 import { hashRecord } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
 import type { AccessKey, Person, Tenant } from '../grants.ts';
@@ -12,7 +14,7 @@ import type { Change, StoredRecord } from '../store.ts';
 import type { Contents } from './contents.ts';
 
 /** Who restores, and when. */
-interface Restorer {
+export interface Restorer {
   readonly by: string;
   readonly at: number;
 }
@@ -73,7 +75,6 @@ function checkNoEvaluation({ records, keys }: Contents, at: number): void {
 
 /** Those of the store in their order, then what only the backup has. Signed records are kept all: one of today may have ended one before. */
 function mergeRecords(present: readonly StoredRecord[], backup: readonly StoredRecord[]): StoredRecord[] {
-  const idOf = ({ envelope }: StoredRecord): string => String(envelope.record['id']);
   const old = new Map(backup.map((record) => [idOf(record), record]));
   const merged = present.map((now) => {
     const before = old.get(idOf(now));
@@ -85,6 +86,10 @@ function mergeRecords(present: readonly StoredRecord[], backup: readonly StoredR
     return close(now, before);
   });
   return [...merged, ...old.values()];
+}
+
+function idOf({ envelope }: StoredRecord): string {
+  return String(envelope.record['id']);
 }
 
 /** A number that the engine has known a tenant by never becomes that of another one. */
@@ -99,6 +104,29 @@ function mergeTenants(present: Contents, backup: Contents): Pick<Contents, 'tena
   });
   // Revoked keys name the tenants that came later; a tenant by itself grants nothing.
   return { tenants: [...tenants, ...known.values()], nextTenant };
+}
+
+/** That the store was restored, and what was closed by that. */
+export function listRestoreEvents(present: Contents, merged: Contents, { by, at }: Restorer): AdministrationEvent[] {
+  const listClosed = <T extends Closable>(
+    were: readonly T[],
+    are: readonly T[],
+    idOf: (one: T) => string,
+  ): { readonly id: string; readonly from: number }[] => {
+    const open = new Set(were.filter(({ revokedAt }) => revokedAt === undefined).map(idOf));
+    return are.flatMap((one) => (open.has(idOf(one)) && one.revokedAt !== undefined ? { id: idOf(one), from: one.revokedAt } : []));
+  };
+  const closed = {
+    keys: listClosed(present.keys, merged.keys, ({ id }) => id),
+    people: listClosed(present.people, merged.people, ({ id }) => id),
+    agreements: listClosed(present.records, merged.records, idOf),
+  };
+  return [
+    { event: 'store_restored', by, at },
+    ...closed.keys.map(({ id, from }): AdministrationEvent => ({ event: 'key_revoked', key: id, from, by, at })),
+    ...closed.people.map(({ id }): AdministrationEvent => ({ event: 'person_revoked', person: id, by, at })),
+    ...closed.agreements.map(({ id }): AdministrationEvent => ({ event: 'agreement_revoked', agreement: id, by, at })),
+  ];
 }
 
 /** Those of a site's own backup are here still, or in an audit log. What comes to where no site was set up may be in none. */

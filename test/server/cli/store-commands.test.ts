@@ -1,11 +1,12 @@
 /** Backup, restore, check and clock of the store, as an administrator meets them. */
-import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { SiteError } from '../../../server/privacy/errors.ts';
 import { Edit } from '../../../server/privacy/store/edit.ts';
 import { baa, stored, wrap } from '../privacy/records.ts';
-import { TestSite } from '../site-folder.ts';
+import { writeFirstVersion } from '../privacy/site.ts';
+import { type Ran, TestSite } from '../site-folder.ts';
 
 let template: TestSite;
 let key = '';
@@ -96,6 +97,19 @@ describe('restore', () => {
     expect(printed).toMatch(/^Nothing is known of what was revoked after the backup: revoke it again/m);
     expect((await site.load()).keys.map(({ id }) => id)).toEqual([key]);
     await site.do('anna', 'key', 'list');
+  });
+
+  test('also from a backup of the version before, which says who may', async () => {
+    using site = template.copy();
+    await site.do('anna', 'store', 'backup', 'new.sqlite');
+    const [backup, moved] = [join(site.home, 'backup.sqlite'), join(site.home, 'moved')];
+    writeFirstVersion(join(site.home, 'new.sqlite'), backup);
+    const bytes = readFileSync(backup);
+    const restore = (who: string): Promise<Ran> => site.run('nobody', 'store', 'restore', 'backup.sqlite', '--site', moved, '--identity', site.identity(who));
+    expect(await restore('olaf')).toMatchObject({ code: 1, complained: expect.stringMatching(/^olaf may not do this: it needs store\.write/) });
+    expect(readdirSync(moved)).toEqual([]);
+    expect(await restore('anna')).toMatchObject({ code: 0, printed: expect.stringMatching(/is restored: 1 key, 3 people/) });
+    expect(readFileSync(backup).equals(bytes)).toBe(true);
   });
 
   test('over a damaged store only with leave to replace it, and by an admin of the backup', async () => {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { AdministrationEvent } from '../../../server/privacy/audit/events.ts';
 import { signEnvelope } from '../../../server/privacy/envelope.ts';
 import { SiteError } from '../../../server/privacy/errors.ts';
 import type { AccessKey } from '../../../server/privacy/grants.ts';
@@ -10,7 +11,7 @@ import { backupStore, type RestoreOptions, type RestoreResult, restoreStore } fr
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
 import type { Store, StoredRecord } from '../../../server/privacy/store.ts';
 import { synthetic } from './records.ts';
-import { createFolder, createKey, createPerson, createRecord, createSigner, type Folder, fillStore, loadStore, now, startWriter } from './site.ts';
+import { createFolder, createKey, createPerson, createRecord, createSigner, type Folder, fillStore, listChanges, loadStore, now, startWriter } from './site.ts';
 
 interface Site extends AsyncDisposable {
   readonly path: string;
@@ -565,4 +566,117 @@ test('a file under another name is a backup as well, once its program has closed
   renameSync(site.path, site.target);
   await restore(site.target, site.path);
   expect(await loadStore(site.path)).toEqual(before);
+});
+
+const restored = { event: 'store_restored', by: 'a.nurse', at: now + 5 } as const;
+const tenantAdded = (tenant: string): AdministrationEvent => ({ event: 'tenant_added', tenant, by: 'a.nurse', at: now });
+
+test('no event that an audit log has taken comes back with a backup, and none that waits is lost', async () => {
+  await using site = await createSite();
+  const { store } = site;
+  await backupStore(site.path, site.target);
+  // What the backup holds waiting is taken by a log, what comes then is not.
+  const { place } = (await store.listChanges()).at(-1) ?? { place: 0 };
+  await store.dropChanges(place);
+  await store.addTenant({ code: 'oncology' }, 'a.nurse', now);
+  await restore(site.target, site.path, { at: now + 5 });
+  expect(await store.listChanges()).toEqual([
+    { place: place + 1, event: tenantAdded('oncology') },
+    { place: place + 2, event: restored },
+  ]);
+  // The store as it was had the first of them waiting, which is the same one.
+  await store.dropChanges(place + 2);
+  renameSync(`${site.path}.before-restore`, `${site.target}2`);
+  await restore(`${site.target}2`, site.path, { at: now + 6 });
+  expect(await store.listChanges()).toEqual([{ place: place + 3, event: { ...restored, at: now + 6 } }]);
+});
+
+test('where the store is lost, what waited in the backup waits on under its number, and no number comes again', async () => {
+  await using site = await createSite();
+  const { store } = site;
+  await store.dropChanges(3);
+  await backupStore(site.path, site.target);
+  const waiting = await store.listChanges();
+  expect(waiting[0]?.place).toBe(4);
+  await store.addTenant({ code: 'oncology' }, 'a.nurse', now);
+  const other = join(dirname(site.target), 'other', 'inward.sqlite');
+  await restore(site.target, other, { at: now + 5 });
+  await using next = await openStore(other);
+  expect(await next.listChanges()).toEqual([...waiting, { place: now + 5, event: restored }]);
+  await next.addTenant({ code: 'urology' }, 'a.nurse', now);
+  expect((await next.listChanges()).at(-1)).toEqual({ place: now + 6, event: tenantAdded('urology') });
+});
+
+test('a damaged store that is replaced does not give its numbers again', async () => {
+  await using site = await createSite();
+  await backupStore(site.path, site.target);
+  const waiting = await site.store.listChanges();
+  await site.store.addTenant({ code: 'oncology' }, 'a.nurse', now);
+  await site.store[Symbol.asyncDispose]();
+  using database = new DatabaseSync(site.path);
+  database.exec('UPDATE keys SET revokedAt = NULL, revokedBy = NULL');
+  database.close();
+  await restore(site.target, site.path, { at: now + 5, replaceDamaged: true });
+  expect(await listChanges(site.path)).toEqual([...waiting, { place: now + 5, event: restored }]);
+});
+
+test('over a store that was never set up, events of both wait on, each under a number of its own', async () => {
+  await using old = await createSite();
+  await backupStore(old.path, old.target);
+  const waiting = await old.store.listChanges();
+  await using site = await createSite(async (store) => {
+    for (const code of ['oncology', 'urology']) await store.addTenant({ code }, 'a.nurse', now);
+  });
+  await restore(old.target, site.path, { at: now + 5 });
+  expect(await site.store.listChanges()).toEqual([
+    { place: 1, event: tenantAdded('oncology') },
+    { place: 2, event: tenantAdded('urology') },
+    ...waiting.slice(2),
+    // 1 and 2 of the backup.
+    { place: now + 5, event: waiting[0]?.event },
+    { place: now + 6, event: waiting[1]?.event },
+    { place: now + 7, event: restored },
+  ]);
+});
+
+test('what a restore revokes has its events too: what came since, and what the backup had closed', async () => {
+  const [late, moved] = [createKey(), createKey()];
+  await using site = await createSite();
+  const { store } = site;
+  await store.addKey(moved);
+  const copy = join(dirname(site.target), 'copy', 'inward.sqlite');
+  await backupStore(site.path, `${site.target}2`);
+  await restore(`${site.target}2`, copy);
+  {
+    await using fork = await openStore(copy);
+    await fork.revokeKey(moved.id, 'c.nurse', now + 4);
+    await fork.revokeAgreement('agr-00000002', 'c.nurse', now + 4);
+  }
+  await backupStore(copy, site.target);
+  await store.addKey(late);
+  await store.addPerson(createPerson('d.nurse'));
+  await store.addPerson(createPerson('e.nurse'));
+  await store.revokePerson('e.nurse', 'a.nurse', now + 6);
+  await store.keepClock(now + 8);
+  await store.dropChanges((await store.listChanges()).at(-1)?.place ?? 0);
+  await restore(site.target, site.path, { at: now + 9 });
+  const by = { by: 'a.nurse', at: now + 9 };
+  const events = (await store.listChanges()).map(({ event }) => event);
+  expect(events).toHaveLength(5);
+  expect(events[0]).toEqual({ event: 'store_restored', ...by });
+  // As of the latest time that the site has seen.
+  expect(events).toContainEqual({ event: 'key_revoked', key: late.id, from: now + 8, ...by });
+  expect(events).toContainEqual({ event: 'key_revoked', key: moved.id, from: now + 4, ...by });
+  expect(events).toContainEqual({ event: 'person_revoked', person: 'd.nurse', ...by });
+  expect(events).toContainEqual({ event: 'agreement_revoked', agreement: 'agr-00000002', ...by });
+});
+
+test('a restore that is refused leaves no event', async () => {
+  await using other = await createSite((store) => store.setPolicy({ site: 'saint-mary', region: 'us-east', signatures: 1 }, 'setup', now));
+  await backupStore(other.path, other.target);
+  await using site = await createSite();
+  const before = await site.store.listChanges();
+  await refuse(restore(other.target, site.path), /of another site/);
+  await refuse(restore(other.target, site.path, { by: 'A sentence' }), /of another site/);
+  expect(await site.store.listChanges()).toEqual(before);
 });

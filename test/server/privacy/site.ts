@@ -4,10 +4,11 @@
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { Manifest } from '../../../server/privacy/deployment/manifest.ts';
@@ -15,6 +16,8 @@ import { type Envelope, readPublicKey, signEnvelope } from '../../../server/priv
 import { SiteError } from '../../../server/privacy/errors.ts';
 import type { AccessKey, Person, Scopes } from '../../../server/privacy/grants.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
+import { digestRows } from '../../../server/privacy/store/digest.ts';
+import { migrate, migrations } from '../../../server/privacy/store/schema.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
 import type { Change, Snapshot, Store, StoredRecord, TrustedKey } from '../../../server/privacy/store.ts';
 import { selfOperated } from './records.ts';
@@ -128,6 +131,22 @@ export async function loadStore(path: string): Promise<Snapshot> {
 export async function listChanges(path: string): Promise<readonly Change[]> {
   await using store = await openStore(path);
   return await store.listChanges();
+}
+
+/** What a store holds, as version 1 of its file. */
+export function writeFirstVersion(source: string, target: string): void {
+  writeFileSync(target, '', { mode: 0o600, flag: 'wx' });
+  using database = new DatabaseSync(target);
+  migrate(database, target, migrations.slice(0, 1));
+  database.prepare('ATTACH ? AS new').run(source);
+  database.exec('BEGIN; PRAGMA defer_foreign_keys = ON; DELETE FROM meta');
+  for (const { name } of database.prepare(`SELECT name FROM main.sqlite_schema WHERE type = 'table'`).all()) {
+    const columns = database.prepare(`SELECT name FROM pragma_table_info('${name}', 'main')`).all();
+    const list = columns.map((column) => column['name']).join(', ');
+    database.exec(`INSERT INTO main.${name} (${list}) SELECT ${list} FROM new.${name}`);
+  }
+  database.prepare('UPDATE main.meta SET digest = ?').run(digestRows(database));
+  database.exec('COMMIT');
 }
 
 export async function refuseStore(path: string, sentence: RegExp, create = false): Promise<void> {

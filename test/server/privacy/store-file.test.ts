@@ -8,7 +8,7 @@ import { expect, test, vi } from 'vitest';
 import { digestRows } from '../../../server/privacy/store/digest.ts';
 import { migrate, migrations, readDefinitions } from '../../../server/privacy/store/schema.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
-import { createClosed, createFolder, fillStore, loadStore, now, refuseStore, startWriter } from './site.ts';
+import { createClosed, createFolder, fillStore, loadStore, now, refuseStore, startWriter, writeFirstVersion } from './site.ts';
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
@@ -171,22 +171,6 @@ test('an older file is brought to today in steps: rows are kept, and sealed anew
   database.close();
   await refuseStore(site.path, /was written by a newer version of inward/);
 });
-
-/** What a store holds, as version 1 of its file. */
-function writeFirstVersion(source: string, target: string): void {
-  closeSync(openSync(target, 'wx', 0o600));
-  using database = new DatabaseSync(target);
-  migrate(database, target, migrations.slice(0, 1));
-  database.prepare('ATTACH ? AS new').run(source);
-  database.exec('BEGIN; PRAGMA defer_foreign_keys = ON; DELETE FROM meta');
-  for (const { name } of database.prepare(`SELECT name FROM main.sqlite_schema WHERE type = 'table'`).all()) {
-    const columns = database.prepare(`SELECT name FROM pragma_table_info('${name}', 'main')`).all();
-    const list = columns.map((column) => column['name']).join(', ');
-    database.exec(`INSERT INTO main.${name} (${list}) SELECT ${list} FROM new.${name}`);
-  }
-  database.prepare('UPDATE main.meta SET digest = ?').run(digestRows(database));
-  database.exec('COMMIT');
-}
 
 test('a file of version 1 becomes one of today with all that it holds, and its changes are numbered from 1', async () => {
   using site = await createClosed();
