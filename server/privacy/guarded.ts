@@ -49,7 +49,7 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
   try {
     const caller: Caller = { authorization: `Bearer ${guard.key}`, address: '127.0.0.1', purpose: guard.purpose };
     // Before anything is loaded.
-    (await gate.admit(rule, caller)).end();
+    (await gate.admit({ ...rule, isDry: true }, caller)).end();
     let isStale = false;
     gate.onEvent(({ event }) => {
       isStale ||= event === 'gate_closed' || event === 'deployment_changed';
