@@ -14,8 +14,8 @@ import type { Trail } from '../server/privacy/audit/trail.ts';
 import { Gate } from '../server/privacy/gate.ts';
 import { checkLetters, createSecret } from '../server/privacy/keys.ts';
 import { openStore } from '../server/privacy/store/sqlite.ts';
+import { readVersion } from '../server/privacy/version.ts';
 import type { View } from '../server/privacy/view.ts';
-import { readVersion } from '../server/version.ts';
 import { describeMachine } from './machine.ts';
 import { type Distribution, describeSamples } from './serve/statistics.ts';
 
@@ -154,6 +154,7 @@ function createSilentTrail(): Trail {
   return {
     facts: { kind: 'command', version: readVersion(), profile: '0'.repeat(64) },
     lastProfile: undefined,
+    checkpoint: { size: 0, note: '' },
     fault: undefined,
     record: async () => undefined,
     note: () => undefined,

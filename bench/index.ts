@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import { describeCheckpoint, metadataInteger, openCheckpoint } from '../runtime/checkpoint/index.ts';
 import { ensureDefaultModel, ensureDevice } from '../scripts/setup/index.ts';
 import { UsageError } from '../server/cli/options.ts';
-import { readVersion } from '../server/version.ts';
+import { readVersion } from '../server/privacy/version.ts';
 import { summarize } from './arithmetic.ts';
 import { writeCharts } from './charts.ts';
 import { PeerError } from './child.ts';
@@ -29,6 +29,7 @@ export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'serve') return (await import('./serve/index.ts')).main(args.slice(1));
   if (args[0] === 'kv') return (await import('./quality/index.ts')).main(args.slice(1));
   if (args[0] === 'soak') return (await import('./soak/index.ts')).main(args.slice(1));
+  if (args[0] === 'audit') return (await import('./audit.ts')).main(args.slice(1));
   if (args[0] === 'gate') return (await import('./gate.ts')).main(args.slice(1));
   const options = parseOptions(args);
   if (options.profile) {

@@ -3,11 +3,12 @@
  * app with a route that is not in the table, so that none can be open by oversight.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { toRoutePattern } from './log.ts';
 import { correlationHeader } from './openai/headers.ts';
 import type { ModelSource } from './openai/plan.ts';
 import type { Caller, RouteRule } from './privacy/admission.ts';
+import type { Told } from './privacy/audit/course.ts';
 import type { Admission, Gate } from './privacy/gate.ts';
 import { readPeer } from './privacy/peer.ts';
 import type { RoutePattern } from './privacy/words.ts';
@@ -26,15 +27,15 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/metrics': { scope: 'metrics', permission: 'metrics.read', isInference: false },
   '/inward/status': { permission: 'status.read', isInference: false },
   '/inward/review': { permission: 'review.read', isInference: false },
-  '/v1/models': { scope: 'models', isInference: true },
-  '/v1/models/:id': { scope: 'models', isInference: true },
+  '/v1/models': { scope: 'models', isInference: true, isDry: true },
+  '/v1/models/:id': { scope: 'models', isInference: true, isDry: true },
   '/v1/chat/completions': { scope: 'chat', isInference: true },
   '/v1/completions': { scope: 'completions', isInference: true },
   '(unknown)': { isAnyone: true, isInference: false },
 };
 
 /** What the app needs of the gate. */
-export type Doorkeeper = Pick<Gate, 'admit' | 'view' | 'agreement' | 'counts' | 'auditFault'>;
+export type Doorkeeper = Pick<Gate, 'admit' | 'view' | 'agreement' | 'counts' | 'audit'>;
 
 /** Throws while the app is built when a route has no rule. */
 export function addAccess(app: FastifyInstance, gate: Doorkeeper, models: ModelSource): void {
@@ -50,10 +51,15 @@ export function addAccess(app: FastifyInstance, gate: Doorkeeper, models: ModelS
     request.admission = admission;
     // The client may have left while it was decided.
     if (reply.raw.closed || reply.raw.destroyed) admission.end();
-    else reply.raw.once('close', () => admission.end(reply.raw.statusCode));
+    else reply.raw.once('close', () => admission.end(describeTold(request, reply)));
     if (admission.granted) reply.header('x-inward-agreement', admission.granted.agreementId);
     if (admission.granted?.isBreakGlass) reply.header('x-inward-break-glass', 'used');
   });
+}
+
+/** A status that was never sent is none. */
+function describeTold({ refusal }: FastifyRequest, { raw }: FastifyReply): Told {
+  return { status: raw.headersSent ? raw.statusCode : undefined, refusal: refusal ?? undefined };
 }
 
 /** Header fields of every answer. `evaluation` is what a synthetic agreement is for; without any, nothing is served. */

@@ -4,6 +4,7 @@
  * columns it knows, so that no URL, header, prompt or completion can reach a log line.
  */
 import type { ErrorCode } from '../runtime/index.ts';
+import type { WitnessCode } from './privacy/audit/witness.ts';
 import type { RefusalCode } from './privacy/errors.ts';
 import type { GateEvent } from './privacy/gate.ts';
 import type { FileFlaw } from './privacy/watched.ts';
@@ -28,6 +29,9 @@ export type LogRecord =
   | { readonly event: 'tls_reloaded' | 'token_keys_reloaded' }
   /** What is in use stays in use. */
   | { readonly event: 'tls_reload_failed' | 'token_keys_reload_failed'; readonly flaw: FileFlaw }
+  /** The audit log's second place does not have the newest checkpoint, or has it again. */
+  | { readonly event: 'witness_failed'; readonly reason: WitnessCode }
+  | { readonly event: 'witness_restored' }
   /** `days`: until the end of the server's certificate. */
   | { readonly event: 'tls_ends'; readonly days: number }
   | { readonly event: 'failure'; readonly requestId: string; readonly code: ErrorCode }
@@ -64,6 +68,7 @@ const columns = [
     'code',
     'flaw',
     'cause',
+    'reason',
     'count',
     'running',
     'port',
@@ -100,6 +105,8 @@ const levels: Readonly<Record<LogRecord['event'], 'info' | 'warn' | 'error'>> = 
   store_unreadable: 'error',
   store_unwritable: 'warn',
   clock_untrusted: 'error',
+  witness_failed: 'error',
+  witness_restored: 'warn',
   audit_stopped: 'error',
   audit_resumed: 'warn',
 };

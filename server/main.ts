@@ -27,10 +27,10 @@ import { findSiteFolder, storeFile } from './privacy/folder.ts';
 import { Gate } from './privacy/gate.ts';
 import { openStore } from './privacy/store/sqlite.ts';
 import { createTokenVerifier, type TokenVerifier } from './privacy/tokens/tokens.ts';
+import { readVersion } from './privacy/version.ts';
 import type { FileFlaw } from './privacy/watched.ts';
 import { openTls } from './tls.ts';
 import { toAuditEvent } from './trail.ts';
-import { readVersion } from './version.ts';
 import type { World } from './world.ts';
 
 export interface ServeOptions {
@@ -91,22 +91,28 @@ interface OpenSite extends AsyncDisposable {
 async function openSite({ settings, isEvaluation }: ServeOptions, folder: string, log: Log, { hostRoot: root }: World): Promise<OpenSite> {
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStore(join(folder, storeFile), { create: true }));
-  {
-    const isLocal = isLoopback(settings.host);
-    const evaluationKey = isEvaluation === true && isLocal ? await ensureEvaluation(store, folder, Date.now()) : undefined;
-    const trail = stack.use(await openTrail(folder, store, { facts: describeProcess(settings), root }));
-    const gate = await Gate.open(store, { isLocal, trail, tokens: openTokens(settings, log) });
-    // Closes the others too, and may be closed twice.
-    stack.use(gate);
-    const { view } = gate;
-    if (!isLocal && view?.agreements.some((known) => known.agreement.kind === 'synthetic' && known.stored.revokedAt === undefined)) {
-      throw new SettingsError(
-        `A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init --end-evaluation).`,
-      );
-    }
-    stack.move();
-    return { gate, evaluationKey, [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose]() };
+  const isLocal = isLoopback(settings.host);
+  const evaluationKey = isEvaluation === true && isLocal ? await ensureEvaluation(store, folder, Date.now()) : undefined;
+  const trail = stack.use(await openTrail(folder, store, { facts: describeProcess(settings), root }));
+  const gate = await Gate.open(store, { isLocal, trail, tokens: openTokens(settings, log) });
+  // Closes the others too, and may be closed twice.
+  stack.use(gate);
+  const { view } = gate;
+  if (!isLocal && view?.agreements.some((known) => known.agreement.kind === 'synthetic' && known.stored.revokedAt === undefined)) {
+    throw new SettingsError(
+      `A synthetic agreement serves on this machine only: leave --host ${settings.host} out, or set up the site for PHI (inward site init --end-evaluation).`,
+    );
   }
+  if (settings.auditWitness !== undefined) {
+    await trail.addWitness(settings.auditWitness, {
+      site: folder,
+      outbound: () => gate.view?.manifest?.manifest.outbound ?? [],
+      ...(settings.auditWitnessLag > 0 && { lagLimitMs: settings.auditWitnessLag * 1000 }),
+      onChange: (reason) => log(reason === undefined ? { event: 'witness_restored' } : { event: 'witness_failed', reason }),
+    });
+  }
+  stack.move();
+  return { gate, evaluationKey, [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose]() };
 }
 
 /** For the audit trail: two starts with the same settings have the same profile. */

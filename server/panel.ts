@@ -32,7 +32,7 @@ export function describeStart(info: EngineInfo, { url, key, agreement }: StartFa
     '',
     agreement?.kind === 'synthetic'
       ? style.warn('Inward is running in EVALUATION MODE: not for PHI. It answers on this machine only.')
-      : style.warn('Inward is running under the agreement below. Its audit trail and the proof of zero retention are not built yet: no PHI until they are.'),
+      : style.warn('Inward is running under the agreement below. De-identification and the proof of zero retention are not built yet: no PHI until they are.'),
     '',
     ...rows.map(([name, value]) => `  ${style.dim(name.padEnd(8))}${value}`),
     '',

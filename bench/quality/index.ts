@@ -11,7 +11,7 @@ import { openText } from '../../runtime/text/index.ts';
 import { startProgress } from '../../scripts/progress.mjs';
 import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
 import { UsageError } from '../../server/cli/options.ts';
-import { readVersion } from '../../server/version.ts';
+import { readVersion } from '../../server/privacy/version.ts';
 import { describeMachine } from '../machine.ts';
 import { demandFolder } from '../suite/index.ts';
 import { parseQualityOptions, type QualityOptions } from './options.ts';

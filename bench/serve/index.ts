@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { startProgress } from '../../scripts/progress.mjs';
 import { UsageError } from '../../server/cli/options.ts';
-import { readVersion } from '../../server/version.ts';
+import { readVersion } from '../../server/privacy/version.ts';
 import { describeMachine } from '../machine.ts';
 import { demandFolder } from '../suite/index.ts';
 import { measureExperiments } from './judge.ts';

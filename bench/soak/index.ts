@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import type { DeviceName } from '../../runtime/index.ts';
 import { startProgress } from '../../scripts/progress.mjs';
 import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
-import { readVersion } from '../../server/version.ts';
+import { readVersion } from '../../server/privacy/version.ts';
 import { joinSeeds } from '../serve/random.ts';
 import { type ClientOptions, createTally, runClients, type Tally } from './clients.ts';
 import { killAgain } from './crashes.ts';

@@ -84,8 +84,8 @@ const commands = [
   createManifestCommand,
   createKeyCommand,
   createReviewCommand,
-  createStoreCommand,
   createAuditCommand,
+  createStoreCommand,
   createCompletionCommand,
 ];
 

@@ -3,10 +3,10 @@
  */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { formatCsv } from '../privacy/csv.ts';
 import { writeNewFile } from '../privacy/files.ts';
 import { createReview, type Finding, type Found, findings, type KeyEntry, type PersonEntry, type Review } from '../privacy/review.ts';
 import type { World } from '../world.ts';
-import { formatCsv } from './csv.ts';
 import { formatExamples } from './group.ts';
 import { describePurposes, describeScopes } from './key/list.ts';
 import type { Flags } from './options.ts';

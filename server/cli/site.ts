@@ -15,8 +15,8 @@ import type { Person } from '../privacy/grants.ts';
 import { checkPermission, identify } from '../privacy/people.ts';
 import { openStore } from '../privacy/store/sqlite.ts';
 import type { Snapshot, Store } from '../privacy/store.ts';
+import { readVersion } from '../privacy/version.ts';
 import type { Permission } from '../privacy/words.ts';
-import { readVersion } from '../version.ts';
 import type { World } from '../world.ts';
 import type { Flags } from './options.ts';
 

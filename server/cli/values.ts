@@ -2,10 +2,12 @@
  * Owns what the options of administration stand for: lists of closed names, networks, hours, spans of time and the end of a
  * grant. Refuses a name twice, and a time that does not exist.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { type Kind, wholeNumber } from '../config/kinds.ts';
 import { type Hours, hoursSchema, networkSchema } from '../privacy/grants.ts';
 import { parseHours } from '../privacy/hours.ts';
+import { normalizeAddress } from '../privacy/peer.ts';
 import { codeLimit, forms } from '../privacy/words.ts';
 
 const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -36,6 +38,17 @@ export const region: Kind<string> = textOf(forms.region, 'a region, as us-east',
 export const personId: Kind<string> = textOf(forms.personId, 'an id of small letters, digits, dots, hyphens and underscores, as m.jones', 48);
 export const agreementId: Kind<string> = textOf(forms.agreementId, 'the id of an agreement, as `inward agreement show` shows it', 36);
 export const keyId: Kind<string> = textOf(forms.keyId, 'the id of a key, as `inward key list` shows it', 10);
+export const requestId: Kind<string> = textOf(
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
+  'a UUID in small letters, as 3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b',
+  36,
+);
+export const ipAddress: Kind<string> = {
+  schema: z.string().refine((text) => isIP(text) !== 0),
+  expected: 'an address of IPv4 or IPv6, as 10.1.2.3',
+  read: (text) => normalizeAddress(text.toLowerCase()),
+};
+export const hostId: Kind<string> = textOf(/^[0-9a-f]{16}$/, 'a host as records name it, 16 hexadecimal digits', 16);
 export const claim: Kind<string> = textOf(forms.claim, 'text without blanks, as the identity provider writes it', 200);
 
 export const models: Kind<string[]> = {
@@ -87,6 +100,43 @@ export function end(now: number, longestDays: number): Kind<number> {
     expected: `a time from now, as 90d or 12h, or a date, as 2027-01-31 (it ends at 00:00 UTC), of at most ${longestDays} days from now`,
     read: (text) => readDate(text) ?? now + readSpan(text),
   };
+}
+
+/** A moment in ms of the epoch that is over or is to come: a span before `now`, a date (its first moment in UTC), or a time in UTC. */
+export function moment(now: number): Kind<number> {
+  return {
+    schema: z.int().min(0).max(8.64e15),
+    expected: 'a time ago, as 7d, 24h or 30m, a date, as 2026-11-24 (its beginning, UTC), or a time, as 2026-11-24T08:30Z',
+    read: (text) => readDate(text) ?? readInstant(text) ?? now - readSpan(text),
+  };
+}
+
+function readInstant(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{3})?)?Z$/.test(text)) return undefined;
+  const time = Date.parse(text);
+  return Number.isNaN(readDate(text.slice(0, 10))) ? Number.NaN : time;
+}
+
+/** The first moment of a week of ISO 8601, Monday 00:00 UTC, in ms of the epoch. */
+export const week: Kind<number> = {
+  schema: z.int(),
+  expected: 'a week of ISO 8601 (Monday to Sunday, UTC), as 2026-W48',
+  read: readWeek,
+};
+
+function readWeek(text: string): number {
+  const [, year = '', number = ''] = /^(\d{4})-W(\d\d)$/.exec(text) ?? [];
+  // Week 1 is the one with the 4th of January; each week belongs to the year of its Thursday.
+  const fourth = Date.parse(`${year}-01-04T00:00:00Z`);
+  const monday = beginWeek(fourth) + (Number(number) - 1) * 7 * dayMs;
+  return new Date(monday + 3 * dayMs).getUTCFullYear() === Number(year) ? monday : Number.NaN;
+}
+
+/** The Monday of a time's week, 00:00 UTC, in ms of the epoch. */
+export function beginWeek(time: number): number {
+  const day = Math.floor(time / dayMs);
+  // The epoch began on a Thursday.
+  return (day - ((day + 3) % 7)) * dayMs;
 }
 
 function readSpan(text: string): number {

@@ -41,6 +41,8 @@ export interface RouteRule {
   readonly isAnyone?: boolean;
   /** Reaches the model: an agreement must be in force. */
   readonly isInference: boolean;
+  /** Computes nothing all the same, so that no intent is recorded. */
+  readonly isDry?: boolean;
 }
 
 export type Holder = { readonly type: 'key'; readonly key: AccessKey } | { readonly type: 'person'; readonly person: Person };

@@ -22,6 +22,9 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { SiteError } from './errors.ts';
 
+/** Characters of a long file that are written at once. */
+const pieceLength = 65_536;
+
 /** Bytes of a file of at most `limit` bytes. Throws SiteError. */
 export function readSmallFile(path: string, limit: number): Buffer {
   return readBounded(path, limit, () => undefined);
@@ -43,8 +46,8 @@ export function readSecretFile(path: string, limit: number): Buffer {
   });
 }
 
-/** Writes a file that must not be there yet. Throws SiteError. */
-export function writeNewFile(path: string, text: string, mode: number): void {
+/** Writes a file that must not be there yet, as a whole or piece by piece; none is left where that fails. Throws SiteError. */
+export function writeNewFile(path: string, text: string | Iterable<string>, mode: number): void {
   let file: number;
   try {
     file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
@@ -57,6 +60,7 @@ export function writeNewFile(path: string, text: string, mode: number): void {
     syncFolder(dirname(path));
   } catch (error) {
     rmSync(path, { force: true });
+    if (error instanceof SiteError) throw error;
     throw new SiteError(`The file ${path} cannot be written (${codeOf(error)}).`);
   }
 }
@@ -116,15 +120,26 @@ export function readUpTo(file: number, count: number): Buffer {
   return bytes.subarray(0, length);
 }
 
-function writeAndClose(file: number, text: string, mode?: number): void {
+function writeAndClose(file: number, text: string | Iterable<string>, mode?: number): void {
   try {
     if (mode !== undefined) fchmodSync(file, mode);
-    const bytes = Buffer.from(text);
-    for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset);
+    let piece = '';
+    for (const part of typeof text === 'string' ? [text] : text) {
+      piece += part;
+      if (piece.length < pieceLength) continue;
+      writePiece(file, piece);
+      piece = '';
+    }
+    writePiece(file, piece);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
+}
+
+function writePiece(file: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset);
 }
 
 /** Makes the name of a new file durable, where a folder can be opened. */

@@ -21,7 +21,8 @@ import {
   type Terms,
 } from './admission.ts';
 import { recordChanges } from './audit/changes.ts';
-import { describeIntent, describeOutcome, describeRefusal } from './audit/describe.ts';
+import { Course, type Told } from './audit/course.ts';
+import { describeIntent, describeRefusal } from './audit/describe.ts';
 import type { AuditEvent, EndingName } from './audit/events.ts';
 import { openTrail, type ProcessFacts, type Trail } from './audit/trail.ts';
 import { checkClock, TrustedClock } from './clock.ts';
@@ -75,8 +76,8 @@ export interface Admission {
   readonly signal: AbortSignal;
   /** Undefined where the route needs no agreement. */
   readonly granted: Grant | undefined;
-  /** The answer has ended, or will never begin. `status`: of HTTP, where there is one. */
-  end(status?: number): void;
+  /** The answer has ended, or will never begin. */
+  end(told?: Told): void;
 }
 
 /** What an inference request may do. */
@@ -115,15 +116,15 @@ interface Running {
   readonly tenant: number | undefined;
   readonly agreementId: string | undefined;
   readonly stop: AbortController;
-  /** Its records have this in common; undefined where none are made. */
-  readonly request: string | undefined;
+  /** Undefined where nothing is computed, and so nothing recorded. */
+  readonly course: Course | undefined;
 }
 
-/** Under what a request is let in, and that it is on record. */
+/** Under what a request is let in. */
 interface Entry extends Terms {
   readonly key: AccessKey;
-  readonly request?: string;
-  readonly recorded?: Promise<void>;
+  readonly caller: Caller;
+  readonly course?: Course;
 }
 
 const standardPollMs = 250;
@@ -182,7 +183,7 @@ export class Gate implements AsyncDisposable {
     const view = createView(snapshot);
     const gate = new Gate(store, options, view, version, new Quotas(now, await store.readUsage(dayOf(now))));
     try {
-      await gate.#begin(view);
+      await gate.#begin();
       return gate;
     } catch (error) {
       clearInterval(gate.#timer);
@@ -247,9 +248,9 @@ export class Gate implements AsyncDisposable {
     this.#listeners.add(listener);
   }
 
-  /** Why nothing can be recorded, and so nothing be served. */
-  get auditFault(): StopCause | undefined {
-    return this.#trail.fault;
+  /** The audit trail: why nothing can be recorded, and so nothing be served; what it has. */
+  get audit(): Pick<Trail, 'fault' | 'checkpoint'> {
+    return this.#trail;
   }
 
   /** Puts on record what others do with what the gate guards. */
@@ -258,7 +259,7 @@ export class Gate implements AsyncDisposable {
   }
 
   /** On record: what process this is, and what has been changed since the last one. */
-  async #begin(view: View): Promise<void> {
+  async #begin(): Promise<void> {
     const { facts, lastProfile: before } = this.#trail;
     const kind = this.agreement?.agreement.kind;
     const records: AuditEvent[] = [{ event: 'started', mode: kind === undefined ? 'closed' : kind === 'synthetic' ? 'evaluation' : 'phi', ...facts }];
@@ -296,14 +297,10 @@ export class Gate implements AsyncDisposable {
     const { key } = holder;
     const terms = checkAgreement(view, key, caller, now, this.#options.isLocal);
     if (key.isSealed) await this.#breakGlass(key, now);
-    // What only lists the models computes nothing.
-    if (rule.scope === 'models') return this.#enter(holder, { ...terms, key });
+    const entry = { ...terms, key, caller };
+    if (rule.isDry) return this.#enter(holder, entry);
     const { request = randomUUID() } = caller;
-    const intent = describeIntent(request, key, terms, caller, view);
-    const recorded = this.#trail.record(intent);
-    // Who begins waits for it.
-    recorded.catch(() => undefined);
-    return this.#enter(holder, { ...terms, key, request, recorded });
+    return this.#enter(holder, { ...entry, course: new Course(this.#trail, describeIntent(request, key, terms, caller, view)) });
   }
 
   async #identify(view: View, { authorization, fingerprint }: Caller): Promise<Holder> {
@@ -333,30 +330,27 @@ export class Gate implements AsyncDisposable {
   }
 
   #enter(holder: Holder, entry?: Entry): Admission {
-    const start = performance.now();
     const running: Running = {
       holder,
       tenant: entry?.tenant.number,
       agreementId: entry?.agreement.agreement.id,
       stop: new AbortController(),
-      request: entry?.request,
+      course: entry?.course,
     };
     this.#running.add(running);
-    let use: Use | undefined;
-    const granted = entry && this.#grant(entry, (settled) => (use = settled));
     return {
       holder,
       signal: running.stop.signal,
-      granted,
-      end: (status) => {
+      granted: entry && this.#grant(entry),
+      end: (told = {}) => {
         if (!this.#running.delete(running)) return;
-        if (running.request !== undefined) this.#trail.note(describeOutcome(running.request, use, performance.now() - start, status));
+        running.course?.end(told);
         this.#follow();
       },
     };
   }
 
-  #grant({ key, agreement, tenant, purpose, recorded }: Entry, onSettled: (use: Use) => void): Grant {
+  #grant({ key, agreement, tenant, purpose, caller, course }: Entry): Grant {
     let reservation: { settle(tokens: number): void } | undefined;
     const accounts: Account[] = key.isSealed
       ? []
@@ -371,15 +365,19 @@ export class Gate implements AsyncDisposable {
       priority: key.scopes.priority,
       isBreakGlass: key.isSealed,
       checkModel: (name) => {
-        if (key.scopes.models.length > 0 && !key.scopes.models.includes(name)) throw new Refusal('model_denied', { key: key.id });
+        if (key.scopes.models.length === 0 || key.scopes.models.includes(name)) return;
+        const refusal = new Refusal('model_denied', { key: key.id });
+        // Where there is an outcome, that has it.
+        if (course === undefined) this.#trail.note(describeRefusal(refusal, caller));
+        throw refusal;
       },
       begin: async (tokens) => {
         reservation = this.#quotas.reserve(accounts, tokens, this.#clock.latest);
-        await recorded;
+        await course?.begin();
       },
       settle: (used) => {
         reservation?.settle(used.promptTokens + used.completionTokens);
-        onSettled(used);
+        course?.settle(used);
       },
     };
   }
@@ -587,7 +585,10 @@ export class Gate implements AsyncDisposable {
     clearInterval(this.#timer);
     this.#isClosed = true;
     this.#options.tokens?.[Symbol.dispose]();
-    for (const { stop } of this.#running) stop.abort(new Refusal('agreement_missing'));
+    for (const { stop, course } of this.#running) {
+      stop.abort(new Refusal('agreement_missing'));
+      course?.conclude();
+    }
     // Nobody is let in by what was read last.
     this.#view = undefined;
     await this.#save();

@@ -4,7 +4,6 @@
  */
 import { hash } from 'node:crypto';
 import { type Engine, type EngineOptions, type GenerateRequest, InwardError, openEngine, type TokenEvent } from '../../runtime/index.ts';
-import { readVersion } from '../version.ts';
 import type { Caller, RouteRule } from './admission.ts';
 import { nameModel } from './audit/describe.ts';
 import type { ProcessFacts } from './audit/trail.ts';
@@ -13,6 +12,7 @@ import { canonicalize } from './envelope.ts';
 import { Refusal } from './errors.ts';
 import { type Admission, type Gate, type Grant, openGate, type Use } from './gate.ts';
 import { unloadEngine } from './unload.ts';
+import { readVersion } from './version.ts';
 import type { Purpose } from './words.ts';
 
 /** Whose engine it is, and where the site is. */
@@ -49,7 +49,7 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
   try {
     const caller: Caller = { authorization: `Bearer ${guard.key}`, address: '127.0.0.1', purpose: guard.purpose };
     // Before anything is loaded.
-    (await gate.admit(rule, caller)).end();
+    (await gate.admit({ ...rule, isDry: true }, caller)).end();
     let isStale = false;
     gate.onEvent(({ event }) => {
       isStale ||= event === 'gate_closed' || event === 'deployment_changed';

@@ -52,6 +52,8 @@ export const permissions = [
   'metrics.read',
   'status.read',
   'review.read',
+  'audit.read',
+  'audit.write',
 ] as const;
 export type Permission = (typeof permissions)[number];
 
@@ -61,9 +63,20 @@ export type Role = (typeof roles)[number];
 /** Who gives access does not decide what is agreed, and who reviews changes nothing. */
 export const rolePermissions: Readonly<Record<Role, readonly Permission[]>> = {
   admin: ['key.write', 'key.revoke', 'key.read', 'person.write', 'person.read', 'tenant.write', 'store.write', 'agreement.read', 'metrics.read', 'status.read'],
-  compliance: ['agreement.write', 'agreement.read', 'manifest.write', 'key.revoke', 'key.read', 'person.read', 'review.read', 'status.read'],
+  compliance: [
+    'agreement.write',
+    'agreement.read',
+    'manifest.write',
+    'key.revoke',
+    'key.read',
+    'person.read',
+    'review.read',
+    'status.read',
+    'audit.read',
+    'audit.write',
+  ],
   operator: ['key.revoke', 'key.read', 'agreement.read', 'metrics.read', 'status.read'],
-  auditor: ['key.read', 'person.read', 'agreement.read', 'metrics.read', 'status.read', 'review.read'],
+  auditor: ['key.read', 'person.read', 'agreement.read', 'metrics.read', 'status.read', 'review.read', 'audit.read'],
   viewer: ['agreement.read', 'status.read'],
 };
 

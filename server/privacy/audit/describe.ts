@@ -10,6 +10,7 @@ import type { AccessKey } from '../grants.ts';
 import { normalizeAddress } from '../peer.ts';
 import type { View } from '../view.ts';
 import { forms } from '../words.ts';
+import type { Told } from './course.ts';
 import { type AuditEvent, type EventOf, toBucket } from './events.ts';
 
 const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -45,16 +46,18 @@ export function nameModel(name: string): string {
   return forms.model.test(name) ? name : 'unnamed';
 }
 
-/** Without `use` nothing was computed for it. `duration` in ms. */
-export function describeOutcome(request: string, use: Use | undefined, duration: number, status: number | undefined): EventOf<'outcome'> {
+/** Without `use` it is not known that anything was computed. `duration` in ms. */
+export function describeOutcome(request: string, use: Use | undefined, duration: number, { status, refusal }: Told): EventOf<'outcome'> {
   return {
     event: 'outcome',
     request,
-    ending: use?.ending ?? 'refused',
+    // Nobody was told anything: he had left.
+    ending: use?.ending ?? (status === undefined ? 'cancelled' : 'refused'),
     status,
     duration: toBucket(duration),
+    refusal,
     ...(use && {
-      refusal: use.refusal,
+      refusal: use.refusal ?? refusal,
       error: use.error,
       promptTokens: toBucket(use.promptTokens),
       completionTokens: toBucket(use.completionTokens),

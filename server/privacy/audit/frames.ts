@@ -48,7 +48,19 @@ export function* readFrames(bytes: Buffer, offset: number = magic.length): Gener
   }
 }
 
-function readFrame(bytes: Buffer, offset: number): Frame | undefined {
+/** Where frames lie by their lengths alone, as far as they can be some; their checks are not looked at. */
+export function* walkFrames(bytes: Buffer): Generator<Pick<Frame, 'type' | 'offset'>, void, undefined> {
+  for (let offset = magic.length; offset + frameHeadSize < bytes.length; ) {
+    const length = bytes.readUInt32BE(offset);
+    const type = bytes[offset + 4] === frameTypes.record ? 'record' : 'checkpoint';
+    if (length < 2 || length > 1 + bodyLimit || bytes[offset + 4] !== frameTypes[type] || offset + 4 + length + checkSize > bytes.length) return;
+    yield { type, offset };
+    offset += 4 + length + checkSize;
+  }
+}
+
+/** The frame at an offset, if it is whole and its check holds. */
+export function readFrame(bytes: Buffer, offset: number): Frame | undefined {
   if (offset + frameHeadSize > bytes.length) return undefined;
   const length = bytes.readUInt32BE(offset);
   const size = 4 + length + checkSize;

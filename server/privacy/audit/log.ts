@@ -16,7 +16,8 @@ import { Published } from './published.ts';
 import { type Recovered, recoverLog } from './recovery.ts';
 import { SegmentFile } from './segment-file.ts';
 import { createSigner, openSigner, renewSigner, type Signer } from './signer.ts';
-import { countNodes, type GrowingTree, type NodeSource } from './tree.ts';
+import { countNodes, type GrowingTree, proveConsistency } from './tree.ts';
+import type { Witnessed } from './witness/contract.ts';
 
 export interface LogOptions {
   /** Milliseconds of the epoch; never goes back. */
@@ -32,8 +33,8 @@ export interface LogOptions {
   readonly retryMs?: number;
   /** Zeros that are written at once, in bytes. */
   readonly roomSize?: number;
-  /** Called with each checkpoint, when it is durable. */
-  readonly onCheckpoint?: (checkpoint: { readonly note: string; readonly size: number }, nodes: NodeSource) => void;
+  /** Called with the time of the last record before anything is written; what it throws ends the opening. */
+  readonly check?: (latest: number) => void;
 }
 
 const dayMs = 86_400_000;
@@ -116,6 +117,7 @@ export class AuditLog implements AsyncDisposable {
   /** Of the records' clock: no segment is begun before. */
   #rotatesFrom = 0;
   readonly #listeners = new Set<(cause: StopCause | undefined) => void>();
+  readonly #followers = new Set<(checkpoint: Witnessed) => void>();
 
   /** Opens the log in a folder, or begins one; undefined where another process writes it. Throws SiteError. */
   static async open(folder: string, options: LogOptions): Promise<AuditLog | undefined> {
@@ -153,8 +155,9 @@ export class AuditLog implements AsyncDisposable {
   }
 
   /** Records that are durable, and the text of their checkpoint. */
-  get checkpoint(): { readonly size: number; readonly note: string } {
-    return { size: this.#tree.size, note: this.#note };
+  get checkpoint(): Witnessed {
+    const { size } = this.#tree;
+    return { size, note: this.#note, proveFrom: (old) => proveConsistency(this.#hashes, old, size) };
   }
 
   /** The public key of this segment, as it is noted down. */
@@ -170,6 +173,22 @@ export class AuditLog implements AsyncDisposable {
   /** Called when it stops, with the cause, and when it goes on. */
   onState(listener: (cause: StopCause | undefined) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Called with each checkpoint, when it is durable. */
+  onCheckpoint(follower: (checkpoint: Witnessed) => void): void {
+    this.#followers.add(follower);
+  }
+
+  /** Resolves when nothing is left to write, or the disk does not answer. */
+  idle(): Promise<void> {
+    return this.#inTime(Promise.resolve(this.#work));
+  }
+
+  async #inTime(work: Promise<void>): Promise<void> {
+    const late = new AbortController();
+    await Promise.race([work, sleep(this.#options.stallMs ?? 5000, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
   }
 
   /**
@@ -292,7 +311,7 @@ export class AuditLog implements AsyncDisposable {
     if (!this.#published.isBehind) return;
     await this.#published.write();
     try {
-      this.#options.onCheckpoint?.(this.checkpoint, this.#hashes);
+      for (const follower of this.#followers) follower(this.checkpoint);
     } catch {
       // It says nothing about the disk. Who has it is not heard of again, and counts as lost.
       this.setFault('witness', true);
@@ -360,15 +379,8 @@ export class AuditLog implements AsyncDisposable {
 
   /** Writes what waits, as far as the disk takes it. Where the disk does not answer in time, the lock is kept until it does. */
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#inTime(Promise.resolve(this.#work).then(() => this.#release()));
     return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const late = new AbortController();
-    const released = Promise.resolve(this.#work).then(() => this.#release());
-    await Promise.race([released, sleep(this.#options.stallMs ?? 5000, undefined, { signal: late.signal }).catch(() => undefined)]);
-    late.abort();
   }
 
   async #release(): Promise<void> {
@@ -379,7 +391,7 @@ export class AuditLog implements AsyncDisposable {
 }
 
 async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): Promise<AuditLog> {
-  const { disk = systemDisk, now, machine, roomSize = standardRoom } = options;
+  const { disk = systemDisk, now, machine, roomSize = standardRoom, check } = options;
   await using stack = new AsyncDisposableStack();
   stack.use(lock);
   let recovered = recoverLog(paths);
@@ -388,6 +400,7 @@ async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): 
     recovered = recoverLog(paths);
   }
   if (recovered === undefined) throw new SiteError(`The audit log that was begun in ${paths.folder} cannot be read.`);
+  check?.(recovered.latest);
   const { segment, leftover, untrimmed, remains, end, fileSize } = recovered;
   const signer = await openSigner(disk, paths, recovered.publicKey);
   if (leftover !== undefined) await disk.remove(paths.segment(leftover));

@@ -11,6 +11,7 @@ import { auditFolder, logLimit } from './folder.ts';
 import { AuditLog, type LogOptions, StoppedError } from './log.ts';
 import { describeMachine } from './machine.ts';
 import { nameChange } from './recovery.ts';
+import { openWitness, type WitnessCode, type Witnessed, WitnessFollower } from './witness.ts';
 
 /** What a start says about the process. */
 export type ProcessFacts = Pick<EventOf<'started'>, 'kind' | 'version' | 'profile'>;
@@ -22,6 +23,8 @@ export interface Trail extends AsyncDisposable {
   readonly lastProfile: string | undefined;
   /** Why nothing can be recorded now; undefined: it can. */
   readonly fault: StopCause | undefined;
+  /** Records that are durable, and the checkpoint over them as text. */
+  readonly checkpoint: { readonly size: number; readonly note: string };
   /** Resolves when the record is durable. Throws Refusal (audit_unavailable) where that is not possible now; it is kept all the same. */
   record(event: AuditEvent): Promise<void>;
   /** The same for who does not wait. */
@@ -35,7 +38,7 @@ export interface Trail extends AsyncDisposable {
   follow(clock: TrustedClock): void;
 }
 
-export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine'> {
+export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine' | 'check'> {
   readonly facts: ProcessFacts;
   readonly wall?: () => number;
   /** Top of the file system that describes the host. */
@@ -44,12 +47,30 @@ export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine'> {
   readonly isClockReset?: boolean;
 }
 
+export interface WitnessOptions {
+  /** Folder of the site. */
+  readonly site: string;
+  /** The destinations of the manifest that is in force. */
+  readonly outbound: () => readonly string[];
+  /** How far behind it may be before nothing is served; left out: as far as it likes. */
+  readonly lagLimitMs?: number;
+  /** Why it does not have the newest checkpoint; undefined: it has it again. */
+  readonly onChange: (code: WitnessCode | undefined) => void;
+}
+
+/** Time that the witness gets at the end, in ms. */
+const farewellMs = 2000;
+
 export class AuditTrail implements Trail {
   readonly facts: ProcessFacts;
   readonly log: AuditLog;
   /** Changes of the store that this process has recorded. */
   readonly #changes = new Set<string>();
   readonly #time: { clock?: TrustedClock };
+  #follower: WitnessFollower | undefined;
+  /** What the witness has seen is not this log; and: it is late. */
+  #isOther = false;
+  #isLate = false;
 
   /** In the first log of the site that no other process writes. Throws SiteError. */
   static async open(site: string, options: TrailOptions): Promise<AuditTrail> {
@@ -65,15 +86,15 @@ export class AuditTrail implements Trail {
     const { wall = Date.now } = options;
     const time: { clock?: TrustedClock } = {};
     const machine = describeMachine(options.root);
-    const log = await AuditLog.open(join(site, auditFolder, String(number)), { ...options, machine, now: () => time.clock?.latest ?? wall() });
-    if (log === undefined) return undefined;
-    try {
-      if (options.isClockReset !== true) checkClock(wall(), log.recovered.latest);
-      return new AuditTrail(log, options.facts, time);
-    } catch (error) {
-      await log[Symbol.asyncDispose]();
-      throw error;
-    }
+    const log = await AuditLog.open(join(site, auditFolder, String(number)), {
+      ...options,
+      machine,
+      now: () => time.clock?.latest ?? wall(),
+      check: (latest) => {
+        if (options.isClockReset !== true) checkClock(wall(), latest);
+      },
+    });
+    return log && new AuditTrail(log, options.facts, time);
   }
 
   private constructor(log: AuditLog, facts: ProcessFacts, time: { clock?: TrustedClock }) {
@@ -88,6 +109,10 @@ export class AuditTrail implements Trail {
 
   get fault(): StopCause | undefined {
     return this.log.fault;
+  }
+
+  get checkpoint(): { readonly size: number; readonly note: string } {
+    return this.log.checkpoint;
   }
 
   async record(event: AuditEvent): Promise<void> {
@@ -121,8 +146,45 @@ export class AuditTrail implements Trail {
     this.#time.clock = clock;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.log[Symbol.asyncDispose]();
+  /**
+   * Gives the log's checkpoints to a second place from now on. A witness that has seen another log than this one stops the trail, and
+   * so does one that is late where there is a limit. Throws SiteError where that is seen at once.
+   */
+  async addWitness(setting: string, { site, outbound, lagLimitMs, onChange }: WitnessOptions): Promise<void> {
+    const witness = await openWitness(setting, outbound, { id: this.log.id, folder: join(site, auditFolder) });
+    const seen = witness.lastSeen();
+    if (seen !== undefined && seen.size > this.log.checkpoint.size) {
+      await witness[Symbol.asyncDispose]();
+      throw new SiteError(
+        `The audit log in ${site} was set back: it ends with record ${this.log.checkpoint.size - 1}, and its witness has seen record ${seen.size - 1}. Keep both for whoever looks into that; move the log to another name, and a new one begins.`,
+      );
+    }
+    this.#follower = new WitnessFollower(witness, {
+      ...(lagLimitMs === undefined ? {} : { lagLimitMs }),
+      onChange: (code) => {
+        this.#isOther = code === 'rolled_back' || code === 'forked';
+        this.#judgeWitness();
+        onChange(code);
+      },
+      onLate: (isLate) => {
+        this.#isLate = isLate;
+        this.#judgeWitness();
+      },
+    });
+    const offer = (checkpoint: Witnessed): void => this.#follower?.offer(checkpoint);
+    this.log.onCheckpoint(offer);
+    offer(this.log.checkpoint);
+  }
+
+  #judgeWitness(): void {
+    this.log.setFault('witness', this.#isOther || this.#isLate);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.log.idle();
+    await this.#follower?.flush(farewellMs);
+    await this.#follower?.[Symbol.asyncDispose]();
+    await this.log[Symbol.asyncDispose]();
   }
 }
 

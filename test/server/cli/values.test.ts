@@ -3,21 +3,27 @@ import { InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { parser } from '../../../server/cli/options.ts';
 import {
+  beginWeek,
   claim,
   code,
   dayMs,
   end,
   formatTime,
+  hostId,
   hours,
+  ipAddress,
   keyId,
   listOf,
   models,
+  moment,
   networks,
   personId,
   region,
+  requestId,
   span,
   tokenCount,
   tokenLimit,
+  week,
 } from '../../../server/cli/values.ts';
 import type { Kind } from '../../../server/config/kinds.ts';
 
@@ -117,4 +123,63 @@ test('times for people', () => {
   expect(formatTime(0)).toBe('1970-01-01 00:00 UTC');
   expect(formatTime(undefined)).toBe('-');
   expect(dayMs).toBe(24 * 60 * 60 * 1000);
+});
+
+describe('moments', () => {
+  test.each([
+    ['7d', '2026-11-18T23:00:00Z'],
+    ['30m', '2026-11-25T22:30:00Z'],
+    ['0h', '2026-11-25T23:00:00Z'],
+    ['2026-11-24', '2026-11-24T00:00:00Z'],
+    ['2026-11-24T08:30Z', '2026-11-24T08:30:00Z'],
+    ['2026-11-24T08:30:15Z', '2026-11-24T08:30:15Z'],
+    ['2026-11-24T08:30:15.250Z', '2026-11-24T08:30:15.250Z'],
+    // Also one to come.
+    ['2030-01-01', '2030-01-01T00:00:00Z'],
+  ])('%s', (text, expected) => expect(parser(moment(now))(text)).toBe(Date.parse(expected)));
+
+  test('no time, a day that does not exist, a time of no zone', () =>
+    expectRefused(moment(now), [
+      '',
+      '7',
+      '-7d',
+      '2026-02-30',
+      '2026-02-30T08:00Z',
+      '2026-11-24T25:00Z',
+      '2026-11-24T08:30',
+      '2026-11-24T08:30+01:00',
+      '1969-12-31',
+      'yesterday',
+    ]));
+});
+
+describe('weeks of ISO 8601', () => {
+  // The examples of the standard's rule: a week belongs to the year of its Thursday.
+  test.each([
+    ['2026-W48', '2026-11-23'],
+    ['2026-W01', '2025-12-29'],
+    ['2026-W53', '2026-12-28'],
+    ['2027-W01', '2027-01-04'],
+    ['2021-W01', '2021-01-04'],
+    ['2020-W53', '2020-12-28'],
+  ])('%s', (text, expected) => expect(parser(week)(text)).toBe(Date.parse(expected)));
+
+  test('a week that its year does not have, and other forms', () => expectRefused(week, ['2027-W53', '2026-W00', '2026-W54', '2026-48', 'W48', '2026-W4', '']));
+
+  test.each([
+    ['2026-11-23T00:00:00Z', '2026-11-23'],
+    ['2026-11-29T23:59:59Z', '2026-11-23'],
+    ['1970-01-05T00:00:00Z', '1970-01-05'],
+  ])('the Monday of %s', (time, expected) => expect(beginWeek(Date.parse(time))).toBe(Date.parse(expected)));
+});
+
+test('ids of requests and hosts, and addresses', () => {
+  expect(parser(requestId)('3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b')).toBe('3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b');
+  expectRefused(requestId, ['', '3F8A1C0D-9b72-4e11-8f5a-0c1d2e3f4a5b', '3f8a1c0d9b724e118f5a0c1d2e3f4a5b', 'x']);
+  expect(parser(hostId)('0123456789abcdef')).toBe('0123456789abcdef');
+  expectRefused(hostId, ['', '0123456789ABCDEF', '0123456789abcde', 'host']);
+  expect(parser(ipAddress)('10.1.2.3')).toBe('10.1.2.3');
+  expect(parser(ipAddress)('2001:DB8::1')).toBe('2001:db8::1');
+  expect(parser(ipAddress)('::ffff:10.1.2.3')).toBe('10.1.2.3');
+  expectRefused(ipAddress, ['', '10.1.2', '10.1.0.0/16', 'example.org']);
 });

@@ -66,9 +66,20 @@ describe('permissions', () => {
       'metrics.read',
       'status.read',
     ],
-    compliance: ['agreement.write', 'agreement.read', 'manifest.write', 'key.revoke', 'key.read', 'person.read', 'review.read', 'status.read'],
+    compliance: [
+      'agreement.write',
+      'agreement.read',
+      'manifest.write',
+      'key.revoke',
+      'key.read',
+      'person.read',
+      'review.read',
+      'status.read',
+      'audit.read',
+      'audit.write',
+    ],
     operator: ['key.revoke', 'key.read', 'agreement.read', 'metrics.read', 'status.read'],
-    auditor: ['key.read', 'person.read', 'agreement.read', 'metrics.read', 'status.read', 'review.read'],
+    auditor: ['key.read', 'person.read', 'agreement.read', 'metrics.read', 'status.read', 'review.read', 'audit.read'],
     viewer: ['agreement.read', 'status.read'],
   };
 

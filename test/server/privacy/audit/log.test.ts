@@ -8,6 +8,7 @@ import { expect, test, vi } from 'vitest';
 import { type AuditEvent, EventError } from '../../../../server/privacy/audit/events.ts';
 import { pathsOf } from '../../../../server/privacy/audit/folder.ts';
 import { AuditLog } from '../../../../server/privacy/audit/log.ts';
+import { SiteError } from '../../../../server/privacy/errors.ts';
 import {
   appendAll,
   begin,
@@ -25,6 +26,7 @@ import {
   openSmall,
   readEntries,
   requestId,
+  waitFor,
   watchDisk,
 } from './log-site.ts';
 import { flipBit, listFrames } from './logs.ts';
@@ -84,7 +86,7 @@ test('a record is durable before its promise resolves', async () => {
   isHeld = true;
   const durable = vi.fn();
   const appended = log.append(mark(1)).then(durable);
-  await vi.waitFor(() => expect(listMarks(folder.path)).toEqual([0, 1]));
+  await waitFor(() => expect(listMarks(folder.path)).toEqual([0, 1]));
   expect(durable).not.toHaveBeenCalled();
   expect(log.checkpoint.size).toBe(2);
   isHeld = false;
@@ -234,6 +236,22 @@ test('a clock that was ahead and put right: the log tells the time that is right
   expect(existsSync(join(folder.path, '00000002.log'))).toBe(true);
 });
 
+test('who looks at the time of the last record before anything is written can end the opening', async () => {
+  using folder = createLogFolder();
+  {
+    await using log = await openSmall(folder);
+    await log.append(intend(0));
+  }
+  const before = readFileSync(join(folder.path, '00000001.log'));
+  const check = vi.fn(() => {
+    throw new SiteError('The clock is behind.');
+  });
+  await expect(openSmall(folder, { check })).rejects.toThrow('The clock is behind.');
+  expect(check).toHaveBeenCalledExactlyOnceWith(begin);
+  expect(readFileSync(join(folder.path, '00000001.log')).equals(before)).toBe(true);
+  await (await openSmall(folder))[Symbol.asyncDispose]();
+});
+
 test('changes of the store and the last profile are known when a log is opened again', async () => {
   using folder = createLogFolder();
   const change = { event: 'tenant_added', by: 'admin', at: begin, tenant: 'cardiology', change: 7 } as const;
@@ -268,13 +286,13 @@ test('an event that is none is refused at once, and nothing of it is written', a
 test('who is told of checkpoints and throws stops the trail, and nothing is written twice', async () => {
   using folder = createLogFolder();
   let isBroken = false;
-  const onCheckpoint = (): void => {
+  await using log = await openSmall(folder);
+  log.onCheckpoint(() => {
     if (isBroken) throw new Error('test');
-  };
-  await using log = await openSmall(folder, { onCheckpoint });
+  });
   isBroken = true;
   await log.append(mark(1));
-  await vi.waitFor(() => expect(log.fault).toBe('witness'));
+  await waitFor(() => expect(log.fault).toBe('witness'));
   isBroken = false;
   log.setFault('witness', false);
   await log.append(mark(2));

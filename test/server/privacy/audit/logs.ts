@@ -12,7 +12,7 @@ export const readFixture = (path: string): string => readFileSync(join(fixtures,
 export const readLog = (name: string): Map<string, Uint8Array> =>
   new Map(readdirSync(join(fixtures, name)).map((file) => [file, readFileSync(join(fixtures, name, file))]));
 
-export function toSource(folder: Folder): LogSource {
+function toSource(folder: Folder): LogSource {
   return { names: [...folder.keys()], read: async (name) => folder.get(name)! };
 }
 

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { AuditLog } from '../../../../../server/privacy/audit/log.ts';
-import { proveConsistency } from '../../../../../server/privacy/audit/tree.ts';
 import { openWitness, type WitnessCode, type Witnessed, WitnessFollower } from '../../../../../server/privacy/audit/witness.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'inward-rollback-'));
@@ -19,11 +18,9 @@ async function run(
   count: number,
 ): Promise<{ readonly codes: (WitnessCode | undefined)[]; readonly isKept: boolean; readonly seen: number; readonly size: number }> {
   const codes: (WitnessCode | undefined)[] = [];
-  let offer = (_: Witnessed): void => undefined;
   await using log = await AuditLog.open(folder, {
     now: Date.now,
     machine: { boot: '00000000-0000-4000-8000-000000000000', host: '0'.repeat(16) },
-    onCheckpoint: ({ note, size }, nodes) => offer({ note, size, proveFrom: (old) => proveConsistency(nodes, old, size) }),
   });
   if (log === undefined) throw new Error('the log is locked');
   const { size } = log.checkpoint;
@@ -31,10 +28,10 @@ async function run(
   const seen = witness.lastSeen()?.size ?? 0;
   await using follower = new WitnessFollower(witness, { onChange: (code) => codes.push(code) });
   let offered = 0;
-  offer = (checkpoint) => {
+  log.onCheckpoint((checkpoint: Witnessed) => {
     offered = checkpoint.size;
     follower.offer(checkpoint);
-  };
+  });
   for (let index = 0; index < count; index++) await log.append({ event: 'cache_flushed' });
   // A record is told to be durable before its checkpoint is.
   while (offered < log.checkpoint.size) await new Promise(setImmediate);

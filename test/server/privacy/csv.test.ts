@@ -1,7 +1,8 @@
 /** Tables for spreadsheets. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatCsv } from '../../../server/cli/csv.ts';
+import { formatCsv } from '../../../server/privacy/csv.ts';
+import { readCsv } from './read-csv.ts';
 
 test('headings and rows', () => {
   expect(
@@ -32,29 +33,6 @@ test.each([
   ['a=1', 'a=1'],
   ['2027-01-31', '2027-01-31'],
 ])('%j is no formula', (cell, expected) => expect(formatCsv(['a'], [[cell]])).toBe(`a\r\n${expected}\r\n`));
-
-/** A reader by the grammar of RFC 4180. */
-function readCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let [row, cell, isQuoted]: [string[], string, boolean] = [[], '', false];
-  for (let index = 0; index < text.length; index++) {
-    const letter = text[index] ?? '';
-    if (isQuoted) {
-      if (letter === '"' && text[index + 1] === '"') cell += text[++index];
-      else if (letter === '"') isQuoted = false;
-      else cell += letter;
-    } else if (letter === '"' && cell === '') isQuoted = true;
-    else if (letter === ',' || (letter === '\r' && text[index + 1] === '\n')) {
-      row.push(cell);
-      cell = '';
-      if (letter === ',') continue;
-      index++;
-      rows.push(row);
-      row = [];
-    } else cell += letter;
-  }
-  return rows;
-}
 
 test('every cell comes back, and none that a spreadsheet would run', () => {
   const cell = fc.string({ unit: fc.constantFrom('a', '=', '+', '-', '@', ',', '"', '\r', '\n', '\t', ' ', "'") });

@@ -4,7 +4,12 @@
 
 /** The text of a file, headings first. */
 export function formatCsv(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headings, ...rows].map((row) => `${row.map(formatCell).join(',')}\r\n`).join('');
+  return [headings, ...rows].map(formatRow).join('');
+}
+
+/** One line with its end. */
+export function formatRow(cells: readonly string[]): string {
+  return `${cells.map(formatCell).join(',')}\r\n`;
 }
 
 function formatCell(text: string): string {
