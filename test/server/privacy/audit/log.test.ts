@@ -1,8 +1,9 @@
 /** The writer of the audit log: order, groups, segments, keys, and what is found when a log is opened again. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { type AuditEvent, EventError } from '../../../../server/privacy/audit/events.ts';
@@ -128,17 +129,44 @@ test('one process writes a log at a time: a second one gets nothing, and gets it
   expect(listMarks(folder.path)).toEqual([0, 1]);
 });
 
+/** A process that writes from a number on. */
+function startWriter(folder: LogFolder, first: number): ChildProcessByStdio<null, Readable, null> {
+  const path = fileURLToPath(new URL('write-log.ts', import.meta.url));
+  return spawn(process.execPath, [path, folder.path, String(first)], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
 test('another process gets nothing either, and the lock is free when it was killed', async () => {
   using folder = createLogFolder();
-  const child = spawn(process.execPath, [fileURLToPath(new URL('write-log.ts', import.meta.url)), folder.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = startWriter(folder, 0);
   await once(child.stdout, 'data');
   expect(await AuditLog.open(folder.path, createOptions())).toBeUndefined();
   child.kill('SIGKILL');
   await once(child, 'exit');
   await using log = await openSmall(folder);
   await log.append(mark(1_000_000));
+  expect(listMarks(folder.path).at(-1)).toBe(1_000_000);
+});
+
+test('killed at any moment, again and again: what was acknowledged is there, once and in order, and the log goes on', async () => {
+  using folder = createLogFolder();
+  const acknowledged: number[] = [];
+  for (const turn of range(0, process.env['INWARD_FULL'] ? 100 : 5)) {
+    const child = startWriter(folder, turn * 100_000);
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+    await once(child.stdout, 'data');
+    await new Promise((resolve) => setTimeout(resolve, (turn * 37) % 150));
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    // The last line may be cut.
+    acknowledged.push(...text.split('\n').slice(0, -1).map(Number));
+  }
+  await (await openSmall(folder))[Symbol.asyncDispose]();
   const marks = listMarks(folder.path) as number[];
-  expect(marks).toEqual([...range(0, marks.length - 1), 1_000_000]);
+  expect(marks).toEqual([...new Set(marks)].sort((a, b) => a - b));
+  const own = new Set(marks);
+  expect(acknowledged.filter((number) => !own.has(number))).toEqual([]);
+  expect(acknowledged.length).toBeGreaterThan(30);
   await expectIntact(folder.path);
 });
 
