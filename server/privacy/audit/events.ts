@@ -97,7 +97,8 @@ interface Events {
   readonly log_created: { readonly log: string; readonly key: string };
   readonly log_rotated: { readonly segment: number; readonly key: string; readonly open: number };
   readonly log_purged: { readonly first: number; readonly last: number; readonly records: number; readonly root: string; readonly by: string };
-  readonly gap: { readonly cause: 'torn' | 'head'; readonly bytes: number; readonly records: number };
+  /** What a crash has cut off, a `head` that was lost, a clock that was put back: the times of records go on from there. */
+  readonly gap: { readonly cause: 'torn' | 'head' | 'clock'; readonly bytes: number; readonly records: number };
   readonly audit_stopped: { readonly cause: StopCause };
   readonly audit_resumed: { readonly cause: StopCause; readonly duration: number };
   // of requests
@@ -214,7 +215,7 @@ const table: { readonly [Name in EventName]: KindsOf<Events[Name]> } = {
   log_created: { log: hex32, key: hash },
   log_rotated: { segment: number, key: hash, open: number },
   log_purged: { first: number, last: number, records: number, root: hash, by: personId },
-  gap: { cause: choice(['torn', 'head']), bytes: number, records: number },
+  gap: { cause: choice(['torn', 'head', 'clock']), bytes: number, records: number },
   audit_stopped: { cause: choice(stopCauses) },
   audit_resumed: { cause: choice(stopCauses), duration: bucket },
   // of requests

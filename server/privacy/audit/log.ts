@@ -4,6 +4,7 @@
  * and until then the log says that it has stopped, so that nobody is let in.
  */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { clockTolerance } from '../clock.ts';
 import { SiteError, type StopCause } from '../errors.ts';
 import { createLog } from './creation.ts';
 import { codeOf, type Disk, isFull, systemDisk } from './disk.ts';
@@ -114,6 +115,8 @@ export class AuditLog implements AsyncDisposable {
   #stoppedAt = 0;
   /** The zeros that are to be kept are there. */
   #hasRoom = true;
+  /** Time of the latest record. */
+  #latest: number;
   /** Of the records' clock: no segment is begun before. */
   #rotatesFrom = 0;
   readonly #listeners = new Set<(cause: StopCause | undefined) => void>();
@@ -145,6 +148,7 @@ export class AuditLog implements AsyncDisposable {
     this.#open = new Set(recovered.open);
     this.#segment = recovered.segment;
     this.#begun = recovered.begun;
+    this.#latest = recovered.latest;
     this.#tree = recovered.tree;
     this.#note = recovered.note;
   }
@@ -202,8 +206,12 @@ export class AuditLog implements AsyncDisposable {
 
   #enqueue(event: AuditEvent): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const time = this.#options.now();
+    const isPutBack = time < this.#latest - clockTolerance;
+    this.#latest = isPutBack ? time : Math.max(time, this.#latest);
+    if (isPutBack) this.#keep({ event: 'gap', cause: 'clock', bytes: 0, records: 0 });
     // A copy: what was looked at is what is written.
-    this.#queue.push({ event: { ...event }, time: this.#options.now(), up: readUptime(), resolve, reject });
+    this.#queue.push({ event: { ...event }, time, up: readUptime(), resolve, reject });
     if (this.fault !== undefined) reject(new StoppedError(this.fault));
     this.#work ??= this.#drain();
     return promise;
@@ -274,7 +282,7 @@ export class AuditLog implements AsyncDisposable {
     const group = this.#queue.splice(0, this.#faults.has('space') ? lastLength : groupLength);
     this.#group = group;
     try {
-      await this.#rotateInTime(group[0]?.time ?? 0);
+      if (group[0] !== undefined) await this.#rotateInTime(group[0]);
       await this.#commit(group);
     } catch (error) {
       this.#queue.unshift(...group);
@@ -339,9 +347,11 @@ export class AuditLog implements AsyncDisposable {
   }
 
   /** A segment ends with its day and with its size. Where the next one cannot be made, this one goes on for a while. */
-  async #rotateInTime(time: number): Promise<void> {
+  async #rotateInTime({ event, time }: Waiting): Promise<void> {
     const isDue = Math.floor(time / dayMs) !== Math.floor(this.#begun / dayMs) || this.#file.end >= (this.#options.segmentSize ?? standardSegment);
-    if (this.#next === undefined && (!isDue || time < this.#rotatesFrom)) return;
+    // A gap comes before anything else: it takes the place of what was cut off, or says why time goes back.
+    const isLater = event.event === 'gap' || time < this.#rotatesFrom;
+    if (this.#next === undefined && (!isDue || isLater)) return;
     try {
       this.#next ??= await this.#createNext();
     } catch (error) {

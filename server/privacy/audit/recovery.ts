@@ -99,15 +99,15 @@ class Findings {
   last: Fields = {};
 
   add(record: Fields): void {
-    const { event, request, time, profile, change } = record;
+    const { event, request, time, profile, change, cause } = record;
     if (event === 'intent') this.open.add(String(request));
     if (event === 'outcome') this.open.delete(String(request));
     if (event === 'started' && typeof profile === 'string') this.profile = profile;
     if (change !== undefined) this.changes.add(nameChange(record));
     if (typeof time === 'number') {
       this.begun ??= time;
-      // An administrator has put right a clock that was ahead.
-      this.latest = event === 'clock_reset' ? time : Math.max(this.latest, time);
+      // An administrator has put back a clock that was ahead.
+      this.latest = event === 'clock_reset' || (event === 'gap' && cause === 'clock') ? time : Math.max(this.latest, time);
     }
     this.last = record;
   }

@@ -884,6 +884,8 @@ class LogCheck {
     const { time } = value;
     if (!isCount(time) || time > lastTime) flag('record', 'The field `time` of a record is no number of milliseconds since 1970 (UTC).');
     else {
+      // An administrator has put back a clock that was ahead.
+      if (event === 'gap' && value.cause === 'clock') this.#lastTime = Number.NaN;
       if (time < this.#lastTime - clockTolerance) flag('time', `The time of record ${seq} is ${this.#lastTime - time} ms before that of an earlier one.`);
       this.#lastTime = Number.isNaN(this.#lastTime) ? time : Math.max(time, this.#lastTime);
       if (!isStub) this.#report.firstTime ??= time;

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { type AuditEvent, EventError } from '../../../../server/privacy/audit/events.ts';
 import { pathsOf } from '../../../../server/privacy/audit/folder.ts';
+import { encodeFrame } from '../../../../server/privacy/audit/frames.ts';
 import { AuditLog } from '../../../../server/privacy/audit/log.ts';
 import { SiteError } from '../../../../server/privacy/errors.ts';
 import {
@@ -245,23 +246,42 @@ test('a request that was open over days is closed when the log is opened again',
   expect((await expectIntact(folder.path)).open).toBe(0);
 });
 
-test('a clock that was ahead and put right: the log tells the time that is right, and a new segment begins', async () => {
+test('a clock that was ahead and is put back, while nothing runs or while it does: a gap says so, a new segment begins, and the time that is right is known', async () => {
   using folder = createLogFolder();
   const clock = new LogClock();
   clock.time = begin + 400 * dayMs;
   {
     await using log = await openSmall(folder, { now: clock.now });
-    await log.append(mark(0));
+    await log.append(intend(0));
   }
   clock.time = begin;
   {
     await using log = await openSmall(folder, { now: clock.now });
     expect(log.recovered.latest).toBe(begin + 400 * dayMs);
     await log.append({ event: 'clock_reset', by: 'admin', at: begin, change: 1 });
+    clock.time = begin + 200 * dayMs;
+    await log.append(mark(1));
+    clock.time = begin + dayMs;
+    await log.append(mark(2));
+    // Time servers correct by less.
+    clock.time -= 5000;
+    await log.append(mark(3));
   }
   await using log = await openSmall(folder, { now: clock.now });
-  expect(log.recovered.latest).toBe(begin);
-  expect(existsSync(join(folder.path, '00000002.log'))).toBe(true);
+  expect(log.recovered.latest).toBe(begin + dayMs);
+  const entries = readEntries(folder.path).filter(({ event }) => event !== 'log_rotated');
+  expect(entries.map(({ event, cause, time }) => [event, cause, (Number(time) - begin) / dayMs])).toEqual([
+    ['log_created', undefined, 400],
+    ['intent', undefined, 400],
+    ['gap', 'clock', 0],
+    ['outcome', undefined, 0],
+    ['clock_reset', undefined, 0],
+    ['agreement_ending', undefined, 200],
+    ['gap', 'clock', 1],
+    ['agreement_ending', undefined, 1],
+    ['agreement_ending', undefined, 1 - 5000 / dayMs],
+  ]);
+  await expectIntact(folder.path);
 });
 
 test('who looks at the time of the last record before anything is written can end the opening', async () => {
@@ -396,13 +416,16 @@ test('what a crash has left behind the last checkpoint is taken away, and a gap 
   const frames = listFrames(bytes);
   const end = frames.at(-1)!.end;
   // A record without a checkpoint, and half of one.
-  const torn = Buffer.concat([frames[2]!.bytes, frames[3]!.bytes.subarray(0, 50)]);
+  const { bytes: whole } = encodeFrame('record', JSON.stringify({ seq: frames.filter(({ isRecord }) => isRecord).length }));
+  const torn = Buffer.concat([whole, frames[3]!.bytes.subarray(0, 50)]);
   writeFileSync(path, Buffer.concat([bytes.subarray(0, end), torn, Buffer.alloc(500)]));
   {
-    await using log = await openSmall(folder);
+    // Also where a new day would begin another segment.
+    await using log = await openSmall(folder, { now: () => begin + dayMs });
     await log.append(mark(5));
   }
-  expect(readEntries(folder.path).slice(-2)).toMatchObject([{ event: 'gap', cause: 'torn', bytes: torn.length, records: 0 }, mark(5)]);
+  const gap = { event: 'gap', cause: 'torn', bytes: torn.length, records: 1 };
+  expect(readEntries(folder.path).slice(-3)).toMatchObject([gap, { event: 'log_rotated' }, mark(5)]);
   await expectIntact(folder.path);
 });
 
