@@ -350,7 +350,7 @@ export class AuditLog implements AsyncDisposable {
   async #rotateInTime({ event, time }: Waiting): Promise<void> {
     const isDue = Math.floor(time / dayMs) !== Math.floor(this.#begun / dayMs) || this.#file.end >= (this.#options.segmentSize ?? standardSegment);
     // A gap comes before anything else: it takes the place of what was cut off, or says why time goes back.
-    const isLater = event.event === 'gap' || time < this.#rotatesFrom;
+    const isLater = event.event === 'gap' || (time < this.#rotatesFrom && time >= this.#rotatesFrom - rotateMs);
     if (this.#next === undefined && (!isDue || isLater)) return;
     try {
       this.#next ??= await this.#createNext();
