@@ -154,6 +154,7 @@ function createSilentTrail(): Trail {
   return {
     facts: { kind: 'command', version: readVersion(), profile: '0'.repeat(64) },
     lastProfile: undefined,
+    checkpoint: { size: 0, note: '' },
     fault: undefined,
     record: async () => undefined,
     note: () => undefined,

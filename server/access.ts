@@ -35,7 +35,7 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
 };
 
 /** What the app needs of the gate. */
-export type Doorkeeper = Pick<Gate, 'admit' | 'view' | 'agreement' | 'counts' | 'auditFault'>;
+export type Doorkeeper = Pick<Gate, 'admit' | 'view' | 'agreement' | 'counts' | 'audit'>;
 
 /** Throws while the app is built when a route has no rule. */
 export function addAccess(app: FastifyInstance, gate: Doorkeeper, models: ModelSource): void {

@@ -192,7 +192,7 @@ function addStateRoutes(app: FastifyInstance, life: Life, models: ModelSource, g
 
 /** `audit_unavailable`: what happens cannot be recorded; `closed`: no agreement is in force. */
 function readState({ current }: ModelSource, gate: Doorkeeper): 'ready' | 'audit_unavailable' | 'closed' | 'loading' | 'restarting' {
-  if (gate.auditFault !== undefined) return 'audit_unavailable';
+  if (gate.audit.fault !== undefined) return 'audit_unavailable';
   if (gate.agreement === undefined) return 'closed';
   if (current === undefined) return 'loading';
   return current.engine.isReady ? 'ready' : 'restarting';

@@ -17,7 +17,7 @@ export interface ServerFacts {
   readonly answered: AnswerCounts;
   readonly isReady: boolean;
   readonly version: string;
-  readonly gate: Pick<Doorkeeper, 'agreement' | 'counts'>;
+  readonly gate: Pick<Doorkeeper, 'agreement' | 'counts' | 'audit'>;
 }
 
 interface MetricsSources {
@@ -67,13 +67,15 @@ function listServer({ answered: { requests, brokenConnections }, isReady }: Serv
 }
 
 /** The agreement's id is the administrator's, and there is one. */
-function listGate({ gate: { agreement, counts } }: ServerFacts): Family[] {
+function listGate({ gate: { agreement, counts, audit } }: ServerFacts): Family[] {
   const days: Sample[] = agreement === undefined ? [] : [[{ agreement: agreement.agreement.id }, (agreement.end - Date.now()) / 86_400_000]];
   return [
     gauge('inward_agreement_in_force', '1 while an agreement is in force; without one nothing is served.', Number(agreement !== undefined)),
     gauges('inward_agreement_days_left', 'Days until the agreement ends.', days),
     counters('inward_refusals_total', 'Requests that were not let in, by the reason.', labelled('code', Object.fromEntries(counts.refusals))),
     counter('inward_break_glass_uses_total', 'Requests that came with a break-glass key.', counts.breakGlassUses),
+    gauge('inward_audit_available', '1 while what happens can be recorded; without that nothing is served.', Number(audit.fault === undefined)),
+    gauge('inward_audit_records', 'Records of the audit log.', audit.checkpoint.size),
   ];
 }
 

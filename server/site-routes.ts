@@ -40,6 +40,8 @@ function describeStatus({ region, manifest, snapshot, agreements }: View, gate: 
     agreement: gate.agreement?.agreement.id ?? null,
     model: current?.engine.info.modelName ?? null,
     keys,
+    // For whoever notes it down: a log of a later day must be a continuation of it.
+    audit: { fault: gate.audit.fault ?? null, records: gate.audit.checkpoint.size, checkpoint: gate.audit.checkpoint.note },
     refusals: Object.fromEntries(gate.counts.refusals),
     breakGlassUses: gate.counts.breakGlassUses,
   };

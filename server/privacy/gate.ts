@@ -248,9 +248,9 @@ export class Gate implements AsyncDisposable {
     this.#listeners.add(listener);
   }
 
-  /** Why nothing can be recorded, and so nothing be served. */
-  get auditFault(): StopCause | undefined {
-    return this.#trail.fault;
+  /** The audit trail: why nothing can be recorded, and so nothing be served; what it has. */
+  get audit(): Pick<Trail, 'fault' | 'checkpoint'> {
+    return this.#trail;
   }
 
   /** Puts on record what others do with what the gate guards. */

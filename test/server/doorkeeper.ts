@@ -28,7 +28,7 @@ export const openDoor: Doorkeeper = {
   view: undefined,
   agreement: synthetic,
   counts: { refusals: new Map(), breakGlassUses: 0 },
-  auditFault: undefined,
+  audit: { fault: undefined, checkpoint: { size: 7, note: '' } },
 };
 
 /** What an app needs besides its settings. */

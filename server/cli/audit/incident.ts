@@ -26,7 +26,9 @@ interface IncidentFlags extends RangeFlags {
 
 export function createAuditIncidentCommand(world: World, onExit: (code: number) => void): Command {
   const command = addRangeOptions(
-    new Command('incident').description('What the trail says of an incident: keys, people, addresses, hosts, counts, changes, what is not known, and proofs. All that is given must fit.'),
+    new Command('incident').description(
+      'What the trail says of an incident: keys, people, addresses, hosts, counts, changes, what is not known, and proofs. All that is given must fit.',
+    ),
   )
     .addOption(new Option('--key <id>', 'only requests with this key').argParser(parser(keyId)))
     .addOption(new Option('--person <id>', 'only requests of this person').argParser(parser(personId)))
@@ -65,14 +67,17 @@ async function proveIncident({ reader, number }: NamedLog, incident: Incident, w
     await checkProof(prover, entry);
   }
   draw('', 1, 1);
-  if (proofs.length < incident.records.length) throw new SiteError('Some records of the incident cannot be proved: they were purged meanwhile; give the command again.');
+  if (proofs.length < incident.records.length)
+    throw new SiteError('Some records of the incident cannot be proved: they were purged meanwhile; give the command again.');
   return { ...incident, checkpoint: prover.note, chain: prover.chain, proofs };
 }
 
 async function checkProof(prover: Prover, entry: Entry): Promise<void> {
   const { flaws } = await verifyProof(prover.complete(entry));
   if (flaws[0] !== undefined)
-    throw new SiteError(`The proof of record ${entry.index} does not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where.`);
+    throw new SiteError(
+      `The proof of record ${entry.index} does not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where.`,
+    );
 }
 
 /** A proof a line: with many the whole would be a very long text. */

@@ -10,7 +10,18 @@ import { parser, UsageError } from '../options.ts';
 import type { Site } from '../site.ts';
 import { createStyle } from '../style.ts';
 import { beginWeek, dayMs, formatTime, week } from '../values.ts';
-import { addAuditOptions, addRangeOptions, chooseLog, leaveEvent, type NamedLog, nameLogs, openAudit, pickRecords, type RangeFlags, writeResult } from './common.ts';
+import {
+  addAuditOptions,
+  addRangeOptions,
+  chooseLog,
+  leaveEvent,
+  type NamedLog,
+  nameLogs,
+  openAudit,
+  pickRecords,
+  type RangeFlags,
+  writeResult,
+} from './common.ts';
 import { formatReport } from './report-text.ts';
 import { checkLog } from './verify.ts';
 
@@ -29,7 +40,9 @@ const [historyMs, afterMs] = [4 * weekMs, dayMs];
 export function createAuditReportCommand(world: World, onExit: (code: number) => void): Command {
   const command = addRangeOptions(
     new Command('report')
-      .description('The review sheet of a period: who asked for what and how it ended, who changed what, and what stands out. The last whole week if none is named.')
+      .description(
+        'The review sheet of a period: who asked for what and how it ended, who changed what, and what stands out. The last whole week if none is named.',
+      )
       .addOption(new Option('--week <name>', 'a week of ISO 8601, Monday to Sunday in UTC, as 2026-W48').argParser(parser(week)).conflicts(['from', 'to'])),
   )
     .option('--time-zone <name>', 'for days and hours in it, as America/Chicago', 'UTC')
@@ -37,7 +50,14 @@ export function createAuditReportCommand(world: World, onExit: (code: number) =>
     .addOption(new Option('--json', 'print it as JSON').conflicts('html'))
     .option('--no-verify', 'leave out the check of the whole log');
   return addAuditOptions(command)
-    .addHelpText('after', formatExamples(['inward audit report', 'inward audit report --week 2026-W48 --html review-2026-W48.html', 'inward audit report --from 2026-11-01 --to 2026-12-01']))
+    .addHelpText(
+      'after',
+      formatExamples([
+        'inward audit report',
+        'inward audit report --week 2026-W48 --html review-2026-W48.html',
+        'inward audit report --from 2026-11-01 --to 2026-12-01',
+      ]),
+    )
     .action(async (flags: ReportFlags) => onExit(await runReport(flags, world)));
 }
 

@@ -11,7 +11,7 @@ export async function recordChanges(trail: Pick<Trail, 'has' | 'record'>, store:
   if (changes.length === 0) return;
   // One that is there already was recorded by a process that ended before it could tell the store.
   await Promise.all(changes.filter((change) => !trail.has(change)).map((change) => trail.record(change)));
-  await store.dropChanges(Math.max(...changes.map(({ change }) => change)));
+  await store.dropChanges(changes.at(-1)?.change ?? 1);
 }
 
 /** The same at the end of a command. Where a server runs nothing is done: it sees the change and records it. Throws SiteError. */

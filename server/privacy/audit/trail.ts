@@ -23,6 +23,8 @@ export interface Trail extends AsyncDisposable {
   readonly lastProfile: string | undefined;
   /** Why nothing can be recorded now; undefined: it can. */
   readonly fault: StopCause | undefined;
+  /** Records that are durable, and the checkpoint over them as text. */
+  readonly checkpoint: { readonly size: number; readonly note: string };
   /** Resolves when the record is durable. Throws Refusal (audit_unavailable) where that is not possible now; it is kept all the same. */
   record(event: AuditEvent): Promise<void>;
   /** The same for who does not wait. */
@@ -107,6 +109,10 @@ export class AuditTrail implements Trail {
 
   get fault(): StopCause | undefined {
     return this.log.fault;
+  }
+
+  get checkpoint(): { readonly size: number; readonly note: string } {
+    return this.log.checkpoint;
   }
 
   async record(event: AuditEvent): Promise<void> {

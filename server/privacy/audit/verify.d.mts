@@ -101,8 +101,9 @@ export interface LogReport {
   readonly segments: number;
   readonly purgedSegments: number;
   readonly purgedRecords: number;
-  readonly firstTime: unknown;
-  readonly lastTime: unknown;
+  /** Of the first and last record that are there, in ms since 1970 (UTC). */
+  readonly firstTime: number | undefined;
+  readonly lastTime: number | undefined;
   /** Of the records that are there, by event. */
   readonly counts: Readonly<Record<string, number>>;
   /** Intents without an outcome. */
@@ -137,8 +138,11 @@ export interface Key {
   readonly text: string;
 }
 
+/** Rejects only for what the source throws, and where Ed25519 signatures cannot be checked at all. */
 export declare function verifyLog(source: LogSource, options?: VerifyOptions): Promise<LogReport>;
+/** `value`: the text of a proof's JSON, or its value. */
 export declare function verifyProof(value: unknown, options?: Pick<VerifyOptions, 'keys'>): Promise<ProofReport>;
+/** As lines that people read. */
 export declare function describeReport(report: LogReport | ProofReport): string[];
 /** Undefined where the text is no key, or its hash is not its own. */
 export declare function parseKey(text: string): Key | undefined;

@@ -400,16 +400,12 @@ function findFrame(bytes, view, from) {
 
 const flawLimit = 1000;
 const clockTolerance = 5000;
+/** The end of the year 9999. */
+const lastTime = 253_402_300_799_999;
 const retentionYears = 6;
-const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const requestForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const segmentForm = /^(\d{8})\.(log|stub)$/;
 const segmentName = (number, kind) => `${String(number).padStart(8, '0')}.${kind}`;
-
-/** ms since 1970, or NaN. */
-function readTime(time) {
-  return typeof time === 'string' && timeForm.test(time) ? Date.parse(time) : isCount(time) ? time : Number.NaN;
-}
 
 /** Checks one folder of a log. Never rejects for damage; an Error says that this Node or browser cannot check Ed25519 signatures, or what the source threw. */
 export async function verifyLog(source, options = {}) {
@@ -885,13 +881,13 @@ class LogCheck {
     const { event, seq } = value;
     const flag = (code, text) => this.#flag(code, this.#file, { offset: item.offset, seq }, text);
     const isStub = this.#file.endsWith('.stub');
-    const time = readTime(value.time);
-    if (Number.isNaN(time)) flag('record', 'The field `time` of a record is no time (UTC with milliseconds).');
+    const { time } = value;
+    if (!isCount(time) || time > lastTime) flag('record', 'The field `time` of a record is no number of milliseconds since 1970 (UTC).');
     else {
       if (time < this.#lastTime - clockTolerance) flag('time', `The time of record ${seq} is ${this.#lastTime - time} ms before that of an earlier one.`);
       this.#lastTime = Number.isNaN(this.#lastTime) ? time : Math.max(time, this.#lastTime);
-      if (!isStub) this.#report.firstTime ??= value.time;
-      this.#report.lastTime = value.time;
+      if (!isStub) this.#report.firstTime ??= time;
+      this.#report.lastTime = time;
     }
     if (!isStub) this.#report.counts[event] = (this.#report.counts[event] ?? 0) + 1;
     if (seq === 0 && event !== 'log_created') flag('order', 'The first record of a log must be log_created.');
@@ -1041,10 +1037,18 @@ const proofFields = {
   consistency: ['type', 'kind', 'old', 'path', 'checkpoint', 'chain'],
 };
 
-/** Checks a proof (the value of its JSON). Never rejects for what is wrong in it: `file` of a flaw is the field. */
+/** Checks a proof: the text of its JSON, or its value. Never rejects for what is wrong in it: `file` of a flaw is the field. */
 export async function verifyProof(value, options = {}) {
   await requireEd25519();
-  return await new ProofCheck(options.keys ?? []).run(value);
+  return await new ProofCheck(options.keys ?? []).run(typeof value === 'string' ? parseJson(value) : value);
+}
+
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 class ProofCheck {
@@ -1261,6 +1265,8 @@ function describePlace({ file, offset, seq }) {
   return parts.filter((part) => part !== '').join(', ') || 'what was given';
 }
 
+const describeTime = (time) => (time === undefined ? 'unknown' : new Date(time).toISOString());
+
 function describeLog(report) {
   const events = Object.entries(report.counts).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
@@ -1269,8 +1275,8 @@ function describeLog(report) {
     ['records', `${report.records}, of which ${report.purgedRecords} were purged`],
     ['segments', `${report.segments}, and ${report.purgedSegments} purged`],
     ['checkpoints', `${report.checkpoints}, with ${count(report.signatures, 'signature')} checked`],
-    ['from', report.firstTime ?? 'unknown'],
-    ['to', report.lastTime ?? 'unknown'],
+    ['from', describeTime(report.firstTime)],
+    ['to', describeTime(report.lastTime)],
     ['root', report.root ?? 'unknown'],
     ['open', `${count(report.open, 'request')} without an outcome`],
     ['gaps', `${report.gaps.length}${report.gaps.map(({ seq }) => `, record ${seq}`).join('')}`],
@@ -1316,19 +1322,11 @@ async function runProgram(args) {
   const [path] = wanted.paths;
   if (wanted.paths.length !== 1) return print(usage, 2);
   const isFolder = (await stat(path)).isDirectory();
-  const reports = isFolder ? await verifyFolders(path, wanted, await readdir(path)) : [await verifyProof(parseJson(await readFile(path, 'utf8')), wanted)];
+  const reports = isFolder ? await verifyFolders(path, wanted, await readdir(path)) : [await verifyProof(await readFile(path, 'utf8'), wanted)];
   const text = wanted.isJson
     ? JSON.stringify(isFolder ? reports : reports[0], undefined, 2)
     : reports.map((report) => describeReport(report).join('\n')).join('\n\n');
   return print(`${text}\n`, reports.some(({ flawCount }) => flawCount > 0) ? 1 : 0);
-}
-
-function parseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** One report a log. Each takes the keys and checkpoints that name it; what names none of them is a flaw of the first. */

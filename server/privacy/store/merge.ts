@@ -111,10 +111,10 @@ export function listRestoreEvents(present: Contents, merged: Contents, { by, at 
   const listClosed = <T extends Closable>(
     were: readonly T[],
     are: readonly T[],
-    idOf: (one: T) => string,
+    nameOf: (one: T) => string,
   ): { readonly id: string; readonly from: number }[] => {
-    const open = new Set(were.filter(({ revokedAt }) => revokedAt === undefined).map(idOf));
-    return are.flatMap((one) => (open.has(idOf(one)) && one.revokedAt !== undefined ? { id: idOf(one), from: one.revokedAt } : []));
+    const open = new Set(were.filter(({ revokedAt }) => revokedAt === undefined).map(nameOf));
+    return are.flatMap((one) => (open.has(nameOf(one)) && one.revokedAt !== undefined ? { id: nameOf(one), from: one.revokedAt } : []));
   };
   const closed = {
     keys: listClosed(present.keys, merged.keys, ({ id }) => id),

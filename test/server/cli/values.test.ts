@@ -9,8 +9,8 @@ import {
   dayMs,
   end,
   formatTime,
-  hours,
   hostId,
+  hours,
   ipAddress,
   keyId,
   listOf,
@@ -139,7 +139,18 @@ describe('moments', () => {
   ])('%s', (text, expected) => expect(parser(moment(now))(text)).toBe(Date.parse(expected)));
 
   test('no time, a day that does not exist, a time of no zone', () =>
-    expectRefused(moment(now), ['', '7', '-7d', '2026-02-30', '2026-02-30T08:00Z', '2026-11-24T25:00Z', '2026-11-24T08:30', '2026-11-24T08:30+01:00', '1969-12-31', 'yesterday']));
+    expectRefused(moment(now), [
+      '',
+      '7',
+      '-7d',
+      '2026-02-30',
+      '2026-02-30T08:00Z',
+      '2026-11-24T25:00Z',
+      '2026-11-24T08:30',
+      '2026-11-24T08:30+01:00',
+      '1969-12-31',
+      'yesterday',
+    ]));
 });
 
 describe('weeks of ISO 8601', () => {

@@ -29,6 +29,9 @@ export function createTestTrail(): TestTrail {
     events,
     facts: { kind: 'server', version: '0.0.0', profile: 'ab'.repeat(32) },
     lastProfile: undefined,
+    get checkpoint() {
+      return { size: events.length, note: '' };
+    },
     get fault() {
       return fault();
     },

@@ -51,5 +51,7 @@ test('refused: several logs, a period without a beginning, an unknown zone', asy
   expect((await site.run('ada', 'audit', 'report', '--week', '2026-W48', '--from', '7d')).code).toBe(2);
   expect((await site.run('ada', 'audit', 'report', '--time-zone', 'Mars/Base', '--no-verify')).code).toBe(1);
   new SampleLog(join(site.folder, 'audit', '2'), 'second');
-  expect((await site.run('ada', 'audit', 'report')).complained).toMatch(/^A sheet is of one log, and the site has several logs: name one with --log \(1, 2\)\.$/m);
+  expect((await site.run('ada', 'audit', 'report')).complained).toMatch(
+    /^A sheet is of one log, and the site has several logs: name one with --log \(1, 2\)\.$/m,
+  );
 });
