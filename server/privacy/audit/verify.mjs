@@ -150,15 +150,19 @@ function parseCanonical(text) {
   } catch {
     return undefined;
   }
-  if (!isObject(value) || !hasPermittedValues(value)) return undefined;
-  return JSON.stringify(value) === text && isSorted(value) ? value : canonicalize(value) === text ? value : undefined;
+  if (!isObject(value) || !hasPermittedValues(value) || hasSurrogateEscape(text)) return undefined;
+  if (JSON.stringify(value) === text && isSorted(value)) return value;
+  // Names that are numbers are moved to the front by JavaScript.
+  return canonicalize(value) === text ? value : undefined;
 }
 
+/** Half a character, which is no text: whole ones are never escaped. */
+const hasSurrogateEscape = (text) => text.includes('\\u') && /\\u[^0]/.test(text.replaceAll('\\\\', ''));
+
 function hasPermittedValues(value) {
-  if (typeof value === 'string') return value.isWellFormed();
-  if (typeof value === 'boolean' || Number.isSafeInteger(value)) return true;
+  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value);
   if (!isObject(value)) return false;
-  for (const key of Object.keys(value)) if (!key.isWellFormed() || !hasPermittedValues(value[key])) return false;
+  for (const key of Object.keys(value)) if (!hasPermittedValues(value[key])) return false;
   return true;
 }
 

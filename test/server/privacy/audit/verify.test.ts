@@ -125,6 +125,7 @@ test.each([
   ['keys in another order', (text: string) => text.replace(/^\{(.*?),(.*)\}$/, '{$2,$1}'), 'record'],
   ['a key twice', (text: string) => text.replace('{', '{"address":"a",'), 'record'],
   ['an escape that is not needed', (text: string) => text.replace('batch', '\\u0062atch'), 'record'],
+  ['half a character', (text: string) => text.replace('batch', '\\ud800'), 'record'],
   ['a fraction', (text: string) => text.replace('"seq":12', '"seq":12.5'), 'record'],
   ['a fraction that is whole', (text: string) => text.replace('"seq":12', '"seq":12.0'), 'record'],
   ['a list', (text: string) => text.replace('"batch"', '["batch"]'), 'record'],
