@@ -462,7 +462,8 @@ class LogCheck {
   constructor(source, options) {
     const part = source.part?.bind(source) ?? (async (name, start, end) => (await source.read(name)).subarray(start, end));
     const size = source.size?.bind(source) ?? (async (name) => (await source.read(name)).length);
-    this.#source = { names: source.names, read: (name) => source.read(name), part, size };
+    const list = source.list?.bind(source) ?? (async () => source.names);
+    this.#source = { names: source.names, read: (name) => source.read(name), list, part, size };
     this.#options = options;
     this.#report = {
       log: undefined,
@@ -493,10 +494,15 @@ class LogCheck {
     this.#hashesSize = names.includes('hashes') ? await this.#source.size('hashes') : 0;
     this.#hashes = new HashFile(this.#source, this.#hashesSize);
     const segments = this.#listSegments();
+    if (segments.length > 1 && (await this.#isUnbegun(segments.at(-1)))) segments.pop();
     this.#readKeys();
     const watch = this.#readWitness(head);
     for (const { number, kind } of segments) this.#total += await this.#source.size(segmentName(number, kind));
-    for (const [i, { number, kind }] of segments.entries()) await this.#readSegment(number, kind, i === segments.length - 1);
+    for (let i = 0; i < segments.length; i++) {
+      const { number, kind } = segments[i];
+      await this.#readSegment(number, kind, i === segments.length - 1);
+      if (i === segments.length - 1 && this.#nextKey !== undefined) segments.push(...(await this.#findNext(number + 1)));
+    }
     await this.#checkWatched(watch);
     this.#checkEnd(segments);
     await this.#pending.turn();
@@ -536,6 +542,22 @@ class LogCheck {
     }
     if (segments.length === 0) this.#flag('missing', segmentName(1, 'log'), {}, 'The folder has no segment: expected 00000001.log.');
     return segments;
+  }
+
+  /** Whether it has no frame: the file of the next segment is made before the one before it ends, which is the newest until then. */
+  async #isUnbegun({ number, kind }) {
+    const name = segmentName(number, kind);
+    const isMade = (bytes) =>
+      findNonZero(bytes, magic.length) === Math.max(bytes.length, magic.length) && magic.every((byte, i) => byte === (bytes[i] ?? byte));
+    return kind === 'log' && isMade(await this.#source.part(name, 0, 2 * magic.length)) && isMade(await this.#source.read(name));
+  }
+
+  /** The segment behind the newest one, where that was full: a log that is being written may have begun it since. */
+  async #findNext(number) {
+    const name = segmentName(number, 'log');
+    if ((await this.#source.list()).includes(name)) return [{ number, kind: 'log' }];
+    this.#flag('missing', name, {}, `Segment ${number} is missing: segment ${number - 1} ends with log_rotated.`);
+    return [];
   }
 
   #readKeys() {
@@ -597,8 +619,6 @@ class LogCheck {
       if (isNewest) this.#checkBehind(items.slice(last + 1));
     }
     if (!isNewest) this.#checkClosed(items, last, bytes.length > end ? end : undefined);
-    else if (this.#nextKey !== undefined)
-      this.#flag('missing', segmentName(number + 1, 'log'), {}, `Segment ${number + 1} is missing: segment ${number} ends with log_rotated.`);
     this.#segments.set(number, { start, end: this.#tree.size, key: this.#key, root: this.#tree.root(), time: this.#lastTime });
     this.#report[kind === 'stub' ? 'purgedSegments' : 'segments']++;
     if (kind === 'stub') this.#report.purgedRecords += this.#tree.size - start;
@@ -1357,6 +1377,7 @@ export async function openFolder(path) {
   const { open, readdir, readFile, stat } = await import('node:fs/promises');
   return {
     names: await readdir(path),
+    list: () => readdir(path),
     read: (name) => readFile(`${path}/${name}`),
     size: async (name) => (await stat(`${path}/${name}`)).size,
     async part(name, start, end) {
