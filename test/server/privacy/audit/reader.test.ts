@@ -39,11 +39,6 @@ function writeDays(): SampleLog {
     .commit({ event: 'stopped', kind: 'server' });
 }
 
-function replaceByFolder(path: string): void {
-  renameSync(path, `${path}x`);
-  mkdirSync(path);
-}
-
 function flip(path: string, offset: number): void {
   const bytes = readFileSync(path);
   bytes[offset]! ^= 1;
@@ -179,7 +174,7 @@ test('right after a rotation the last checkpoint is that of the segment before',
 describe('refused, with the file and the way on', () => {
   const read = (): number[] => seqs(new LogReader(join(folder, '1')).records());
 
-  test.each<[string, () => void, RegExp]>([
+  test.each<[string, () => unknown, RegExp]>([
     ['a changed bit in a record', () => flip(segment(1), 700), /00000001\.log: the check of record \d of this file, at byte \d+, does not hold/],
     [
       'a changed bit in a record of the newest segment',
@@ -203,7 +198,7 @@ describe('refused, with the file and the way on', () => {
     ['a segment that is missing', () => rmSync(segment(2)), /has no segment 2: it was taken away/],
     ['the newest one gone', () => rmSync(segment(3)), /found 10/],
     ['another segment in its place', () => writeFileSync(segment(2), readFileSync(segment(1))), /00000002\.log: expected the record 6 as its first, found 0/],
-    ['a folder in its place', () => replaceByFolder(segment(1)), /00000001\.log/],
+    ['a folder in its place', () => [renameSync(segment(1), `${segment(1)}x`), mkdirSync(segment(1))], /00000001\.log/],
     [
       'a record of another form',
       () => writeFileSync(segment(3), Buffer.concat([magic, encodeFrame('record', '{"seq":10}').bytes, encodeFrame('checkpoint', 'x').bytes])),
