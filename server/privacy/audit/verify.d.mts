@@ -120,9 +120,11 @@ export interface LogReport {
 }
 
 export interface ProofReport {
-  readonly kind: 'inclusion' | 'consistency' | undefined;
+  readonly kind: 'inclusion' | 'consistency' | 'incident' | undefined;
   readonly record: string | undefined;
   readonly index: number | undefined;
+  /** Of an incident: how many were proved. */
+  readonly records: number | undefined;
   readonly oldSize: number | undefined;
   /** Of the checkpoint that it is proved against, in records. */
   readonly size: number | undefined;

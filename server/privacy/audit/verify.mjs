@@ -1061,7 +1061,7 @@ const proofFields = {
   consistency: ['type', 'kind', 'old', 'path', 'checkpoint', 'chain'],
 };
 
-/** Checks a proof: the text of its JSON, or its value. Never rejects for what is wrong in it: `file` of a flaw is the field. */
+/** Checks a proof, or all of an incident: the text of its JSON, or its value. Never rejects for what is wrong in it: `file` of a flaw is the field. */
 export async function verifyProof(value, options = {}) {
   await requireEd25519();
   return await new ProofCheck(options.keys ?? []).run(typeof value === 'string' ? parseJson(value) : value);
@@ -1075,6 +1075,11 @@ function parseJson(text) {
   }
 }
 
+function findKind({ type, kind }) {
+  if (type === 'inward.audit.incident.v1') return 'incident';
+  return type === 'inward.audit.proof.v1' && Object.hasOwn(proofFields, kind) ? kind : undefined;
+}
+
 class ProofCheck {
   #trusted;
   #key;
@@ -1085,6 +1090,7 @@ class ProofCheck {
     kind: undefined,
     record: undefined,
     index: undefined,
+    records: undefined,
     oldSize: undefined,
     size: undefined,
     log: undefined,
@@ -1100,10 +1106,11 @@ class ProofCheck {
   }
 
   async run(proof) {
-    const fields = isObject(proof) && proof.type === 'inward.audit.proof.v1' && Object.hasOwn(proofFields, proof.kind) ? proofFields[proof.kind] : undefined;
-    if (fields === undefined)
+    const kind = isObject(proof) ? findKind(proof) : undefined;
+    if (kind === undefined)
       return this.#flag('proof', 'type', 'This is no proof: expected `type` inward.audit.proof.v1, and `kind` inclusion or consistency.');
-    this.#report.kind = proof.kind;
+    this.#report.kind = kind;
+    const fields = proofFields[kind] ?? Object.keys(proof);
     for (const field of Object.keys(proof)) if (!fields.includes(field)) this.#flag('proof', field, 'The field is unknown.');
     const checkpoint = this.#readCheckpoint(proof.checkpoint, 'checkpoint');
     if (checkpoint === undefined) return this.#report;
@@ -1115,12 +1122,24 @@ class ProofCheck {
       this.#flag('size', 'checkpoint', `The checkpoint is one of ${count(checkpoint.size, 'record')}; the chain already has ${last}.`);
     await this.#sign(checkpoint, this.#key, 'checkpoint');
     this.#ranges.push({ size: checkpoint.size, key: this.#key });
-    if (proof.kind === 'consistency') await this.#checkConsistency(proof, checkpoint);
+    if (kind === 'consistency') await this.#checkConsistency(proof, checkpoint);
+    else if (kind === 'incident') this.#checkIncident(proof, checkpoint);
     else {
       this.#checkEntry(proof, checkpoint, '');
       Object.assign(this.#report, { record: proof.record, index: proof.index });
     }
     return this.#report;
+  }
+
+  /** Each record that an incident names must be proved. */
+  #checkIncident({ records, proofs }, checkpoint) {
+    const entries = Array.isArray(proofs) ? proofs : [];
+    for (const [i, entry] of entries.entries()) this.#checkEntry(entry, checkpoint, `proofs[${i}].`);
+    const shown = entries.map((entry) => entry?.index);
+    if (!Array.isArray(records) || records.length !== shown.length || records.some((seq, i) => seq !== shown[i]))
+      this.#flag('proof', 'proofs', 'The proofs must be those of `records`, one each and in their order.');
+    this.#report.records = shown.length;
+    this.#report.unchecked.push('What the incident says besides its proofs is counted from the log: only who has the log can count it again.');
   }
 
   #flag(code, file, text) {
@@ -1309,11 +1328,15 @@ function describeLog(report) {
 }
 
 function describeProof(report) {
-  const shown = report.kind === 'consistency' ? `the first ${report.oldSize} of ${report.size} records` : `record ${report.index} of ${report.size}`;
+  const shown = {
+    inclusion: `record ${report.index} of ${report.size}`,
+    consistency: `the first ${report.oldSize} of ${report.size} records`,
+    incident: `${count(report.records ?? 0, 'record')} of ${report.size}`,
+  };
   return [
     ['log', report.log ?? 'unknown'],
     ['first key', report.key ?? 'unknown'],
-    ['proof', `${report.kind ?? 'unknown'}: ${shown}`],
+    ['proof', report.kind === undefined ? 'unknown' : `${report.kind}: ${shown[report.kind]}`],
     ...(report.record === undefined ? [] : [['record', report.record]]),
   ];
 }
