@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listSegments, pathsOf } from '../../../../server/privacy/audit/folder.ts';
 import { encodeFrame, magic } from '../../../../server/privacy/audit/frames.ts';
+import { AuditLog } from '../../../../server/privacy/audit/log.ts';
+import { Prover } from '../../../../server/privacy/audit/proof.ts';
 import { LogReader } from '../../../../server/privacy/audit/reader.ts';
 import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
+import { verifyProof } from '../../../../server/privacy/audit/verify.mjs';
 import { SiteError } from '../../../../server/privacy/errors.ts';
 import { pair, SampleLog, startTime, uuid } from './sample-log.ts';
 
@@ -212,4 +215,38 @@ describe('refused, with the file and the way on', () => {
     expect(read).toThrow(sentence);
     expect(read).toThrow(/inward audit verify|cannot be read/);
   });
+});
+
+test('beside the writer itself, at every moment: a beginning of what was written, which can be proved', async () => {
+  const path = join(folder, '1');
+  let now = startTime;
+  const machine = { boot: uuid(0), host: '0123456789abcdef' };
+  const log = await AuditLog.open(path, { now: () => now, machine, segmentSize: 2000, roomSize: 4096 });
+  const reader = new LogReader(path);
+  let [looks, seen] = [0, 0];
+  let isDone = false;
+  const watch = async (): Promise<void> => {
+    for (; !isDone; looks++) {
+      const found = seqs(reader.records());
+      expect(found).toEqual(count(0, found.length));
+      expect(found.length).toBeGreaterThanOrEqual(seen);
+      seen = found.length;
+      using prover = new Prover(reader);
+      const proof = await verifyProof(prover.include(seen - 1), { keys: [key] });
+      expect(proof.flaws).toEqual([]);
+    }
+  };
+  const key = log?.key ?? '';
+  const watching = watch();
+  for (let number = 0; number < 60; number++) {
+    now += minute;
+    await Promise.all(pair(number).map((event) => log?.append(event)));
+  }
+  isDone = true;
+  await watching;
+  await log?.[Symbol.asyncDispose]();
+  const all = [...reader.records()];
+  expect(all.filter(({ record }) => record.event === 'outcome')).toHaveLength(60);
+  expect(listSegments(path).length).toBeGreaterThan(5);
+  expect(looks).toBeGreaterThan(5);
 });
