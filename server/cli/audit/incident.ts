@@ -63,7 +63,9 @@ async function proveIncident({ reader }: NamedLog, found: Incident): Promise<Inc
   const incident = { ...found, checkpoint: prover.note, chain: prover.chain, proofs: prover.enter(found.records) };
   const { flaws } = await verifyProof(incident);
   if (flaws[0] === undefined) return incident;
-  throw new SiteError(`The proofs do not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where, or records were purged meanwhile.`);
+  throw new SiteError(
+    `The proofs do not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where, or records were purged meanwhile.`,
+  );
 }
 
 /** A proof a line: with many the whole would be a very long text. */

@@ -1107,8 +1107,7 @@ class ProofCheck {
 
   async run(proof) {
     const kind = isObject(proof) ? findKind(proof) : undefined;
-    if (kind === undefined)
-      return this.#flag('proof', 'type', 'This is no proof: expected `type` inward.audit.proof.v1, and `kind` inclusion or consistency.');
+    if (kind === undefined) return this.#flag('proof', 'type', 'This is no proof: expected `type` inward.audit.proof.v1, and `kind` inclusion or consistency.');
     this.#report.kind = kind;
     const fields = proofFields[kind] ?? Object.keys(proof);
     for (const field of Object.keys(proof)) if (!fields.includes(field)) this.#flag('proof', field, 'The field is unknown.');

@@ -155,7 +155,10 @@ describe('refused', () => {
 
 describe('an incident with proofs', () => {
   const build = (change: (value: Record<string, unknown>) => void): Record<string, unknown> => {
-    const log = new SampleLog(join(folder, '1')).commit(...pair(1)).rotate().commit(...pair(2));
+    const log = new SampleLog(join(folder, '1'))
+      .commit(...pair(1))
+      .rotate()
+      .commit(...pair(2));
     using prover = new Prover(new LogReader(log.folder));
     const { note: checkpoint, chain } = prover;
     const value = { type: 'inward.audit.incident.v1', records: [1, 5], checkpoint, chain, proofs: prover.enter([1, 5]) };
