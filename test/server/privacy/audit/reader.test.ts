@@ -10,7 +10,7 @@ import { AuditLog } from '../../../../server/privacy/audit/log.ts';
 import { Prover } from '../../../../server/privacy/audit/proof.ts';
 import { LogReader } from '../../../../server/privacy/audit/reader.ts';
 import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
-import { verifyProof } from '../../../../server/privacy/audit/verify.mjs';
+import { openFolder, verifyLog, verifyProof } from '../../../../server/privacy/audit/verify.mjs';
 import { SiteError } from '../../../../server/privacy/errors.ts';
 import { pair, SampleLog, startTime, uuid } from './sample-log.ts';
 
@@ -217,7 +217,7 @@ describe('refused, with the file and the way on', () => {
   });
 });
 
-test('beside the writer itself, at every moment: a beginning of what was written, which can be proved', async () => {
+test('beside the writer itself, at every moment: a beginning of what was written, which is whole and can be proved', async () => {
   const path = join(folder, '1');
   let now = startTime;
   const machine = { boot: uuid(0), host: '0123456789abcdef' };
@@ -232,8 +232,9 @@ test('beside the writer itself, at every moment: a beginning of what was written
       expect(found.length).toBeGreaterThanOrEqual(seen);
       seen = found.length;
       using prover = new Prover(reader);
-      const proof = await verifyProof(prover.include(seen - 1), { keys: [key] });
-      expect(proof.flaws).toEqual([]);
+      const options = { keys: [key] };
+      expect((await verifyProof(prover.include(seen - 1), options)).flaws).toEqual([]);
+      expect((await verifyLog(await openFolder(path), options)).flaws).toEqual([]);
     }
   };
   const key = log?.key ?? '';
