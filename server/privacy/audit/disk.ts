@@ -30,7 +30,8 @@ export interface Disk {
 /** The disks of this machine. */
 export const systemDisk: Disk = {
   create: async (path) => toDiskFile(await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)),
-  open: async (path) => toDiskFile(await open(path, constants.O_WRONLY)),
+  // Not what a link leads to.
+  open: async (path) => toDiskFile(await open(path, constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0))),
   rename: async (from, to) => {
     await rename(from, to);
     await syncFolder(to);
@@ -47,6 +48,7 @@ function toDiskFile(file: FileHandle): DiskFile {
     write: async (bytes, position) => {
       for (let written = 0; written < bytes.length; ) {
         const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
+        if (bytesWritten === 0) throw Object.assign(new Error('nothing was written'), { code: 'EIO' });
         written += bytesWritten;
       }
     },
@@ -54,6 +56,16 @@ function toDiskFile(file: FileHandle): DiskFile {
     truncate: (size) => file.truncate(size),
     close: () => file.close(),
   };
+}
+
+/** What the system calls an error. */
+export function codeOf(error: unknown): string {
+  return (error as { readonly code?: string }).code ?? 'unknown error';
+}
+
+/** A full disk: the system, the user's share of it, or the limit of the process. */
+export function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error));
 }
 
 async function syncFolder(path: string): Promise<void> {

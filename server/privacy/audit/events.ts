@@ -337,6 +337,7 @@ export function decodeRecord(text: string): AuditRecord {
   } catch {
     throw new EventError('A record is no JSON.');
   }
+  if (typeof value !== 'object' || value === null) throw new EventError('A record is no object.');
   const { seq, time: at, up, boot, host, ...event } = value as AuditRecord;
   const place = { seq, time: at, up, boot, host };
   for (const [name, kind] of Object.entries(commonFields))

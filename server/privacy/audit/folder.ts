@@ -2,18 +2,21 @@
  * Owns where a log keeps its files, and that only one process writes it. Refuses a folder that others can read. The lock is
  * that of an empty database: the system takes it back when its process ends, in whatever way.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SiteError } from '../errors.ts';
-import { createFile, openFolder } from '../store/files.ts';
+import { checkOwner, createFile, openFolder } from '../store/files.ts';
 
 /** The folder of a site in which logs are. */
 export const auditFolder = 'audit';
 /** Logs of one site; a process that finds all of them taken has no place. */
 export const logLimit = 64;
 /** Largest file that is read whole, in bytes: a segment ends long before it. */
-const segmentLimit = 2 ** 28;
+export const segmentLimit: number = 2 ** 28;
+const sqliteBusy = 5;
+const sqliteNotADatabase = 26;
+const ownName = /^(?:\d{8}\.(?:log|stub)|hashes|head|key(?:\.next)?|lock)$/;
 
 export interface LogPaths {
   readonly folder: string;
@@ -68,9 +71,26 @@ export function listSegments(folder: string): readonly SegmentName[] {
 /** The bytes of a segment or stub. Throws SiteError. */
 export function readSegment(paths: LogPaths, { number, isStub }: SegmentName): Buffer {
   const path = isStub ? paths.stub(number) : paths.segment(number);
-  const size = statSync(path).size;
+  const stats = lstatSync(path);
+  if (!stats.isFile()) throw notRegular(path);
+  const { size } = stats;
   if (size > segmentLimit) throw new SiteError(`${path} is no segment of an audit log: expected at most ${segmentLimit} bytes, found ${size}.`);
   return readFileSync(path);
+}
+
+/** Whoever could exchange a file of the log, or lead it elsewhere, could have the server write what they like. Throws SiteError. */
+function checkFiles(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!ownName.test(name)) continue;
+    const path = join(folder, name);
+    const stats = lstatSync(path);
+    if (!stats.isFile()) throw notRegular(path);
+    checkOwner(stats, path, '600');
+  }
+}
+
+function notRegular(path: string): SiteError {
+  return new SiteError(`${path} is no regular file: expected one of an audit log, found a link, a folder or something else; move it away.`);
 }
 
 /** Numbered logs of a site, the first one first. */
@@ -84,10 +104,11 @@ export function listLogs(site: string): readonly string[] {
     .map((number) => join(folder, String(number)));
 }
 
-/** Takes the log for this process; undefined where another one has it. Throws SiteError. */
+/** Takes the log for this process; undefined where another one has it. Throws SiteError, also where a file of it is not the user's own. */
 export function lockLog(folder: string): Disposable | undefined {
   const { lock } = pathsOf(folder);
   openFolder(lock, true);
+  checkFiles(folder);
   try {
     createFile(lock);
   } catch (error) {
@@ -100,8 +121,8 @@ export function lockLog(folder: string): Disposable | undefined {
   } catch (error) {
     database.close();
     const { errcode } = error as { readonly errcode?: number };
-    // SQLITE_BUSY
-    if (errcode === 5) return undefined;
+    if (errcode === sqliteBusy) return undefined;
+    if (errcode !== sqliteNotADatabase) throw new SiteError(`${lock} cannot be locked: expected a folder where this user may write.`);
     throw new SiteError(`${lock} is no lock of an audit log: expected an empty file, found something else; move it away.`);
   }
 }

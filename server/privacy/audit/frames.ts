@@ -11,7 +11,8 @@ export const frameTypes = { record: 0, checkpoint: 2 } as const;
 export type FrameType = keyof typeof frameTypes;
 /** Largest body, in bytes. */
 export const bodyLimit = 16_384;
-const headSize = 5;
+/** Length and type, in bytes. */
+export const frameHeadSize = 5;
 const checkSize = 8;
 
 export interface Frame {
@@ -29,12 +30,12 @@ export interface Frame {
 export function encodeFrame(type: FrameType, body: string): { readonly bytes: Buffer; readonly hash: Buffer } {
   const length = Buffer.byteLength(body);
   if (length === 0 || length > bodyLimit) throw new RangeError('a frame of an audit log has 1 to 16384 bytes');
-  const bytes = Buffer.allocUnsafe(headSize + length + checkSize);
+  const bytes = Buffer.allocUnsafe(frameHeadSize + length + checkSize);
   bytes.writeUInt32BE(1 + length, 0);
   bytes[4] = frameTypes[type];
-  bytes.write(body, headSize, 'utf8');
-  const digest = hash('sha256', bytes.subarray(4, headSize + length), 'buffer');
-  digest.copy(bytes, headSize + length, 0, checkSize);
+  bytes.write(body, frameHeadSize, 'utf8');
+  const digest = hash('sha256', bytes.subarray(4, frameHeadSize + length), 'buffer');
+  digest.copy(bytes, frameHeadSize + length, 0, checkSize);
   return { bytes, hash: digest };
 }
 
@@ -49,7 +50,7 @@ export function* readFrames(bytes: Buffer, offset: number = magic.length): Gener
 
 /** Where frames lie by their lengths alone, as far as they can be some; their checks are not looked at. */
 export function* walkFrames(bytes: Buffer): Generator<Pick<Frame, 'type' | 'offset'>, void, undefined> {
-  for (let offset = magic.length; offset + headSize < bytes.length; ) {
+  for (let offset = magic.length; offset + frameHeadSize < bytes.length; ) {
     const length = bytes.readUInt32BE(offset);
     const type = bytes[offset + 4] === frameTypes.record ? 'record' : 'checkpoint';
     if (length < 2 || length > 1 + bodyLimit || bytes[offset + 4] !== frameTypes[type] || offset + 4 + length + checkSize > bytes.length) return;
@@ -60,7 +61,7 @@ export function* walkFrames(bytes: Buffer): Generator<Pick<Frame, 'type' | 'offs
 
 /** The frame at an offset, if it is whole and its check holds. */
 export function readFrame(bytes: Buffer, offset: number): Frame | undefined {
-  if (offset + headSize > bytes.length) return undefined;
+  if (offset + frameHeadSize > bytes.length) return undefined;
   const length = bytes.readUInt32BE(offset);
   const size = 4 + length + checkSize;
   if (length < 2 || length > 1 + bodyLimit || offset + size > bytes.length) return undefined;

@@ -3,16 +3,18 @@
  * checkpoint and one sync of the disk. Refuses to lose an event: what cannot be written stays in memory and is tried again,
  * and until then the log says that it has stopped, so that nobody is let in.
  */
-import { randomBytes } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { SiteError, type StopCause } from '../errors.ts';
-import { type Disk, type DiskFile, systemDisk, writeWhole } from './disk.ts';
+import { createLog } from './creation.ts';
+import { codeOf, type Disk, isFull, systemDisk } from './disk.ts';
 import { type AuditEvent, checkEvent, encodeRecord, type Place, toBucket } from './events.ts';
-import { type LogPaths, lockLog, pathsOf } from './folder.ts';
-import { encodeFrame, magic } from './frames.ts';
+import { type LogPaths, lockLog, pathsOf, segmentLimit } from './folder.ts';
+import { encodeFrame } from './frames.ts';
 import { HashFile } from './hashes.ts';
 import { formatKey } from './note.ts';
+import { Published } from './published.ts';
 import { type Recovered, recoverLog } from './recovery.ts';
+import { SegmentFile } from './segment-file.ts';
 import { createSigner, openSigner, renewSigner, type Signer } from './signer.ts';
 import { countNodes, type GrowingTree, proveConsistency } from './tree.ts';
 import type { Witnessed } from './witness/contract.ts';
@@ -36,16 +38,16 @@ export interface LogOptions {
 const dayMs = 86_400_000;
 /** Written with zeros ahead of the records, so that a full disk does not come between them. */
 const standardRoom = 2 ** 22;
-/** Of these zeros, what is kept for the last records: some of the log's own, and the end of each request that runs. */
-const reserveSize = 2 ** 16;
+/** Beside half of these zeros, what is kept for the last records on a full disk: the end of each request that runs. */
 const outcomeSize = 1024;
 const standardSegment = 2 ** 26;
 /** When a segment could not be made, until the next try, in ms. */
 const rotateMs = 60_000;
-/** Most records of a group. */
+/** Most records of a group; on a full disk fewer, so that they fit into what is left. */
 const groupLength = 2048;
-/** A full disk: the system, the user's share of it, or the limit of the process. */
-const spaceCodes: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+const lastLength = 16;
+/** What the disk is to blame for, and a later try may heal. */
+const diskCauses: readonly StopCause[] = ['write', 'space', 'stall'];
 
 interface Waiting {
   readonly event: AuditEvent;
@@ -70,15 +72,15 @@ export class StoppedError extends Error {
 /** The segment that comes, once it is made. */
 interface Next {
   readonly signer: Signer;
-  readonly file: DiskFile;
+  readonly file: SegmentFile;
   /** A record has named its key. */
   isNamed: boolean;
 }
 
 interface Opened {
   readonly lock: Disposable;
-  readonly file: DiskFile;
-  readonly head: DiskFile;
+  readonly file: SegmentFile;
+  readonly published: Published;
   readonly hashes: HashFile;
   readonly signer: Signer;
 }
@@ -89,31 +91,27 @@ export class AuditLog implements AsyncDisposable {
   readonly #disk: Disk;
   readonly #lock: Disposable;
   readonly #hashes: HashFile;
-  #head: DiskFile;
+  readonly #published: Published;
   readonly #open: Set<string>;
   readonly id: string;
   /** As of when it was opened. */
   readonly recovered: Pick<Recovered, 'changes' | 'profile' | 'latest'>;
-  #file: DiskFile;
+  #file: SegmentFile;
   #signer: Signer;
   #segment: number;
   #begun: number;
   #tree: GrowingTree;
-  /** End of the last durable frame, and of the zeros behind it. */
-  #end: number;
-  #size: number;
-  /** Where something of a group that failed may stand. */
-  #soiled: number;
   #note: string;
   #next: Next | undefined;
   #queue: Waiting[] = [];
   /** The group that is being written. */
   #group: readonly Waiting[] = [];
   #work: Promise<void> | undefined;
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
   readonly #faults = new Set<StopCause>();
   #stoppedAt = 0;
-  #isHeadBehind = false;
+  /** The zeros that are to be kept are there. */
+  #hasRoom = true;
   /** Of the records' clock: no segment is begun before. */
   #rotatesFrom = 0;
   readonly #listeners = new Set<(cause: StopCause | undefined) => void>();
@@ -121,24 +119,23 @@ export class AuditLog implements AsyncDisposable {
 
   /** Opens the log in a folder, or begins one; undefined where another process writes it. Throws SiteError. */
   static async open(folder: string, options: LogOptions): Promise<AuditLog | undefined> {
-    const lock = lockLog(folder);
-    if (lock === undefined) return undefined;
     try {
-      return await openLog(pathsOf(folder), options, lock);
+      const lock = lockLog(folder);
+      return lock && (await openLog(pathsOf(folder), options, lock));
     } catch (error) {
-      lock[Symbol.dispose]();
       if (error instanceof SiteError) throw error;
-      throw new SiteError(`The audit log in ${folder} cannot be opened (${codeOf(error)}): expected a folder where this user may write, on a disk with room.`);
+      const cause = error instanceof StoppedError ? error.cause : codeOf(error);
+      throw new SiteError(`The audit log in ${folder} cannot be opened (${cause}): expected a folder where this user may write, on a disk with room.`);
     }
   }
 
-  constructor(paths: LogPaths, options: LogOptions, recovered: Recovered, { lock, file, head, hashes, signer }: Opened) {
+  constructor(paths: LogPaths, options: LogOptions, recovered: Recovered, { lock, file, published, hashes, signer }: Opened) {
     this.#paths = paths;
     this.#options = options;
     this.#disk = options.disk ?? systemDisk;
     this.#lock = lock;
     this.#file = file;
-    this.#head = head;
+    this.#published = published;
     this.#hashes = hashes;
     this.#signer = signer;
     this.id = recovered.log;
@@ -147,9 +144,6 @@ export class AuditLog implements AsyncDisposable {
     this.#segment = recovered.segment;
     this.#begun = recovered.begun;
     this.#tree = recovered.tree;
-    this.#end = recovered.end;
-    this.#soiled = recovered.end;
-    this.#size = recovered.fileSize;
     this.#note = recovered.note;
   }
 
@@ -192,11 +186,19 @@ export class AuditLog implements AsyncDisposable {
     clearTimeout(timer);
   }
 
-  /** Resolves when the record is durable. Rejects with StoppedError when the log stops before; the event is kept all the same. Throws EventError. */
+  /**
+   * Resolves when the record is durable. Rejects with StoppedError when the log stops before; the event is kept all the same, unless the
+   * log was closed. Throws EventError.
+   */
   append(event: AuditEvent): Promise<void> {
     checkEvent(event);
+    return this.#isClosed ? Promise.reject(new StoppedError(this.fault ?? 'write')) : this.#enqueue(event);
+  }
+
+  #enqueue(event: AuditEvent): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#queue.push({ event, time: this.#options.now(), up: readUptime(), resolve, reject });
+    // A copy: what was looked at is what is written.
+    this.#queue.push({ event: { ...event }, time: this.#options.now(), up: readUptime(), resolve, reject });
     if (this.fault !== undefined) reject(new StoppedError(this.fault));
     this.#work ??= this.#drain();
     return promise;
@@ -221,49 +223,59 @@ export class AuditLog implements AsyncDisposable {
   }
 
   #keep(event: AuditEvent): void {
-    this.append(event).catch(() => undefined);
+    this.#enqueue(event).catch(() => undefined);
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  get #isBehind(): boolean {
+    return this.#queue.length > 0 || this.#published.isBehind || diskCauses.some((cause) => this.#faults.has(cause));
   }
 
   /** Writes what waits, in groups, until nothing does and nothing is wrong with the disk. */
   async #drain(): Promise<void> {
     // What comes in the same turn is one group.
     await turn();
-    while (this.#queue.length > 0 || this.#isHeadBehind || this.#faults.has('space')) {
-      try {
-        if (this.#queue.length > 0) await this.#writeGroup();
-        else await this.#settle();
-      } catch (error) {
-        this.setFault(spaceCodes.includes(codeOf(error)) ? 'space' : 'write', true);
-      }
-      if (this.fault === undefined) continue;
-      if (this.#isClosed) break;
-      if (this.#faults.has('write') || this.#faults.has('space')) await this.#reopen();
+    while (this.#isBehind) {
+      const { size } = this.#tree;
+      const cause = await this.#attempt();
+      if (cause !== undefined) this.setFault(cause, true);
+      for (const other of diskCauses) if (other !== cause) this.setFault(other, false);
+      if (this.#isClosed && cause !== undefined && this.#tree.size === size) break;
+      // What can still be written is not kept waiting.
+      if (cause !== undefined && this.#tree.size === size) await this.#prepare(cause);
     }
     this.#work = undefined;
   }
 
+  /** One group and what follows from it. Gives what the disk is to blame for. A disk that says nothing is one that does not keep anything. */
+  async #attempt(): Promise<StopCause | undefined> {
+    const timer = setTimeout(() => this.setFault('stall', true), this.#options.stallMs ?? 5000);
+    try {
+      if (this.#queue.length > 0) await this.#writeGroup();
+      else await this.#makeRoom(0);
+      await this.#publish();
+      return this.#hasRoom ? undefined : 'space';
+    } catch (error) {
+      return isFull(error) ? 'space' : 'write';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #writeGroup(): Promise<void> {
-    const group = this.#queue.splice(0, groupLength);
+    const group = this.#queue.splice(0, this.#faults.has('space') ? lastLength : groupLength);
     this.#group = group;
     try {
       await this.#rotateInTime(group[0]?.time ?? 0);
-      await this.#inTime(this.#commit(group));
+      await this.#commit(group);
     } catch (error) {
       this.#queue.unshift(...group);
       throw error;
     } finally {
       this.#group = [];
-    }
-  }
-
-  /** A disk that says nothing is one that does not keep anything. */
-  async #inTime(work: Promise<void>): Promise<void> {
-    const timer = setTimeout(() => this.setFault('stall', true), this.#options.stallMs ?? 5000);
-    try {
-      await work;
-    } finally {
-      clearTimeout(timer);
-      this.setFault('stall', false);
     }
   }
 
@@ -277,100 +289,67 @@ export class AuditLog implements AsyncDisposable {
       nodes.push(...tree.add(hash));
     }
     const note = this.#signer.sign({ log: this.id, size: tree.size, root: Buffer.from(tree.root) });
-    frames.push(encodeFrame('checkpoint', note).bytes);
-    const size = frames.reduce((sum, { length }) => sum + length, 0);
-    await this.#makeRoom(size);
-    const end = this.#end + size;
-    // Behind it, what a group that failed may have left.
-    const rest = Math.max(0, this.#soiled - end);
-    this.#soiled = Math.max(this.#soiled, end);
-    await this.#file.write(Buffer.concat([...frames, Buffer.alloc(rest)]), this.#end);
-    await this.#file.sync();
-    const first = countNodes(this.#tree.size);
+    const bytes = Buffer.concat([...frames, encodeFrame('checkpoint', note).bytes]);
+    await this.#makeRoom(bytes.length, group);
+    await this.#file.write(bytes);
     this.#tree = tree;
-    this.#end = end;
-    this.#soiled = end;
     this.#note = note;
+    this.#published.add(nodes, note);
     for (const { event, resolve } of group) {
       if (event.event === 'intent') this.#open.add(event.request);
       if (event.event === 'outcome') this.#open.delete(event.request);
       resolve();
     }
-    await this.#publish(first, nodes);
   }
 
-  /** Neither is synced: what a crash of the machine takes from them is made anew from the log, which is ahead. */
-  async #publish(first: number, nodes: readonly Uint8Array[]): Promise<void> {
+  async #publish(): Promise<void> {
+    if (!this.#published.isBehind) return;
+    await this.#published.write();
     try {
-      this.#hashes.write(first, nodes);
-      this.#isHeadBehind = true;
-      await this.#head.write(Buffer.from(this.#note), 0);
-      this.#isHeadBehind = false;
-      this.setFault('write', false);
-    } catch (error) {
-      this.setFault(spaceCodes.includes(codeOf(error)) ? 'space' : 'write', true);
+      for (const follower of this.#followers) follower(this.checkpoint);
+    } catch {
+      // It says nothing about the disk. Who has it is not heard of again, and counts as lost.
+      this.setFault('witness', true);
     }
-    for (const follower of this.#followers) follower(this.checkpoint);
-  }
-
-  /** There is nothing to write, but something could not be written before. */
-  async #settle(): Promise<void> {
-    await this.#makeRoom(0);
-    await this.#publish(0, []);
   }
 
   /** Zeros are written before there is need of them. What is left when that fails is for the last records. */
-  async #makeRoom(size: number): Promise<void> {
+  async #makeRoom(size: number, group: readonly Waiting[] = []): Promise<void> {
+    const open = this.#open.size + group.filter(({ event }) => event.event === 'intent').length;
     const unit = this.#options.roomSize ?? standardRoom;
-    const kept = reserveSize + outcomeSize * this.#open.size;
-    if (this.#size - this.#end - size < kept + unit / 2) {
-      const from = Math.max(this.#size, this.#soiled);
-      try {
-        const zeros = new Uint8Array(unit * Math.ceil((size + kept) / unit));
-        await this.#file.write(zeros, from);
-        await this.#file.sync();
-        this.#size = from + zeros.length;
-      } catch (error) {
-        const isFull = spaceCodes.includes(codeOf(error));
-        if (!isFull || this.#size - this.#end < size) throw error;
-        if (this.#size - this.#end - size < kept) return this.setFault('space', true);
-      }
-    }
-    this.setFault('space', false);
+    // Once it has stopped, that requests have ended since is no room.
+    this.#hasRoom = await this.#file.makeRoom(size, (this.#faults.has('space') ? unit : unit / 2) + outcomeSize * open);
+    // Before anybody of the group is let in.
+    if (!this.#hasRoom) this.setFault('space', true);
   }
 
-  /** Waits, and opens the file anew: what failed once may have failed because it was closed. */
-  async #reopen(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, this.#options.retryMs ?? 250));
-    if (!this.#faults.has('write')) return;
-    try {
-      const file = await this.#disk.open(this.#paths.segment(this.#segment));
-      await this.#file.close().catch(() => undefined);
-      this.#file = file;
-      const head = await openHead(this.#disk, this.#paths);
-      await this.#head.close().catch(() => undefined);
-      this.#head = head;
-    } catch {
-      // The next try to write says what is wrong.
+  /** For the next try. */
+  async #prepare(cause: StopCause): Promise<void> {
+    await sleep(this.#options.retryMs ?? 250);
+    if (cause !== 'write') return;
+    for (const file of [this.#file, this.#next?.file, this.#published]) {
+      // The next try says what is wrong.
+      await file?.reopen().catch(() => undefined);
     }
   }
 
   /** A segment ends with its day and with its size. Where the next one cannot be made, this one goes on for a while. */
   async #rotateInTime(time: number): Promise<void> {
-    const isDue = Math.floor(time / dayMs) > Math.floor(this.#begun / dayMs) || this.#end >= (this.#options.segmentSize ?? standardSegment);
+    const isDue = Math.floor(time / dayMs) !== Math.floor(this.#begun / dayMs) || this.#file.end >= (this.#options.segmentSize ?? standardSegment);
     if (this.#next === undefined && (!isDue || time < this.#rotatesFrom)) return;
     try {
       this.#next ??= await this.#createNext();
-    } catch {
+    } catch (error) {
+      if (this.#file.end > segmentLimit / 2) throw error;
       this.#rotatesFrom = time + rotateMs;
       return;
     }
-    await this.#inTime(this.#rotate(this.#next, time));
+    await this.#rotate(this.#next, time);
   }
 
   async #createNext(): Promise<Next> {
     const signer = await createSigner(this.#disk, this.#paths.nextKey);
-    const file = await createSegment(this.#disk, this.#paths, this.#segment + 1, this.#options.roomSize ?? standardRoom);
+    const file = await SegmentFile.create(this.#disk, this.#paths, this.#segment + 1, this.#options.roomSize ?? standardRoom);
     return { signer, file, isNamed: false };
   }
 
@@ -382,104 +361,87 @@ export class AuditLog implements AsyncDisposable {
       await this.#commit([{ event, time, up: readUptime(), resolve: () => undefined, reject: () => undefined }]);
       next.isNamed = true;
     }
-    await this.#file.truncate(this.#end);
-    await this.#file.sync();
+    await this.#published.sync();
+    await this.#file.trim();
     await renewSigner(this.#disk, this.#paths);
-    await this.#file.close().catch(() => undefined);
+    await this.#file[Symbol.asyncDispose]();
     this.#file = next.file;
     this.#signer = next.signer;
     this.#segment = segment;
     this.#begun = time;
-    this.#end = magic.length;
-    this.#soiled = magic.length;
-    this.#size = magic.length + (this.#options.roomSize ?? standardRoom);
     this.#next = undefined;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.idle();
-    await this.#next?.file.close();
-    for (const file of [this.#file, this.#head]) await file.close().catch(() => undefined);
+  /** Writes what waits, as far as the disk takes it. Where the disk does not answer in time, the lock is kept until it does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const late = new AbortController();
+    const released = Promise.resolve(this.#work).then(() => this.#release());
+    await Promise.race([released, sleep(this.#options.stallMs ?? 5000, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
+  }
+
+  async #release(): Promise<void> {
+    for (const file of [this.#next?.file, this.#file, this.#published]) await file?.[Symbol.asyncDispose]();
     this.#hashes[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
   }
 }
 
 async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): Promise<AuditLog> {
-  const disk = options.disk ?? systemDisk;
-  const recovered = recoverLog(paths) ?? (await createLog(disk, paths, options));
-  const { segment, leftover, remains, end, hasLostHead, open } = recovered;
+  const { disk = systemDisk, now, machine, roomSize = standardRoom } = options;
   await using stack = new AsyncDisposableStack();
-  const own = (file: DiskFile): DiskFile => stack.adopt(file, (opened) => opened.close());
+  stack.use(lock);
+  let recovered = recoverLog(paths);
+  if (recovered === undefined) {
+    await createLog(disk, paths, { ...machine, time: now(), up: readUptime() });
+    recovered = recoverLog(paths);
+  }
+  if (recovered === undefined) throw new SiteError(`The audit log that was begun in ${paths.folder} cannot be read.`);
+  const { segment, leftover, untrimmed, remains, end, fileSize } = recovered;
   const signer = await openSigner(disk, paths, recovered.publicKey);
   if (leftover !== undefined) await disk.remove(paths.segment(leftover));
-  const file = own(await disk.open(paths.segment(segment)));
-  if (remains !== undefined) {
-    await file.write(new Uint8Array(remains.bytes), end);
-    await file.sync();
-  }
-  const head = own(await openHead(disk, paths));
-  const hashes = stack.use(new HashFile(paths.hashes, true));
-  const log = new AuditLog(paths, options, recovered, { lock, file, head, hashes, signer });
+  if (untrimmed !== undefined) await trimSegment(disk, paths.segment(untrimmed.segment), untrimmed.end);
+  const state = { end, soiled: end + (remains?.bytes ?? 0), size: fileSize };
+  const file = stack.use(await SegmentFile.open(disk, paths.segment(segment), roomSize, state));
+  // What is kept for a full disk is there before anything happens.
+  await file.makeRoom(0, roomSize / 2);
+  const published = stack.use(await Published.open(disk, paths, countNodes(recovered.tree.size)));
+  const hashes = stack.use(new HashFile(paths.hashes));
+  const log = new AuditLog(paths, options, recovered, { lock, file, published, hashes, signer });
   // The log closes them from here on.
   stack.move();
-  const events: AuditEvent[] = [
-    ...(remains === undefined ? [] : [{ event: 'gap', cause: 'torn', bytes: remains.bytes, records: remains.records } as const]),
-    ...(hasLostHead ? [{ event: 'gap', cause: 'head', bytes: 0, records: 0 } as const] : []),
-    ...[...open].map((request) => ({ event: 'outcome', request, ending: 'crashed' }) as const),
-  ];
-  await Promise.all(events.map((event) => log.append(event)));
-  return log;
-}
-
-/** A new log: its first segment is whole when it gets its name. */
-async function createLog(disk: Disk, paths: LogPaths, { now, machine }: LogOptions): Promise<Recovered> {
-  for (const path of [paths.key, paths.nextKey, paths.segment(1), paths.hashes, paths.head]) await disk.remove(path);
-  const signer = await createSigner(disk, paths.key);
-  const id = randomBytes(16).toString('hex');
-  const event: AuditEvent = { event: 'log_created', log: id, key: signer.publicKey.toString('base64') };
-  const { bytes, hash } = encodeFrame('record', encodeRecord({ ...machine, seq: 0, time: now(), up: readUptime() }, event));
-  const note = signer.sign({ log: id, size: 1, root: hash });
-  const draft = `${paths.segment(1)}.new`;
-  await disk.remove(draft);
-  await writeWhole(disk, draft, Buffer.concat([magic, bytes, encodeFrame('checkpoint', note).bytes]));
-  await writeWhole(disk, paths.head, Buffer.from(note));
-  await disk.rename(draft, paths.segment(1));
-  const recovered = recoverLog(paths);
-  if (recovered === undefined) throw new SiteError(`The audit log that was begun in ${paths.folder} cannot be read.`);
-  return recovered;
-}
-
-/** The next segment, with its zeros. */
-async function createSegment(disk: Disk, paths: LogPaths, number: number, room: number): Promise<DiskFile> {
-  const path = paths.segment(number);
-  await disk.remove(path);
-  const file = await disk.create(path);
   try {
-    await file.write(Buffer.concat([magic, Buffer.alloc(room)]), 0);
-    await file.sync();
-    await disk.syncFolder(paths.folder);
-    return file;
+    await Promise.all(listFindings(recovered).map((event) => log.append(event)));
+    return log;
   } catch (error) {
-    await file.close();
-    await disk.remove(path);
+    await log[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function openHead(disk: Disk, { head }: LogPaths): Promise<DiskFile> {
+/** A crash came between the record that ends a segment and its end. */
+async function trimSegment(disk: Disk, path: string, size: number): Promise<void> {
+  const file = await disk.open(path);
   try {
-    return await disk.open(head);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    return disk.create(head);
+    await file.truncate(size);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
-function codeOf(error: unknown): string {
-  return (error as { readonly code?: string }).code ?? 'unknown error';
+/** What an opening has to say. The first group takes the place of what a crash has left: either both are there, or neither is. */
+function listFindings({ remains, hasLostHead, open }: Recovered): AuditEvent[] {
+  return [
+    ...(remains === undefined ? [] : [{ event: 'gap', cause: 'torn', bytes: remains.bytes, records: remains.records } as const]),
+    ...(hasLostHead ? [{ event: 'gap', cause: 'head', bytes: 0, records: 0 } as const] : []),
+    ...[...open].map((request) => ({ event: 'outcome', request, ending: 'crashed' }) as const),
+  ];
 }
 
 /** Milliseconds of the monotonic clock, which counts from the machine's start. */

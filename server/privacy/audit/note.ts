@@ -19,8 +19,9 @@ const ed25519 = 1;
 /** In front of the 32 bytes of a public Ed25519 key in its SPKI form, and of a private one in PKCS 8 (RFC 8410). */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+/** Of each base64 the one form that has no bits to spare. */
 const noteForm =
-  /^inward-audit\/([0-9a-f]{32})\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n\n\u2014 inward-audit\/([0-9a-f]{32}) ([A-Za-z0-9+/]{90}[A-Za-z0-9+/=]{2})\n$/;
+  /^inward-audit\/([0-9a-f]{32})\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)\n\n\u2014 inward-audit\/([0-9a-f]{32}) ([A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]=)\n$/;
 
 export function nameLog(log: string): string {
   return `inward-audit/${log}`;

@@ -3,15 +3,13 @@
  * no end. Refuses a log that has lost what was once acknowledged: that is no crash, and nothing is written behind it.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { SiteError } from '../errors.ts';
+import type { SiteError } from '../errors.ts';
+import { damaged, type Fields, parseRecord, readEnd } from './ends.ts';
 import { type LogPaths, listSegments, readSegment, type SegmentName } from './folder.ts';
-import { type Frame, findEnd, magic, readFrames } from './frames.ts';
-import { HashFile } from './hashes.ts';
-import { readCheckpoint, verifyCheckpoint } from './note.ts';
-import { countNodes, GrowingTree, hashTree } from './tree.ts';
-
-/** A record may be of a newer program, and have an event that this one does not know. */
-type Fields = Readonly<Record<string, unknown>>;
+import { findEnd, frameHeadSize, magic, readFrames } from './frames.ts';
+import { type Checkpoint, nameLog, readCheckpoint, verifyCheckpoint } from './note.ts';
+import { openHashes } from './rebuild.ts';
+import { countNodes, emptyRoot, GrowingTree, hashTree, type NodeSource, placeOf } from './tree.ts';
 
 /** Behind the last good checkpoint. */
 export interface Remains {
@@ -47,6 +45,8 @@ export interface Recovered {
   readonly profile: string | undefined;
   /** A segment that was made but not begun. */
   readonly leftover: number | undefined;
+  /** One that has ended, and has something behind its end, in bytes. */
+  readonly untrimmed: { readonly segment: number; readonly end: number } | undefined;
 }
 
 /** The log in a folder; undefined where there is none yet. Makes `hashes` right. Throws SiteError. */
@@ -58,11 +58,15 @@ export function recoverLog(paths: LogPaths, names: readonly SegmentName[] = list
   const isBegun = findEnd(bytes, magic.length) > magic.length;
   const before = names.slice(0, -1).toReversed();
   const [last] = before;
-  if (last === undefined) return isBegun ? judge(paths, newest, bytes, readCreation(paths, bytes), []) : undefined;
+  // The first one is whole before it gets its name.
+  if (last === undefined) return judge(paths, newest, bytes, readCreation(paths, bytes), []);
   const end = readEnd(paths, last);
-  const [key, checkpoint] = [end.record['key'], readCheckpoint(end.note)];
-  if (end.record['segment'] === newest.number && typeof key === 'string' && checkpoint !== undefined) {
-    return judge(paths, newest, bytes, { ...checkpoint, publicKey: Buffer.from(key, 'base64'), note: end.note }, before);
+  const key = end.record['key'];
+  if (end.record['segment'] === newest.number && typeof key === 'string') {
+    const untrimmed = end.size > end.end ? { segment: last.number, end: end.end } : undefined;
+    const start = { ...end.checkpoint, publicKey: Buffer.from(key, 'base64'), note: end.note, isSynced: untrimmed === undefined };
+    const found = judge(paths, newest, bytes, start, before);
+    return { ...found, begun: found.begun === 0 ? Number(end.record['time']) : found.begun, untrimmed };
   }
   if (isBegun) throw damaged(paths, `segment ${last.number} does not lead to segment ${newest.number}`);
   // It was made, and a crash came before its predecessor named it.
@@ -71,30 +75,18 @@ export function recoverLog(paths: LogPaths, names: readonly SegmentName[] = list
 }
 
 /** What a segment begins from: the tree before it, and its key. */
-interface Start {
-  readonly log: string;
+interface Start extends Checkpoint {
   readonly publicKey: Buffer;
-  readonly size: number;
-  readonly root?: Buffer;
   readonly note?: string;
+  /** The nodes up to there were made durable. */
+  readonly isSynced: boolean;
 }
 
 function readCreation(paths: LogPaths, bytes: Buffer): Start {
   const [first] = readFrames(bytes);
-  const { key, log } = first === undefined ? {} : parse(first);
+  const { key, log } = first === undefined ? {} : parseRecord(first);
   if (typeof key !== 'string' || typeof log !== 'string') throw damaged(paths, 'its first record cannot be read');
-  return { log, publicKey: Buffer.from(key, 'base64'), size: 0 };
-}
-
-/** The last record and the last checkpoint of a segment or stub. */
-function readEnd(paths: LogPaths, name: SegmentName): { readonly record: Fields; readonly note: string } {
-  let [record, note]: [Frame | undefined, Frame | undefined] = [undefined, undefined];
-  for (const frame of readFrames(readSegment(paths, name))) {
-    if (frame.type === 'record') record = frame;
-    else note = frame;
-  }
-  if (record === undefined || note === undefined) throw damaged(paths, `segment ${name.number} cannot be read`);
-  return { record: parse(record), note: note.body.toString() };
+  return { log, publicKey: Buffer.from(key, 'base64'), size: 0, root: emptyRoot, isSynced: true };
 }
 
 /** What records tell, from one on. */
@@ -130,7 +122,7 @@ export function nameChange(record: Fields): string {
 function judge(paths: LogPaths, name: SegmentName, bytes: Buffer, start: Start, before: readonly SegmentName[]): Recovered {
   const refuse = (what: string): SiteError => damaged(paths, what);
   if (!bytes.subarray(0, magic.length).equals(magic)) throw refuse(`segment ${name.number} does not begin as one`);
-  using hashes = openHashes(paths, start);
+  using hashes = openHashes(paths, start, before, start.isSynced);
   const findings = readHistory(paths, before);
   const tree = new GrowingTree(hashes, start.size);
   const nodes: Uint8Array[] = [];
@@ -138,7 +130,7 @@ function judge(paths: LogPaths, name: SegmentName, bytes: Buffer, start: Start, 
   let pending: Fields[] = [];
   for (const frame of readFrames(bytes)) {
     if (frame.type === 'record') {
-      const record = parse(frame);
+      const record = parseRecord(frame);
       if (record['seq'] !== tree.size) break;
       nodes.push(...tree.add(frame.hash));
       pending.push(record);
@@ -152,25 +144,63 @@ function judge(paths: LogPaths, name: SegmentName, bytes: Buffer, start: Start, 
     }
   }
   const { note } = good;
+  if (countCheckpoints(bytes, good.end, start) > 1)
+    throw refuse(`something of it was changed: there is more that was signed behind record ${good.tree.size - 1}`);
   if (note === undefined) throw refuse('its first checkpoint cannot be read');
   if (note !== start.note) verifyCheckpoint(note, start.publicKey, `The last checkpoint in ${paths.segment(name.number)}`);
-  hashes.write(countNodes(start.size), nodes.slice(0, good.nodes));
-  const head = existsSync(paths.head) ? readCheckpoint(readFileSync(paths.head, 'utf8')) : undefined;
-  if (head !== undefined && head.log === start.log) {
-    const { size, root } = head;
-    if (size > good.tree.size) throw refuse(`it ends with record ${good.tree.size - 1}, and record ${size - 1} was acknowledged before`);
-    if (!root.equals(hashTree(hashes, size))) throw refuse(`its first ${size} records are not those that were acknowledged`);
+  const head = existsSync(paths.head) ? readFileSync(paths.head, 'utf8') : '';
+  const acknowledged = readCheckpoint(head);
+  const root = (size: number): Uint8Array => hashTree(joinNodes(hashes, countNodes(start.size), nodes), size);
+  const isOurs = acknowledged?.log === start.log && acknowledged.size <= good.tree.size && acknowledged.root.equals(root(acknowledged.size));
+  // A crash of the machine may have left a mixture of two.
+  if (!isOurs && [...listKeys(paths, start, before)].some((key) => isSigned(head, key))) {
+    throw refuse(`record ${(acknowledged?.size ?? 0) - 1} was acknowledged, and the ${good.tree.size} that are there do not go on from that`);
   }
   // The next one was made before this one named it.
   if (findings.last['event'] === 'log_rotated') throw refuse('its newest segment is gone');
+  hashes.write(countNodes(start.size), nodes.slice(0, good.nodes));
   const end = findEnd(bytes, good.end);
   return {
     ...{ log: start.log, segment: name.number, publicKey: start.publicKey, tree: good.tree, end: good.end, fileSize: bytes.length, note },
     ...{ begun: findings.begun ?? 0, latest: findings.latest, open: findings.open, changes: findings.changes, profile: findings.profile },
     remains: end > good.end ? { offset: good.end, bytes: end - good.end, records: pending.length } : undefined,
-    hasLostHead: head?.log !== start.log,
+    hasLostHead: !isOurs,
     leftover: undefined,
+    untrimmed: undefined,
   };
+}
+
+/** Keys that checkpoints of this log are signed with, the newest first. */
+function* listKeys(paths: LogPaths, { publicKey }: Start, before: readonly SegmentName[]): Generator<Buffer, void, undefined> {
+  yield publicKey;
+  for (const name of before.slice(1)) yield Buffer.from(String(readEnd(paths, name).record['key']), 'base64');
+  const oldest = before.at(-1);
+  if (oldest !== undefined && !oldest.isStub) yield readCreation(paths, readSegment(paths, oldest)).publicKey;
+}
+
+/** Nodes of a file up to a place, and others from there on. */
+function joinNodes(file: NodeSource, begin: number, nodes: readonly Uint8Array[]): NodeSource {
+  return { node: (level, index) => nodes[placeOf(level, index) - begin] ?? file.node(level, index) };
+}
+
+/** Whole checkpoints of this key from a place on, whatever stands between them. Only one group is written at a time: a crash leaves one at most. */
+function countCheckpoints(bytes: Buffer, from: number, { log, publicKey }: Start): number {
+  const name = nameLog(log);
+  let count = 0;
+  for (let at = bytes.indexOf(name, from); at !== -1; at = bytes.indexOf(name, at + 1)) {
+    const [frame] = readFrames(bytes, at - frameHeadSize);
+    if (frame?.type === 'checkpoint' && isSigned(frame.body.toString(), publicKey)) count++;
+  }
+  return count;
+}
+
+function isSigned(note: string, publicKey: Uint8Array): boolean {
+  try {
+    verifyCheckpoint(note, publicKey, 'A checkpoint');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What segments before the newest tell, as far back as something in them is still open. */
@@ -179,7 +209,7 @@ function readHistory(paths: LogPaths, before: readonly SegmentName[]): Findings 
   let needsProfile = true;
   for (const name of before) {
     if (name.isStub) break;
-    const records = [...readFrames(readSegment(paths, name))].filter(({ type }) => type === 'record').map(parse);
+    const records = [...readFrames(readSegment(paths, name))].filter(({ type }) => type === 'record').map(parseRecord);
     all.unshift(records);
     needsProfile &&= !records.some(({ event }) => event === 'started');
     // Requests that were open when this segment began are counted at the end of the one before.
@@ -193,39 +223,4 @@ function readHistory(paths: LogPaths, before: readonly SegmentName[]): Findings 
   findings.begun = undefined;
   findings.last = {};
   return findings;
-}
-
-/** The nodes up to a segment, made anew from the log where they are not what its checkpoint says. */
-function openHashes(paths: LogPaths, { size, root }: Start): HashFile {
-  const hashes = new HashFile(paths.hashes, true);
-  try {
-    if (size === 0 || (hashes.length >= countNodes(size) && root?.equals(hashTree(hashes, size)))) return hashes;
-    const tree = new GrowingTree();
-    for (const name of listSegments(paths.folder)) {
-      if (tree.size >= size) break;
-      if (name.isStub) throw damaged(paths, 'the hashes of segments that were purged are gone, and cannot be made anew');
-      for (const { type, hash } of readFrames(readSegment(paths, name)))
-        if (type === 'record' && tree.size < size) hashes.write(countNodes(tree.size), tree.add(hash));
-    }
-    if (tree.size !== size || !root?.equals(tree.root)) throw damaged(paths, `the records before segment ${size} are not those of its checkpoint`);
-    return hashes;
-  } catch (error) {
-    hashes[Symbol.dispose]();
-    throw error;
-  }
-}
-
-function parse({ body }: Frame): Fields {
-  try {
-    const value: unknown = JSON.parse(body.toString());
-    return typeof value === 'object' && value !== null ? (value as Fields) : {};
-  } catch {
-    return {};
-  }
-}
-
-function damaged({ folder }: LogPaths, what: string): SiteError {
-  return new SiteError(
-    `The audit log in ${folder} cannot be gone on with: ${what}. Look at it with inward audit verify; keep the folder for whoever looks into that and move it to another name: a new log begins then.`,
-  );
 }

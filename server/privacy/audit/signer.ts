@@ -59,9 +59,9 @@ export async function openSigner(disk: Disk, paths: LogPaths, publicKey: Uint8Ar
   );
 }
 
-/** The next key takes the place of the present one, which is overwritten first. Without a next one that was done before. */
+/** The next key takes the place of the present one, which is overwritten first. Where it has that place already, it is made to last. */
 export async function renewSigner(disk: Disk, paths: LogPaths): Promise<void> {
-  if (!existsSync(paths.nextKey)) return;
+  if (!existsSync(paths.nextKey)) return disk.syncFolder(paths.folder);
   if (existsSync(paths.key)) {
     const old = await disk.open(paths.key);
     try {

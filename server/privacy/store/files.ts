@@ -93,7 +93,8 @@ function look<T>(read: () => T, name: string): T | undefined {
   }
 }
 
-function checkOwner(stats: Stats, name: string, mode: string): void {
+/** Refuses what belongs to another user, or what others can read or write. `mode`: the one that is expected. Throws SiteError. */
+export function checkOwner(stats: Stats, name: string, mode: string): void {
   const user = process.getuid?.();
   if (user !== undefined && stats.uid !== user) {
     throw new SiteError(`${name} belongs to another user: expected whoever runs this command; run it as the user of the servers.`);

@@ -125,6 +125,7 @@ test.each([
   ['keys in another order', (text: string) => text.replace(/^\{(.*?),(.*)\}$/, '{$2,$1}'), 'record'],
   ['a key twice', (text: string) => text.replace('{', '{"address":"a",'), 'record'],
   ['an escape that is not needed', (text: string) => text.replace('batch', '\\u0062atch'), 'record'],
+  ['half a character', (text: string) => text.replace('batch', '\\ud800'), 'record'],
   ['a fraction', (text: string) => text.replace('"seq":12', '"seq":12.5'), 'record'],
   ['a fraction that is whole', (text: string) => text.replace('"seq":12', '"seq":12.0'), 'record'],
   ['a list', (text: string) => text.replace('"batch"', '["batch"]'), 'record'],
@@ -182,6 +183,16 @@ test.each([
   expect(report.flaws).toContainEqual(expect.objectContaining({ code: 'missing', file: file.replace('stub', 'log') }));
   // What is left is read to its end.
   expect(report.records).toBe(file === third ? 23 : name === 'plain' ? 28 : 23);
+});
+
+test('the file of the next segment may be there before the newest one ends, with zeros only', async () => {
+  const made = Buffer.concat([logs.plain.get(third)!.subarray(0, 16), new Uint8Array(64)]);
+  const log = change(logs.plain, '00000004.log', made);
+  expect((await verify(log, witnessed('plain'))).flaws).toEqual([]);
+  expect(codes(await verify(change(log, '00000004.log', flipBit(made, 8 * 40))))).toContain(`rotation ${third}`);
+  // Behind log_rotated it is the newest one.
+  const ended = change(change(logs.plain, third, made), 'head', listFrames(logs.plain.get(second)!).at(-1)!.bytes.subarray(5, -8));
+  expect((await verify(change(ended, 'hashes', undefined), trusted('plain'))).flaws).toEqual([]);
 });
 
 test('frames of another log, and a whole segment of one, are found', async () => {
