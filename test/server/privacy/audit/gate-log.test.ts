@@ -28,7 +28,7 @@ const facts = { kind: 'server', version: '0.0.0', profile: 'ab'.repeat(32) } as 
 const clock = new TestClock();
 
 async function openAt(store: Store, disk: Disk = systemDisk): Promise<Gate> {
-  const trail = await AuditTrail.open(folder, { facts, disk, wall: clock.wall, roomSize: 2 ** 17, retryMs: 10, stallMs: 60_000 });
+  const trail = await AuditTrail.open(folder, { facts, disk, wall: clock.wall, roomSize: 2 ** 17, retryMs: 10, stallMs: 20_000 });
   return Gate.open(store, { trail, isLocal: false, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5 });
 }
 
@@ -125,7 +125,7 @@ test.each([
   for (let next = await reader.read(); !next.done; next = await reader.read()) rest += Buffer.from(next.value).toString();
   expect(rest).toContain('"code":"audit_unavailable"');
   expect(rest).not.toContain('[DONE]');
-  expect(gate.auditFault).toBe(cause);
+  expect(gate.audit.fault).toBe(cause);
   const computed = engine.requests.length;
   const refused = await ask('/v1/completions', false);
   expect([refused.status, refused.headers.has('retry-after')]).toEqual([503, true]);
