@@ -8,9 +8,8 @@ import { openFolder, verifyLog } from '../../../../server/privacy/audit/verify.m
 import { listFrames, places, readFixture, readLog, reframe, toFrame, verify } from './logs.ts';
 import { pair, SampleLog, startTime } from './sample-log.ts';
 
-const logs = { mini: readLog('mini'), plain: readLog('plain'), gap: readLog('gap'), purged: readLog('purged') };
+const logs = { plain: readLog('plain') };
 const second = '00000002.log';
-const _third = '00000003.log';
 
 // Each with a right check, so that only the rule of the record itself can find it.
 test.each([
