@@ -223,7 +223,7 @@ describe('refused, with the file and the way on', () => {
   });
 });
 
-test('beside the writer itself, at every moment: a beginning of what was written, which is whole and can be proved', async () => {
+test('beside the writer itself, at every moment: a beginning of what was written, which is whole and can be proved', { timeout: 60_000 }, async () => {
   const path = join(folder, '1');
   let now = startTime;
   const machine = { boot: uuid(0), host: '0123456789abcdef' };
