@@ -28,7 +28,7 @@ const facts = { kind: 'server', version: '0.0.0', profile: 'ab'.repeat(32) } as 
 const clock = new TestClock();
 
 async function openAt(store: Store, disk: Disk = systemDisk): Promise<Gate> {
-  const trail = await AuditTrail.open(folder, { facts, disk, wall: clock.wall, roomSize: 2 ** 17, retryMs: 10 });
+  const trail = await AuditTrail.open(folder, { facts, disk, wall: clock.wall, roomSize: 2 ** 17, retryMs: 10, stallMs: 60_000 });
   return Gate.open(store, { trail, isLocal: false, wall: clock.wall, monotonic: clock.monotonic, pollMs: 5 });
 }
 
