@@ -125,7 +125,7 @@ test.each([
   for (let next = await reader.read(); !next.done; next = await reader.read()) rest += Buffer.from(next.value).toString();
   expect(rest).toContain('"code":"audit_unavailable"');
   expect(rest).not.toContain('[DONE]');
-  expect(gate.auditFault).toBe(cause);
+  expect(gate.audit.fault).toBe(cause);
   const computed = engine.requests.length;
   const refused = await ask('/v1/completions', false);
   expect([refused.status, refused.headers.has('retry-after')]).toEqual([503, true]);
