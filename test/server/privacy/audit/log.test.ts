@@ -268,10 +268,10 @@ test('an event that is none is refused at once, and nothing of it is written', a
 test('who is told of checkpoints and throws stops the trail, and nothing is written twice', async () => {
   using folder = createLogFolder();
   let isBroken = false;
-  const onCheckpoint = (): void => {
+  await using log = await openSmall(folder);
+  log.onCheckpoint(() => {
     if (isBroken) throw new Error('test');
-  };
-  await using log = await openSmall(folder, { onCheckpoint });
+  });
   isBroken = true;
   await log.append(mark(1));
   await vi.waitFor(() => expect(log.fault).toBe('witness'));

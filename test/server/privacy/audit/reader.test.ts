@@ -174,6 +174,12 @@ test('right after a rotation the last checkpoint is that of the segment before',
   expect(new LogReader(log.folder).state()).toMatchObject({ note: log.notes.at(-1), segment: 1 });
 });
 
+test('a damaged beginning of a later segment is no end of the log, whatever is asked for', () => {
+  const log = writeDays();
+  flip(segment(3), 100);
+  for (const range of [{ to: startTime + 3 * day }, { end: 12 }, {}]) expect(() => seqs(new LogReader(log.folder).records(range))).toThrow(/00000003\.log/);
+});
+
 describe('refused, with the file and the way on', () => {
   const read = (): number[] => seqs(new LogReader(join(folder, '1')).records());
 
@@ -217,7 +223,7 @@ describe('refused, with the file and the way on', () => {
   });
 });
 
-test('beside the writer itself, at every moment: a beginning of what was written, which is whole and can be proved', async () => {
+test('beside the writer itself, at every moment: a beginning of what was written, which is whole and can be proved', { timeout: 60_000 }, async () => {
   const path = join(folder, '1');
   let now = startTime;
   const machine = { boot: uuid(0), host: '0123456789abcdef' };
