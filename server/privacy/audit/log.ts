@@ -33,6 +33,8 @@ export interface LogOptions {
   readonly retryMs?: number;
   /** Zeros that are written at once, in bytes. */
   readonly roomSize?: number;
+  /** Called with the time of the last record before anything is written; what it throws ends the opening. */
+  readonly check?: (latest: number) => void;
 }
 
 const dayMs = 86_400_000;
@@ -179,11 +181,14 @@ export class AuditLog implements AsyncDisposable {
   }
 
   /** Resolves when nothing is left to write, or the disk does not answer. */
-  async idle(): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, this.#options.stallMs ?? 5000);
-    await Promise.race([this.#work, late.promise]);
-    clearTimeout(timer);
+  idle(): Promise<void> {
+    return this.#inTime(Promise.resolve(this.#work));
+  }
+
+  async #inTime(work: Promise<void>): Promise<void> {
+    const late = new AbortController();
+    await Promise.race([work, sleep(this.#options.stallMs ?? 5000, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
   }
 
   /**
@@ -374,15 +379,8 @@ export class AuditLog implements AsyncDisposable {
 
   /** Writes what waits, as far as the disk takes it. Where the disk does not answer in time, the lock is kept until it does. */
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#inTime(Promise.resolve(this.#work).then(() => this.#release()));
     return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const late = new AbortController();
-    const released = Promise.resolve(this.#work).then(() => this.#release());
-    await Promise.race([released, sleep(this.#options.stallMs ?? 5000, undefined, { signal: late.signal }).catch(() => undefined)]);
-    late.abort();
   }
 
   async #release(): Promise<void> {
@@ -393,7 +391,7 @@ export class AuditLog implements AsyncDisposable {
 }
 
 async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): Promise<AuditLog> {
-  const { disk = systemDisk, now, machine, roomSize = standardRoom } = options;
+  const { disk = systemDisk, now, machine, roomSize = standardRoom, check } = options;
   await using stack = new AsyncDisposableStack();
   stack.use(lock);
   let recovered = recoverLog(paths);
@@ -402,6 +400,7 @@ async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): 
     recovered = recoverLog(paths);
   }
   if (recovered === undefined) throw new SiteError(`The audit log that was begun in ${paths.folder} cannot be read.`);
+  check?.(recovered.latest);
   const { segment, leftover, untrimmed, remains, end, fileSize } = recovered;
   const signer = await openSigner(disk, paths, recovered.publicKey);
   if (leftover !== undefined) await disk.remove(paths.segment(leftover));

@@ -38,7 +38,7 @@ export interface Trail extends AsyncDisposable {
   follow(clock: TrustedClock): void;
 }
 
-export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine'> {
+export interface TrailOptions extends Omit<LogOptions, 'now' | 'machine' | 'check'> {
   readonly facts: ProcessFacts;
   readonly wall?: () => number;
   /** Top of the file system that describes the host. */
@@ -86,15 +86,15 @@ export class AuditTrail implements Trail {
     const { wall = Date.now } = options;
     const time: { clock?: TrustedClock } = {};
     const machine = describeMachine(options.root);
-    const log = await AuditLog.open(join(site, auditFolder, String(number)), { ...options, machine, now: () => time.clock?.latest ?? wall() });
-    if (log === undefined) return undefined;
-    try {
-      if (options.isClockReset !== true) checkClock(wall(), log.recovered.latest);
-      return new AuditTrail(log, options.facts, time);
-    } catch (error) {
-      await log[Symbol.asyncDispose]();
-      throw error;
-    }
+    const log = await AuditLog.open(join(site, auditFolder, String(number)), {
+      ...options,
+      machine,
+      now: () => time.clock?.latest ?? wall(),
+      check: (latest) => {
+        if (options.isClockReset !== true) checkClock(wall(), latest);
+      },
+    });
+    return log && new AuditTrail(log, options.facts, time);
   }
 
   private constructor(log: AuditLog, facts: ProcessFacts, time: { clock?: TrustedClock }) {

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSy
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Disk, systemDisk } from '../../../../server/privacy/audit/disk.ts';
 import { type AuditLog, StoppedError } from '../../../../server/privacy/audit/log.ts';
 import {
@@ -23,6 +23,7 @@ import {
   openSmall,
   readEntries,
   type Step,
+  waitFor,
   watchDisk,
 } from './log-site.ts';
 import { canMount, mountSmall } from './mounts.ts';
@@ -53,7 +54,7 @@ async function expectStopped(log: AuditLog, appended: Promise<void>, cause: stri
   expect(log.fault).toBe(cause);
 }
 
-const expectResumed = (log: AuditLog): Promise<void> => vi.waitFor(() => expect(log.fault).toBeUndefined());
+const expectResumed = (log: AuditLog): Promise<void> => waitFor(() => expect(log.fault).toBeUndefined());
 
 /** Events behind the first record, without what is of no matter. */
 const listTail = (folder: string): unknown[] => listEvents(folder).slice(1);
@@ -104,7 +105,7 @@ test.each(['head', 'hashes'])('%s that cannot be written stops it; what was ackn
     const cause = code === 'ENOSPC' ? 'space' : 'write';
     // It is durable: what failed came later.
     await log.append(mark(1));
-    await vi.waitFor(() => expect(log.fault).toBe(cause));
+    await waitFor(() => expect(log.fault).toBe(cause));
     await Promise.allSettled([log.append(mark(2)), log.append(mark(3))]);
     await new Promise((resolve) => setTimeout(resolve, 60));
     faulty.heal();
@@ -119,7 +120,7 @@ test.each(['head', 'hashes'])('%s that cannot be written stops it; what was ackn
 test('a disk that does not answer: whoever waits is told in time, and nothing is acknowledged before it is durable', async () => {
   using folder = createLogFolder();
   const faulty = new FaultyDisk();
-  const stallMs = 100;
+  const stallMs = 1000;
   await using log = await openSmall(folder, { disk: faulty.disk, stallMs });
   const { promise: answer, resolve } = Promise.withResolvers<undefined>();
   faulty.judge = (step) => (isSegment(step) && step.operation === 'sync' ? answer : undefined);
@@ -142,7 +143,7 @@ test('a disk that does not answer while the next segment is made', async () => {
   using folder = createLogFolder();
   const faulty = new FaultyDisk();
   const clock = new LogClock();
-  await using log = await openSmall(folder, { disk: faulty.disk, now: clock.now, stallMs: 50 });
+  await using log = await openSmall(folder, { disk: faulty.disk, now: clock.now, stallMs: 500 });
   const { promise: answer, resolve } = Promise.withResolvers<undefined>();
   faulty.judge = (step) => (step.name === 'key.next' ? answer : undefined);
   clock.time += dayMs;
@@ -172,7 +173,7 @@ test('a full disk: what is reserved takes the end of every request that runs, an
   expect(log.fault).toBe('space');
   // The one that was not let in ends too.
   for (const number of range(0, open + 1)) log.append(finish(number)).catch(() => undefined);
-  await vi.waitFor(() => expect(log.openRequests.size).toBe(0));
+  await waitFor(() => expect(log.openRequests.size).toBe(0));
   expect(log.fault).toBe('space');
   expect(statSync(join(folder.path, '00000001.log')).size).toBe(size);
   expect(listTail(folder.path).slice(open)).toEqual(['intent', 'audit_stopped', ...Array.from({ length: open + 1 }, () => 'outcome')]);
@@ -190,7 +191,7 @@ test('a full disk, and more that waits than fits: the beginning of it is written
   faulty.judge = (step) => (isSegment(step) && step.operation === 'write' && (step.position ?? 0) + (step.bytes?.length ?? 0) > end ? 'ENOSPC' : undefined);
   const results = await Promise.allSettled(range(0, 3000).map((number) => log.append(mark(number))));
   expect(results.every(({ status }) => status === 'rejected')).toBe(true);
-  await vi.waitFor(() => expect(listMarks(folder.path).length).toBeGreaterThan(20));
+  await waitFor(() => expect(listMarks(folder.path).length).toBeGreaterThan(20));
   faulty.heal();
   await expectResumed(log);
   await log.append(mark(3000));
@@ -219,7 +220,7 @@ test('a cause from outside stops it too, while what happens is still written; th
   await using log = await openSmall(folder, { disk: faulty.disk });
   log.setFault('clock', true);
   await expectStopped(log, log.append(mark(0)), 'clock');
-  await vi.waitFor(() => expect(listTail(folder.path)).toEqual(['audit_stopped', 'agreement_ending']));
+  await waitFor(() => expect(listTail(folder.path)).toEqual(['audit_stopped', 'agreement_ending']));
   faulty.judge = () => 'EIO';
   await expectStopped(log, log.append(mark(1)), 'clock');
   await new Promise((resolve) => setTimeout(resolve, 30));
@@ -309,7 +310,7 @@ test('a log that is closed while its disk heals writes all that waits', async ()
 test('a log that is closed while its disk does not answer keeps its lock until it does', async () => {
   using folder = createLogFolder();
   const faulty = new FaultyDisk();
-  const log = await openSmall(folder, { disk: faulty.disk, stallMs: 50 });
+  const log = await openSmall(folder, { disk: faulty.disk, stallMs: 500 });
   const { promise: answer, resolve } = Promise.withResolvers<undefined>();
   faulty.judge = (step) => (isSegment(step) && step.operation === 'sync' ? answer : undefined);
   const appended = log.append(mark(0));
@@ -319,7 +320,7 @@ test('a log that is closed while its disk does not answer keeps its lock until i
   await expect(openSmall(folder)).rejects.toThrow('another process has the log');
   faulty.heal();
   resolve(undefined);
-  await using again = await vi.waitFor(() => openSmall(folder));
+  await using again = await waitFor(() => openSmall(folder));
   await again.append(mark(1));
   expect(listMarks(folder.path)).toEqual([0, 1]);
   await expectIntact(folder.path);
@@ -386,7 +387,7 @@ test('descriptors that were closed behind its back', async ({ skip }) => {
       if (target === join(folder.path, name) && isWritten) closeSync(Number(descriptor));
     }
     await Promise.allSettled([log.append(mark(1))]);
-    await vi.waitFor(() => expect(listEvents(folder.path)).toContain('audit_resumed'));
+    await waitFor(() => expect(listEvents(folder.path)).toContain('audit_resumed'));
     await log.append(mark(2));
     expect(listMarks(folder.path)).toEqual([0, 1, 2]);
     await expectIntact(folder.path);
@@ -433,7 +434,7 @@ test('a small file system that is full, and then read-only', async ({ skip }) =>
   while (await isIn()) number++;
   expect(log.fault).toBe('space');
   log.append(finish(0)).catch(() => undefined);
-  await vi.waitFor(() => expect(log.openRequests.size).toBe(0));
+  await waitFor(() => expect(log.openRequests.size).toBe(0));
   rmSync(filler);
   await expectResumed(log);
   await log.append(mark(number + 1));

@@ -36,7 +36,7 @@ export class LogClock {
 /** Of a log that stops and tries again soon, with little room. */
 export function createOptions(changes: Partial<LogOptions> = {}): LogOptions {
   const machine = { boot: '6a2f1b1e-9c1d-4d1e-8a53-0d6e5a3b7c11', host: '0123456789abcdef' };
-  return { now: new LogClock().now, machine, stallMs: 2000, retryMs: 5, roomSize: 2 ** 14, ...changes };
+  return { now: new LogClock().now, machine, stallMs: 10_000, retryMs: 5, roomSize: 2 ** 14, ...changes };
 }
 
 export async function openSmall(folder: LogFolder, changes?: Partial<LogOptions>): Promise<AuditLog> {
@@ -82,9 +82,12 @@ export async function expectIntact(folder: string, keys: readonly string[] = [])
   return report;
 }
 
+/** The machine may have more to do. */
+export const waitFor = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, { timeout: 30_000, interval: 5 });
+
 /** Nothing is wrong, and what follows from the log is written too. */
 export async function expectSettled(log: AuditLog, folder: string): Promise<void> {
-  await vi.waitFor(() => {
+  await waitFor(() => {
     expect(log.fault).toBeUndefined();
     expect(readFileSync(join(folder, 'head'), 'utf8')).toBe(log.checkpoint.note);
     expect(readEntries(folder).length).toBe(log.checkpoint.size);
