@@ -193,9 +193,15 @@ class LogCheck:
     def read_segments(self):
         names = [path.name for path in self.folder.iterdir() if re.fullmatch(r"\d{8}\.(log|stub)", path.name)]
         kinds = {int(name[:8]): name for name in sorted(names, reverse=True)}
-        for number in range(1, max(kinds, default=1) + 1):
+        newest = max(kinds, default=1)
+        if newest - 1 in kinds and MAGIC.startswith((self.folder / kinds[newest]).read_bytes().rstrip(b"\0")):
+            newest -= 1  # the file of the next segment is made before this one ends
+        for number in range(1, newest + 1):
             need(number in kinds, (f"{number:08}.log", None, self.tree.size), "the segment is missing")
-            self.read_segment(kinds[number], number, number == max(kinds))
+            self.read_segment(kinds[number], number, number == newest)
+        if self.next_key is not None:
+            need(newest + 1 in kinds, (f"{newest + 1:08}.log", None, self.tree.size), "the segment is missing")
+            self.read_segment(kinds[newest + 1], newest + 1, True)
         size = 32 * count_nodes(self.tree.size)
         need(len(self.hashes) <= size, ("hashes", size, self.tree.size), "more hashes than the log has records")
         covered = max((purge["last"] for purge, _, _ in self.purges), default=0)
@@ -218,9 +224,7 @@ class LogCheck:
                 self.read_checkpoint(offset, body, i == len(frames) - 1)
         if frames:
             need(frames[-1][1] == 2, (file, frames[-1][0], self.last_size), "records behind the last checkpoint: not signed yet, left by a crash, or damage")
-        if is_newest:
-            need(self.next_key is None, (f"{number + 1:08}.log", None, self.tree.size), "the segment is missing")
-        else:
+        if not is_newest:
             need(self.next_key is not None, (file, frames[-1][0] if frames else 16, self.tree.size), "the segment does not end with log_rotated")
         self.ends[number] = (start, self.tree.size, self.tree.root(), self.last_time, self.key)
 

@@ -57,7 +57,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
     granted.checkModel(engine.info.modelName);
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
-    const spent: Spent = { hasBegun: false, completionTokens: 0 };
+    const spent: Spent = { hasBegun: false, completionTokens: 0, cachedTokens: 0 };
     const endings = new Set<Ending>();
     const onEnd = (ending: Ending): void => {
       endings.add(ending);
@@ -85,8 +85,8 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
       failure = nameAbort(error, signal);
       throw explain(error);
     } finally {
-      const used = spent.hasBegun ? { promptTokens, completionTokens: spent.completionTokens } : { promptTokens: 0, completionTokens: 0 };
-      granted.settle({ ...used, cachedTokens: request.usage?.cachedTokens ?? 0, ...describeEnd(endings, failure) });
+      const { hasBegun, completionTokens, cachedTokens } = spent;
+      granted.settle({ promptTokens: hasBegun ? promptTokens : 0, completionTokens, cachedTokens, ...describeEnd(endings, failure) });
     }
   });
 }

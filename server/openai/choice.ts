@@ -18,6 +18,8 @@ export interface ChoiceEnd {
 export interface Spent {
   hasBegun: boolean;
   completionTokens: number;
+  /** Of the choice that found the most. */
+  cachedTokens: number;
 }
 
 export type Part = ({ readonly type: 'text' } & Passage) | ({ readonly type: 'end' } & ChoiceEnd);
@@ -39,6 +41,7 @@ export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, si
     if (echoFrom !== undefined) yield { type: 'text', ...echo(answer, promptIds, echoFrom, scores) };
     echoFrom = undefined;
     cachedTokens = event.cachedTokens ?? cachedTokens;
+    spent.cachedTokens = Math.max(spent.cachedTokens, cachedTokens);
     if (event.type === 'token') {
       completionTokens++;
       spent.completionTokens++;

@@ -120,11 +120,9 @@ async function* generate(
     const either = signal === undefined ? admission.signal : AbortSignal.any([signal, admission.signal]);
     for await (const event of engine.generate({ ...request, priority, tenant: granted.tenant }, either)) {
       used.promptTokens = request.promptIds.length;
+      if (event.type !== 'prompt') used.cachedTokens = event.cachedTokens ?? used.cachedTokens;
       if (event.type === 'token') used.completionTokens++;
-      else if (event.type === 'end') {
-        used.cachedTokens = event.cachedTokens;
-        end = { ending: event.reason };
-      }
+      if (event.type === 'end') end = { ending: event.reason };
       yield event;
     }
   } catch (error) {

@@ -136,17 +136,6 @@ test.each(Array.from({ length: sites }, (_, index) => index + 1))(
     expect(await exit).toEqual([0, null]);
 
     const { report, records } = await readLog(folder);
-    console.log(
-      JSON.stringify({
-        n: records.length,
-        seg: report.segments,
-        gaps: report.gaps.length,
-        orphans: orphans.size,
-        answered: answered.size,
-        crashed: records.filter((r) => r['ending'] === 'crashed').length,
-        startTime,
-      }),
-    );
     expect(report.flaws).toEqual([]);
     expect(report.open).toBe(0);
     expect(records.map(({ seq }) => seq)).toEqual([...records.keys()]);

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
+import type { AuditEvent } from '../../server/privacy/audit/events.ts';
 import { Gate } from '../../server/privacy/gate.ts';
 import { createTokenVerifier } from '../../server/privacy/tokens/tokens.ts';
 import { openTls } from '../../server/tls.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
 import { begin, createSite, TestClock, type TestSite } from './privacy/agreed-site.ts';
-import { createTestTrail } from './privacy/test-trail.ts';
+import { createTestTrail, type TestTrail } from './privacy/test-trail.ts';
 import { ask, type CertificateName, createTlsFolder, fingerprintOf, readPair, type TlsFolder } from './tls-help.ts';
 
 const issuer = 'https://id.example.org';
@@ -22,6 +23,7 @@ let site: TestSite;
 let port: number;
 let secret: string;
 let certificateKey: string;
+let trail: TestTrail;
 let close: () => Promise<void>;
 
 beforeAll(async () => {
@@ -42,7 +44,8 @@ beforeAll(async () => {
     createdBy: 'setup',
   });
   const tokens = createTokenVerifier({ issuer, audience: 'inward', keysFile, now: clock.wall });
-  const gate = await Gate.open(site.store, { trail: createTestTrail(), isLocal: false, tokens, wall: clock.wall, monotonic: clock.monotonic });
+  trail = createTestTrail();
+  const gate = await Gate.open(site.store, { trail, isLocal: false, tokens, wall: clock.wall, monotonic: clock.monotonic });
   const settings = parseSettings({ host: '127.0.0.1', tlsCert: files.cert, tlsKey: files.key, tlsClientCa: files.clientCa });
   const engine = new FakeEngine({ script: say('Hello') });
   const app = buildApp({ models: { current: { engine, text: new FakeText() } }, gate, settings, tls: openTls(settings) });
@@ -71,6 +74,29 @@ async function statusOf(path: string, bearer?: string, certificate?: Certificate
 test('a secret', async () => {
   expect(await statusOf('/v1/models', secret)).toBe(200);
   expect(await statusOf('/v1/models')).toBe(401);
+});
+
+test('records have the address of the connection and the hash of a verified certificate, as openssl has it', async () => {
+  const certificate = fingerprintOf('client');
+  const post = async (name: CertificateName | undefined, headers: object = {}): Promise<object[]> => {
+    const before = trail.events.length;
+    const sent = { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.7', ...headers };
+    await ask(port, '/v1/completions', { method: 'POST', headers: sent, ...(name && readPair(name)) });
+    const made: AuditEvent['event'][] = ['intent', 'auth_failed', 'denied'];
+    return trail.events.slice(before).filter(({ event }) => made.includes(event));
+  };
+  const from = { route: '/v1/completions', address: '127.0.0.1' };
+  expect(certificate).toMatch(/^[0-9a-f]{64}$/);
+  expect(await post('client')).toEqual([expect.objectContaining({ event: 'intent', ...from, key: certificateKey, certificate })]);
+  // Of who is known by another way, too.
+  expect(await post('client', { authorization: `Bearer ${secret}` })).toEqual([expect.objectContaining({ event: 'intent', ...from, certificate })]);
+  expect(await post('client', { 'x-inward-region': 'eu-west' })).toEqual([expect.objectContaining({ event: 'denied', ...from, certificate })]);
+  // Not of one that another authority has signed, or of none.
+  for (const name of ['client-foreign', 'client-expired', undefined] as const) {
+    const [refused, ...more] = await post(name);
+    expect([refused, more]).toEqual([expect.objectContaining({ event: 'auth_failed', refusal: 'key_missing', ...from }), []]);
+    expect(refused).not.toHaveProperty('certificate');
+  }
 });
 
 test('a client certificate, of the site’s authority and known to it, until its key is revoked', async () => {

@@ -12,6 +12,7 @@ import { afterAll, expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
 import { parseSettings, type Settings, SettingsError, type SettingsInput } from '../../server/config.ts';
 import { serve } from '../../server/main.ts';
+import { openFolder, verifyLog } from '../../server/privacy/audit/verify.mjs';
 import type { FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
@@ -175,6 +176,52 @@ test('an engine that is being started anew: its answers fail as worth another tr
   expect(world.complained).toMatch(/"level":"warn","event":"engine_restarted","code":"engine_stopped","count":1\}/);
   world.send('SIGTERM');
   expect(await code).toBe(0);
+});
+
+/** What is on record of a site, without what made the site: events by another program than the one that wrote them. */
+async function readAudit(site: string): Promise<Readonly<Record<string, unknown>>[]> {
+  const records: Readonly<Record<string, unknown>>[] = [];
+  const onRecord = (_: number, text: string): void => void records.push(JSON.parse(text) as Readonly<Record<string, unknown>>);
+  const report = await verifyLog(await openFolder(join(site, 'audit', '1')), { onRecord });
+  expect([report.flaws, report.open]).toEqual([[], 0]);
+  return records.filter(({ at }) => at === undefined).map(({ seq, time, up, boot, host, ...event }) => event);
+}
+
+test('a run is on record: start, model, requests, what the engine told, end; the next one with other settings too', async () => {
+  const site = newSite();
+  const first = await start({}, { site });
+  expect((await call(first.url, '/v1/chat/completions', chat(false))).statusCode).toBe(200);
+  const onRestart = first.world.opened[0]?.onRestart;
+  onRestart?.({ code: 'engine_stopped', count: 0, isReady: false });
+  onRestart?.({ code: 'engine_stopped', count: 1, isReady: true });
+  first.world.send('SIGTERM');
+  expect(await first.code).toBe(0);
+  const second = await start({}, { site, retryAfterSeconds: 7 });
+  second.world.engine.die(new InwardError('device_lost', { reason: 'destroyed' }));
+  expect(await second.code).toBe(1);
+
+  const records = await readAudit(site);
+  const profiles = records.flatMap(({ event, profile }) => (event === 'started' ? [profile] : []));
+  const started = { event: 'started', kind: 'server', mode: 'evaluation', version: expect.stringMatching(/^\d+\.\d+\.\d+$/) };
+  expect(profiles).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), expect.stringMatching(/^[0-9a-f]{64}$/)]);
+  expect(profiles[0]).not.toBe(profiles[1]);
+  expect(records).toEqual([
+    expect.objectContaining({ event: 'log_created' }),
+    { ...started, profile: profiles[0] },
+    { event: 'model_loaded', model: 'fake-model' },
+    expect.objectContaining({ event: 'intent', route: '/v1/chat/completions' }),
+    expect.objectContaining({ event: 'outcome', ending: 'stop', status: 200 }),
+    { event: 'engine_lost', error: 'engine_stopped', count: 0 },
+    { event: 'engine_restarted', error: 'engine_stopped', count: 1 },
+    { event: 'model_unloaded', zeroed: true },
+    { event: 'stopped', kind: 'server' },
+    { ...started, profile: profiles[1] },
+    { event: 'config_changed', profile: profiles[1], before: profiles[0] },
+    { event: 'model_loaded', model: 'fake-model' },
+    { event: 'engine_failed', error: 'device_lost' },
+    { event: 'model_unloaded', zeroed: expect.any(Boolean) },
+    { event: 'stopped', kind: 'server' },
+  ]);
 });
 
 test('a port in use is told before anything is loaded', async () => {

@@ -5,13 +5,12 @@
 import { Command, Option } from 'commander';
 import { formatIncidentSheet } from '../../privacy/audit/incident/sheet.ts';
 import { collectIncident, type Incident } from '../../privacy/audit/incident.ts';
-import { type Entry, Prover } from '../../privacy/audit/proof.ts';
+import { Prover } from '../../privacy/audit/proof.ts';
 import { verifyProof } from '../../privacy/audit/verify.mjs';
 import { SiteError } from '../../privacy/errors.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { parser, UsageError } from '../options.ts';
-import { createBar } from '../progress.ts';
 import { code, dayMs, hostId, ipAddress, keyId, personId } from '../values.ts';
 import { addAuditOptions, addRangeOptions, leaveEvent, type NamedLog, nameLogs, openAudit, pickRecords, type RangeFlags, writeResult } from './common.ts';
 
@@ -50,7 +49,7 @@ async function runIncident(flags: IncidentFlags, world: World): Promise<number> 
   for (const log of named) {
     // A day on both sides: requests that began before, and ends that came later.
     const records = pickRecords(log.reader.records({ from: from - dayMs, to: to + dayMs }));
-    const incident = await proveIncident(log, collectIncident(records, { from, to, key, person, tenant, address, host }), world);
+    const incident = await proveIncident(log, collectIncident(records, { from, to, key, person, tenant, address, host }));
     writeResult(out, named.length > 1 ? `-${log.number}` : '', formatDocument(incident), 'The incident is', world);
     world.out.write(formatIncidentSheet(incident));
     await leaveEvent(site, { event: 'audit_exported', log: log.log, format: 'incident', records: incident.records.length });
@@ -58,26 +57,15 @@ async function runIncident(flags: IncidentFlags, world: World): Promise<number> 
   return 0;
 }
 
-async function proveIncident({ reader, number }: NamedLog, incident: Incident, world: World): Promise<Incident> {
+/** The incident with a proof of each of its records. Throws SiteError. */
+async function proveIncident({ reader }: NamedLog, found: Incident): Promise<Incident> {
   using prover = new Prover(reader);
-  const proofs = prover.enter(incident.records);
-  const draw = createBar(world.err);
-  for (const [index, entry] of proofs.entries()) {
-    draw(`Checking proofs of log ${number}`, index, proofs.length);
-    await checkProof(prover, entry);
-  }
-  draw('', 1, 1);
-  if (proofs.length < incident.records.length)
-    throw new SiteError('Some records of the incident cannot be proved: they were purged meanwhile; give the command again.');
-  return { ...incident, checkpoint: prover.note, chain: prover.chain, proofs };
-}
-
-async function checkProof(prover: Prover, entry: Entry): Promise<void> {
-  const { flaws } = await verifyProof(prover.complete(entry));
-  if (flaws[0] !== undefined)
-    throw new SiteError(
-      `The proof of record ${entry.index} does not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where.`,
-    );
+  const incident = { ...found, checkpoint: prover.note, chain: prover.chain, proofs: prover.enter(found.records) };
+  const { flaws } = await verifyProof(incident);
+  if (flaws[0] === undefined) return incident;
+  throw new SiteError(
+    `The proofs do not hold (${flaws[0].text.replace(/\.$/, '')}): the log is damaged, inward audit verify says where, or records were purged meanwhile.`,
+  );
 }
 
 /** A proof a line: with many the whole would be a very long text. */

@@ -65,8 +65,9 @@ async function runShow(flags: ShowFlags, world: World): Promise<number> {
   for (const found of mergeBack(chosen, range, filterText(flags))) {
     if (!isWanted(found.record, flags) || passed++ < (page - 1) * limit) continue;
     if ((hasMore = shown.length === limit)) break;
-    shown.unshift(found);
+    shown.push(found);
   }
+  shown.reverse();
   if (json === true) world.out.write(shown.map(({ text }) => `${text}\n`).join(''));
   else world.out.write(formatShown(shown, logs.length > 1, hasMore ? describeMore(shown, chosen, page) : undefined, world));
   return 0;

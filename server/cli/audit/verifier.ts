@@ -4,20 +4,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { createVerifierPage } from '../../privacy/audit/verify.html.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import { writeNewFile } from '../../privacy/files.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import type { Flags } from '../options.ts';
 
-/** From this file; those that are there go along. */
-const programs = [
-  '../../privacy/audit/verify.mjs',
-  '../../privacy/audit/verify.html',
-  '../../../docs/verify-audit.html',
-  '../../../docs/verify-audit.py',
-  '../../../docs/audit.md',
-];
+/** From this file. */
+const verifier = '../../privacy/audit/verify.mjs';
+const papers = ['../../../docs/verify-audit.py', '../../../docs/audit.md'];
 
 export function createAuditVerifierCommand(world: World, onExit: (code: number) => void): Command {
   return new Command('verifier')
@@ -35,8 +31,9 @@ function writeVerifier(folder: string, world: World): number {
   } catch {
     throw new SiteError(`The folder ${folder} cannot be made: expected a place where this user may write.`);
   }
-  const paths = programs.map((program) => join(import.meta.dirname, program)).filter((path) => existsSync(path));
-  for (const path of paths) writeNewFile(join(folder, basename(path)), readFileSync(path, 'utf8'), 0o644);
-  world.out.write(`${paths.map((path) => basename(path)).join(', ')}: in ${folder}.\n`);
+  const read = (path: string): string => readFileSync(join(import.meta.dirname, path), 'utf8');
+  const texts = new Map([verifier, ...papers].map((path) => [basename(path), read(path)])).set('verify.html', createVerifierPage(read(verifier)));
+  for (const [name, text] of texts) writeNewFile(join(folder, name), text, 0o644);
+  world.out.write(`${[...texts.keys()].join(', ')}: in ${folder}.\n`);
   return 0;
 }

@@ -8,7 +8,7 @@ import { readSmallFile } from '../files.ts';
 import { type AuditRecord, decodeRecord, EventError } from './events.ts';
 import { listSegments, pathsOf } from './folder.ts';
 import { type Checkpoint, noteLimit, readCheckpoint } from './note.ts';
-import { damage, locateSegment, readContent, readFirstRecord, type SegmentContent } from './segments.ts';
+import { damage, hasBegun, locateSegment, readContent, readFirstRecord, type SegmentContent } from './segments.ts';
 
 const dayMs = 86_400_000;
 
@@ -42,6 +42,8 @@ export interface LogState {
 /** A segment with how many records were in front of it. */
 interface Part {
   readonly path: string;
+  /** Whether another one followed when it was read. */
+  readonly isFull: boolean;
   readonly content: SegmentContent;
   readonly firstSeq: number;
 }
@@ -127,6 +129,8 @@ export class LogReader {
     for (const number of this.#choose(range)) {
       const part = this.#open(number);
       if (part !== undefined) yield (last = part);
+      // The next one may have begun since, and more may stand in this one.
+      if (part?.isFull === false) break;
     }
     if (last === undefined || range.end !== undefined || range.to !== undefined) return;
     const size = last.firstSeq + last.content.count;
@@ -135,12 +139,11 @@ export class LogReader {
 
   /** Undefined: it was purged, or has no record yet. */
   #open(number: number): Part | undefined {
-    // The next one is made before this one ends.
-    const isFull = listSegments(this.folder).some((name) => name.number > number && readFirstRecord(locateSegment(this.folder, name)) !== undefined);
+    const isFull = listSegments(this.folder).some((name) => name.number > number && hasBegun(locateSegment(this.folder, name)));
     const path = pathsOf(this.folder).segment(number);
     const content = readContent(path, isFull);
     if (content === undefined || content.count === 0) return undefined;
-    return { path, content, firstSeq: seqOf(content.frame(0).body.toString(), path) };
+    return { path, isFull, content, firstSeq: seqOf(content.frame(0).body.toString(), path) };
   }
 
   /** Numbers of the segments that may have records of the range: each but the last ends where the next one begins. */

@@ -100,6 +100,12 @@ export function readContent(path: string, isFull: boolean): SegmentContent | und
   return new SegmentContent(path, bytes, offsets, note?.body.toString());
 }
 
+/** Whether anything has been written behind the first line: the file of the next segment is made before this one ends. */
+export function hasBegun(path: string): boolean {
+  const bytes = readPart(path, 0, magic.length + 4);
+  return bytes !== undefined && findEnd(bytes, magic.length) > magic.length;
+}
+
 /** The first record of a segment as text, without reading the rest; undefined: there is none yet, or the segment was purged meanwhile. */
 export function readFirstRecord(path: string): string | undefined {
   const bytes = readPart(path, 0, magic.length + bodyLimit + frameSize);

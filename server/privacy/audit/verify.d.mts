@@ -57,6 +57,8 @@ export interface Flaw {
 export interface LogSource {
   readonly names: readonly string[];
   read(name: string): Promise<Uint8Array>;
+  /** The names as they are now, of a log that is being written. */
+  list?(): Promise<readonly string[]>;
   /** In bytes. Without these two `hashes` is read as a whole, and more than once. */
   size?(name: string): Promise<number>;
   /** The bytes from `start` up to `end`. */
@@ -118,9 +120,11 @@ export interface LogReport {
 }
 
 export interface ProofReport {
-  readonly kind: 'inclusion' | 'consistency' | undefined;
+  readonly kind: 'inclusion' | 'consistency' | 'incident' | undefined;
   readonly record: string | undefined;
   readonly index: number | undefined;
+  /** Of an incident: how many were proved. */
+  readonly records: number | undefined;
   readonly oldSize: number | undefined;
   /** Of the checkpoint that it is proved against, in records. */
   readonly size: number | undefined;

@@ -150,15 +150,19 @@ function parseCanonical(text) {
   } catch {
     return undefined;
   }
-  if (!isObject(value) || !hasPermittedValues(value)) return undefined;
-  return JSON.stringify(value) === text && isSorted(value) ? value : canonicalize(value) === text ? value : undefined;
+  if (!isObject(value) || !hasPermittedValues(value) || hasSurrogateEscape(text)) return undefined;
+  if (JSON.stringify(value) === text && isSorted(value)) return value;
+  // Names that are numbers are moved to the front by JavaScript.
+  return canonicalize(value) === text ? value : undefined;
 }
 
+/** Half a character, which is no text: whole ones are never escaped. */
+const hasSurrogateEscape = (text) => text.includes('\\u') && /\\u[^0]/.test(text.replaceAll('\\\\', ''));
+
 function hasPermittedValues(value) {
-  if (typeof value === 'string') return value.isWellFormed();
-  if (typeof value === 'boolean' || Number.isSafeInteger(value)) return true;
+  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value);
   if (!isObject(value)) return false;
-  for (const key of Object.keys(value)) if (!key.isWellFormed() || !hasPermittedValues(value[key])) return false;
+  for (const key of Object.keys(value)) if (!hasPermittedValues(value[key])) return false;
   return true;
 }
 
@@ -458,7 +462,8 @@ class LogCheck {
   constructor(source, options) {
     const part = source.part?.bind(source) ?? (async (name, start, end) => (await source.read(name)).subarray(start, end));
     const size = source.size?.bind(source) ?? (async (name) => (await source.read(name)).length);
-    this.#source = { names: source.names, read: (name) => source.read(name), part, size };
+    const list = source.list?.bind(source) ?? (async () => source.names);
+    this.#source = { names: source.names, read: (name) => source.read(name), list, part, size };
     this.#options = options;
     this.#report = {
       log: undefined,
@@ -489,10 +494,15 @@ class LogCheck {
     this.#hashesSize = names.includes('hashes') ? await this.#source.size('hashes') : 0;
     this.#hashes = new HashFile(this.#source, this.#hashesSize);
     const segments = this.#listSegments();
+    if (segments.length > 1 && (await this.#isUnbegun(segments.at(-1)))) segments.pop();
     this.#readKeys();
     const watch = this.#readWitness(head);
     for (const { number, kind } of segments) this.#total += await this.#source.size(segmentName(number, kind));
-    for (const [i, { number, kind }] of segments.entries()) await this.#readSegment(number, kind, i === segments.length - 1);
+    for (let i = 0; i < segments.length; i++) {
+      const { number, kind } = segments[i];
+      await this.#readSegment(number, kind, i === segments.length - 1);
+      if (i === segments.length - 1 && this.#nextKey !== undefined) segments.push(...(await this.#findNext(number + 1)));
+    }
     await this.#checkWatched(watch);
     this.#checkEnd(segments);
     await this.#pending.turn();
@@ -532,6 +542,22 @@ class LogCheck {
     }
     if (segments.length === 0) this.#flag('missing', segmentName(1, 'log'), {}, 'The folder has no segment: expected 00000001.log.');
     return segments;
+  }
+
+  /** Whether it has no frame: the file of the next segment is made before the one before it ends, which is the newest until then. */
+  async #isUnbegun({ number, kind }) {
+    const name = segmentName(number, kind);
+    const isMade = (bytes) =>
+      findNonZero(bytes, magic.length) === Math.max(bytes.length, magic.length) && magic.every((byte, i) => byte === (bytes[i] ?? byte));
+    return kind === 'log' && isMade(await this.#source.part(name, 0, 2 * magic.length)) && isMade(await this.#source.read(name));
+  }
+
+  /** The segment behind the newest one, where that was full: a log that is being written may have begun it since. */
+  async #findNext(number) {
+    const name = segmentName(number, 'log');
+    if ((await this.#source.list()).includes(name)) return [{ number, kind: 'log' }];
+    this.#flag('missing', name, {}, `Segment ${number} is missing: segment ${number - 1} ends with log_rotated.`);
+    return [];
   }
 
   #readKeys() {
@@ -593,8 +619,6 @@ class LogCheck {
       if (isNewest) this.#checkBehind(items.slice(last + 1));
     }
     if (!isNewest) this.#checkClosed(items, last, bytes.length > end ? end : undefined);
-    else if (this.#nextKey !== undefined)
-      this.#flag('missing', segmentName(number + 1, 'log'), {}, `Segment ${number + 1} is missing: segment ${number} ends with log_rotated.`);
     this.#segments.set(number, { start, end: this.#tree.size, key: this.#key, root: this.#tree.root(), time: this.#lastTime });
     this.#report[kind === 'stub' ? 'purgedSegments' : 'segments']++;
     if (kind === 'stub') this.#report.purgedRecords += this.#tree.size - start;
@@ -1039,7 +1063,7 @@ const proofFields = {
   consistency: ['type', 'kind', 'old', 'path', 'checkpoint', 'chain'],
 };
 
-/** Checks a proof: the text of its JSON, or its value. Never rejects for what is wrong in it: `file` of a flaw is the field. */
+/** Checks a proof, or all of an incident: the text of its JSON, or its value. Never rejects for what is wrong in it: `file` of a flaw is the field. */
 export async function verifyProof(value, options = {}) {
   await requireEd25519();
   return await new ProofCheck(options.keys ?? []).run(typeof value === 'string' ? parseJson(value) : value);
@@ -1053,6 +1077,11 @@ function parseJson(text) {
   }
 }
 
+function findKind({ type, kind }) {
+  if (type === 'inward.audit.incident.v1') return 'incident';
+  return type === 'inward.audit.proof.v1' && Object.hasOwn(proofFields, kind) ? kind : undefined;
+}
+
 class ProofCheck {
   #trusted;
   #key;
@@ -1063,6 +1092,7 @@ class ProofCheck {
     kind: undefined,
     record: undefined,
     index: undefined,
+    records: undefined,
     oldSize: undefined,
     size: undefined,
     log: undefined,
@@ -1078,10 +1108,10 @@ class ProofCheck {
   }
 
   async run(proof) {
-    const fields = isObject(proof) && proof.type === 'inward.audit.proof.v1' && Object.hasOwn(proofFields, proof.kind) ? proofFields[proof.kind] : undefined;
-    if (fields === undefined)
-      return this.#flag('proof', 'type', 'This is no proof: expected `type` inward.audit.proof.v1, and `kind` inclusion or consistency.');
-    this.#report.kind = proof.kind;
+    const kind = isObject(proof) ? findKind(proof) : undefined;
+    if (kind === undefined) return this.#flag('proof', 'type', 'This is no proof: expected `type` inward.audit.proof.v1, and `kind` inclusion or consistency.');
+    this.#report.kind = kind;
+    const fields = proofFields[kind] ?? Object.keys(proof);
     for (const field of Object.keys(proof)) if (!fields.includes(field)) this.#flag('proof', field, 'The field is unknown.');
     const checkpoint = this.#readCheckpoint(proof.checkpoint, 'checkpoint');
     if (checkpoint === undefined) return this.#report;
@@ -1093,12 +1123,24 @@ class ProofCheck {
       this.#flag('size', 'checkpoint', `The checkpoint is one of ${count(checkpoint.size, 'record')}; the chain already has ${last}.`);
     await this.#sign(checkpoint, this.#key, 'checkpoint');
     this.#ranges.push({ size: checkpoint.size, key: this.#key });
-    if (proof.kind === 'consistency') await this.#checkConsistency(proof, checkpoint);
+    if (kind === 'consistency') await this.#checkConsistency(proof, checkpoint);
+    else if (kind === 'incident') this.#checkIncident(proof, checkpoint);
     else {
       this.#checkEntry(proof, checkpoint, '');
       Object.assign(this.#report, { record: proof.record, index: proof.index });
     }
     return this.#report;
+  }
+
+  /** Each record that an incident names must be proved. */
+  #checkIncident({ records, proofs }, checkpoint) {
+    const entries = Array.isArray(proofs) ? proofs : [];
+    for (const [i, entry] of entries.entries()) this.#checkEntry(entry, checkpoint, `proofs[${i}].`);
+    const shown = entries.map((entry) => entry?.index);
+    if (!Array.isArray(records) || records.length !== shown.length || records.some((seq, i) => seq !== shown[i]))
+      this.#flag('proof', 'proofs', 'The proofs must be those of `records`, one each and in their order.');
+    this.#report.records = shown.length;
+    this.#report.unchecked.push('What the incident says besides its proofs is counted from the log: only who has the log can count it again.');
   }
 
   #flag(code, file, text) {
@@ -1287,11 +1329,15 @@ function describeLog(report) {
 }
 
 function describeProof(report) {
-  const shown = report.kind === 'consistency' ? `the first ${report.oldSize} of ${report.size} records` : `record ${report.index} of ${report.size}`;
+  const shown = {
+    inclusion: `record ${report.index} of ${report.size}`,
+    consistency: `the first ${report.oldSize} of ${report.size} records`,
+    incident: `${count(report.records ?? 0, 'record')} of ${report.size}`,
+  };
   return [
     ['log', report.log ?? 'unknown'],
     ['first key', report.key ?? 'unknown'],
-    ['proof', `${report.kind ?? 'unknown'}: ${shown}`],
+    ['proof', report.kind === undefined ? 'unknown' : `${report.kind}: ${shown[report.kind]}`],
     ...(report.record === undefined ? [] : [['record', report.record]]),
   ];
 }
@@ -1355,6 +1401,7 @@ export async function openFolder(path) {
   const { open, readdir, readFile, stat } = await import('node:fs/promises');
   return {
     names: await readdir(path),
+    list: () => readdir(path),
     read: (name) => readFile(`${path}/${name}`),
     size: async (name) => (await stat(`${path}/${name}`)).size,
     async part(name, start, end) {

@@ -2,9 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Engine, EngineOptions, TokenEvent } from '../../../runtime/types.ts';
 import { ensureEvaluation } from '../../../server/evaluation.ts';
+import { openFolder, verifyLog } from '../../../server/privacy/audit/verify.mjs';
+import { openGate } from '../../../server/privacy/gate.ts';
 import { openGuardedEngine } from '../../../server/privacy/guarded.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
 import { openStore } from '../../../server/privacy/store/sqlite.ts';
@@ -111,4 +114,96 @@ test('an agreement that is revoked while the model is loaded leaves no model beh
   };
   await expect(openGuardedEngine({ modelPath: 'm.gguf' }, { site: folder, key, open: slow })).rejects.toMatchObject({ code: 'agreement_missing' });
   expect(isClosed).toBe(true);
+});
+
+/** The records of a log of the site, by another program than the one that wrote them; their log is good. */
+async function readLog(number: number): Promise<Readonly<Record<string, unknown>>[]> {
+  const records: Readonly<Record<string, unknown>>[] = [];
+  const onRecord = (_: number, text: string): void => void records.push(JSON.parse(text) as Readonly<Record<string, unknown>>);
+  const report = await verifyLog(await openFolder(join(folder, 'audit', String(number))), { onRecord });
+  expect(report.flaws).toEqual([]);
+  // Without their places, and without the changes that made the site.
+  return records.filter(({ at }) => at === undefined).map(({ seq, time, up, boot, host, ...event }) => event);
+}
+const namesOf = (records: readonly Readonly<Record<string, unknown>>[]): unknown[] => records.map(({ event }) => event);
+
+test('beside a running server it writes a log of its own: its start, the model, each request, its end', async () => {
+  const key = await evaluate();
+  const facts = { kind: 'server', version: '0.0.0', profile: 'ab'.repeat(32) } as const;
+  const server = await openGate(folder, { isLocal: true, facts });
+  const engine = await openWith(key);
+  await collect(engine.generate({ promptIds, maxTokens: 5 }));
+  await expect(collect(engine.generate({ promptIds: new Uint32Array(5000), maxTokens: 5 }))).rejects.toThrow();
+  for await (const event of engine.generate({ promptIds, maxTokens: 4000 })) if (event.type === 'token') break;
+  await collect(engine.generate({ promptIds, maxTokens: 4000 }, AbortSignal.timeout(20))).catch(() => undefined);
+  await engine[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+
+  expect(namesOf(await readLog(1))).toEqual(['log_created', 'started', 'stopped']);
+  const [created, started, loaded, ...others] = await readLog(2);
+  expect([created?.['event'], started]).toEqual(['log_created', expect.objectContaining({ event: 'started', kind: 'embedded', mode: 'evaluation' })]);
+  expect(loaded).toEqual({ event: 'model_loaded', model: 'fake-model' });
+  const [agreement] = (await store.load()).agreements;
+  const [known] = (await store.load()).keys;
+  const intent = {
+    ...{ event: 'intent', request: expect.any(String), route: 'embedded', address: '127.0.0.1', key: known?.id, tenant: 'main', purpose: 'evaluation' },
+    ...{ agreement: agreement?.envelope.record['id'], data: 'synthetic', priority: 'interactive', model: 'fake-model', region: expect.any(String) },
+  };
+  const outcome = { event: 'outcome', request: expect.any(String), duration: expect.any(Number), cached: false };
+  const atLeastOne = expect.toSatisfy((tokens: number) => tokens >= 1);
+  expect(others).toEqual([
+    intent,
+    // 3 and 5, each rounded up to a power of two.
+    { ...outcome, ending: 'length', promptTokens: 4, completionTokens: 8 },
+    intent,
+    { ...outcome, ending: 'refused', error: 'prompt_too_long', promptTokens: 0, completionTokens: 0 },
+    intent,
+    { ...outcome, ending: 'cancelled', promptTokens: 4, completionTokens: 1 },
+    intent,
+    { ...outcome, ending: 'cancelled', error: 'aborted', promptTokens: 4, completionTokens: atLeastOne },
+    { event: 'stopped', kind: 'embedded' },
+  ]);
+  // Each outcome is that of the intent before it.
+  const requests = others.flatMap(({ request }) => (request === undefined ? [] : [request]));
+  expect(requests.filter((_, index) => index % 2 === 0)).toEqual(requests.filter((_, index) => index % 2 === 1));
+});
+
+test('what is refused and what is cut is on record', async () => {
+  const key = await evaluate();
+  await expect(openWith(createSecret('synthetic').text)).rejects.toMatchObject({ code: 'key_invalid' });
+  const engine = await openWith(key);
+  const answer = engine.generate({ promptIds, maxTokens: 4000 })[Symbol.asyncIterator]() as AsyncIterator<TokenEvent>;
+  await answer.next();
+  const [known] = (await store.load()).keys;
+  await store.revokeKey(known?.id ?? '', 'an-admin', Date.now());
+  await expect(collect({ [Symbol.asyncIterator]: () => answer })).rejects.toMatchObject({ code: 'key_revoked' });
+  await expect(collect(engine.generate({ promptIds, maxTokens: 1 }))).rejects.toMatchObject({ code: 'key_revoked' });
+  await engine[Symbol.asyncDispose]();
+  const from = { route: 'embedded', address: '127.0.0.1' };
+  const records = await readLog(1);
+  expect(namesOf(records)).toEqual([
+    'log_created',
+    'started',
+    'auth_failed',
+    'stopped',
+    'started',
+    'model_loaded',
+    'intent',
+    'outcome',
+    'auth_failed',
+    'stopped',
+  ]);
+  expect(records[2]).toEqual({ event: 'auth_failed', ...from, refusal: 'key_invalid' });
+  expect(records[7]).toMatchObject({ ending: 'cancelled', refusal: 'key_revoked', promptTokens: 4 });
+  expect(records[8]).toEqual({ event: 'auth_failed', ...from, refusal: 'key_revoked', key: known?.id });
+});
+
+test('an answer that nobody reads to its end, and that ends with its engine, has its outcome', async () => {
+  const engine = await openWith(await evaluate());
+  const answer = engine.generate({ promptIds, maxTokens: 4000 })[Symbol.asyncIterator]() as AsyncIterator<TokenEvent>;
+  await answer.next();
+  await engine[Symbol.asyncDispose]();
+  await expect(answer.next()).rejects.toThrow();
+  await sleep(20);
+  expect(namesOf(await readLog(1)).slice(-3)).toEqual(['intent', 'outcome', 'stopped']);
 });

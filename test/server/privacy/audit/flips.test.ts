@@ -32,9 +32,9 @@ test('mini: every bit of every file', { timeout: 600_000 }, async () => {
 
 // Steps that are prime to eight, so that all bits of bytes have their turn.
 test.each([
-  ['purged', 17],
-  ['plain', 61],
-  ['gap', 11],
+  ['purged', 41],
+  ['plain', 127],
+  ['gap', 53],
 ])('%s: every %i. bit', { timeout: 600_000 }, async (name, step) => {
   expect(await flipAll(name, step)).toEqual([]);
 });

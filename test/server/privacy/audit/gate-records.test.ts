@@ -438,6 +438,14 @@ describe('cut while it runs', () => {
     await expectRecords(bench, intentOf(bench), outcomeOf({ status, ending: 'cancelled', refusal, ...part }));
   });
 
+  test('what was found in the cache is told of an answer that was cut, too', async () => {
+    const bench = await start({ engine: { ...slow.engine, cached: () => 2 } });
+    const reader = await beginStream(bench);
+    await bench.site.store.revokeKey(bench.key.id, 'an-admin', begin);
+    await readRest(reader);
+    await expectRecords(bench, intentOf(bench), outcomeOf({ ending: 'cancelled', refusal: 'key_revoked', ...part, cached: true }));
+  });
+
   test('the client leaves a stream', async () => {
     const bench = await start(slow);
     const abort = new AbortController();

@@ -1,6 +1,7 @@
 /**
  * Owns how tests of the verifiers hold, change and check logs: a folder as a map, and its frames by their lengths alone.
  */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LogReport, type LogSource, type VerifyOptions, verifyLog } from '../../../../server/privacy/audit/verify.mjs';
@@ -60,4 +61,18 @@ export function listFrames(bytes: Uint8Array): Frame[] {
 export function joinFrames(bytes: Uint8Array, frames: readonly Frame[]): Uint8Array {
   const end = listFrames(bytes).at(-1)?.end ?? 16;
   return Buffer.concat([bytes.subarray(0, 16), ...frames.map((frame) => frame.bytes), bytes.subarray(end)]);
+}
+
+export const places = ({ flaws }: LogReport): string[] => flaws.map(({ code, file, offset, seq }) => `${code} ${file} ${offset} ${seq}`);
+export const codes = ({ flaws }: LogReport): string[] => flaws.map(({ code, file }) => `${code} ${file}`);
+/** A segment of a log with its frames changed. */
+export const reframe = (log: Folder, name: string, edit: (frames: Frame[]) => Frame[]): Map<string, Uint8Array> =>
+  change(log, name, joinFrames(log.get(name)!, edit(listFrames(log.get(name)!))));
+
+/** A frame with a right check. */
+export function toFrame(type: number, text: string): Uint8Array {
+  const data = Buffer.concat([Buffer.of(type), Buffer.from(text)]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(data.length);
+  return Buffer.concat([length, data, createHash('sha256').update(data).digest().subarray(0, 8)]);
 }

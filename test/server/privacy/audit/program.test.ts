@@ -3,7 +3,7 @@
  * its part is left out, with the reason.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -129,9 +129,35 @@ for (const [who, runVerifier, test] of verifiers) {
     await writeOwn(path);
     const { code, output } = await runVerifier(path);
     expect([code, output]).toEqual([0, expect.stringMatching(/INTACT/)]);
+    // As it is for a moment before a segment ends.
+    writeFileSync(join(path, '99'.padStart(8, '0').concat('.log')), '');
+    expect((await runVerifier(path)).code).toBe(1);
+    const next = readdirSync(path).filter((name) => /^0.*[^9]\.log$/.test(name)).length + 1;
+    renameSync(join(path, '00000099.log'), join(path, `${String(next).padStart(8, '0')}.log`));
+    expect((await runVerifier(path)).code).toBe(0);
     expect(readdirSync(path).filter((name) => name.endsWith('.log')).length).toBeGreaterThan(2);
   });
 }
+
+test('a log that is being written is intact whenever it is read, over the begin of segments too', async () => {
+  const path = join(folder, 'growing');
+  let time = startTime;
+  const machine = { boot: uuid(9), host: '00112233445566aa' };
+  await using log = await AuditLog.open(path, { now: () => time++, machine, segmentSize: 50_000, roomSize: 2 ** 17 });
+  let isDone = false;
+  const writing = (async () => {
+    for (let n = 0; !isDone; n++) for (const event of pair(n)) await log?.append(event);
+  })();
+  let segments = 0;
+  for (let tries = 0; segments < 5 && tries < 500; tries++) {
+    const report = await verifyLog(await openFolder(path));
+    expect(report.flaws).toEqual([]);
+    segments = report.segments;
+  }
+  isDone = true;
+  await writing;
+  expect(segments).toBe(5);
+});
 
 test('a folder is a source: it gives the same report as one in memory', async () => {
   expect(await verifyLog(await openFolder(join(fixtures, 'purged')), trusted('purged'))).toEqual(await verify(readLog('purged'), trusted('purged')));

@@ -9,6 +9,7 @@ import { readFrames } from '../../../../server/privacy/audit/frames.ts';
 import { findRequest, Prover } from '../../../../server/privacy/audit/proof.ts';
 import { LogReader } from '../../../../server/privacy/audit/reader.ts';
 import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
+import { verifyProof } from '../../../../server/privacy/audit/verify.mjs';
 import { SiteError } from '../../../../server/privacy/errors.ts';
 import { pair, SampleLog, uuid } from './sample-log.ts';
 
@@ -150,4 +151,37 @@ describe('refused', () => {
     expect(attempt).toThrow(SiteError);
     expect(attempt).toThrow(/the 3 records do not lead to the root of their checkpoint/);
   });
+});
+
+describe('an incident with proofs', () => {
+  const build = (change: (value: Record<string, unknown>) => void): Record<string, unknown> => {
+    const log = new SampleLog(join(folder, '1'))
+      .commit(...pair(1))
+      .rotate()
+      .commit(...pair(2));
+    using prover = new Prover(new LogReader(log.folder));
+    const { note: checkpoint, chain } = prover;
+    const value = { type: 'inward.audit.incident.v1', records: [1, 5], checkpoint, chain, proofs: prover.enter([1, 5]) };
+    change(value);
+    return value;
+  };
+
+  test('is taken by the verifier as a whole', async () => {
+    expect(await verifyProof(build(() => undefined))).toMatchObject({ kind: 'incident', records: 2, size: 6, flawCount: 0 });
+  });
+
+  test.each<[string, (value: Record<string, unknown>) => void, string]>([
+    ['a record without its proof', (value) => (value['proofs'] as unknown[]).pop(), 'proofs'],
+    ['a proof of another record', (value) => (value['records'] = [1, 4]), 'proofs'],
+    ['a changed record', (value) => edit(value, 'record', (text) => text.replace('documentation', 'quality')), 'proofs[0].path'],
+    ['a changed path', (value) => edit(value, 'path', () => []), 'proofs[0].path'],
+  ])('%s is a flaw', async (_, change, file) => {
+    const { flaws } = await verifyProof(build(change));
+    expect(flaws.map((flaw) => flaw.file)).toContain(file);
+  });
+
+  function edit(value: Record<string, unknown>, field: string, change: (text: string) => unknown): void {
+    const proofs = value['proofs'] as Record<string, unknown>[];
+    proofs[0] = { ...proofs[0], [field]: change(String(proofs[0]?.[field])) };
+  }
 });

@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listSegments, pathsOf } from '../../../../server/privacy/audit/folder.ts';
 import { encodeFrame, magic } from '../../../../server/privacy/audit/frames.ts';
+import { AuditLog } from '../../../../server/privacy/audit/log.ts';
+import { Prover } from '../../../../server/privacy/audit/proof.ts';
 import { LogReader } from '../../../../server/privacy/audit/reader.ts';
 import { readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
+import { openFolder, verifyLog, verifyProof } from '../../../../server/privacy/audit/verify.mjs';
 import { SiteError } from '../../../../server/privacy/errors.ts';
 import { pair, SampleLog, startTime, uuid } from './sample-log.ts';
 
@@ -37,11 +40,6 @@ function writeDays(): SampleLog {
     .commit(pair(4)[1])
     .commit(...pair(5))
     .commit({ event: 'stopped', kind: 'server' });
-}
-
-function replaceByFolder(path: string): void {
-  renameSync(path, `${path}x`);
-  mkdirSync(path);
 }
 
 function flip(path: string, offset: number): void {
@@ -176,10 +174,16 @@ test('right after a rotation the last checkpoint is that of the segment before',
   expect(new LogReader(log.folder).state()).toMatchObject({ note: log.notes.at(-1), segment: 1 });
 });
 
+test('a damaged beginning of a later segment is no end of the log, whatever is asked for', () => {
+  const log = writeDays();
+  flip(segment(3), 100);
+  for (const range of [{ to: startTime + 3 * day }, { end: 12 }, {}]) expect(() => seqs(new LogReader(log.folder).records(range))).toThrow(/00000003\.log/);
+});
+
 describe('refused, with the file and the way on', () => {
   const read = (): number[] => seqs(new LogReader(join(folder, '1')).records());
 
-  test.each<[string, () => void, RegExp]>([
+  test.each<[string, () => unknown, RegExp]>([
     ['a changed bit in a record', () => flip(segment(1), 700), /00000001\.log: the check of record \d of this file, at byte \d+, does not hold/],
     [
       'a changed bit in a record of the newest segment',
@@ -203,7 +207,7 @@ describe('refused, with the file and the way on', () => {
     ['a segment that is missing', () => rmSync(segment(2)), /has no segment 2: it was taken away/],
     ['the newest one gone', () => rmSync(segment(3)), /found 10/],
     ['another segment in its place', () => writeFileSync(segment(2), readFileSync(segment(1))), /00000002\.log: expected the record 6 as its first, found 0/],
-    ['a folder in its place', () => replaceByFolder(segment(1)), /00000001\.log/],
+    ['a folder in its place', () => [renameSync(segment(1), `${segment(1)}x`), mkdirSync(segment(1))], /00000001\.log/],
     [
       'a record of another form',
       () => writeFileSync(segment(3), Buffer.concat([magic, encodeFrame('record', '{"seq":10}').bytes, encodeFrame('checkpoint', 'x').bytes])),
@@ -217,4 +221,39 @@ describe('refused, with the file and the way on', () => {
     expect(read).toThrow(sentence);
     expect(read).toThrow(/inward audit verify|cannot be read/);
   });
+});
+
+test('beside the writer itself, at every moment: a beginning of what was written, which is whole and can be proved', { timeout: 60_000 }, async () => {
+  const path = join(folder, '1');
+  let now = startTime;
+  const machine = { boot: uuid(0), host: '0123456789abcdef' };
+  const log = await AuditLog.open(path, { now: () => now, machine, segmentSize: 2000, roomSize: 4096 });
+  const reader = new LogReader(path);
+  let [looks, seen] = [0, 0];
+  let isDone = false;
+  const watch = async (): Promise<void> => {
+    for (; !isDone; looks++) {
+      const found = seqs(reader.records());
+      expect(found).toEqual(count(0, found.length));
+      expect(found.length).toBeGreaterThanOrEqual(seen);
+      seen = found.length;
+      using prover = new Prover(reader);
+      const options = { keys: [key] };
+      expect((await verifyProof(prover.include(seen - 1), options)).flaws).toEqual([]);
+      expect((await verifyLog(await openFolder(path), options)).flaws).toEqual([]);
+    }
+  };
+  const key = log?.key ?? '';
+  const watching = watch();
+  for (let number = 0; number < 60; number++) {
+    now += minute;
+    await Promise.all(pair(number).map((event) => log?.append(event)));
+  }
+  isDone = true;
+  await watching;
+  await log?.[Symbol.asyncDispose]();
+  const all = [...reader.records()];
+  expect(all.filter(({ record }) => record.event === 'outcome')).toHaveLength(60);
+  expect(listSegments(path).length).toBeGreaterThan(5);
+  expect(looks).toBeGreaterThan(5);
 });

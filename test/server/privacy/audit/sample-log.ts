@@ -10,6 +10,11 @@ import { exportPublicKey, formatKey, importPrivateKey, signCheckpoint } from '..
 import { GrowingTree } from '../../../../server/privacy/audit/tree.ts';
 
 const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
+/** As the writer does: for its user only. */
+function write(path: string, bytes: Buffer | string): void {
+  writeFileSync(path, bytes, { mode: 0o600 });
+}
+
 /** Of the first record. */
 export const startTime: number = Date.parse('2026-11-23T08:00:00Z');
 const minute = 60_000;
@@ -83,7 +88,7 @@ export class SampleLog {
     this.#frames.push(bytes);
     this.#nodes.push(...this.#tree.add(leaf));
     this.time += minute;
-    writeFileSync(this.path, Buffer.concat(this.#frames), { mode: 0o600 });
+    write(this.path, Buffer.concat(this.#frames));
     return this;
   }
 
@@ -91,7 +96,7 @@ export class SampleLog {
   rotate(): this {
     const key = this.#publicKey(this.#segment + 1).toString('base64');
     this.commit({ event: 'log_rotated', segment: this.#segment + 1, key, open: 0 });
-    writeFileSync(this.path, Buffer.concat(this.#frames), { mode: 0o600 });
+    write(this.path, Buffer.concat(this.#frames));
     this.#segment++;
     this.#frames = [magic];
     return this.#write(this.notes.at(-1) ?? '');
@@ -100,16 +105,16 @@ export class SampleLog {
   /** Puts a stub in the place of a segment, as a purge does. */
   purge(number: number, rotated: string, note: string): this {
     const path = join(this.folder, String(number).padStart(8, '0'));
-    writeFileSync(`${path}.stub`, Buffer.concat([magic, encodeFrame('record', rotated).bytes, encodeFrame('checkpoint', note).bytes]), { mode: 0o600 });
+    write(`${path}.stub`, Buffer.concat([magic, encodeFrame('record', rotated).bytes, encodeFrame('checkpoint', note).bytes]));
     rmSync(`${path}.log`);
     return this;
   }
 
   #write(note: string): this {
     // The newest one has room in reserve behind it.
-    writeFileSync(this.path, Buffer.concat([...this.#frames, Buffer.alloc(4096)]), { mode: 0o600 });
-    writeFileSync(join(this.folder, 'hashes'), Buffer.concat(this.#nodes), { mode: 0o600 });
-    writeFileSync(join(this.folder, 'head'), note, { mode: 0o600 });
+    write(this.path, Buffer.concat([...this.#frames, Buffer.alloc(4096)]));
+    write(join(this.folder, 'hashes'), Buffer.concat(this.#nodes));
+    write(join(this.folder, 'head'), note);
     return this;
   }
 
