@@ -67,7 +67,7 @@ export async function openSite(flags: Flags, world: World, needed: Permission | 
       await recordFromCommand(folder, store, { kind: 'command', version: readVersion(), profile: noProfile });
     } catch (error) {
       if (!(error instanceof SiteError) && !(error instanceof Refusal)) throw error;
-      world.err.write(`What was changed is in force; it waits in the store for its audit record. ${error.message}\n`);
+      world.err.write(`This is done; its audit record waits in the store. ${error.message}\n`);
     }
   };
   return { store, snapshot, person: id, [Symbol.asyncDispose]: leave };

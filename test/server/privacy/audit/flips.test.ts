@@ -26,8 +26,11 @@ async function flipAll(name: string, step: number): Promise<string[]> {
   return wrong;
 }
 
-test('mini: every bit of every file', { timeout: 600_000 }, async () => {
-  expect(await flipAll('mini', 1)).toEqual([]);
+const isFull = process.env['INWARD_FULL'] !== undefined;
+
+// The short suite takes one bit of seven.
+test(`mini: ${isFull ? 'every bit' : 'a part of the bits'} of every file`, { timeout: 600_000 }, async () => {
+  expect(await flipAll('mini', isFull ? 1 : 7)).toEqual([]);
 });
 
 // Steps that are prime to eight, so that all bits of bytes have their turn.
