@@ -23,6 +23,8 @@ import type { Flags } from './options.ts';
 export const siteVariable = 'INWARD_SITE';
 export const identityVariable = 'INWARD_IDENTITY';
 
+/** Who did it, where nobody is known. */
+const setupAuthor = 'setup';
 /** A command has no settings that bear on requests. */
 const noProfile = '0'.repeat(64);
 /** The line, and what an editor may have put around it. */
@@ -54,12 +56,22 @@ export function locateSite(flags: Flags, { folder, environment }: Surroundings):
 
 /** Opens the site of `--site` for a person with this permission (`--identity`); which one may depend on the site. Throws SiteError. */
 export async function openSite(flags: Flags, world: World, needed: Permission | ((snapshot: Snapshot) => Permission)): Promise<Site> {
-  const { folder, path } = locateSite(flags, world);
+  // Before the store is touched.
   const secret = readIdentity(flags, world);
+  return openFor(flags, world, (snapshot) => authorize(secret, snapshot, typeof needed === 'function' ? needed(snapshot) : needed).id);
+}
+
+/** The same; on a site that was never set up, where nobody is known and no PHI can be, for whoever may read its folder. Throws SiteError. */
+export async function openEvaluated(flags: Flags, world: World, needed: Permission): Promise<Site> {
+  return openFor(flags, world, (snapshot) => (snapshot.policy === undefined ? setupAuthor : authorize(readIdentity(flags, world), snapshot, needed).id));
+}
+
+async function openFor(flags: Flags, world: World, identify: (snapshot: Snapshot) => string): Promise<Site> {
+  const { folder, path } = locateSite(flags, world);
   await using opened = new AsyncDisposableStack();
   const store = opened.use(await openStore(path));
   const snapshot = await store.load();
-  const { id } = authorize(secret, snapshot, typeof needed === 'function' ? needed(snapshot) : needed);
+  const id = identify(snapshot);
   const owned = opened.move();
   const leave = async (): Promise<void> => {
     await using _ = owned;

@@ -12,7 +12,7 @@ import { writeNewFile } from '../../privacy/files.ts';
 import type { Permission } from '../../privacy/words.ts';
 import type { World } from '../../world.ts';
 import { type Flags, integer, parser } from '../options.ts';
-import { addSiteOptions, locateSite, openSite, type Site } from '../site.ts';
+import { addSiteOptions, locateSite, openEvaluated, type Site } from '../site.ts';
 import { moment } from '../values.ts';
 
 /** A log with its number, the name of its folder. */
@@ -55,7 +55,7 @@ export async function openAudit(
   world: World,
   needed: Permission = 'audit.read',
 ): Promise<{ readonly site: Site; readonly logs: readonly NumberedLog[] }> {
-  const site = await openSite(flags, world, needed);
+  const site = await openEvaluated(flags, world, needed);
   try {
     return { site, logs: findLogs(flags, world) };
   } catch (error) {
