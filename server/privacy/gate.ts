@@ -580,15 +580,18 @@ export class Gate implements AsyncDisposable {
     }
   }
 
+  /** Ends what runs, as if its agreement had ended. */
+  cut(): void {
+    for (const { stop } of this.#running) stop.abort(new Refusal('agreement_missing'));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     clearInterval(this.#timer);
     this.#isClosed = true;
     this.#options.tokens?.[Symbol.dispose]();
-    for (const { stop, course } of this.#running) {
-      stop.abort(new Refusal('agreement_missing'));
-      course?.conclude();
-    }
+    this.cut();
+    for (const { course } of this.#running) course?.conclude();
     // Nobody is let in by what was read last.
     this.#view = undefined;
     await this.#save();

@@ -67,23 +67,22 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
 }
 
 function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine {
-  let isOver = false;
+  let over: Promise<void> | undefined;
   gate.note({ event: 'model_loaded', model: nameModel(engine.info.modelName), manifest: gate.view?.manifest?.hash });
-  const end = (): void => {
-    if (isOver) return;
-    isOver = true;
+  const unload = async (): Promise<void> => {
     // Its own errors are told by `failed`.
-    const unloaded = unloadEngine(engine).catch(() => false);
-    void unloaded.then((zeroed) => gate.note({ event: 'model_unloaded', zeroed }));
+    const zeroed = await unloadEngine(engine).catch(() => false);
+    gate.note({ event: 'model_unloaded', zeroed });
   };
+  const end = (): Promise<void> => (over ??= unload());
   gate.onEvent((event) => {
-    if (event.event === 'gate_closed' || event.event === 'deployment_changed') end();
-    if (event.event === 'tenant_closed' && !isOver) engine.flushPrefixes(event.tenant);
+    if (event.event === 'gate_closed' || event.event === 'deployment_changed') void end();
+    if (event.event === 'tenant_closed' && over === undefined) engine.flushPrefixes(event.tenant);
   });
   return {
     info: engine.info,
     get isReady() {
-      return !isOver && gate.isOpen && engine.isReady;
+      return over === undefined && gate.isOpen && engine.isReady;
     },
     failed: engine.failed,
     stats: () => engine.stats(),
@@ -91,10 +90,11 @@ function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine 
       gate.note({ event: 'cache_flushed', tenant: gate.view?.snapshot.tenants.find(({ number }) => number === tenant)?.code });
       engine.flushPrefixes(tenant);
     },
-    generate: (request, signal) => generate(engine, gate, caller, request, signal, () => isOver),
+    generate: (request, signal) => generate(engine, gate, caller, request, signal, () => over !== undefined),
     [Symbol.asyncDispose]: async () => {
+      gate.cut();
+      await end();
       await gate[Symbol.asyncDispose]();
-      await engine[Symbol.asyncDispose]();
     },
   };
 }

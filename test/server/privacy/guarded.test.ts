@@ -161,6 +161,7 @@ test('beside a running server it writes a log of its own: its start, the model, 
     { ...outcome, ending: 'cancelled', promptTokens: 4, completionTokens: 1 },
     intent,
     { ...outcome, ending: 'cancelled', error: 'aborted', promptTokens: 4, completionTokens: atLeastOne },
+    { event: 'model_unloaded', zeroed: true },
     { event: 'stopped', kind: 'embedded' },
   ]);
   // Each outcome is that of the intent before it.
@@ -191,6 +192,7 @@ test('what is refused and what is cut is on record', async () => {
     'intent',
     'outcome',
     'auth_failed',
+    'model_unloaded',
     'stopped',
   ]);
   expect(records[2]).toEqual({ event: 'auth_failed', ...from, refusal: 'key_invalid' });
@@ -205,5 +207,5 @@ test('an answer that nobody reads to its end, and that ends with its engine, has
   await engine[Symbol.asyncDispose]();
   await expect(answer.next()).rejects.toThrow();
   await sleep(20);
-  expect(namesOf(await readLog(1)).slice(-3)).toEqual(['intent', 'outcome', 'stopped']);
+  expect(namesOf(await readLog(1)).slice(-4)).toEqual(['intent', 'model_unloaded', 'outcome', 'stopped']);
 });
