@@ -150,7 +150,7 @@ export declare function verifyProof(value: unknown, options?: Pick<VerifyOptions
 export declare function describeReport(report: LogReport | ProofReport): string[];
 /** Undefined where the text is no key, or its hash is not its own. */
 export declare function parseKey(text: string): Key | undefined;
-/** SHA-256 of bytes[start, end). */
-export declare function hash(bytes: Uint8Array, start?: number, end?: number): Uint8Array;
+/** SHA-256 of bytes[start, end), without the help of Node, as in a browser. */
+export declare function hashHere(bytes: Uint8Array, start?: number, end?: number): Uint8Array;
 /** For Node only. */
 export declare function openFolder(path: string): Promise<LogSource>;

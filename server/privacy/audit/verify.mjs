@@ -24,8 +24,16 @@ pair[65] = 0x80;
 pair[126] = (65 * 8) >> 8;
 pair[127] = (65 * 8) & 0xff;
 
+/** Node's own, four times as fast; in a browser there is none that is synchronous. */
+const native = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash;
+
 /** SHA-256 of bytes[start, end). */
-export function hash(bytes, start = 0, end = bytes.length) {
+function hash(bytes, start = 0, end = bytes.length) {
+  return native === undefined ? hashHere(bytes, start, end) : native('sha256', bytes.subarray(start, end), 'buffer');
+}
+
+/** The same by this file alone. */
+export function hashHere(bytes, start = 0, end = bytes.length) {
   state.set(initial);
   let at = start;
   for (; at + 64 <= end; at += 64) compress(bytes, at);
@@ -45,6 +53,7 @@ export function hash(bytes, start = 0, end = bytes.length) {
 function hashPair(left, right) {
   pair.set(left, 1);
   pair.set(right, 33);
+  if (native !== undefined) return native('sha256', pair.subarray(0, 65), 'buffer');
   state.set(initial);
   compress(pair, 0);
   compress(pair, 64);

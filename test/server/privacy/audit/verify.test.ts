@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type AuditRecord, decodeRecord } from '../../../../server/privacy/audit/events.ts';
-import { describeReport, hash, parseKey } from '../../../../server/privacy/audit/verify.mjs';
+import { describeReport, hashHere, parseKey } from '../../../../server/privacy/audit/verify.mjs';
 import { change, codes, type Folder, flipBit, listFrames, places, readFixture, readLog, reframe, trusted, verify, witnessed } from './logs.ts';
 
 const logs = { mini: readLog('mini'), plain: readLog('plain'), gap: readLog('gap'), purged: readLog('purged') };
@@ -15,7 +15,7 @@ test('SHA-256 is that of another implementation, at all lengths around its block
     const expected = createHash('sha256')
       .update(bytes.subarray(7, 7 + length))
       .digest('hex');
-    expect(Buffer.from(hash(bytes, 7, 7 + length)).toString('hex')).toBe(expected);
+    expect(Buffer.from(hashHere(bytes, 7, 7 + length)).toString('hex')).toBe(expected);
   }
 });
 
