@@ -40,6 +40,8 @@ export interface Settings {
   readonly bodyLimit: number;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  readonly streamCadenceMs: number;
+  readonly streamGridBytes: number;
   readonly retryAfterSeconds: number;
   readonly sharedGpu: 'refuse' | 'record';
   readonly auditWitness?: string;
@@ -107,6 +109,8 @@ export const settingTable: SettingTable<Settings> = {
   bodyLimit: { ...wholeNumber(1024, 2 ** 30), value: 'bytes', help: 'largest request body', standard: 2 ** 23 },
   requestTimeoutMs: { ...milliseconds(10), value: 'ms', help: 'longest time from the first byte of a request to its last', standard: 60_000 },
   drainTimeoutMs: { ...milliseconds(0), value: 'ms', help: 'time that running requests get to end after a stop signal', standard: 30_000 },
+  streamCadenceMs: { ...wholeNumber(10, 500), value: 'ms', help: 'time between two writes of an answer for a paced key (inward key create --shape)', standard: 100 },
+  streamGridBytes: { ...wholeNumber(64, 65_536), value: 'bytes', help: 'what the sizes of these writes, and of whole answers for a paced key, are multiples of', standard: 512 },
   retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a refused client is told to wait where the engine has no estimate, as when the server stops', standard: 2 },
   sharedGpu: { ...choice(['refuse', 'record']), value: 'what', help: 'what becomes of a start for PHI where another process computes on the GPU', standard: 'refuse' },
   auditWitness: { ...witnessPlace, value: 'place', help: 'second place that keeps the checkpoints of the audit log: file:/path, command:/path, or the https address of a witness' },

@@ -32,6 +32,25 @@ export function joinPassages(passages: readonly Passage[]): Passage {
   return { text: passages.map(({ text }) => text).join(''), tokens: isReported ? passages.flatMap(({ tokens = [] }) => tokens) : undefined };
 }
 
+/** Text of choices that has not left yet: a choice's goes in one frame, whenever that leaves. */
+export class WaitingTexts {
+  readonly #passages = new Map<number, Passage[]>();
+
+  /** Whether it is the first to wait, so that a frame is to be sent. */
+  add(index: number, passage: Passage): boolean {
+    const waiting = this.#passages.get(index);
+    waiting?.push(passage);
+    if (waiting === undefined) this.#passages.set(index, [passage]);
+    return waiting === undefined;
+  }
+
+  take(index: number): Passage {
+    const waiting = this.#passages.get(index) ?? [];
+    this.#passages.delete(index);
+    return joinPassages(waiting);
+  }
+}
+
 export class AnswerText {
   readonly #model: TextModel;
   readonly #decoder: StreamDecoder;

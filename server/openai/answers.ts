@@ -9,7 +9,7 @@ import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
 import { Refusal } from '../privacy/errors.ts';
 import type { Grant, Use } from '../privacy/gate.ts';
-import { joinPassages, type Passage } from './answer-text.ts';
+import { joinPassages, type Passage, WaitingTexts } from './answer-text.ts';
 import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
 import type { Dialect } from './dialect.ts';
 import { ApiError, toApiError } from './errors.ts';
@@ -18,8 +18,9 @@ import { type AnswerHead, createFrame, createHead, type Usage } from './frames.t
 import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
 import { isServedModel } from './models.ts';
+import { type Pace, padJson, waitForTick } from './pace.ts';
 import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices } from './plan.ts';
-import { type EventStream, openEventStream } from './sse.ts';
+import { type EventStream, type Frame, openEventStream } from './sse.ts';
 
 /** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */
 export type Ending = FinishReason | 'abort' | 'error';
@@ -42,12 +43,15 @@ interface Answer {
   readonly plan: Plan;
   readonly parts: AsyncGenerator<Merged<Part>, void, undefined>;
   readonly signal: AbortSignal;
+  /** Undefined: what is there is sent at once, as it is. */
+  readonly pace: Pace | undefined;
 }
 
 export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url: Dialect['url'], createDialect: (text: TextModel) => Dialect): void {
   const { life, settings } = context;
   app.post(url, async (request, reply) => {
     const { granted, signal: admitted } = demandAdmission(request);
+    const pace = granted.shape === 'paced' ? { cadenceMs: settings.streamCadenceMs, gridSize: settings.streamGridBytes, start: performance.now() } : undefined;
     const models = demandModels(context.models);
     const dialect = createDialect(models.text);
     const { engine } = models;
@@ -71,8 +75,8 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
       promptTokens = plan.promptTokens;
       const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
-      const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName, asked.serviceTier), plan, parts, signal };
-      if (!asked.stream) return await fold(answer);
+      const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName, asked.serviceTier), plan, parts, signal, pace };
+      if (!asked.stream) return await sendWhole(answer, reply);
       // The first part decides the status: a full queue must not become a 200.
       const first = await parts.next();
       await sendStream(answer, first, reply, (error) => {
@@ -129,6 +133,15 @@ async function* watchEnd(
 /** So that the engine always finds the next choice waiting, and a large request leaves places of its queue to others. */
 const placesPerSequence = 2;
 
+async function sendWhole(answer: Answer, reply: FastifyReply): Promise<unknown> {
+  const { pace, signal } = answer;
+  const whole = await fold(answer);
+  if (pace === undefined) return whole;
+  await waitForTick(pace, signal);
+  reply.type('application/json; charset=utf-8');
+  return padJson(JSON.stringify(whole), pace.gridSize);
+}
+
 async function fold({ dialect, request, asked, head, plan, parts }: Answer): Promise<object> {
   const passages: Passage[][] = plan.choices.map(() => []);
   const choices: object[] = [];
@@ -161,13 +174,14 @@ async function sendStream(
   reply: FastifyReply,
   onError: (error: unknown) => ApiError,
 ): Promise<void> {
-  const { parts } = answer;
-  const stream = openEventStream(reply);
+  const { parts, pace } = answer;
+  const stream = openEventStream(reply, pace);
   try {
     await sendChunks(answer, first, stream);
   } catch (error) {
+    const envelope = onError(error).toEnvelope();
     // Not awaited for back-pressure: the frame is the last thing, and the signal may already be aborted.
-    void stream.send(onError(error).toEnvelope(), new AbortController().signal).catch(() => undefined);
+    void stream.send(() => envelope, new AbortController().signal).catch(() => undefined);
   } finally {
     stream.end();
     await parts.return();
@@ -180,18 +194,37 @@ async function sendChunks(
   stream: EventStream,
 ): Promise<void> {
   // OpenAI sends `usage: null` in every chunk when usage was asked for.
-  const send = (choice: object | undefined): Promise<void> | undefined =>
-    choice && stream.send(createFrame(head, dialect.objects.chunk, [choice], asked.includeUsage ? null : undefined), signal);
+  const frame =
+    (create: () => object | undefined): Frame =>
+    () => {
+      const choice = create();
+      return choice && createFrame(head, dialect.objects.chunk, [choice], asked.includeUsage ? null : undefined);
+    };
   const ends: ChoiceEnd[] = [];
-  for (const index of plan.choices.keys()) await send(dialect.opening(index));
+  const texts = new WaitingTexts();
+  for (const index of plan.choices.keys())
+    await stream.send(
+      frame(() => dialect.opening(index)),
+      signal,
+    );
   for (let next = first; !next.done; next = await parts.next()) {
     const { index, item } = next.value;
-    await send(item.type === 'text' ? dialect.delta(index, item) : dialect.closing(index, item.reason));
-    if (item.type === 'end') ends[index] = item;
+    if (item.type === 'end') {
+      await stream.send(
+        frame(() => dialect.closing(index, item.reason)),
+        signal,
+      );
+      ends[index] = item;
+    } else if (texts.add(index, item))
+      await stream.send(
+        frame(() => dialect.delta(index, texts.take(index))),
+        signal,
+      );
   }
   request.usage = countUsage(plan, asked, ends);
-  if (asked.includeUsage) await stream.send(createFrame(head, dialect.objects.chunk, [], request.usage), signal);
-  await stream.send('[DONE]', signal);
+  const { usage } = request;
+  if (asked.includeUsage) await stream.send(() => createFrame(head, dialect.objects.chunk, [], usage), signal);
+  await stream.send(() => '[DONE]', signal);
 }
 
 /** An abort is told by its reason (client gone, server stopping), whatever the thing that noticed it threw. */

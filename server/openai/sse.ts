@@ -1,18 +1,24 @@
 /**
- * Owns the writing of a server-sent event stream on a hijacked reply: headers, frames, back-pressure.
+ * Owns the writing of a server-sent event stream on a hijacked reply: headers, frames, back-pressure, and when frames leave:
+ * at once, or at the ticks of a pace (pace.ts).
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import { type Pace, padFrames, untilTick } from './pace.ts';
+
+/** Makes a frame when it leaves, from what there is by then; undefined: there is none. */
+export type Frame = () => object | '[DONE]' | undefined;
 
 export interface EventStream {
   /** Sends one frame; waits while the client reads slowly; rejects when `signal` aborts meanwhile. */
-  send(data: object | '[DONE]', signal: AbortSignal): Promise<void>;
+  send(frame: Frame, signal: AbortSignal): Promise<void>;
+  /** Sends what is left. */
   end(): void;
 }
 
-/** Takes the reply from Fastify and sends the headers. */
-export function openEventStream(reply: FastifyReply): EventStream {
+/** Takes the reply from Fastify and sends the headers: at once, or with a `pace` at its next tick. */
+export function openEventStream(reply: FastifyReply, pace?: Pace): EventStream {
   reply.hijack();
   const raw: ServerResponse = reply.raw;
   raw.writeHead(200, {
@@ -22,13 +28,49 @@ export function openEventStream(reply: FastifyReply): EventStream {
     connection: 'close',
     'x-accel-buffering': 'no',
   });
+  return pace === undefined ? openPlain(raw) : openPaced(raw, pace);
+}
+
+function openPlain(raw: ServerResponse): EventStream {
   return {
-    send: async (data, signal) => {
-      const hasRoom = raw.write(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`);
-      if (!hasRoom) await once(raw, 'drain', { signal });
+    send: async (frame, signal) => {
+      if (!raw.write(format(frame()))) await once(raw, 'drain', { signal });
     },
     end: () => {
       raw.end();
     },
   };
+}
+
+/** One write at each tick, with what has come since the last one, or with nothing; the end is at a tick too. */
+function openPaced(raw: ServerResponse, pace: Pace): EventStream {
+  let waiting: Frame[] = [];
+  let hasEnded = false;
+  let timer: NodeJS.Timeout;
+  const tick = (): void => {
+    // To a client that reads slowly nothing is added, so that nothing piles up; the time that he takes is his own to tell.
+    if (!raw.writableNeedDrain) {
+      const frames = padFrames(waiting.map((frame) => format(frame())).join(''), pace.gridSize);
+      waiting = [];
+      if (hasEnded) return void raw.end(frames);
+      raw.write(frames);
+    }
+    timer = setTimeout(tick, untilTick(pace));
+  };
+  timer = setTimeout(tick, untilTick(pace));
+  raw.once('close', () => clearTimeout(timer));
+  return {
+    send: async (frame, signal) => {
+      waiting.push(frame);
+      if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
+    },
+    end: () => {
+      hasEnded = true;
+    },
+  };
+}
+
+function format(data: ReturnType<Frame>): string {
+  if (data === undefined) return '';
+  return `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 }

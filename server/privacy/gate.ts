@@ -35,7 +35,7 @@ import type { Store } from './store.ts';
 import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
 import type { TokenVerifier } from './tokens/tokens.ts';
 import { createView, type View } from './view.ts';
-import type { PriorityClass, Purpose } from './words.ts';
+import type { AnswerShape, PriorityClass, Purpose } from './words.ts';
 
 /** How a gate is opened. */
 export interface GateOptions {
@@ -87,6 +87,7 @@ export interface Grant {
   readonly purpose: Purpose | 'emergency';
   /** The most urgent class that it gets. */
   readonly priority: PriorityClass;
+  readonly shape: AnswerShape;
   readonly isBreakGlass: boolean;
   /** Throws Refusal. */
   checkModel(name: string): void;
@@ -363,6 +364,7 @@ export class Gate implements AsyncDisposable {
       agreementId: agreement.agreement.id,
       purpose,
       priority: key.scopes.priority,
+      shape: key.scopes.shape ?? 'plain',
       isBreakGlass: key.isSealed,
       checkModel: (name) => {
         if (key.scopes.models.length === 0 || key.scopes.models.includes(name)) return;

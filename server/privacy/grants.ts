@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { dataClasses, forms, priorityClasses, purposes, roles, routeScopes } from './words.ts';
+import { answerShapes, dataClasses, forms, priorityClasses, purposes, roles, routeScopes } from './words.ts';
 
 /** Milliseconds of the epoch. */
 const time: z.ZodType<number> = z.int().min(0).max(253_402_300_799_999);
@@ -50,6 +50,8 @@ export interface Scopes {
   readonly priority: (typeof priorityClasses)[number];
   /** The only region where it is taken. */
   readonly region?: string | undefined;
+  /** Left out, as in keys that were made before there was a choice: plain. */
+  readonly shape?: (typeof answerShapes)[number] | undefined;
 }
 
 const scopesSchema: z.ZodType<Scopes> = z.strictObject({
@@ -62,6 +64,7 @@ const scopesSchema: z.ZodType<Scopes> = z.strictObject({
   tokensPerDay: tokens.optional(),
   priority: z.enum(priorityClasses),
   region: z.string().regex(forms.region).optional(),
+  shape: z.enum(answerShapes).optional(),
 });
 
 /** How a holder is known. */

@@ -92,6 +92,10 @@ export const conflictingRoles: readonly (readonly [Role, Role])[] = [
 export const dataClasses = ['phi', 'synthetic'] as const;
 export type DataClass = (typeof dataClasses)[number];
 
+/** How answers leave: at once, or at a fixed cadence in sizes of a grid, so that who watches the wire cannot tell what they are about. */
+export const answerShapes = ['paced', 'plain'] as const;
+export type AnswerShape = (typeof answerShapes)[number];
+
 /** The most urgent class that a key's requests may have. */
 export const priorityClasses = ['interactive', 'batch'] as const;
 export type PriorityClass = (typeof priorityClasses)[number];

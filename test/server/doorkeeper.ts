@@ -14,6 +14,7 @@ const granted: Grant = {
   agreementId: 'agr-00000000',
   purpose: 'evaluation',
   priority: 'interactive',
+  shape: 'plain',
   isBreakGlass: false,
   checkModel: () => undefined,
   begin: async () => undefined,
@@ -23,15 +24,21 @@ const granted: Grant = {
 /** As in an evaluation. */
 const synthetic = { agreement: { ...createAgreement(), kind: 'synthetic' }, stored: {}, begin: 0, end: begin + day } as unknown as Term;
 
-export const openDoor: Doorkeeper = {
-  admit: async (): Promise<Admission> => ({ holder: { type: 'person', person }, signal: new AbortController().signal, granted, end: () => undefined }),
-  view: undefined,
-  agreement: synthetic,
-  counts: { refusals: new Map(), breakGlassUses: 0 },
-  audit: { fault: undefined, checkpoint: { size: 7, note: '' } },
-};
+/** `changes`: what the holder's key says. */
+function openDoorTo(changes: Partial<Grant>): Doorkeeper {
+  const grant = { ...granted, ...changes };
+  return {
+    admit: async (): Promise<Admission> => ({ holder: { type: 'person', person }, signal: new AbortController().signal, granted: grant, end: () => undefined }),
+    view: undefined,
+    agreement: synthetic,
+    counts: { refusals: new Map(), breakGlassUses: 0 },
+    audit: { fault: undefined, checkpoint: { size: 7, note: '' } },
+  };
+}
+
+export const openDoor: Doorkeeper = openDoorTo({});
 
 /** What an app needs besides its settings. */
-export function openTo(models: Models): { readonly models: ModelSource; readonly gate: Doorkeeper } {
-  return { models: { current: models }, gate: openDoor };
+export function openTo(models: Models, changes: Partial<Grant> = {}): { readonly models: ModelSource; readonly gate: Doorkeeper } {
+  return { models: { current: models }, gate: openDoorTo(changes) };
 }

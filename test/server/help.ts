@@ -7,6 +7,7 @@ import { buildApp } from '../../server/app.ts';
 import { parseSettings, type SettingsInput } from '../../server/config.ts';
 import { createLife, type Life } from '../../server/life.ts';
 import { createLog } from '../../server/log.ts';
+import type { Grant } from '../../server/privacy/gate.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fake-engine.ts';
 import { FakeText, say } from '../fake-text.ts';
 import { openTo } from './doorkeeper.ts';
@@ -22,12 +23,12 @@ export interface Bench extends AsyncDisposable {
 }
 
 /** An app that listens on a free port. */
-export async function listen(engineOptions: Partial<FakeEngineOptions> = {}, settings: SettingsInput = {}): Promise<Bench> {
+export async function listen(engineOptions: Partial<FakeEngineOptions> = {}, settings: SettingsInput = {}, grant: Partial<Grant> = {}): Promise<Bench> {
   const engine = new FakeEngine({ script: say('Hello, world.'), ...engineOptions });
   const text = new FakeText();
   const life = createLife();
   const lines: string[] = [];
-  const app = buildApp({ ...openTo({ engine, text }), life, settings: parseSettings(settings), log: createLog((line) => lines.push(line), 'json') });
+  const app = buildApp({ ...openTo({ engine, text }, grant), life, settings: parseSettings(settings), log: createLog((line) => lines.push(line), 'json') });
   const url = await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' });
   return { app, engine, text, life, lines, url, port: Number(new URL(url).port), [Symbol.asyncDispose]: () => app.close() };
 }

@@ -14,8 +14,8 @@ const pause = (): Promise<string> => new Promise((resolve) => setTimeout(() => r
 test('a full socket holds the stream until it drains', async () => {
   const { reply, raw, written } = createReply();
   const stream = openEventStream(reply);
-  await stream.send({ a: 1 }, new AbortController().signal);
-  const second = stream.send('[DONE]', new AbortController().signal).then(() => 'sent');
+  await stream.send(() => ({ a: 1 }), new AbortController().signal);
+  const second = stream.send(() => '[DONE]', new AbortController().signal).then(() => 'sent');
   expect(await Promise.race([second, pause()])).toBe('waits');
   raw.emit('drain');
   expect(await second).toBe('sent');
@@ -26,8 +26,8 @@ test('a client that goes away ends the wait', async () => {
   const { reply, raw } = createReply();
   const stream = openEventStream(reply);
   const abort = new AbortController();
-  await stream.send({}, abort.signal);
-  const waiting = expect(stream.send({}, abort.signal)).rejects.toThrow(/aborted/);
+  await stream.send(() => ({}), abort.signal);
+  const waiting = expect(stream.send(() => ({}), abort.signal)).rejects.toThrow(/aborted/);
   abort.abort();
   await waiting;
   expect(raw.listenerCount('drain')).toBe(0);

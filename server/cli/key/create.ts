@@ -4,7 +4,7 @@
  */
 import { Command, Option } from 'commander';
 import type { Hours, Scopes } from '../../privacy/grants.ts';
-import { type PriorityClass, type Purpose, priorityClasses, purposes } from '../../privacy/words.ts';
+import { type AnswerShape, answerShapes, type PriorityClass, type Purpose, priorityClasses, purposes } from '../../privacy/words.ts';
 import type { World } from '../../world.ts';
 import { addCredentialOptions, type CredentialFlags, readCredential } from '../credentials.ts';
 import { formatExamples } from '../group.ts';
@@ -22,6 +22,7 @@ interface CreateFlags extends KeyFlags, CredentialFlags {
   readonly tokensPerDay?: number;
   readonly priority: PriorityClass;
   readonly region?: string;
+  readonly shape?: AnswerShape;
   readonly synthetic?: true;
 }
 
@@ -50,6 +51,9 @@ function scopeOptions(): Option[] {
     new Option('--tokens-per-day <count>', 'tokens in a day of UTC (default: no limit)').argParser(parser(tokenCount)),
     new Option('--priority <class>', 'most urgent class that its requests may have').choices(priorityClasses).default('interactive'),
     new Option('--region <region>', "the only region where it is taken, which must be the site's (default: any)").argParser(parser(region)),
+    new Option('--shape <shape>', 'how answers leave: paced hides from the network what they are about (default: paced, and plain with --synthetic)').choices(
+      answerShapes,
+    ),
     new Option('--synthetic', 'for synthetic data, which is an evaluation and not for PHI'),
   ];
 }
@@ -68,12 +72,23 @@ async function runCreate(flags: CreateFlags, world: World): Promise<number> {
 }
 
 function readScopes(flags: CreateFlags): Scopes {
-  const { models = [], routes, networks = [], hours, tokensPerMinute, tokensPerDay, priority, region, synthetic } = flags;
+  const {
+    models = [],
+    routes,
+    networks = [],
+    hours,
+    tokensPerMinute,
+    tokensPerDay,
+    priority,
+    region,
+    synthetic,
+    shape = synthetic ? 'plain' : 'paced',
+  } = flags;
   const purposes = flags.purposes ?? (synthetic ? ['evaluation'] : undefined);
   if (purposes === undefined) throw new UsageError('A key needs --purposes: why requests are made with it (inward key create --help lists them).');
   if (!synthetic && purposes.includes('evaluation')) throw new UsageError('The purpose evaluation is for synthetic data: leave it out, or add --synthetic.');
   return {
-    ...{ models, routes, purposes, networks, priority },
+    ...{ models, routes, purposes, networks, priority, shape },
     ...(hours === undefined ? {} : { hours }),
     ...(tokensPerMinute === undefined ? {} : { tokensPerMinute }),
     ...(tokensPerDay === undefined ? {} : { tokensPerDay }),

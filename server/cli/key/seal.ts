@@ -28,7 +28,14 @@ async function runSeal(flags: KeyFlags, world: World): Promise<number> {
   const now = readTime(site.snapshot);
   const { label, tenant, models = [], routes, expires } = flags;
   // The form of a key wants purposes; an emergency has its own.
-  const scopes = { models, routes, purposes: purposes.filter((purpose) => purpose !== 'evaluation'), networks: [], priority: 'interactive' } as const;
+  const scopes = {
+    models,
+    routes,
+    purposes: purposes.filter((purpose) => purpose !== 'evaluation'),
+    networks: [],
+    priority: 'interactive',
+    shape: 'paced',
+  } as const;
   const issued = issueKey({ label, tenant, data: 'phi', scopes, isSealed: true, expiresAt: expires ?? now + longestDays * dayMs }, site, now);
   await deliverKey(issued, flags, advice, () => site.store.addKey(issued.key, site.snapshot.version), world);
   return 0;

@@ -29,9 +29,9 @@ describe('create', () => {
     const [key] = (await site.load()).keys;
     expect(key).toMatchObject({
       ...{ label: 'scribe', tenant: 'main', data: 'phi', isSealed: false, createdBy: 'anna' },
-      scopes: { models: [], routes: ['chat', 'completions', 'models'], purposes: ['documentation'], networks: [], priority: 'interactive' },
+      scopes: { models: [], routes: ['chat', 'completions', 'models'], purposes: ['documentation'], networks: [], priority: 'interactive', shape: 'paced' },
     });
-    expect(Object.keys(key?.scopes ?? {}).sort()).toEqual(['models', 'networks', 'priority', 'purposes', 'routes']);
+    expect(Object.keys(key?.scopes ?? {}).sort()).toEqual(['models', 'networks', 'priority', 'purposes', 'routes', 'shape']);
     expect((key?.expiresAt ?? 0) - (key?.createdAt ?? 0)).toBe(365 * dayMs);
     expect(key?.createdAt).toBeGreaterThanOrEqual(before);
     const presented = parseSecret(findSecret(printed));
@@ -53,7 +53,20 @@ describe('create', () => {
       '--hours',
       'mon-fri 07:00-19:00 America/Chicago',
     ];
-    const limits = ['--tokens-per-minute', '1000', '--tokens-per-day', '20000', '--priority', 'batch', '--region', 'us-east', '--expires', '2027-01-31'];
+    const limits = [
+      '--tokens-per-minute',
+      '1000',
+      '--tokens-per-day',
+      '20000',
+      '--priority',
+      'batch',
+      '--region',
+      'us-east',
+      '--shape',
+      'plain',
+      '--expires',
+      '2027-01-31',
+    ];
     await site.do('anna', 'key', 'create', '--label', 'coder', '--tenant', 'cardiology', '--purposes', 'coding,messaging', ...scopes, ...limits);
     expect((await site.load()).keys[0]).toMatchObject({
       ...{ tenant: 'cardiology', expiresAt: Date.parse('2027-01-31T00:00:00Z'), createdAt: Date.parse('2026-11-25T12:00:00Z') },
@@ -65,7 +78,7 @@ describe('create', () => {
           networks: ['10.1.0.0/16', '2001:db8::/32'],
         },
         hours: { days: [1, 2, 3, 4, 5], from: '07:00', to: '19:00', timeZone: 'America/Chicago' },
-        ...{ tokensPerMinute: 1000, tokensPerDay: 20_000, priority: 'batch', region: 'us-east' },
+        ...{ tokensPerMinute: 1000, tokensPerDay: 20_000, priority: 'batch', region: 'us-east', shape: 'plain' },
       },
     });
   });
@@ -84,6 +97,7 @@ describe('create', () => {
     [['--label', 'a', '--purposes', 'coding', '--hours', 'always']],
     [['--label', 'a', '--purposes', 'coding', '--tokens-per-day', '0']],
     [['--label', 'a', '--purposes', 'coding', '--priority', 'urgent']],
+    [['--label', 'a', '--purposes', 'coding', '--shape', 'round']],
     [['--label', 'a', '--purposes', 'coding', '--expires', '366d']],
     [['--label', 'a', '--purposes', 'coding', '--expires', '2020-01-01']],
     [['--label', 'a', '--purposes', 'coding', '--token-issuer', 'https://id']],
@@ -233,7 +247,7 @@ describe('synthetic data', () => {
   test('has a purpose of its own and a secret that says so', async () => {
     using site = template.copy();
     expect(parseSecret(findSecret(await site.do('anna', ...trial)))?.kind).toBe('synthetic');
-    expect((await site.load()).keys[0]).toMatchObject({ data: 'synthetic', scopes: { purposes: ['evaluation'] } });
+    expect((await site.load()).keys[0]).toMatchObject({ data: 'synthetic', scopes: { purposes: ['evaluation'], shape: 'plain' } });
   });
 
   test('is never beside keys for PHI', async () => {
@@ -293,9 +307,9 @@ describe('list', () => {
     const [first] = (await site.load()).keys;
     const table = await site.do('carl', 'key', 'list');
     expect(table).toMatch(
-      /^.{10} +scribe +main +phi +documentation +2026-11-26 12:00 UTC +valid +anna +chat,completions,models; qwen; from 10\.1\.0\.0\/16; mon-fri 07:00-19:00 UTC; 9 tokens\/minute; 90 tokens\/day; batch; in us-east$/m,
+      /^.{10} +scribe +main +phi +documentation +2026-11-26 12:00 UTC +valid +anna +chat,completions,models; qwen; from 10\.1\.0\.0\/16; mon-fri 07:00-19:00 UTC; 9 tokens\/minute; 90 tokens\/day; batch; in us-east; paced$/m,
     );
-    expect(table).toMatch(/^.{10} +emergency +main +phi +emergency +2027-11-25 12:00 UTC +sealed +anna +break-glass; chat,completions,models$/m);
+    expect(table).toMatch(/^.{10} +emergency +main +phi +emergency +2027-11-25 12:00 UTC +sealed +anna +break-glass; chat,completions,models; paced$/m);
     freeze('2026-11-26T12:00:00Z');
     const keys = await site.json<KeyEntry[]>('carl', 'key', 'list');
     expect(keys.map(({ label, state }) => [label, state])).toEqual([
@@ -427,7 +441,7 @@ describe('seal', () => {
     const secret = findSecret(printed);
     const [key] = (await site.load()).keys;
     expect(parseSecret(secret)).toMatchObject({ kind: 'sealed', id: key?.id });
-    expect(key).toMatchObject({ isSealed: true, data: 'phi', scopes: { routes: ['chat'], models: ['qwen'], networks: [] } });
+    expect(key).toMatchObject({ isSealed: true, data: 'phi', scopes: { routes: ['chat'], models: ['qwen'], networks: [], shape: 'paced' } });
     for (const word of ['envelope', 'seal and sign', 'two people', "server's terminal", 'header', 'access review', '4 hours after its first use'])
       expect(printed).toContain(word);
     expect(printed.split('\n').at(-2)).toBe(secret);

@@ -22,7 +22,7 @@ test('on the terminal: people, keys, and what is worth a look', async () => {
   expect(printed).toMatch(/^Access review of st-marys in us-east, \d{4}-\d\d-\d\d \d\d:\d\d UTC$/m);
   expect(printed).toMatch(/^temp +operator,viewer +revoked +\+1 -1 /m);
   expect(printed).toMatch(
-    /^.{10} +scribe +main +phi +valid .* anna +documentation,coding +chat,completions,models; qwen; from 10\.1\.0\.0\/16,10\.2\.0\.0\/16; mon-fri 07:00-19:00 UTC; 5 tokens\/day$/m,
+    /^.{10} +scribe +main +phi +valid .* anna +documentation,coding +chat,completions,models; qwen; from 10\.1\.0\.0\/16,10\.2\.0\.0\/16; mon-fri 07:00-19:00 UTC; 5 tokens\/day; paced$/m,
   );
   const review = await site.json<Review>('carl', 'review');
   const [scribe, wide, emergency] = ['scribe', 'wide', 'emergency'].map((label) => review.keys.find((key) => key.label === label));
