@@ -36,7 +36,8 @@ export function continueUnderNode(args) {
   const node = isRecent() ? process.execPath : packagedNode();
   if (!node)
     fail(new Error(`Inward needs Node ${nodeMajor} or newer; this is ${process.version}, and the Node package that comes with Inward was not installed.`));
-  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true });
+  // At SIGUSR1 Node would open a debugger.
+  const child = spawn(node, ['--disable-sigusr1', ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true });
   const last = {};
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => {

@@ -14,6 +14,7 @@ import { createStyle } from './cli/style.ts';
 import { isLoopback } from './config/kinds.ts';
 import { type Settings, SettingsError, toTextOptions, toTokenOptions } from './config.ts';
 import { ensureEvaluation } from './evaluation.ts';
+import { refuseInspector, refuseLeaks } from './leaks.ts';
 import { createLife, type Life } from './life.ts';
 import { ModelLoader } from './loader.ts';
 import { createLog, type Log } from './log.ts';
@@ -44,6 +45,9 @@ export interface ServeOptions {
 /** Serves until a signal or the end of the engine; gives the exit code. Throws InwardError, SettingsError or SiteError when it cannot start. */
 export async function serve(options: ServeOptions, world: World): Promise<number> {
   const { settings } = options;
+  // Node opens a debugger at this signal, unless somebody takes it.
+  world.signals.on('SIGUSR1', () => undefined);
+  refuseLeaks(world);
   await checkPort(settings);
   const tls = openTls(settings);
   const isHuman = settings.log === 'human' || (settings.log === 'auto' && world.err.isTTY === true);
@@ -71,6 +75,8 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   if (gate.isOpen) await loader.load();
   const life = createLife();
   const app = buildApp({ models: loader, gate, settings, log, life, tls });
+  // One that a signal asked for at the very start may have come up meanwhile.
+  refuseInspector(world);
   const url = await listen(app, settings);
   // Before anybody can read that the server is there.
   const signals = watchSignals(world.signals, () => life.cut());

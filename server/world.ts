@@ -2,11 +2,13 @@
  * Owns what the commands need from outside: the doors of the engine, the set-up, the terminal, the signals, folder and
  * environment, which nothing else of the server reads. One interface, so that tests give a world of their own. Everything heavy is imported when it is first used.
  */
+import { url as inspectorUrl } from 'node:inspector';
 import type { Readable } from 'node:stream';
 import type { DeviceName, Engine, EngineOptions } from '../runtime/index.ts';
 import type { TextModel, TextOptions } from '../runtime/text/index.ts';
 import type { Inspection } from '../scripts/setup/index.ts';
 import type { Surroundings } from './config.ts';
+import type { Launched } from './leaks.ts';
 
 export interface Output {
   write(text: string): unknown;
@@ -22,9 +24,9 @@ export interface ChosenDevice {
   readonly reason: string;
 }
 
-export type SignalName = 'SIGINT' | 'SIGTERM';
+export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGUSR1';
 
-export interface World extends Surroundings {
+export interface World extends Surroundings, Launched {
   openEngine(options: EngineOptions): Promise<Engine>;
   openText(options: TextOptions): Promise<TextModel>;
   /** Makes the wanted device usable (drivers may have to be unpacked first); says which it is and why. */
@@ -61,5 +63,9 @@ export function createProcessWorld(): World {
     signals: process,
     folder: process.cwd(),
     environment: process.env,
+    nodeFlags: process.execArgv,
+    get isInspected() {
+      return inspectorUrl() !== undefined;
+    },
   };
 }

@@ -38,6 +38,8 @@ export class FakeWorld implements World {
   folder: string = import.meta.dirname;
   hostRoot?: string;
   environment: Record<string, string> = {};
+  nodeFlags: readonly string[] = [];
+  isInspected = false;
   inspection: Inspection = emptyMachine;
   readonly in: PassThrough & { isTTY?: boolean } = new PassThrough();
   printed = '';

@@ -7,6 +7,6 @@ import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
 
 const fake = new FakeWorld({ script: say('x'.repeat(3000)), stepMs: 5 });
-const { in: input, out, err, signals, folder, environment } = createProcessWorld();
-Object.assign(fake, { in: input, out, err, signals, folder, environment });
+const { in: input, out, err, signals, folder, environment, nodeFlags } = createProcessWorld();
+Object.assign(fake, { in: input, out, err, signals, folder, environment, nodeFlags });
 process.exitCode = await runCommand(process.argv.slice(2), fake);
