@@ -22,6 +22,7 @@ import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
+import type { Scrubber } from './scrub.ts';
 import { addSiteRoutes } from './site-routes.ts';
 import type { Tls } from './tls.ts';
 
@@ -42,10 +43,12 @@ export interface AppOptions {
   readonly log?: Log;
   readonly life?: Life;
   readonly tls?: Tls | undefined;
+  /** Told of every request that may hold content. */
+  readonly scrubber?: Scrubber;
 }
 
 /** The application, ready to listen or to be injected. */
-export function buildApp({ models, gate, settings, log: write = () => undefined, life = createLife(), tls }: AppOptions): FastifyInstance {
+export function buildApp({ models, gate, settings, log: write = () => undefined, life = createLife(), tls, scrubber }: AppOptions): FastifyInstance {
   const answered = new AnswerCounts();
   const log = answered.watch(write);
   // Node swaps the two limits when the one for headers is the larger.
@@ -70,7 +73,8 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   tls?.guard(app, log);
   app.decorateRequest('usage', null);
   app.decorateRequest('refusal', null);
-  addBodyParser(app);
+  if (scrubber !== undefined) watchContent(app, scrubber);
+  addBodyParser(app, settings.bodyLimit);
   addHooks(app, life, gate, log);
   addAccess(app, gate, models);
   addErrors(app, { settings, gate }, log);
@@ -106,6 +110,13 @@ function addHooks(app: FastifyInstance, life: Life, gate: Doorkeeper, log: Log):
   // A stopping server ends its connections as it answers.
   app.addHook('onSend', async (_request, reply) => {
     if (life.state !== 'ready') reply.header('connection', 'close');
+  });
+}
+
+/** What holds content has a body. */
+function watchContent(app: FastifyInstance, scrubber: Scrubber): void {
+  app.addHook('onRequest', async ({ method }, { raw }) => {
+    if (method !== 'GET' && method !== 'HEAD') raw.once('close', scrubber.enter());
   });
 }
 

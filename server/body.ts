@@ -1,28 +1,55 @@
 /**
- * Owns the way from a request body's bytes to a JSON value: strict UTF-8, bounded depth, JSON.
- * Refuses other media types and encodings. Wipes the bytes it was given, so that the pool they came from keeps no prompt.
+ * Owns the way from a request body's bytes to a JSON value: bounded size, strict UTF-8, bounded depth, JSON.
+ * Refuses other media types and encodings. Wipes the bytes as they came and as they were joined, so that no memory that is used
+ * again keeps a prompt. (Fastify's own reading of bodies leaves the bytes as they came.)
  */
-import type { FastifyInstance } from 'fastify';
+import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './openai/errors.ts';
 
 /** Levels of arrays and objects; the deepest valid request has 4. */
 const depthLimit = 32;
 
 /** Makes JSON the only body that the app reads. */
-export function addBodyParser(app: FastifyInstance): void {
+export function addBodyParser(app: FastifyInstance, limit: number): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+  app.addContentTypeParser('application/json', async ({ headers }: FastifyRequest, payload: Readable) => {
+    if (Number(headers['content-length']) > limit) throw new ApiError('body_too_large', { limit });
+    const body = await readBytes(payload, limit);
     try {
-      const charset = /charset="?([^\s;"]+)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
-      const encoding = request.headers['content-encoding'] ?? 'identity';
+      const charset = /charset="?([^\s;"]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+      const encoding = headers['content-encoding'] ?? 'identity';
       if (!/^utf-?8$/i.test(charset) || encoding !== 'identity') throw new ApiError('media_type');
-      done(null, parseJson(body));
-    } catch (error) {
-      done(error instanceof ApiError ? error : new ApiError('invalid_json'), undefined);
+      return parseJson(body);
     } finally {
       body.fill(0);
     }
   });
+}
+
+/** All bytes in one piece, which is the reader's to wipe; throws ApiError. */
+function readBytes(payload: Readable, limit: number): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const wipe = (): void => {
+    for (const chunk of chunks.splice(0)) chunk.fill(0);
+  };
+  const refuse = (error: ApiError): void => {
+    wipe();
+    reject(error);
+  };
+  payload.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    chunks.push(chunk);
+    if (size > limit) refuse(new ApiError('body_too_large', { limit }));
+  });
+  payload.once('end', () => {
+    resolve(Buffer.concat(chunks));
+    wipe();
+  });
+  payload.once('error', () => refuse(new ApiError('bad_request')));
+  return promise;
 }
 
 /** The JSON value in `bytes`; throws ApiError. */

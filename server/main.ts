@@ -31,6 +31,7 @@ import { createTokenVerifier, type TokenVerifier } from './privacy/tokens/tokens
 import { readVersion } from './privacy/version.ts';
 import type { FileFlaw } from './privacy/watched.ts';
 import { openTls } from './tls.ts';
+import { Scrubber } from './scrub.ts';
 import { toAuditEvent } from './trail.ts';
 import type { World } from './world.ts';
 
@@ -74,7 +75,7 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   followGate(gate, loader, log, world);
   if (gate.isOpen) await loader.load();
   const life = createLife();
-  const app = buildApp({ models: loader, gate, settings, log, life, tls });
+  const app = buildApp({ models: loader, gate, settings, log, life, tls, scrubber: new Scrubber() });
   // One that a signal asked for at the very start may have come up meanwhile.
   refuseInspector(world);
   const url = await listen(app, settings);

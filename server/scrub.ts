@@ -1,0 +1,78 @@
+/**
+ * Owns what the HTTP process does with its own memory once it has nothing to do: a collection of everything that nobody needs,
+ * whose memory V8 zeroes or gives back, and the one buffer that Node reads all requests into overwritten. Refuses to do so while
+ * requests are open: it takes tens of ms. What it is measured by: scripts/residue.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** After the last answer, in ms, so that a client that asks one thing after the other waits for nothing. */
+const idleMs = 1000;
+/** Node reads 64 KiB at a time: several times that, so that one reading is full wherever the body begins. */
+const fillSize = 4 * 2 ** 16;
+
+type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'last-resort' }) => void;
+
+export class Scrubber {
+  readonly #scrub: () => Promise<void>;
+  readonly #idleMs: number;
+  #openCount = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(scrub: () => Promise<void> = scrubProcess, delayMs: number = idleMs) {
+    this.#scrub = scrub;
+    this.#idleMs = delayMs;
+  }
+
+  /** A request that may hold content has come; what is given back says that it is over. */
+  enter(): () => void {
+    clearTimeout(this.#timer);
+    this.#openCount++;
+    return () => {
+      if (--this.#openCount > 0) return;
+      // A failure leaves things as they were without a scrub; the next one tries again.
+      this.#timer = setTimeout(() => void this.#scrub().catch(() => undefined), this.#idleMs).unref();
+    };
+  }
+}
+
+/** Collects, and overwrites what was read last. */
+export async function scrubProcess(): Promise<void> {
+  await overwriteReadBuffer();
+  // The last text that a pattern has matched stays reachable until another one is.
+  /^/.exec('');
+  findCollect()({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
+let collect: Collect | undefined;
+
+function findCollect(): Collect {
+  if (collect === undefined) {
+    setFlagsFromString('--expose-gc');
+    // Of what such a collection leaves; without it free parts of pages keep what was there. Costs nothing at other times.
+    setFlagsFromString('--zero-unused-memory');
+    collect = runInNewContext('gc') as Collect;
+  }
+  return collect;
+}
+
+/** All HTTP servers of a process read into the same buffer: one of its own, in the abstract names of Linux, gets zeros. */
+async function overwriteReadBuffer(): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const path = `\0inward-${randomUUID()}`;
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => response.end());
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  const socket = connect(path);
+  socket.write(`POST / HTTP/1.1\r\nhost: scrub\r\nconnection: close\r\ncontent-length: ${fillSize}\r\n\r\n`);
+  socket.write(Buffer.alloc(fillSize));
+  socket.resume();
+  await once(socket, 'close');
+  server.close();
+}

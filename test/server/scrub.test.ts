@@ -1,0 +1,125 @@
+/** What the HTTP process holds of requests once it has had nothing to do for a moment, seen from another process. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { countCopies } from '../../scripts/residue.ts';
+import { Scrubber } from '../../server/scrub.ts';
+import { until, user } from './help.ts';
+
+const [requestCount, markersEach] = [20, 40];
+
+class Server implements AsyncDisposable {
+  readonly #child;
+  #out = '';
+
+  constructor(shape: 'paced' | 'plain') {
+    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'serve-echo.ts'), shape], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child.stdout.on('data', (text) => (this.#out += text));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get scrubCount(): number {
+    return this.#out.split('scrubbed').length - 1;
+  }
+
+  async ready(): Promise<void> {
+    await until(() => this.#out.includes('\n'), 30_000);
+  }
+
+  /** On a connection of its own; gives the answer. */
+  post(path: string, body: string | Buffer): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const asked = request(new URL(path, this.#out.split('\n')[0]), { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+      answer.once('end', () => resolve(text));
+    });
+    asked.once('error', reject).end(body);
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await new Promise((resolve) => this.#child.once('close', resolve));
+  }
+}
+
+describe.each(['plain', 'paced'] as const)('answers that are %s', (shape) => {
+  test('no copy of any marker is left after the scrub', async () => {
+    if (process.platform !== 'linux') return console.log('left out: the memory of another process is read from /proc');
+    await using server = new Server(shape);
+    await server.ready();
+    const marker = randomBytes(12).toString('hex');
+    const content = (index: number): string => Array.from({ length: markersEach }, (_, place) => `${marker}-${index}-${place}`).join(' ');
+    for (let index = 0; index < requestCount; index++) {
+      const base = { model: 'default', stream: index % 2 === 0, max_tokens: 3000 };
+      const answer =
+        index % 4 < 2
+          ? await server.post('/v1/chat/completions', JSON.stringify({ ...base, messages: [user(content(index))] }))
+          : await server.post('/v1/completions', JSON.stringify({ ...base, prompt: content(index) }));
+      // A whole answer repeats the question.
+      if (!base.stream) expect(answer.split(marker).length - 1).toBe(markersEach);
+    }
+    const [before] = countCopies([server.pid], [marker]);
+    await refuseAll(server, content(99));
+    const scrubs = server.scrubCount;
+    await until(() => server.scrubCount > scrubs, 30_000);
+    const [after] = countCopies([server.pid], [marker]);
+    console.log(`copies of ${requestCount * markersEach} markers, ${shape}: ${total(before)} before the scrub, ${total(after)} after`, after?.places);
+    expect(total(before)).toBeGreaterThan(markersEach);
+    expect(after).toMatchObject({ latin1: 0, utf16: 0 });
+  }, 120_000);
+});
+
+/** Requests that are refused hold content too. */
+async function refuseAll(server: Server, content: string): Promise<void> {
+  const refused = [
+    `{"model":"default","messages":[{"role":"user","content":"${content}"}`,
+    JSON.stringify({ model: 'default', messages: [user(content)], [content.slice(0, 60)]: 1 }),
+    JSON.stringify({ model: content, messages: [user(content)] }),
+    Buffer.concat([Buffer.from(`{"model":"${content}`), Buffer.of(0xff)]),
+    `${'['.repeat(40)}"${content}"`,
+  ];
+  for (const body of refused) expect(await server.post('/v1/chat/completions', body)).toContain('"error"');
+}
+
+function total(copies: { readonly latin1: number; readonly utf16: number } | undefined): number {
+  return (copies?.latin1 ?? Number.NaN) + (copies?.utf16 ?? Number.NaN);
+}
+
+describe('when', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test('once, some time after the last request has ended, and not while one is open', async () => {
+    let count = 0;
+    const scrubber = new Scrubber(async () => void count++, 1000);
+    const [first, second] = [scrubber.enter(), scrubber.enter()];
+    first();
+    vi.advanceTimersByTime(5000);
+    expect(count).toBe(0);
+    second();
+    vi.advanceTimersByTime(999);
+    const third = scrubber.enter();
+    vi.advanceTimersByTime(5000);
+    expect(count).toBe(0);
+    third();
+    vi.advanceTimersByTime(100_000);
+    expect(count).toBe(1);
+  });
+
+  test('one that fails is tried again after the next request', async () => {
+    let count = 0;
+    const scrubber = new Scrubber(() => Promise.reject(new Error(`${++count}`)), 10);
+    scrubber.enter()();
+    await vi.advanceTimersByTimeAsync(100);
+    scrubber.enter()();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(count).toBe(2);
+  });
+});
