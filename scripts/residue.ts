@@ -94,7 +94,9 @@ function tryRead(memory: number, buffer: Buffer, position: number, size: number)
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const pids = process.argv.slice(2).map(Number);
-  const texts = readFileSync(0, 'latin1').split('\n').filter((line) => line !== '');
+  const texts = readFileSync(0, 'latin1')
+    .split('\n')
+    .filter((line) => line !== '');
   const copies = countCopies(pids, texts);
   process.stdout.write(`${JSON.stringify(copies)}\n`);
   process.exitCode = copies.some(({ latin1, utf16 }) => latin1 + utf16 > 0) ? 1 : 0;

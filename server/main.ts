@@ -30,8 +30,8 @@ import { openStore } from './privacy/store/sqlite.ts';
 import { createTokenVerifier, type TokenVerifier } from './privacy/tokens/tokens.ts';
 import { readVersion } from './privacy/version.ts';
 import type { FileFlaw } from './privacy/watched.ts';
-import { openTls } from './tls.ts';
 import { Scrubber } from './scrub.ts';
+import { openTls } from './tls.ts';
 import { toAuditEvent } from './trail.ts';
 import type { World } from './world.ts';
 

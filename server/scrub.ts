@@ -1,7 +1,7 @@
 /**
  * Owns what the HTTP process does with its own memory once it has nothing to do: a collection of everything that nobody needs,
  * whose memory V8 zeroes or gives back, and the one buffer that Node reads all requests into overwritten. Refuses to do so while
- * requests are open: it takes tens of ms. What it is measured by: scripts/residue.ts.
+ * requests are open, because it stops everything for a moment. What it is measured by: scripts/residue.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -15,7 +15,15 @@ const idleMs = 1000;
 /** Node reads 64 KiB at a time: several times that, so that one reading is full wherever the body begins. */
 const fillSize = 4 * 2 ** 16;
 
-type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'last-resort' }) => void;
+type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'regular' | 'last-resort' }) => void;
+
+export interface ScrubberOptions {
+  readonly scrub?: () => Promise<void>;
+  /** After the last request, in ms. */
+  readonly delayMs?: number;
+  /** Is told how long one took. */
+  readonly onScrub?: (ms: number) => void;
+}
 
 export class Scrubber {
   readonly #scrub: () => Promise<void>;
@@ -23,9 +31,15 @@ export class Scrubber {
   #openCount = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(scrub: () => Promise<void> = scrubProcess, delayMs: number = idleMs) {
-    this.#scrub = scrub;
+  constructor({ scrub = scrubProcess, delayMs = idleMs, onScrub = () => undefined }: ScrubberOptions = {}) {
+    this.#scrub = async () => {
+      const start = performance.now();
+      await scrub();
+      onScrub(performance.now() - start);
+    };
     this.#idleMs = delayMs;
+    // Buffers go back to malloc by the thread that asks for them again (overwriteFreed): what another one gave back, only that one gets.
+    setFlagsFromString('--no-concurrent-array-buffer-sweeping');
   }
 
   /** A request that may hold content has come; what is given back says that it is over. */
@@ -41,11 +55,35 @@ export class Scrubber {
 }
 
 /** Collects, and overwrites what was read last. */
-export async function scrubProcess(): Promise<void> {
+async function scrubProcess(): Promise<void> {
   await overwriteReadBuffer();
   // The last text that a pattern has matched stays reachable until another one is.
   /^/.exec('');
-  findCollect()({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  collectAll('regular');
+  overwriteFreed();
+  // Once more, until nothing is found: what only a cache holds goes too, and pages go back to the kernel.
+  collectAll('last-resort');
+}
+
+/**
+ * Sizes of blocks in bytes, and how many are asked for. glibc keeps small ones by their size, in steps of 16, seven each for every
+ * thread (the GNU C library's malloc/malloc.c, "tcache"); all others are cut from what is free.
+ */
+const blocks: readonly (readonly [size: number, count: number])[] = [
+  ...Array.from({ length: 64 }, (_, step) => [8 + 16 * (step + 1), 8] as const),
+  ...[65_536, 16_384, 4096, 1024].map((size) => [size, 2 ** 22 / size] as const),
+];
+
+/**
+ * What malloc has got back keeps what was in it, as messages to the text process do. It gives such blocks away first, and those that
+ * are asked for zeroed are zeroed then.
+ */
+function overwriteFreed(): void {
+  for (const [size, count] of blocks) Array.from({ length: count }, () => new ArrayBuffer(size));
+}
+
+function collectAll(flavor: 'regular' | 'last-resort'): void {
+  findCollect()({ type: 'major', execution: 'sync', flavor });
 }
 
 let collect: Collect | undefined;

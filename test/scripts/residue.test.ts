@@ -23,18 +23,22 @@ async function hold(text: string, form: 'latin1' | 'utf16le', count: number): Pr
   return child.pid ?? 0;
 }
 
-test.each(['latin1', 'utf16le'] as const)('every copy is counted once, also over the ends of what is read at a time: %s', async (form) => {
-  if (process.platform !== 'linux') return console.log('left out: the memory of another process is read from /proc');
-  const text = randomBytes(12).toString('hex');
-  const pid = await hold(text, form, 13_000);
-  const [found] = countCopies([pid], [text, randomBytes(12).toString('hex')]);
-  expect(found).toMatchObject({ pid, latin1: form === 'latin1' ? 13_000 : 0, utf16: form === 'latin1' ? 0 : 13_000, unreadSize: 0 });
-  expect(found?.size).toBeGreaterThan(13_000_000);
-  const none = spawnSync(process.execPath, [script, `${pid}`], { input: `${randomBytes(12).toString('hex')}\n`, encoding: 'utf8' });
-  expect([none.status, JSON.parse(none.stdout)]).toMatchObject([0, [{ latin1: 0, utf16: 0 }]]);
-  const some = spawnSync(process.execPath, [script, `${pid}`], { input: `${text}\n`, encoding: 'utf8' });
-  expect([some.status, JSON.parse(some.stdout)]).toMatchObject([1, [{ pid }]]);
-}, 60_000);
+test.each(['latin1', 'utf16le'] as const)(
+  'every copy is counted once, also over the ends of what is read at a time: %s',
+  async (form) => {
+    if (process.platform !== 'linux') return console.log('left out: the memory of another process is read from /proc');
+    const text = randomBytes(12).toString('hex');
+    const pid = await hold(text, form, 13_000);
+    const [found] = countCopies([pid], [text, randomBytes(12).toString('hex')]);
+    expect(found).toMatchObject({ pid, latin1: form === 'latin1' ? 13_000 : 0, utf16: form === 'latin1' ? 0 : 13_000, unreadSize: 0 });
+    expect(found?.size).toBeGreaterThan(13_000_000);
+    const none = spawnSync(process.execPath, [script, `${pid}`], { input: `${randomBytes(12).toString('hex')}\n`, encoding: 'utf8' });
+    expect([none.status, JSON.parse(none.stdout)]).toMatchObject([0, [{ latin1: 0, utf16: 0 }]]);
+    const some = spawnSync(process.execPath, [script, `${pid}`], { input: `${text}\n`, encoding: 'utf8' });
+    expect([some.status, JSON.parse(some.stdout)]).toMatchObject([1, [{ pid }]]);
+  },
+  60_000,
+);
 
 test('not the own process, and not for nothing', () => {
   expect(() => countCopies([process.pid], ['marker'])).toThrow(/searched by itself/);

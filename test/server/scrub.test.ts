@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { countCopies } from '../../scripts/residue.ts';
 import { Scrubber } from '../../server/scrub.ts';
@@ -15,7 +15,7 @@ class Server implements AsyncDisposable {
   #out = '';
 
   constructor(shape: 'paced' | 'plain') {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'serve-echo.ts'), shape], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = spawn(process.execPath, [fileURLToPath(new URL('./serve-echo.ts', import.meta.url)), shape], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child.stdout.on('data', (text) => (this.#out += text));
   }
 
@@ -34,11 +34,15 @@ class Server implements AsyncDisposable {
   /** On a connection of its own; gives the answer. */
   post(path: string, body: string | Buffer): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const asked = request(new URL(path, this.#out.split('\n')[0]), { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (part: string) => (text += part));
-      answer.once('end', () => resolve(text));
-    });
+    const asked = request(
+      new URL(path, this.#out.split('\n')[0]),
+      { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+        answer.once('end', () => resolve(text));
+      },
+    );
     asked.once('error', reject).end(body);
     return promise;
   }
@@ -98,7 +102,7 @@ describe('when', () => {
 
   test('once, some time after the last request has ended, and not while one is open', async () => {
     let count = 0;
-    const scrubber = new Scrubber(async () => void count++, 1000);
+    const scrubber = new Scrubber({ scrub: async () => void count++, delayMs: 1000 });
     const [first, second] = [scrubber.enter(), scrubber.enter()];
     first();
     vi.advanceTimersByTime(5000);
@@ -115,7 +119,7 @@ describe('when', () => {
 
   test('one that fails is tried again after the next request', async () => {
     let count = 0;
-    const scrubber = new Scrubber(() => Promise.reject(new Error(`${++count}`)), 10);
+    const scrubber = new Scrubber({ scrub: () => Promise.reject(new Error(`${++count}`)), delayMs: 10 });
     scrubber.enter()();
     await vi.advanceTimersByTimeAsync(100);
     scrubber.enter()();

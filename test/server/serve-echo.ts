@@ -4,7 +4,7 @@
  */
 import { buildApp } from '../../server/app.ts';
 import { parseSettings } from '../../server/config.ts';
-import { Scrubber, scrubProcess } from '../../server/scrub.ts';
+import { Scrubber } from '../../server/scrub.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { endId, FakeText } from '../fake-text.ts';
 import { openTo } from './doorkeeper.ts';
@@ -22,11 +22,7 @@ setInterval(() => {
   engine.requests.length = 0;
   text.chats.length = 0;
 }, 10);
-const scrubber = new Scrubber(async () => {
-  const before = performance.now();
-  await scrubProcess();
-  process.stdout.write(`scrubbed ${Math.round(performance.now() - before)}\n`);
-}, 200);
+const scrubber = new Scrubber({ delayMs: 200, onScrub: (ms) => process.stdout.write(`scrubbed ${Math.round(ms)}\n`) });
 const shape = process.argv[2] === 'paced' ? 'paced' : 'plain';
 const app = buildApp({ ...openTo({ engine, text }, { shape }), settings: parseSettings({ streamCadenceMs: 20 }), scrubber });
 process.stdout.write(`${await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => '' })}\n`);
