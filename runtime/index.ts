@@ -7,6 +7,7 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 32 })) if (event.type === 'token') use(event.id);
  */
 import { openHostedEngine } from './host/host.ts';
+import { judgeSwap } from './layers/swap.ts';
 import type { Layer } from './layers/types.ts';
 import type { Engine, EngineOptions, ModelEstimate, ModelPlan, TunedDevice, Tuning } from './types.ts';
 
@@ -62,6 +63,11 @@ export async function readTuning(options: EngineOptions, device: TunedDevice): P
  */
 export async function examineLayers(root?: string): Promise<Layer[]> {
   return (await import('./layers/layers.ts')).examineLayers(root);
+}
+
+/** Of these only whether memory can get to a disk by swapping; read from a few files of /proc and /sys, never throws. */
+export function examineSwap(root?: string): Layer {
+  return { name: 'swap', ...judgeSwap(root) };
 }
 
 export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';

@@ -19,7 +19,7 @@ export interface Launch {
   /** What the kernel lets it write; Node's permission model lets it write nothing. */
   readonly writes: readonly string[];
   /** Not even the cache of compiled code may be written. */
-  readonly isSealed: boolean;
+  readonly keepsNothing: boolean;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -32,12 +32,12 @@ const canLockFiles = compareVersions(process.versions.node, '24.21.0') >= 0;
 /** What was started from here and has not ended. */
 const running = new Set<ChildProcess>();
 
-export function launch({ file, flags, reads, writes, isSealed, environment }: Launch): ChildProcess {
+export function launch({ file, flags, reads, writes, keepsNothing, environment }: Launch): ChildProcess {
   const codeCache = canLockFiles ? process.env['NODE_COMPILE_CACHE'] : undefined;
   const permissions = ['--permission', ...reads.map((path) => `--allow-fs-read=${path}`)];
   // Where the kernel forbids the writing Node must still think that it may, or it would not read the cache.
   if (codeCache !== undefined) permissions.push(`--allow-fs-read=${codeCache}`, `--allow-fs-write=${codeCache}`);
-  const places = codeCache === undefined || isSealed ? writes : [...writes, codeCache];
+  const places = codeCache === undefined || keepsNothing ? writes : [...writes, codeCache];
   for (const place of places) makePlace(place);
   const [execPath, ...execArgv] = lockCommand([process.execPath, ...flags, ...permissions], places);
   const child = fork(file, [], {

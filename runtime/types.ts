@@ -153,7 +153,7 @@ export interface EngineOptions {
   /** A result does not depend on what else is in the batch, whichever kernels run. Default true; false may let more kernels take part. */
   readonly deterministic?: boolean;
   /** For PHI: the engine's process can write no file at all, and drivers keep no compiled kernels, so that each start compiles them. Default false. */
-  readonly isSealed?: boolean;
+  readonly keepsNothing?: boolean;
   /** Called while the engine opens. */
   readonly onProgress?: (progress: OpenProgress) => void;
   /** Called when the engine's process is lost, and when another one has taken over. */

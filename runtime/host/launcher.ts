@@ -4,7 +4,7 @@
  * inspector. Refuses to hand on the parent's environment as a whole, which may hold secrets and options of Node.
  *
  * Node's permission model binds JavaScript. The device's driver is native code: it reads what it finds, and the kernel lets it write
- * the nodes of GPUs and Mesa's compiled kernels in the cache folder; in a sealed engine no file at all.
+ * the nodes of GPUs and Mesa's compiled kernels in the cache folder; in an engine that keeps nothing no file at all.
  */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
@@ -43,16 +43,16 @@ const memoryFiles = ['/proc/meminfo', '/sys/fs/cgroup/memory.max', '/sys/fs/cgro
 
 /** Starts a process that waits for the message `open` with these options. */
 export function launchEngine(options: PlainOptions, driver: Driver, { file, reads }: EngineProgram = engineProgram): ChildProcess {
-  const { modelPath, tune = 'off', tuningFile: path = tuningFile(), isSealed = false } = options;
+  const { modelPath, tune = 'off', tuningFile: path = tuningFile(), keepsNothing = false } = options;
   const known = driverEnvironment(driver);
-  const caches = isSealed ? [] : [known.MESA_SHADER_CACHE_DIR];
+  const caches = keepsNothing ? [] : [known.MESA_SHADER_CACHE_DIR];
   return launch({
     file,
     flags: [...leanFlags, '--disallow-code-generation-from-strings', '--allow-addons'],
     reads: [...sourceFolders(), ...memoryFiles, resolve(modelPath), ...(tune === 'off' ? [] : [resolve(path)]), ...reads],
     writes: [...deviceNodes(), ...caches],
-    isSealed,
-    environment: { ...knownEnvironment(), ...known, ...leanEnvironment, ...(isSealed ? withoutDriverCaches : {}) },
+    keepsNothing,
+    environment: { ...knownEnvironment(), ...known, ...leanEnvironment, ...(keepsNothing ? withoutDriverCaches : {}) },
   });
 }
 

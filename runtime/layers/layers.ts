@@ -43,7 +43,7 @@ export function judgeLayers(facts: LayerFacts): Layer[] {
   const all = [own, ...locked];
   const refused = tries?.refused;
   const keepsNoKernels = children.flatMap((child) => child?.keepsNoKernels ?? []);
-  const isSealed = keepsNoKernels.length > 0 && keepsNoKernels.every(Boolean);
+  const keepsNothing = keepsNoKernels.length > 0 && keepsNoKernels.every(Boolean);
   const without = lacking(facts.hasPython ? 'no-kernel-support' : 'no-python');
   const byKernel = (isHeld: boolean | undefined, reason: Parameters<typeof held>[0]): Verdict => (isHeld === true ? held(reason) : without);
   const verdicts: Readonly<Record<LayerName, Verdict>> = {
@@ -58,12 +58,12 @@ export function judgeLayers(facts: LayerFacts): Layer[] {
     ),
     sockets: byKernel(refused?.tcp && refused.udp && refused.local, 'tried'),
     signals: byKernel(refused?.signal, 'tried'),
-    files: byKernel(refused?.file, isSealed || keepsNoKernels.length === 0 ? 'tried' : 'caches-only'),
+    files: byKernel(refused?.file, keepsNothing || keepsNoKernels.length === 0 ? 'tried' : 'caches-only'),
     'core-limit': every(all, ({ coreLimits: [soft, hard] }) => soft === 0 && hard === 0) ? held('read-back') : lacking('not-set'),
     'core-memory': every(all, ({ coreMemory }) => coreMemory === 0) ? held('read-back') : lacking('not-set'),
     'core-handler': judgeHandler(corePattern),
     swap: facts.swap,
-    'driver-cache': isSealed ? held('read-back') : lacking(keepsNoKernels.length === 0 ? 'no-process' : 'kept'),
+    'driver-cache': keepsNothing ? held('read-back') : lacking(keepsNoKernels.length === 0 ? 'no-process' : 'kept'),
   };
   return layerNames.map((name) => ({ name, ...verdicts[name] }));
 }

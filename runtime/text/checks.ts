@@ -32,7 +32,7 @@ export function resolveOptions(options: TextOptions): Required<TextOptions> {
     memoryMiB: resolve('memoryMiB'),
     renewAfterRequests: resolve('renewAfterRequests'),
     renewIdleMs: resolve('renewIdleMs'),
-    isSealed: options.isSealed === true,
+    keepsNothing: options.keepsNothing === true,
   };
 }
 

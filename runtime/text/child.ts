@@ -14,7 +14,7 @@ export interface TextLimits {
   /** Heap of the process, in MiB. */
   readonly memoryMiB: number;
   /** It can write no file at all. */
-  readonly isSealed: boolean;
+  readonly keepsNothing: boolean;
 }
 
 export type Ready = Extract<ProcessAnswer, { kind: 'ready' }>;
@@ -134,13 +134,13 @@ export class TextChild {
   }
 }
 
-function start({ memoryMiB, isSealed }: TextLimits): ChildProcess {
+function start({ memoryMiB, keepsNothing }: TextLimits): ChildProcess {
   return launch({
     file,
     flags: [`--max-old-space-size=${memoryMiB}`, '--max-semi-space-size=1', '--disallow-code-generation-from-strings'],
     reads: ['*'],
     writes: [],
-    isSealed,
+    keepsNothing,
     environment: {},
   });
 }

@@ -16,7 +16,7 @@ export interface TextOptions {
   /** Time without a request after which it is replaced, if it had one, in ms. Default 60,000. */
   readonly renewIdleMs?: number;
   /** For PHI: the text process can write no file at all, the cache of compiled code included. Default false. */
-  readonly isSealed?: boolean;
+  readonly keepsNothing?: boolean;
 }
 
 /** One turn of a chat, as the template of the model gets it. */

@@ -29,7 +29,7 @@ afterAll(() => {
 
 /** Starts the probe as an engine with this model would be, and asks it. */
 async function probe(
-  options: { readonly tune?: 'quick'; readonly isSealed?: boolean; readonly writes?: readonly string[] } = {},
+  options: { readonly tune?: 'quick'; readonly keepsNothing?: boolean; readonly writes?: readonly string[] } = {},
 ): Promise<{ before: Findings; after: Findings; environment: string[]; coreLimit: string | undefined }> {
   const { writes = [], ...others } = options;
   const child = launchEngine({ modelPath, tuningFile, ...others }, chooseDriver('auto'), program);
@@ -74,19 +74,19 @@ test('may write the cache of compiled code while it starts, where the command ke
   expect(after[`read ${source}`]).toBe(denied);
 });
 
-test('sealed, the kernel lets it write not even that cache, and tells drivers to keep none of their own', async (context) => {
+test('one that keeps nothing: the kernel lets it write not even that cache, and tells drivers to keep none of their own', async (context) => {
   if (findPython() === undefined) return context.skip('needs Linux with Python 3 at /usr/bin or /usr/local/bin');
-  const cache = join(folder, 'sealed');
+  const cache = join(folder, 'nothing');
   const path = join(cache, 'file');
   mkdirSync(cache);
   vi.stubEnv('NODE_COMPILE_CACHE', cache);
   const open = await probe({ writes: [path] });
-  const sealed = await probe({ writes: [path], isSealed: true });
+  const strict = await probe({ writes: [path], keepsNothing: true });
   // Node's permission model lets both.
   expect([open.before[`write ${path}`], open.after[`write ${path}`]]).toEqual(['done', denied]);
-  expect(['EACCES', 'EROFS']).toContain(sealed.before[`write ${path}`]);
+  expect(['EACCES', 'EROFS']).toContain(strict.before[`write ${path}`]);
   const names = ['MESA_SHADER_CACHE_DISABLE', '__GL_SHADER_DISK_CACHE'];
-  expect([open, sealed].map(({ environment }) => names.filter((name) => environment.includes(name)))).toEqual([[], names]);
+  expect([open, strict].map(({ environment }) => names.filter((name) => environment.includes(name)))).toEqual([[], names]);
 });
 
 test('opens no socket, which Node alone would let it', async (context) => {
