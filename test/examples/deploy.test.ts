@@ -28,7 +28,8 @@ test('no swap and no cores, in both', () => {
 });
 
 test("systemd's own judgement of the unit: every line is known, and little is left open", (context) => {
-  if (spawnSync('systemd-analyze', ['security', '--offline=yes', '--threshold=100', unit]).status !== 0) return context.skip('needs systemd-analyze 250 or newer');
+  if (spawnSync('systemd-analyze', ['security', '--offline=yes', '--threshold=100', unit]).status !== 0)
+    return context.skip('needs systemd-analyze 250 or newer');
   const verdict = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' });
   // That the program is not installed here says nothing of the unit.
   expect(`${verdict.stdout}${verdict.stderr}`.split('\n').filter((line) => line !== '' && !line.includes('/opt/inward'))).toEqual([]);
