@@ -80,7 +80,10 @@ export function chooseDriver(wanted: DeviceName | 'auto', drivers: readonly Driv
 }
 
 /** What must be set before a process starts so that Dawn loads this driver and no other. */
-export function driverEnvironment(driver: Driver, environment: Machine['environment'] = process.env): Record<string, string> {
+export function driverEnvironment(
+  driver: Driver,
+  environment: Machine['environment'] = process.env,
+): { readonly VK_DRIVER_FILES: string; readonly MESA_SHADER_CACHE_DIR: string; readonly LD_LIBRARY_PATH?: string } {
   const inherited = (environment['LD_LIBRARY_PATH'] ?? '').split(':').filter((folder) => folder !== '' && !driver.libraryDirs.includes(folder));
   const folders = [...driver.libraryDirs, ...inherited];
   return {

@@ -7,6 +7,8 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 32 })) if (event.type === 'token') use(event.id);
  */
 import { openHostedEngine } from './host/host.ts';
+import { judgeSwap } from './layers/swap.ts';
+import type { Layer } from './layers/types.ts';
 import type { Engine, EngineOptions, ModelEstimate, ModelPlan, TunedDevice, Tuning } from './types.ts';
 
 /**
@@ -55,7 +57,21 @@ export async function readTuning(options: EngineOptions, device: TunedDevice): P
   return (await import('./plan.ts')).readModelTuning(options, device);
 }
 
+/**
+ * What the kernel holds around this process and the engine and text processes that it has started, read back and tried: no sockets,
+ * no files, no cores, no swap. Takes some 0.2 s, never throws. `root`: top of the file system that describes the host.
+ */
+export async function examineLayers(root?: string): Promise<Layer[]> {
+  return (await import('./layers/layers.ts')).examineLayers(root);
+}
+
+/** Of these only whether memory can get to a disk by swapping; read from a few files of /proc and /sys, never throws. */
+export function examineSwap(root?: string): Layer {
+  return { name: 'swap', ...judgeSwap(root) };
+}
+
 export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';
+export type { Layer, LayerName, LayerReason } from './layers/types.ts';
 export type {
   ActivationFormat,
   AdapterFacts,

@@ -1,10 +1,13 @@
 /**
- * Owns how a process of ours is started locked down: Node's permission model, no core files, no output, an environment
- * given in full, and a channel for structured messages. Refuses to hand on what the parent's environment says by chance.
+ * Owns how a process of ours is started locked down: by the kernel (lockdown.py), by Node's permission model, without core files
+ * and output, with an environment given in full and a channel for structured messages. Refuses to hand on what the parent's
+ * environment says by chance, and to believe what it asked for: layers.ts looks.
  *
- * The permission model binds JavaScript, not native code; on Node 24 it does not bind the network either.
+ * The permission model binds JavaScript, not native code; on Node 24 it does not bind the network either. The kernel binds both.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 export interface Launch {
   /** The program. */
@@ -13,6 +16,10 @@ export interface Launch {
   readonly flags: readonly string[];
   /** Files and folders that it may read; `*` is everything. */
   readonly reads: readonly string[];
+  /** What the kernel lets it write; Node's permission model lets it write nothing. */
+  readonly writes: readonly string[];
+  /** Not even the cache of compiled code may be written. */
+  readonly keepsNothing: boolean;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -22,17 +29,42 @@ export interface Launch {
  */
 const canLockFiles = compareVersions(process.versions.node, '24.21.0') >= 0;
 
-export function launch({ file, flags, reads, environment }: Launch): ChildProcess {
+/** What was started from here and has not ended. */
+const running = new Set<ChildProcess>();
+
+export function launch({ file, flags, reads, writes, keepsNothing, environment }: Launch): ChildProcess {
   const codeCache = canLockFiles ? process.env['NODE_COMPILE_CACHE'] : undefined;
   const permissions = ['--permission', ...reads.map((path) => `--allow-fs-read=${path}`)];
+  // Where the kernel forbids the writing Node must still think that it may, or it would not read the cache.
   if (codeCache !== undefined) permissions.push(`--allow-fs-read=${codeCache}`, `--allow-fs-write=${codeCache}`);
-  return fork(file, [], {
-    ...withoutCores([...flags, ...permissions]),
+  const places = codeCache === undefined || keepsNothing ? writes : [...writes, codeCache];
+  for (const place of places) makePlace(place);
+  const [execPath, ...execArgv] = lockCommand([process.execPath, ...flags, ...permissions], places);
+  const child = fork(file, [], {
+    execPath,
+    execArgv,
     serialization: 'advanced',
     // What V8 prints when it aborts, or a library warns of, reaches no terminal and no log.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: { ...environment, ...(codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache }) },
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** The kernel takes rules for what is there only. */
+function makePlace(path: string): void {
+  try {
+    if (!existsSync(path)) mkdirSync(path, { recursive: true });
+  } catch {
+    // Where no cache can be kept, none may be written.
+  }
+}
+
+/** Ids of the processes that run now. */
+export function listProcesses(): number[] {
+  return Array.from(running, ({ pid }) => pid).filter((pid) => pid !== undefined);
 }
 
 /** A program of ours beside the caller: .ts in a clone, .js in a built package. */
@@ -40,10 +72,24 @@ export function programBeside(caller: string, name: string): URL {
   return new URL(`./${name}${caller.endsWith('.ts') ? '.ts' : '.js'}`, caller);
 }
 
-/** How Node is started with these flags: through a shell that forbids core files, because an abort would write prompts into one. */
-function withoutCores(flags: readonly string[]): { readonly execPath: string; readonly execArgv: string[] } {
-  if (process.platform === 'win32') return { execPath: process.execPath, execArgv: [...flags] };
-  return { execPath: '/bin/sh', execArgv: ['-c', 'ulimit -c 0 && exec "$0" "$@"', process.execPath, ...flags] };
+/** Places that only the system's administrator writes to; what a PATH leads to may be a script that needs a home. */
+const pythons = ['/usr/bin/python3', '/usr/local/bin/python3'];
+const helper = fileURLToPath(new URL('./lockdown.py', import.meta.url));
+
+/** The Python that sets the kernel's layers; undefined where there is none. */
+export function findPython(): string | undefined {
+  return process.platform === 'linux' ? pythons.find((path) => existsSync(path)) : undefined;
+}
+
+/**
+ * The same command, locked as far as this machine can: a shell forbids core files and takes all memory out of those that are piped
+ * to a handler all the same, because an abort would write prompts into one; the helper does the rest (lockdown.py).
+ */
+export function lockCommand(command: readonly [string, ...string[]], writes: readonly string[]): [string, ...string[]] {
+  if (process.platform === 'win32') return [...command];
+  const python = findPython();
+  const locked = python === undefined ? command : [python, '-I', '-S', '-B', helper, ...writes, '--', ...command];
+  return ['/bin/sh', '-c', 'ulimit -c 0 || exit 1; { echo 0 >/proc/self/coredump_filter; } 2>/dev/null; exec "$0" "$@"', ...locked];
 }
 
 /** Of two versions in numbers: negative, zero or positive, as a sort wants it. */

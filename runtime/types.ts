@@ -152,6 +152,8 @@ export interface EngineOptions {
   readonly tuningFile?: string;
   /** A result does not depend on what else is in the batch, whichever kernels run. Default true; false may let more kernels take part. */
   readonly deterministic?: boolean;
+  /** For PHI: the engine's process can write no file at all, and drivers keep no compiled kernels, so that each start compiles them. Default false. */
+  readonly keepsNothing?: boolean;
   /** Called while the engine opens. */
   readonly onProgress?: (progress: OpenProgress) => void;
   /** Called when the engine's process is lost, and when another one has taken over. */

@@ -8,3 +8,4 @@ export declare function cacheCompiledCode(): void;
 export declare function fail(error: unknown): never;
 
 export function keepHeapSmall(): void;
+export function forbidCores(): void;

@@ -2,8 +2,8 @@
  * Owns how a script gets to run under a Node that is recent enough: which one the packages brought, going on under
  * it as if it had been started that way, and ending with it. Plain JavaScript for Node 20; installs nothing.
  */
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import module from 'node:module';
 import { constants, homedir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
@@ -78,4 +78,21 @@ export function cacheCompiledCode() {
 /** Keeps the young generation of the heap at its first size: 6 MB less, for a process that mostly waits for the device. */
 export function keepHeapSmall() {
   v8.setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/**
+ * Forbids core files to this process and its children, and takes all memory out of those that a machine pipes to a handler, whatever
+ * the limit says: an abort would write prompts into one. Node cannot set a limit of its own, prlimit (util-linux) can, from outside.
+ * Whether it held is for who reports it (runtime/layers/).
+ */
+export function forbidCores() {
+  if (process.platform !== 'linux') return;
+  try {
+    writeFileSync('/proc/self/coredump_filter', '0');
+    if (!/^Max core file size\s+0\s+0\s/m.test(readFileSync('/proc/self/limits', 'latin1'))) {
+      spawnSync('/usr/bin/prlimit', ['--core=0:0', '--pid', String(process.pid)], { stdio: 'ignore' });
+    }
+  } catch {
+    // A /proc that is not there, or not to be written.
+  }
 }

@@ -69,8 +69,11 @@ export async function serve(options: ServeOptions, world: World): Promise<number
     const prepared = await prepareEngine(settings, world);
     ({ deviceReason } = prepared);
     const { modelPath, device = 'auto' } = prepared.engine;
-    await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu: settings.sharedGpu, root: world.hostRoot });
-    return openModels(prepared, settings, log, world);
+    const { sharedGpu, swap } = settings;
+    const deployment = await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu, swap, root: world.hostRoot });
+    // For PHI nothing is kept.
+    const engine = deployment === undefined ? prepared.engine : { ...prepared.engine, keepsNothing: true };
+    return openModels({ ...prepared, engine }, settings, log, world);
   }, log);
   followGate(gate, loader, log, world);
   if (gate.isOpen) await loader.load();
@@ -83,7 +86,7 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   const signals = watchSignals(world.signals, () => life.cut());
   const style = createStyle(world.out, world.environment);
   const start = { url, key: site.evaluationKey, agreement: gate.agreement?.agreement };
-  world.out.write(loader.current === undefined ? describeClosed(url, style) : describeStart(loader.current.engine.info, start, style, deviceReason));
+  world.out.write(loader.current === undefined ? describeClosed(url, style) : describeStart(loader.current, start, style, deviceReason));
   log({ event: 'listening', port: Number(new URL(url).port) });
   options.onListening?.(url);
   return await waitForEnd({ app, failed: loader.failed, life, log, settings, signals, world });
@@ -136,10 +139,11 @@ function openTokens(settings: Settings, log: Log): TokenVerifier | undefined {
 
 async function openModels({ engine: options }: Prepared, settings: Settings, log: Log, world: World): Promise<Models> {
   // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
-  const text = await world.openText(toTextOptions(settings, options.modelPath));
+  const text = await world.openText({ ...toTextOptions(settings, options.modelPath), ...(options.keepsNothing && { keepsNothing: true }) });
   try {
     const onRestart = ({ code, count, isReady }: EngineRestart): void => log({ event: isReady ? 'engine_restarted' : 'engine_lost', code, count });
-    return { text, engine: await openEngine({ ...options, onRestart }, world) };
+    const engine = await openEngine({ ...options, onRestart }, world);
+    return { text, engine, layers: await world.examineLayers() };
   } catch (error) {
     await text[Symbol.asyncDispose]();
     throw error;

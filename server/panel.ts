@@ -2,8 +2,10 @@
  * Owns what the operator reads when the server has started.
  */
 
-import { type EngineInfo, formatBytes, type Tuning } from '../runtime/index.ts';
+import { formatBytes, type Tuning } from '../runtime/index.ts';
 import type { Style } from './cli/style.ts';
+import { summarizeLayers } from './layers.ts';
+import type { Models } from './openai/plan.ts';
 import type { Agreement } from './privacy/agreement.ts';
 import { daysLeft, findWarning } from './privacy/term.ts';
 
@@ -14,8 +16,8 @@ export interface StartFacts {
   readonly agreement: Agreement | undefined;
 }
 
-/** The start-up panel: device, model, memory, URL and a request that works as pasted. */
-export function describeStart(info: EngineInfo, { url, key, agreement }: StartFacts, style: Style, deviceReason: string): string {
+/** The start-up panel: device, model, memory, what the kernel holds, URL and a request that works as pasted. */
+export function describeStart({ engine: { info }, layers = [] }: Models, { url, key, agreement }: StartFacts, style: Style, deviceReason: string): string {
   const rows: readonly (readonly [string, string])[] = [
     ['device', `${info.device} (${deviceReason})`],
     ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
@@ -24,6 +26,7 @@ export function describeStart(info: EngineInfo, { url, key, agreement }: StartFa
     ['kernels', describeTuning(info.tuning)],
     ['limits', `up to ${info.maxSequences} sequences at a time, up to ${info.contextLength} tokens each`],
     ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
+    ['layers', summarizeLayers(layers)],
     ['terms', agreement === undefined ? 'none' : describeTerms(agreement, style)],
     ['URL', style.bold(url)],
   ];

@@ -39,6 +39,8 @@ function describeStatus({ region, manifest, snapshot, agreements }: View, gate: 
     // The one that requests are served under.
     agreement: gate.agreement?.agreement.id ?? null,
     model: current?.engine.info.modelName ?? null,
+    // Of a server with a model: without one there are no processes to hold.
+    layers: current?.layers ?? [],
     keys,
     // For whoever notes it down: a log of a later day must be a continuation of it.
     audit: { fault: gate.audit.fault ?? null, records: gate.audit.checkpoint.size, checkpoint: gate.audit.checkpoint.note },

@@ -3,7 +3,7 @@
  * environment, which nothing else of the server reads. One interface, so that tests give a world of their own. Everything heavy is imported when it is first used.
  */
 import type { Readable } from 'node:stream';
-import type { DeviceName, Engine, EngineOptions } from '../runtime/index.ts';
+import type { DeviceName, Engine, EngineOptions, Layer } from '../runtime/index.ts';
 import type { TextModel, TextOptions } from '../runtime/text/index.ts';
 import type { Inspection } from '../scripts/setup/index.ts';
 import type { Surroundings } from './config.ts';
@@ -34,6 +34,8 @@ export interface World extends Surroundings, Launched {
   ensureDefaultModel(): Promise<string>;
   /** A look at this machine that changes nothing. */
   inspectMachine(): Promise<Inspection>;
+  /** What the kernel holds around this process and those that it has started. */
+  examineLayers(): Promise<readonly Layer[]>;
   /** Top of the file system that describes the host; left out, `/`. */
   readonly hostRoot?: string;
   readonly in: Input;
@@ -53,6 +55,7 @@ export function createProcessWorld(): World {
     ensureDevice: async (wanted) => (await import('../scripts/setup/index.ts')).ensureDevice(wanted),
     ensureDefaultModel: async () => (await import('../scripts/setup/index.ts')).ensureDefaultModel(),
     inspectMachine: async () => (await import('../scripts/setup/index.ts')).inspectMachine(),
+    examineLayers: async () => (await import('../runtime/index.ts')).examineLayers(),
     // Looking at it opens it, which would keep a server from a terminal that it does not need.
     get in() {
       return process.stdin;

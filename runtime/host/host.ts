@@ -179,8 +179,10 @@ class HostedEngine implements Engine {
     if (this.#info === undefined) this.#options.onProgress?.({ part, done, total });
   }
 
+  /** Of the first start only: once an engine has served, nothing that its process says is written anywhere. */
   #keepTuning({ key, shapes }: FromEngine & { type: 'measured' }): void {
-    if (isStoredDevice({ kernels: key.kernels, shapes })) this.#tuningNotice = writeTuningFile(this.#options.tuningFile ?? tuningFile(), key, shapes);
+    if (this.#info === undefined && isStoredDevice({ kernels: key.kernels, shapes }))
+      this.#tuningNotice = writeTuningFile(this.#options.tuningFile ?? tuningFile(), key, shapes);
   }
 
   #takeCheck(id: number): PromiseWithResolvers<ZeroReport> | undefined {

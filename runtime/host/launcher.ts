@@ -3,11 +3,11 @@
  * cache of compiled code, and gives that and all reading back before it serves (process.ts); it may start no process, thread or
  * inspector. Refuses to hand on the parent's environment as a whole, which may hold secrets and options of Node.
  *
- * Node's permission model binds JavaScript. The device's driver is native code: it finds its own files, and Mesa keeps compiled
- * kernels in the cache folder.
+ * Node's permission model binds JavaScript. The device's driver is native code: it reads what it finds, and the kernel lets it write
+ * the nodes of GPUs and Mesa's compiled kernels in the cache folder; in an engine that keeps nothing no file at all.
  */
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +31,9 @@ const engineProgram: EngineProgram = { file: programBeside(import.meta.url, 'pro
 const leanFlags = ['--optimize-for-size', '--gc-global', '--max-semi-space-size=1', '--single-threaded-gc', '--v8-pool-size=1'];
 const leanEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
 
+/** Mesa's and NVIDIA's caches of compiled kernels. */
+const withoutDriverCaches = { MESA_SHADER_CACHE_DISABLE: 'true', __GL_SHADER_DISK_CACHE: '0' };
+
 /** What Vulkan drivers and their loader, the C library and `cacheFolder` go by. */
 const knownNames =
   /^(?:HOME|USER|PATH|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|DISPLAY|WAYLAND_DISPLAY|INWARD_CACHE|LD_LIBRARY_PATH|SYSTEMROOT|SYSTEMDRIVE|WINDIR|USERPROFILE|PROGRAMDATA|PROGRAMFILES|(?:LOCAL)?APPDATA|(?:XDG|VK|MESA|LP|GALLIUM|GALLIVM|DRI|DRM|RADV|AMD|AMDVLK|ANV|INTEL|NVK|NVIDIA|CUDA|HSA|__GL|__NV|__VK)_\w+)$/i;
@@ -40,12 +43,16 @@ const memoryFiles = ['/proc/meminfo', '/sys/fs/cgroup/memory.max', '/sys/fs/cgro
 
 /** Starts a process that waits for the message `open` with these options. */
 export function launchEngine(options: PlainOptions, driver: Driver, { file, reads }: EngineProgram = engineProgram): ChildProcess {
-  const { modelPath, tune = 'off', tuningFile: path = tuningFile() } = options;
+  const { modelPath, tune = 'off', tuningFile: path = tuningFile(), keepsNothing = false } = options;
+  const known = driverEnvironment(driver);
+  const caches = keepsNothing ? [] : [known.MESA_SHADER_CACHE_DIR];
   return launch({
     file,
     flags: [...leanFlags, '--disallow-code-generation-from-strings', '--allow-addons'],
     reads: [...sourceFolders(), ...memoryFiles, resolve(modelPath), ...(tune === 'off' ? [] : [resolve(path)]), ...reads],
-    environment: { ...knownEnvironment(), ...driverEnvironment(driver), ...leanEnvironment },
+    writes: [...deviceNodes(), ...caches],
+    keepsNothing,
+    environment: { ...knownEnvironment(), ...known, ...leanEnvironment, ...(keepsNothing ? withoutDriverCaches : {}) },
   });
 }
 
@@ -58,6 +65,12 @@ function sourceFolders(): string[] {
   const found = join(place, 'webgpu');
   const real = realpathSync(found);
   return [...own, ...(real === found ? [found] : [place, real])];
+}
+
+/** What drivers open for writing: the nodes of GPUs. The software devices write to none. */
+function deviceNodes(): string[] {
+  const names = existsSync('/dev') ? readdirSync('/dev') : [];
+  return names.filter((name) => /^(?:dri|kfd|nvidia.*)$/.test(name)).map((name) => `/dev/${name}`);
 }
 
 function knownEnvironment(): Record<string, string> {

@@ -32,6 +32,7 @@ export function resolveOptions(options: TextOptions): Required<TextOptions> {
     memoryMiB: resolve('memoryMiB'),
     renewAfterRequests: resolve('renewAfterRequests'),
     renewIdleMs: resolve('renewIdleMs'),
+    keepsNothing: options.keepsNothing === true,
   };
 }
 

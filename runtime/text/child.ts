@@ -13,6 +13,8 @@ export interface TextLimits {
   readonly deadlineMs: number;
   /** Heap of the process, in MiB. */
   readonly memoryMiB: number;
+  /** It can write no file at all. */
+  readonly keepsNothing: boolean;
 }
 
 export type Ready = Extract<ProcessAnswer, { kind: 'ready' }>;
@@ -44,7 +46,7 @@ export class TextChild {
   constructor(limits: TextLimits, onLost: () => void) {
     this.#limits = limits;
     this.#onLost = onLost;
-    this.#process = start(limits.memoryMiB);
+    this.#process = start(limits);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;
     this.#process
@@ -132,11 +134,13 @@ export class TextChild {
   }
 }
 
-function start(memoryMiB: number): ChildProcess {
+function start({ memoryMiB, keepsNothing }: TextLimits): ChildProcess {
   return launch({
     file,
     flags: [`--max-old-space-size=${memoryMiB}`, '--max-semi-space-size=1', '--disallow-code-generation-from-strings'],
     reads: ['*'],
+    writes: [],
+    keepsNothing,
     environment: {},
   });
 }

@@ -15,6 +15,8 @@ export interface TextOptions {
   readonly renewAfterRequests?: number;
   /** Time without a request after which it is replaced, if it had one, in ms. Default 60,000. */
   readonly renewIdleMs?: number;
+  /** For PHI: the text process can write no file at all, the cache of compiled code included. Default false. */
+  readonly keepsNothing?: boolean;
 }
 
 /** One turn of a chat, as the template of the model gets it. */

@@ -55,6 +55,7 @@ async function examine(settings: Settings, world: World): Promise<DoctorReport> 
     ...(tuning === undefined ? {} : { tuning }),
     sizedFor: { sequences: settings.maxSequences, contextLength, kvTokens },
     sized: await sizeModels({ ...settings, kvTokens }, facts),
+    layers: await world.examineLayers(),
     cache: inspection.cache,
     missing,
   };

@@ -44,6 +44,7 @@ export interface Settings {
   readonly streamGridBytes: number;
   readonly retryAfterSeconds: number;
   readonly sharedGpu: 'refuse' | 'record';
+  readonly swap: 'refuse' | 'allow';
   readonly auditWitness?: string;
   readonly auditWitnessLag: number;
   readonly log: 'auto' | 'json' | 'human';
@@ -113,6 +114,7 @@ export const settingTable: SettingTable<Settings> = {
   streamGridBytes: { ...wholeNumber(64, 65_536), value: 'bytes', help: 'what the sizes of these writes, and of whole answers for a paced key, are multiples of', standard: 512 },
   retryAfterSeconds: { ...wholeNumber(1, 3600), value: 'seconds', help: 'what a refused client is told to wait where the engine has no estimate, as when the server stops', standard: 2 },
   sharedGpu: { ...choice(['refuse', 'record']), value: 'what', help: 'what becomes of a start for PHI where another process computes on the GPU', standard: 'refuse' },
+  swap: { ...choice(['refuse', 'allow']), value: 'what', help: 'what becomes of a start for PHI where memory may be swapped to a disk in plain text', standard: 'refuse' },
   auditWitness: { ...witnessPlace, value: 'place', help: 'second place that keeps the checkpoints of the audit log: file:/path, command:/path, or the https address of a witness' },
   auditWitnessLag: { ...wholeNumber(0, 86_400), value: 'seconds', help: 'how long the witness may lack the newest checkpoint before requests are refused, 5 or more; 0: for ever', standard: 0 },
   log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },

@@ -2,7 +2,7 @@
  * Owns what a request asks of the engine: prompts encoded, limits of the loaded model checked, one engine request for
  * each choice. Refuses before anything runs.
  */
-import { type Engine, type GenerateRequest, InwardError, type Priority, type Sampling } from '../../runtime/index.ts';
+import { type Engine, type GenerateRequest, InwardError, type Layer, type Priority, type Sampling } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
 import type { Refusal } from '../privacy/errors.ts';
 import { ApiError } from './errors.ts';
@@ -12,6 +12,8 @@ import type { HeaderTerms } from './headers.ts';
 export interface Models {
   readonly engine: Engine;
   readonly text: TextModel;
+  /** What the kernel holds around the processes, as it was found when they were started. */
+  readonly layers?: readonly Layer[];
 }
 
 /** What is loaded now; nothing while no agreement is in force, or while it is being loaded. */

@@ -25,6 +25,8 @@ export interface GuardOptions {
   readonly purpose?: Purpose;
   /** What becomes of an engine for PHI where another process computes on the GPU. Default `refuse`. */
   readonly sharedGpu?: 'refuse' | 'record';
+  /** What becomes of an engine for PHI where memory may be swapped to a disk. Default `refuse`. */
+  readonly swap?: 'refuse' | 'allow';
   /** In place of the door `inward`, for tests and for engines that are open already. */
   readonly open?: (options: EngineOptions) => Promise<Engine>;
 }
@@ -45,7 +47,7 @@ const rule: RouteRule = { scope: 'completions', isInference: true };
  * (a store or a machine that is not as it should be), and what `openEngine` throws.
  */
 export async function openGuardedEngine(options: EngineOptions, guard: GuardOptions): Promise<GuardedEngine> {
-  const gate = await openGate(guard.site, { isLocal: true, facts: describeProcess(options) });
+  const gate = await openGate(guard.site, { isLocal: true, facts: describeProcess(options, guard) });
   try {
     const caller: Caller = { authorization: `Bearer ${guard.key}`, address: '127.0.0.1', purpose: guard.purpose };
     // Before anything is loaded.
@@ -54,8 +56,10 @@ export async function openGuardedEngine(options: EngineOptions, guard: GuardOpti
     gate.onEvent(({ event }) => {
       isStale ||= event === 'gate_closed' || event === 'deployment_changed';
     });
-    await demandDeployment(gate, { deviceName: options.device ?? 'auto', modelPath: options.modelPath, sharedGpu: guard.sharedGpu ?? 'refuse' });
-    const engine = await (guard.open ?? openEngine)(options);
+    const { device: deviceName = 'auto', modelPath } = options;
+    const { sharedGpu = 'refuse', swap = 'refuse', open = openEngine } = guard;
+    const deployment = await demandDeployment(gate, { deviceName, modelPath, sharedGpu, swap });
+    const engine = await open(deployment === undefined ? options : { ...options, keepsNothing: true });
     // What it was held against may have changed while it was loaded.
     if (!isStale) return guardEngine(engine, gate, caller);
     await engine[Symbol.asyncDispose]();
@@ -136,9 +140,9 @@ async function* generate(
 }
 
 /** For the audit trail. */
-function describeProcess({ modelPath, device = 'auto', ...others }: EngineOptions): ProcessFacts {
+function describeProcess({ modelPath, device = 'auto', ...others }: EngineOptions, { swap = 'refuse' }: GuardOptions): ProcessFacts {
   const plain = Object.entries(others).filter(([, value]) => ['string', 'boolean'].includes(typeof value) || Number.isSafeInteger(value));
-  const profile = hash('sha256', canonicalize({ ...Object.fromEntries(plain), modelPath, device }));
+  const profile = hash('sha256', canonicalize({ ...Object.fromEntries(plain), modelPath, device, swap }));
   return { kind: 'embedded', version: readVersion(), profile };
 }
 

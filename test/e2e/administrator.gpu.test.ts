@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
+import { findPython } from '../../runtime/launch.ts';
+import { type Layer, layerNames } from '../../runtime/layers/types.ts';
 import { root } from '../../scripts/node.mjs';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
@@ -52,6 +54,8 @@ async function prepare(): Promise<NodeJS.ProcessEnv> {
     TMPDIR: join(folder, 'tmp'),
     INWARD_SITE: join(folder, 'site'),
     INWARD_LOG: 'json',
+    // The machine of whoever runs the tests is no hospital's.
+    INWARD_SWAP: 'allow',
     MODEL: readOracle('gguf_llama_q4_1').modelPath,
     DEVICE: testDevice(),
     HOST: '127.0.0.1',
@@ -98,7 +102,21 @@ test('ten commands lead from nothing to the first answer, over TLS, under a sign
   expect(headers.stdout).toMatch(/x-inward-region: us-east\r/);
   expect(headers.stdout).toMatch(/x-inward-agreement: agr-[a-z0-9]+\r/);
   expect(headers.stdout).toMatch(/x-inward-manifest: [0-9a-f]{64}\r/);
+  const { stdout } = await run(
+    'curl -s --cacert "$CA" "https://localhost:$PORT/inward/status" -H "authorization: Bearer $(cat "$INWARD_SITE/a.smith.identity")"',
+  );
+  checkLayers((JSON.parse(stdout) as { readonly layers: readonly Layer[] }).layers);
 });
+
+/** Of a server for PHI, as it is installed: whatever this machine can have is held. What the machine itself decides is told, and not ours. */
+function checkLayers(layers: readonly Layer[]): void {
+  expect(layers.map(({ name }) => name)).toEqual(layerNames);
+  const lacking = new Set(layers.flatMap(({ name, state }) => (state === 'held' ? [] : [name])));
+  // A kernel without Landlock has neither.
+  if (lacking.delete('signals')) lacking.delete('files');
+  for (const name of ['swap', 'core-handler'] as const) lacking.delete(name);
+  expect([...lacking]).toEqual(findPython() === undefined ? ['privileges', 'calls', 'sockets'] : []);
+}
 
 /** Resolves once it listens. */
 function startServer(line: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {

@@ -53,7 +53,10 @@ test('it holds what runs, and nothing that only a developer needs', () => {
   expect(packed.filter((path) => path.endsWith('.wgsl')).sort()).toEqual(kernels.map((path) => `kernels/${path}`).sort());
   expect(packed.filter((path) => /^(test|bench|examples)\/|\.ref\.|(?<!\.d)\.ts$|fixture|\.gguf/.test(path))).toEqual([]);
   expect(packed).toEqual(
-    expect.arrayContaining(['package.json', 'LICENSE', 'README.md', 'bin/inward.mjs', 'runtime/text/process.js', 'runtime/host/process.js']),
+    expect.arrayContaining([
+      ...['package.json', 'LICENSE', 'README.md', 'bin/inward.mjs', 'runtime/text/process.js', 'runtime/host/process.js'],
+      ...['runtime/layers/process.js', 'runtime/lockdown.py'],
+    ]),
   );
   const { exports, dependencies } = JSON.parse(readFileSync(join(project, 'node_modules/inward/package.json'), 'utf8'));
   const doors = Object.values(exports).flatMap((door) => (typeof door === 'string' ? [door] : Object.values(door as Record<string, string>)));

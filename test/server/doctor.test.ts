@@ -52,6 +52,7 @@ test('a machine with everything: code 0, the best device chosen, nothing missing
     ['swiftshader', 'works'],
   ]);
   expect(report.model).toMatchObject({ path: modelPath, hasChatTemplate: true, plan: { family: 'llama', fits: 'yes' } });
+  expect(report.layers).toEqual(world.layers);
   // Nothing is loaded, and nothing fetched.
   expect([world.opened, world.wantedDevices]).toEqual([[], []]);
 });

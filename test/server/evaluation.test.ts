@@ -8,6 +8,7 @@ import { parseSettings, type SettingsInput } from '../../server/config.ts';
 import { ensureEvaluation } from '../../server/evaluation.ts';
 import { serve } from '../../server/main.ts';
 import { readAgreement } from '../../server/privacy/agreement.ts';
+import { gatherFacts } from '../../server/privacy/deployment/deployment.ts';
 import { hashPublicKey, signEnvelope } from '../../server/privacy/envelope.ts';
 import { createSecret } from '../../server/privacy/keys.ts';
 import { openStore } from '../../server/privacy/store/sqlite.ts';
@@ -15,6 +16,7 @@ import type { Store } from '../../server/privacy/store.ts';
 import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
 import { createSite, formatTime } from './privacy/agreed-site.ts';
+import { FakeHost } from './privacy/deployment/fake-host.ts';
 
 let folder: string;
 let store: Store;
@@ -82,8 +84,9 @@ interface Served {
   readonly code: Promise<number>;
 }
 
-async function start(isEvaluation: boolean, given: SettingsInput = {}): Promise<Served> {
+async function start(isEvaluation: boolean, given: SettingsInput = {}, hostRoot?: string): Promise<Served> {
   const world = new FakeWorld({ script: say('Hello') });
+  if (hostRoot !== undefined) world.hostRoot = hostRoot;
   const listening = Promise.withResolvers<string>();
   const code = serve({ settings: parseSettings({ port: 0, site: folder, ...given }), isEvaluation, onListening: listening.resolve }, world);
   code.catch(listening.reject);
@@ -117,6 +120,7 @@ test('the model is loaded when an agreement is added, and unloaded when it is re
   const key = await evaluate(Date.now());
   await expect.poll(() => stateOf(url)).toBe('ready');
   expect(world.opened).toHaveLength(1);
+  expect([...world.opened, ...world.openedTexts].some((options) => 'keepsNothing' in options)).toBe(false);
   expect(await ask(url, key)).toEqual([200, undefined, 'evaluation; not-for-phi']);
   let isClosed = false;
   world.engine[Symbol.asyncDispose] = async () => {
@@ -198,6 +202,27 @@ test('a manifest for another machine that comes while the server runs: nothing i
   expect(world.opened).toHaveLength(0);
   world.send('SIGTERM');
   expect(await code).toBe(0);
+});
+
+test('for PHI engine and text process are told to keep nothing, and where memory may be swapped nothing is loaded', async () => {
+  using host = new FakeHost();
+  const settings = { model: writeModel(), device: 'swiftshader' } as const;
+  const { hosts, ...facts } = await gatherFacts({ deviceName: settings.device, modelPaths: [settings.model], root: host.root });
+  const site = await createSite(store);
+  await site.deploy(await site.agree({ effective: formatTime(now - day), expires: formatTime(now + day) }), { host: hosts[0] ?? '', ...facts });
+  const { world, url, code } = await start(false, settings, host.root);
+  expect([world.opened, world.openedTexts]).toEqual([[expect.objectContaining({ keepsNothing: true })], [expect.objectContaining({ keepsNothing: true })]]);
+  const authorization = `Bearer ${await site.person('an-auditor', 'auditor')}`;
+  const status = await (await fetch(`${url}/inward/status`, { headers: { authorization } })).json();
+  expect(status).toMatchObject({ layers: world.layers });
+  world.send('SIGTERM');
+  expect(await code).toBe(0);
+  host.write('proc/swaps', 'Filename Type Size Used Priority\n/swapfile file 1048572 0 -2\n');
+  await expect(start(false, settings, host.root)).rejects.toThrow(/^Memory may be swapped: [^\n]*\.$/);
+  const allowed = await start(false, { ...settings, swap: 'allow' }, host.root);
+  expect(allowed.world.opened).toHaveLength(1);
+  allowed.world.send('SIGTERM');
+  expect(await allowed.code).toBe(0);
 });
 
 test('beside keys for PHI nothing is made', async () => {

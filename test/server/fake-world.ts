@@ -3,6 +3,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
+import type { Layer } from '../../runtime/layers/types.ts';
 import type { TextOptions } from '../../runtime/text/types.ts';
 import type { DeviceName, EngineOptions } from '../../runtime/types.ts';
 import type { Inspection } from '../../scripts/setup/inspect.ts';
@@ -41,6 +42,10 @@ export class FakeWorld implements World {
   nodeFlags: readonly string[] = [];
   isInspected = false;
   inspection: Inspection = emptyMachine;
+  layers: readonly Layer[] = [
+    { name: 'sockets', state: 'held', reason: 'tried' },
+    { name: 'core-handler', state: 'not available', reason: 'piped' },
+  ];
   readonly in: PassThrough & { isTTY?: boolean } = new PassThrough();
   printed = '';
   complained = '';
@@ -72,6 +77,10 @@ export class FakeWorld implements World {
 
   async inspectMachine(): Promise<Inspection> {
     return this.inspection;
+  }
+
+  async examineLayers(): Promise<readonly Layer[]> {
+    return this.layers;
   }
 
   /** Makes input and output a terminal. */

@@ -1,7 +1,8 @@
 /**
  * Owns how a report of `inward doctor` looks to people.
  */
-import { formatBytes, type Requirement } from '../../../runtime/index.ts';
+import { formatBytes, type Layer, type Requirement } from '../../../runtime/index.ts';
+import { describeReason } from '../../layers.ts';
 import { formatCount } from '../../panel.ts';
 import type { Style } from '../style.ts';
 import type { DeviceState, DoctorReport, Fit, InspectedModel, SizedModel } from './report.ts';
@@ -15,6 +16,7 @@ export function formatReport(report: DoctorReport, style: Style): string {
     ['Model that a server would load', formatModel(report.model)],
     ['Kernels that it would run, by shape of the matrix (inward tune --explain says why)', formatTuning(report)],
     [describeSizes(report), formatSizes(report.sized, style)],
+    ['Layers around our processes', report.layers.map((layer) => formatLayer(layer, style))],
     ['Cache', formatCache(report.cache)],
     ['Missing', report.missing.map(({ what, remedy }) => `${style.bad(what)} ${remedy}`)],
   ];
@@ -83,6 +85,11 @@ function describeSizes({ sizedFor: { sequences, contextLength, kvTokens }, devic
   const free = devices.find(({ state }) => state === 'chosen')?.facts?.memoryLimit;
   const room = free === undefined ? '' : `; ${formatBytes(free)} are free`;
   return `What would fit: weights + KV cache of ${kvTokens} tokens (${sequences} sequences, context ${contextLength})${room}`;
+}
+
+function formatLayer({ name, state, reason }: Layer, style: Style): string {
+  const paint = state === 'held' ? style.good : style.bad;
+  return `${name.padEnd(14)}${paint(state.padEnd(15))}${describeReason({ name, state, reason })}`;
 }
 
 const marks: Readonly<Record<Fit, string>> = { yes: ' ', 'no: memory': 'x', 'no: binding': 'b', unknown: '?' };

@@ -7,6 +7,7 @@ import {
   type DeviceName,
   deviceNames,
   formatBytes,
+  type Layer,
   type MemoryPlan,
   type ModelEstimate,
   type ModelPlan,
@@ -53,6 +54,8 @@ export interface DoctorReport {
   readonly tuning?: Tuning;
   readonly sizedFor: { readonly sequences: number; readonly contextLength: number; readonly kvTokens: number };
   readonly sized: readonly SizedModel[];
+  /** What the kernel holds around processes of ours. */
+  readonly layers: readonly Layer[];
   readonly cache: Inspection['cache'];
   readonly missing: readonly Missing[];
 }

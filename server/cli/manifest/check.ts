@@ -18,7 +18,7 @@ export function createManifestCheckCommand(world: World, onExit: (code: number) 
   const command = new Command('check')
     .description('Compare the manifest in force with what is here now: one line for each difference. Exit code 1 if there is one.')
     .option('--json', 'print manifest, differences and neighbours on the GPU as JSON');
-  return addSiteOptions(addSettings(command, ['model', 'device', 'sharedGpu']))
+  return addSiteOptions(addSettings(command, ['model', 'device', 'sharedGpu', 'swap']))
     .addHelpText('after', formatExamples(['inward manifest check', 'inward manifest check --model ./model.gguf --device gpu']))
     .action(async (flags: CheckFlags) => onExit(await runCheck(flags, world)));
 }
@@ -26,7 +26,8 @@ export function createManifestCheckCommand(world: World, onExit: (code: number) 
 async function runCheck(flags: CheckFlags, world: World): Promise<number> {
   await using site = await openSite(flags, world, 'status.read');
   const target = await findTarget(flags, flags.model, world);
-  const deployment = await checkDeployment({ ...target, snapshot: site.snapshot, sharedGpu: readSettings(flags, world).sharedGpu });
+  const { sharedGpu, swap } = readSettings(flags, world);
+  const deployment = await checkDeployment({ ...target, snapshot: site.snapshot, sharedGpu, swap });
   world.out.write(flags.json === true ? `${JSON.stringify(deployment, undefined, 2)}\n` : formatDeployment(deployment, target.deviceName === 'gpu'));
   return deployment.differences.length === 0 ? 0 : 1;
 }

@@ -1,9 +1,10 @@
 /**
- * Owns the check of a start: the site's manifest, verified again, held against what is found here, and who else is on the GPU.
+ * Owns the check of a start: the site's manifest, verified again, held against what is found here, who else is on the GPU, and
+ * whether memory may be swapped.
  * Refuses a site without a manifest that enough trusted keys have signed; differences are told, all of them, and judged by whoever starts.
  */
 import { join } from 'node:path';
-import type { DeviceName } from '../../../runtime/index.ts';
+import { type DeviceName, examineSwap } from '../../../runtime/index.ts';
 import type { Agreement } from '../agreement.ts';
 import { type Envelope, hashRecord, verifyEnvelope } from '../envelope.ts';
 import { SiteError } from '../errors.ts';
@@ -14,6 +15,7 @@ import { readHost } from './host.ts';
 import { type DeviceIdentity, type Manifest, readManifest } from './manifest.ts';
 import { countNeighbours, judgeNeighbours, type Neighbours, type SharedGpuPolicy } from './neighbours.ts';
 import { hashSoftware } from './software.ts';
+import { judgeSwap, type SwapPolicy } from './swap.ts';
 import { hashWeights } from './weights.ts';
 
 /** Folder of package.json, in a clone as in the built package. */
@@ -49,6 +51,7 @@ export interface DeploymentRequest extends Omit<FactSources, 'modelPaths'> {
   readonly snapshot: Snapshot;
   readonly modelPath: string;
   readonly sharedGpu: SharedGpuPolicy;
+  readonly swap: SwapPolicy;
   /** Ms of the epoch. */
   readonly now?: number | undefined;
 }
@@ -65,7 +68,7 @@ export interface Deployment {
 
 /** Throws SiteError where there is nothing to compare, or facts cannot be read. */
 export async function checkDeployment(request: DeploymentRequest): Promise<Deployment> {
-  const { snapshot, modelPath, root, deviceName, sharedGpu, now = Date.now() } = request;
+  const { snapshot, modelPath, root, deviceName, sharedGpu, swap, now = Date.now() } = request;
   const policy = needPolicy(snapshot);
   if (snapshot.manifest === undefined) {
     throw new SiteError('There is no deployment manifest: expected a signed one of this site, found none; make one (inward manifest new --key FILE --add).');
@@ -76,9 +79,9 @@ export async function checkDeployment(request: DeploymentRequest): Promise<Deplo
   const found = await gatherFacts({ ...request, modelPaths: [modelPath] });
   const agreements = findAgreements(snapshot, [manifest.host], now);
   const neighbours = countNeighbours(deviceName === 'gpu' ? findGpus(found.devices) : [], root);
-  const shared = judgeNeighbours(neighbours, sharedGpu);
+  const refusals = [judgeNeighbours(neighbours, sharedGpu), judgeSwap(examineSwap(root), swap)].filter((line) => line !== undefined);
   const differences = compareManifest(manifest, { ...found, site: policy.site, region: policy.region, agreements });
-  return { manifest, hash: hashRecord(envelope), differences: [...differences, ...(shared === undefined ? [] : [shared])], neighbours };
+  return { manifest, hash: hashRecord(envelope), differences: [...differences, ...refusals], neighbours };
 }
 
 /** What of a gate decides about a start. */

@@ -23,7 +23,7 @@ const parts = [
   'package.json',
   'package-lock.json',
 ];
-const fileForm = /\.(?:[cm]?ts|[cm]?js|wgsl|json|node|wasm)$/;
+const fileForm = /\.(?:[cm]?ts|[cm]?js|wgsl|json|node|wasm|py)$/;
 const fileLimit = 10_000;
 /** Bytes of all files together. */
 const sizeLimit = 2 ** 27;

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { chooseDriver } from '../../../runtime/drivers.ts';
 import { launchEngine } from '../../../runtime/host/launcher.ts';
+import { findPython } from '../../../runtime/launch.ts';
 import type { Findings, Question } from './probe-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'inward-locked-'));
@@ -27,11 +28,14 @@ afterAll(() => {
 });
 
 /** Starts the probe as an engine with this model would be, and asks it. */
-async function probe(tune: 'off' | 'quick' = 'off'): Promise<{ before: Findings; after: Findings; environment: string[]; coreLimit: string | undefined }> {
-  const child = launchEngine({ modelPath, tuningFile, tune }, chooseDriver('auto'), program);
+async function probe(
+  options: { readonly tune?: 'quick'; readonly keepsNothing?: boolean; readonly writes?: readonly string[] } = {},
+): Promise<{ before: Findings; after: Findings; environment: string[]; coreLimit: string | undefined }> {
+  const { writes = [], ...others } = options;
+  const child = launchEngine({ modelPath, tuningFile, ...others }, chooseDriver('auto'), program);
   try {
     const reads = [modelPath, tuningFile, source, kernels, neighbour, '/etc/hostname', papers, `${homedir()}/`, `${tmpdir()}/`];
-    child.send({ reads, writes: [join(folder, 'new'), modelPath, tuningFile, join(tmpdir(), 'inward-probe')] } satisfies Question);
+    child.send({ reads, writes: [join(folder, 'new'), modelPath, tuningFile, join(tmpdir(), 'inward-probe'), ...writes] } satisfies Question);
     const [findings] = await once(child, 'message');
     const coreLimit = /Max core file size\s+(\S+)/.exec(readFileSync(`/proc/${child.pid}/limits`, 'utf8'))?.[1];
     return { ...findings, coreLimit };
@@ -46,17 +50,17 @@ test('reads the model and its own sources only, writes nothing, starts nothing; 
   expect(existsSync('/etc/hostname')).toBe(true);
   const { before, after, coreLimit } = await probe();
   const allowed = [modelPath, source, kernels].map((path) => `read ${path}`);
-  const { code, ...tried } = before;
+  const { code, connect, ...tried } = before;
   expect(Object.keys(tried).length).toBe(9 + 2 * 4 + 2);
   expect(tried).toEqual(Object.fromEntries(Object.keys(tried).map((name) => [name, allowed.includes(name) ? 'done' : denied])));
   expect(code).not.toBe('done');
-  const { code: _, ...later } = after;
+  const { code: _, connect: __, ...later } = after;
   expect(later).toEqual(Object.fromEntries(Object.keys(later).map((name) => [name, denied])));
   expect(coreLimit).toBe('0');
 });
 
 test('reads the file of measurements where kernels are to be measured', async () => {
-  const { before } = await probe('quick');
+  const { before } = await probe({ tune: 'quick' });
   expect(before[`read ${tuningFile}`]).toBe('done');
   expect(before[`write ${tuningFile}`]).toBe(denied);
 });
@@ -68,6 +72,27 @@ test('may write the cache of compiled code while it starts, where the command ke
   const { before, after } = await probe();
   expect(before[`write ${join(folder, 'new')}`]).toBe(denied);
   expect(after[`read ${source}`]).toBe(denied);
+});
+
+test('one that keeps nothing: the kernel lets it write not even that cache, and tells drivers to keep none of their own', async (context) => {
+  if (findPython() === undefined) return context.skip('needs Linux with Python 3 at /usr/bin or /usr/local/bin');
+  const cache = join(folder, 'nothing');
+  const path = join(cache, 'file');
+  mkdirSync(cache);
+  vi.stubEnv('NODE_COMPILE_CACHE', cache);
+  const open = await probe({ writes: [path] });
+  const strict = await probe({ writes: [path], keepsNothing: true });
+  // Node's permission model lets both.
+  expect([open.before[`write ${path}`], open.after[`write ${path}`]]).toEqual(['done', denied]);
+  expect(['EACCES', 'EROFS']).toContain(strict.before[`write ${path}`]);
+  const names = ['MESA_SHADER_CACHE_DISABLE', '__GL_SHADER_DISK_CACHE'];
+  expect([open, strict].map(({ environment }) => names.filter((name) => environment.includes(name)))).toEqual([[], names]);
+});
+
+test('opens no socket, which Node alone would let it', async (context) => {
+  if (findPython() === undefined) return context.skip('needs Linux with Python 3 at /usr/bin or /usr/local/bin');
+  const { before, after } = await probe();
+  expect([before['connect'], after['connect']]).toEqual(['EPERM', 'EPERM']);
 });
 
 test('gets what drivers go by from the environment, and neither secrets nor options of Node', async () => {

@@ -3,6 +3,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { lockFiles } from '../../../runtime/lock.ts';
 
@@ -24,8 +25,17 @@ function attempt(action: () => unknown): string {
   }
 }
 
-function tryAll({ reads, writes }: Question): Findings {
+/** To this machine, at a port where as a rule nobody listens. */
+function connect(): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: '127.0.0.1', port: 9 }, () => resolve('done'));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? 'an error without a code'));
+  });
+}
+
+async function tryAll({ reads, writes }: Question): Promise<Findings> {
   return {
+    connect: await connect(),
     ...Object.fromEntries(reads.map((path) => [`read ${path}`, attempt(() => (path.endsWith('/') ? readdirSync(path) : readFileSync(path)))])),
     ...Object.fromEntries(writes.map((path) => [`write ${path}`, attempt(() => writeFileSync(path, 'x'))])),
     ...Object.fromEntries(writes.map((path) => [`remove ${path}`, attempt(() => rmSync(path))])),
@@ -35,9 +45,9 @@ function tryAll({ reads, writes }: Question): Findings {
   };
 }
 
-process.on('message', (question: Question) => {
-  const before = tryAll(question);
+process.on('message', async (question: Question) => {
+  const before = await tryAll(question);
   lockFiles();
-  process.send?.({ before, after: tryAll(question), environment: Object.keys(process.env) });
+  process.send?.({ before, after: await tryAll(question), environment: Object.keys(process.env) });
 });
 process.on('disconnect', () => process.exit(0));

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Engine, EngineOptions, TokenEvent } from '../../../runtime/types.ts';
 import { ensureEvaluation } from '../../../server/evaluation.ts';
 import { openFolder, verifyLog } from '../../../server/privacy/audit/verify.mjs';
+import { gatherFacts } from '../../../server/privacy/deployment/deployment.ts';
 import { openGate } from '../../../server/privacy/gate.ts';
 import { openGuardedEngine } from '../../../server/privacy/guarded.ts';
 import { createSecret } from '../../../server/privacy/keys.ts';
@@ -85,6 +86,24 @@ test('where the manifest was signed for another machine nothing is loaded', asyn
   const guard = { site: folder, key, purpose: 'documentation', open } as const;
   await expect(openGuardedEngine({ modelPath, device: 'swiftshader' }, guard)).rejects.toThrow(/The program is another one: .*\./);
   expect(opened).toHaveLength(0);
+});
+
+test('for PHI the engine is told to keep nothing', async () => {
+  const modelPath = join(folder, 'm.gguf');
+  writeFileSync(modelPath, 'weights');
+  const { hosts, ...facts } = await gatherFacts({ deviceName: 'swiftshader', modelPaths: [modelPath] });
+  const site = await createSite(store);
+  const { text: key } = await site.key({ scopes: { purposes: ['documentation'] } });
+  const now = Date.now();
+  await site.deploy(await site.agree({ effective: formatTime(now - day), expires: formatTime(now + day) }), { host: hosts[0] ?? '', ...facts });
+  const given: EngineOptions[] = [];
+  const keep = (options: EngineOptions): Promise<Engine> => {
+    given.push(options);
+    return open(options);
+  };
+  const guard = { site: folder, key, purpose: 'documentation', swap: 'allow', open: keep } as const;
+  await using _ = await openGuardedEngine({ modelPath, device: 'swiftshader' }, guard);
+  expect(given).toEqual([{ modelPath, device: 'swiftshader', keepsNothing: true }]);
 });
 
 test('a quota holds over requests, by what they used', async () => {

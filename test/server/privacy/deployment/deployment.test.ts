@@ -36,7 +36,7 @@ async function createManifest(deviceName: 'gpu' | 'lavapipe' = 'gpu'): Promise<M
 }
 
 function request(snapshot: Snapshot, changes: Partial<DeploymentRequest> = {}): DeploymentRequest {
-  return { snapshot, deviceName: 'gpu', modelPath, root: host.root, sharedGpu: 'refuse', now, ...changes };
+  return { snapshot, deviceName: 'gpu', modelPath, root: host.root, sharedGpu: 'refuse', swap: 'refuse', now, ...changes };
 }
 
 test('a server that stands where it was signed for', async () => {
@@ -102,6 +102,18 @@ test('another process on the GPU is refused or recorded', async () => {
   } finally {
     host.remove('proc/900');
   }
+});
+
+test('memory that may be swapped to a disk is refused or allowed, for PHI on whatever device', async () => {
+  const snapshot = createSnapshot(signer, await createManifest());
+  using second = new FakeHost();
+  second.addPci('0000:03:00.0', amdGpu);
+  second.write('proc/swaps', 'Filename Type Size Used Priority\n/dev/sda2 partition 8388604 0 -2\n');
+  const refused = await checkDeployment(request(snapshot, { root: second.root }));
+  expect(refused.differences).toEqual([expect.stringMatching(/^Memory may be swapped: expected none, .* found swap on a disk in plain text; turn it off/)]);
+  expect((await checkDeployment(request(snapshot, { root: second.root, swap: 'allow' }))).differences).toEqual([]);
+  second.remove('proc/swaps');
+  expect((await checkDeployment(request(snapshot, { root: second.root }))).differences).toEqual([expect.stringContaining('cannot be read')]);
 });
 
 test('each GPU that may be chosen is looked at, a display of the board is not', async () => {

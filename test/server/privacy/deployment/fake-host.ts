@@ -42,7 +42,7 @@ export class FakeHost implements Disposable {
     this.write('etc/machine-id', `${machineId}\n`);
     this.write('sys/class/dmi/id/product_uuid', `${productUuid}\n`);
     mkdirSync(join(this.root, 'sys/bus/pci/devices'), { recursive: true });
-    mkdirSync(join(this.root, 'proc'), { recursive: true });
+    this.write('proc/swaps', 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n');
   }
 
   write(path: string, content: string | Uint8Array): void {

@@ -73,6 +73,7 @@ test('whatever runs counts', () => {
     'runtime/a.node',
     'runtime/a.mts',
     'runtime/a.wasm',
+    'runtime/a.py',
     'scripts/node.mjs',
     'scripts/progress.mjs',
     'package-lock.json',

@@ -23,15 +23,15 @@ test('text up to the limit, and nothing else', () => {
 test('names of a folder', () => {
   using host = new FakeHost();
   const tree = createTree(host.root);
-  for (const name of ['b', 'a', '.c']) host.write(`proc/${name}`, '');
-  expect(tree.list('proc', 3)).toEqual(['.c', 'a', 'b']);
-  expect(tree.list('proc', 2)).toBe('closed');
-  expect(tree.list('proc/a', 3)).toBe('closed');
+  for (const name of ['b', 'a', '.c']) host.write(`etc/names/${name}`, '');
+  expect(tree.list('etc/names', 3)).toEqual(['.c', 'a', 'b']);
+  expect(tree.list('etc/names', 2)).toBe('closed');
+  expect(tree.list('etc/names/a', 3)).toBe('closed');
   expect(tree.list('nowhere', 3)).toBe('absent');
   host.link('out', '..');
   expect(tree.list('out', 1000)).toBe('closed');
   host.link('top', '.');
-  expect(tree.list('top/proc', 3)).toEqual(['.c', 'a', 'b']);
+  expect(tree.list('top/etc/names', 3)).toEqual(['.c', 'a', 'b']);
 });
 
 test('what a link says, and the name of where it leads', () => {

@@ -1,0 +1,54 @@
+/** Swap on machines that are made up: a folder that stands for the top of the file system. */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { judgeSwap } from '../../../runtime/layers/swap.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const head = 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n';
+const partition = `${head}/dev/sda2                               partition\t8388604\t\t0\t\t-2\n`;
+const zram = `${head}/dev/zram0                              partition\t8388604\t\t512\t\t100\n`;
+
+/** Texts by path, links as `-> target`. */
+function machine(files: Readonly<Record<string, string>>): string {
+  const root = mkdtempSync(join(tmpdir(), 'inward-swap-'));
+  folders.push(root);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    if (text.startsWith('-> ')) symlinkSync(text.slice(3), join(root, path));
+    else writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+test.each([
+  ['none', { 'proc/swaps': head }, 'held', 'no-swap'],
+  ['a partition', { 'proc/swaps': partition }, 'not available', 'swap-on'],
+  ['a file', { 'proc/swaps': `${head}/swapfile  file\t1048572\t0\t-2\n` }, 'not available', 'swap-on'],
+  ['a kernel without swap', { 'proc/meminfo': 'MemTotal: 1 kB\nSwapTotal:       0 kB\n' }, 'held', 'no-swap'],
+  ['nothing that can be read', {}, 'not available', 'unreadable'],
+  ['our control group', { 'proc/swaps': partition, 'proc/self/cgroup': '0::/a/b\n', 'sys/fs/cgroup/a/b/memory.swap.max': '0\n' }, 'held', 'swap-forbidden'],
+  ['a group above ours', { 'proc/swaps': partition, 'proc/self/cgroup': '0::/a/b\n', 'sys/fs/cgroup/a/memory.swap.max': '0\n' }, 'held', 'swap-forbidden'],
+  ['in a container', { 'proc/swaps': partition, 'proc/self/cgroup': '0::/\n', 'sys/fs/cgroup/memory.swap.max': '0\n' }, 'held', 'swap-forbidden'],
+  ['a group with a limit', { 'proc/swaps': partition, 'proc/self/cgroup': '0::/a\n', 'sys/fs/cgroup/a/memory.swap.max': 'max\n' }, 'not available', 'swap-on'],
+  ['another group', { 'proc/swaps': partition, 'proc/self/cgroup': '0::/a\n', 'sys/fs/cgroup/b/memory.swap.max': '0\n' }, 'not available', 'swap-on'],
+  ['zram', { 'proc/swaps': zram }, 'held', 'swap-in-memory'],
+  ['zram without a disk behind it', { 'proc/swaps': zram, 'sys/block/zram0/backing_dev': 'none\n' }, 'held', 'swap-in-memory'],
+  ['zram with one', { 'proc/swaps': zram, 'sys/block/zram0/backing_dev': '/dev/sda3\n' }, 'not available', 'swap-on'],
+  ['zram and a partition', { 'proc/swaps': `${zram}${partition.slice(head.length)}` }, 'not available', 'swap-on'],
+  ['dm-crypt', { 'proc/swaps': `${head}/dev/dm-1 partition 8 0 -2\n`, 'sys/block/dm-1/dm/uuid': 'CRYPT-PLAIN-swap\n' }, 'held', 'swap-encrypted'],
+  ['LVM', { 'proc/swaps': `${head}/dev/dm-1 partition 8 0 -2\n`, 'sys/block/dm-1/dm/uuid': 'LVM-abc\n' }, 'not available', 'swap-on'],
+  [
+    'dm-crypt by its name',
+    { 'proc/swaps': `${head}/dev/mapper/s partition 8 0 -2\n`, 'dev/dm-1': '', 'dev/mapper/s': '-> ../dm-1', 'sys/block/dm-1/dm/uuid': 'CRYPT-LUKS2-1\n' },
+    'held',
+    'swap-encrypted',
+  ],
+] as const)('swap: %s', (_, files, state, reason) => {
+  expect(judgeSwap(machine(files))).toEqual({ state, reason });
+});

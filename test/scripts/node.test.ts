@@ -1,0 +1,44 @@
+/** A process that has forbidden its cores, and what a real crash of it leaves. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { readProcess } from '../../runtime/layers/process-facts.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'inward-cores-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const script = JSON.stringify(new URL('../../scripts/node.mjs', import.meta.url).href);
+const canCrash =
+  process.platform === 'linux' &&
+  /^[\w.%-]+$/.test(readFileSync('/proc/sys/kernel/core_pattern', 'latin1').trim()) &&
+  spawnSync('/bin/sh', ['-c', 'ulimit -c unlimited']).status === 0;
+
+/** Names of what Node, allowed cores of any size, leaves when it dies by the signal of a bad address after this code. */
+function crash(code: string): string[] {
+  const cwd = mkdtempSync(join(folder, 'crash-'));
+  const program = `${code}; process.kill(process.pid, 'SIGSEGV'); setTimeout(() => undefined, 60000)`;
+  const { signal } = spawnSync('/bin/sh', ['-c', 'ulimit -c unlimited; exec "$0" --input-type=module -e "$1"', process.execPath, program], { cwd });
+  expect(signal).toBe('SIGSEGV');
+  return readdirSync(cwd);
+}
+
+test('after forbidCores a real SIGSEGV leaves no core, though the process was started with leave to', (context) => {
+  if (!canCrash) return context.skip('needs Linux that writes cores into the current folder, and leave to raise their limit');
+  expect(crash('')).toHaveLength(1);
+  expect(crash(`(await import(${script})).forbidCores()`)).toEqual([]);
+});
+
+test('it holds for soft and hard limit and for each kind of memory, and may be said twice', (context) => {
+  if (process.platform !== 'linux') return context.skip('needs Linux');
+  const program = `const { forbidCores } = await import(${script});
+forbidCores();
+forbidCores();
+const { readFileSync } = await import('node:fs');
+process.stdout.write(readFileSync('/proc/self/limits', 'latin1').match(/core file size.*/)[0] + readFileSync('/proc/self/coredump_filter', 'latin1'))`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  expect(stdout).toMatch(/^core file size\s+0\s+0\s+bytes\s+00000000\s*$/);
+  // This process, which has not said it, is as it was.
+  expect(readProcess('self')?.coreMemory).not.toBe(0);
+});
