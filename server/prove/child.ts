@@ -34,9 +34,10 @@ export interface FoundProcess {
   readonly kind: ProcessKind;
 }
 
-/** Whether strace is installed, and may trace here. */
-export function canTrace(): boolean {
-  return spawnSync('strace', ['-f', '-qq', '--seccomp-bpf', '-e', 'trace=creat', '-o', '/dev/null', 'true'], { stdio: 'ignore' }).status === 0;
+/** Whether strace is installed, knows the options and may trace here. */
+export function canTrace(environment: ChildOptions['environment']): boolean {
+  const args = ['-f', '-qq', '-y', '-ttt', '--seccomp-bpf', '-e', 'trace=creat', '-o', '/dev/null', process.execPath, '--version'];
+  return spawnSync('strace', args, { stdio: 'ignore', env: { ...environment } }).status === 0;
 }
 
 export class Child implements AsyncDisposable {
@@ -159,7 +160,9 @@ function listChildren(pid: number): number[] {
 function toKind(pid: number): ProcessKind {
   const command = readProcess(pid, 'cmdline');
   if (/\/runtime\/host\/process\.[jt]s/.test(command)) return 'engine';
-  return /\/runtime\/text\/process\.[jt]s/.test(command) ? 'text' : 'other';
+  if (/\/runtime\/text\/process\.[jt]s/.test(command)) return 'text';
+  // One that was started by a launcher.
+  return /\/bin\/inward\.mjs/.test(command) ? 'server' : 'other';
 }
 
 /** A small file of a process; nothing where it has ended or may not be read. */

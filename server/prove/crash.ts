@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Child, type ChildOptions, type ProcessKind, signal } from './child.ts';
+import { Child, type ChildOptions, type ProcessKind, readProcess, signal } from './child.ts';
 import { listSockets } from './processes.ts';
 
 export interface Crash {
@@ -20,7 +20,7 @@ export interface Crash {
 
 /** Time for a process to come, in ms: it need not have loaded its model. */
 const startLimitMs = 60_000;
-const inspectorMs = 500;
+const [settleMs, inspectorMs] = [1000, 500];
 
 export async function crashCopy(options: ChildOptions): Promise<Crash> {
   const pattern = readFileSync('/proc/sys/kernel/core_pattern', 'latin1').trim();
@@ -29,7 +29,8 @@ export async function crashCopy(options: ChildOptions): Promise<Crash> {
   const before = new Set(folders.flatMap(listFiles));
   const begun = Date.now();
   if (!(await waitForProcesses(child))) return { pattern, crashed: [], files: [], inspected: [] };
-  for (const { pid } of child.look()) signal(pid, 'SIGUSR1');
+  // Whoever does not take that signal would end by it, and show nothing.
+  for (const { pid } of child.look()) if (takesSignal(pid)) signal(pid, 'SIGUSR1');
   await sleep(inspectorMs);
   const processes = child.look();
   const inspected = processes.filter(({ pid }) => listSockets(pid).some(({ isListening }) => isListening)).map(({ kind }) => kind);
@@ -44,9 +45,18 @@ export async function crashCopy(options: ChildOptions): Promise<Crash> {
 async function waitForProcesses(child: Child): Promise<boolean> {
   for (const begun = Date.now(); Date.now() - begun < startLimitMs && !child.hasEnded; await sleep(50)) {
     const kinds = new Set(child.look().map(({ kind }) => kind));
-    if (kinds.has('engine') && kinds.has('text')) return true;
+    if (!kinds.has('engine') || !kinds.has('text')) continue;
+    // A shell becomes each of them, and Node takes a moment until it takes signals.
+    await sleep(settleMs);
+    return child.look().length >= 3;
   }
   return false;
+}
+
+/** SIGUSR1 is number 10: bit 9 of the signals that a process catches or ignores. */
+function takesSignal(pid: number): boolean {
+  const status = readProcess(pid, 'status');
+  return ['SigCgt', 'SigIgn'].some((name) => (Number.parseInt(new RegExp(`^${name}:.*([0-9a-f]{8})$`, 'm').exec(status)?.[1] ?? '0', 16) & 0x200) !== 0);
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -64,7 +64,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   const { folder, onProgress } = options;
   const markers = new Markers();
   const begun = Date.now();
-  const isTraced = canTrace();
+  const isTraced = canTrace(options.environment);
   const file = isTraced ? join(folder, 'trace') : undefined;
   const observed = await observe({ ...options, trace: file }, markers);
   onProgress('Making a copy crash', 0, 1);
