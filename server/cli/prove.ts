@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type SettingName, settingTable } from '../config/table.ts';
+import { toTextOptions } from '../config.ts';
 import { hashSoftware } from '../privacy/deployment/software.ts';
 import { type Envelope, envelopeLimit, hashRecord, readEnvelope, readPublicKey, signEnvelope, verifyEnvelope, writeEnvelope } from '../privacy/envelope.ts';
 import { SiteError } from '../privacy/errors.ts';
@@ -71,10 +72,13 @@ async function runProve(flags: ProveFlags, world: World): Promise<number> {
   if (signer !== undefined && flags.out === undefined) throw new UsageError('With --key, name the folder for the signed report: --out <folder>');
   const begun = Date.now();
   const software = hashSoftware(program);
+  const text = await world.openText(toTextOptions(settings, settings.model ?? (await world.ensureDefaultModel())));
+  const encode = (word: string): Promise<Uint32Array> => text.encode(word, { addSpecial: false }).finally(() => text[Symbol.asyncDispose]());
   const proof = await withFolder(world, (folder, signal) =>
     prove({
       program,
       settings,
+      encode,
       environment: world.environment,
       folder,
       requests: flags.requests,

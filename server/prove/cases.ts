@@ -27,13 +27,13 @@ export interface Limits {
 /** More than this is only announced. */
 const bodySizeLimit = 2 ** 25;
 
-/** A request that the route answers. */
-export function createRequest(route: RoutePattern, authorization: string, next: () => string): Sent {
+/** A request that the route answers. `known`: the marker whose ids are looked for; the others are not known as ids. */
+export function createRequest(route: RoutePattern, authorization: string, next: () => string, known: string): Sent {
   const common = { path: route.replace(':id', 'default'), headers: { authorization, 'content-type': 'application/json' } };
   const fields = { model: 'default', max_tokens: 4, temperature: 0 };
   if (route === '/v1/chat/completions')
-    return { ...common, method: 'POST', body: JSON.stringify({ ...fields, messages: [{ role: 'user', content: `Hello ${next()}` }] }) };
-  if (route === '/v1/completions') return { ...common, method: 'POST', body: JSON.stringify({ ...fields, prompt: `Once ${next()}` }) };
+    return { ...common, method: 'POST', body: JSON.stringify({ ...fields, messages: [{ role: 'user', content: `${known} ${next()}` }] }) };
+  if (route === '/v1/completions') return { ...common, method: 'POST', body: JSON.stringify({ ...fields, prompt: `${known} ${next()}` }) };
   return { ...common, method: 'GET', headers: { authorization } };
 }
 

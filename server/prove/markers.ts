@@ -24,11 +24,14 @@ export class Markers {
   readonly stem: string;
   /** Of files and streams. */
   readonly needles: readonly Needle[];
+  /** Of memory: as Node keeps text. */
+  readonly memoryNeedles: readonly Buffer[];
   #count = 0;
 
   constructor(stem: string = randomLetters(stemLength)) {
     this.stem = stem;
     this.needles = listNeedles(stem);
+    this.memoryNeedles = [Buffer.from(stem, 'latin1'), Buffer.from(stem, 'utf16le')];
   }
 
   /** Markers made so far. */
@@ -51,6 +54,17 @@ export class Markers {
   hide(text: string): string {
     return text.replace(new RegExp(`${this.stem}[a-z]*`, 'gi'), '(marker)');
   }
+}
+
+/** First and last ids depend on what stands beside a word. */
+const idMargin = 1;
+
+/** How the ids of a word lie in memory: as words of 32 bits, and as V8 keeps small numbers in an array. Nothing where they are too few to be told from chance. */
+export function listIdNeedles(ids: Uint32Array): readonly Buffer[] {
+  const inner = ids.slice(idMargin, ids.length - idMargin).slice(0, 8);
+  if (inner.length < 4) return [];
+  const small = new BigUint64Array(Array.from(inner, (id) => BigInt(id) << 32n));
+  return [Buffer.from(inner.buffer), Buffer.from(small.buffer)];
 }
 
 /** Places where these bytes begin in others. */

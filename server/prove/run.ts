@@ -14,13 +14,15 @@ import { type Bytes, judgeTexts } from './checks/texts.ts';
 import { Child, type ChildOptions, canTrace, type ProcessKind } from './child.ts';
 import { claimNames, type Finding, judge, type Place } from './claims.ts';
 import { type Crash, crashCopy } from './crash.ts';
-import { Markers } from './markers.ts';
+import { listIdNeedles, Markers } from './markers.ts';
 import { type ProcessFacts, readFacts } from './processes.ts';
 import { prepareSite } from './site.ts';
 import { findProcesses, readTrace, type Trace } from './trace.ts';
 import { type Flaw, sendTraffic, type Traffic } from './traffic.ts';
 
 export interface ProveOptions extends Omit<ChildOptions, 'trace'> {
+  /** The ids of a text, without any that mark its beginning or end. */
+  readonly encode: (text: string) => Promise<Uint32Array>;
   /** Requests of a route, at least. */
   readonly requests: number;
   /** Longest wait for the memory to be free of markers, in ms. */
@@ -80,6 +82,8 @@ export async function prove(options: ProveOptions): Promise<Proof> {
 
 async function observe(options: ProveOptions & ChildOptions, markers: Markers): Promise<Observed> {
   const { folder, settings, requests, idleMs, onProgress, signal } = options;
+  const known = markers.next();
+  const ids = listIdNeedles(await options.encode(known));
   const tokens = await prepareSite(join(folder, 'site'));
   await using child = new Child(options);
   signal?.addEventListener('abort', () => void child[Symbol.asyncDispose](), { once: true });
@@ -88,9 +92,17 @@ async function observe(options: ProveOptions & ChildOptions, markers: Markers): 
   const served = Date.now();
   using sockets = new SocketWatch(child, Number(new URL(url).port));
   const limits = { bodySize: settings.bodyLimit };
-  const traffic = await sendTraffic({ url, ...tokens, requests, limits, markers, onProgress: (done, total) => onProgress('Sending requests', done, total) });
+  const traffic = await sendTraffic({
+    url,
+    ...tokens,
+    requests,
+    limits,
+    markers,
+    known,
+    onProgress: (done, total) => onProgress('Sending requests', done, total),
+  });
   const metrics = await Promise.all(['/metrics', '/inward/status'].map((path) => fetchBytes(url, path, tokens.auditor)));
-  const memory = await watchMemory(child, markers, idleMs, (done) => onProgress('Reading memory', done, 1));
+  const memory = await watchMemory(child, [...markers.memoryNeedles, ...ids], idleMs, (done) => onProgress('Reading memory', done, 1));
   const facts = readFacts(child.look());
   onProgress('Ending the server', 0, 1);
   const isEnded = await child.stop(settings.drainTimeoutMs + 60_000);

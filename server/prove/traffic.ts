@@ -17,6 +17,8 @@ export interface TrafficOptions {
   readonly requests: number;
   readonly limits: Limits;
   readonly markers: Markers;
+  /** A marker that every computed prompt begins with. */
+  readonly known: string;
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -88,8 +90,8 @@ export async function sendTraffic(options: TrafficOptions): Promise<Traffic> {
   return { routes, requests: total + 1, answers, cases: [...commonCases, ...bodyCases].map(({ name }) => name), stored, quoting };
 }
 
-function sendCase(route: RoutePattern, { make }: Case, { url, key, auditor, limits, markers }: TrafficOptions): Promise<Answer | undefined> {
-  const sent = make(markers.next, createRequest(route, `Bearer ${isForPeople(route) ? auditor : key}`, markers.next), limits);
+function sendCase(route: RoutePattern, { make }: Case, { url, key, auditor, limits, markers, known }: TrafficOptions): Promise<Answer | undefined> {
+  const sent = make(markers.next, createRequest(route, `Bearer ${isForPeople(route) ? auditor : key}`, markers.next, known), limits);
   return send(url, sent, markers);
 }
 

@@ -77,6 +77,13 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
       caught: { memory: { process: 'server', where: /^memory \(/ } },
     },
     {
+      name: 'ids that are kept',
+      file: 'runtime/host/process.ts',
+      find: '    body.promptIds.fill(0);',
+      replace: '    (globalThis.kept ??= []).push(body.promptIds);',
+      caught: { memory: { process: 'engine', where: /^memory \(/ } },
+    },
+    {
       name: 'a socket in the text process',
       file: 'runtime/text/process.ts',
       find: "process.on('disconnect', () => process.exit(0));",

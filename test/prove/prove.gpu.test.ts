@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cacheFolder } from '../../runtime/drivers.ts';
+import { openText } from '../../runtime/text/index.ts';
 import { root } from '../../scripts/node.mjs';
 import { defaultModel } from '../../scripts/setup/model.ts';
 import { parseSettings } from '../../server/config.ts';
@@ -30,7 +31,11 @@ async function proveProgram(program: string, options: Partial<ProveOptions> & { 
     const model = options.model ?? readOracle('gguf_llama_q4_1').modelPath;
     const settings = parseSettings({ model, device: testDevice(), context: 256, tune: false, bodyLimit: 100_000 });
     const { requests = 1, idleMs = 500, environment = process.env } = options;
-    const proof = await prove({ program, settings, environment, folder, requests, idleMs, onProgress: () => undefined });
+    const encode = async (word: string): Promise<Uint32Array> => {
+      await using text = await openText({ modelPath: model });
+      return await text.encode(word, { addSpecial: false });
+    };
+    const proof = await prove({ program, settings, encode, environment, folder, requests, idleMs, onProgress: () => undefined });
     // Nothing of the trace is left.
     expect(readdirSync(folder).toSorted()).toEqual(['copy', 'settings.json', 'site', 'tmp', 'work']);
     return proof;

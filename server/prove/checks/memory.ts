@@ -4,11 +4,10 @@
  */
 import type { Child, FoundProcess } from '../child.ts';
 import { doubt, type Finding, judge, type Place } from '../claims.ts';
-import type { Markers } from '../markers.ts';
 import { countInMemory, type MappingKind } from '../memory.ts';
 
 export interface ProcessMemory extends FoundProcess {
-  /** Markers in Latin-1 and UTF-16; undefined where the memory may not be read. */
+  /** Markers in Latin-1 and UTF-16, and the ids of one of them; undefined where the memory may not be read. */
   readonly count: number | undefined;
   readonly kinds: Readonly<Partial<Record<MappingKind, number>>>;
   /** Bytes. */
@@ -27,12 +26,12 @@ export interface MemoryTable {
 const [firstMs, pauseMs] = [2000, 5000];
 
 /** Looks until nothing is found, or `idleMs` are over. */
-export async function watchMemory(child: Child, markers: Markers, idleMs: number, onProgress: (done: number) => void): Promise<MemoryTable> {
+export async function watchMemory(child: Child, needles: readonly Buffer[], idleMs: number, onProgress: (done: number) => void): Promise<MemoryTable> {
   const begun = Date.now();
   let first: number | undefined;
   for (let pause = Math.min(firstMs, idleMs); ; pause = pauseMs) {
     await new Promise((resolve) => setTimeout(resolve, pause));
-    const processes = child.look().map((found) => lookAt(found, markers));
+    const processes = child.look().map((found) => lookAt(found, needles));
     const total = processes.reduce((sum, { count }) => sum + (count ?? 0), 0);
     const waitedMs = Date.now() - begun;
     first ??= total;
@@ -44,8 +43,7 @@ export async function watchMemory(child: Child, markers: Markers, idleMs: number
   }
 }
 
-function lookAt(found: FoundProcess, markers: Markers): ProcessMemory {
-  const needles = [Buffer.from(markers.stem, 'latin1'), Buffer.from(markers.stem, 'utf16le')];
+function lookAt(found: FoundProcess, needles: readonly Buffer[]): ProcessMemory {
   const memory = countInMemory(found.pid, needles);
   return { ...found, count: memory?.total, kinds: memory?.counts ?? {}, size: memory?.size ?? 0 };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countOf, Markers } from '../../../server/prove/markers.ts';
+import { countOf, listIdNeedles, Markers } from '../../../server/prove/markers.ts';
 
 const markers = new Markers();
 const marker = markers.next();
@@ -43,4 +43,11 @@ test('what stands twice is counted twice', () => {
 
 test('a place whose name holds one is told without it', () => {
   expect(markers.hide(`/tmp/${marker}.txt and ${marker.toUpperCase()}`)).toBe('/tmp/(marker).txt and (marker)');
+});
+
+test('ids as words of 32 bits and as small numbers of V8, without the outer ones; too few are none', () => {
+  const [words, small] = listIdNeedles(Uint32Array.of(9, 1, 2, 3, 0x10203, 9));
+  expect([...(words ?? [])]).toEqual([1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 3, 2, 1, 0]);
+  expect([...(small ?? [])]).toEqual([0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 3, 2, 1, 0]);
+  expect(listIdNeedles(Uint32Array.of(1, 2, 3, 4, 5))).toEqual([]);
 });
