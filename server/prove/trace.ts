@@ -6,7 +6,7 @@
 export const tracedCalls: readonly string[] = [
   ...['clone', 'clone3', 'fork', 'vfork'],
   ...['open', 'openat', 'openat2', 'creat', 'rename', 'renameat', 'renameat2', 'link', 'linkat', 'truncate'],
-  ...['socket', 'connect', 'io_uring_setup'],
+  ...['socket', 'bind', 'connect', 'io_uring_setup'],
 ];
 
 export type TraceEvent = {
@@ -17,7 +17,7 @@ export type TraceEvent = {
 } & (
   | { readonly type: 'write'; readonly path: string }
   | { readonly type: 'socket'; readonly family: string; readonly isDatagram: boolean }
-  | { readonly type: 'connect'; readonly family: string; readonly address: string }
+  | { readonly type: 'bind' | 'connect'; readonly family: string; readonly address: string }
   | { readonly type: 'ring'; readonly isPolled: boolean }
   | { readonly type: 'clone'; readonly child: number; readonly isThread: boolean }
 );
@@ -67,9 +67,11 @@ type Event = DistributiveOmit<TraceEvent, 'thread' | 'time'>;
 function readCall(call: string): Event | 'unknown' | undefined {
   const [, name = '', body = '', result = ''] = /^(\w+)\((.*)\) += (\S.*)$/.exec(call) ?? [];
   if (name === '') return 'unknown';
-  if (name === 'connect') return readConnect(body);
+  // A connection that was tried counts, whatever became of it.
+  if (name === 'connect') return readAddress(name, body);
   // It failed, or the process ended in it.
   if (/^(?:-\d|\?)/.test(result)) return undefined;
+  if (name === 'bind') return readAddress(name, body);
   if (name === 'socket') return { type: 'socket', family: /^(\w+)/.exec(body)?.[1] ?? 'unknown', isDatagram: !body.includes('SOCK_STREAM') };
   if (name === 'io_uring_setup') return { type: 'ring', isPolled: body.includes('IORING_SETUP_SQPOLL') };
   if (/^(?:clone3?|v?fork)$/.test(name)) return { type: 'clone', child: Number.parseInt(result, 10), isThread: body.includes('CLONE_THREAD') };
@@ -79,13 +81,12 @@ function readCall(call: string): Event | 'unknown' | undefined {
   return 'unknown';
 }
 
-/** A connection that was tried counts, whatever became of it. */
-function readConnect(body: string): Event | 'unknown' {
+function readAddress(type: 'bind' | 'connect', body: string): Event | 'unknown' {
   const [, family] = /\{sa_family=(\w+)/.exec(body) ?? [];
   if (family === undefined) return 'unknown';
   const address = /(?:inet_addr\(|inet_pton\(AF_INET6, |sun_path=@?)"([^"]*)"/.exec(body)?.[1] ?? '';
   const port = /sin6?_port=htons\((\d+)\)/.exec(body)?.[1];
-  return { type: 'connect', family, address: port === undefined ? address : `${address} port ${port}` };
+  return { type, family, address: port === undefined ? address : `${address} port ${port}` };
 }
 
 /** With -y the result names the file as the kernel knows it. */

@@ -46,7 +46,10 @@ export class SocketWatch implements Disposable {
 export function judgeNetwork(trace: Trace | undefined, watch: SocketWatch, { kindOf, markers }: Scene): Finding {
   const seen = [...watch.outbound.values()];
   if (trace === undefined) return doubt('network', seen, withoutTrace(watch));
+  // A socket of the server's own, by which it talks to itself.
+  const own = new Set(trace.events.flatMap((event) => (event.type === 'bind' && event.family === 'AF_UNIX' ? [event.address] : [])));
   const places = trace.events.flatMap((event): Place[] => {
+    if (event.type === 'connect' && event.family === 'AF_UNIX' && own.has(event.address)) return [];
     if (event.type !== 'connect' || (event.family === 'AF_UNIX' && localForm.test(event.address)) || event.family === 'AF_NETLINK') return [];
     return [{ where: markers.hide(`${event.family} ${event.address}`), process: kindOf(event.thread), count: 1 }];
   });

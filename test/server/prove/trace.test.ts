@@ -45,12 +45,15 @@ test('sockets and connections, also those that failed', () => {
       'socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, IPPROTO_IP) = 31<socket:[1205134]>',
       'connect(31<socket:[1205134]>, {sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr("192.0.2.7")}, 16) = -1 EINPROGRESS (Operation now in progress)',
       'connect(31<socket:[1]>, {sa_family=AF_INET6, sin6_port=htons(53), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, "2001:db8::1", &sin6_addr), sin6_scope_id=0}, 28) = 0',
+      'bind(5<socket:[3]>, {sa_family=AF_UNIX, sun_path=@"own"}, 6) = 0',
+      'bind(5<socket:[3]>, {sa_family=AF_INET, sin_port=htons(0), sin_addr=inet_addr("127.0.0.1")}, 16) = -1 EACCES (Permission denied)',
       'connect(9<socket:[2]>, {sa_family=AF_UNIX, sun_path="/run/nscd/socket"}, 110) = -1 ENOENT (No such file or directory)',
     ).map(({ thread: _, time: __, ...event }) => event),
   ).toEqual([
     { type: 'socket', family: 'AF_INET', isDatagram: false },
     { type: 'connect', family: 'AF_INET', address: '192.0.2.7 port 443' },
     { type: 'connect', family: 'AF_INET6', address: '2001:db8::1 port 53' },
+    { type: 'bind', family: 'AF_UNIX', address: 'own' },
     { type: 'connect', family: 'AF_UNIX', address: '/run/nscd/socket' },
   ]);
 });
