@@ -5,8 +5,8 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { countOf } from './markers.ts';
 
-/** What a mapping is for; files that are mapped for writing are `file`. */
-export type MappingKind = 'heap' | 'stack' | 'anonymous' | 'file';
+/** What a mapping is for; `shared`: memory that has a name and no file, as buffers of a device have; `file`: a file that is mapped for writing. */
+export type MappingKind = 'heap' | 'stack' | 'anonymous' | 'shared' | 'file';
 
 export interface Mapping {
   readonly start: number;
@@ -35,6 +35,7 @@ export function readMappings(maps: string): Mapping[] {
 function toKind(name: string): MappingKind {
   if (name === '[heap]') return 'heap';
   if (name.startsWith('[stack')) return 'stack';
+  if (/^\/(?:memfd:|dev\/)/.test(name)) return 'shared';
   return name.startsWith('/') ? 'file' : 'anonymous';
 }
 

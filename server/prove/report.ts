@@ -58,7 +58,7 @@ export interface ProofRecord {
 
 const count = z.number().int().min(0);
 const processKind = z.enum(['server', 'engine', 'text', 'other', 'none']);
-const mapping = z.enum(['heap', 'stack', 'anonymous', 'file']);
+const mapping = z.enum(['heap', 'stack', 'anonymous', 'shared', 'file']);
 const [sentence, word] = [z.string().max(500), z.string().max(120)];
 const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 const sha256 = z.string().regex(forms.sha256);

@@ -59,6 +59,6 @@ test('writable mappings are told from others, by what they are for', () => {
     ['heap', 0x21000],
     ['anonymous', 0x20000],
     ['stack', 0x21000],
-    ['file', 0x1000],
+    ['shared', 0x1000],
   ]);
 });
