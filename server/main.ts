@@ -3,6 +3,7 @@
  * signals handled. A first signal drains, a second one stops at once; both end with exit code 0.
  */
 import { hash } from 'node:crypto';
+import { flushCompileCache } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -81,6 +82,8 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   const app = buildApp({ models: loader, gate, settings, log, life, tls, scrubber: new Scrubber() });
   // One that a signal asked for at the very start may have come up meanwhile.
   refuseInspector(world);
+  // Else Node writes the compiled form of our sources when it ends, and what serves writes nothing but store and trail.
+  flushCompileCache();
   const url = await listen(app, settings);
   // Before anybody can read that the server is there.
   const signals = watchSignals(world.signals, () => life.cut());

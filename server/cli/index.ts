@@ -20,6 +20,7 @@ import { createLogitsCommand } from './logits.ts';
 import { createManifestCommand } from './manifest.ts';
 import { UsageError } from './options.ts';
 import { createPersonCommand } from './person.ts';
+import { createProveCommand } from './prove.ts';
 import { createReviewCommand } from './review.ts';
 import { createRunCommand } from './run.ts';
 import { createEvaluateCommand, createServeCommand } from './serve.ts';
@@ -85,6 +86,7 @@ const commands = [
   createKeyCommand,
   createReviewCommand,
   createAuditCommand,
+  createProveCommand,
   createStoreCommand,
   createCompletionCommand,
 ];

@@ -9,9 +9,11 @@ import { SiteError } from './errors.ts';
 import { readStrictJson } from './json.ts';
 import { forms } from './words.ts';
 
-/** What a record is; part of what is signed, so that one kind can never pass for another. */
+/** Records that a site keeps. */
 export const recordTypes: readonly ['inward.agreement.v1', 'inward.manifest.v1'] = ['inward.agreement.v1', 'inward.manifest.v1'];
-export type RecordType = (typeof recordTypes)[number];
+/** What a record is; part of what is signed, so that one kind can never pass for another. */
+export type RecordType = (typeof recordTypes)[number] | 'inward.prove.v1';
+const envelopeTypes: readonly RecordType[] = [...recordTypes, 'inward.prove.v1'];
 
 export interface Signature {
   /** `ck-` and the beginning of the public key's hash. */
@@ -33,7 +35,7 @@ export const envelopeLimit: number = 2 ** 18;
 const signatureForm = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 
 const envelopeSchema: z.ZodType<Envelope> = z.strictObject({
-  type: z.enum(recordTypes),
+  type: z.enum(envelopeTypes),
   record: z.record(z.string(), z.unknown()),
   signatures: z.array(z.strictObject({ key: z.string().regex(forms.publicKeyId), value: z.string().regex(signatureForm) })).max(8),
 });

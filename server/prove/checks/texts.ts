@@ -1,0 +1,62 @@
+/**
+ * Owns the search for markers in what a server left: files, standard streams, answers about its state. Files are read in pieces.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { type Claim, type Finding, judge, type Place } from '../claims.ts';
+import type { Markers } from '../markers.ts';
+
+/** Bytes that are here, or a file. */
+export interface Text {
+  readonly name: string;
+  readonly path: string;
+}
+export interface Bytes {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+const chunkSize = 2 ** 22;
+
+export function judgeTexts(claim: Claim, texts: readonly (Text | Bytes)[], markers: Markers): Finding {
+  let size = 0;
+  const places: Place[] = [];
+  for (const text of texts) {
+    const found = 'bytes' in text ? { count: markers.countIn(text.bytes), size: text.bytes.length } : countInFile(text.path, markers);
+    size += found.size;
+    // The name of a file can hold one as well.
+    const count = found.count + markers.countIn(Buffer.from(text.name));
+    if (count > 0) places.push({ where: markers.hide(text.name), process: 'none', count });
+  }
+  return judge(
+    claim,
+    places,
+    `${size} bytes were searched (${texts.length} ${claim === 'traces' ? 'files' : 'texts'}): plain, upper case, UTF-16, hexadecimal, base64, JSON escapes.`,
+  );
+}
+
+function countInFile(path: string, markers: Markers): { readonly count: number; readonly size: number } {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    // A name that is gone: a draft that got its own name, or a journal.
+    return { count: 0, size: 0 };
+  }
+  try {
+    const overlap = Math.max(...markers.needles.map(({ bytes }) => bytes.length)) - 1;
+    const buffer = Buffer.allocUnsafe(overlap + chunkSize);
+    let [count, size, kept] = [0, 0, 0];
+    for (let read = readSync(file, buffer, 0, chunkSize, null); read > 0; read = readSync(file, buffer, kept, chunkSize, null)) {
+      const bytes = buffer.subarray(0, kept + read);
+      count += markers.countIn(bytes) - markers.countIn(bytes.subarray(0, kept));
+      size += read;
+      kept = Math.min(overlap, bytes.length);
+      bytes.copy(buffer, 0, bytes.length - kept);
+    }
+    return { count, size };
+  } catch {
+    return { count: 0, size: 0 };
+  } finally {
+    closeSync(file);
+  }
+}

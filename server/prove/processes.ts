@@ -1,0 +1,95 @@
+/**
+ * Owns what the kernel says of a process that matters for a proof: its limit for core files, what a core file would hold, what of it is
+ * swapped out, its flags, and its sockets.
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { type FoundProcess, readProcess } from './child.ts';
+
+export interface ProcessFacts extends FoundProcess {
+  /** Soft limit of core files, as the kernel writes it: a number of bytes, or `unlimited`. */
+  readonly coreLimit: string;
+  /** What goes into a core file; 0 is nothing. Undefined where the kernel does not say. */
+  readonly coreFilter: number | undefined;
+  /** Bytes. */
+  readonly swapped: number;
+  readonly flags: readonly string[];
+  /** Names of variables of Node's that are set. */
+  readonly variables: readonly string[];
+  /** Whether its control group may swap; undefined where that is not known. */
+  readonly maySwap: boolean | undefined;
+}
+
+/** Of those that have not ended meanwhile. */
+export function readFacts(processes: readonly FoundProcess[]): ProcessFacts[] {
+  return processes.flatMap((found) => {
+    const status = readProcess(found.pid, 'status');
+    const limits = readProcess(found.pid, 'limits');
+    if (limits === '') return [];
+    const filter = readProcess(found.pid, 'coredump_filter').trim();
+    const variables = readProcess(found.pid, 'environ')
+      .split('\0')
+      .flatMap((line) => /^(NODE_[A-Z0-9_]+)=./.exec(line)?.[1] ?? []);
+    return {
+      ...found,
+      coreLimit: /^Max core file size +(\S+)/m.exec(limits)?.[1] ?? 'unknown',
+      coreFilter: filter === '' ? undefined : Number.parseInt(filter, 16),
+      swapped: Number(/^VmSwap:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024,
+      flags: readProcess(found.pid, 'cmdline')
+        .split('\0')
+        .slice(1)
+        .filter((word) => word.startsWith('--')),
+      variables,
+      maySwap: maySwap(found.pid),
+    };
+  });
+}
+
+/** By its control group of version 2: a limit of 0 forbids it. */
+function maySwap(pid: number): boolean | undefined {
+  const group = /^0::(.*)$/m.exec(readProcess(pid, 'cgroup'))?.[1];
+  if (group === undefined) return undefined;
+  try {
+    return readFileSync(`/sys/fs/cgroup${group}/memory.swap.max`, 'latin1').trim() !== '0';
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Socket {
+  readonly protocol: 'tcp' | 'udp';
+  readonly localPort: number;
+  /** Address and port in the kernel's hexadecimal form. */
+  readonly remote: string;
+  readonly isListening: boolean;
+}
+
+/** Network sockets of a process, as /proc has them. */
+export function listSockets(pid: number): Socket[] {
+  const inodes = new Set(listLinks(pid).flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []));
+  if (inodes.size === 0) return [];
+  return (['tcp', 'tcp6', 'udp', 'udp6'] as const).flatMap((table) =>
+    readProcess(pid, `net/${table}`)
+      .split('\n')
+      .slice(1)
+      .flatMap((line) => {
+        const [, local = '', remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
+        if (!inodes.has(inode)) return [];
+        const protocol = table.startsWith('tcp') ? ('tcp' as const) : ('udp' as const);
+        return [{ protocol, localPort: Number.parseInt(local.split(':')[1] ?? '', 16), remote, isListening: protocol === 'tcp' && state === '0A' }];
+      }),
+  );
+}
+
+function listLinks(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((name) => {
+      try {
+        return [readlinkSync(`/proc/${pid}/fd/${name}`)];
+      } catch {
+        return [];
+      }
+    });
+  } catch {
+    return [];
+  }
+}

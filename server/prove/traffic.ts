@@ -1,0 +1,136 @@
+/**
+ * Owns the sending: every route with every case of cases.ts, one request after the other, and what is kept of the answers: counts. Refuses to
+ * keep an answer.
+ */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { type RoutePattern, routePatterns } from '../privacy/words.ts';
+import { bodyCases, type Case, commonCases, createRequest, type Limits, type Sent } from './cases.ts';
+import type { Markers } from './markers.ts';
+
+export interface TrafficOptions {
+  readonly url: string;
+  /** Bearer tokens: of a program, and of a person who may see metrics and state. */
+  readonly key: string;
+  readonly auditor: string;
+  /** Requests of a route at least; every case is sent once anyway. */
+  readonly requests: number;
+  readonly limits: Limits;
+  readonly markers: Markers;
+  /** A marker that every computed prompt begins with. */
+  readonly known: string;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** What is remembered of an answer. */
+interface Answer {
+  readonly status: number;
+  readonly isForgotten: boolean;
+  readonly quotes: boolean;
+}
+
+export interface RouteCount {
+  readonly route: Exclude<RoutePattern, '(unknown)'>;
+  readonly requests: number;
+  /** `left`: the client went away, or the connection was cut, before there was a whole answer. */
+  readonly statuses: Readonly<Record<string, number>>;
+}
+
+export interface Flaw {
+  readonly route: RoutePattern;
+  readonly case: string;
+  readonly status: number;
+}
+
+export interface Traffic {
+  readonly routes: readonly RouteCount[];
+  readonly requests: number;
+  readonly answers: number;
+  /** Names of all cases. */
+  readonly cases: readonly string[];
+  /** Answers without `cache-control: no-store`. */
+  readonly stored: readonly Flaw[];
+  /** Refusals that quote a marker. */
+  readonly quoting: readonly Flaw[];
+}
+
+const isComputing = (route: RoutePattern): boolean => route === '/v1/chat/completions' || route === '/v1/completions';
+const isForPeople = (route: RoutePattern): boolean => route.startsWith('/inward/') || route === '/metrics';
+/** No answer takes longer, in ms. */
+const answerLimitMs = 300_000;
+
+/** Sends everything. */
+export async function sendTraffic(options: TrafficOptions): Promise<Traffic> {
+  const { requests, onProgress } = options;
+  const plans = routePatterns.map((route) => {
+    const cases = isComputing(route) ? [...commonCases, ...bodyCases] : commonCases;
+    return { route, cases, count: Math.max(requests, cases.length) };
+  });
+  const total = plans.reduce((sum, { count }) => sum + count, 0);
+  const [stored, quoting, routes]: [Flaw[], Flaw[], RouteCount[]] = [[], [], []];
+  let [done, answers] = [0, 0];
+  for (const { route, cases, count } of plans) {
+    const statuses: Record<string, number> = {};
+    for (let index = 0; index < count; index++) {
+      const one = cases[index % cases.length] as Case;
+      const answer = await sendCase(route, one, options);
+      const status = answer === undefined ? 'left' : String(answer.status);
+      statuses[status] = (statuses[status] ?? 0) + 1;
+      if (answer !== undefined) {
+        answers++;
+        const flaw = { route, case: one.name, status: answer.status };
+        if (!answer.isForgotten) stored.push(flaw);
+        if (answer.quotes) quoting.push(flaw);
+      }
+      onProgress(++done, total);
+    }
+    routes.push({ route, requests: count, statuses });
+  }
+  await sendNonsense(options);
+  return { routes, requests: total + 1, answers, cases: [...commonCases, ...bodyCases].map(({ name }) => name), stored, quoting };
+}
+
+function sendCase(route: RoutePattern, { make }: Case, { url, key, auditor, limits, markers, known }: TrafficOptions): Promise<Answer | undefined> {
+  const sent = make(markers.next, createRequest(route, `Bearer ${isForPeople(route) ? auditor : key}`, markers.next, known), limits);
+  return send(url, sent, markers);
+}
+
+/** Undefined: there was no whole answer. */
+function send(url: string, { method, path, headers, body, leaves }: Sent, markers: Markers): Promise<Answer | undefined> {
+  return new Promise((resolve) => {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const options = { method, headers: { ...length, ...headers }, agent: false, signal: AbortSignal.timeout(answerLimitMs) } as const;
+    const request = httpRequest(`${url}${path}`, options, (answer) => {
+      if (leaves === 'answer') answer.once('data', () => request.destroy());
+      resolve(readAnswer(answer, markers));
+    });
+    request.on('error', () => resolve(undefined));
+    if (leaves !== 'body') return void request.end(body);
+    const bytes = Buffer.from(body ?? '');
+    request.write(bytes.subarray(0, Math.ceil(bytes.length * 0.75)), () => setTimeout(() => request.destroy(), 20));
+  });
+}
+
+async function readAnswer(answer: IncomingMessage, markers: Markers): Promise<Answer | undefined> {
+  const { statusCode: status = 0, headers } = answer;
+  const bytes: Buffer[] = [];
+  try {
+    for await (const chunk of answer) bytes.push(chunk as Buffer);
+  } catch {
+    return undefined;
+  }
+  // A model may repeat what it was asked; a refusal may not.
+  const quotes = status >= 400 && markers.countIn(Buffer.concat([...bytes, Buffer.from(JSON.stringify(headers))])) > 0;
+  return { status, isForgotten: headers['cache-control'] === 'no-store', quotes };
+}
+
+/** What is not HTTP. */
+function sendNonsense({ url, markers }: TrafficOptions): Promise<void> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname, () => socket.end(`${markers.next()} / HTTP/7.7\r\n${markers.next()}\r\n\r\n`));
+    socket.setTimeout(5000, () => socket.destroy());
+    socket.on('error', () => undefined).on('close', () => resolve());
+    socket.resume();
+  });
+}

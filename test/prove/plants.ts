@@ -1,0 +1,136 @@
+/**
+ * Owns leaks that are planted in a copy of the program, each a change of a line or two as somebody might make it, and the claim that each
+ * must make fail. `inward prove` knows nothing of them.
+ */
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../../scripts/node.mjs';
+import type { Claim, Place } from '../../server/prove/claims.ts';
+
+export interface Plant {
+  readonly name: string;
+  /** From the top of the repository. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** What fails by it, and where the report must point. */
+  readonly caught: Readonly<Partial<Record<Claim, Pick<Place, 'process'> & { readonly where: RegExp }>>>;
+}
+
+const body = { file: 'server/body.ts', find: '      body.fill(0);' };
+
+/** Two programs, so that what fails in one is told apart. */
+export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
+  first: [
+    {
+      ...{ name: 'a line for debugging', ...body },
+      replace: "process.stderr.write('debug: ' + body.toString() + '\\n');",
+      caught: { streams: { process: 'none', where: /^standard error$/ } },
+    },
+    {
+      ...{ name: 'a temporary file, in base64', ...body },
+      replace: "writeFileSync(process.env['TMPDIR'] + '/last', body.toString('base64'));",
+      caught: { files: { process: 'server', where: /^TMPDIR\/last$/ }, traces: { process: 'none', where: /^tmp\/last$/ } },
+    },
+    {
+      name: 'a report to somebody else',
+      file: 'server/main.ts',
+      find: '  const url = await listen(app, settings);',
+      replace: "  connect(9, '127.0.0.1').on('error', () => undefined);\n  const url = await listen(app, settings);",
+      caught: { network: { process: 'server', where: /^AF_INET 127\.0\.0\.1 port 9$/ } },
+    },
+    {
+      name: 'answers that may be stored',
+      file: 'server/app.ts',
+      find: "    'cache-control': 'no-store',\n    'x-request-id'",
+      replace: "    'cache-control': 'private',\n    'x-request-id'",
+      caught: { cache: { process: 'server', where: /^\/v1\/chat\/completions: as it should be: 200$/ } },
+    },
+    {
+      name: 'scratch that is not zeroed',
+      file: 'runtime/scrub.ts',
+      find: '  encode(encoder: GPUCommandEncoder): void {\n',
+      replace: '  encode(encoder: GPUCommandEncoder): void {\n    if (encoder !== undefined) return;\n',
+      caught: { device: { process: 'engine', where: /^memory of the device$/ } },
+    },
+  ],
+  second: [
+    {
+      name: 'an error with the value',
+      file: 'server/openai/validate.ts',
+      find: 'rule: describeRule(found) }',
+      replace: "rule: describeRule(found) + ', found ' + JSON.stringify(value) }",
+      caught: { refusals: { process: 'server', where: /^\/v1\/chat\/completions: an unknown role: 400$/ } },
+    },
+    {
+      name: 'a label with what was asked',
+      file: 'server/metrics.ts',
+      find: '.send(renderMetrics(',
+      replace: ".send('# ' + globalThis.last + '\\n' + renderMetrics(",
+      caught: { metrics: { process: 'none', where: /^\/metrics$/ } },
+    },
+    {
+      ...{ name: 'a buffer that is kept', ...body },
+      replace:
+        'globalThis.last = body.toString();\n(globalThis.kept ??= []).push(...Array.from({ length: 200 }, () => Buffer.from(body.subarray(0, 2000))));\nbody.fill(0);',
+      caught: { memory: { process: 'server', where: /^memory \(/ } },
+    },
+    {
+      name: 'ids that are kept',
+      file: 'runtime/host/process.ts',
+      find: '    body.promptIds.fill(0);',
+      replace: '    (globalThis.kept ??= []).push(body.promptIds);',
+      caught: { memory: { process: 'engine', where: /^memory \(/ } },
+    },
+    {
+      name: 'a socket in the text process',
+      file: 'runtime/text/process.ts',
+      find: "process.on('disconnect', () => process.exit(0));",
+      replace: "process.on('disconnect', () => process.exit(0));\nimport('node:net').then(({ createServer }) => createServer().listen(0, '127.0.0.1'));",
+      caught: { isolation: { process: 'text', where: /^a socket of AF_INET$/ } },
+    },
+    {
+      name: 'core files',
+      file: 'runtime/launch.ts',
+      find: 'ulimit -c 0 &&',
+      replace: 'ulimit -S -c $(ulimit -H -c) &&',
+      caught: { core: { process: 'engine', where: /^core limit \w+$/ } },
+    },
+    {
+      name: 'a snapshot of the heap before it is full',
+      file: 'runtime/launch.ts',
+      find: "const permissions = ['--permission',",
+      replace: "const permissions = ['--heapsnapshot-near-heap-limit=1', '--permission',",
+      caught: { flags: { process: 'text', where: /^--heapsnapshot-near-heap-limit$/ } },
+    },
+  ],
+};
+
+/** What the lines above need to be imported. */
+const imports: Readonly<Record<string, string>> = {
+  'server/body.ts': "import { writeFileSync } from 'node:fs';\n",
+  'server/main.ts': "import { connect } from 'node:net';\n",
+};
+const parts = ['bin', 'kernels', 'models', 'runtime', 'scripts', 'server', 'package.json', 'package-lock.json'];
+
+export interface PlantedProgram extends Disposable {
+  readonly folder: string;
+}
+
+/** A copy of the program with these leaks. Throws where a line is not there any more. */
+export function plant(leaks: readonly Plant[]): PlantedProgram {
+  const folder = mkdtempSync(join(tmpdir(), 'inward-planted-'));
+  for (const part of parts) cpSync(join(root, part), join(folder, part), { recursive: true });
+  symlinkSync(realpathSync(join(root, 'node_modules')), join(folder, 'node_modules'));
+  for (const [file, changes] of Map.groupBy(leaks, (leak) => leak.file)) {
+    let source = readFileSync(join(folder, file), 'utf8');
+    for (const { name, find, replace } of changes) {
+      if (!source.includes(find)) throw new Error(`the place of "${name}" is not in ${file}`);
+      // The next change of the same place stands before this one.
+      source = source.replace(find, () => (find === body.find ? `${replace}\n${find}` : replace));
+    }
+    writeFileSync(join(folder, file), `${imports[file] ?? ''}${source}`);
+  }
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}

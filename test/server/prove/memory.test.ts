@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { countInMemory, readMappings } from '../../../server/prove/memory.ts';
+
+/** Holds words that it makes of two halves, so that none is in its program: 7 in Latin-1 and 3 in UTF-16, outside of V8's heap. */
+const program = `
+const word = process.argv[1] + process.argv[2];
+const plain = Buffer.alloc(7 * 5_000_000);
+for (let index = 0; index < 7; index++) plain.write(word, index * 5_000_000 + 77, 'latin1');
+const wide = Buffer.alloc(3000);
+for (let index = 0; index < 3; index++) wide.write(word, index * 1000, 'utf16le');
+// Word on word, over every border of what is read at once.
+const dense = Buffer.alloc(500_000 * 17, word.toUpperCase() + '.');
+globalThis.kept = [plain, wide, dense];
+process.stdout.write('ready');
+setInterval(() => kept, 1000);
+`;
+const [first, second] = ['qwkzjvxp', 'mbhrtyud'];
+let child: ChildProcess;
+
+beforeAll(async () => {
+  child = spawn(process.execPath, ['-e', program, first, second], { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (child.stdout !== null) await once(child.stdout, 'data');
+});
+afterAll(() => void child.kill('SIGKILL'));
+
+test.runIf(process.platform === 'linux')('what a child holds is counted from outside, in every mapping', () => {
+  const pid = child.pid ?? 0;
+  // Halves that the program joins are not in its memory as one, but for strings that V8 flattened to write them: at most a few.
+  const wide = countInMemory(pid, [Buffer.from(`${first}${second}`, 'utf16le')]);
+  expect(wide?.total).toBe(3);
+  const plain = countInMemory(pid, [Buffer.from(`${first}${second}`)]);
+  expect(plain?.total).toBeGreaterThanOrEqual(7);
+  expect(plain?.total).toBeLessThanOrEqual(7 + 2);
+  expect(plain?.counts.anonymous).toBe(plain?.total);
+  expect(plain?.size).toBeGreaterThan(35_000_000);
+  const dense = countInMemory(pid, [Buffer.from(`${first}${second}`.toUpperCase()), Buffer.from('QQZZ')])?.total ?? 0;
+  expect(dense).toBeGreaterThanOrEqual(500_000);
+  expect(dense).toBeLessThanOrEqual(500_000 + 5);
+  expect(countInMemory(pid, [Buffer.from('zzqqxxjjkkwwvvpp')])?.total).toBe(0);
+});
+
+test('a process that is not there cannot be read', () => expect(countInMemory(2 ** 22 + 1, [Buffer.from('x')])).toBeUndefined());
+
+test('writable mappings are told from others, by what they are for', () => {
+  const maps = [
+    '00400000-00452000 r-xp 00000000 08:02 173521                             /usr/bin/node',
+    '00651000-00652000 rw-p 00051000 08:02 173521                             /usr/bin/node',
+    '00e03000-00e24000 rw-p 00000000 00:00 0                                  [heap]',
+    '35b1800000-35b1820000 rw-p 00000000 00:00 0 ',
+    '7fff2c000000-7fff2c021000 ---p 00000000 00:00 0 ',
+    '7fffb2c0d000-7fffb2c2e000 rw-p 00000000 00:00 0                          [stack]',
+    '7fffb2d48000-7fffb2d49000 rw-s 00000000 00:01 99                         /memfd:shared (deleted)',
+    '',
+  ].join('\n');
+  expect(readMappings(maps).map(({ kind, start, end }) => [kind, end - start])).toEqual([
+    ['file', 0x1000],
+    ['heap', 0x21000],
+    ['anonymous', 0x20000],
+    ['stack', 0x21000],
+    ['shared', 0x1000],
+  ]);
+});
