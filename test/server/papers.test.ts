@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { heldReasons, lackingReasons } from '../../runtime/layers/types.ts';
 import { root } from '../../scripts/node.mjs';
 import { createProgram } from '../../server/cli/index.ts';
 import { environmentName, flagName, type Setting, settingTable } from '../../server/config/table.ts';
@@ -160,8 +161,19 @@ test('nothing but a witness is connected to', () => {
   const client =
     /^import (?!type)[^;]*from 'node:(?:https?|http2|dgram|dns)(?:\/promises)?'|\bfetch\(|\bconnect\(|createConnection|new (?:WebSocket|EventSource|Socket)\(/m;
   const found = sources.filter((path) => client.test(read(path).replaceAll(/^\s*(?:\/\/|\*|\/\*\*).*$/gm, '')));
-  // The desk is the server of `inward audit witness`.
-  expect(found.sort()).toEqual(['server/privacy/audit/witness/desk.ts', 'server/privacy/audit/witness/http.ts']);
+  const clients = [
+    'server/privacy/audit/witness/http.ts',
+    // The server of `inward audit witness`.
+    'server/privacy/audit/witness/desk.ts',
+    // Tries whether the kernel lets it.
+    'runtime/layers/process.ts',
+    // Sends zeros to itself.
+    'server/scrub.ts',
+    // Ask the server that a proof has started.
+    'server/prove/run.ts',
+    'server/prove/traffic.ts',
+  ];
+  expect(found.sort()).toEqual(clients.sort());
   expect(read('server/privacy/audit/witness/desk.ts')).not.toMatch(/\brequest\(|\.get\(/);
 });
 
@@ -171,6 +183,12 @@ test('Dawn is told to leave out no check', () => {
   const harmless = ['allow_unsafe_apis', 'use_vulkan_memory_model', 'vulkan_enable_f16_on_nvidia'];
   expect(new Set(toggles)).toEqual(new Set(harmless));
   expect(texts).not.toMatch(/disable-dawn-features|skip_validation|disable_robustness|disable_workgroup_init|lazy_clear_resource/);
+});
+
+test('every reason of a layer is in the guide', () => {
+  const [, section = ''] = /\n## Layers\n(.*?)\n## /s.exec(read('docs/hardening.md')) ?? [];
+  const told = [...section.matchAll(/^\| ([a-z, -]+) \|/gm)].flatMap(([, names = '']) => names.split(', '));
+  expect(told.filter((name) => name !== 'reason' && name !== '---').sort()).toEqual([...heldReasons, ...lackingReasons].sort());
 });
 
 test('the picture is small, whole by itself, and told in words too', () => {
