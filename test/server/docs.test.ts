@@ -9,6 +9,7 @@ import { exitCodes } from '../../server/cli/exit.ts';
 import { createProgram, runCommand } from '../../server/cli/index.ts';
 import { environmentName, flagName, type Setting, settingTable } from '../../server/config/table.ts';
 import { parseSettings } from '../../server/config.ts';
+import { refusalTable } from '../../server/privacy/errors.ts';
 import { readExposition } from '../exposition.ts';
 import { FakeEngine } from '../fake-engine.ts';
 import { FakeText } from '../fake-text.ts';
@@ -46,6 +47,18 @@ test('every metric is in the paper, and no other', async () => {
   const older = ['queries', 'hits'].map((name) => `vllm:gpu_prefix_cache_${name}_total`);
   const told = [...section.matchAll(/`((?:vllm:|inward_)\w+)`/g)].flatMap(([, name = '']) => name);
   expect([...new Set([...told, ...older])].sort()).toEqual([...page.keys()].sort());
+});
+
+test('every record of the log is in the paper, and every code that a client can get', () => {
+  const api = read('docs/api.md');
+  const [, log = ''] = /\n## Log\n(.*)/s.exec(api) ?? [];
+  const [, levels = ''] = /^const levels\b[^{]*\{(.*?)^\};/ms.exec(read('server/log.ts')) ?? [];
+  const events = [...levels.matchAll(/^ {2}(\w+): '/gm)].map(([, event = '']) => event);
+  expect(events.length).toBeGreaterThan(30);
+  expect(events.filter((event) => !log.includes(`\`${event}\``))).toEqual([]);
+  const [, errors = ''] = /\n## Errors\n(.*?)\n## /s.exec(api) ?? [];
+  const codes = [...Object.keys(refusalTable), ...[...read('server/openai/errors.ts').matchAll(/^ {2}(\w+): \{\s+status: /gm)].map(([, code = '']) => code)];
+  expect(codes.filter((code) => !errors.includes(`\`${code}\``))).toEqual([]);
 });
 
 test('exit codes are the same in the papers and in the help', async () => {
