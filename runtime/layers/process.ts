@@ -1,6 +1,6 @@
 /**
- * The program of tries.ts. Started with the path of a file that does not exist. Nothing of it touches another machine: what gets
- * through reaches the discard port of this one, where as a rule nobody listens.
+ * The program of tries.ts. Started with the path of a file that does not exist; without one it tries nothing. Nothing of it touches
+ * another machine: what gets through reaches the discard port of this one, where as a rule nobody listens.
  */
 import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -41,15 +41,17 @@ function send(): Promise<string> {
 
 const target = process.argv[2] ?? '';
 const read = (name: string): string => readFileSync(`/proc/self/${name}`, 'latin1');
+const untried = { tcp: 'untried', udp: 'untried', local: 'untried', file: 'untried', signal: 'untried' };
+const tryAll = async (): Promise<Findings['outcomes']> => ({
+  tcp: await connect({ host: '127.0.0.1', port: 9 }),
+  udp: await send(),
+  local: await connect({ path: `${target}.socket` }),
+  file: attempt(() => writeFileSync(target, '')),
+  // Number 0 is none: it asks whether one could be sent.
+  signal: attempt(() => process.kill(process.ppid, 0)),
+});
 const findings: Findings = {
-  outcomes: {
-    tcp: await connect({ host: '127.0.0.1', port: 9 }),
-    udp: await send(),
-    local: await connect({ path: `${target}.socket` }),
-    file: attempt(() => writeFileSync(target, '')),
-    // Number 0 is none: it asks whether one could be sent.
-    signal: attempt(() => process.kill(process.ppid, 0)),
-  },
+  outcomes: target === '' ? untried : await tryAll(),
   texts: { status: read('status'), limits: read('limits'), coredumpFilter: read('coredump_filter'), environment: '' },
 };
 process.stdout.write(JSON.stringify(findings));

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { lockCommand, programBeside } from '../launch.ts';
+import { findPython, lockCommand, programBeside } from '../launch.ts';
 import { type ProcessFacts, type ProcessTexts, parseProcess } from './process-facts.ts';
 
 export const attempts = ['tcp', 'udp', 'local', 'file', 'signal'] as const;
@@ -32,7 +32,8 @@ const deadlineMs = 20_000;
 
 /** Undefined where the process could not be started or said nothing. */
 export async function tryLocks(): Promise<Tries | undefined> {
-  const target = join(tmpdir(), `inward-try-${process.pid}`);
+  // Where nothing could refuse, nothing is tried: it would be done.
+  const target = findPython() === undefined ? '' : join(tmpdir(), `inward-try-${process.pid}`);
   const [command, ...values] = lockCommand([process.execPath, fileURLToPath(programBeside(import.meta.url, 'process')), target], []);
   try {
     const { stdout } = await promisify(execFile)(command, values, { env: {}, timeout: deadlineMs });
@@ -42,6 +43,6 @@ export async function tryLocks(): Promise<Tries | undefined> {
   } catch {
     return undefined;
   } finally {
-    rmSync(target, { force: true });
+    if (target !== '') rmSync(target, { force: true });
   }
 }

@@ -93,9 +93,23 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
     {
       name: 'core files',
       file: 'runtime/launch.ts',
-      find: 'ulimit -c 0 &&',
-      replace: 'ulimit -S -c $(ulimit -H -c) &&',
+      find: 'ulimit -c 0 || exit 1; { echo 0 >/proc/self/coredump_filter; } 2>/dev/null;',
+      replace: 'ulimit -S -c $(ulimit -H -c);',
       caught: { core: { process: 'engine', where: /^core limit \w+$/ } },
+    },
+    {
+      name: 'core files that the server leaves to its processes',
+      file: 'scripts/node.mjs',
+      find: 'export function forbidCores() {\n',
+      replace: 'export function forbidCores() {\n  return;\n',
+      caught: {},
+    },
+    {
+      name: 'no kernel around the processes',
+      file: 'runtime/launch.ts',
+      find: 'pythons.find((path) => existsSync(path))',
+      replace: 'pythons.find((path) => existsSync(`${path}/none`))',
+      caught: {},
     },
     {
       name: 'a snapshot of the heap before it is full',
