@@ -108,7 +108,7 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
       name: 'no kernel around the processes',
       file: 'runtime/launch.ts',
       find: 'pythons.find((path) => existsSync(path))',
-      replace: 'pythons.find((path) => existsSync(`${path}/none`))',
+      replace: "pythons.find((path) => existsSync(path + '/none'))",
       caught: {},
     },
     {
