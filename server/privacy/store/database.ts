@@ -13,9 +13,26 @@ import { checkDigest, migrate, migrations, readDefinitions, readSchemaVersion } 
 export const inMemory = ':memory:';
 /** How long a write waits for another process, in ms. */
 const patienceMs = 3000;
+const retryMs = 20;
+/** SQLITE_BUSY */
+const busyCode = 5;
 
 /** The database at `path`, of the newest version. `create`: where there is none, it is made. Throws SiteError. */
 export function openDatabase(path: string, create: boolean): DatabaseSync {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return tryDatabase(path, create);
+    } catch (error) {
+      // Where several make a store at once, SQLite turns some away without waiting.
+      const isBusy = (error as { readonly errcode?: unknown }).errcode === busyCode;
+      if (!isBusy || performance.now() > deadline) throw explainStoreError(error, path);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
+    }
+  }
+}
+
+function tryDatabase(path: string, create: boolean): DatabaseSync {
   if (path !== inMemory) prepareFile(path, create);
   let database: DatabaseSync | undefined;
   try {
@@ -31,7 +48,7 @@ export function openDatabase(path: string, create: boolean): DatabaseSync {
     return database;
   } catch (error) {
     database?.close();
-    throw explainStoreError(error, path);
+    throw error;
   }
 }
 

@@ -50,7 +50,9 @@ test.each(isFull ? kvFormats : kvFormats.slice(0, 1))('%s: random requests get t
   // All of it took place, else nothing was shown.
   const { preemptions, prefixHits, acceptedTokens, draftTokens } = engine.stats();
   const seen = { ...tally, preemptions, prefixHits, acceptedTokens, refusedTokens: draftTokens - acceptedTokens, ...tally.ends };
-  for (const name of ['complete', 'cancelled', 'late', 'cached', 'copied', 'parked', 'preemptions', 'prefixHits', 'acceptedTokens', 'refusedTokens'] as const)
+  // Whether a deadline passes within few turns is a matter of the machine.
+  if (isFull) expect(seen.late).toBeGreaterThan(0);
+  for (const name of ['complete', 'cancelled', 'cached', 'copied', 'parked', 'preemptions', 'prefixHits', 'acceptedTokens', 'refusedTokens'] as const)
     expect(seen[name], name).toBeGreaterThan(0);
 
   expect(await engine.checkZeroed()).toMatchObject(nothing);
