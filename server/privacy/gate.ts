@@ -55,6 +55,8 @@ export interface GateOptions {
 export type GateEvent =
   | { readonly event: 'break_glass'; readonly keyId: string }
   | { readonly event: 'agreement_ending'; readonly agreementId: string; readonly days: number }
+  /** By time, or because the one that supersedes it has begun. */
+  | { readonly event: 'agreement_ended'; readonly agreementId: string; readonly state: 'expired' | 'superseded' }
   | { readonly event: 'gate_opened' | 'gate_closed' }
   /** No agreement covers this tenant any more, and nothing of it runs: what is kept of it must go. */
   | { readonly event: 'tenant_closed'; readonly tenant: number }
@@ -169,6 +171,8 @@ export class Gate implements AsyncDisposable {
   #covered: ReadonlySet<number> = new Set();
   #isClockTrusted = true;
   #warned = new Map<string, number>();
+  /** Agreements, at the last look. */
+  readonly #inForce = new Set<string>();
   #savedAt = 0;
   /** As the store has it. */
   #keptClock: number;
@@ -517,12 +521,16 @@ export class Gate implements AsyncDisposable {
     return term.end + expiryGraceMs <= now ? new Refusal('agreement_expired', fields) : undefined;
   }
 
-  /** Once for each of the warning days. */
+  /** Once for each of the warning days, and once at the end. */
   #warn(): void {
     const [view, now] = [this.#view, this.now()];
     if (view === undefined || now === undefined) return;
     for (const { agreement, stored, end } of view.agreements) {
-      if (stateOf(agreement, stored, now, end) !== 'in-force') continue;
+      const state = stateOf(agreement, stored, now, end);
+      const wasInForce = this.#inForce.delete(agreement.id);
+      if (wasInForce && (state === 'expired' || state === 'superseded')) this.#emit({ event: 'agreement_ended', agreementId: agreement.id, state });
+      if (state !== 'in-force') continue;
+      this.#inForce.add(agreement.id);
       const days = daysLeft(agreement, now, end);
       const step = findWarning(days);
       // An evaluation is never longer than the first warning.
@@ -571,6 +579,8 @@ export class Gate implements AsyncDisposable {
         return { event: event.event };
       case 'deployment_changed':
         return { event: 'deployment_changed', manifest: this.#view?.manifest?.hash };
+      case 'agreement_ended':
+        return { event: 'agreement_ended', agreement: event.agreementId, state: event.state };
       case 'agreement_ending':
         return { event: 'agreement_ending', agreement: event.agreementId, days: event.days };
       case 'tenant_closed': {

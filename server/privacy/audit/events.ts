@@ -113,6 +113,8 @@ interface Events {
   readonly config_changed: { readonly profile: string; readonly before: string };
   readonly gate_opened: { readonly agreement?: string | undefined };
   readonly gate_closed: NoFields;
+  /** By time, or because the one that supersedes it has begun. */
+  readonly agreement_ended: { readonly agreement: string; readonly state: 'expired' | 'superseded' };
   readonly agreement_ending: { readonly agreement: string; readonly days: number };
   readonly deployment_changed: { readonly manifest?: string | undefined };
   readonly tenant_closed: { readonly tenant: string };
@@ -254,6 +256,7 @@ const table: { readonly [Name in EventName]: KindsOf<Events[Name]> } = {
   config_changed: { profile: sha256, before: sha256 },
   gate_opened: { agreement: optional(agreementId) },
   gate_closed: {},
+  agreement_ended: { agreement: agreementId, state: choice(['expired', 'superseded']) },
   agreement_ending: { agreement: agreementId, days: number },
   deployment_changed: { manifest: optional(sha256) },
   tenant_closed: { tenant: code },

@@ -346,6 +346,19 @@ test('a store that cannot be written for a while cuts nothing, and no count is l
   await expect.poll(() => site.store.readUsage(Math.floor(begin / day)), { timeout: 10_000 }).toContainEqual({ scope: 'key', id, tokens: 70 });
 });
 
+test('that an agreement has ended by time is told once, and recorded', async () => {
+  const trail = createTestTrail();
+  const { clock, agreement, events } = await start({ trail });
+  await expect.poll(() => events.length).toBe(0);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  clock.pass(101 * day);
+  await eventOf('agreement_ended');
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const ended = { event: 'agreement_ended', state: 'expired' };
+  expect(events.filter(({ event }) => event === 'agreement_ended')).toEqual([{ ...ended, agreementId: agreement }]);
+  expect(trail.events.filter(({ event }) => event === 'agreement_ended')).toEqual([{ ...ended, agreement }]);
+});
+
 test('while the clock is wrong nothing can be recorded and so nothing goes on; what has an end ends all the same', async () => {
   const { gate, site, clock } = await start();
   const { text } = await site.key();

@@ -69,6 +69,7 @@ export const eventTraits: Readonly<Record<EventName, Traits>> = {
   config_changed: security,
   gate_opened: { ...activity, severity: 5 },
   gate_closed: { ...activity, severity: 4 },
+  agreement_ended: { ...alert, severity: 4 },
   agreement_ending: { ...alert, severity: 4 },
   deployment_changed: software,
   tenant_closed: { ...activity, severity: 5 },

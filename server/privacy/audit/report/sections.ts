@@ -20,7 +20,7 @@ const sections: Readonly<Record<EventName, SectionName | undefined>> = {
   ...{ audit_verified: 'trail', audit_exported: 'trail' },
   ...{ intent: undefined, outcome: undefined, auth_failed: undefined, denied: undefined },
   ...{ break_glass: 'breakGlass', key_opened: 'breakGlass' },
-  ...{ gate_opened: 'agreements', gate_closed: 'agreements', agreement_ending: 'agreements', tenant_closed: 'agreements' },
+  ...{ gate_opened: 'agreements', gate_closed: 'agreements', agreement_ended: 'agreements', agreement_ending: 'agreements', tenant_closed: 'agreements' },
   ...{ started: 'process', stopped: 'process', config_changed: 'process', deployment_changed: 'process' },
   ...{ store_unreadable: 'process', store_unwritable: 'process', tls_reloaded: 'process', token_keys_reloaded: 'process' },
   ...{ model_loaded: 'process', model_unloaded: 'process', model_load_failed: 'process', cache_flushed: 'process' },

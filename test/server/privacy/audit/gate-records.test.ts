@@ -572,7 +572,7 @@ describe('the process', () => {
     clock.pass(99 * day);
     await expect.poll(() => own(trail)).toContainEqual({ event: 'agreement_ending', agreement, days: 1 });
     clock.pass(2 * day);
-    await expect.poll(() => own(trail)).toContainEqual({ event: 'gate_closed' });
+    await expect.poll(() => own(trail)).toContainEqual({ event: 'agreement_ended', agreement, state: 'expired' });
     isBroken = true;
     await expect.poll(() => own(trail)).toContainEqual({ event: 'store_unreadable' });
     isBroken = false;
@@ -587,6 +587,7 @@ describe('the process', () => {
       { event: 'tenant_closed', tenant: 'main' },
       { event: 'tenant_closed', tenant: 'lab' },
       { event: 'gate_closed' },
+      { event: 'agreement_ended', agreement, state: 'expired' },
       { event: 'store_unreadable' },
     ]);
   });
