@@ -161,6 +161,8 @@ export class Gate implements AsyncDisposable {
   #reading: Promise<void> | undefined;
   /** Changes of the store are on their way to the trail. */
   #recording: Promise<void> | undefined;
+  /** Of the store whose changes are all in the trail. */
+  #recorded: number | undefined;
   #isOpen = false;
   /** What a model that is loaded now is held against. */
   #basis = '';
@@ -440,9 +442,12 @@ export class Gate implements AsyncDisposable {
   }
 
   async #moveChanges(): Promise<void> {
-    if (this.#trail.fault !== undefined || this.#isClosed) return;
+    const version = this.#version;
+    // To look for changes is to read the whole store; each of them makes it another version.
+    if (this.#trail.fault !== undefined || this.#isClosed || (version !== undefined && version === this.#recorded)) return;
     try {
       await recordChanges(this.#trail, this.#store);
+      this.#recorded = version;
     } catch {
       // They stay where they are, and are tried again at the next look; a store that cannot be written is told by what is saved.
     }

@@ -427,3 +427,21 @@ test('a new manifest, and PHI in the place of synthetic data, are told: what is 
   await expect.poll(told).toBe(2);
   expect(events.map(({ event }) => event)).not.toContain('gate_closed');
 });
+
+test('the store is read for changes when somebody has written to it, not at each look', async () => {
+  const asked: (string | symbol)[] = [];
+  const store = new Proxy(await openStore(':memory:'), {
+    get: (target, name): unknown => {
+      asked.push(name);
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const trail = createTestTrail();
+  await start({ trail, pollMs: 1 }, store);
+  await expect.poll(() => asked.filter((name) => name === 'version').length).toBeGreaterThan(30);
+  expect(asked.filter((name) => name === 'listChanges').length).toBeLessThan(5);
+  await store.addTenant({ code: 'urology' }, 'an-admin', begin);
+  await expect.poll(() => trail.events.filter(({ event }) => event === 'tenant_added').length).toBe(3);
+  await expect.poll(() => store.listChanges()).toEqual([]);
+});
