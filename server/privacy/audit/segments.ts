@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
 import { readUpTo } from '../files.ts';
-import { type LogPaths, pathsOf, type SegmentName } from './folder.ts';
+import { type LogPaths, pathsOf, type SegmentName, segmentLimit } from './folder.ts';
 import { bodyLimit, type Frame, findEnd, magic, readFrame, walkFrames } from './frames.ts';
 
 /** The last frames of a segment that is full. */
@@ -16,8 +16,6 @@ export interface SegmentEnd {
   readonly checkpoint: string;
 }
 
-/** Largest segment that is read, in bytes: 64 MiB, and the commit that went over them. */
-const segmentLimit = 96 * 2 ** 20;
 /** Of a frame beside its body. */
 const frameSize = 13;
 
