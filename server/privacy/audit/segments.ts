@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
-import { readUpTo } from '../files.ts';
+import { codeOf, readUpTo } from '../files.ts';
 import { type LogPaths, pathsOf, type SegmentName, segmentLimit } from './folder.ts';
 import { bodyLimit, type Frame, findEnd, magic, readFrame, walkFrames } from './frames.ts';
 
@@ -156,8 +156,4 @@ function readPart(path: string, offset: number, count: number): Buffer | undefin
   } finally {
     if (file !== undefined) closeSync(file);
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
 }
