@@ -4,7 +4,7 @@
  * and until then the log says that it has stopped, so that nobody is let in.
  */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { clockTolerance } from '../clock.ts';
+import { clockTolerance, dayMs } from '../clock.ts';
 import { SiteError, type StopCause } from '../errors.ts';
 import { codeOf } from '../files.ts';
 import { createLog } from './creation.ts';
@@ -39,7 +39,6 @@ export interface LogOptions {
   readonly check?: (latest: number) => void;
 }
 
-const dayMs = 86_400_000;
 /** Written with zeros ahead of the records, so that a full disk does not come between them. */
 const standardRoom = 2 ** 22;
 /** Beside half of these zeros, what is kept for the last records on a full disk: the end of each request that runs. */
