@@ -22,7 +22,7 @@ import {
 } from './admission.ts';
 import { recordChanges } from './audit/changes.ts';
 import { Course, type Told } from './audit/course.ts';
-import { describeIntent, describeRefusal } from './audit/describe.ts';
+import { describeBreakGlass, describeIntent, describeRefusal } from './audit/describe.ts';
 import type { AuditEvent, EndingName } from './audit/events.ts';
 import { openTrail, type ProcessFacts, type Trail } from './audit/trail.ts';
 import { checkClock, TrustedClock } from './clock.ts';
@@ -326,9 +326,9 @@ export class Gate implements AsyncDisposable {
   }
 
   /** Each use, also one that is only a try. */
-  #announce({ id }: AccessKey, { address }: Caller): void {
+  #announce({ id }: AccessKey, caller: Caller): void {
     this.#breakGlassUses++;
-    this.#trail.note({ event: 'break_glass', key: id, ...(address === '' ? {} : { address }) });
+    this.#trail.note(describeBreakGlass(id, caller));
     this.#emit({ event: 'break_glass', keyId: id });
   }
 

@@ -73,6 +73,12 @@ export function describeRefusal({ code, fields }: Refusal, caller: Caller): Audi
   return refusalTable[code].status === unauthorized ? { event: 'auth_failed', ...refused } : { event: 'denied', ...refused, agreement };
 }
 
+/** Each use of such a key, also one that is only a try. */
+export function describeBreakGlass(key: string, caller: Caller): EventOf<'break_glass'> {
+  const { address } = describeCaller(caller);
+  return { event: 'break_glass', key, ...(address === undefined ? {} : { address }) };
+}
+
 function describeCaller({
   route = 'embedded',
   address,

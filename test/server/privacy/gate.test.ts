@@ -445,3 +445,16 @@ test('the store is read for changes when somebody has written to it, not at each
   await expect.poll(() => trail.events.filter(({ event }) => event === 'tenant_added').length).toBe(3);
   await expect.poll(() => store.listChanges()).toEqual([]);
 });
+
+test('the record of a break-glass key has the address in the spelling that records have', async () => {
+  const trail = createTestTrail();
+  const { gate, site } = await start({ trail });
+  const { text, id } = await site.key({ isSealed: true });
+  for (const address of ['::ffff:10.1.2.3', 'FE80::1%eth0', '', 'not an address']) (await gate.admit(chat, call(text, { address }))).end();
+  expect(trail.events.filter(({ event }) => event === 'break_glass')).toEqual([
+    { event: 'break_glass', key: id, address: '10.1.2.3' },
+    { event: 'break_glass', key: id, address: 'fe80::1' },
+    { event: 'break_glass', key: id },
+    { event: 'break_glass', key: id },
+  ]);
+});
