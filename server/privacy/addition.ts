@@ -3,12 +3,11 @@
  * time for a department that is there, and nothing synthetic beside PHI. Refuses with the first rule that is broken, and says what to do.
  */
 import { type Agreement, beginOf, endOf } from './agreement.ts';
+import { dayMs } from './clock.ts';
 import { type Envelope, verifyEnvelope } from './envelope.ts';
 import { SiteError } from './errors.ts';
 import type { Policy, Snapshot } from './store.ts';
 import { listTerms, type Term } from './term.ts';
-
-const dayMs = 86_400_000;
 
 /** Checks that an agreement may be added. `now` in ms of the epoch. Throws SiteError. */
 export function checkAddition(agreement: Agreement, envelope: Envelope, snapshot: Snapshot, now: number): void {

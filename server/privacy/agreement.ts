@@ -3,6 +3,7 @@
  * The signed document itself stays with the customer; only its hash is here. Refuses fields that it does not know.
  */
 import { z } from 'zod';
+import { dayMs } from './clock.ts';
 import type { Envelope } from './envelope.ts';
 import { SiteError } from './errors.ts';
 import { codeLimit, forms, type Purpose, purposes } from './words.ts';
@@ -170,7 +171,6 @@ export function beginOf({ effective }: Agreement): number {
   return Date.parse(effective);
 }
 
-const dayMs = 86_400_000;
 const syntheticDays = 30;
 
 /** When an agreement ends by itself, in ms of the epoch: an evergreen one with its day of review. */

@@ -4,6 +4,8 @@
  */
 import { SiteError } from './errors.ts';
 
+export const dayMs = 86_400_000;
+
 /** How far a clock may be behind without having been turned back, in ms: time servers correct by less. */
 export const clockTolerance = 5000;
 

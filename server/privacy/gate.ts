@@ -22,7 +22,7 @@ import {
 } from './admission.ts';
 import { recordChanges } from './audit/changes.ts';
 import { Course, type Told } from './audit/course.ts';
-import { describeIntent, describeRefusal } from './audit/describe.ts';
+import { describeBreakGlass, describeIntent, describeRefusal } from './audit/describe.ts';
 import type { AuditEvent, EndingName } from './audit/events.ts';
 import { openTrail, type ProcessFacts, type Trail } from './audit/trail.ts';
 import { checkClock, TrustedClock } from './clock.ts';
@@ -163,6 +163,8 @@ export class Gate implements AsyncDisposable {
   #reading: Promise<void> | undefined;
   /** Changes of the store are on their way to the trail. */
   #recording: Promise<void> | undefined;
+  /** Of the store whose changes are all in the trail. */
+  #recorded: number | undefined;
   #isOpen = false;
   /** What a model that is loaded now is held against. */
   #basis = '';
@@ -328,9 +330,9 @@ export class Gate implements AsyncDisposable {
   }
 
   /** Each use, also one that is only a try. */
-  #announce({ id }: AccessKey, { address }: Caller): void {
+  #announce({ id }: AccessKey, caller: Caller): void {
     this.#breakGlassUses++;
-    this.#trail.note({ event: 'break_glass', key: id, ...(address === '' ? {} : { address }) });
+    this.#trail.note(describeBreakGlass(id, caller));
     this.#emit({ event: 'break_glass', keyId: id });
   }
 
@@ -444,9 +446,12 @@ export class Gate implements AsyncDisposable {
   }
 
   async #moveChanges(): Promise<void> {
-    if (this.#trail.fault !== undefined || this.#isClosed) return;
+    const version = this.#version;
+    // To look for changes is to read the whole store; each of them makes it another version.
+    if (this.#trail.fault !== undefined || this.#isClosed || (version !== undefined && version === this.#recorded)) return;
     try {
       await recordChanges(this.#trail, this.#store);
+      this.#recorded = version;
     } catch {
       // They stay where they are, and are tried again at the next look; a store that cannot be written is told by what is saved.
     }

@@ -2,6 +2,7 @@
  * Owns how many tokens keys and tenants may use: a minute is a bucket that fills evenly, a day is a count that begins anew at
  * midnight UTC. What a request may need is reserved before it runs and settled by what it used. Refuses before, never in between.
  */
+import { dayMs } from './clock.ts';
 import { Refusal } from './errors.ts';
 import type { Usage } from './store.ts';
 
@@ -23,7 +24,6 @@ export interface Reservation {
 }
 
 const minuteMs = 60_000;
-const dayMs = 24 * 60 * minuteMs;
 
 export function dayOf(now: number): number {
   return Math.floor(now / dayMs);

@@ -3,6 +3,7 @@
  * is due. Pure. An agreement whose place was taken does not come back when the later one is revoked: nobody agreed to that.
  */
 import { type Agreement, beginOf, endOf, readAgreement } from './agreement.ts';
+import { dayMs } from './clock.ts';
 import type { StoredRecord } from './store.ts';
 
 export const agreementStates = ['not-begun', 'in-force', 'superseded', 'expired', 'revoked'] as const;
@@ -10,8 +11,6 @@ export type AgreementState = (typeof agreementStates)[number];
 
 /** Before the end of an agreement a warning is due from so many days on. */
 export const warningDays: readonly number[] = [30, 14, 7, 1];
-
-const dayMs = 86_400_000;
 
 /** An agreement in a site's store; times in ms of the epoch. */
 export interface Term {

@@ -8,6 +8,7 @@ import { type ConsistencyProof, findRequest, type InclusionProof, Prover } from 
 import { verifyProof } from '../../privacy/audit/verify.mjs';
 import { SiteError } from '../../privacy/errors.ts';
 import { readSmallFile } from '../../privacy/files.ts';
+import { forms } from '../../privacy/words.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { type Flags, UsageError } from '../options.ts';
@@ -57,7 +58,7 @@ function proveRecord(record: string, logs: readonly NumberedLog[]): readonly Inc
     using prover = new Prover(chooseLog(logs, 'A number is that of a record in one log').reader);
     return [prover.include(Number(record))];
   }
-  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(record)) throw new UsageError('Expected the number of a record, or the id of a request.');
+  if (!forms.uuid.test(record)) throw new UsageError('Expected the number of a record, or the id of a request.');
   for (const { reader } of logs) {
     const found = findRequest(reader, record);
     if (found.length === 0) continue;

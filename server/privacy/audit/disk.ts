@@ -3,6 +3,7 @@
  * really written. One interface, so that tests can make a disk full, broken or slow.
  */
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { codeOf } from '../files.ts';
 
 /** An open file. Its methods reject with what the system says (`ENOSPC`, `EIO` ...). */
 export interface DiskFile {
@@ -56,11 +57,6 @@ function toDiskFile(file: FileHandle): DiskFile {
     truncate: (size) => file.truncate(size),
     close: () => file.close(),
   };
-}
-
-/** What the system calls an error. */
-export function codeOf(error: unknown): string {
-  return (error as { readonly code?: string }).code ?? 'unknown error';
 }
 
 /** A full disk: the system, the user's share of it, or the limit of the process. */

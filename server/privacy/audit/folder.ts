@@ -12,7 +12,7 @@ import { checkOwner, createFile, openFolder } from '../store/files.ts';
 export const auditFolder = 'audit';
 /** Logs of one site; a process that finds all of them taken has no place. */
 export const logLimit = 64;
-/** Largest file that is read whole, in bytes: a segment ends long before it. */
+/** Largest file that is read whole, in bytes: a segment ends long before it, and at the half where the next one cannot be made. */
 export const segmentLimit: number = 2 ** 28;
 const sqliteBusy = 5;
 const sqliteNotADatabase = 26;

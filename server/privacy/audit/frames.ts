@@ -14,6 +14,8 @@ export const bodyLimit = 16_384;
 /** Length and type, in bytes. */
 export const frameHeadSize = 5;
 const checkSize = 8;
+/** Of a frame beside its body, in bytes. */
+export const frameOverhead: number = frameHeadSize + checkSize;
 
 export interface Frame {
   readonly type: FrameType;

@@ -4,10 +4,11 @@
  * and until then the log says that it has stopped, so that nobody is let in.
  */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { clockTolerance } from '../clock.ts';
+import { clockTolerance, dayMs } from '../clock.ts';
 import { SiteError, type StopCause } from '../errors.ts';
+import { codeOf } from '../files.ts';
 import { createLog } from './creation.ts';
-import { codeOf, type Disk, isFull, systemDisk } from './disk.ts';
+import { type Disk, isFull, systemDisk } from './disk.ts';
 import { type AuditEvent, checkEvent, encodeRecord, type Place, toBucket } from './events.ts';
 import { type LogPaths, lockLog, pathsOf, segmentLimit } from './folder.ts';
 import { encodeFrame } from './frames.ts';
@@ -38,7 +39,6 @@ export interface LogOptions {
   readonly check?: (latest: number) => void;
 }
 
-const dayMs = 86_400_000;
 /** Written with zeros ahead of the records, so that a full disk does not come between them. */
 const standardRoom = 2 ** 22;
 /** Beside half of these zeros, what is kept for the last records on a full disk: the end of each request that runs. */
@@ -414,7 +414,12 @@ async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): 
   const { segment, leftover, untrimmed, remains, end, fileSize } = recovered;
   const signer = await openSigner(disk, paths, recovered.publicKey);
   if (leftover !== undefined) await disk.remove(paths.segment(leftover));
-  if (untrimmed !== undefined) await trimSegment(disk, paths.segment(untrimmed.segment), untrimmed.end);
+  if (untrimmed !== undefined) {
+    // A crash came between the record that ends a segment and its end.
+    const state = { end: untrimmed.end, soiled: untrimmed.end, size: untrimmed.end };
+    await using ended = await SegmentFile.open(disk, paths.segment(untrimmed.segment), roomSize, state);
+    await ended.trim();
+  }
   const state = { end, soiled: end + (remains?.bytes ?? 0), size: fileSize };
   const file = stack.use(await SegmentFile.open(disk, paths.segment(segment), roomSize, state));
   // What is kept for a full disk is there before anything happens.
@@ -430,17 +435,6 @@ async function openLog(paths: LogPaths, options: LogOptions, lock: Disposable): 
   } catch (error) {
     await log[Symbol.asyncDispose]();
     throw error;
-  }
-}
-
-/** A crash came between the record that ends a segment and its end. */
-async function trimSegment(disk: Disk, path: string, size: number): Promise<void> {
-  const file = await disk.open(path);
-  try {
-    await file.truncate(size);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

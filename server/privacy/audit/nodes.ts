@@ -8,7 +8,7 @@ import { HashFile } from './hashes.ts';
 import type { Checkpoint } from './note.ts';
 import type { LogReader } from './reader.ts';
 import { damage } from './segments.ts';
-import { countNodes, GrowingTree, hashSize, hashTree, type NodeSource, placeOf } from './tree.ts';
+import { countNodes, GrowingTree, hashTree, joinNodes, type NodeSource } from './tree.ts';
 
 /** The nodes under a checkpoint; closes the file when disposed. Throws SiteError where they do not lead to its root. */
 export function openNodes(reader: LogReader, { size, root }: Checkpoint): NodeSource & Disposable {
@@ -26,7 +26,6 @@ export function openNodes(reader: LogReader, { size, root }: Checkpoint): NodeSo
 
 /** Nodes of the first `kept` leaves as they are, those that others complete from the segments. */
 function completeNodes(reader: LogReader, file: NodeSource | undefined, kept: number, size: number): NodeSource {
-  const begin = countNodes(kept);
   const made: Uint8Array[] = [];
   const tree = new GrowingTree(file, kept);
   if (kept < size) {
@@ -36,12 +35,7 @@ function completeNodes(reader: LogReader, file: NodeSource | undefined, kept: nu
     }
     if (tree.size < size) throw damage(pathsOf(reader.folder).hashes, 'it does not hold what was purged, so that nothing can be proved');
   }
-  return {
-    node: (level, index) => {
-      const place = placeOf(level, index);
-      return (place < begin ? file?.node(level, index) : made[place - begin]) ?? Buffer.alloc(hashSize);
-    },
-  };
+  return joinNodes(file, countNodes(kept), made);
 }
 
 /** Leaves whose nodes fit into so many, at most `size`. */

@@ -3,7 +3,8 @@
  * `head`. Neither is synced before a segment ends: what a crash of the machine takes from them is made anew from that. Refuses to
  * leave a hole: what could not be written stays in memory and comes first.
  */
-import { codeOf, type Disk, type DiskFile } from './disk.ts';
+import { codeOf } from '../files.ts';
+import type { Disk, DiskFile } from './disk.ts';
 import type { LogPaths } from './folder.ts';
 import { hashSize } from './tree.ts';
 

@@ -3,14 +3,13 @@
  * segment is in memory at a time. Refuses a log with a hole, a record that is not in its form, and one that is shorter than its head.
  */
 import { existsSync } from 'node:fs';
+import { dayMs } from '../clock.ts';
 import type { SiteError } from '../errors.ts';
 import { readSmallFile } from '../files.ts';
 import { type AuditRecord, decodeRecord, EventError } from './events.ts';
 import { listSegments, pathsOf } from './folder.ts';
 import { type Checkpoint, noteLimit, readCheckpoint } from './note.ts';
 import { damage, hasBegun, locateSegment, readContent, readFirstRecord, type SegmentContent } from './segments.ts';
-
-const dayMs = 86_400_000;
 
 export interface LogRecord {
   readonly record: AuditRecord;

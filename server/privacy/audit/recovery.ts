@@ -9,7 +9,7 @@ import { type LogPaths, listSegments, readSegment, type SegmentName } from './fo
 import { findEnd, frameHeadSize, magic, readFrames } from './frames.ts';
 import { type Checkpoint, nameLog, readCheckpoint, verifyCheckpoint } from './note.ts';
 import { openHashes } from './rebuild.ts';
-import { countNodes, emptyRoot, GrowingTree, hashTree, type NodeSource, placeOf } from './tree.ts';
+import { countNodes, emptyRoot, GrowingTree, hashTree, joinNodes } from './tree.ts';
 
 /** Behind the last good checkpoint. */
 export interface Remains {
@@ -176,11 +176,6 @@ function* listKeys(paths: LogPaths, { publicKey }: Start, before: readonly Segme
   for (const name of before.slice(1)) yield Buffer.from(String(readEnd(paths, name).record['key']), 'base64');
   const oldest = before.at(-1);
   if (oldest !== undefined && !oldest.isStub) yield readCreation(paths, readSegment(paths, oldest)).publicKey;
-}
-
-/** Nodes of a file up to a place, and others from there on. */
-function joinNodes(file: NodeSource, begin: number, nodes: readonly Uint8Array[]): NodeSource {
-  return { node: (level, index) => nodes[placeOf(level, index) - begin] ?? file.node(level, index) };
 }
 
 /** Whole checkpoints of this key from a place on, whatever stands between them. Only one group is written at a time: a crash leaves one at most. */

@@ -5,9 +5,9 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SiteError } from '../errors.ts';
-import { readUpTo } from '../files.ts';
-import { type LogPaths, pathsOf, type SegmentName } from './folder.ts';
-import { bodyLimit, type Frame, findEnd, magic, readFrame, walkFrames } from './frames.ts';
+import { codeOf, readUpTo } from '../files.ts';
+import { type LogPaths, pathsOf, type SegmentName, segmentLimit } from './folder.ts';
+import { bodyLimit, type Frame, findEnd, frameOverhead, magic, readFrame, walkFrames } from './frames.ts';
 
 /** The last frames of a segment that is full. */
 export interface SegmentEnd {
@@ -15,11 +15,6 @@ export interface SegmentEnd {
   readonly record: string;
   readonly checkpoint: string;
 }
-
-/** Largest segment that is read, in bytes: 64 MiB, and the commit that went over them. */
-const segmentLimit = 96 * 2 ** 20;
-/** Of a frame beside its body. */
-const frameSize = 13;
 
 /** The file of a segment or a stub. */
 export function locateSegment(folder: string, { number, isStub }: SegmentName): string {
@@ -108,7 +103,7 @@ export function hasBegun(path: string): boolean {
 
 /** The first record of a segment as text, without reading the rest; undefined: there is none yet, or the segment was purged meanwhile. */
 export function readFirstRecord(path: string): string | undefined {
-  const bytes = readPart(path, 0, magic.length + bodyLimit + frameSize);
+  const bytes = readPart(path, 0, magic.length + bodyLimit + frameOverhead);
   if (bytes === undefined) return undefined;
   const frame = readFrame(bytes, magic.length);
   return frame?.type === 'record' ? frame.body.toString() : undefined;
@@ -116,7 +111,7 @@ export function readFirstRecord(path: string): string | undefined {
 
 /** The last record and checkpoint of a full segment or a stub, without reading the rest. Throws SiteError. */
 export function readSegmentEnd(path: string): SegmentEnd {
-  const size = 2 * (bodyLimit + frameSize);
+  const size = 2 * (bodyLimit + frameOverhead);
   // It may be purged meanwhile; its stub ends in the same way.
   const bytes = readPart(path, -size, size) ?? readPart(path.replace(/log$/, 'stub'), -size, size) ?? Buffer.alloc(0);
   const end = findEnd(bytes, 0);
@@ -131,8 +126,9 @@ export function readSegmentEnd(path: string): SegmentEnd {
 
 /** The frame of this type that ends where told: frames say their size in front only, and their check says which is one. */
 function findFrame(bytes: Buffer, end: number, type: 'record' | 'checkpoint'): { readonly offset: number; readonly body: Buffer } | undefined {
-  for (let offset = end - frameSize - 1; offset >= 0 && end - offset <= frameSize + bodyLimit; offset--) {
-    if (bytes.readUInt32BE(offset) !== end - offset - 12) continue;
+  for (let offset = end - frameOverhead - 1; offset >= 0 && end - offset <= frameOverhead + bodyLimit; offset--) {
+    // The length counts the type, which stands in front of the body.
+    if (bytes.readUInt32BE(offset) !== end - offset - frameOverhead + 1) continue;
     const frame = readFrame(bytes, offset);
     if (frame?.type === type) return frame;
   }
@@ -158,8 +154,4 @@ function readPart(path: string, offset: number, count: number): Buffer | undefin
   } finally {
     if (file !== undefined) closeSync(file);
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
 }

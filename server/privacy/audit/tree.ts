@@ -35,6 +35,11 @@ export function countNodes(leaves: number): number {
   return 2 * leaves - countOnes(leaves);
 }
 
+/** Nodes of a source up to a place, and others from there on. */
+export function joinNodes(source: NodeSource | undefined, begin: number, nodes: readonly Uint8Array[]): NodeSource {
+  return { node: (level, index) => nodes[placeOf(level, index) - begin] ?? source?.node(level, index) ?? Buffer.alloc(hashSize) };
+}
+
 /** Beyond 2^32, where the operators of bits end. */
 function countOnes(value: number): number {
   let ones = 0;

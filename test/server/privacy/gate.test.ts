@@ -440,3 +440,34 @@ test('a new manifest, and PHI in the place of synthetic data, are told: what is 
   await expect.poll(told).toBe(2);
   expect(events.map(({ event }) => event)).not.toContain('gate_closed');
 });
+
+test('the store is read for changes when somebody has written to it, not at each look', async () => {
+  const asked: (string | symbol)[] = [];
+  const store = new Proxy(await openStore(':memory:'), {
+    get: (target, name): unknown => {
+      asked.push(name);
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const trail = createTestTrail();
+  await start({ trail, pollMs: 1 }, store);
+  await expect.poll(() => asked.filter((name) => name === 'version').length).toBeGreaterThan(30);
+  expect(asked.filter((name) => name === 'listChanges').length).toBeLessThan(5);
+  await store.addTenant({ code: 'urology' }, 'an-admin', begin);
+  await expect.poll(() => trail.events.filter(({ event }) => event === 'tenant_added').length).toBe(3);
+  await expect.poll(() => store.listChanges()).toEqual([]);
+});
+
+test('the record of a break-glass key has the address in the spelling that records have', async () => {
+  const trail = createTestTrail();
+  const { gate, site } = await start({ trail });
+  const { text, id } = await site.key({ isSealed: true });
+  for (const address of ['::ffff:10.1.2.3', 'FE80::1%eth0', '', 'not an address']) (await gate.admit(chat, call(text, { address }))).end();
+  expect(trail.events.filter(({ event }) => event === 'break_glass')).toEqual([
+    { event: 'break_glass', key: id, address: '10.1.2.3' },
+    { event: 'break_glass', key: id, address: 'fe80::1' },
+    { event: 'break_glass', key: id },
+    { event: 'break_glass', key: id },
+  ]);
+});

@@ -1,8 +1,9 @@
 /** The first and last records of a segment, read without the rest. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { segmentLimit } from '../../../../server/privacy/audit/folder.ts';
 import { bodyLimit, encodeFrame, magic } from '../../../../server/privacy/audit/frames.ts';
 import { readContent, readFirstRecord, readSegmentEnd } from '../../../../server/privacy/audit/segments.ts';
 
@@ -60,4 +61,12 @@ test('a frame of an unknown type ends what is read', () => {
   write(record('a'), checkpoint('b'), strange, checkpoint('c'));
   expect(readContent(path, false)).toMatchObject({ checkpoint: 'b', count: 1 });
   expect(() => readContent(path, true)).toThrow(/found that it breaks off at byte \d+, behind 1 records/);
+});
+
+test('a segment that went on far beyond its size, because the next one could not be made, is read', () => {
+  write(record('a'), checkpoint('b'));
+  truncateSync(path, segmentLimit / 2);
+  expect(readContent(path, true)).toMatchObject({ checkpoint: 'b', count: 1 });
+  truncateSync(path, segmentLimit + 1);
+  expect(() => readContent(path, true)).toThrow(`expected at most ${segmentLimit} bytes, found more`);
 });
