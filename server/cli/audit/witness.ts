@@ -18,6 +18,9 @@ import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { collect, type Flags, parser, UsageError } from '../options.ts';
 
+/** Logs without a key that are told of: anybody can make their ids up. */
+const strangerLimit = 16;
+
 interface WitnessFlags extends Flags {
   readonly listen: Address;
   readonly out: string;
@@ -113,7 +116,9 @@ function describeStart(url: string, out: string, keys: readonly LogKey[], { key 
 function createReport(keys: readonly LogKey[], world: World): NonNullable<DeskOptions['onAnswer']> {
   const seen = new Set(keys.map(({ hash }) => hash));
   const told = new Map<string, string>();
+  let strangers = 0;
   return (answer, { note, checkpoint: { log, size } }) => {
+    if (answer.status === 404 && !told.has(log) && ++strangers > strangerLimit) return;
     const key = readKeyHash(note);
     const isNew = answer.status === 200 && !seen.has(key);
     if (isNew) seen.add(key);
