@@ -10,8 +10,8 @@ import { parseHours } from '../privacy/hours.ts';
 import { normalizeAddress } from '../privacy/peer.ts';
 import { codeLimit, forms } from '../privacy/words.ts';
 
-const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 export const dayMs = 86_400_000;
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: dayMs };
 
 const split = (text: string): string[] => text.split(',').map((part) => part.trim());
 const isUnique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
@@ -38,11 +38,7 @@ export const region: Kind<string> = textOf(forms.region, 'a region, as us-east',
 export const personId: Kind<string> = textOf(forms.personId, 'an id of small letters, digits, dots, hyphens and underscores, as m.jones', 48);
 export const agreementId: Kind<string> = textOf(forms.agreementId, 'the id of an agreement, as `inward agreement show` shows it', 36);
 export const keyId: Kind<string> = textOf(forms.keyId, 'the id of a key, as `inward key list` shows it', 10);
-export const requestId: Kind<string> = textOf(
-  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
-  'a UUID in small letters, as 3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b',
-  36,
-);
+export const requestId: Kind<string> = textOf(forms.uuid, 'a UUID in small letters, as 3f8a1c0d-9b72-4e11-8f5a-0c1d2e3f4a5b', 36);
 export const ipAddress: Kind<string> = {
   schema: z.string().refine((text) => isIP(text) !== 0),
   expected: 'an address of IPv4 or IPv6, as 10.1.2.3',

@@ -100,7 +100,7 @@ export type AnswerShape = (typeof answerShapes)[number];
 export const priorityClasses = ['interactive', 'batch'] as const;
 export type PriorityClass = (typeof priorityClasses)[number];
 
-type FormName = 'code' | 'region' | 'agreementId' | 'manifestId' | 'keyId' | 'personId' | 'publicKeyId' | 'sha256' | 'name' | 'model' | 'claim';
+type FormName = 'code' | 'region' | 'agreementId' | 'manifestId' | 'keyId' | 'personId' | 'publicKeyId' | 'sha256' | 'uuid' | 'name' | 'model' | 'claim';
 
 /** Forms of identifiers. None of them has room for a sentence. */
 export const forms: Readonly<Record<FormName, RegExp>> = {
@@ -116,6 +116,8 @@ export const forms: Readonly<Record<FormName, RegExp>> = {
   /** An Ed25519 public key by the hash of its SPKI form. */
   publicKeyId: /^ck-[0-9a-f]{16}$/,
   sha256: /^[0-9a-f]{64}$/,
+  /** In small letters: of requests, starts of a machine and its firmware. */
+  uuid: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   /** Legal names, titles, ids of organisations: letters, digits and the punctuation that they have. */
   name: /^[\p{L}\p{N}](?:[\p{L}\p{N} .,&'()/-]{0,118}[\p{L}\p{N}.)])?$/u,
   /** A model as the server names it. */

@@ -3,11 +3,12 @@
  */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { noteLimit } from '../../privacy/audit/note.ts';
+import { noteLimit, readCheckpoint } from '../../privacy/audit/note.ts';
 import { type ConsistencyProof, findRequest, type InclusionProof, Prover } from '../../privacy/audit/proof.ts';
 import { verifyProof } from '../../privacy/audit/verify.mjs';
 import { SiteError } from '../../privacy/errors.ts';
 import { readSmallFile } from '../../privacy/files.ts';
+import { forms } from '../../privacy/words.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { type Flags, UsageError } from '../options.ts';
@@ -57,7 +58,7 @@ function proveRecord(record: string, logs: readonly NumberedLog[]): readonly Inc
     using prover = new Prover(chooseLog(logs, 'A number is that of a record in one log').reader);
     return [prover.include(Number(record))];
   }
-  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(record)) throw new UsageError('Expected the number of a record, or the id of a request.');
+  if (!forms.uuid.test(record)) throw new UsageError('Expected the number of a record, or the id of a request.');
   for (const { reader } of logs) {
     const found = findRequest(reader, record);
     if (found.length === 0) continue;
@@ -90,7 +91,7 @@ function writeProofs(proofs: readonly Proof[], { out }: ProveFlags, world: World
 /** A proof hands out what a record says. */
 async function leaveEvents(site: Site, proofs: readonly Proof[]): Promise<void> {
   const [first] = proofs;
-  const log = /^inward-audit\/([0-9a-f]{32})\n/.exec(first?.checkpoint ?? '')?.[1];
+  const log = readCheckpoint(first?.checkpoint ?? '')?.log;
   if (log !== undefined)
     await leaveEvent(site, { event: 'audit_exported', log, format: 'proof', records: proofs.filter(({ kind }) => kind === 'inclusion').length });
 }

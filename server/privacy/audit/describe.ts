@@ -13,12 +13,11 @@ import { forms } from '../words.ts';
 import type { Told } from './course.ts';
 import { type AuditEvent, type EventOf, toBucket } from './events.ts';
 
-const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const unauthorized = 401;
 
 /** Whether a correlation id is one that a record has room for; capital letters count as small ones. */
 export function isCorrelation(text: string): boolean {
-  return uuidForm.test(text.toLowerCase());
+  return forms.uuid.test(text.toLowerCase());
 }
 
 export function describeIntent(request: string, key: AccessKey, { agreement, tenant, purpose }: Terms, caller: Caller, view: View): EventOf<'intent'> {
@@ -86,6 +85,6 @@ function describeCaller({
     route,
     ...(isIP(plain) === 0 ? {} : { address: plain }),
     ...(fingerprint === undefined ? {} : { certificate: fingerprint }),
-    ...(id !== undefined && uuidForm.test(id) ? { correlation: id } : {}),
+    ...(id !== undefined && forms.uuid.test(id) ? { correlation: id } : {}),
   };
 }

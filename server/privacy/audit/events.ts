@@ -178,7 +178,7 @@ export interface Place {
 
 export type AuditRecord = Place & AuditEvent;
 
-const uuid = form(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 36, 'a UUID in small letters');
+const uuid = form(forms.uuid, 36, 'a UUID in small letters');
 const sha256 = form(forms.sha256, 64, 'a SHA-256 in hexadecimal');
 const hash = form(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 44, '32 bytes in base64');
 const hex16 = form(/^[0-9a-f]{16}$/, 16, '8 bytes in hexadecimal');

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readHost } from '../deployment/host.ts';
+import { forms } from '../words.ts';
 import type { Place } from './events.ts';
 
 const hostLength = 16;
@@ -25,7 +26,7 @@ function readHostHash(root: string | undefined): string {
 function readBoot(): string {
   try {
     const id = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return id;
+    if (forms.uuid.test(id)) return id;
   } catch {
     // Another system than Linux.
   }

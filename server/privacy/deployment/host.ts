@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { SiteError } from '../errors.ts';
+import { forms } from '../words.ts';
 import { type DeviceIdentity, deviceForms, deviceLimit } from './manifest.ts';
 import { createTree, type Tree } from './tree.ts';
 
@@ -24,7 +25,6 @@ const textLimit = 4096;
 const pciFolder = 'sys/bus/pci/devices';
 const pciLimit = 4096;
 const vendors = { nvidia: '10de', amd: '1002' };
-const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Throws SiteError. `root` is the top of the file system that describes the host. */
 export function readHost(root = '/', platform: NodeJS.Platform = process.platform): HostFacts {
@@ -38,7 +38,7 @@ export function readHost(root = '/', platform: NodeJS.Platform = process.platfor
 function readHostIds(tree: Tree): Pick<HostFacts, 'hosts' | 'knownBy'> {
   const machine = ['etc/machine-id', 'var/lib/dbus/machine-id'].map((path) => readLine(tree, path)).find((line) => /^[0-9a-f]{32}$/.test(line ?? ''));
   const firmware = readLine(tree, 'sys/class/dmi/id/product_uuid')?.toLowerCase();
-  const hasFirmware = uuidForm.test(firmware ?? '');
+  const hasFirmware = forms.uuid.test(firmware ?? '');
   if (machine === undefined && !hasFirmware) {
     throw new SiteError(
       'This host cannot be told from others: expected its id in /etc/machine-id, found none; run systemd-machine-id-setup, or give the container the file of its host.',
