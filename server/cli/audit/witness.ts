@@ -13,6 +13,7 @@ import { createWitnessServer, type DeskAnswer, type DeskOptions } from '../../pr
 import { type LogKey, parseLogKey, readKeyHash } from '../../privacy/audit/witness/logs.ts';
 import { NoteFile } from '../../privacy/audit/witness/notes.ts';
 import { SiteError } from '../../privacy/errors.ts';
+import { codeOf } from '../../privacy/files.ts';
 import { readIdentity } from '../../tls-identity.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
@@ -97,7 +98,7 @@ async function open(server: Server, { host, port }: Address, isSecure: boolean):
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new SiteError(`The witness cannot listen on port ${port} of ${host} (${(error as NodeJS.ErrnoException).code}); choose another with --listen.`);
+    throw new SiteError(`The witness cannot listen on port ${port} of ${host} (${codeOf(error)}); choose another with --listen.`);
   }
   const name = isIPv6(host) ? `[${host}]` : host;
   return `${isSecure ? 'https' : 'http'}://${name}:${(server.address() as AddressInfo).port}`;
