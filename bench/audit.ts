@@ -19,6 +19,7 @@ import { describeMachine as describePlace } from '../server/privacy/audit/machin
 import { Prover } from '../server/privacy/audit/proof.ts';
 import { LogReader } from '../server/privacy/audit/reader.ts';
 import { readVersion } from '../server/privacy/version.ts';
+import { summarize } from './arithmetic.ts';
 import { describeMachine } from './machine.ts';
 import { type Distribution, describeSamples } from './serve/statistics.ts';
 
@@ -64,7 +65,7 @@ async function measure(folder: string, { records, rounds }: AuditOptions): Promi
   await fillLog(whole, records);
   const verifySeconds = await timeVerifier(whole);
   const proofs = timeProofs(whole, records);
-  const rate = median(rates);
+  const rate = summarize(rates).median;
   const busiest = clientCounts.at(-1) ?? 1;
   // Both are of the same groups; the first group of each run has no interval.
   const [wait, longest] = [waits.get(busiest)?.p50 ?? Number.NaN, 1.05 * intervals.p50];
@@ -219,10 +220,6 @@ function createRequest(): [EventOf<'intent'>, EventOf<'outcome'>] {
     },
     { event: 'outcome', request, ending: 'stop', status: 200, promptTokens: 2048, completionTokens: 512, cached: true, duration: 8192 },
   ];
-}
-
-function median(values: readonly number[]): number {
-  return describeSamples(values)?.p50 ?? Number.NaN;
 }
 
 function formatNumber(value: number): string {

@@ -10,8 +10,8 @@ import { parseHours } from '../privacy/hours.ts';
 import { normalizeAddress } from '../privacy/peer.ts';
 import { codeLimit, forms } from '../privacy/words.ts';
 
-const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 export const dayMs = 86_400_000;
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: dayMs };
 
 const split = (text: string): string[] => text.split(',').map((part) => part.trim());
 const isUnique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;

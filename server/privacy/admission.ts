@@ -70,7 +70,9 @@ export function findBySecret(view: View, text: string): Holder {
 /** Throws Refusal when a holder's time is over. */
 export function checkTime(holder: Holder, now: number): void {
   const code = holder.type === 'key' ? keyRefusals[judgeKey(holder.key, now)] : judgePerson(holder.person, now);
-  if (code !== undefined) throw new Refusal(code, { key: holder.type === 'key' ? holder.key.id : holder.person.id });
+  if (code === undefined) return;
+  // The sentence says `key` of both.
+  throw new Refusal(code, holder.type === 'key' ? { key: holder.key.id } : { key: holder.person.id, person: holder.person.id });
 }
 
 const keyRefusals: Partial<Record<KeyState, RefusalCode>> = { revoked: 'key_revoked', expired: 'key_expired', spent: 'key_spent' };

@@ -115,9 +115,9 @@ export const forms: Readonly<Record<FormName, RegExp>> = {
   personId: /^[a-z0-9][a-z0-9._-]{1,47}$/,
   /** An Ed25519 public key by the hash of its SPKI form. */
   publicKeyId: /^ck-[0-9a-f]{16}$/,
-  /** In small letters. */
-  uuid: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   sha256: /^[0-9a-f]{64}$/,
+  /** In small letters: of requests, starts of a machine and its firmware. */
+  uuid: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   /** Legal names, titles, ids of organisations: letters, digits and the punctuation that they have. */
   name: /^[\p{L}\p{N}](?:[\p{L}\p{N} .,&'()/-]{0,118}[\p{L}\p{N}.)])?$/u,
   /** A model as the server names it. */

@@ -1,8 +1,8 @@
 /**
  * Owns how a record is told to people in one line: who did it, and what.
  */
-import { type AuditRecord, eventTable } from '../../privacy/audit/events.ts';
-import { formatTime } from '../../privacy/audit/export/fields.ts';
+import type { AuditRecord } from '../../privacy/audit/events.ts';
+import { toEntry } from '../../privacy/audit/report/sections.ts';
 import { forms } from '../../privacy/words.ts';
 
 /** Who, in the order in which the first one that is there is taken. */
@@ -20,12 +20,10 @@ interface Told {
 }
 
 export function describeRecord(record: AuditRecord): Told {
-  const values = record as unknown as Readonly<Record<string, string | number | boolean | undefined>>;
+  const { time, event, fields } = toEntry(record);
   // Of the log itself `key` is a public key.
-  const who = whoFields.find((name) => values[name] !== undefined && (name !== 'key' || forms.keyId.test(String(values[name]))));
-  const names = Object.keys(eventTable[record.event]).filter((name) => values[name] !== undefined && name !== who);
-  const what = [...names.filter((name) => !timeFields.includes(name)), ...names.filter((name) => timeFields.includes(name))].map(
-    (name) => `${name}=${timeFields.includes(name) ? formatTime(Number(values[name])) : values[name]}`,
-  );
-  return { time: formatTime(record.time), event: record.event, who: who === undefined ? '-' : String(values[who]), what: what.join(' ') };
+  const who = whoFields.find((name) => fields[name] !== undefined && (name !== 'key' || forms.keyId.test(fields[name])));
+  const names = Object.keys(fields).filter((name) => name !== who);
+  const what = [...names.filter((name) => !timeFields.includes(name)), ...names.filter((name) => timeFields.includes(name))];
+  return { time, event, who: who === undefined ? '-' : String(fields[who]), what: what.map((name) => `${name}=${fields[name]}`).join(' ') };
 }

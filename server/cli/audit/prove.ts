@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { noteLimit } from '../../privacy/audit/note.ts';
+import { noteLimit, readCheckpoint } from '../../privacy/audit/note.ts';
 import { type ConsistencyProof, findRequest, type InclusionProof, Prover } from '../../privacy/audit/proof.ts';
 import { verifyProof } from '../../privacy/audit/verify.mjs';
 import { SiteError } from '../../privacy/errors.ts';
@@ -91,7 +91,7 @@ function writeProofs(proofs: readonly Proof[], { out }: ProveFlags, world: World
 /** A proof hands out what a record says. */
 async function leaveEvents(site: Site, proofs: readonly Proof[]): Promise<void> {
   const [first] = proofs;
-  const log = /^inward-audit\/([0-9a-f]{32})\n/.exec(first?.checkpoint ?? '')?.[1];
+  const log = readCheckpoint(first?.checkpoint ?? '')?.log;
   if (log !== undefined)
     await leaveEvent(site, { event: 'audit_exported', log, format: 'proof', records: proofs.filter(({ kind }) => kind === 'inclusion').length });
 }

@@ -9,6 +9,7 @@ import { describeMachine } from '../../privacy/audit/machine.ts';
 import { type PurgePlan, planPurge, purgeSegments } from '../../privacy/audit/purge.ts';
 import { checkClock } from '../../privacy/clock.ts';
 import { SiteError } from '../../privacy/errors.ts';
+import { codeOf } from '../../privacy/files.ts';
 import type { World } from '../../world.ts';
 import { canAsk, openAsker } from '../ask.ts';
 import { formatExamples } from '../group.ts';
@@ -77,7 +78,7 @@ async function purgeLog({ number, reader }: NumberedLog, plan: PurgePlan, by: st
     await purgeSegments(reader.folder, plan, by, log, systemDisk);
   } catch (error) {
     if (error instanceof SiteError) throw error;
-    const cause = error instanceof StoppedError ? error.cause : (error as NodeJS.ErrnoException).code;
+    const cause = error instanceof StoppedError ? error.cause : codeOf(error);
     throw new SiteError(`The audit log ${number} is not purged, or only in part (${cause}): put that right, and give the command again.`);
   }
 }

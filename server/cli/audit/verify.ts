@@ -9,7 +9,7 @@ import { SiteError } from '../../privacy/errors.ts';
 import { readSmallFile } from '../../privacy/files.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
-import type { Flags } from '../options.ts';
+import { collect, type Flags } from '../options.ts';
 import { createBar } from '../progress.ts';
 import { createStyle, type Style } from '../style.ts';
 import { addAuditOptions, leaveEvent, type NumberedLog, openAudit } from './common.ts';
@@ -24,13 +24,11 @@ const keyLimit = 1024;
 /** Of a file that a witness has kept: a checkpoint a minute for two years. */
 const witnessLimit = 2 ** 28;
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
-
 export function createAuditVerifyCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('verify')
     .description('Check every record, hash and signature of the logs. Exit code 1 if something is wrong, with a line for each flaw.')
-    .option('--key <key>', 'the first key of a log as it was noted down, or a file that has it; once for each log', collect, [])
-    .option('--witness <file>', 'checkpoints that a second place has kept; once for each file', collect, [])
+    .option('--key <key>', 'the first key of a log as it was noted down, or a file that has it; once for each log', collect(), [])
+    .option('--witness <file>', 'checkpoints that a second place has kept; once for each file', collect(), [])
     .option('--json', 'print what was found as JSON');
   return addAuditOptions(command)
     .addHelpText('after', formatExamples(['inward audit verify', 'inward audit verify --key first.key --witness /mnt/witness/checkpoints']))

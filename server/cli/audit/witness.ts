@@ -13,10 +13,14 @@ import { createWitnessServer, type DeskAnswer, type DeskOptions } from '../../pr
 import { type LogKey, parseLogKey, readKeyHash } from '../../privacy/audit/witness/logs.ts';
 import { NoteFile } from '../../privacy/audit/witness/notes.ts';
 import { SiteError } from '../../privacy/errors.ts';
+import { codeOf } from '../../privacy/files.ts';
 import { readIdentity } from '../../tls-identity.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { collect, type Flags, parser, UsageError } from '../options.ts';
+
+/** Logs without a key that are told of: anybody can make their ids up. */
+const strangerLimit = 16;
 
 interface WitnessFlags extends Flags {
   readonly listen: Address;
@@ -94,7 +98,7 @@ async function open(server: Server, { host, port }: Address, isSecure: boolean):
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new SiteError(`The witness cannot listen on port ${port} of ${host} (${(error as NodeJS.ErrnoException).code}); choose another with --listen.`);
+    throw new SiteError(`The witness cannot listen on port ${port} of ${host} (${codeOf(error)}); choose another with --listen.`);
   }
   const name = isIPv6(host) ? `[${host}]` : host;
   return `${isSecure ? 'https' : 'http'}://${name}:${(server.address() as AddressInfo).port}`;
@@ -113,7 +117,9 @@ function describeStart(url: string, out: string, keys: readonly LogKey[], { key 
 function createReport(keys: readonly LogKey[], world: World): NonNullable<DeskOptions['onAnswer']> {
   const seen = new Set(keys.map(({ hash }) => hash));
   const told = new Map<string, string>();
+  let strangers = 0;
   return (answer, { note, checkpoint: { log, size } }) => {
+    if (answer.status === 404 && !told.has(log) && ++strangers > strangerLimit) return;
     const key = readKeyHash(note);
     const isNew = answer.status === 200 && !seen.has(key);
     if (isNew) seen.add(key);

@@ -67,9 +67,8 @@ export function describeOutcome(request: string, use: Use | undefined, duration:
 
 export function describeRefusal({ code, fields }: Refusal, caller: Caller): AuditEvent {
   const { key, person, agreement } = fields;
-  const refused = { ...describeCaller(caller), refusal: code, key: key !== undefined && forms.keyId.test(key) ? key : undefined, person };
-  // A person's time ends under the name of a key (admission.ts).
-  if (key !== undefined && refused.key === undefined) refused.person ??= key;
+  // The end of a person's time names the person in both (admission.ts).
+  const refused = { ...describeCaller(caller), refusal: code, key: person === undefined ? key : undefined, person };
   return refusalTable[code].status === unauthorized ? { event: 'auth_failed', ...refused } : { event: 'denied', ...refused, agreement };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Owns which events a review lists one by one, and under which heading. Refuses none: what is not listed is counted.
  */
-import type { AuditRecord, EventName } from '../events.ts';
+import { type AuditRecord, commonFields, type EventName } from '../events.ts';
 import { formatTime, listFields } from '../export/fields.ts';
 
 /** One record of a list: its fields besides place and event, as texts. */
@@ -34,7 +34,7 @@ export function findSection(event: EventName): SectionName | undefined {
   return sections[event];
 }
 
-const places: ReadonlySet<string> = new Set(['seq', 'time', 'event', 'up', 'boot', 'host']);
+const places: ReadonlySet<string> = new Set(['event', ...Object.keys(commonFields)]);
 
 export function toEntry(record: AuditRecord): Entry {
   const { seq, time, event } = record;

@@ -67,6 +67,20 @@ test('keeps what logs send, says what it finds, and has the same key the next ti
   expect(/Its own key: (.*)/.exec(world.printed)?.[1]).toBe(key);
 });
 
+/** Whoever reaches it can send ids of logs that nobody has. */
+test('of logs that it was given no key of, it tells the first ones', async () => {
+  const args = ['--listen', '127.0.0.1:0', '--out', 'checkpoints', '--key', new SmallLog().key];
+  await during(args, async (url) => {
+    for (let index = 0; index < 20; index++) {
+      const log = new SmallLog();
+      const witness = await openWitness(url, () => [new URL(url).host], { id: log.id, folder: top });
+      for (const checkpoint of [log.grow(1), log.grow(1)]) expect(await codeOf(witness.keep(checkpoint))).toBe('unknown_log');
+      await witness[Symbol.asyncDispose]();
+    }
+  });
+  expect(world.printed.match(/refused: no key of that log was given$/gm)).toHaveLength(16);
+});
+
 test('speaks TLS', async () => {
   using tls = createTlsFolder();
   const key = new SmallLog().key;

@@ -269,6 +269,16 @@ describe('refused', () => {
         },
         () => [failed('key_revoked', { route: '/inward/review', person: 'a-person' })],
       ],
+      [
+        // Ten letters that a key could have as its id.
+        'a person who is called like a key',
+        async ({ site }) => {
+          const text = await site.person('drbergmann', 'auditor');
+          await site.store.revokePerson('drbergmann', 'an-admin', begin);
+          return { bearer: text, path: '/inward/review' };
+        },
+        () => [failed('key_revoked', { route: '/inward/review', person: 'drbergmann' })],
+      ],
     ],
     key_spent: [['long ago', (bench) => withKey(bench, { isSealed: true, openedAt: begin - day }), () => [failed('key_spent', { key })]]],
     token_invalid: [['of the identity provider', async () => ({ bearer: 'eyJhbGciOiJub25lIn0.e30.' }), () => [failed('token_invalid')], { hasTokens: true }]],
