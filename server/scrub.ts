@@ -1,7 +1,7 @@
 /**
  * Owns what the HTTP process does with its own memory once it has nothing to do: a collection of everything that nobody needs,
  * whose memory V8 zeroes or gives back, and the one buffer that Node reads all requests into overwritten. Refuses to do so while
- * requests are open, because it stops everything for a moment. What it is measured by: scripts/residue.ts.
+ * requests are open, because it stops everything for a moment. What it is measured by: prove/memory.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
