@@ -1,7 +1,7 @@
 /**
  * Owns how a process of ours is started locked down: by the kernel (lockdown.py), by Node's permission model, without core files
  * and output, with an environment given in full and a channel for structured messages. Refuses to hand on what the parent's
- * environment says by chance, and to believe what it asked for: layers.ts looks.
+ * environment says by chance, and to believe what it asked for: layers/ looks.
  *
  * The permission model binds JavaScript, not native code; on Node 24 it does not bind the network either. The kernel binds both.
  */

@@ -1,7 +1,7 @@
 /**
  * Owns what the HTTP process does with its own memory once it has nothing to do: a collection of everything that nobody needs,
  * whose memory V8 zeroes or gives back, and the one buffer that Node reads all requests into overwritten. Refuses to do so while
- * requests are open, because it stops everything for a moment. What it is measured by: scripts/residue.ts.
+ * requests are open, because it stops everything for a moment. What it is measured by: prove/memory.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -18,7 +18,8 @@ const fillSize = 4 * 2 ** 16;
 type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'regular' | 'last-resort' }) => void;
 
 export interface ScrubberOptions {
-  readonly scrub?: () => Promise<void>;
+  /** Its signal aborts when a request comes in the middle: from then on it may stop nothing, and rejects. */
+  readonly scrub?: (signal: AbortSignal) => Promise<void>;
   /** After the last request, in ms. */
   readonly delayMs?: number;
   /** Is told how long one took. */
@@ -26,15 +27,16 @@ export interface ScrubberOptions {
 }
 
 export class Scrubber {
-  readonly #scrub: () => Promise<void>;
+  readonly #scrub: (signal: AbortSignal) => Promise<void>;
   readonly #idleMs: number;
   #openCount = 0;
   #timer: NodeJS.Timeout | undefined;
+  #running: AbortController | undefined;
 
   constructor({ scrub = scrubProcess, delayMs = idleMs, onScrub = () => undefined }: ScrubberOptions = {}) {
-    this.#scrub = async () => {
+    this.#scrub = async (signal) => {
       const start = performance.now();
-      await scrub();
+      await scrub(signal);
       onScrub(performance.now() - start);
     };
     this.#idleMs = delayMs;
@@ -45,18 +47,22 @@ export class Scrubber {
   /** A request that may hold content has come; what is given back says that it is over. */
   enter(): () => void {
     clearTimeout(this.#timer);
+    this.#running?.abort();
     this.#openCount++;
     return () => {
       if (--this.#openCount > 0) return;
+      const running = new AbortController();
+      this.#running = running;
       // A failure leaves things as they were without a scrub; the next one tries again.
-      this.#timer = setTimeout(() => void this.#scrub().catch(() => undefined), this.#idleMs).unref();
+      this.#timer = setTimeout(() => void this.#scrub(running.signal).catch(() => undefined), this.#idleMs).unref();
     };
   }
 }
 
 /** Collects, and overwrites what was read last. */
-async function scrubProcess(): Promise<void> {
+async function scrubProcess(signal: AbortSignal): Promise<void> {
   await overwriteReadBuffer();
+  signal.throwIfAborted();
   // The last text that a pattern has matched stays reachable until another one is.
   /^/.exec('');
   collectAll('regular');
@@ -107,10 +113,13 @@ async function overwriteReadBuffer(): Promise<void> {
   });
   server.listen(path);
   await once(server, 'listening');
-  const socket = connect(path);
-  socket.write(`POST / HTTP/1.1\r\nhost: scrub\r\nconnection: close\r\ncontent-length: ${fillSize}\r\n\r\n`);
-  socket.write(Buffer.alloc(fillSize));
-  socket.resume();
-  await once(socket, 'close');
-  server.close();
+  try {
+    const socket = connect(path);
+    socket.write(`POST / HTTP/1.1\r\nhost: scrub\r\nconnection: close\r\ncontent-length: ${fillSize}\r\n\r\n`);
+    socket.write(Buffer.alloc(fillSize));
+    socket.resume();
+    await once(socket, 'close');
+  } finally {
+    server.close();
+  }
 }

@@ -46,7 +46,7 @@ const tryAll = async (): Promise<Findings['outcomes']> => ({
   tcp: await connect({ host: '127.0.0.1', port: 9 }),
   udp: await send(),
   local: await connect({ path: `${target}.socket` }),
-  file: attempt(() => writeFileSync(target, '')),
+  file: attempt(() => writeFileSync(target, '', { flag: 'wx' })),
   // Number 0 is none: it asks whether one could be sent.
   signal: attempt(() => process.kill(process.ppid, 0)),
 });

@@ -3,6 +3,7 @@
  * and says what came of it. Refuses to leave anything behind, and to try on any machine but this one.
  */
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +34,7 @@ const deadlineMs = 20_000;
 /** Undefined where the process could not be started or said nothing. */
 export async function tryLocks(): Promise<Tries | undefined> {
   // Where nothing could refuse, nothing is tried: it would be done.
-  const target = findPython() === undefined ? '' : join(tmpdir(), `inward-try-${process.pid}`);
+  const target = findPython() === undefined ? '' : join(tmpdir(), `inward-try-${randomUUID()}`);
   const [command, ...values] = lockCommand([process.execPath, fileURLToPath(programBeside(import.meta.url, 'process')), target], []);
   try {
     const { stdout } = await promisify(execFile)(command, values, { env: {}, timeout: deadlineMs });

@@ -28,6 +28,8 @@ export interface Passage {
 }
 
 export function joinPassages(passages: readonly Passage[]): Passage {
+  // A stream that is not paced joins one at each token.
+  if (passages.length === 1 && passages[0] !== undefined) return passages[0];
   const isReported = passages.some(({ tokens }) => tokens !== undefined);
   return { text: passages.map(({ text }) => text).join(''), tokens: isReported ? passages.flatMap(({ tokens = [] }) => tokens) : undefined };
 }

@@ -34,7 +34,8 @@ export function openEventStream(reply: FastifyReply, pace?: Pace): EventStream {
 function openPlain(raw: ServerResponse): EventStream {
   return {
     send: async (frame, signal) => {
-      if (!raw.write(format(frame()))) await once(raw, 'drain', { signal });
+      const text = format(frame());
+      if (text !== '' && !raw.write(text)) await once(raw, 'drain', { signal });
     },
     end: () => {
       raw.end();

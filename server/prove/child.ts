@@ -25,6 +25,8 @@ export interface ChildOptions {
   readonly folder: string;
   /** Where strace writes; left out, it does not run. */
   readonly trace?: string | undefined;
+  /** Ends it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type ProcessKind = 'server' | 'engine' | 'text' | 'other';
@@ -51,7 +53,8 @@ export class Child implements AsyncDisposable {
   readonly #isTraced: boolean;
   #pid = 0;
 
-  constructor({ program, settings, environment, folder, trace }: ChildOptions) {
+  constructor({ program, settings, environment, folder, trace, signal: end }: ChildOptions) {
+    end?.throwIfAborted();
     const temporary = join(folder, 'tmp');
     mkdirSync(temporary, { recursive: true, mode: 0o700 });
     const config = join(folder, 'settings.json');
@@ -70,6 +73,7 @@ export class Child implements AsyncDisposable {
       this.process.once('error', () => resolve(null));
       this.process.once('close', (code, signal) => resolve(code ?? signal));
     });
+    end?.addEventListener('abort', () => void this[Symbol.asyncDispose](), { once: true });
   }
 
   /** Of the server itself; 0 while it has none. */

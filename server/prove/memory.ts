@@ -1,9 +1,9 @@
 /**
- * Owns the count of byte strings in the memory of another process: all its writable mappings, read through /proc/PID/mem. A scan of the own
- * process would count its own buffer. Needs the same user or root, and a kernel that lets one process read another's memory.
+ * Owns the count of byte strings in the memory of another process: all its writable mappings, read through /proc/PID/mem. Needs the same
+ * user or root, and a kernel that lets one process read another's memory. Refuses the process that it runs in: its own buffers would be counted.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { countOf } from './markers.ts';
+import { pieceSize, Scan } from './scan.ts';
 
 /** What a mapping is for; `shared`: memory that has a name and no file, as buffers of a device have; `file`: a file that is mapped for writing. */
 export type MappingKind = 'heap' | 'stack' | 'anonymous' | 'shared' | 'file';
@@ -17,12 +17,12 @@ export interface Mapping {
 export interface MemoryCount {
   readonly counts: Readonly<Partial<Record<MappingKind, number>>>;
   readonly total: number;
+  /** In the order of the needles. */
+  readonly ofNeedles: readonly number[];
   /** Bytes that were read, and bytes of mappings that cannot be read, as those of a device. */
   readonly size: number;
   readonly closedSize: number;
 }
-
-const chunkSize = 2 ** 22;
 
 /** The writable mappings in the text of a `maps` file. */
 export function readMappings(maps: string): Mapping[] {
@@ -41,6 +41,7 @@ function toKind(name: string): MappingKind {
 
 /** How often these byte strings are in the memory of a process; undefined where it may not be read, or has ended. */
 export function countInMemory(pid: number, needles: readonly Buffer[]): MemoryCount | undefined {
+  if (pid === process.pid) throw new Error('A process cannot be searched by itself: what it looks for is in its memory.');
   let file: number;
   let mappings: Mapping[];
   try {
@@ -50,38 +51,30 @@ export function countInMemory(pid: number, needles: readonly Buffer[]): MemoryCo
     return undefined;
   }
   const counts: Partial<Record<MappingKind, number>> = {};
-  let [total, size, closedSize] = [0, 0, 0];
+  const scan = new Scan(needles);
   try {
     for (const mapping of mappings) {
-      const found = countInMapping(file, mapping, needles);
-      total += found.count;
-      size += found.size;
-      closedSize += mapping.end - mapping.start - found.size;
-      if (found.count > 0) counts[mapping.kind] = (counts[mapping.kind] ?? 0) + found.count;
+      const before = scan.total;
+      scanMapping(file, mapping, scan);
+      const found = scan.total - before;
+      if (found > 0) counts[mapping.kind] = (counts[mapping.kind] ?? 0) + found;
     }
   } finally {
     closeSync(file);
   }
-  return size === 0 ? undefined : { counts, total, size, closedSize };
+  const { size, total, counts: ofNeedles } = scan;
+  const mappedSize = mappings.reduce((sum, { start, end }) => sum + end - start, 0);
+  return size === 0 ? undefined : { counts, total, ofNeedles, size, closedSize: mappedSize - size };
 }
 
-function countInMapping(file: number, { start, end }: Mapping, needles: readonly Buffer[]): { readonly count: number; readonly size: number } {
-  // What begins before the end of a chunk and ends after it is in none of both.
-  const overlap = Math.max(...needles.map(({ length }) => length)) - 1;
-  const buffer = Buffer.allocUnsafeSlow(overlap + chunkSize);
-  let [count, size, kept] = [0, 0, 0];
+function scanMapping(file: number, { start, end }: Mapping, scan: Scan): void {
+  scan.breakOff();
   for (let at = start; at < end; ) {
-    const read = readAt(file, buffer, kept, Math.min(chunkSize, end - at), at);
-    if (read === 0) break;
-    const bytes = buffer.subarray(0, kept + read);
-    // A shorter one may lie in the kept bytes as a whole, where it was counted before.
-    for (const needle of needles) count += countOf(bytes, needle) - countOf(bytes.subarray(0, kept), needle);
-    kept = Math.min(overlap, bytes.length);
-    bytes.copy(buffer, 0, bytes.length - kept);
-    at += read;
-    size += read;
+    const read = scan.next((buffer, offset) => readAt(file, buffer, offset, Math.min(pieceSize, end - at), at));
+    // What lies behind a piece that cannot be read may be readable again.
+    if (read === 0) scan.breakOff();
+    at += read === 0 ? pieceSize : read;
   }
-  return { count, size };
 }
 
 function readAt(file: number, buffer: Buffer, offset: number, length: number, position: number): number {

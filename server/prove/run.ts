@@ -28,8 +28,6 @@ export interface ProveOptions extends Omit<ChildOptions, 'trace'> {
   /** Longest wait for the memory to be free of markers, in ms. */
   readonly idleMs: number;
   readonly onProgress: (label: string, done: number, total: number) => void;
-  /** Ends the server, and with it the proof. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Proof {
@@ -61,7 +59,7 @@ interface Observed {
   readonly isEnded: boolean;
 }
 
-/** `folder`: an empty one that only this user may enter. Throws SiteError where the server does not start. */
+/** `folder`: an empty one that only this user may enter. Throws SiteError where the server does not start, and the signal's reason where that ended it. */
 export async function prove(options: ProveOptions): Promise<Proof> {
   const { folder, onProgress } = options;
   const markers = new Markers();
@@ -71,6 +69,8 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   const observed = await observe({ ...options, trace: file }, markers);
   onProgress('Making a copy crash', 0, 1);
   const crash = await crashCopy({ ...options, folder: join(folder, 'copy') });
+  // What was seen of a server that was ended in the middle proves nothing.
+  options.signal?.throwIfAborted();
   onProgress('Looking at files', 0, 1);
   const trace = file === undefined ? undefined : readTrace(readFileSync(file, 'utf8'));
   if (file !== undefined) rmSync(file);
@@ -81,12 +81,11 @@ export async function prove(options: ProveOptions): Promise<Proof> {
 }
 
 async function observe(options: ProveOptions & ChildOptions, markers: Markers): Promise<Observed> {
-  const { folder, settings, requests, idleMs, onProgress, signal } = options;
+  const { folder, settings, requests, idleMs, onProgress } = options;
   const known = markers.next();
   const ids = listIdNeedles(await options.encode(known));
   const tokens = await prepareSite(join(folder, 'site'));
   await using child = new Child(options);
-  signal?.addEventListener('abort', () => void child[Symbol.asyncDispose](), { once: true });
   onProgress('Starting the server', 0, 1);
   const url = await child.listen();
   const served = Date.now();

@@ -45,3 +45,7 @@ test('not the own process, and not for nothing', () => {
   expect(() => countCopies([1], [])).toThrow(/Expected texts/);
   expect(() => countCopies([1], [''])).toThrow(/Expected texts/);
 });
+
+test('a process that is not there is no process without copies', () => {
+  expect(() => countCopies([2 ** 22 + 1], ['marker'])).toThrow(/process 4194305 cannot be read/);
+});

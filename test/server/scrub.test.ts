@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
+import { Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { countCopies } from '../../scripts/residue.ts';
@@ -10,7 +11,7 @@ import { until, user } from './help.ts';
 
 const [requestCount, markersEach] = [20, 40];
 
-class Server implements AsyncDisposable {
+class EchoServer implements AsyncDisposable {
   readonly #child;
   #out = '';
 
@@ -56,7 +57,7 @@ class Server implements AsyncDisposable {
 describe.each(['plain', 'paced'] as const)('answers that are %s', (shape) => {
   test('no copy of any marker is left after the scrub', async () => {
     if (process.platform !== 'linux') return console.log('left out: the memory of another process is read from /proc');
-    await using server = new Server(shape);
+    await using server = new EchoServer(shape);
     await server.ready();
     const marker = randomBytes(12).toString('hex');
     const content = (index: number): string => Array.from({ length: markersEach }, (_, place) => `${marker}-${index}-${place}`).join(' ');
@@ -81,7 +82,7 @@ describe.each(['plain', 'paced'] as const)('answers that are %s', (shape) => {
 });
 
 /** Requests that are refused hold content too. */
-async function refuseAll(server: Server, content: string): Promise<void> {
+async function refuseAll(server: EchoServer, content: string): Promise<void> {
   const refused = [
     `{"model":"default","messages":[{"role":"user","content":"${content}"}`,
     JSON.stringify({ model: 'default', messages: [user(content)], [content.slice(0, 60)]: 1 }),
@@ -117,6 +118,18 @@ describe('when', () => {
     expect(count).toBe(1);
   });
 
+  test('a request that comes while one runs ends it, and it is made up for', async () => {
+    const signals: AbortSignal[] = [];
+    const scrubber = new Scrubber({ scrub: async (signal) => void signals.push(signal), delayMs: 10 });
+    scrubber.enter()();
+    await vi.advanceTimersByTimeAsync(100);
+    const leave = scrubber.enter();
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    leave();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+  });
+
   test('one that fails is tried again after the next request', async () => {
     let count = 0;
     const scrubber = new Scrubber({ scrub: () => Promise.reject(new Error(`${++count}`)), delayMs: 10 });
@@ -126,4 +139,18 @@ describe('when', () => {
     await vi.advanceTimersByTimeAsync(100);
     expect(count).toBe(2);
   });
+});
+
+test('nothing is collected once a request has come in the middle', async () => {
+  let scrubs = 0;
+  const scrubber = new Scrubber({ delayMs: 1, onScrub: () => scrubs++ });
+  // By then it waits for the server of its own that gets zeros.
+  const listening = vi.spyOn(Server.prototype, 'listen');
+  scrubber.enter()();
+  await until(() => listening.mock.calls.length > 0, 5000).finally(() => listening.mockRestore());
+  const leave = scrubber.enter();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(scrubs).toBe(0);
+  leave();
+  await until(() => scrubs === 1, 5000);
 });

@@ -32,3 +32,9 @@ test('a client that goes away ends the wait', async () => {
   await waiting;
   expect(raw.listenerCount('drain')).toBe(0);
 });
+
+test('where there is no frame nothing is written', async () => {
+  const { reply, written } = createReply();
+  await openEventStream(reply).send(() => undefined, new AbortController().signal);
+  expect(written).toEqual([]);
+});

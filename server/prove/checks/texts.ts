@@ -4,6 +4,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type Claim, type Finding, judge, type Place } from '../claims.ts';
 import type { Markers } from '../markers.ts';
+import { pieceSize, Scan } from '../scan.ts';
 
 /** Bytes that are here, or a file. */
 export interface Text {
@@ -14,8 +15,6 @@ export interface Bytes {
   readonly name: string;
   readonly bytes: Buffer;
 }
-
-const chunkSize = 2 ** 22;
 
 export function judgeTexts(claim: Claim, texts: readonly (Text | Bytes)[], markers: Markers): Finding {
   let size = 0;
@@ -43,17 +42,9 @@ function countInFile(path: string, markers: Markers): { readonly count: number; 
     return { count: 0, size: 0 };
   }
   try {
-    const overlap = Math.max(...markers.needles.map(({ bytes }) => bytes.length)) - 1;
-    const buffer = Buffer.allocUnsafe(overlap + chunkSize);
-    let [count, size, kept] = [0, 0, 0];
-    for (let read = readSync(file, buffer, 0, chunkSize, null); read > 0; read = readSync(file, buffer, kept, chunkSize, null)) {
-      const bytes = buffer.subarray(0, kept + read);
-      count += markers.countIn(bytes) - markers.countIn(bytes.subarray(0, kept));
-      size += read;
-      kept = Math.min(overlap, bytes.length);
-      bytes.copy(buffer, 0, bytes.length - kept);
-    }
-    return { count, size };
+    const scan = new Scan(markers.needles.map(({ bytes }) => bytes));
+    while (scan.next((buffer, offset) => readSync(file, buffer, offset, pieceSize, null)) > 0);
+    return { count: scan.total, size: scan.size };
   } catch {
     return { count: 0, size: 0 };
   } finally {

@@ -43,6 +43,8 @@ test.runIf(process.platform === 'linux')('what a child holds is counted from out
 
 test('a process that is not there cannot be read', () => expect(countInMemory(2 ** 22 + 1, [Buffer.from('x')])).toBeUndefined());
 
+test('not the own process', () => expect(() => countInMemory(process.pid, [Buffer.from('x')])).toThrow(/searched by itself/));
+
 test('writable mappings are told from others, by what they are for', () => {
   const maps = [
     '00400000-00452000 r-xp 00000000 08:02 173521                             /usr/bin/node',
