@@ -4,11 +4,23 @@
 import { Command, Option } from 'commander';
 import type { AuditRecord } from '../../privacy/audit/events.ts';
 import { exportCsv } from '../../privacy/audit/export/csv.ts';
-import { exportFhir } from '../../privacy/audit/export/fhir.ts';
+import { exportFhir, exportFhirBundle } from '../../privacy/audit/export/fhir.ts';
 import { exportSyslog } from '../../privacy/audit/export/syslog.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
-import { addAuditOptions, addRangeOptions, leaveEvent, type NamedLog, nameLogs, openAudit, type RangeFlags, readRange, writeResult } from './common.ts';
+import { integer, UsageError } from '../options.ts';
+import {
+  addAuditOptions,
+  addRangeOptions,
+  chooseLog,
+  leaveEvent,
+  type NamedLog,
+  nameLogs,
+  openAudit,
+  type RangeFlags,
+  readRange,
+  writeResult,
+} from './common.ts';
 
 const formats = ['fhir', 'syslog', 'csv', 'json'] as const;
 type Format = (typeof formats)[number];
@@ -16,7 +28,18 @@ type Format = (typeof formats)[number];
 interface ExportFlags extends RangeFlags {
   readonly format: Format;
   readonly out: string;
+  readonly bundle?: boolean;
+  readonly base?: string;
+  readonly counted?: boolean;
+  readonly enterprise?: number;
 }
+
+/** Options of one format only. */
+const formatOptions: Readonly<Record<'bundle' | 'base' | 'counted' | 'enterprise', Format>> = {
+  ...{ bundle: 'fhir', base: 'fhir', counted: 'syslog', enterprise: 'syslog' },
+};
+/** What identifiers of a site's own begin with. */
+const baseForm = /^(?:urn:[a-z0-9][a-z0-9-]{0,31}:|https:\/\/)[A-Za-z0-9._~:/-]{1,200}$/;
 
 /** The records of one log, counted as they go by. */
 interface Source extends NamedLog {
@@ -34,7 +57,13 @@ export function createAuditExportCommand(world: World, onExit: (code: number) =>
         .choices(formats)
         .makeOptionMandatory(),
     )
-    .addOption(new Option('--out <file>', 'the new file, which only you can read').makeOptionMandatory());
+    .addOption(new Option('--out <file>', 'the new file, which only you can read').makeOptionMandatory())
+    .option('--bundle', 'fhir: one Bundle of type collection')
+    .option('--base <uri>', 'fhir: a URI of your own in place of urn:inward, which is registered nowhere')
+    .option('--counted', 'syslog: octet-counted frames (RFC 5425) in place of lines')
+    .addOption(
+      new Option('--enterprise <number>', 'syslog: your private enterprise number in place of that for examples (32473)').argParser(integer(1, 2 ** 31 - 1)),
+    );
   return addAuditOptions(command)
     .addHelpText(
       'after',
@@ -47,13 +76,24 @@ export function createAuditExportCommand(world: World, onExit: (code: number) =>
 }
 
 async function runExport(flags: ExportFlags, world: World): Promise<number> {
+  checkOptions(flags);
   const { site, logs } = await openAudit(flags, world);
   await using _ = site;
-  const sources = nameLogs(logs).map((log) => createSource(log, flags));
-  writeResult(flags.out, '', exportRecords(sources, flags.format, site.snapshot.policy?.site), 'The records are', world);
+  const chosen = flags.bundle === true ? [chooseLog(logs, 'A Bundle is of one log')] : logs;
+  const sources = nameLogs(chosen).map((log) => createSource(log, flags));
+  writeResult(flags.out, '', exportRecords(sources, flags, site.snapshot.policy?.site), 'The records are', world);
   for (const { log, count } of sources) await leaveEvent(site, { event: 'audit_exported', log, format: flags.format, records: count });
   world.out.write(`Records: ${sources.reduce((sum, { count }) => sum + count, 0)}.\n`);
   return 0;
+}
+
+/** Throws UsageError. */
+function checkOptions(flags: ExportFlags): void {
+  for (const [name, format] of Object.entries(formatOptions)) {
+    if (flags[name] !== undefined && flags.format !== format) throw new UsageError(`The option --${name} goes with --format ${format}; found ${flags.format}.`);
+  }
+  if (flags.base === undefined || baseForm.test(flags.base)) return;
+  throw new UsageError('Expected as --base a URI that begins with urn: and a name, or with https://, as urn:oid:1.3.6.1.4.1.32473.1.');
 }
 
 function createSource(log: NamedLog, flags: RangeFlags): Source {
@@ -72,20 +112,12 @@ function createSource(log: NamedLog, flags: RangeFlags): Source {
 }
 
 /** One log behind the other. */
-function* exportRecords(sources: readonly Source[], format: Format, site: string | undefined): Generator<string, void, undefined> {
-  switch (format) {
-    case 'csv':
-      return yield* exportCsv(chain(sources.map(({ records }) => records)));
-    case 'syslog':
-      return yield* exportSyslog(chain(sources.map(({ records }) => records)));
-    case 'fhir':
-      for (const { records, log } of sources) yield* exportFhir(records, { log, site });
-      return;
-    case 'json':
-      for (const { texts } of sources) for (const text of texts) yield `${text}\n`;
+function* exportRecords(sources: readonly Source[], flags: ExportFlags, site: string | undefined): Generator<string, void, undefined> {
+  const { format, bundle, base, counted, enterprise } = flags;
+  for (const { records, texts, log } of sources) {
+    if (format === 'csv') yield* exportCsv(records);
+    else if (format === 'syslog') yield* exportSyslog(records, { enterprise, framing: counted === true ? 'counted' : 'line' });
+    else if (format === 'fhir') yield* (bundle === true ? exportFhirBundle : exportFhir)(records, { log, site, base });
+    else for (const text of texts) yield `${text}\n`;
   }
-}
-
-function* chain<T>(parts: readonly Iterable<T>[]): Generator<T, void, undefined> {
-  for (const part of parts) yield* part;
 }

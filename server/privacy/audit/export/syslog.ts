@@ -8,7 +8,7 @@ import { judgeSeverity } from './traits.ts';
 
 export interface SyslogOptions {
   /** Private enterprise number of the names in the structured data; default 32473, which RFC 5612 keeps for examples. */
-  readonly enterprise?: number;
+  readonly enterprise?: number | undefined;
   /** `line`: a line feed behind each (RFC 6587, section 3.4.2). `counted`: its size in front of it (section 3.4.1, RFC 5425). */
   readonly framing?: 'line' | 'counted';
 }

@@ -46,6 +46,39 @@ test('of a range and several logs, one behind the other', async () => {
   ]);
 });
 
+test('a Bundle with identifiers of the site, syslog with its own number in counted frames', async () => {
+  using own = made.copy();
+  const { site } = own;
+  await site.do('ada', 'audit', 'export', '--format', 'fhir', '--bundle', '--base', 'https://audit.example.org', '--out', 'bundle');
+  const text = readFileSync(join(site.home, 'bundle'), 'utf8');
+  const bundle = JSON.parse(text);
+  expect([bundle.resourceType, bundle.type, bundle.entry.length]).toEqual(['Bundle', 'collection', 9]);
+  expect(text).toContain('"https://audit.example.org:host"');
+  expect(text).not.toContain('urn:inward');
+  await site.do('ada', 'audit', 'export', '--format', 'syslog', '--counted', '--enterprise', '12345', '--out', 'frames');
+  // RFC 6587, 3.4.1: the length in octets, a blank, the message.
+  let rest = readFileSync(join(site.home, 'frames'));
+  let count = 0;
+  for (; rest.length > 0; count++) {
+    const [head = '', length = ''] = /^(\d+) /.exec(rest.toString('latin1', 0, 12)) ?? [];
+    const message = rest.subarray(head.length, head.length + Number(length)).toString();
+    expect(message).toMatch(/^<\d+>1 .*\[inward@12345 .*\]$/);
+    rest = rest.subarray(head.length + Number(length));
+  }
+  expect(count).toBe(9);
+});
+
+test.each([
+  [['--format', 'csv', '--bundle'], 'The option --bundle goes with --format fhir; found csv.'],
+  [['--format', 'fhir', '--enterprise', '5'], 'The option --enterprise goes with --format syslog; found fhir.'],
+  [['--format', 'fhir', '--base', 'my site'], 'Expected as --base a URI'],
+])('%j is refused', async (args, sentence) => {
+  using own = made.copy();
+  const { code, complained } = await own.site.run('ada', 'audit', 'export', ...args, '--out', 'out');
+  expect([code, complained.startsWith(sentence)]).toEqual([2, true]);
+  expect(existsSync(join(own.site.home, 'out'))).toBe(false);
+});
+
 test('a damaged log leaves no half of a file and no event', async () => {
   using own = made.copy();
   const { site } = own;
