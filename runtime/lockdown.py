@@ -1,7 +1,7 @@
 """
 Owns what the kernel forbids to a process of ours, set before it becomes Node: no new privileges, no write to any file
 but those named (Landlock), no socket of any family and none of the system calls below (seccomp). Needs no root, no
-package, no compiler. Refuses to stop a start: what a kernel lacks is left out, and runtime/layers.ts tries what holds.
+package, no compiler. Refuses to stop a start: what a kernel lacks is left out, and runtime/layers/ tries what holds.
 
     python3 -I -S -B lockdown.py [PATH that may be written ...] -- PROGRAM [ARGUMENT ...]
 
