@@ -14,7 +14,7 @@ export interface Plant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** What fails by it, and where the report must point. */
+  /** What fails by it, and where the report must point; nothing where it only takes away what would stop another plant. */
   readonly caught: Readonly<Partial<Record<Claim, Pick<Place, 'process'> & { readonly where: RegExp }>>>;
 }
 

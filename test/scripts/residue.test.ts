@@ -23,10 +23,11 @@ async function hold(text: string, form: 'latin1' | 'utf16le', count: number): Pr
   return child.pid ?? 0;
 }
 
-test.each(['latin1', 'utf16le'] as const)(
+test.for(['latin1', 'utf16le'] as const)(
   'every copy is counted once, also over the ends of what is read at a time: %s',
-  async (form) => {
-    if (process.platform !== 'linux') return console.log('left out: the memory of another process is read from /proc');
+  { timeout: 60_000 },
+  async (form, context) => {
+    if (process.platform !== 'linux') return context.skip('the memory of another process is read from /proc');
     const text = randomBytes(12).toString('hex');
     const pid = await hold(text, form, 13_000);
     const [found] = countCopies([pid], [text, randomBytes(12).toString('hex')]);
@@ -37,7 +38,6 @@ test.each(['latin1', 'utf16le'] as const)(
     const some = spawnSync(process.execPath, [script, `${pid}`], { input: `${text}\n`, encoding: 'utf8' });
     expect([some.status, JSON.parse(some.stdout)]).toMatchObject([1, [{ pid }]]);
   },
-  60_000,
 );
 
 test('not the own process, and not for nothing', () => {

@@ -126,7 +126,7 @@ test('what is not there is found: a file, a title, a command, its option, a flag
   ]);
 });
 
-test.each(['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...list('docs').filter((path) => path.endsWith('.md'))])(
+test.each(['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'bench/README.md', ...list('docs').filter((path) => path.endsWith('.md'))])(
   '%s: every link leads somewhere',
   (path) => expect(findBrokenLinks(path, read(path))).toEqual([]),
 );

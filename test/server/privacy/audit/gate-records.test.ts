@@ -655,6 +655,23 @@ describe('nothing is computed without a record', () => {
     },
   );
 
+  test.each([
+    ['who is not known', { bearer: createSecret('phi').text }, 'auth_failed', 401],
+    ['who may not', { headers: { 'x-inward-purpose': 'coding' } }, 'denied', 403],
+  ] as const)('a refusal is answered when it is durable, not before: %s', async (_, how, event, status) => {
+    const bench = await start();
+    bench.trail.hold(true);
+    let isAnswered = false;
+    const answer = ask(bench, how).finally(() => {
+      isAnswered = true;
+    });
+    await expect.poll(() => recordsOf(bench)).toMatchObject([{ event }]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(isAnswered).toBe(false);
+    bench.trail.hold(false);
+    expect((await answer).status).toBe(status);
+  });
+
   test('an intent that cannot be made durable is refused, and the engine hears nothing of it', async () => {
     const bench = await start();
     const { record } = bench.trail;
