@@ -4,8 +4,8 @@
  * the code or an administrator chose, never anything of the request.
  */
 
-/** Why nothing can be recorded: the disk refuses, is full or does not answer; the witness is behind; the clock was turned back. */
-export const stopCauses = ['write', 'space', 'stall', 'witness', 'clock'] as const;
+/** Why nothing can be recorded: the disk refuses, is full or does not answer; the witness is behind; the clock was turned back; an event was no record. */
+export const stopCauses = ['write', 'space', 'stall', 'witness', 'clock', 'program'] as const;
 export type StopCause = (typeof stopCauses)[number];
 
 interface Row {

@@ -125,8 +125,10 @@ export class AuditTrail implements Trail {
   }
 
   note(event: AuditEvent): void {
-    // It is kept, and the state of the log is told to who listens for it.
-    this.record(event).catch(() => undefined);
+    this.record(event).catch((error: unknown) => {
+      // Else it is kept, and the state of the log is told to who listens for it. What cannot become a record would be missing unseen.
+      if (!(error instanceof Refusal)) this.setFault('program', true);
+    });
   }
 
   has(event: AuditEvent): boolean {
