@@ -38,6 +38,13 @@ export interface GraphMatmul {
   make(tiles: readonly Tile[]): readonly Operation[];
 }
 
+/** Keys and values of a layer. */
+export interface Pool {
+  readonly vectors: Vectors;
+  /** Slots in a row of a pool that is a texture; 1 for a buffer. */
+  readonly fold: number;
+}
+
 export interface GraphSettings extends TileFacts {
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
@@ -53,10 +60,8 @@ export interface GraphSettings extends TileFacts {
   readonly window?: number | undefined;
   readonly blockLength: number;
   readonly batch: Slice;
-  /** KV pool of every layer. */
-  readonly pools: readonly Vectors[];
-  /** Slots in a row of a pool that is a texture. */
-  readonly poolFold: number;
+  /** KV pool of every layer; undefined for layers that keep no keys and values. */
+  readonly pools: readonly (Pool | undefined)[];
   /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables. */
   create(owner: 'activations' | 'logits', label: string, size: number, data?: Float32Array): Slice;
   /** Rows of `width` f32 that live as long; width is a multiple of 4. */
@@ -68,7 +73,11 @@ export interface AttentionHeads extends Pick<AttentionShape, 'heads' | 'kvHeads'
   /** What rotary embedding on interleaved pairs alone does not do. */
   readonly options?: HeadOptions;
   /** [head] f32 in a storage buffer. */
-  readonly sinks?: Slice;
+  readonly sinks?: Slice | undefined;
+  /** Of the projections: [rows] f32. */
+  readonly bias?: Slice | undefined;
+  /** Layer whose keys and values are read where this one stores none (`options.onlyQueries`). */
+  readonly keysOf?: number;
 }
 
 export interface LinearOptions {
@@ -192,12 +201,19 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems, maxCopies } = this.settings;
-    const pool = this.settings.pools[layer];
-    if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
+    const { batch, kv, blockLength, lanes, layout, maxItems, maxCopies, pools } = this.settings;
+    const found = pools[heads.keysOf ?? layer];
+    if (found === undefined) throw new Error(`no KV pool for layer ${layer}`);
+    const { vectors: pool, fold: poolFold } = found;
     if ((heads.window ?? everything) > (this.settings.window ?? everything)) throw new Error(`layer ${layer} looks behind the window`);
-    const { options, sinks, ...own } = heads;
-    const shape: AttentionShape = { ...own, kv, blockLength, poolFold, lanes, layout };
+    const { options, sinks, bias, scale, window, softcap } = heads;
+    const own = { heads: heads.heads, kvHeads: heads.kvHeads, headLength: heads.headLength, rotaryLength: heads.rotaryLength };
+    const shape: AttentionShape = {
+      ...own,
+      ...(scale !== undefined && { scale }),
+      ...(softcap !== undefined && { softcap }),
+      ...{ window, kv, blockLength, poolFold, lanes, layout },
+    };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
     const scratch = {
@@ -210,11 +226,11 @@ export class Graph {
       this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
     }
     // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
-    if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
+    if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens', bias);
     else {
       const stride = headRowLength(shape, options);
       const rows = this.#perToken('heads', stride);
-      this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
+      this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens', bias);
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
     const attend = chooseAttention(this.settings);

@@ -21,7 +21,7 @@ import { Batch } from './scheduling/batch.ts';
 import { BlockPool } from './scheduling/blocks.ts';
 import { editRoom } from './scheduling/edits.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
-import { effectiveWindow } from './scheduling/window.ts';
+import { effectiveWindow, windowOf } from './scheduling/window.ts';
 import { type KeepTuning, tuneGraph } from './tuner.ts';
 import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
@@ -72,14 +72,13 @@ async function assemble(
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
   const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
-  const window = effectiveWindow(config.window, contextLength);
+  const window = effectiveWindow(windowOf(config.caches), contextLength);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', poolSize, open);
-  const pool = poolExtent({ ...config, kv }, blockCount * blockLength, open);
 
   const batch = new Batch({
     maxTokens: tokenBudget,
@@ -116,8 +115,11 @@ async function assemble(
     window,
     blockLength,
     batch: wholeBuffer(batchBuffer),
-    pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
-    poolFold: pool.fold,
+    pools: config.caches.map((cache, layer) => {
+      if (cache.kind === 'none') return undefined;
+      const { width, rows, fold } = poolExtent({ ...cache, kv }, blockCount * blockLength, open);
+      return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
+    }),
     create: (owner, label, size, data) => {
       demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
       const buffer = memory.create(data === undefined ? owner : 'constants', label, size, storage | GPUBufferUsage.UNIFORM);
@@ -169,7 +171,7 @@ async function assemble(
       subgroupSize: lanes,
       modelName: basename(options.modelPath, '.gguf'),
       fingerprint: hashModel(checkpoint),
-      family: family.architecture,
+      family: family.name,
       parameterCount: summary.parameterCount,
       vocabularySize: config.vocabularySize,
       contextLength,

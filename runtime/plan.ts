@@ -5,13 +5,13 @@
 import { kvPoolSize } from '../kernels/attention.ts';
 import { steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
-import { type Family, families, type ModelShape, type Settings } from '../models/index.ts';
-import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
+import { type Family, families, type LayerCache, type ModelShape } from '../models/index.ts';
+import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { plainName } from './checkpoint/json.ts';
 import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
-import { blocksHeld, effectiveWindow } from './scheduling/window.ts';
+import { blocksHeld, effectiveWindow, windowOf } from './scheduling/window.ts';
 import { readTuning } from './tuner.ts';
 import { outlineMatmuls } from './tuning/outline.ts';
 import {
@@ -30,29 +30,19 @@ export const blockLength = 16;
 
 /** Throws gguf_invalid, model_unsupported. */
 export function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
-  const { family: name } = describeCheckpoint(checkpoint);
-  const family = families.get(name);
-  if (family === undefined) {
+  const { model } = checkpoint;
+  if (model === undefined) {
     throw new InwardError('model_unsupported', {
       part: 'general.architecture',
-      expected: [...families.keys()].join(', '),
-      found: plainName(name, 'something else'),
+      expected: families.flatMap(({ gguf }) => (gguf === undefined ? [] : [gguf.architecture])).join(', '),
+      found: plainName(describeCheckpoint(checkpoint).family, 'something else'),
     });
   }
-  const settings: Settings = {
-    integer: (key, fallback) =>
-      fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback),
-    number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
-    has: (key) => checkpoint.metadata.has(key),
-    demand: (isMet, part, expected, found) => {
-      if (!isMet) throw new InwardError('model_unsupported', { part, expected, found });
-    },
-  };
-  return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
+  return { family: model.family, config: model.family.readConfig(model.config) };
 }
 
 type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
-type KvShape = Pick<ModelShape, 'contextLength' | 'layerCount' | 'kvHeads' | 'headLength' | 'window'>;
+type KvShape = Pick<ModelShape, 'contextLength' | 'caches'>;
 
 /** The options with their defaults, and the KV pool that they ask for. */
 export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
@@ -61,12 +51,12 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const kv = options.kv ?? kvFormats[0];
   const tokenBudget = Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences);
   // What the longest sequence holds at once. With a window nothing else is kept, and room for more than all of them would stay empty.
-  const window = effectiveWindow(shape.window, contextLength);
+  const window = effectiveWindow(windowOf(shape.caches), contextLength);
   const longest = Math.min(contextLength, blocksHeld(contextLength, window, tokenBudget, blockLength) * blockLength);
   const most = window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
   const kvTokens = Math.max(longest, Math.min(options.kvTokens ?? engineNumbers.kvTokens.standard, most));
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
-  const kvLayerSize = kvPoolSize({ ...shape, kv }, kvBlocks * blockLength);
+  const layerSizes = shape.caches.map((cache) => (cache.kind === 'kv' ? kvPoolSize({ ...cache, kv }, kvBlocks * blockLength) : 0));
   return {
     contextLength,
     maxSequences,
@@ -75,8 +65,8 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
     activations: options.activations ?? activationFormats[0],
     kvTokens,
     kvBlocks,
-    kvLayerSize,
-    kvSize: shape.layerCount * kvLayerSize,
+    kvLayerSize: layerSizes.reduce((most, size) => Math.max(most, size), 0),
+    kvSize: layerSizes.reduce((sum, size) => sum + size, 0),
   };
 }
 
@@ -87,7 +77,7 @@ export function planModel(options: EngineOptions): ModelPlan {
   const { name, parameterCount } = describeCheckpoint(checkpoint);
   return {
     ...planMemory(config, options),
-    family: family.architecture,
+    family: family.name,
     name,
     parameterCount,
     modelContextLength: config.contextLength,
@@ -109,9 +99,20 @@ export function readModelTuning(options: EngineOptions, device: TunedDevice): Tu
   );
 }
 
+/** A model whose layers are all alike. */
+interface UniformShape {
+  readonly parameterCount: number;
+  readonly contextLength: number;
+  readonly layerCount: number;
+  readonly kvHeads: number;
+  readonly headLength: number;
+}
+
 /** The same for a model that is not here, in every storage of GGUF that has kernels: all its parameters in that one. */
-export function estimateModel(shape: KvShape & { readonly parameterCount: number }, options: PlanOptions): ModelEstimate[] {
-  const plan = planMemory(shape, options);
+export function estimateModel(shape: UniformShape, options: PlanOptions): ModelEstimate[] {
+  const { layerCount, kvHeads, headLength, contextLength } = shape;
+  const caches = Array.from({ length: layerCount }, (): LayerCache => ({ kind: 'kv', kvHeads, headLength }));
+  const plan = planMemory({ contextLength, caches }, options);
   return (Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage).map((storage) => {
     return {
       ...plan,

@@ -203,8 +203,8 @@ export class Runner {
 
   /** Counts words that are not zero in free blocks, of `blockCount` in all, and in scratch. No step may run meanwhile. */
   readResidue(freeBlocks: readonly BlockId[], blockCount: number): Promise<ZeroReport> {
-    const { pools: layers, poolFold: fold, blockLength } = this.#graph.settings;
-    return countResidue(this.#device, this.#memory, { layers, blockCount, blockLength, fold }, freeBlocks);
+    const { pools, blockLength } = this.#graph.settings;
+    return countResidue(this.#device, this.#memory, { layers: pools.filter((pool) => pool !== undefined), blockCount, blockLength }, freeBlocks);
   }
 
   /** Zeroes what steps have written, before the next step writes: somebody else's is then alone there. */

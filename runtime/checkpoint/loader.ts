@@ -5,9 +5,9 @@
 
 import { type Place, placeOf, type Slice } from '../../kernels/kernel.ts';
 import type { PipelineCache } from '../../kernels/pipeline.ts';
-import { gridWords, repackChunk, repackVariant } from '../../kernels/repack.ts';
+import { gridWords, type Heads, repackChunk, repackVariant } from '../../kernels/repack.ts';
 import { type PackedMatrix, packedExtent, packedSize, quadRows, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
-import type { LoadedMatrix, MatrixSpec, WeightSpec, Weights } from '../../models/index.ts';
+import type { LoadedMatrix, MatrixSpec, VectorSpec, WeightSpec, Weights } from '../../models/index.ts';
 import { type DeviceMemory, wholeBuffer } from '../memory.ts';
 import { waitFor } from '../waiting.ts';
 import { unsupported } from './json.ts';
@@ -47,9 +47,13 @@ export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, We
   for (const spec of specs.values()) {
     if (spec.kind === 'matrix') {
       for (const { storage, rows, order } of planPieces(checkpoint, spec)) total += packedSize(storage, rows, spec.columns) + (order?.byteLength ?? 0);
-    } else if (spec.kind === 'vector') total += vectorSize(spec.length);
+    } else if (spec.kind === 'vector') total += vectorSize(vectorLength(spec));
   }
   return total;
+}
+
+function vectorLength({ parts }: VectorSpec): number {
+  return parts.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 /** Bytes of a vector of so many f32 on the device: whole vectors of four. */
@@ -65,15 +69,13 @@ export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<str
   const hosts = new Map<string, Float32Array>();
   for (const [name, spec] of specs) {
     if (spec.kind === 'matrix') {
-      const matrix = await loader.matrix(name, spec);
-      if (matrix !== undefined) matrices.set(name, matrix);
-    } else if (spec.kind === 'vector') vectors.set(name, loader.vector(name, readFloats(checkpoint, spec.tensor, spec.length)));
+      matrices.set(name, await loader.matrix(name, spec));
+    } else if (spec.kind === 'vector') vectors.set(name, loader.vector(name, readVector(checkpoint, spec)));
     else if (!spec.optional || hasTensor(checkpoint, spec.tensor)) hosts.set(name, readFloats(checkpoint, spec.tensor, spec.length));
   }
   loader.finish();
   return {
     matrix: (name) => present(matrices.get(name), name),
-    optionalMatrix: (name) => matrices.get(name),
     vector: (name) => present(vectors.get(name), name),
     host: (name) => hosts.get(name),
   };
@@ -83,15 +85,14 @@ export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<str
 export function outlineWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, nowhere: Slice): Weights {
   const matrices = new Map<string, LoadedMatrix>();
   for (const [name, spec] of specs) {
-    const pieces = spec.kind === 'matrix' ? planPieces(checkpoint, spec) : [];
-    if (spec.kind !== 'matrix' || pieces.length === 0) continue;
+    if (spec.kind !== 'matrix') continue;
+    const pieces = planPieces(checkpoint, spec);
     const outlined = pieces.map(({ firstRow, storage, rows: own, order }) => {
       return { firstRow, matrix: { storage, rows: own, columns: spec.columns, shards: [], ...(order && { order: nowhere }) } };
     });
     matrices.set(name, joinPieces(spec, pieces, outlined));
   }
-  const optionalMatrix = (name: string): LoadedMatrix | undefined => matrices.get(name);
-  return { matrix: (name) => present(matrices.get(name), name), optionalMatrix, vector: () => nowhere, host: () => undefined };
+  return { matrix: (name) => present(matrices.get(name), name), vector: () => nowhere, host: () => undefined };
 }
 
 function present<T>(value: T | undefined, name: string): T {
@@ -99,14 +100,12 @@ function present<T>(value: T | undefined, name: string): T {
   return value;
 }
 
-/** Runs of parts with equal storage; empty when an optional matrix is not in the file. */
+/** Runs of parts with equal storage. */
 function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
-  const first = spec.parts[0];
-  if (spec.optional && first !== undefined && !hasTensor(checkpoint, first.tensor)) return [];
   const pieces: { storage: StorageWithKernels; firstRow: number; rows: number; parts: StoredMatrix[]; order: StoredMatrix['order'] | undefined }[] = [];
   let row = 0;
   for (const part of spec.parts) {
-    const stored = findMatrix(checkpoint, part.tensor, part.rows, spec.columns);
+    const stored = findMatrix(checkpoint, part, spec.columns);
     const { storage, name, order } = stored;
     const last = pieces.at(-1);
     if (row % quadRows !== 0) throw unsupported(`tensor ${name}`, `a first row in multiples of ${quadRows}`, row);
@@ -127,6 +126,28 @@ function joinPieces({ parts, columns }: MatrixSpec, pieces: readonly Piece[], lo
 
 function isSameOrder(a: StoredMatrix['order'] | undefined, b: StoredMatrix['order'] | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && a.every((column, i) => column === b[i]));
+}
+
+/** The tensors of a vector, as the device reads them. */
+function readVector(checkpoint: Checkpoint, spec: VectorSpec): Float32Array<ArrayBuffer> {
+  const { hasPairs, hasWholeNorms } = checkpoint.names;
+  const values = new Float32Array(vectorLength(spec));
+  let at = 0;
+  for (const { tensor, rows, heads } of spec.parts) {
+    const read = readFloats(checkpoint, tensor, rows);
+    values.set(heads === undefined || hasPairs ? read : pairHalves(read, heads), at);
+    at += rows;
+  }
+  return spec.isOffset && !hasWholeNorms ? values.map((value) => value + 1) : values;
+}
+
+/** Of each head numbers i and i + half of the rotary length, side by side; what is not rotated stays. */
+function pairHalves(values: Float32Array, { headLength, rotaryLength }: Heads): Float32Array {
+  return values.map((_, i) => {
+    const inHead = i % headLength;
+    const from = inHead < rotaryLength ? (inHead >> 1) + (inHead & 1) * (rotaryLength / 2) : inHead;
+    return values[i - inHead + from] ?? 0;
+  });
 }
 
 /** A small tensor as f32 on the host; F32, F16 or BF16. */
@@ -171,9 +192,8 @@ class Loader {
     return wholeBuffer(buffer);
   }
 
-  async matrix(label: string, spec: MatrixSpec): Promise<LoadedMatrix | undefined> {
+  async matrix(label: string, spec: MatrixSpec): Promise<LoadedMatrix> {
     const pieces = planPieces(this.#checkpoint, spec);
-    if (pieces.length === 0) return undefined;
     const loaded = [];
     for (const piece of pieces) loaded.push({ firstRow: piece.firstRow, matrix: await this.#piece(label, piece, spec.columns) });
     return joinPieces(spec, pieces, loaded);

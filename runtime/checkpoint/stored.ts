@@ -4,20 +4,20 @@
  */
 import { fileRowSize } from '../../kernels/repack.ts';
 import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
-import type { FolderSource } from './folder.ts';
+import type { TensorPart } from '../../models/family.ts';
 import { describeShape, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
 import { rowLines, type StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
-/** Whether the checkpoint should have this tensor, or matrix, of the family. */
-export function hasTensor({ source, tensors }: Checkpoint, name: string): boolean {
-  return source === undefined ? tensors.has(name) : source.model.tensorName(name) !== undefined;
+/** Whether the checkpoint has this tensor of the family. */
+export function hasTensor({ names, tensors }: Checkpoint, name: string): boolean {
+  return tensors.has(names.nameOf(name));
 }
 
 /** A tensor of the family by its name in the files; throws model_unsupported if it is missing or of another shape. */
 export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
-  const fileName = nameOf(checkpoint.source, name);
+  const fileName = checkpoint.names.nameOf(name);
   const header = checkpoint.tensors.get(fileName);
   if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
   if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
@@ -25,22 +25,15 @@ export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly
 }
 
 /** A matrix of the family; throws model_unsupported where a tensor is missing, has another shape, or no kernel for its storage. */
-export function findMatrix(checkpoint: Checkpoint, name: string, rows: number, columns: number): StoredMatrix {
-  const { source } = checkpoint;
-  const stored = (source && findQuantized(checkpoint, source, quantizedName(source, name), rows, columns)) ?? findPlain(checkpoint, name, rows, columns);
+export function findMatrix(checkpoint: Checkpoint, { tensor: name, rows, heads }: TensorPart, columns: number): StoredMatrix {
+  const stored = findQuantized(checkpoint, quantizedName(checkpoint.names.nameOf(name)), rows, columns) ?? findPlain(checkpoint, name, rows, columns);
   const step = columnStep(stored.storage);
   if (columns % step !== 0) throw unsupported(`tensor ${stored.name}`, `rows of a multiple of ${step} elements, storage ${stored.storage}`, columns);
-  const heads = source?.model.headsOf(name);
-  if (heads === undefined) return stored;
+  if (heads === undefined || checkpoint.names.hasPairs) return stored;
   return { ...stored, rowStep: leastCommonMultiple(stored.rowStep, heads.headLength), layout: { ...stored.layout, heads } };
 }
 
-function nameOf(source: FolderSource | undefined, name: string): string {
-  return source?.model.tensorName(name) ?? name;
-}
-
-function quantizedName(source: FolderSource, name: string): QuantizedName {
-  const weight = nameOf(source, name);
+function quantizedName(weight: string): QuantizedName {
   return { weight, stem: weight.replace(/\.weight$/, '') };
 }
 

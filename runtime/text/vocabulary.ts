@@ -48,7 +48,7 @@ const stopPieces: ReadonlySet<string> = new Set([
 ]);
 
 export function readVocabulary(checkpoint: Checkpoint): Vocabulary {
-  if (checkpoint.source !== undefined) {
+  if (checkpoint.format === 'folder') {
     throw new InwardError('model_unsupported', { part: 'tokenizer', expected: 'one inside of a GGUF file', found: 'a folder of safetensors files' });
   }
   const tokens = metadataStrings(checkpoint, 'tokenizer.ggml.tokens');

@@ -19,10 +19,10 @@ interface OutlineOptions {
 export function outlineMatmuls(checkpoint: Checkpoint, family: Family, config: ModelShape, { lanes, kv, activations }: OutlineOptions): MatmulWork[] {
   const nowhere: Slice = { buffer: {} as GPUBuffer, offset: 0, size: Number.POSITIVE_INFINITY };
   const graph = new Graph({
-    ...{ lanes, kv, activations, layout: {}, blockLength: 1, poolFold: 1, contextLength: 1 },
+    ...{ lanes, kv, activations, layout: {}, blockLength: 1, contextLength: 1 },
     ...{ maxTokens: 1, maxLogitRows: 1, maxItems: 1, maxEdits: 1, maxCopies: 1 },
     batch: nowhere,
-    pools: Array.from({ length: config.layerCount }, () => nowhere),
+    pools: config.caches.map(() => ({ vectors: nowhere, fold: 1 })),
     create: () => nowhere,
     createRows: () => nowhere,
   });

@@ -64,7 +64,7 @@ function createGraph(batch: Batch, batchSlice: Slice, place: Place): Graph {
     layout: batch.layout,
     activations: 'f32',
     kv: 'f32',
-    ...{ maxTokens: 4, maxLogitRows: 3, maxItems: 4, maxEdits: 1, maxCopies: 2, contextLength: 64, blockLength: 16, poolFold: 1, pools: [] },
+    ...{ maxTokens: 4, maxLogitRows: 3, maxItems: 4, maxEdits: 1, maxCopies: 2, contextLength: 64, blockLength: 16, pools: [] },
     batch: batchSlice,
     create: (owner, label, size, data) => {
       const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
