@@ -2,8 +2,10 @@
  * Owns the steps that decoders of different families truly share: the common part of a configuration, rotary scalings by their names,
  * and lists of tensors. Refuses what only one family has.
  */
+import { gates } from '../kernels/gated.ts';
+import type { Slice, Vectors } from '../kernels/kernel.ts';
 import type { MatrixSpec, ModelConfig, ModelShape, TensorPart, VectorSpec, WeightSpec, Weights } from './family.ts';
-import type { LoadedMatrix } from './graph.ts';
+import type { AttentionHeads, Graph, LoadedMatrix } from './graph.ts';
 import type { RopeScaling } from './rope.ts';
 
 /** What config.json of nearly every decoder says under the same keys. */
@@ -47,10 +49,15 @@ export function readDecoder(config: ModelConfig, { isTied = false }: { readonly 
   };
 }
 
+/** The same with windows: positions that each layer sees, or undefined for all. */
+export function withWindow<Config extends DecoderConfig>(config: Config, windowOf: (layer: number) => number | undefined): Config {
+  return { ...config, caches: config.caches.map((cache, layer) => ({ ...cache, window: windowOf(layer) })) };
+}
+
 /** Inner length of a gated feed-forward part. */
 export function readWidth(config: ModelConfig, key = 'intermediate_size'): number {
   const width = config.integer(key);
-  config.demand(width % 32 === 0, key, 'a multiple of 32', width);
+  config.demand(width % 4 === 0, key, 'a multiple of 4', width);
   return width;
 }
 
@@ -127,6 +134,20 @@ const scalings: Readonly<Record<string, (scaling: ModelConfig, config: ModelConf
       }),
     } as RopeScaling;
   },
+  /** Lists of factors that GGUF files have as tensors are empty here. */
+  longrope(scaling, config) {
+    const trainedLength = config.integer('max_position_embeddings');
+    const originalLength = config.integer('original_max_position_embeddings', scaling.integer('original_max_position_embeddings', trainedLength));
+    const [shortFactors = [], longFactors = []] = [scaling.numbers('short_factor'), scaling.numbers('long_factor')];
+    return {
+      kind: 'longrope',
+      shortFactors,
+      longFactors,
+      originalLength,
+      trainedLength,
+      ...given({ attentionFactor: optional(scaling, 'attention_factor') }),
+    } as RopeScaling;
+  },
 };
 
 /** Parts: name of the tensor without `.weight`, its rows, and its heads where they are rotated. */
@@ -134,14 +155,83 @@ export function matrix(columns: number, ...parts: readonly (readonly [tensor: st
   return { kind: 'matrix', columns, parts: parts.map(([tensor, rows, heads]) => ({ tensor: `${tensor}.weight`, rows, ...(heads && { heads }) })) };
 }
 
+function weight(tensor: string, rows: number): TensorPart {
+  return { tensor: `${tensor}.weight`, rows };
+}
+
 /** One tensor of weights. */
 export function vector(tensor: string, length: number, options: Pick<VectorSpec, 'isOffset'> = {}): VectorSpec {
   return { kind: 'vector', parts: [{ tensor: `${tensor}.weight`, rows: length }], ...options };
 }
 
-/** Gate and up, quads of rows in turns. */
-export function gateAndUp(columns: number, width: number, [gate, up]: readonly [gate: string, up: string]): MatrixSpec {
-  return { ...matrix(columns, [gate, width], [up, width]), interleaved: true };
+/** What widths are padded to with zeros: kernels take columns in blocks of 32. */
+function paddingOf(width: number): number {
+  return Math.ceil(width / 32) * 32 - width;
+}
+
+/** Gate and up, quads of rows in turns. `parts`: of `width` rows each. */
+export function gateAndUp(columns: number, width: number, parts: readonly [TensorPart, TensorPart]): MatrixSpec {
+  return { kind: 'matrix', columns, parts: parts.map((part) => ({ ...part, padding: paddingOf(width) })), interleaved: true };
+}
+
+/** What follows gate and up. */
+export function down(tensor: string, width: number, rows: number): MatrixSpec {
+  return { ...matrix(width + paddingOf(width), [tensor, rows]), storedColumns: width };
+}
+
+/** What rotates heads of a decoder's plain attention: pairs side by side, which folders have as halves. */
+export interface AttentionForm {
+  /** Heads whose halves are paired at load; undefined: they stay as they are. */
+  readonly heads?: TensorPart['heads'];
+  /** Biases of queries, keys and values. */
+  readonly hasBias?: boolean;
+}
+
+/** Of a layer: `attention norm`, `projections`, their `bias` where there is one, `attention output`. */
+export function attentionSpecs(c: DecoderConfig, layer: number, { heads, hasBias = false }: AttentionForm = {}): [string, WeightSpec][] {
+  const name = `model.layers.${layer}`;
+  const [queryRows, kvRows] = [c.heads * c.headLength, c.kvHeads * c.headLength];
+  const parts = [
+    ['q', queryRows, heads],
+    ['k', kvRows, heads],
+    ['v', kvRows, undefined],
+  ] as const;
+  const bias = parts.map(([part, rows, own]) => ({ tensor: `${name}.self_attn.${part}_proj.bias`, rows, heads: own }));
+  return [
+    [`${layer} attention norm`, vector(`${name}.input_layernorm`, c.embeddingLength)],
+    [`${layer} projections`, matrix(c.embeddingLength, ...parts.map(([part, rows, own]) => [`${name}.self_attn.${part}_proj`, rows, own] as const))],
+    ...(hasBias ? [[`${layer} bias`, { kind: 'vector', parts: bias }] satisfies [string, WeightSpec]] : []),
+    [`${layer} attention output`, matrix(queryRows, [`${name}.self_attn.o_proj`, c.embeddingLength])],
+  ];
+}
+
+/** Of a layer: `feed-forward norm`, `gate and up`, `down`. */
+export function feedForwardSpecs(c: DecoderConfig, layer: number, width: number): [string, WeightSpec][] {
+  const name = `model.layers.${layer}`;
+  return [
+    [`${layer} feed-forward norm`, vector(`${name}.post_attention_layernorm`, c.embeddingLength)],
+    [`${layer} gate and up`, gateAndUp(c.embeddingLength, width, [weight(`${name}.mlp.gate_proj`, width), weight(`${name}.mlp.up_proj`, width)])],
+    [`${layer} down`, down(`${name}.mlp.down_proj`, width, c.embeddingLength)],
+  ];
+}
+
+/** x + down(silu(gate) * up) of the normed x, with what `feedForwardSpecs` lists. */
+export function addFeedForward(c: DecoderConfig, w: Weights, g: Graph, layer: number, x: Vectors): Vectors {
+  const norm = { weight: w.vector(`${layer} feed-forward norm`), epsilon: c.epsilon };
+  return g.addLinear(x, w.matrix(`${layer} down`), g.gated(x, norm, w.matrix(`${layer} gate and up`), gates.swiglu));
+}
+
+/** x + output(attention) of the normed x, with what `attentionSpecs` lists. */
+export function addAttention(c: DecoderConfig, w: Weights, g: Graph, layer: number, x: Vectors, heads: AttentionHeads, rotation: Slice): Vectors {
+  const norm = { weight: w.vector(`${layer} attention norm`), epsilon: c.epsilon };
+  const attended = g.attention(layer, x, norm, w.matrix(`${layer} projections`), heads, rotation);
+  return g.addLinear(x, w.matrix(`${layer} attention output`), attended);
+}
+
+/** Positions that a layer sees; undefined: all. */
+export function windowAt({ caches }: ModelShape, layer: number): number | undefined {
+  const cache = caches[layer];
+  return cache?.kind === 'kv' ? cache.window : undefined;
 }
 
 /** `embedding`, `output` unless it is the same, and `output norm`. */

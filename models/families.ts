@@ -1,6 +1,11 @@
 /** Owns the static table of model families. */
 import type { Family } from './family.ts';
 import { llama } from './llama.ts';
+import { ministral3 } from './ministral3.ts';
+import { mistral } from './mistral.ts';
+import { phi3 } from './phi3.ts';
+import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { smollm3 } from './smollm3.ts';
 
-export const families: readonly Family[] = [llama, qwen3];
+export const families: readonly Family[] = [llama, ministral3, mistral, phi3, qwen2, qwen3, smollm3];

@@ -26,6 +26,10 @@ export interface ModelConfig {
 export interface TensorPart {
   readonly tensor: string;
   readonly rows: number;
+  /** Rows of zeros behind them. */
+  readonly padding?: number;
+  /** Where they are a part of the tensor: its first row that is meant, and all that it has. */
+  readonly within?: { readonly firstRow: number; readonly rows: number } | undefined;
   /** Rows of these heads stand in folders as two halves, and are wanted as pairs side by side; GGUF files of some families have them so. */
   readonly heads?: Heads | undefined;
 }
@@ -35,6 +39,8 @@ export interface MatrixSpec {
   readonly kind: 'matrix';
   readonly parts: readonly TensorPart[];
   readonly columns: number;
+  /** Columns of the tensors, where they have fewer: the others are zeros. Only where each number is stored by itself. */
+  readonly storedColumns?: number;
   /** Two parts of equal height, whose quads of rows take turns where their storage is the same. */
   readonly interleaved?: boolean;
   /** Rows are looked up and not only multiplied, so that columns must be in their own order. */
@@ -82,6 +88,8 @@ export interface ModelShape {
   readonly contextLength: number;
   /** One a layer. */
   readonly caches: readonly LayerCache[];
+  /** Sequences that may become longer than so many tokens turn their heads by other frequencies than shorter ones (`Graph.rotation`). */
+  readonly longFrom?: number | undefined;
 }
 
 /** A name as folders have it, and what GGUF has in its place. */
@@ -101,7 +109,7 @@ export interface GgufFacts {
 export interface GgufForm {
   /** `general.architecture`. */
   readonly architecture: string;
-  /** Keys of config.json: by what stands behind the architecture in GGUF's, or how they follow from others. */
+  /** Keys of config.json, those of `rope_scaling` among them: by what stands behind the architecture in GGUF's, or how they follow from others. */
   readonly keys?: Readonly<Record<string, string | ((file: GgufFacts) => ConfigValue | undefined)>>;
   readonly tensors?: readonly TensorRule[];
   /** Rows of rotated heads already stand as pairs side by side. */

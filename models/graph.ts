@@ -118,6 +118,13 @@ export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFact
   return (shape, queries, pool, scratch, y, batch, sinks) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
 }
 
+function joinTables(a: Float32Array, b: Float32Array): Float32Array {
+  const joined = new Float32Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
+
 /** Positions that a layer without a window sees. */
 const everything = Number.POSITIVE_INFINITY;
 
@@ -290,9 +297,11 @@ export class Graph {
     );
   }
 
-  /** Table [position][pair] of (cos, sin), for every position that the engine has room for. */
-  rotation(rope: Rope): Slice {
-    const table = rotationTable(rope, this.settings.contextLength);
+  /** Table [position][pair] of (cos, sin), for every position that the engine has room for; `long`: the same for sequences longer than `longFrom`, behind it. */
+  rotation(rope: Rope, long?: Rope): Slice {
+    const { contextLength } = this.settings;
+    const first = rotationTable(rope, contextLength);
+    const table = long === undefined ? first : joinTables(first, rotationTable(long, contextLength));
     return this.settings.create('activations', 'rotation', table.byteLength, table);
   }
 

@@ -88,6 +88,7 @@ async function assemble(
     blockCount,
     blockLength,
     maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
+    longFrom: config.longFrom,
   });
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const weights = await loadWeights(checkpoint, specs, {
@@ -135,7 +136,7 @@ async function assemble(
   const blocks = new BlockPool(blockCount);
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),

@@ -76,14 +76,16 @@ export function createGgufConfig(checkpoint: GgufFile, { gguf }: Family): ModelC
     hasTensor: (name) => checkpoint.tensors.has(name),
     number: (key) => (key === 'vocab_size' ? vocabularySize(checkpoint, architecture) : optionalNumber(checkpoint, `${architecture}.${key}`)),
   };
-  return createConfig(checkpoint, architecture, { ...keys, ...gguf?.keys }, facts);
+  const own = gguf?.keys ?? {};
+  return createConfig(checkpoint, architecture, { ...keys, ...own }, facts, own);
 }
 
 function vocabularySize(checkpoint: GgufFile, architecture: string): number | undefined {
   return checkpoint.tensors.get('token_embd.weight')?.shape[0] ?? optionalNumber(checkpoint, `${architecture}.vocab_size`);
 }
 
-function createConfig(checkpoint: GgufFile, architecture: string, table: Keys, facts: GgufFacts): ModelConfig {
+/** `own`: keys that the family has for itself, also for the scaling of positions. */
+function createConfig(checkpoint: GgufFile, architecture: string, table: Keys, facts: GgufFacts, own: Keys): ModelConfig {
   const ruleOf = (key: string): Keys[string] | undefined => (Object.hasOwn(table, key) ? table[key] : undefined);
   const nameOf = (key: string): string => {
     const rule = ruleOf(key);
@@ -113,7 +115,7 @@ function createConfig(checkpoint: GgufFile, architecture: string, table: Keys, f
     boolean: (key, fallback) => need(key, find(key, optionalBoolean) ?? fallback, 'a boolean'),
     object(key) {
       const type = key === 'rope_scaling' ? optionalString(checkpoint, `${architecture}.rope.scaling.type`) : undefined;
-      return type === undefined || type === 'none' ? undefined : createConfig(checkpoint, architecture, ropeKeys, facts);
+      return type === undefined || type === 'none' ? undefined : createConfig(checkpoint, architecture, { ...ropeKeys, ...own }, facts, own);
     },
     numbers: (key) =>
       find(key, (from, name) => {

@@ -139,7 +139,7 @@ function countParameters({ model }: Checkpoint): number {
   for (const spec of family.weights(family.readConfig(config)).values()) {
     if (spec.kind === 'host') continue;
     const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
-    count += spec.kind === 'matrix' ? rows * spec.columns : rows;
+    count += spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows;
   }
   return count;
 }

@@ -105,23 +105,23 @@ function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
   const pieces: { storage: StorageWithKernels; firstRow: number; rows: number; parts: StoredMatrix[]; order: StoredMatrix['order'] | undefined }[] = [];
   let row = 0;
   for (const part of spec.parts) {
-    const stored = findMatrix(checkpoint, part, spec.columns);
+    const stored = findMatrix(checkpoint, part, spec.columns, spec.storedColumns);
     const { storage, name, order } = stored;
     const last = pieces.at(-1);
     if (row % quadRows !== 0) throw unsupported(`tensor ${name}`, `a first row in multiples of ${quadRows}`, row);
     if (spec.isTable && order !== undefined) throw unsupported(`tensor ${name}`, `columns of a table in their own order, storage ${storage}`, 'another order');
     if (last?.storage === storage && isSameOrder(last.order, order)) {
-      last.rows += part.rows;
+      last.rows += stored.rows;
       last.parts.push(stored);
-    } else pieces.push({ storage, firstRow: row, rows: part.rows, parts: [stored], order });
-    row += part.rows;
+    } else pieces.push({ storage, firstRow: row, rows: stored.rows, parts: [stored], order });
+    row += stored.rows;
   }
   return pieces.map((piece) => ({ ...piece, isInterleaved: spec.interleaved === true && pieces.length === 1 }));
 }
 
 /** The matrix that pieces make up; `loaded`: what became of each. */
-function joinPieces({ parts, columns }: MatrixSpec, pieces: readonly Piece[], loaded: LoadedMatrix['pieces']): LoadedMatrix {
-  return { rows: parts.reduce((sum, part) => sum + part.rows, 0), columns, isInterleaved: pieces.every((piece) => piece.isInterleaved), pieces: loaded };
+function joinPieces({ columns }: MatrixSpec, pieces: readonly Piece[], loaded: LoadedMatrix['pieces']): LoadedMatrix {
+  return { rows: pieces.reduce((sum, piece) => sum + piece.rows, 0), columns, isInterleaved: pieces.every((piece) => piece.isInterleaved), pieces: loaded };
 }
 
 function isSameOrder(a: StoredMatrix['order'] | undefined, b: StoredMatrix['order'] | undefined): boolean {

@@ -7,7 +7,7 @@ import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithK
 import type { TensorPart } from '../../models/family.ts';
 import { describeShape, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
-import { rowLines, type StoredMatrix } from './strips.ts';
+import { padMatrix, rowLines, type StoredMatrix, sliceRows } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
 /** Whether the checkpoint has this tensor of the family. */
@@ -25,12 +25,34 @@ export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly
 }
 
 /** A matrix of the family; throws model_unsupported where a tensor is missing, has another shape, or no kernel for its storage. */
-export function findMatrix(checkpoint: Checkpoint, { tensor: name, rows, heads }: TensorPart, columns: number): StoredMatrix {
-  const stored = findQuantized(checkpoint, quantizedName(checkpoint.names.nameOf(name)), rows, columns) ?? findPlain(checkpoint, name, rows, columns);
+export function findMatrix(
+  checkpoint: Checkpoint,
+  { tensor: name, rows, heads, within, padding = 0 }: TensorPart,
+  columns: number,
+  storedColumns: number = columns,
+): StoredMatrix {
+  const all = within?.rows ?? rows;
+  const whole = findQuantized(checkpoint, quantizedName(checkpoint.names.nameOf(name)), all, storedColumns) ?? findPlain(checkpoint, name, all, storedColumns);
+  const stored = pad(within === undefined ? whole : takeRows(whole, within.firstRow, rows), rows + padding, columns);
   const step = columnStep(stored.storage);
   if (columns % step !== 0) throw unsupported(`tensor ${stored.name}`, `rows of a multiple of ${step} elements, storage ${stored.storage}`, columns);
   if (heads === undefined || checkpoint.names.hasPairs) return stored;
   return { ...stored, rowStep: leastCommonMultiple(stored.rowStep, heads.headLength), layout: { ...stored.layout, heads } };
+}
+
+/** With zeros behind its rows and below them. */
+function pad(stored: StoredMatrix, rows: number, columns: number): StoredMatrix {
+  if (rows === stored.rows && columns === stored.columns) return stored;
+  const { storage } = stored;
+  if (!['F32', 'F16', 'BF16'].includes(storage))
+    throw unsupported(`tensor ${stored.name}`, `${rows} rows of ${columns} elements, storage ${storage}`, `${stored.rows} of ${stored.columns}`);
+  return padMatrix(stored, rows, columns, fileRowSize(storage, columns));
+}
+
+function takeRows(stored: StoredMatrix, first: number, rows: number): StoredMatrix {
+  if (first % stored.rowStep !== 0)
+    throw unsupported(`tensor ${stored.name}`, `parts in multiples of ${stored.rowStep} rows, storage ${stored.storage}`, first);
+  return sliceRows(stored, first, rows);
 }
 
 function quantizedName(weight: string): QuantizedName {

@@ -13,7 +13,12 @@ import { findTestData } from '../test-data.ts';
 
 /** By the family's name; in full, of each. */
 const oracles: readonly (readonly [name: string, format: 'folder' | 'gguf'])[] = [
+  ['ministral3', 'folder'],
+  ['mistral', 'folder'],
+  ['phi3', 'folder'],
+  ['qwen2', 'folder'],
   ['qwen3', 'folder'],
+  ['smollm3', 'folder'],
   ['gguf_qwen3_f16', 'gguf'],
   ['gguf_qwen3_q4_0', 'gguf'],
 ];
