@@ -62,8 +62,8 @@ export interface GraphSettings extends TileFacts {
   readonly batch: Slice;
   /** KV pool of every layer; undefined for layers that keep no keys and values. */
   readonly pools: readonly (Pool | undefined)[];
-  /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables. */
-  create(owner: 'activations' | 'logits', label: string, size: number, data?: Float32Array): Slice;
+  /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables, made only where there is a device. */
+  create(owner: 'activations' | 'logits', label: string, size: number, data?: () => Float32Array): Slice;
   /** Rows of `width` f32 that live as long; width is a multiple of 4. */
   createRows(label: string, rows: number, width: number): Vectors;
 }
@@ -118,10 +118,13 @@ export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFact
   return (shape, queries, pool, scratch, y, batch, sinks) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
 }
 
-function joinTables(a: Float32Array, b: Float32Array): Float32Array {
-  const joined = new Float32Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
+function joinTables(tables: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(tables.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const table of tables) {
+    joined.set(table, at);
+    at += table.length;
+  }
   return joined;
 }
 
@@ -300,9 +303,9 @@ export class Graph {
   /** Table [position][pair] of (cos, sin), for every position that the engine has room for; `long`: the same for sequences longer than `longFrom`, behind it. */
   rotation(rope: Rope, long?: Rope): Slice {
     const { contextLength } = this.settings;
-    const first = rotationTable(rope, contextLength);
-    const table = long === undefined ? first : joinTables(first, rotationTable(long, contextLength));
-    return this.settings.create('activations', 'rotation', table.byteLength, table);
+    const ropes = long === undefined ? [rope] : [rope, long];
+    const size = ropes.reduce((sum, { frequencies }) => sum + contextLength * frequencies.length * 8, 0);
+    return this.settings.create('activations', 'rotation', size, () => joinTables(ropes.map((each) => rotationTable(each, contextLength))));
   }
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows', bias?: Slice): void {
@@ -355,7 +358,7 @@ export class Graph {
   /** A uniform buffer of `length` equal numbers. */
   #constant(length: number, value: number): Slice {
     const label = `${length} times ${value}`;
-    const found = this.#scratch.get(label) ?? this.settings.create('activations', label, length * 4, new Float32Array(length).fill(value));
+    const found = this.#scratch.get(label) ?? this.settings.create('activations', label, length * 4, () => new Float32Array(length).fill(value));
     this.#scratch.set(label, found);
     return found;
   }

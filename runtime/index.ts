@@ -9,7 +9,7 @@
 import { openHostedEngine } from './host/host.ts';
 import { judgeSwap } from './layers/swap.ts';
 import type { Layer } from './layers/types.ts';
-import type { Engine, EngineOptions, ModelEstimate, ModelPlan, TunedDevice, Tuning } from './types.ts';
+import type { Engine, EngineOptions, MemoryRoom, ModelEstimate, ModelFit, ModelPlan, TunedDevice, Tuning } from './types.ts';
 
 /**
  * Opens a model on a device, in a process of its own, and compiles its kernels.
@@ -33,6 +33,14 @@ export async function openLocalEngine(options: EngineOptions): Promise<Engine> {
  */
 export async function planModel(options: EngineOptions): Promise<ModelPlan> {
   return (await import('./plan.ts')).planModel(options);
+}
+
+/**
+ * What a model file or folder would take of so much memory, and how far its context could go; for a config.json alone one answer for each
+ * storage that such models come in. Throws like `planModel`.
+ */
+export async function fitModel(modelPath: string, options: Omit<EngineOptions, 'modelPath'>, room: MemoryRoom): Promise<ModelFit[]> {
+  return (await import('./fit.ts')).fitModel(modelPath, options, room);
 }
 
 /** The same for a model that is not here, in every storage of GGUF that has kernels, as if all its parameters were in that one. */
@@ -87,7 +95,9 @@ export type {
   LatencyHistogram,
   LogitBias,
   MemoryPlan,
+  MemoryRoom,
   ModelEstimate,
+  ModelFit,
   ModelPlan,
   NumberOption,
   OpenProgress,

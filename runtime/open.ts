@@ -15,11 +15,11 @@ import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
-import { blockLength, planMemory, readModel } from './plan.ts';
+import { outlineModel, outlineScratch } from './outline.ts';
+import { blockLength, limitsOf, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
 import { Batch } from './scheduling/batch.ts';
 import { BlockPool } from './scheduling/blocks.ts';
-import { editRoom } from './scheduling/edits.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
 import { effectiveWindow, windowOf } from './scheduling/window.ts';
 import { type KeepTuning, tuneGraph } from './tuner.ts';
@@ -71,25 +71,23 @@ async function assemble(
   const { device, subgroupSize: lanes } = open;
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
-  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
+  const plan = planMemory(config, options);
+  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = plan;
   const window = effectiveWindow(windowOf(config.caches), contextLength);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
+  const facts = tileFacts({ ...open, family: kernels });
+  memory.reserve(
+    'activations',
+    outlineScratch(outlineModel(checkpoint, family, config), limitsOf(config, plan), { ...facts, kv, activations, window }),
+    weightsSize + kvSize,
+  );
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', poolSize, open);
 
-  const batch = new Batch({
-    maxTokens: tokenBudget,
-    maxSequences,
-    maxLogitRows: Math.max(2 * maxSequences, 16),
-    contextLength,
-    blockCount,
-    blockLength,
-    maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
-    longFrom: config.longFrom,
-  });
+  const batch = new Batch(limitsOf(config, plan));
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const weights = await loadWeights(checkpoint, specs, {
     device,
@@ -103,7 +101,7 @@ async function assemble(
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
-    ...tileFacts({ ...open, family: kernels }),
+    ...facts,
     layout: batch.layout,
     activations,
     kv,
@@ -124,7 +122,7 @@ async function assemble(
     create: (owner, label, size, data) => {
       demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
       const buffer = memory.create(data === undefined ? owner : 'constants', label, size, storage | GPUBufferUsage.UNIFORM);
-      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
+      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data() as Float32Array<ArrayBuffer>);
       return wholeBuffer(buffer);
     },
     createRows: (label, rows, width) => {

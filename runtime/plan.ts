@@ -11,9 +11,11 @@ import { plainName } from './checkpoint/json.ts';
 import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
+import { type ModelOutline, outlineMatmuls, outlineModel, outlineScratch } from './outline.ts';
+import type { BatchLimits } from './scheduling/batch.ts';
+import { editRoom } from './scheduling/edits.ts';
 import { blocksHeld, effectiveWindow, windowOf } from './scheduling/window.ts';
 import { readTuning } from './tuner.ts';
-import { outlineMatmuls } from './tuning/outline.ts';
 import {
   activationFormats,
   type EngineOptions,
@@ -41,7 +43,7 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
   return { family: model.family, config: model.family.readConfig(model.config) };
 }
 
-type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
+export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
 type KvShape = Pick<ModelShape, 'contextLength' | 'caches'>;
 
 /** The options with their defaults, and the KV pool that they ask for. */
@@ -70,18 +72,49 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   };
 }
 
+/** What a step of this plan can hold. */
+export function limitsOf(
+  config: Pick<ModelShape, 'vocabularySize' | 'longFrom'>,
+  { contextLength, maxSequences, tokenBudget, kvBlocks }: MemoryPlan,
+): BatchLimits {
+  return {
+    maxTokens: tokenBudget,
+    maxSequences,
+    maxLogitRows: Math.max(2 * maxSequences, 16),
+    contextLength,
+    blockCount: kvBlocks,
+    blockLength,
+    maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
+    longFrom: config.longFrom,
+  };
+}
+
 /** What a model file would take, from its header. Throws file_missing, gguf_invalid, checkpoint_invalid, model_unsupported. */
 export function planModel(options: EngineOptions): ModelPlan {
   using checkpoint = openCheckpoint(options.modelPath);
+  return createPlanner(checkpoint)(options);
+}
+
+/** Plans of one model with different options. Throws checkpoint_invalid, gguf_invalid, model_unsupported. */
+export function createPlanner(checkpoint: Checkpoint): (options: PlanOptions) => ModelPlan {
   const { family, config } = readModel(checkpoint);
   const { name, parameterCount } = describeCheckpoint(checkpoint);
+  const model = outlineModel(checkpoint, family, config);
+  const weights = weightSize(checkpoint, family.weights(config));
+  return (options) => planOf(model, { name, parameterCount, weightSize: weights }, options);
+}
+
+function planOf(model: ModelOutline, facts: Pick<ModelPlan, 'name' | 'parameterCount' | 'weightSize'>, options: PlanOptions): ModelPlan {
+  const { family, config } = model;
+  const plan = planMemory(config, options);
+  // Sizes are the same for every device that runs it; only the list of operations differs.
+  const device = { lanes: 8, kv: plan.kv, activations: plan.activations, window: effectiveWindow(windowOf(config.caches), plan.contextLength) };
   return {
-    ...planMemory(config, options),
+    ...plan,
+    scratchSize: outlineScratch(model, limitsOf(config, plan), device),
     family: family.name,
-    name,
-    parameterCount,
+    ...facts,
     modelContextLength: config.contextLength,
-    weightSize: weightSize(checkpoint, family.weights(config)),
   };
 }
 
@@ -92,7 +125,7 @@ export function readModelTuning(options: EngineOptions, device: TunedDevice): Tu
   const { kv, activations } = planMemory(config, options);
   const { deterministic: isDeterministic = true } = options;
   return readTuning(
-    outlineMatmuls(checkpoint, family, config, { lanes: device.subgroupSize, kv, activations }),
+    outlineMatmuls(outlineModel(checkpoint, family, config), { lanes: device.subgroupSize, kv, activations }),
     { ...device, family: steadyFamily(device.family, isDeterministic) },
     isDeterministic,
     options.tuningFile,

@@ -3,7 +3,7 @@
  * rest of the engine they are one file, each shard behind the one before. Refuses names that lead out of the folder.
  */
 import { closeSync, fstatSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { families } from '../../models/families.ts';
 import type { Family, ModelConfig } from '../../models/family.ts';
 import { InwardError } from '../errors.ts';
@@ -20,9 +20,7 @@ const shardLimit = 4096;
 
 /** Throws file_missing, checkpoint_invalid, model_unsupported. */
 export function openFolder(path: string): Checkpoint {
-  const outer = readJsonFile(path, 'config.json');
-  const config = createConfigReader(withTextPart(outer));
-  const family = findFamily(config);
+  const { family, config } = readConfigFile(join(path, 'config.json'));
   const files: Shard[] = [];
   try {
     const quantization = readQuantization(config);
@@ -79,6 +77,12 @@ interface Shard {
 function openShard(path: string, start: number): Shard {
   const fd = openFile(path);
   return { fd, start, end: start + fstatSync(fd).size };
+}
+
+/** A config.json and the family that it names. Throws file_missing, checkpoint_invalid, model_unsupported. */
+export function readConfigFile(path: string): NonNullable<Checkpoint['model']> {
+  const config = createConfigReader(withTextPart(readJsonFile(dirname(path), basename(path))));
+  return { family: findFamily(config), config };
 }
 
 function readJsonFile(folder: string, name: string): JsonObject {

@@ -69,7 +69,7 @@ function createGraph(batch: Batch, batchSlice: Slice, place: Place): Graph {
     create: (owner, label, size, data) => {
       const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
       const buffer = gpu.memory.create(owner, label, size + 64, usage);
-      gpu.open.device.queue.writeBuffer(buffer, 0, data ?? new Float32Array(size / 4));
+      gpu.open.device.queue.writeBuffer(buffer, 0, (data?.() ?? new Float32Array(size / 4)) as Float32Array<ArrayBuffer>);
       // What gpu.read looks for behind a slice.
       gpu.open.device.queue.writeBuffer(buffer, size, new Uint32Array(16).fill(0x5eed5eed));
       return { buffer, offset: 0, size };

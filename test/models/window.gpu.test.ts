@@ -69,7 +69,7 @@ async function createModel(family: keyof typeof promptLengths, kv: KvFormat): Pr
     ...{ contextLength, window, blockLength, batch: wholeBuffer(batchBuffer), pools: pools.map((vectors) => ({ vectors, fold: 1 })) },
     create: (owner, label, size, data) => {
       const buffer = gpu.memory.create(data === undefined ? owner : 'constants', label, size, usage);
-      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
+      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data());
       return wholeBuffer(buffer);
     },
     createRows: (label, rows, columns) => gpu.memory.createVectors('activations', label, place, columns / 4, rows),

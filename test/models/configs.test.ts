@@ -1,0 +1,36 @@
+/**
+ * Every family at the shapes of real releases, from their config.json alone: the tensors that it asks for have as many numbers as the
+ * publisher's files, the whole forward pass can be laid out, and its KV cache has the size that follows from the configuration by hand.
+ */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { fitModel } from '../../runtime/fit.ts';
+
+interface Release {
+  /** In the publisher's files, as the model's page shows it. */
+  readonly parameters: number;
+  /** Of a token in all layers, in f16: by hand. */
+  readonly kvBytes: number;
+}
+
+const releases: Readonly<Record<string, Release>> = {
+  'llama-3.1-8b': { parameters: 8_030_261_248, kvBytes: 32 * 2 * 8 * 128 * 2 },
+  'llama-3.2-1b': { parameters: 1_235_814_400, kvBytes: 16 * 2 * 8 * 64 * 2 },
+  'mistral-7b-v0.1': { parameters: 7_241_732_096, kvBytes: 32 * 2 * 8 * 128 * 2 },
+  'phi-4': { parameters: 14_659_507_200, kvBytes: 40 * 2 * 10 * 128 * 2 },
+  'phi-4-mini': { parameters: 3_836_021_760, kvBytes: 32 * 2 * 8 * 128 * 2 },
+  'qwen2.5-7b': { parameters: 7_615_616_512, kvBytes: 28 * 2 * 4 * 128 * 2 },
+  'qwen3-8b': { parameters: 8_190_735_360, kvBytes: 36 * 2 * 8 * 128 * 2 },
+  'smollm3-3b': { parameters: 3_075_098_624, kvBytes: 36 * 2 * 4 * 128 * 2 },
+};
+
+const room = { memory: Number.POSITIVE_INFINITY, binding: Number.POSITIVE_INFINITY };
+
+test.each(Object.entries(releases))('%s', (name, { parameters, kvBytes }) => {
+  const path = join(import.meta.dirname, `../fixtures/configs/${name}.json`);
+  const [bf16, q8] = fitModel(path, { contextLength: 4096, maxSequences: 1 }, room);
+  expect(bf16).toMatchObject({ storage: 'BF16', parameterCount: parameters, kvTokenSize: kvBytes });
+  // Two bytes a number, but for the few vectors, which are f32 on the device; and rows in whole tiles.
+  expect((bf16?.weightSize ?? 0) / (2 * parameters)).toBeCloseTo(1, 2);
+  expect((q8?.weightSize ?? 0) / (bf16?.weightSize ?? 0)).toBeCloseTo(34 / 64, 1);
+});
