@@ -13,12 +13,17 @@ import { findTestData } from '../test-data.ts';
 
 /** By the family's name; in full, of each. */
 const oracles: readonly (readonly [name: string, format: 'folder' | 'gguf'])[] = [
+  ['gemma2', 'folder'],
+  ['gemma3', 'folder'],
+  ['gemma3_text', 'folder'],
   ['ministral3', 'folder'],
   ['mistral', 'folder'],
   ['phi3', 'folder'],
   ['qwen2', 'folder'],
   ['qwen3', 'folder'],
   ['smollm3', 'folder'],
+  ['gguf_gemma3_f16', 'gguf'],
+  ['gguf_gemma3_q4_0', 'gguf'],
   ['gguf_qwen3_f16', 'gguf'],
   ['gguf_qwen3_q4_0', 'gguf'],
 ];
