@@ -155,10 +155,6 @@ export function matrix(columns: number, ...parts: readonly (readonly [tensor: st
   return { kind: 'matrix', columns, parts: parts.map(([tensor, rows, heads]) => ({ tensor: `${tensor}.weight`, rows, ...(heads && { heads }) })) };
 }
 
-function weight(tensor: string, rows: number): TensorPart {
-  return { tensor: `${tensor}.weight`, rows };
-}
-
 /** One tensor of weights. */
 export function vector(tensor: string, length: number, options: Pick<VectorSpec, 'isOffset'> = {}): VectorSpec {
   return { kind: 'vector', parts: [{ tensor: `${tensor}.weight`, rows: length }], ...options };
@@ -169,9 +165,13 @@ function paddingOf(width: number): number {
   return Math.ceil(width / 32) * 32 - width;
 }
 
-/** Gate and up, quads of rows in turns. `parts`: of `width` rows each. */
-export function gateAndUp(columns: number, width: number, parts: readonly [TensorPart, TensorPart]): MatrixSpec {
-  return { kind: 'matrix', columns, parts: parts.map((part) => ({ ...part, padding: paddingOf(width) })), interleaved: true };
+/** Gate and up of `width` rows each, by the names of their tensors without `.weight` or as parts of one; quads of rows in turns. */
+export function gateAndUp(columns: number, width: number, [gate, up]: readonly [string, string] | readonly [TensorPart, TensorPart]): MatrixSpec {
+  const part = (of: string | TensorPart): TensorPart => ({
+    ...(typeof of === 'string' ? { tensor: `${of}.weight`, rows: width } : of),
+    padding: paddingOf(width),
+  });
+  return { kind: 'matrix', columns, parts: [part(gate), part(up)], interleaved: true };
 }
 
 /** What follows gate and up. */
@@ -210,7 +210,7 @@ export function feedForwardSpecs(c: DecoderConfig, layer: number, width: number)
   const name = `model.layers.${layer}`;
   return [
     [`${layer} feed-forward norm`, vector(`${name}.post_attention_layernorm`, c.embeddingLength)],
-    [`${layer} gate and up`, gateAndUp(c.embeddingLength, width, [weight(`${name}.mlp.gate_proj`, width), weight(`${name}.mlp.up_proj`, width)])],
+    [`${layer} gate and up`, gateAndUp(c.embeddingLength, width, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`])],
     [`${layer} down`, down(`${name}.mlp.down_proj`, width, c.embeddingLength)],
   ];
 }

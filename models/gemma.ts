@@ -5,7 +5,7 @@
 import { gates } from '../kernels/gated.ts';
 import type { Vectors } from '../kernels/kernel.ts';
 import type { Norm } from '../kernels/matmul.ts';
-import { type DecoderConfig, gateAndUp, matrix, vector } from './blocks.ts';
+import { type DecoderConfig, down, gateAndUp, matrix, vector } from './blocks.ts';
 import type { ModelConfig, TensorRule, VectorSpec, WeightSpec, Weights } from './family.ts';
 import type { Graph } from './graph.ts';
 
@@ -66,7 +66,7 @@ export function layerSpecs(
     [`${layer} attention output norm`, vector(`${name}.post_attention_layernorm`, embeddingLength, norm)],
     [`${layer} feed-forward norm`, vector(`${name}.pre_feedforward_layernorm`, embeddingLength, norm)],
     [`${layer} gate and up`, gateAndUp(embeddingLength, width, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`])],
-    [`${layer} down`, matrix(width, [`${name}.mlp.down_proj`, embeddingLength])],
+    [`${layer} down`, down(`${name}.mlp.down_proj`, width, embeddingLength)],
     [`${layer} down norm`, vector(`${name}.post_feedforward_layernorm`, embeddingLength, norm)],
   ];
 }
