@@ -121,8 +121,8 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
     {
       name: 'no kernel around the processes',
       file: 'runtime/launch.ts',
-      find: 'pythons.find((path) => existsSync(path))',
-      replace: "pythons.find((path) => existsSync(path + '/none'))",
+      find: 'existsSync(path) && canLock(path)',
+      replace: "existsSync(path + '/none')",
       caught: {},
     },
     {
