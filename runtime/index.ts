@@ -7,6 +7,7 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 32 })) if (event.type === 'token') use(event.id);
  */
 import { openHostedEngine } from './host/host.ts';
+import { judgeHibernation } from './layers/hibernation.ts';
 import { judgeSwap } from './layers/swap.ts';
 import type { Layer } from './layers/types.ts';
 import type { Engine, EngineOptions, MemoryRoom, ModelEstimate, ModelFit, ModelPlan, TunedDevice, Tuning } from './types.ts';
@@ -73,11 +74,17 @@ export async function examineLayers(root?: string): Promise<Layer[]> {
   return (await import('./layers/layers.ts')).examineLayers(root);
 }
 
-/** Of these only whether memory can get to a disk by swapping; read from a few files of /proc and /sys, never throws. */
-export function examineSwap(root?: string): Layer {
-  return { name: 'swap', ...judgeSwap(root) };
+/** Of these only whether memory of a process (left out: of this one) can get to a disk by swapping; read from a few files of /proc and /sys, never throws. */
+export function examineSwap(root?: string, pid?: number): Layer {
+  return { name: 'swap', ...judgeSwap(root, pid) };
 }
 
+/** And whether the machine can write all memory to a disk in plain text to sleep; as `examineSwap`. */
+export function examineHibernation(root?: string): Layer {
+  return { name: 'hibernation', ...judgeHibernation(root) };
+}
+
+export { cacheFolder } from './drivers.ts';
 export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';
 export type { Layer, LayerName, LayerReason } from './layers/types.ts';
 export type {

@@ -5,7 +5,7 @@
  *
  * The permission model binds JavaScript, not native code; on Node 24 it does not bind the network either. The kernel binds both.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -76,9 +76,23 @@ export function programBeside(caller: string, name: string): URL {
 const pythons = ['/usr/bin/python3', '/usr/local/bin/python3'];
 const helper = fileURLToPath(new URL('./lockdown.py', import.meta.url));
 
-/** The Python that sets the kernel's layers; undefined where there is none. */
+/** Found once: it costs some 30 ms. */
+let python: string | 'none' | undefined;
+
+/** The Python that sets the kernel's layers; undefined where there is none, or none that can run the helper. */
 export function findPython(): string | undefined {
-  return process.platform === 'linux' ? pythons.find((path) => existsSync(path)) : undefined;
+  python ??= process.platform === 'linux' ? (pythons.find((path) => existsSync(path) && canLock(path)) ?? 'none') : 'none';
+  return python === 'none' ? undefined : python;
+}
+
+/** A Python that is broken, or lacks parts, must not keep a process of ours from starting. */
+export function canLock(path: string): boolean {
+  const [command, ...values] = withHelper(path, [], [process.execPath, '--version']);
+  return spawnSync(command, values, { env: {}, stdio: 'ignore', timeout: 20_000 }).status === 0;
+}
+
+function withHelper(path: string, writes: readonly string[], command: readonly string[]): [string, ...string[]] {
+  return [path, '-I', '-S', '-B', helper, ...writes, '--', ...command];
 }
 
 /**
@@ -88,7 +102,7 @@ export function findPython(): string | undefined {
 export function lockCommand(command: readonly [string, ...string[]], writes: readonly string[]): [string, ...string[]] {
   if (process.platform === 'win32') return [...command];
   const python = findPython();
-  const locked = python === undefined ? command : [python, '-I', '-S', '-B', helper, ...writes, '--', ...command];
+  const locked = python === undefined ? command : withHelper(python, writes, command);
   return ['/bin/sh', '-c', 'ulimit -c 0 || exit 1; { echo 0 >/proc/self/coredump_filter; } 2>/dev/null; exec "$0" "$@"', ...locked];
 }
 

@@ -20,6 +20,7 @@ import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
+import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
 import type { Scrubber } from './scrub.ts';
@@ -132,7 +133,7 @@ function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): 
       durationMs: Math.round(performance.now() - start),
       ...(request.refusal ? { refusal: request.refusal } : {}),
       ...(request.admission?.holder.type === 'key' ? { keyId: request.admission.holder.key.id } : {}),
-      ...(request.usage ? { promptTokens: request.usage.promptTokens, completionTokens: request.usage.completionTokens } : {}),
+      ...(request.usage ? { promptTokens: toBucket(request.usage.promptTokens), completionTokens: toBucket(request.usage.completionTokens) } : {}),
     }),
   );
 }

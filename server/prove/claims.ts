@@ -17,7 +17,7 @@ const table = {
   memory: 'After the last request no marker is left in the memory of any process.',
   device: 'Everything that held requests on the device reads as zero when the server ends.',
   core: 'No process can leave a core file with what was in its memory.',
-  swap: 'Memory of the server cannot reach a disk by swapping.',
+  swap: 'Memory of the server cannot reach a disk by swapping or hibernation.',
   flags: 'No flag, variable or signal makes a process show or write its memory.',
 } as const;
 

@@ -54,6 +54,13 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
       replace: '  encode(encoder: GPUCommandEncoder): void {\n    if (encoder !== undefined) return;\n',
       caught: { device: { process: 'engine', where: /^memory of the device$/ } },
     },
+    {
+      name: 'core files of the server alone',
+      file: 'scripts/node.mjs',
+      find: 'export function forbidCores() {\n',
+      replace: "export function forbidCores() {\n  return void spawnSync('/usr/bin/prlimit', ['--core=unlimited', '--pid', String(process.pid)]);\n",
+      caught: { core: { process: 'server', where: /^core limit unlimited$/ } },
+    },
   ],
   second: [
     {
@@ -66,8 +73,8 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
     {
       name: 'a label with what was asked',
       file: 'server/metrics.ts',
-      find: '.send(renderMetrics(',
-      replace: ".send('# ' + globalThis.last + '\\n' + renderMetrics(",
+      find: '{ model_name: info.modelName }',
+      replace: '{ model_name: info.modelName, prompt: String(globalThis.last) }',
       caught: { metrics: { process: 'none', where: /^\/metrics$/ } },
     },
     {
@@ -82,6 +89,13 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
       find: '    body.promptIds.fill(0);',
       replace: '    (globalThis.kept ??= []).push(body.promptIds);',
       caught: { memory: { process: 'engine', where: /^memory \(/ } },
+    },
+    {
+      name: 'a block of the KV cache that is not zeroed',
+      file: 'runtime/scheduling/scheduler.ts',
+      find: 'for (const block of cleaned) batch.addClear(block);',
+      replace: 'for (const block of cleaned) if (block !== 1) batch.addClear(block);',
+      caught: { device: { process: 'engine', where: /^memory of the device$/ } },
     },
     {
       name: 'a socket in the text process',
@@ -107,8 +121,8 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
     {
       name: 'no kernel around the processes',
       file: 'runtime/launch.ts',
-      find: 'pythons.find((path) => existsSync(path))',
-      replace: "pythons.find((path) => existsSync(path + '/none'))",
+      find: 'existsSync(path) && canLock(path)',
+      replace: "existsSync(path + '/none')",
       caught: {},
     },
     {

@@ -3,8 +3,9 @@
  * what the server may write.
  */
 import { lstatSync, readdirSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { cacheFolder } from '../../../runtime/index.ts';
 import type { ProcessKind } from '../child.ts';
 import { doubt, type Finding, judge, type Place } from '../claims.ts';
 import type { Markers } from '../markers.ts';
@@ -25,9 +26,9 @@ export interface Scene {
 /** What is no file of a disk: devices, and the kernel's own files about the process. */
 const deviceForm = /^\/dev\/(?:null|zero|tty|urandom|random|dri\/.+|nvidia.*|kfd|pts\/\d+)$|^\/proc\/(?:self|thread-self|\d+)\//;
 
-/** Where the program keeps drivers, models and compiled code (scripts/node.mjs has the same rule). */
-function findCaches({ INWARD_CACHE: own, XDG_CACHE_HOME: cache, HOME: home, NODE_COMPILE_CACHE: code }: Scene['environment']): string[] {
-  return [own || join(cache || join(home || homedir(), '.cache'), 'inward'), ...(code ? [code] : [])];
+function findCaches(environment: Scene['environment']): string[] {
+  const code = environment['NODE_COMPILE_CACHE'];
+  return [cacheFolder(environment), ...(code ? [code] : [])];
 }
 
 export function judgeFiles(trace: Trace | undefined, changed: readonly Text[], scene: Scene): Finding {
