@@ -70,11 +70,12 @@ export interface HostSpec {
  */
 export interface ExpertTensors {
   readonly experts: number;
-  /** Of a part of one expert; a multiple of 4. */
+  /** Of a part of one expert, and rows of zeros behind them; both together a multiple of 32. */
   readonly rows: number;
+  readonly padding?: number;
   /** Names without `.weight`, with `*` for the number of the expert; one for all experts is the same without `*.`. */
   readonly parts: readonly string[];
-  /** The tensor that holds all parts of all experts: an expert's rows of one part below those of the other, or a row of each in turns. */
+  /** The tensor that holds all parts of all experts. In folders an expert's rows of a part are below those of the one before, or take turns with them; GGUF files have them below each other. */
   readonly joined?: { readonly tensor: string; readonly rows: 'below' | 'inTurns' };
 }
 
@@ -82,6 +83,8 @@ export interface ExpertTensors {
 export interface ExpertsSpec extends ExpertTensors {
   readonly kind: 'experts';
   readonly columns: number;
+  /** As those of a MatrixSpec. */
+  readonly storedColumns?: number;
 }
 
 /** A number for each row of them. */

@@ -12,7 +12,7 @@ import type { Checkpoint, TensorHeader } from './types.ts';
 
 export interface StoredExperts {
   readonly storage: StorageWithKernels;
-  /** Of one expert, all parts. */
+  /** Of one expert on the device, all parts. */
   readonly rows: number;
   /** Stored matrices, and where their rows go among those of all experts. */
   readonly sources: readonly ExpertSource[];
@@ -23,9 +23,9 @@ interface ExpertSource {
   readonly placements: readonly Placement[];
 }
 
-/** Rows of one expert, all parts. */
-export function expertRows({ rows, parts }: ExpertTensors): number {
-  return rows * parts.length;
+/** Rows of one expert on the device, all parts. */
+export function expertRows({ rows, padding = 0, parts }: ExpertTensors): number {
+  return (rows + padding) * parts.length;
 }
 
 /** Throws model_unsupported where a tensor is missing, has another shape, no kernel for its storage, or another storage than those before it. */
@@ -40,28 +40,38 @@ export function findExperts(checkpoint: Checkpoint, spec: ExpertsSpec): StoredEx
 }
 
 function findSources(checkpoint: Checkpoint, spec: ExpertsSpec): ExpertSource[] {
-  const { rows, columns, parts, joined } = spec;
+  const { rows, columns, storedColumns, parts, joined } = spec;
   const numbers = Array.from({ length: spec.experts }, (_, expert) => expert);
   const form = findForm(checkpoint, spec);
   if (form === 'joined' && joined !== undefined) {
-    const stored = findAll(checkpoint, joined.tensor, spec, expertRows(spec));
-    return numbers.map((expert) => ({ stored: stored(expert), placements: parts.map((_, part) => placementOf(spec, expert, part, joined.rows)) }));
+    const stored = findAll(checkpoint, joined.tensor, spec, rows * parts.length);
+    const order = orderOf(checkpoint, joined);
+    return numbers.map((expert) => ({ stored: stored(expert), placements: parts.map((_, part) => placementOf(spec, expert, part, order)) }));
   }
   return parts.flatMap((name, part) => {
     const all = form === 'parts' ? findAll(checkpoint, nameOfAll(name), spec, rows) : undefined;
-    const find = all ?? ((expert: number) => findMatrix(checkpoint, { tensor: `${name.replace('*', String(expert))}.weight`, rows }, columns));
+    const find = all ?? ((expert: number) => findMatrix(checkpoint, { tensor: `${name.replace('*', String(expert))}.weight`, rows }, columns, storedColumns));
     return numbers.map((expert) => ({ stored: find(expert), placements: [placementOf(spec, expert, part)] }));
   });
 }
 
+type JoinedOrder = NonNullable<ExpertTensors['joined']>['rows'];
+
+function orderOf({ format }: Checkpoint, { rows }: NonNullable<ExpertTensors['joined']>): JoinedOrder {
+  return format === 'gguf' ? 'below' : rows;
+}
+
 /** Of an expert's rows of one part; `joined`: how they stand beside those of the others in what is stored. */
-function placementOf(spec: ExpertTensors, expert: number, part: number, joined?: 'below' | 'inTurns'): Placement {
+function placementOf(spec: ExpertTensors, expert: number, part: number, joined?: JoinedOrder): Placement {
   const { rows, parts } = spec;
   const from = joined === 'inTurns' ? { firstRow: part, rowStep: parts.length } : { firstRow: joined === 'below' ? part * rows : 0, rowStep: 1 };
   return { ...from, rows, firstQuad: (expert * expertRows(spec)) / quadRows + part, quadStep: parts.length };
 }
 
-const nameOfAll = (name: string): string => name.replace('.*', '');
+/** Of the tensor that holds a part of all experts. */
+export function nameOfAll(name: string): string {
+  return name.replace('.*', '');
+}
 
 /** What a matrix can be without a storage's other tensors. */
 const suffixes = ['.weight', '.qweight', '.weight_packed', '_blocks', ''];
@@ -84,7 +94,7 @@ function findForm(checkpoint: Checkpoint, { parts: [first = ''], joined }: Exper
 }
 
 /** Matrices of all experts that one tensor has, or one set of tensors; each is found as if it had tensors of its own. */
-function findAll(checkpoint: Checkpoint, name: string, { experts, columns }: ExpertsSpec, rows: number): (expert: number) => StoredMatrix {
+function findAll(checkpoint: Checkpoint, name: string, { experts, columns, storedColumns }: ExpertsSpec, rows: number): (expert: number) => StoredMatrix {
   const stem = stemOf(checkpoint, name);
   const own = Array.from(checkpoint.tensors.values()).filter((header) => header.name.startsWith(stem) && /^(?:[._]|$)/.test(header.name.slice(stem.length)));
   const odd = own.find(({ shape }) => shape[0] !== experts);
@@ -92,7 +102,7 @@ function findAll(checkpoint: Checkpoint, name: string, { experts, columns }: Exp
   const names = { ...checkpoint.names, nameOf: (tensor: string) => tensor };
   return (expert) => {
     const tensors = new Map(own.map((header) => [stem + matrixSuffix(header.name.slice(stem.length)), sliceOf(header, experts, expert)]));
-    return findMatrix({ ...checkpoint, names, tensors }, { tensor: `${stem}.weight`, rows }, columns);
+    return findMatrix({ ...checkpoint, names, tensors }, { tensor: `${stem}.weight`, rows }, columns, storedColumns);
   };
 }
 
@@ -108,15 +118,15 @@ function sliceOf({ name, storage, shape, offset, size }: TensorHeader, experts: 
 /** Numbers in the order of the packed rows. */
 export function readExpertBias(checkpoint: Checkpoint, spec: ExpertBiasSpec): Float32Array<ArrayBuffer> {
   const { experts, rows, parts, joined } = spec;
+  const order = joined && hasTensor(checkpoint, joined.tensor) ? orderOf(checkpoint, joined) : undefined;
+  const names = order === undefined ? parts : [joined?.tensor ?? ''];
+  const stored = (rows * parts.length) / names.length;
+  const all = names.map((name) => readFloats(checkpoint, name, [experts, stored]));
   const values = new Float32Array(experts * expertRows(spec));
-  const isJoined = joined !== undefined && hasTensor(checkpoint, joined.tensor);
-  const all = isJoined
-    ? [readFloats(checkpoint, joined.tensor, [experts, expertRows(spec)])]
-    : parts.map((name) => readFloats(checkpoint, name, [experts, rows]));
   for (let expert = 0; expert < experts; expert++) {
     for (const part of parts.keys()) {
-      const { firstRow, rowStep, firstQuad, quadStep } = placementOf(spec, expert, part, isJoined ? joined.rows : undefined);
-      const from = all[isJoined ? 0 : part]?.subarray((expert * expertRows(spec)) / (isJoined ? 1 : parts.length)) ?? [];
+      const { firstRow, rowStep, firstQuad, quadStep } = placementOf(spec, expert, part, order);
+      const from = (all[part] ?? all[0])?.subarray(expert * stored) ?? [];
       for (let row = 0; row < rows; row++) {
         const quad = firstQuad + Math.floor(row / quadRows) * quadStep;
         values[quad * quadRows + (row % quadRows)] = from[firstRow + row * rowStep] ?? 0;

@@ -6,7 +6,6 @@ import { closeSync, fstatSync, statSync } from 'node:fs';
 import { families } from '../../models/families.ts';
 import type { WeightSpec } from '../../models/family.ts';
 import { InwardError } from '../errors.ts';
-import { expertRows } from './experts.ts';
 import { openFolder } from './folder.ts';
 import { type GgufHeader, readGguf } from './gguf.ts';
 import { createGgufConfig, createGgufNames } from './gguf-config.ts';
@@ -143,7 +142,8 @@ function countParameters({ model }: Checkpoint): number {
 /** Elements of what a family asks for. */
 function specLength(spec: WeightSpec): number {
   if (spec.kind === 'host') return 0;
-  if (spec.kind === 'experts' || spec.kind === 'expertBias') return spec.experts * expertRows(spec) * (spec.kind === 'experts' ? spec.columns : 1);
+  if (spec.kind === 'experts') return spec.experts * spec.rows * spec.parts.length * (spec.storedColumns ?? spec.columns);
+  if (spec.kind === 'expertBias') return spec.experts * spec.rows * spec.parts.length;
   const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
   return spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows;
 }

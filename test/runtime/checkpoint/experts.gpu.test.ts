@@ -61,7 +61,7 @@ function stack(all: readonly Made[], rename = (suffix: string): string => suffix
 /** Two experts a shard. */
 async function load(checkpoint: Checkpoint, spec: WeightSpec & { kind: 'experts' }, storage: StorageWithKernels): Promise<ExpertMatrix> {
   const { device } = gpu.open;
-  const rows = spec.rows * spec.parts.length;
+  const rows = (spec.rows + (spec.padding ?? 0)) * spec.parts.length;
   const bindingLimit = packedSize(storage, 2 * rows, spec.columns);
   const target = { device, memory: gpu.memory, pipelines: gpu.pipelines, place: 'buffer', bindingLimit, textureLimit: 8192 } as const;
   const progress: number[] = [];
@@ -130,4 +130,21 @@ test.each([
   const matrix = await load(createCheckpoint({ 'x.experts.both': all }), spec, storage);
   const place = (part: number, index: number): number => (order === 'below' ? part * rows + index : index * 2 + part);
   expect(await lookUp(matrix)).toEqual(inQuads(rows, 2, (expert, part, index) => made[expert]?.row(place(part, index)) ?? []));
+});
+
+test.each(['below', 'inTurns'] as const)('widths that are no multiple of 32 are filled up with zeros: rows %s', async (order) => {
+  const [rows, padding, columns] = [20, 12, 64];
+  const joint = numbers.map((expert) => make('BF16', 2 * rows, columns, 1 + expert));
+  const down = numbers.map((expert) => make('F16', columns, rows, 11 + expert));
+  const checkpoint = createCheckpoint({ 'x.experts.both': stack(joint), 'x.experts.down': stack(down) });
+  const spec = { kind: 'experts', experts, rows, padding, columns, ...both, joined: { tensor: 'x.experts.both', rows: order } } as const;
+  const place = (part: number, index: number): number => (order === 'below' ? part * rows + index : index * 2 + part);
+  const zeros = (length: number): number[] => Array.from({ length }, () => 0);
+  expect(await lookUp(await load(checkpoint, spec, 'BF16'))).toEqual(
+    inQuads(rows + padding, 2, (expert, part, index) => (index < rows ? (joint[expert]?.row(place(part, index)) ?? []) : zeros(columns))),
+  );
+  const after = { kind: 'experts', experts, rows: columns, columns: rows + padding, storedColumns: rows, parts: ['x.experts.*.down'] } as const;
+  expect(await lookUp(await load(checkpoint, after, 'F16'))).toEqual(
+    inQuads(columns, 1, (expert, _, index) => [...(down[expert]?.row(index) ?? []), ...zeros(padding)]),
+  );
 });
