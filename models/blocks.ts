@@ -54,6 +54,15 @@ export function withWindow<Config extends DecoderConfig>(config: Config, windowO
   return { ...config, caches: config.caches.map((cache, layer) => ({ ...cache, window: windowOf(layer) })) };
 }
 
+/** Positions that each layer sees, or undefined for all. `period`: without a list of layers the last of so many sees all. */
+export function readWindows(config: ModelConfig, layerCount: number, period: number, standard?: number): (number | undefined)[] {
+  const plain = Array.from({ length: layerCount }, (_, layer) => ((layer + 1) % period === 0 ? 'full_attention' : 'sliding_attention'));
+  const types = config.strings('layer_types') ?? plain;
+  config.demand(types.length === layerCount, 'layer_types', layerCount, types.length);
+  for (const type of types) config.demand(type === 'full_attention' || type === 'sliding_attention', 'layer_types', 'full_attention, sliding_attention', type);
+  return types.map((type) => (type === 'sliding_attention' ? config.integer('sliding_window', standard) : undefined));
+}
+
 /** Inner length of a gated feed-forward part. */
 export function readWidth(config: ModelConfig, key = 'intermediate_size'): number {
   const width = config.integer(key);
@@ -69,7 +78,7 @@ export function demandActivation(config: ModelConfig, expected: string, key = 'h
 
 /** Channels of a head that turn. */
 export function readRotaryLength(config: ModelConfig, headLength: number, standard = 1): number {
-  const part = config.number('partial_rotary_factor', standard);
+  const part = config.number('partial_rotary_factor', config.object('rope_parameters')?.number('partial_rotary_factor', standard) ?? standard);
   config.demand(part > 0 && part <= 1, 'partial_rotary_factor', 'above 0, at most 1', part);
   const rotaryLength = Math.floor(headLength * part);
   config.demand(rotaryLength % 2 === 0 && rotaryLength > 0, 'partial_rotary_factor', 'an even number of channels', rotaryLength);
@@ -161,7 +170,7 @@ export function vector(tensor: string, length: number, options: Pick<VectorSpec,
 }
 
 /** What widths are padded to with zeros: kernels take columns in blocks of 32. */
-function paddingOf(width: number): number {
+export function paddingOf(width: number): number {
   return Math.ceil(width / 32) * 32 - width;
 }
 

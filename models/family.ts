@@ -2,6 +2,7 @@
  * Owns what a model family is: how its configuration is read, which tensors it needs, and its forward pass. A family speaks the words
  * of the files that are released as folders, Hugging Face's; what GGUF calls the same is a table. Refuses to know devices.
  */
+import type { ExpertMatrix } from '../kernels/experts.ts';
 import type { Slice } from '../kernels/kernel.ts';
 import type { Heads } from '../kernels/repack.ts';
 import type { Graph, LoadedMatrix } from './graph.ts';
@@ -63,11 +64,40 @@ export interface HostSpec {
   readonly optional?: boolean;
 }
 
-export type WeightSpec = MatrixSpec | VectorSpec | HostSpec;
+/**
+ * What every expert has, of one part or of several (gate and up) whose quads of rows take turns on the device. Files have it as a tensor an
+ * expert, a tensor a part with the experts as its first dimension, or a tensor for all; which one is read from the file.
+ */
+export interface ExpertTensors {
+  readonly experts: number;
+  /** Of a part of one expert, and rows of zeros behind them; both together a multiple of 32. */
+  readonly rows: number;
+  readonly padding?: number;
+  /** Names without `.weight`, with `*` for the number of the expert; one for all experts is the same without `*.`. */
+  readonly parts: readonly string[];
+  /** The tensor that holds all parts of all experts. In folders an expert's rows of a part are below those of the one before, or take turns with them; GGUF files have them below each other. */
+  readonly joined?: { readonly tensor: string; readonly rows: 'below' | 'inTurns' };
+}
+
+/** Matrices of experts. */
+export interface ExpertsSpec extends ExpertTensors {
+  readonly kind: 'experts';
+  readonly columns: number;
+  /** As those of a MatrixSpec. */
+  readonly storedColumns?: number;
+}
+
+/** A number for each row of them. */
+export interface ExpertBiasSpec extends ExpertTensors {
+  readonly kind: 'expertBias';
+}
+
+export type WeightSpec = MatrixSpec | VectorSpec | HostSpec | ExpertsSpec | ExpertBiasSpec;
 
 export interface Weights {
   matrix(name: string): LoadedMatrix;
-  /** A buffer that kernels read as a uniform (weights of norms) or as storage (biases of matmuls). */
+  experts(name: string): ExpertMatrix;
+  /** A buffer that kernels read as a uniform (weights of norms) or as storage (biases of matmuls and of experts). */
   vector(name: string): Slice;
   /** undefined where it is optional and the file has none. */
   host(name: string): Float32Array | undefined;

@@ -29,15 +29,6 @@ export function withDefaults(config: ModelConfig, defaults: Readonly<Record<stri
   };
 }
 
-/** `period`: without a list of layers every so manieth sees everything. */
-export function readWindows(config: ModelConfig, layerCount: number, period: number, standard: number): (number | undefined)[] {
-  const plain = Array.from({ length: layerCount }, (_, layer) => ((layer + 1) % period === 0 ? 'full_attention' : 'sliding_attention'));
-  const types = config.strings('layer_types') ?? plain;
-  config.demand(types.length === layerCount, 'layer_types', layerCount, types.length);
-  for (const type of types) config.demand(type === 'full_attention' || type === 'sliding_attention', 'layer_types', 'full_attention, sliding_attention', type);
-  return types.map((type) => (type === 'sliding_attention' ? config.integer('sliding_window', standard) : undefined));
-}
-
 /** What queries are multiplied by. */
 export function readQueryScale(config: ModelConfig, standard: number): number {
   const scalar = config.number('query_pre_attn_scalar', standard);

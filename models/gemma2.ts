@@ -2,9 +2,9 @@
  * Gemma 2 (Gemma Team 2024): norms before and after each block, every second layer over a window, soft caps on scores and logits.
  * Source: Gemma2ForCausalLM of Hugging Face transformers; GGUF architecture `gemma2`.
  */
-import { demandActivation, matrix, outerSpecs, outputMatrix, type RopeConfig, readDecoder, readRope, readWidth } from './blocks.ts';
+import { demandActivation, matrix, outerSpecs, outputMatrix, type RopeConfig, readDecoder, readRope, readWidth, readWindows } from './blocks.ts';
 import type { Family, WeightSpec } from './family.ts';
-import { GemmaBlocks, type GemmaConfig, gemmaTensors, layerSpecs, readQueryScale, readWindows, withDefaults } from './gemma.ts';
+import { GemmaBlocks, type GemmaConfig, gemmaTensors, layerSpecs, readQueryScale, withDefaults } from './gemma.ts';
 import { ropeFrequencies } from './rope.ts';
 
 interface Gemma2Config extends GemmaConfig {

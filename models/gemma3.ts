@@ -3,9 +3,9 @@
  * five layers over a window to one that sees everything, and frequencies of their own for each of the two.
  * Source: Gemma3ForCausalLM of Hugging Face transformers; GGUF architecture `gemma3`.
  */
-import { demandActivation, matrix, outerSpecs, outputMatrix, type RopeConfig, readDecoder, readRope, readWidth, vector } from './blocks.ts';
+import { demandActivation, matrix, outerSpecs, outputMatrix, type RopeConfig, readDecoder, readRope, readWidth, readWindows, vector } from './blocks.ts';
 import type { Family, ModelConfig, WeightSpec } from './family.ts';
-import { GemmaBlocks, type GemmaConfig, gemmaTensors, layerSpecs, readQueryScale, readSoftCap, readWindows, withDefaults } from './gemma.ts';
+import { GemmaBlocks, type GemmaConfig, gemmaTensors, layerSpecs, readQueryScale, readSoftCap, withDefaults } from './gemma.ts';
 import { ropeFrequencies } from './rope.ts';
 
 interface Gemma3Config extends GemmaConfig {

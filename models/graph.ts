@@ -358,7 +358,8 @@ export class Graph {
   /** A uniform buffer of `length` equal numbers. */
   #constant(length: number, value: number): Slice {
     const label = `${length} times ${value}`;
-    const found = this.#scratch.get(label) ?? this.settings.create('activations', label, length * 4, () => new Float32Array(length).fill(value));
+    const whole = Math.ceil(length / 4) * 4;
+    const found = this.#scratch.get(label) ?? this.settings.create('activations', label, whole * 4, () => new Float32Array(whole).fill(value));
     this.#scratch.set(label, found);
     return found;
   }

@@ -28,6 +28,14 @@ const keys: Keys = {
   final_logit_softcapping: 'final_logit_softcapping',
   num_experts_per_tok: 'expert_used_count',
   moe_intermediate_size: 'expert_feed_forward_length',
+  n_shared_experts: 'expert_shared_count',
+  n_group: 'expert_group_count',
+  topk_group: 'expert_group_used_count',
+  norm_topk_prob: 'expert_weights_norm',
+  routed_scaling_factor: 'expert_weights_scale',
+  first_k_dense_replace: 'leading_dense_block_count',
+  num_experts: 'expert_count',
+  n_routed_experts: 'expert_count',
   // A count of zero says that there are none.
   num_local_experts: (file) => file.number('expert_count') || undefined,
   vocab_size: (file) => file.number('vocab_size'),
@@ -58,6 +66,11 @@ const rules: readonly TensorRule[] = [
   [/^model\.layers\.(\d+)\.self_attn\.([qk])_norm\./, 'blk.$1.attn_$2_norm.'],
   [/^model\.layers\.(\d+)\.self_attn\.o_proj\./, 'blk.$1.attn_output.'],
   [/^model\.layers\.(\d+)\.mlp\.(gate|up|down)_proj\./, 'blk.$1.ffn_$2.'],
+  [/^model\.layers\.(\d+)\.mlp\.gate\.e_score_correction_bias$/, 'blk.$1.exp_probs_b.bias'],
+  [/^model\.layers\.(\d+)\.mlp\.(?:gate|router)\./, 'blk.$1.ffn_gate_inp.'],
+  [/^model\.layers\.(\d+)\.mlp\.experts\.(gate|up|down|gate_up)_proj\./, 'blk.$1.ffn_$2_exps.'],
+  [/^model\.layers\.(\d+)\.mlp\.experts\.(gate|up|down|gate_up)_proj_bias$/, 'blk.$1.ffn_$2_exps.bias'],
+  [/^model\.layers\.(\d+)\.mlp\.shared_experts\.(gate|up|down)_proj\./, 'blk.$1.ffn_$2_shexp.'],
 ];
 
 /** The name in a GGUF file of a family's tensor; the family's own rules come first, and a name without a rule stays. */

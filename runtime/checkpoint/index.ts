@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, statSync } from 'node:fs';
 import { families } from '../../models/families.ts';
+import type { WeightSpec } from '../../models/family.ts';
 import { InwardError } from '../errors.ts';
 import { openFolder } from './folder.ts';
 import { type GgufHeader, readGguf } from './gguf.ts';
@@ -135,13 +136,16 @@ export interface CheckpointSummary {
 function countParameters({ model }: Checkpoint): number {
   if (model === undefined) return 0;
   const { family, config } = model;
-  let count = 0;
-  for (const spec of family.weights(family.readConfig(config)).values()) {
-    if (spec.kind === 'host') continue;
-    const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
-    count += spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows;
-  }
-  return count;
+  return Array.from(family.weights(family.readConfig(config)).values(), specLength).reduce((sum, length) => sum + length, 0);
+}
+
+/** Elements of what a family asks for. */
+function specLength(spec: WeightSpec): number {
+  if (spec.kind === 'host') return 0;
+  if (spec.kind === 'experts') return spec.experts * spec.rows * spec.parts.length * (spec.storedColumns ?? spec.columns);
+  if (spec.kind === 'expertBias') return spec.experts * spec.rows * spec.parts.length;
+  const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
+  return spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows;
 }
 
 /** What a person wants to know about a model file. Throws checkpoint_invalid, model_unsupported for a folder. */

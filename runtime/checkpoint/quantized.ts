@@ -54,7 +54,8 @@ class Tensors {
   }
 
   refuse(suffix: string, storage: string, expected: string | number, found: string | number): InwardError {
-    return unsupported(`tensor ${this.name.stem}${suffix} of storage ${storage}`, expected, found);
+    const name = this.name.stem + suffix;
+    return unsupported(`tensor ${this.checkpoint.tensors.get(name)?.name ?? name} of storage ${storage}`, expected, found);
   }
 
   /** One with these dimensions (or one of several shapes) and this type (or one of several). */

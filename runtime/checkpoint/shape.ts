@@ -3,7 +3,9 @@
  * For whoever asks what a model would take before its weights are fetched. Refuses to be read.
  */
 import { isBlockStorage, type StorageWithKernels } from '../../kernels/weights.ts';
+import type { WeightSpec } from '../../models/family.ts';
 import { InwardError } from '../errors.ts';
+import { nameOfAll } from './experts.ts';
 import { readConfigFile } from './folder.ts';
 import { tensorSize } from './index.ts';
 import { findStorageByName } from './storage.ts';
@@ -23,15 +25,10 @@ export function openShape(path: string, storage: StorageWithKernels): Checkpoint
     end += size;
   };
   for (const spec of model.family.weights(model.family.readConfig(model.config)).values()) {
-    if (spec.kind === 'host') continue;
-    for (const { tensor, rows, within } of spec.parts) {
-      const all = within?.rows ?? rows;
+    for (const [tensor, shape] of listTensors(spec)) {
       if (tensors.has(tensor)) continue;
-      if (spec.kind === 'vector') add(tensor, 'F32', [all]);
-      else {
-        const columns = spec.storedColumns ?? spec.columns;
-        add(tensor, [storage, ...fallbacks].find((candidate) => isWhole(candidate, columns)) ?? storage, [all, columns]);
-      }
+      const columns = spec.kind === 'matrix' || spec.kind === 'experts' ? (shape.at(-1) ?? 0) : undefined;
+      add(tensor, columns === undefined ? 'F32' : ([storage, ...fallbacks].find((candidate) => isWhole(candidate, columns)) ?? storage), shape);
     }
   }
   return {
@@ -48,6 +45,22 @@ export function openShape(path: string, storage: StorageWithKernels): Checkpoint
     },
     [Symbol.dispose]: () => undefined,
   };
+}
+
+/** Names and shapes; of experts a tensor a part. */
+function listTensors(spec: WeightSpec): (readonly [name: string, shape: readonly number[]])[] {
+  switch (spec.kind) {
+    case 'host':
+      return [];
+    case 'vector':
+      return spec.parts.map(({ tensor, rows, within }) => [tensor, [within?.rows ?? rows]]);
+    case 'matrix':
+      return spec.parts.map(({ tensor, rows, within }) => [tensor, [within?.rows ?? rows, spec.storedColumns ?? spec.columns]]);
+    case 'experts':
+      return spec.parts.map((name) => [`${nameOfAll(name)}.weight`, [spec.experts, spec.rows, spec.storedColumns ?? spec.columns]]);
+    case 'expertBias':
+      return spec.parts.map((name) => [name, [spec.experts, spec.rows]]);
+  }
 }
 
 function isWhole(storage: string, columns: number): boolean {

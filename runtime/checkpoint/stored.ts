@@ -16,11 +16,11 @@ export function hasTensor({ names, tensors }: Checkpoint, name: string): boolean
 }
 
 /** A tensor of the family by its name in the files; throws model_unsupported if it is missing or of another shape. */
-export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
+function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
   const fileName = checkpoint.names.nameOf(name);
   const header = checkpoint.tensors.get(fileName);
   if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
-  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
+  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${header.name}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
   return header;
 }
 
@@ -67,6 +67,18 @@ function findPlain(checkpoint: Checkpoint, name: string, rows: number, columns: 
   if (storage === undefined) throw unsupported(`tensor ${header.name}`, `storage ${names.join(', ')}`, header.storage);
   const codes = rowLines(checkpoint, header, fileRowSize(storage, columns));
   return { name: header.name, storage, rows, columns, rowStep: quadRows, strips: { codes }, layout: {} };
+}
+
+/** A small tensor as f32 on the host; F32, F16 or BF16. */
+export function readFloats(checkpoint: Checkpoint, name: string, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const header = findTensor(checkpoint, name, shape);
+  const bytes = new Uint8Array(header.size);
+  checkpoint.read(header.offset, bytes);
+  if (header.storage === 'F32') return new Float32Array(bytes.buffer);
+  if (header.storage === 'F16') return Float32Array.from(new Float16Array(bytes.buffer));
+  // BF16 is the upper half of an f32.
+  if (header.storage === 'BF16') return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
+  throw unsupported(`tensor ${header.name}`, 'storage F32, F16, BF16', header.storage);
 }
 
 function leastCommonMultiple(a: number, b: number): number {

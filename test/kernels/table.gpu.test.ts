@@ -127,7 +127,10 @@ function labelsOf(storage: StorageWithKernels, { kernels, kv = 'f16', activation
     const matrix = { storage, rows, columns, shards: [{ firstRow: 0, rows, packed: slice(64) }] };
     return { rows, columns, isInterleaved: spec.interleaved === true, pieces: [{ firstRow: 0, matrix }] };
   };
-  llama.forward(config, { matrix: matrixOf, vector: () => slice(64), host: () => undefined }, graph);
+  const experts = (): never => {
+    throw new Error('Llama has no experts');
+  };
+  llama.forward(config, { matrix: matrixOf, experts, vector: () => slice(64), host: () => undefined }, graph);
   return [...graph.blockOperations, ...graph.operations].flatMap(({ variants }: Operation) => variants.map(({ label }) => label));
 }
 

@@ -13,13 +13,24 @@ interface Release {
   readonly kvBytes: number;
 }
 
+/** Of GLM-4.5 Air behind its last layer, for multi-token prediction, which is not run: a layer, a matrix over it, norms, and both tables once more. */
+function glmPrediction(): number {
+  const [width, queries, keys, vocabulary] = [4096, 96 * 128, 8 * 128, 151_552];
+  const attention = 2 * width * (queries + keys) + queries + 2 * keys;
+  const experts = (128 + 1) * 3 * 1408 * width + 128 * (width + 1);
+  return attention + experts + 2 * width * width + 5 * width + 2 * vocabulary * width;
+}
+
 const releases: Readonly<Record<string, Release>> = {
+  'glm-4.5-air': { parameters: 110_468_824_832 - glmPrediction(), kvBytes: 46 * 2 * 8 * 128 * 2 },
+  'gpt-oss-20b': { parameters: 20_914_757_184, kvBytes: 24 * 2 * 8 * 64 * 2 },
   'llama-3.1-8b': { parameters: 8_030_261_248, kvBytes: 32 * 2 * 8 * 128 * 2 },
   'llama-3.2-1b': { parameters: 1_235_814_400, kvBytes: 16 * 2 * 8 * 64 * 2 },
   'mistral-7b-v0.1': { parameters: 7_241_732_096, kvBytes: 32 * 2 * 8 * 128 * 2 },
   'phi-4': { parameters: 14_659_507_200, kvBytes: 40 * 2 * 10 * 128 * 2 },
   'phi-4-mini': { parameters: 3_836_021_760, kvBytes: 32 * 2 * 8 * 128 * 2 },
   'qwen2.5-7b': { parameters: 7_615_616_512, kvBytes: 28 * 2 * 4 * 128 * 2 },
+  'qwen3-30b-a3b': { parameters: 30_532_122_624, kvBytes: 48 * 2 * 4 * 128 * 2 },
   'qwen3-8b': { parameters: 8_190_735_360, kvBytes: 36 * 2 * 8 * 128 * 2 },
   'smollm3-3b': { parameters: 3_075_098_624, kvBytes: 36 * 2 * 4 * 128 * 2 },
 };

@@ -1,7 +1,6 @@
 /** Matrices that are several tensors on their way to the device: shards that end within a head, parts whose quads take turns, orders of columns. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCheckpoint } from '../../../bench/kernels/stored.ts';
-import { embed } from '../../../kernels/embed.ts';
 import { randomStored, type StoredExample } from '../../../kernels/random_stored.ref.ts';
 import type { Heads } from '../../../kernels/repack.ts';
 import { storedRow } from '../../../kernels/stored.ref.ts';
@@ -10,6 +9,7 @@ import type { LoadedMatrix, WeightSpec } from '../../../models/index.ts';
 import { loadWeights, weightSize } from '../../../runtime/checkpoint/loader.ts';
 import type { Checkpoint } from '../../../runtime/checkpoint/types.ts';
 import { Gpu } from '../../gpu.ts';
+import { readRows } from '../../packed.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -39,22 +39,10 @@ async function load(checkpoint: Checkpoint, storage: StorageWithKernels, interle
   return weights.matrix('m');
 }
 
-const layout = { BATCH_IDS: 8, BATCH_POSITIONS: 280, BATCH_SLOTS: 280, BATCH_LOGIT_TOKENS: 280 };
-
 /** All rows of a loaded matrix, columns in the order of the device. */
 async function lookUp({ pieces }: LoadedMatrix): Promise<number[][]> {
   const found: number[][] = [];
-  for (const { matrix } of pieces) {
-    const words = new Uint32Array(288);
-    words.set(
-      Uint32Array.from({ length: matrix.rows }, (_, row) => row),
-      layout.BATCH_IDS,
-    );
-    const y = gpu.buffer(new Float32Array(matrix.rows * columns).fill(Number.NaN));
-    await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: matrix.rows, logitRows: 0, items: 0, clears: 0, copies: 0 });
-    const got = await gpu.readFloats(y);
-    for (let row = 0; row < matrix.rows; row++) found.push(Array.from(got.subarray(row * columns, (row + 1) * columns), (value) => value + 0));
-  }
+  for (const { matrix } of pieces) found.push(...(await readRows(gpu, matrix)));
   return found;
 }
 
