@@ -2,6 +2,7 @@
 import type { Family } from './family.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
+import { gemma4 } from './gemma4.ts';
 import { llama } from './llama.ts';
 import { ministral3 } from './ministral3.ts';
 import { mistral } from './mistral.ts';
@@ -10,4 +11,4 @@ import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { smollm3 } from './smollm3.ts';
 
-export const families: readonly Family[] = [gemma2, gemma3, llama, ministral3, mistral, phi3, qwen2, qwen3, smollm3];
+export const families: readonly Family[] = [gemma2, gemma3, gemma4, llama, ministral3, mistral, phi3, qwen2, qwen3, smollm3];

@@ -16,6 +16,8 @@ const oracles: readonly (readonly [name: string, format: 'folder' | 'gguf'])[] =
   ['gemma2', 'folder'],
   ['gemma3', 'folder'],
   ['gemma3_text', 'folder'],
+  ['gemma4_e2b', 'folder'],
+  ['gemma4_kv', 'folder'],
   ['ministral3', 'folder'],
   ['mistral', 'folder'],
   ['phi3', 'folder'],
