@@ -123,6 +123,11 @@ function readFactor(scaling: ModelConfig): number {
 const scalings: Readonly<Record<string, (scaling: ModelConfig, config: ModelConfig) => RopeScaling>> = {
   default: () => ({ kind: 'default' }),
   linear: (scaling) => ({ kind: 'linear', factor: readFactor(scaling) }),
+  proportional(scaling) {
+    const part = scaling.number('partial_rotary_factor', 1);
+    scaling.demand(part > 0 && part <= 1, 'partial_rotary_factor', 'above 0, at most 1', part);
+    return { kind: 'proportional', part, ...(scaling.has('factor') && { factor: readFactor(scaling) }) };
+  },
   llama3(scaling) {
     const [factor, low, high] = [readFactor(scaling), scaling.number('low_freq_factor'), scaling.number('high_freq_factor')];
     scaling.demand(low > 0 && high > low, 'high_freq_factor', `above low_freq_factor, ${low}`, high);
@@ -194,10 +199,11 @@ export interface AttentionForm {
   readonly heads?: TensorPart['heads'];
   /** Biases of queries, keys and values. */
   readonly hasBias?: boolean;
+  readonly norm?: Pick<VectorSpec, 'isOffset'>;
 }
 
 /** Of a layer: `attention norm`, `projections`, their `bias` where there is one, `attention output`. */
-export function attentionSpecs(c: DecoderConfig, layer: number, { heads, hasBias = false }: AttentionForm = {}): [string, WeightSpec][] {
+export function attentionSpecs(c: DecoderConfig, layer: number, { heads, hasBias = false, norm }: AttentionForm = {}): [string, WeightSpec][] {
   const name = `model.layers.${layer}`;
   const [queryRows, kvRows] = [c.heads * c.headLength, c.kvHeads * c.headLength];
   const parts = [
@@ -207,18 +213,23 @@ export function attentionSpecs(c: DecoderConfig, layer: number, { heads, hasBias
   ] as const;
   const bias = parts.map(([part, rows, own]) => ({ tensor: `${name}.self_attn.${part}_proj.bias`, rows, heads: own }));
   return [
-    [`${layer} attention norm`, vector(`${name}.input_layernorm`, c.embeddingLength)],
+    [`${layer} attention norm`, vector(`${name}.input_layernorm`, c.embeddingLength, norm)],
     [`${layer} projections`, matrix(c.embeddingLength, ...parts.map(([part, rows, own]) => [`${name}.self_attn.${part}_proj`, rows, own] as const))],
     ...(hasBias ? [[`${layer} bias`, { kind: 'vector', parts: bias }] satisfies [string, WeightSpec]] : []),
     [`${layer} attention output`, matrix(queryRows, [`${name}.self_attn.o_proj`, c.embeddingLength])],
   ];
 }
 
-/** Of a layer: `feed-forward norm`, `gate and up`, `down`. */
-export function feedForwardSpecs(c: DecoderConfig, layer: number, width: number): [string, WeightSpec][] {
+/** Of a layer: `feed-forward norm`, which is the tensor `before`, `gate and up`, `down`. */
+export function feedForwardSpecs(
+  c: DecoderConfig,
+  layer: number,
+  width: number,
+  { before = 'post_attention_layernorm', norm }: { readonly before?: string; readonly norm?: Pick<VectorSpec, 'isOffset'> } = {},
+): [string, WeightSpec][] {
   const name = `model.layers.${layer}`;
   return [
-    [`${layer} feed-forward norm`, vector(`${name}.post_attention_layernorm`, c.embeddingLength)],
+    [`${layer} feed-forward norm`, vector(`${name}.${before}`, c.embeddingLength, norm)],
     [`${layer} gate and up`, gateAndUp(c.embeddingLength, width, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`])],
     [`${layer} down`, down(`${name}.mlp.down_proj`, width, c.embeddingLength)],
   ];

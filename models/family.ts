@@ -133,6 +133,8 @@ export interface GgufFacts {
   hasTensor(name: string): boolean;
   /** undefined: no such key. */
   number(key: string): number | undefined;
+  /** Of a list with a number a layer, or of one number for all of them; true is 1. */
+  numbers(key: string): readonly number[] | undefined;
 }
 
 /** How GGUF files of a family differ from what they share with those of others (runtime/checkpoint/gguf-config.ts). */

@@ -5,14 +5,10 @@
 import { gates } from '../kernels/gated.ts';
 import type { Vectors } from '../kernels/kernel.ts';
 import type { Norm } from '../kernels/matmul.ts';
-import { type DecoderConfig, down, gateAndUp, matrix, vector } from './blocks.ts';
+import type { RowNorm } from '../kernels/norms.ts';
+import { type DecoderConfig, feedForwardSpecs, type RopeConfig, readRope, vector } from './blocks.ts';
 import type { ModelConfig, TensorRule, VectorSpec, WeightSpec, Weights } from './family.ts';
 import type { Graph } from './graph.ts';
-
-export interface GemmaConfig extends DecoderConfig {
-  /** Of each layer: positions that a token sees; undefined: all. */
-  readonly windows: readonly (number | undefined)[];
-}
 
 export const gemmaTensors: readonly TensorRule[] = [
   [/^model\.layers\.(\d+)\.post_attention_layernorm\./, 'blk.$1.post_attention_norm.'],
@@ -37,45 +33,57 @@ export function readQueryScale(config: ModelConfig, standard: number): number {
 }
 
 /** The c of c * tanh(x / c); undefined where there is none. */
-export function readSoftCap(config: ModelConfig, key: string): number | undefined {
-  if (!config.has(key)) return undefined;
-  const cap = config.number(key);
+export function readSoftCap(config: ModelConfig, key: string, standard?: number): number | undefined {
+  if (standard === undefined && !config.has(key)) return undefined;
+  const cap = config.number(key, standard);
   config.demand(cap > 0, key, 'above 0', cap);
   return cap;
 }
 
-/** Of a layer: the norms around its two blocks, what its attention ends with, and its feed-forward part. */
-export function layerSpecs(
-  { embeddingLength }: GemmaConfig,
-  layer: number,
-  { queryRows, width, norm }: { readonly queryRows: number; readonly width: number; readonly norm: Pick<VectorSpec, 'isOffset'> },
-): [string, WeightSpec][] {
+/** Frequencies of layers that see everything, and of those with a window. */
+export interface GemmaRopes {
+  readonly full: RopeConfig;
+  readonly sliding: RopeConfig;
+}
+
+/** `full`: where the file has nothing about them. `rope_scaling` of older files is meant for layers that see everything. */
+export function readRopes(config: ModelConfig, full: RopeConfig): GemmaRopes {
+  const own = config.object('rope_parameters');
+  const isNamed = (own?.object('full_attention') ?? config.object('rope_scaling')) !== undefined;
+  const found = readRope(config, { base: full.base, parameters: own?.object('full_attention') });
+  const base = config.number('rope_local_base_freq', 10_000);
+  config.demand(base > 1, 'rope_local_base_freq', 'above 1', base);
+  const sliding = own?.object('sliding_attention');
+  return {
+    full: isNamed ? found : { base: found.base, scaling: full.scaling },
+    sliding: sliding === undefined ? { base, scaling: { kind: 'default' } } : readRope(config, { base, parameters: sliding }),
+  };
+}
+
+/** Of a layer: its feed-forward part and the norms behind its two blocks. */
+export function blockSpecs(c: DecoderConfig, layer: number, width: number, norm: Pick<VectorSpec, 'isOffset'> = {}): [string, WeightSpec][] {
   const name = `model.layers.${layer}`;
   return [
-    [`${layer} attention norm`, vector(`${name}.input_layernorm`, embeddingLength, norm)],
-    [`${layer} attention output`, matrix(queryRows, [`${name}.self_attn.o_proj`, embeddingLength])],
-    [`${layer} attention output norm`, vector(`${name}.post_attention_layernorm`, embeddingLength, norm)],
-    [`${layer} feed-forward norm`, vector(`${name}.pre_feedforward_layernorm`, embeddingLength, norm)],
-    [`${layer} gate and up`, gateAndUp(embeddingLength, width, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`])],
-    [`${layer} down`, down(`${name}.mlp.down_proj`, width, embeddingLength)],
-    [`${layer} down norm`, vector(`${name}.post_feedforward_layernorm`, embeddingLength, norm)],
+    [`${layer} attention output norm`, vector(`${name}.post_attention_layernorm`, c.embeddingLength, norm)],
+    ...feedForwardSpecs(c, layer, width, { before: 'pre_feedforward_layernorm', norm }),
+    [`${layer} down norm`, vector(`${name}.post_feedforward_layernorm`, c.embeddingLength, norm)],
   ];
 }
 
-/** A forward pass as Gemmas have it. */
+/** Steps of a forward pass as Gemmas have it. */
 export class GemmaBlocks {
-  readonly #config: GemmaConfig;
+  readonly #config: DecoderConfig;
   readonly #weights: Weights;
   readonly #graph: Graph;
 
-  constructor(config: GemmaConfig, weights: Weights, graph: Graph) {
+  constructor(config: DecoderConfig, weights: Weights, graph: Graph) {
     this.#config = config;
     this.#weights = weights;
     this.#graph = graph;
   }
 
-  norm(name: string): Norm {
-    return { weight: this.#weights.vector(name), epsilon: this.#config.epsilon };
+  norm(name: string): Norm & RowNorm {
+    return { kind: 'rms', weight: this.#weights.vector(name), epsilon: this.#config.epsilon };
   }
 
   /** Ids times the root of their length, which the reference rounds to the type that it computes in; here that is f32. */
@@ -85,13 +93,11 @@ export class GemmaBlocks {
 
   /** (x + norm(W y)) * scale; `name`: of W. */
   add(x: Vectors, name: string, y: Vectors, scale?: number): Vectors {
-    const block = this.#graph.linear('block', this.#weights.matrix(name), y);
-    return this.#graph.addNormed(x, block, { kind: 'rms', ...this.norm(`${name} norm`) }, this.#config.embeddingLength, scale);
+    return this.#graph.addNormed(x, this.#graph.linear('block', this.#weights.matrix(name), y), this.norm(`${name} norm`), this.#config.embeddingLength, scale);
   }
 
-  /** x plus its feed-forward part, times `scale`. */
-  feedForward(x: Vectors, layer: number, scale?: number): Vectors {
-    const hidden = this.#graph.gated(x, this.norm(`${layer} feed-forward norm`), this.#weights.matrix(`${layer} gate and up`), gates.gegluTanh);
-    return this.add(x, `${layer} down`, hidden, scale);
+  /** What the feed-forward part of a layer multiplies by its last matrix. */
+  hidden(x: Vectors, layer: number): Vectors {
+    return this.#graph.gated(x, this.norm(`${layer} feed-forward norm`), this.#weights.matrix(`${layer} gate and up`), gates.gegluTanh);
   }
 }

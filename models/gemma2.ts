@@ -2,17 +2,30 @@
  * Gemma 2 (Gemma Team 2024): norms before and after each block, every second layer over a window, soft caps on scores and logits.
  * Source: Gemma2ForCausalLM of Hugging Face transformers; GGUF architecture `gemma2`.
  */
-import { demandActivation, matrix, outerSpecs, outputMatrix, type RopeConfig, readDecoder, readRope, readWidth, readWindows } from './blocks.ts';
+import {
+  attentionSpecs,
+  type DecoderConfig,
+  demandActivation,
+  outerSpecs,
+  outputMatrix,
+  type RopeConfig,
+  readDecoder,
+  readRope,
+  readWidth,
+  readWindows,
+  windowAt,
+  withWindow,
+} from './blocks.ts';
 import type { Family, WeightSpec } from './family.ts';
-import { GemmaBlocks, type GemmaConfig, gemmaTensors, layerSpecs, readQueryScale, withDefaults } from './gemma.ts';
+import { blockSpecs, GemmaBlocks, gemmaTensors, readQueryScale, readSoftCap, withDefaults } from './gemma.ts';
 import { ropeFrequencies } from './rope.ts';
 
-interface Gemma2Config extends GemmaConfig {
+interface Gemma2Config extends DecoderConfig {
   readonly feedForwardLength: number;
   readonly rope: RopeConfig;
   readonly scale: number;
-  readonly scoreCap: number;
-  readonly logitCap: number;
+  readonly scoreCap: number | undefined;
+  readonly logitCap: number | undefined;
 }
 
 const norm = { isOffset: true };
@@ -33,46 +46,33 @@ export const gemma2: Family<Gemma2Config> = {
     const all = withDefaults(config, { head_dim: 256, rms_norm_eps: 1e-6, max_position_embeddings: 8192 });
     const decoder = readDecoder(all, { isTied: true });
     demandActivation(all, 'gelu_pytorch_tanh', 'hidden_activation');
-    all.demand(!all.boolean('attention_bias', false), 'attention_bias', 'false', 'true');
+    for (const key of ['attention_bias', 'use_bidirectional_attention']) all.demand(!all.boolean(key, false), key, 'false', 'true');
     const windows = readWindows(all, decoder.layerCount, 2, 4096);
-    const [scoreCap, logitCap] = [all.number('attn_logit_softcapping', 50), all.number('final_logit_softcapping', 30)];
-    all.demand(scoreCap > 0, 'attn_logit_softcapping', 'above 0', scoreCap);
-    all.demand(logitCap > 0, 'final_logit_softcapping', 'above 0', logitCap);
     return {
-      ...decoder,
-      ...{ windows, scoreCap, logitCap },
-      caches: decoder.caches.map((cache, layer) => ({ ...cache, window: windows[layer] })),
+      ...withWindow(decoder, (layer) => windows[layer]),
       feedForwardLength: readWidth(all),
       rope: readRope(all),
       scale: readQueryScale(all, 256),
+      scoreCap: readSoftCap(all, 'attn_logit_softcapping', 50),
+      logitCap: readSoftCap(all, 'final_logit_softcapping', 30),
     };
   },
 
   weights(c) {
-    const specs = new Map<string, WeightSpec>(outerSpecs(c, norm));
-    const [queryRows, kvRows] = [c.heads * c.headLength, c.kvHeads * c.headLength];
-    const turned = { headLength: c.headLength, rotaryLength: c.headLength };
-    for (let layer = 0; layer < c.layerCount; layer++) {
-      const attention = `model.layers.${layer}.self_attn`;
-      specs.set(
-        `${layer} projections`,
-        matrix(c.embeddingLength, [`${attention}.q_proj`, queryRows, turned], [`${attention}.k_proj`, kvRows, turned], [`${attention}.v_proj`, kvRows]),
-      );
-      for (const [name, spec] of layerSpecs(c, layer, { queryRows, width: c.feedForwardLength, norm })) specs.set(name, spec);
-    }
-    return specs;
+    const heads = { headLength: c.headLength, rotaryLength: c.headLength };
+    const layers = c.caches.flatMap((_, layer) => [...attentionSpecs(c, layer, { heads, norm }), ...blockSpecs(c, layer, c.feedForwardLength, norm)]);
+    return new Map<string, WeightSpec>([...outerSpecs(c, norm), ...layers]);
   },
 
   forward(c, w, g) {
     const rotation = g.rotation(ropeFrequencies(c.headLength, c.rope.base, c.rope.scaling));
     const blocks = new GemmaBlocks(c, w, g);
-    const heads = { heads: c.heads, kvHeads: c.kvHeads, headLength: c.headLength, rotaryLength: c.headLength, scale: c.scale, softcap: c.scoreCap };
     let x = blocks.embed();
     for (let layer = 0; layer < c.layerCount; layer++) {
-      const shape = { ...heads, window: c.windows[layer] };
-      const attended = g.attention(layer, x, blocks.norm(`${layer} attention norm`), w.matrix(`${layer} projections`), shape, rotation);
+      const heads = { ...c, rotaryLength: c.headLength, window: windowAt(c, layer), softcap: c.scoreCap };
+      const attended = g.attention(layer, x, blocks.norm(`${layer} attention norm`), w.matrix(`${layer} projections`), heads, rotation);
       x = blocks.add(x, `${layer} attention output`, attended);
-      x = blocks.feedForward(x, layer);
+      x = blocks.add(x, `${layer} down`, blocks.hidden(x, layer));
     }
     g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap });
   },

@@ -3,16 +3,27 @@
  * five layers over a window to one that sees everything, and frequencies of their own for each of the two.
  * Source: Gemma3ForCausalLM of Hugging Face transformers; GGUF architecture `gemma3`.
  */
-import { demandActivation, matrix, outerSpecs, outputMatrix, type RopeConfig, readDecoder, readRope, readWidth, readWindows, vector } from './blocks.ts';
-import type { Family, ModelConfig, WeightSpec } from './family.ts';
-import { GemmaBlocks, type GemmaConfig, gemmaTensors, layerSpecs, readQueryScale, readSoftCap, withDefaults } from './gemma.ts';
+import {
+  attentionSpecs,
+  type DecoderConfig,
+  demandActivation,
+  outerSpecs,
+  outputMatrix,
+  type RopeConfig,
+  readDecoder,
+  readWidth,
+  readWindows,
+  vector,
+  windowAt,
+  withWindow,
+} from './blocks.ts';
+import type { Family, WeightSpec } from './family.ts';
+import { blockSpecs, GemmaBlocks, type GemmaRopes, gemmaTensors, readQueryScale, readRopes, readSoftCap, withDefaults } from './gemma.ts';
 import { ropeFrequencies } from './rope.ts';
 
-interface Gemma3Config extends GemmaConfig {
+interface Gemma3Config extends DecoderConfig {
   readonly feedForwardLength: number;
-  /** Of layers that see everything, and of those with a window. */
-  readonly fullRope: RopeConfig;
-  readonly slidingRope: RopeConfig;
+  readonly ropes: GemmaRopes;
   readonly scale: number;
   readonly scoreCap: number | undefined;
   readonly logitCap: number | undefined;
@@ -29,9 +40,6 @@ const defaults = {
   max_position_embeddings: 131_072,
   vocab_size: 262_208,
 };
-
-const fullBase = 1_000_000;
-const slidingBase = 10_000;
 
 export const gemma3: Family<Gemma3Config> = {
   name: 'gemma3',
@@ -55,12 +63,9 @@ export const gemma3: Family<Gemma3Config> = {
     for (const key of ['attention_bias', 'use_bidirectional_attention']) all.demand(!all.boolean(key, false), key, 'false', 'true');
     const windows = readWindows(all, decoder.layerCount, all.integer('sliding_window_pattern', 6), 4096);
     return {
-      ...decoder,
-      windows,
-      caches: decoder.caches.map((cache, layer) => ({ ...cache, window: windows[layer] })),
+      ...withWindow(decoder, (layer) => windows[layer]),
       feedForwardLength: readWidth(all),
-      fullRope: readRope(all, { base: fullBase, parameters: all.object('rope_parameters')?.object('full_attention') }),
-      slidingRope: readSlidingRope(all),
+      ropes: readRopes(all, { base: 1_000_000, scaling: { kind: 'default' } }),
       scale: readQueryScale(all, 256),
       scoreCap: readSoftCap(all, 'attn_logit_softcapping'),
       logitCap: readSoftCap(all, 'final_logit_softcapping'),
@@ -68,44 +73,31 @@ export const gemma3: Family<Gemma3Config> = {
   },
 
   weights(c) {
-    const specs = new Map<string, WeightSpec>(outerSpecs(c, norm));
-    const [queryRows, kvRows] = [c.heads * c.headLength, c.kvHeads * c.headLength];
-    for (let layer = 0; layer < c.layerCount; layer++) {
-      const attention = `model.layers.${layer}.self_attn`;
-      specs.set(
-        `${layer} projections`,
-        matrix(c.embeddingLength, [`${attention}.q_proj`, queryRows], [`${attention}.k_proj`, kvRows], [`${attention}.v_proj`, kvRows]),
-      );
-      specs.set(`${layer} query norm`, vector(`${attention}.q_norm`, c.headLength, norm));
-      specs.set(`${layer} key norm`, vector(`${attention}.k_norm`, c.headLength, norm));
-      for (const [name, spec] of layerSpecs(c, layer, { queryRows, width: c.feedForwardLength, norm })) specs.set(name, spec);
-    }
-    return specs;
+    const layers = c.caches.flatMap((_, layer): [string, WeightSpec][] => [
+      ...attentionSpecs(c, layer, { norm }),
+      ...(['query', 'key'] as const).map((part): [string, WeightSpec] => [
+        `${layer} ${part} norm`,
+        vector(`model.layers.${layer}.self_attn.${part[0]}_norm`, c.headLength, norm),
+      ]),
+      ...blockSpecs(c, layer, c.feedForwardLength, norm),
+    ]);
+    return new Map<string, WeightSpec>([...outerSpecs(c, norm), ...layers]);
   },
 
   forward(c, w, g) {
     const rotate = ({ base, scaling }: RopeConfig) => g.rotation(ropeFrequencies(c.headLength, base, scaling));
-    const [full, sliding] = [rotate(c.fullRope), rotate(c.slidingRope)];
+    const [full, sliding] = [rotate(c.ropes.full), rotate(c.ropes.sliding)];
     const blocks = new GemmaBlocks(c, w, g);
-    const heads = { heads: c.heads, kvHeads: c.kvHeads, headLength: c.headLength, rotaryLength: c.headLength, scale: c.scale };
     let x = blocks.embed();
-    for (const [layer, window] of c.windows.entries()) {
+    for (let layer = 0; layer < c.layerCount; layer++) {
       const headNorm = { query: w.vector(`${layer} query norm`), key: w.vector(`${layer} key norm`), epsilon: c.epsilon };
-      const shape = { ...heads, window, ...(c.scoreCap && { softcap: c.scoreCap }), options: { pairs: 'halfSplit', norm: headNorm } } as const;
+      const window = windowAt(c, layer);
+      const heads = { ...c, rotaryLength: c.headLength, window, softcap: c.scoreCap, options: { pairs: 'halfSplit', norm: headNorm } } as const;
       const rotation = window === undefined ? full : sliding;
-      const attended = g.attention(layer, x, blocks.norm(`${layer} attention norm`), w.matrix(`${layer} projections`), shape, rotation);
+      const attended = g.attention(layer, x, blocks.norm(`${layer} attention norm`), w.matrix(`${layer} projections`), heads, rotation);
       x = blocks.add(x, `${layer} attention output`, attended);
-      x = blocks.feedForward(x, layer);
+      x = blocks.add(x, `${layer} down`, blocks.hidden(x, layer));
     }
     g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap });
   },
 };
-
-/** `rope_scaling` of older files is meant for layers that see everything. */
-function readSlidingRope(config: ModelConfig): RopeConfig {
-  const parameters = config.object('rope_parameters')?.object('sliding_attention');
-  if (parameters !== undefined) return readRope(config, { base: slidingBase, parameters });
-  const base = config.number('rope_local_base_freq', slidingBase);
-  config.demand(base > 1, 'rope_local_base_freq', 'above 1', base);
-  return { base, scaling: { kind: 'default' } };
-}

@@ -6,7 +6,7 @@ import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks
 import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
-import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
+import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } from '../kernels/gated.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
@@ -15,7 +15,7 @@ import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, sample } from '../kernels/sample.ts';
 import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
-import { type Activations, multiplied, type PackedMatrix } from '../kernels/weights.ts';
+import { type Activations, blockColumns, multiplied, type PackedMatrix } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -86,6 +86,13 @@ export interface LinearOptions {
   /** [rows] f32, in the order of the matrix's rows; room for whole vectors of four. */
   readonly bias?: Slice | undefined;
   readonly scale?: number | undefined;
+}
+
+export interface NormOptions {
+  readonly to?: Vectors | undefined;
+  readonly scale?: number | undefined;
+  /** Of rows of `stride` numbers, each normed by itself. */
+  readonly parts?: { readonly count: number; readonly stride: number };
 }
 
 export interface LogitOptions {
@@ -168,9 +175,9 @@ export class Graph {
     });
   }
 
-  /** Embedding of the batch's ids, times `scale`: the residual stream [token][embedding length]. */
-  embed(table: LoadedMatrix, scale = 1): Vectors {
-    const x = this.#perToken('residual', table.columns);
+  /** Rows of the batch's ids, times `scale`; without a label of their own they are the residual stream [token][embedding length]. */
+  embed(table: LoadedMatrix, scale = 1, label = 'residual'): Vectors {
+    const x = this.#perToken(label, table.columns);
     const { lanes, batch, layout } = this.settings;
     for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, x, batch, lanes, layout, scale));
     return x;
@@ -192,10 +199,10 @@ export class Graph {
     return y;
   }
 
-  /** The normed rows, as rows of their own: where a matmul cannot norm on the way in. */
-  norm(label: string, x: Vectors, norm: RowNorm, columns: number): Vectors {
-    const y = this.#perToken(label, columns);
-    this.operations.push(normRows({ x, norm, y, columns, lanes: this.settings.lanes }));
+  /** (to + norm(x)) * scale, as rows of their own: where a matmul cannot norm on the way in. `columns`: of a row or a part of it. */
+  norm(label: string, x: Vectors, norm: RowNorm, columns: number, { to, scale, parts }: NormOptions = {}): Vectors {
+    const y = this.#perToken(label, parts?.stride ?? columns);
+    this.operations.push(normRows({ x, norm, y, to, scale, columns, parts, lanes: this.settings.lanes }));
     return y;
   }
 
@@ -221,8 +228,7 @@ export class Graph {
     const shape: AttentionShape = {
       ...own,
       ...(scale !== undefined && { scale }),
-      ...(softcap !== undefined && { softcap }),
-      ...{ window, kv, blockLength, poolFold, lanes, layout },
+      ...{ softcap, window, kv, blockLength, poolFold, lanes, layout },
     };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
@@ -259,6 +265,15 @@ export class Graph {
       this.operations.push(gated(gateUp, hidden, columns, gate, this.settings.lanes));
     }
     return hidden;
+  }
+
+  /** activate(gate) * up, where gate is `columns` numbers a token and up a part of longer rows; zeros behind, up to a multiple of 32, for a matmul to follow. */
+  gatedBy(gate: Vectors, up: RowPart, columns: number, unit: Gate): Vectors {
+    const stride = Math.ceil(columns / blockColumns) * blockColumns;
+    const rows = this.#perToken('hidden', stride);
+    const width = Math.ceil(columns / 4) * 4;
+    this.operations.push(gatedRows({ gate: { rows: gate, stride: width }, up, y: { rows, stride }, columns: width, unit, lanes: this.settings.lanes }));
+    return rows;
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import type { ConfigValue, Family, GgufFacts, ModelConfig, TensorRule } from '../../models/family.ts';
 import { plainName, unsupported } from './json.ts';
-import { optionalBoolean, optionalInteger, optionalIntegers, optionalNumber, optionalString, optionalStrings } from './metadata.ts';
+import { optionalBoolean, optionalInteger, optionalIntegers, optionalNumber, optionalNumbers, optionalString, optionalStrings } from './metadata.ts';
 import type { Checkpoint } from './types.ts';
 import { invalid } from './window.ts';
 
@@ -88,6 +88,7 @@ export function createGgufConfig(checkpoint: GgufFile, { gguf }: Family): ModelC
   const facts: GgufFacts = {
     hasTensor: (name) => checkpoint.tensors.has(name),
     number: (key) => (key === 'vocab_size' ? vocabularySize(checkpoint, architecture) : optionalNumber(checkpoint, `${architecture}.${key}`)),
+    numbers: (key) => optionalNumbers(checkpoint, `${architecture}.${key}`),
   };
   const own = gguf?.keys ?? {};
   return createConfig(checkpoint, architecture, { ...keys, ...own }, facts, own);
@@ -120,8 +121,11 @@ function createConfig(checkpoint: GgufFile, architecture: string, table: Keys, f
       return typeof rule === 'string' ? checkpoint.metadata.has(nameOf(key)) : rule?.(facts) !== undefined;
     },
     integer(key, fallback) {
-      const value = find(key, (from, name) => optionalInteger(from, name, 1, integerLimit)) ?? fallback;
-      return need(key, value, `a whole number from 1 to ${integerLimit}`);
+      const expected = `a whole number from 1 to ${integerLimit}`;
+      const value = need(key, find(key, (from, name) => optionalInteger(from, name, 1, integerLimit)) ?? fallback, expected);
+      // What follows from other keys has been checked by nobody.
+      if (!Number.isInteger(value) || value < 1 || value > integerLimit) throw invalid(`metadata ${nameOf(key)}`, expected, value);
+      return value;
     },
     number: (key, fallback) => need(key, find(key, optionalNumber) ?? fallback, 'a finite number'),
     string: (key, fallback) => need(key, find(key, optionalString) ?? fallback, 'a string'),

@@ -107,6 +107,15 @@ export const optionalIntegers: (checkpoint: Metadata, key: string) => Int32Array
   'an array of 32-bit integers',
   (value): value is Int32Array | Uint32Array => value instanceof Int32Array || value instanceof Uint32Array,
 );
+/** Finite numbers of an array, those of booleans 0 and 1, or the only one where the value is no array; undefined when the key is missing. Throws gguf_invalid otherwise. */
+export function optionalNumbers(checkpoint: Metadata, key: string): readonly number[] | undefined {
+  const value = checkpoint.metadata.get(key);
+  if (value === undefined) return undefined;
+  const all = typeof value === 'object' ? Array.from<MetadataValue>(value) : [value];
+  const numbers = all.map((element) => (typeof element === 'number' || typeof element === 'boolean' ? Number(element) : Number.NaN));
+  if (numbers.every((number) => Number.isFinite(number))) return numbers;
+  throw invalid(`metadata ${key}`, 'finite numbers', describe(value));
+}
 /** A finite number. Throws gguf_invalid when it is missing or anything else. */
 export const metadataNumber: (checkpoint: Metadata, key: string) => number = required(optionalNumber, 'a finite number');
 /** A string. Throws gguf_invalid when it is missing or anything else. */

@@ -18,6 +18,8 @@ const oracles: readonly (readonly [name: string, format: 'folder' | 'gguf'])[] =
   ['gemma3_text', 'folder'],
   ['glm4_moe', 'folder'],
   ['gpt_oss', 'folder'],
+  ['gemma4_e2b', 'folder'],
+  ['gemma4_kv', 'folder'],
   ['ministral3', 'folder'],
   ['mistral', 'folder'],
   ['phi3', 'folder'],
