@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { countCopies } from '../../scripts/residue.ts';
 import { Scrubber } from '../../server/scrub.ts';
-import { until, user } from './help.ts';
+import { talk, until, user } from './help.ts';
 
 const [requestCount, markersEach] = [20, 40];
 
@@ -33,19 +33,20 @@ class EchoServer implements AsyncDisposable {
   }
 
   /** On a connection of its own; gives the answer. */
-  post(path: string, body: string | Buffer): Promise<string> {
+  post(path: string, body: string | Buffer, type = 'application/json'): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const asked = request(
-      new URL(path, this.#out.split('\n')[0]),
-      { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } },
-      (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (part: string) => (text += part));
-        answer.once('end', () => resolve(text));
-      },
-    );
+    const asked = request(new URL(path, this.#out.split('\n')[0]), { method: 'POST', agent: false, headers: { 'content-type': type } }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+      answer.once('end', () => resolve(text));
+    });
     asked.once('error', reject).end(body);
     return promise;
+  }
+
+  /** What is not HTTP. */
+  babble(text: string): Promise<string> {
+    return talk(Number(new URL(this.#out.split('\n')[0] ?? '').port), text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,6 +92,11 @@ async function refuseAll(server: EchoServer, content: string): Promise<void> {
     `${'['.repeat(40)}"${content}"`,
   ];
   for (const body of refused) expect(await server.post('/v1/chat/completions', body)).toContain('"error"');
+  const word = content.split(' ')[0] ?? '';
+  for (const type of [`text/${word}`, `application/${word}`, `application/json; charset=${word}`, `application/json; a=${word}`]) {
+    expect(await server.post('/v1/chat/completions', '{}', type)).toContain('"error"');
+  }
+  expect(await server.babble(`${word} / HTTP/7.7\r\n${content}\r\n\r\n`)).toContain('"error"');
 }
 
 function total(copies: { readonly latin1: number; readonly utf16: number } | undefined): number {

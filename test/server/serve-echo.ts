@@ -19,8 +19,8 @@ class QuietText extends FakeText {
 const text = new QuietText();
 const engine = new FakeEngine({ script: (ids) => [...ids.filter((id) => id < 256), endId], info: { contextLength: 65_536 } });
 setInterval(() => {
-  engine.requests.length = 0;
-  text.chats.length = 0;
+  engine.requests.length = engine.prompts.length = 0;
+  text.chats.length = text.given.length = 0;
 }, 10);
 const scrubber = new Scrubber({ delayMs: 200, onScrub: (ms) => process.stdout.write(`scrubbed ${Math.round(ms)}\n`) });
 const shape = process.argv[2] === 'paced' ? 'paced' : 'plain';
