@@ -1,8 +1,10 @@
 /** Nothing of a text stays behind: not in the objects of the tokenizer library, not in the heap of the text process. */
-import { fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { BPE, ByteLevelPreTokenizer, SplitPreTokenizer } from '@huggingface/tokenizers';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import { Link, linkedStdio } from '../../../runtime/link/link.ts';
 import { createTokenizer } from '../../../runtime/text/tokenizer.ts';
 import { readVocabulary } from '../../../runtime/text/vocabulary.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../../gguf-file.ts';
@@ -51,18 +53,20 @@ test('after a call the objects of the library hold nothing of the text', () => {
 });
 
 test('after requests, also failed ones, the heap of the text process holds nothing of their texts', async () => {
-  const child = fork(new URL('./heap-probe.ts', import.meta.url), [], { serialization: 'advanced', execArgv: [] });
+  // The link at 3, and Node's channel for what only the probe understands.
+  const child: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL('./heap-probe.ts', import.meta.url))], {
+    stdio: [...(linkedStdio as 'pipe'[]), 'ipc'],
+  });
+  const link = Link.toChild<object, Record<string, unknown>>(child);
   const backwards = (text: string) => [...text].reverse().join('');
   /** Sends a message and gives the next answer of this kind. */
   const ask = (message: object, kind: string) =>
     new Promise<Record<string, unknown>>((resolve, reject) => {
-      const onMessage = (answer: Record<string, unknown>) => {
-        if (answer['kind'] !== kind) return;
-        child.off('message', onMessage);
-        resolve(answer);
-      };
-      child.on('message', onMessage).on('exit', () => reject(new Error('the text process ended')));
-      child.send(message);
+      const settle = (answer: Record<string, unknown>) => answer['kind'] === kind && resolve(answer);
+      link.listen({ message: settle });
+      child.once('message', settle).on('exit', () => reject(new Error('the text process ended')));
+      if (kind === 'heap') child.send(message);
+      else link.send(message);
     });
   try {
     await ask({ modelPath: path }, 'ready');
