@@ -64,7 +64,12 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
     forceCloseConnections: true,
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, { gate, log }),
+    clientErrorHandler: (error, socket) => {
+      const { rawPacket: copy }: { readonly rawPacket?: unknown } = error;
+      // Of what came, made by Node.
+      if (Buffer.isBuffer(copy)) copy.fill(0);
+      refuseConnection(toApiError(error, settings.bodyLimit), socket, { gate, log });
+    },
     // Paths that the router cannot read; no hook runs for them.
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply, log);

@@ -5,6 +5,7 @@
 import { hashHeader } from '../checkpoint/fingerprint.ts';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
+import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
@@ -22,11 +23,10 @@ interface Text {
 
 let text: Text | undefined;
 
-function send(answer: ProcessAnswer): void {
-  if (process.connected) process.send?.(answer);
-}
+const parent = Link.toParent<ProcessAnswer, ProcessStart | ProcessRequest>();
+const send = (answer: ProcessAnswer): void => parent.send(answer);
 
-process.on('message', (message: ProcessStart | ProcessRequest) => {
+function receive(message: ProcessStart | ProcessRequest): void {
   try {
     if ('modelPath' in message) start(message);
     else if (text !== undefined) sendIds(answer(text, message));
@@ -37,8 +37,9 @@ process.on('message', (message: ProcessStart | ProcessRequest) => {
   } finally {
     forgetMatches();
   }
-});
-process.on('disconnect', () => process.exit(0));
+}
+
+parent.listen({ message: receive, closed: () => process.exit(0) });
 // The parent decides when to stop; a Ctrl-C in the terminal reaches both processes.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);

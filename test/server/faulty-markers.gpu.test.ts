@@ -47,7 +47,7 @@ class FaultyWorld extends FakeWorld {
     this.real = await openHostedEngine(options, {
       launch: (plain, driver) => {
         const started = launchEngine(plain, driver, program);
-        this.processes.push(started);
+        this.processes.push(started.process);
         return started;
       },
       ...{ firstDelayMs: 5, longestDelayMs: 20, failureLimit: 100 },

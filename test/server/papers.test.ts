@@ -165,6 +165,8 @@ test('nothing but a witness is connected to', () => {
     'server/privacy/audit/witness/http.ts',
     // The server of `inward audit witness`.
     'server/privacy/audit/witness/desk.ts',
+    // The pipe to a process of ours.
+    'runtime/link/link.ts',
     // Tries whether the kernel lets it.
     'runtime/layers/process.ts',
     // Sends zeros to itself.

@@ -1,7 +1,9 @@
 /** Nothing of a text stays behind: not in what the language keeps, not in the heap of the text process. */
-import { fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import { Link, linkedStdio } from '../../../runtime/link/link.ts';
 import { createTokenizer } from '../../../runtime/text/tokenizer.ts';
 import { readVocabulary } from '../../../runtime/text/vocabulary.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../../gguf-file.ts';
@@ -33,35 +35,34 @@ test('after a call the language holds no match of the text', () => {
   expect([input, lastMatch, leftContext, rightContext, lastParen].join('')).toBe('');
 });
 
-test.each(['gpt2', 'llama', 't5', 'bert', 'gemma4'])(
-  'after requests, also failed ones, the heap of the text process holds nothing of their texts: %s',
-  async (kind) => {
-    const child = fork(new URL('./heap-probe.ts', import.meta.url), [], { serialization: 'advanced', execArgv: [] });
-    const backwards = (text: string) => [...text].reverse().join('');
-    /** Sends a message and gives the next answer of this kind. */
-    const ask = (message: object, kind: string) =>
-      new Promise<Record<string, unknown>>((resolve, reject) => {
-        const onMessage = (answer: Record<string, unknown>) => {
-          if (answer['kind'] !== kind) return;
-          child.off('message', onMessage);
-          resolve(answer);
-        };
-        child.on('message', onMessage).on('exit', () => reject(new Error('the text process ended')));
-        child.send(message);
-      });
-    try {
-      await ask({ modelPath: path(kind) }, 'ready');
-      await ask({ kind: 'text', text: `text ${marker} text`, addSpecial: true, parseSpecial: true }, 'ids');
-      const messages = [
-        { role: 'user', content: `chat ${marker} ${control}` },
-        { role: marker, content: marker.repeat(3) },
-      ];
-      await ask({ kind: 'chat', messages }, 'ids');
-      await ask({ kind: 'chat', messages: [{ role: 'user', content: { [marker]: marker } }] }, 'failed');
-      await ask({ kind: 'text', text: 'another', addSpecial: true, parseSpecial: false }, 'ids');
-      expect(await ask({ probe: backwards(marker), control: backwards('a_control_token') }, 'heap')).toEqual({ kind: 'heap', probe: false, control: true });
-    } finally {
-      child.kill('SIGKILL');
-    }
-  },
-);
+test.each(['gpt2', 'llama', 't5', 'bert', 'gemma4'])('after requests, also failed ones, the heap of the text process holds nothing of their texts: %s', async (kind) => {
+  // The link at 3, and Node's channel for what only the probe understands.
+  const child: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL('./heap-probe.ts', import.meta.url))], {
+    stdio: [...(linkedStdio as 'pipe'[]), 'ipc'],
+  });
+  const link = Link.toChild<object, Record<string, unknown>>(child);
+  const backwards = (text: string) => [...text].reverse().join('');
+  /** Sends a message and gives the next answer of this kind. */
+  const ask = (message: object, kind: string) =>
+    new Promise<Record<string, unknown>>((resolve, reject) => {
+      const settle = (answer: Record<string, unknown>) => answer['kind'] === kind && resolve(answer);
+      link.listen({ message: settle });
+      child.once('message', settle).on('exit', () => reject(new Error('the text process ended')));
+      if (kind === 'heap') child.send(message);
+      else link.send(message);
+    });
+  try {
+    await ask({ modelPath: path(kind) }, 'ready');
+    await ask({ kind: 'text', text: `text ${marker} text`, addSpecial: true, parseSpecial: true }, 'ids');
+    const messages = [
+      { role: 'user', content: `chat ${marker} ${control}` },
+      { role: marker, content: marker.repeat(3) },
+    ];
+    await ask({ kind: 'chat', messages }, 'ids');
+    await ask({ kind: 'chat', messages: [{ role: 'user', content: { [marker]: marker } }] }, 'failed');
+    await ask({ kind: 'text', text: 'another', addSpecial: true, parseSpecial: false }, 'ids');
+    expect(await ask({ probe: backwards(marker), control: backwards('a_control_token') }, 'heap')).toEqual({ kind: 'heap', probe: false, control: true });
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
