@@ -2,7 +2,7 @@
  * Owns the closed list of claims that a proof judges, and the form of what was found about each. Refuses free text of a request: what is told
  * is made of counts, names of processes, and places whose names went through `Markers.hide`.
  */
-import type { ProcessKind } from './child.ts';
+import type { ProcessKind } from './tree.ts';
 
 /** In the order of the report. */
 const table = {
@@ -67,6 +67,11 @@ function mergePlaces(places: readonly Place[]): Place[] {
   const rest = all.slice(placeLimit);
   if (rest.length === 0) return all;
   return [...all.slice(0, placeLimit), { where: `${rest.length} more places`, process: 'none', count: rest.reduce((sum, { count }) => sum + count, 0) }];
+}
+
+/** In the order of the report. */
+export function sortFindings(findings: readonly Finding[]): Finding[] {
+  return findings.toSorted((a, b) => claimNames.indexOf(a.claim) - claimNames.indexOf(b.claim));
 }
 
 /** Of all claims together. */

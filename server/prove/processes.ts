@@ -5,7 +5,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { examineSwap, type Layer } from '../../runtime/index.ts';
 import { findLeaks } from '../leaks.ts';
-import { type FoundProcess, readProcess } from './child.ts';
+import { type FoundProcess, readProcess } from './tree.ts';
 
 export interface ProcessFacts extends FoundProcess {
   /** Soft limit of core files, as the kernel writes it: a number of bytes, or `unlimited`. */
@@ -45,7 +45,8 @@ function readFlags(pid: number): string[] {
   return program < 0 ? words.filter((word) => word !== '') : words.slice(0, program);
 }
 
-function readEnvironment(pid: number): Record<string, string> {
+/** Variables of a process; none where it may not be looked at. */
+export function readEnvironment(pid: number): Record<string, string> {
   const lines = readProcess(pid, 'environ').split('\0');
   return Object.fromEntries(lines.flatMap((line) => (line.includes('=') ? [[line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]] : [])));
 }

@@ -49,6 +49,8 @@ const findingOf = ({ findings }: Proof, claim: string): Finding | undefined => f
 const copiesOf = ({ memory }: Proof, process: string): number =>
   memory.processes.reduce((sum, { kind, count }) => sum + (kind === process ? (count ?? 0) : 0), 0);
 
+/** Some twenty seconds where nobody else uses the machine. */
+const slowMs = 400_000;
 const isLinux = process.platform === 'linux';
 beforeEach(({ skip }) => skip(!isLinux, 'a proof needs what only Linux tells of processes'));
 
@@ -56,7 +58,7 @@ describe('a tiny model', () => {
   let clean: Proof;
   beforeAll(async () => {
     if (isLinux) clean = await proveProgram(root);
-  });
+  }, slowMs);
 
   test('the program as it is keeps every claim but those that are open', () => {
     const results = resultsOf(clean);
@@ -79,7 +81,7 @@ describe('a tiny model', () => {
     expect(JSON.stringify(report)).not.toContain(clean.markers.stem);
   });
 
-  test.each(['first', 'second'] as const)('planted leaks are caught, the %s program', async (name) => {
+  test.each(['first', 'second'] as const)('planted leaks are caught, the %s program', { timeout: slowMs }, async (name) => {
     using program = plant(plants[name]);
     const proof = await proveProgram(program.folder);
     const caught = plants[name].flatMap((leak) => Object.entries(leak.caught).map(([claim, place]) => ({ leak: leak.name, claim, place })));

@@ -172,7 +172,6 @@ test('nothing but a witness is connected to', () => {
     // Sends zeros to itself.
     'server/scrub.ts',
     // Ask the server that a proof has started.
-    'server/prove/run.ts',
     'server/prove/traffic.ts',
   ];
   expect(found.sort()).toEqual(clients.sort());

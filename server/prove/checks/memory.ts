@@ -2,9 +2,9 @@
  * Owns the claim about memory: the markers in all writable memory of every process of the server, read from this one. The server gets time to be
  * idle in; the last look counts.
  */
-import type { Child, FoundProcess } from '../child.ts';
 import { doubt, type Finding, judge, type Place } from '../claims.ts';
 import { countInMemory, type MappingKind } from '../memory.ts';
+import type { FoundProcess, Watched } from '../tree.ts';
 
 export interface ProcessMemory extends FoundProcess {
   /** Markers in Latin-1 and UTF-16, and the ids of one of them; undefined where the memory may not be read. */
@@ -29,12 +29,12 @@ export interface MemoryTable {
 const [firstMs, pauseMs] = [2000, 5000];
 
 /** Looks until nothing is found, or `idleMs` are over. */
-export async function watchMemory(child: Child, needles: readonly Buffer[], idleMs: number, onProgress: (done: number) => void): Promise<MemoryTable> {
+export async function watchMemory(server: Watched, needles: readonly Buffer[], idleMs: number, onProgress: (done: number) => void): Promise<MemoryTable> {
   const begun = Date.now();
   let first: number | undefined;
   for (let pause = Math.min(firstMs, idleMs); ; pause = pauseMs) {
     await new Promise((resolve) => setTimeout(resolve, pause));
-    const processes = child.look().map((found) => lookAt(found, needles));
+    const processes = server.look().map((found) => lookAt(found, needles));
     const total = processes.reduce((sum, { count }) => sum + (count ?? 0), 0);
     const waitedMs = Date.now() - begun;
     first ??= total;
