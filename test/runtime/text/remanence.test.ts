@@ -35,34 +35,37 @@ test('after a call the language holds no match of the text', () => {
   expect([input, lastMatch, leftContext, rightContext, lastParen].join('')).toBe('');
 });
 
-test.each(['gpt2', 'llama', 't5', 'bert', 'gemma4'])('after requests, also failed ones, the heap of the text process holds nothing of their texts: %s', async (kind) => {
-  // The link at 3, and Node's channel for what only the probe understands.
-  const child: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL('./heap-probe.ts', import.meta.url))], {
-    stdio: [...(linkedStdio as 'pipe'[]), 'ipc'],
-  });
-  const link = Link.toChild<object, Record<string, unknown>>(child);
-  const backwards = (text: string) => [...text].reverse().join('');
-  /** Sends a message and gives the next answer of this kind. */
-  const ask = (message: object, kind: string) =>
-    new Promise<Record<string, unknown>>((resolve, reject) => {
-      const settle = (answer: Record<string, unknown>) => answer['kind'] === kind && resolve(answer);
-      link.listen({ message: settle });
-      child.once('message', settle).on('exit', () => reject(new Error('the text process ended')));
-      if (kind === 'heap') child.send(message);
-      else link.send(message);
+test.each(['gpt2', 'llama', 't5', 'bert', 'gemma4'])(
+  'after requests, also failed ones, the heap of the text process holds nothing of their texts: %s',
+  async (kind) => {
+    // The link at 3, and Node's channel for what only the probe understands.
+    const child: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL('./heap-probe.ts', import.meta.url))], {
+      stdio: [...(linkedStdio as 'pipe'[]), 'ipc'],
     });
-  try {
-    await ask({ modelPath: path(kind) }, 'ready');
-    await ask({ kind: 'text', text: `text ${marker} text`, addSpecial: true, parseSpecial: true }, 'ids');
-    const messages = [
-      { role: 'user', content: `chat ${marker} ${control}` },
-      { role: marker, content: marker.repeat(3) },
-    ];
-    await ask({ kind: 'chat', messages }, 'ids');
-    await ask({ kind: 'chat', messages: [{ role: 'user', content: { [marker]: marker } }] }, 'failed');
-    await ask({ kind: 'text', text: 'another', addSpecial: true, parseSpecial: false }, 'ids');
-    expect(await ask({ probe: backwards(marker), control: backwards('a_control_token') }, 'heap')).toEqual({ kind: 'heap', probe: false, control: true });
-  } finally {
-    child.kill('SIGKILL');
-  }
-});
+    const link = Link.toChild<object, Record<string, unknown>>(child);
+    const backwards = (text: string) => [...text].reverse().join('');
+    /** Sends a message and gives the next answer of this kind. */
+    const ask = (message: object, kind: string) =>
+      new Promise<Record<string, unknown>>((resolve, reject) => {
+        const settle = (answer: Record<string, unknown>) => answer['kind'] === kind && resolve(answer);
+        link.listen({ message: settle });
+        child.once('message', settle).on('exit', () => reject(new Error('the text process ended')));
+        if (kind === 'heap') child.send(message);
+        else link.send(message);
+      });
+    try {
+      await ask({ modelPath: path(kind) }, 'ready');
+      await ask({ kind: 'text', text: `text ${marker} text`, addSpecial: true, parseSpecial: true }, 'ids');
+      const messages = [
+        { role: 'user', content: `chat ${marker} ${control}` },
+        { role: marker, content: marker.repeat(3) },
+      ];
+      await ask({ kind: 'chat', messages }, 'ids');
+      await ask({ kind: 'chat', messages: [{ role: 'user', content: { [marker]: marker } }] }, 'failed');
+      await ask({ kind: 'text', text: 'another', addSpecial: true, parseSpecial: false }, 'ids');
+      expect(await ask({ probe: backwards(marker), control: backwards('a_control_token') }, 'heap')).toEqual({ kind: 'heap', probe: false, control: true });
+    } finally {
+      child.kill('SIGKILL');
+    }
+  },
+);
