@@ -11,6 +11,7 @@ import { firstDifference, type Result, run } from '../engine-run.ts';
 import { distanceFrom } from '../golden.ts';
 import { testDevice } from '../gpu.ts';
 import { type Oracle, type OraclePrompt, type PromptName, promptNames, readOracle } from '../oracle.ts';
+import { sampleCases } from '../sample.ts';
 
 const exact = { kv: 'f32', activations: 'f32', contextLength: 512, kvTokens: 4096 } as const;
 const all = { maxTokens: 24, logits: 'all' } as const;
@@ -27,9 +28,9 @@ function stepsBeforeTie(golden: OraclePrompt, margin: number): number {
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
 
-const storages = ['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k', 'iq4_nl', 'iq4_xs'];
+const allStorages = ['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k', 'iq4_nl', 'iq4_xs'];
 
-describe.each(storages)('tiny llama in %s', (storage) => {
+describe.each(sampleCases('storages of the tiny Llama', allStorages, 6, ['f32', 'q4_1', 'q4_k']))('tiny llama in %s', (storage) => {
   const oracle = readOracle(`gguf_llama_${storage}`);
   const alone = new Map<PromptName, Result>();
   let engine: Engine;

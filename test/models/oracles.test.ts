@@ -9,6 +9,7 @@ import { run } from '../engine-run.ts';
 import { distanceFrom } from '../golden.ts';
 import { testDevice } from '../gpu.ts';
 import { readFolderOracle, readGgufOracle } from '../oracle.ts';
+import { sampleCases } from '../sample.ts';
 import { findTestData } from '../test-data.ts';
 
 /** By the family's name; in full, of each. */
@@ -38,7 +39,7 @@ const data = findTestData('oracles of all families');
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
 
-test.each(data === undefined ? [] : oracles)(
+test.each(data === undefined ? [] : sampleCases('oracles of families', oracles, 6))(
   '%s as a %s: 24 tokens of each prompt, and the logits of every position',
   { timeout: patience },
   async (name, format) => {
