@@ -18,12 +18,12 @@ export interface MixtureConfig {
   readonly hasExperts: readonly boolean[];
 }
 
-/** The count of experts in all, and of those that a token has. `key`: of the first. */
-export function readExpertCounts(config: ModelConfig, key: string): Pick<RouterShape, 'experts' | 'topK'> {
+/** The count of experts in all, and of those that a token has, by their keys. */
+export function readExpertCounts(config: ModelConfig, key: string, choices = 'num_experts_per_tok'): Pick<RouterShape, 'experts' | 'topK'> {
   const experts = config.integer(key);
-  const topK = config.integer('num_experts_per_tok');
+  const topK = config.integer(choices);
   config.demand(experts <= 1024, key, 'at most 1024', experts);
-  config.demand(topK <= Math.min(experts, 32), 'num_experts_per_tok', `at most ${Math.min(experts, 32)}`, topK);
+  config.demand(topK <= Math.min(experts, 32), choices, `at most ${Math.min(experts, 32)}`, topK);
   return { experts, topK };
 }
 

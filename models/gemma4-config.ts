@@ -2,7 +2,10 @@
  * Owns what a configuration of Gemma 4 says: layers of two kinds with heads of their own, keys and values that several layers read, and a
  * second embedding. In GGUF files much of it is a list with a number a layer.
  */
+
+import type { RouterShape } from '../kernels/router.ts';
 import { type DecoderConfig, demandActivation, readDecoder, readWidth, readWindows } from './blocks.ts';
+import { readExpertCounts } from './experts.ts';
 import type { GgufFacts, GgufForm, LayerCache, ModelConfig } from './family.ts';
 import { type GemmaRopes, readRopes, readSoftCap, withDefaults } from './gemma.ts';
 
@@ -26,6 +29,8 @@ export interface Gemma4Config extends DecoderConfig {
   readonly logitCap: number | undefined;
   /** The second embedding: its rows, and how many numbers of one each layer gets. */
   readonly layerInput: { readonly vocabularySize: number; readonly length: number } | undefined;
+  /** Beside the feed-forward part of every layer; `width`: inner length of one. */
+  readonly experts: { readonly router: RouterShape; readonly width: number } | undefined;
 }
 
 /** Those of the reference's configuration class. */
@@ -55,6 +60,8 @@ export const gemma4Keys: NonNullable<GgufForm['keys']> = {
   intermediate_size: (file) => file.numbers('feed_forward_length')?.at(0),
   use_double_wide_mlp: (file) => new Set(file.numbers('feed_forward_length')).size > 1,
   attention_k_eq_v: lacksValues,
+  enable_moe_block: (file) => (file.number('expert_count') ?? 0) > 0,
+  top_k_experts: 'expert_used_count',
 };
 
 /** Whether layers that see everything have no values of their own. */
@@ -68,7 +75,7 @@ export function readGemma4(found: ModelConfig): Gemma4Config {
   const config = withDefaults(found, defaults);
   const decoder = readDecoder(config, { isTied: true });
   demandActivation(config, 'gelu_pytorch_tanh', 'hidden_activation');
-  for (const key of ['attention_bias', 'enable_moe_block']) config.demand(!config.boolean(key, false), key, 'false', 'true');
+  config.demand(!config.boolean('attention_bias', false), 'attention_bias', 'false', 'true');
   // Of images; there are none here.
   const attends = config.string('use_bidirectional_attention', 'vision');
   config.demand(attends === 'vision', 'use_bidirectional_attention', 'vision', attends);
@@ -84,6 +91,7 @@ export function readGemma4(found: ModelConfig): Gemma4Config {
     ropes: readRopes(config, { base: 1_000_000, scaling: { kind: 'proportional', part: 0.25 } }),
     logitCap: readSoftCap(config, 'final_logit_softcapping'),
     layerInput: readLayerInput(config, decoder),
+    experts: config.boolean('enable_moe_block', false) ? readExperts(config) : undefined,
   };
 }
 
@@ -116,4 +124,9 @@ function readLayerInput(config: ModelConfig, { vocabularySize: needed }: Decoder
   const vocabularySize = config.integer('vocab_size_per_layer_input');
   config.demand(vocabularySize >= needed, 'vocab_size_per_layer_input', `at least ${needed}`, vocabularySize);
   return { vocabularySize, length };
+}
+
+function readExperts(config: ModelConfig): Gemma4Config['experts'] {
+  const counts = readExpertCounts(config, 'num_experts', 'top_k_experts');
+  return { router: { ...counts, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 }, width: readWidth(config, 'moe_intermediate_size') };
 }

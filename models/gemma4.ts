@@ -6,6 +6,7 @@
 import { gates } from '../kernels/gated.ts';
 import type { Slice, Vectors } from '../kernels/kernel.ts';
 import { down, matrix, outerSpecs, outputMatrix, paddingOf, vector } from './blocks.ts';
+import { expertDown, expertGateAndUp } from './experts.ts';
 import type { Family, WeightSpec, Weights } from './family.ts';
 import { blockSpecs, GemmaBlocks, gemmaTensors } from './gemma.ts';
 import { type Gemma4Config, gemma4Keys, readGemma4 } from './gemma4-config.ts';
@@ -26,6 +27,12 @@ export const gemma4: Family<Gemma4Config> = {
       [/^model\.layers\.(\d+)\.per_layer_input_gate\./, 'blk.$1.inp_gate.'],
       [/^model\.layers\.(\d+)\.per_layer_projection\./, 'blk.$1.proj.'],
       [/^model\.layers\.(\d+)\.post_per_layer_input_norm\./, 'blk.$1.post_norm.'],
+      [/^model\.layers\.(\d+)\.pre_feedforward_layernorm_2\./, 'blk.$1.pre_ffw_norm_2.'],
+      [/^model\.layers\.(\d+)\.post_feedforward_layernorm_([12])\./, 'blk.$1.post_ffw_norm_$2.'],
+      [/^model\.layers\.(\d+)\.router\.proj\./, 'blk.$1.ffn_gate_inp.'],
+      [/^model\.layers\.(\d+)\.router\.scale$/, 'blk.$1.ffn_gate_inp.scale'],
+      [/^model\.layers\.(\d+)\.router\.per_expert_scale$/, 'blk.$1.ffn_down_exps.scale'],
+      [/^model\.layers\.(\d+)\.experts\.(gate|up|down|gate_up)_proj\./, 'blk.$1.ffn_$2_exps.'],
       [/^model\.layers\.(\d+)\.layer_scalar$/, 'blk.$1.layer_output_scale.weight'],
     ],
   },
@@ -33,7 +40,12 @@ export const gemma4: Family<Gemma4Config> = {
   readConfig: readGemma4,
 
   weights(c) {
-    const layers = c.layers.flatMap(({ width }, layer) => [...attentionSpecs(c, layer), ...blockSpecs(c, layer, width), ...layerInputSpecs(c, layer)]);
+    const layers = c.layers.flatMap(({ width }, layer) => [
+      ...attentionSpecs(c, layer),
+      ...blockSpecs(c, layer, width),
+      ...expertSpecs(c, layer),
+      ...layerInputSpecs(c, layer),
+    ]);
     return new Map<string, WeightSpec>([...outerSpecs(c), ...tableSpecs(c), ...layers]);
   },
 
@@ -47,7 +59,8 @@ export const gemma4: Family<Gemma4Config> = {
       const attended = g.attention(layer, x, blocks.norm(`${layer} attention norm`), w.matrix(`${layer} projections`), heads, rotation);
       x = blocks.add(x, `${layer} attention output`, attended);
       const scale = w.host(`${layer} scale`)?.[0];
-      x = blocks.add(x, `${layer} down`, blocks.hidden(x, layer), inputs === undefined ? scale : 1);
+      const inner = inputs === undefined ? scale : 1;
+      x = c.experts === undefined ? blocks.add(x, `${layer} down`, blocks.hidden(x, layer), inner) : addExperts(c, w, g, blocks, layer, x, inner);
       if (inputs !== undefined) {
         const gate = g.linear('layer gate', w.matrix(`${layer} input gate`), x);
         x = blocks.add(x, `${layer} input`, g.gatedBy(gate, { ...inputs, start: layer * inputs.length }, inputs.length, gates.gegluTanh), scale);
@@ -92,6 +105,24 @@ function tableSpecs(c: Gemma4Config): [string, WeightSpec][] {
     ['layer table', { ...table, storedColumns: width, isTable: true }],
     ['layer projection', { kind: 'matrix', columns: c.embeddingLength, parts: [projection] }],
     ['layer projection norm', vector('model.per_layer_projection_norm', c.layerInput.length)],
+  ];
+}
+
+/** Of a layer: what chooses experts, and the experts, with norms of their own. */
+function expertSpecs({ experts: all, embeddingLength: columns }: Gemma4Config, layer: number): [string, WeightSpec][] {
+  if (all === undefined) return [];
+  const { router, width } = all;
+  const name = `model.layers.${layer}`;
+  const one = (tensor: string, rows: number): WeightSpec => ({ kind: 'vector', parts: [{ tensor: `${name}.router.${tensor}`, rows }] });
+  return [
+    [`${layer} router`, matrix(columns, [`${name}.router.proj`, router.experts])],
+    [`${layer} router norm`, one('scale', columns)],
+    [`${layer} expert factors`, one('per_expert_scale', router.experts)],
+    [`${layer} experts norm`, vector(`${name}.pre_feedforward_layernorm_2`, columns)],
+    [`${layer} experts gate and up`, expertGateAndUp(columns, width, router.experts, `${name}.experts`)],
+    [`${layer} experts down`, expertDown(width, columns, router.experts, `${name}.experts`)],
+    [`${layer} plain output norm`, vector(`${name}.post_feedforward_layernorm_1`, columns)],
+    [`${layer} experts output norm`, vector(`${name}.post_feedforward_layernorm_2`, columns)],
   ];
 }
 
@@ -145,4 +176,22 @@ function layerInputs(
   const parts = { count: layerCount, stride: table.columns };
   const rows = g.norm('layer inputs', context, blocks.norm('layer projection norm'), length, { to: own, scale: Math.SQRT1_2, parts });
   return { rows, stride: table.columns, length };
+}
+
+/** (x + norm(norm(feed-forward part) + norm(experts))) * scale; all of them see x. */
+function addExperts(c: Gemma4Config, w: Weights, g: Graph, blocks: GemmaBlocks, layer: number, x: Vectors, scale: number | undefined): Vectors {
+  if (c.experts === undefined) return x;
+  const { embeddingLength: columns } = c;
+  const router = blocks.norm(`${layer} router norm`);
+  const logits = g.linear('router', w.matrix(`${layer} router`), x, { norm: router, scale: columns ** -0.5 });
+  const chosen = g.experts(x, logits, {
+    ...{ shape: c.experts.router, norm: blocks.norm(`${layer} experts norm`), gate: gates.gegluTanh },
+    gateAndUp: w.experts(`${layer} experts gate and up`),
+    down: w.experts(`${layer} experts down`),
+    factors: w.vector(`${layer} expert factors`),
+  });
+  const plain = g.linear('block', w.matrix(`${layer} down`), blocks.hidden(x, layer));
+  const normed = g.norm('plain block', plain, blocks.norm(`${layer} plain output norm`), columns);
+  const both = g.norm('both blocks', chosen, blocks.norm(`${layer} experts output norm`), columns, { to: normed });
+  return g.addNormed(x, both, blocks.norm(`${layer} down norm`), columns, scale);
 }
