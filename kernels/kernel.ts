@@ -53,6 +53,9 @@ export interface StepCounts {
   items: number;
   clears: number;
   copies: number;
+  /** Sequences that tokens are of, and blocks of recurrent state to clear: of models that have such state. */
+  sequences?: number;
+  stateClears?: number;
 }
 
 /** One dispatch of every step: resources are fixed, the variant and the grid depend on the counts of the step. */

@@ -199,15 +199,22 @@ export interface AttentionForm {
   readonly heads?: TensorPart['heads'];
   /** Biases of queries, keys and values. */
   readonly hasBias?: boolean;
+  /** Of the norm before it. */
   readonly norm?: Pick<VectorSpec, 'isOffset'>;
+  /** Rows of a query head, where more than the query stands there; default the head length. */
+  readonly queryPitch?: number;
 }
 
 /** Of a layer: `attention norm`, `projections`, their `bias` where there is one, `attention output`. */
-export function attentionSpecs(c: DecoderConfig, layer: number, { heads, hasBias = false, norm }: AttentionForm = {}): [string, WeightSpec][] {
+export function attentionSpecs(
+  c: DecoderConfig,
+  layer: number,
+  { heads, hasBias = false, norm, queryPitch = c.headLength }: AttentionForm = {},
+): [string, WeightSpec][] {
   const name = `model.layers.${layer}`;
   const [queryRows, kvRows] = [c.heads * c.headLength, c.kvHeads * c.headLength];
   const parts = [
-    ['q', queryRows, heads],
+    ['q', c.heads * queryPitch, heads],
     ['k', kvRows, heads],
     ['v', kvRows, undefined],
   ] as const;

@@ -6,7 +6,7 @@ import { gates } from '../kernels/gated.ts';
 import type { Vectors } from '../kernels/kernel.ts';
 import type { RouterShape } from '../kernels/router.ts';
 import { type DecoderConfig, down, gateAndUp, matrix, paddingOf, vector } from './blocks.ts';
-import type { ExpertsSpec, ModelConfig, WeightSpec, Weights } from './family.ts';
+import type { ExpertsSpec, ModelConfig, VectorSpec, WeightSpec, Weights } from './family.ts';
 import type { Graph } from './graph.ts';
 
 export interface MixtureConfig {
@@ -14,6 +14,8 @@ export interface MixtureConfig {
   /** Inner length of an expert, and of what every token has; 0: nothing. */
   readonly width: number;
   readonly sharedWidth: number;
+  /** What every token has is multiplied by the sigmoid of a number of the token: Qwen's form, with names of its own. */
+  readonly isSharedGated?: boolean;
   /** Whether a layer has experts, or a plain feed-forward part. */
   readonly hasExperts: readonly boolean[];
 }
@@ -73,18 +75,20 @@ export function expertDown(width: number, rows: number, experts: number, name: s
   return { kind: 'experts', experts, rows, columns: width + paddingOf(width), storedColumns: width, parts: [`${name}.*.down_proj`] };
 }
 
-/** Of a layer: `feed-forward norm`, `router` with its `selection bias`, `experts gate and up`, `experts down`, and `shared ...` of both. */
-export function mixtureSpecs(c: DecoderConfig, layer: number, { router, width, sharedWidth }: MixtureConfig): [string, WeightSpec][] {
+/** Of a layer: `feed-forward norm`, `router` with its `selection bias`, `experts gate and up`, `experts down`, and `shared ...` of both; `shared gate`. */
+export function mixtureSpecs(c: DecoderConfig, layer: number, mixture: MixtureConfig, norm?: Pick<VectorSpec, 'isOffset'>): [string, WeightSpec][] {
   const name = `model.layers.${layer}`;
+  const { router, width, sharedWidth, isSharedGated = false } = mixture;
   const { experts, isBiased } = router;
   const bias: WeightSpec = { kind: 'vector', parts: [{ tensor: `${name}.mlp.gate.e_score_correction_bias`, rows: experts }] };
-  const shared = `${name}.mlp.shared_experts`;
+  const shared = `${name}.mlp.${isSharedGated ? 'shared_expert' : 'shared_experts'}`;
   const sharedSpecs: [string, WeightSpec][] = [
     [`${layer} shared gate and up`, gateAndUp(c.embeddingLength, sharedWidth, [`${shared}.gate_proj`, `${shared}.up_proj`])],
     [`${layer} shared down`, down(`${shared}.down_proj`, sharedWidth, c.embeddingLength)],
+    ...(isSharedGated ? [[`${layer} shared gate`, matrix(c.embeddingLength, [`${name}.mlp.shared_expert_gate`, 1])] satisfies [string, WeightSpec]] : []),
   ];
   return [
-    [`${layer} feed-forward norm`, vector(`${name}.post_attention_layernorm`, c.embeddingLength)],
+    [`${layer} feed-forward norm`, vector(`${name}.post_attention_layernorm`, c.embeddingLength, norm)],
     [`${layer} router`, matrix(c.embeddingLength, [`${name}.mlp.gate`, experts])],
     ...(isBiased ? [[`${layer} selection bias`, bias] satisfies [string, WeightSpec]] : []),
     [`${layer} experts gate and up`, expertGateAndUp(c.embeddingLength, width, experts, `${name}.mlp.experts`)],
@@ -94,7 +98,8 @@ export function mixtureSpecs(c: DecoderConfig, layer: number, { router, width, s
 }
 
 /** x + the chosen experts + the shared ones of the normed x, with what `mixtureSpecs` lists. */
-export function addMixture(c: DecoderConfig, w: Weights, g: Graph, layer: number, x: Vectors, { router, sharedWidth }: MixtureConfig): Vectors {
+export function addMixture(c: DecoderConfig, w: Weights, g: Graph, layer: number, x: Vectors, mixture: MixtureConfig): Vectors {
+  const { router, sharedWidth, isSharedGated } = mixture;
   const norm = { weight: w.vector(`${layer} feed-forward norm`), epsilon: c.epsilon };
   const logits = g.linear('router', w.matrix(`${layer} router`), x, { norm });
   const mixed = g.experts(x, logits, {
@@ -105,5 +110,8 @@ export function addMixture(c: DecoderConfig, w: Weights, g: Graph, layer: number
   });
   if (sharedWidth === 0) return mixed;
   const hidden = g.gated(x, norm, w.matrix(`${layer} shared gate and up`), gates.swiglu);
-  return g.addLinear(mixed, w.matrix(`${layer} shared down`), hidden);
+  const down = w.matrix(`${layer} shared down`);
+  if (!isSharedGated) return g.addLinear(mixed, down, hidden);
+  const weights = g.linear('shared gate', w.matrix(`${layer} shared gate`), x, { norm });
+  return g.addLinear(mixed, down, g.scaleRows('shared hidden', hidden, weights, down.columns, 'sigmoid'));
 }

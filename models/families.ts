@@ -11,7 +11,27 @@ import { mistral } from './mistral.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { qwen3_5 } from './qwen3_5.ts';
+import { qwen3_5Moe } from './qwen3_5_moe.ts';
 import { qwen3Moe } from './qwen3_moe.ts';
+import { qwen3Next } from './qwen3_next.ts';
 import { smollm3 } from './smollm3.ts';
 
-export const families: readonly Family[] = [gemma2, gemma3, gemma4, glm4Moe, gptOss, llama, ministral3, mistral, phi3, qwen2, qwen3, qwen3Moe, smollm3];
+export const families: readonly Family[] = [
+  gemma2,
+  gemma3,
+  gemma4,
+  glm4Moe,
+  gptOss,
+  llama,
+  ministral3,
+  mistral,
+  phi3,
+  qwen2,
+  qwen3,
+  qwen3_5,
+  qwen3_5Moe,
+  qwen3Moe,
+  qwen3Next,
+  smollm3,
+];

@@ -52,8 +52,12 @@ export interface MatrixSpec {
 export interface VectorSpec {
   readonly kind: 'vector';
   readonly parts: readonly TensorPart[];
+  /** Numbers of a row, where files keep it as a matrix; default 1. Dimensions of 1 say nothing. */
+  readonly columns?: number;
   /** What folders store is one less than what is multiplied by; GGUF files have it whole. */
   readonly isOffset?: boolean;
+  /** What folders store is the logarithm of what is multiplied by, which is below zero, without its sign; GGUF files have it whole. */
+  readonly isLogarithm?: boolean;
 }
 
 /** A vector that only the host reads, to make tables. */
@@ -103,10 +107,12 @@ export interface Weights {
   host(name: string): Float32Array | undefined;
 }
 
-/** What a layer keeps of each token. */
+/** What a layer keeps of each token, or of all of them. */
 export type LayerCache =
   /** Keys and values; `window`: positions that a token sees, its own the last of them; undefined: all. */
   | { readonly kind: 'kv'; readonly kvHeads: number; readonly headLength: number; readonly window?: number | undefined }
+  /** Recurrent state of the whole sequence: so many f32, a multiple of 4. */
+  | { readonly kind: 'state'; readonly length: number }
   /** Nothing: it reads what another layer has stored. */
   | { readonly kind: 'none' };
 

@@ -4,9 +4,11 @@
  */
 import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks, copySize } from '../kernels/attention.ts';
 import { attentionWide } from '../kernels/attention_wide.ts';
+import { clearStates, type DeltaShape, deltaInputLength, deltaRow, deltaRule } from '../kernels/delta.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } from '../kernels/gated.ts';
+import { gatedHeads } from '../kernels/gated_heads.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
@@ -45,6 +47,12 @@ export interface Pool {
   readonly fold: number;
 }
 
+/** Recurrent state of a layer: a block of `length` f32 for each sequence that can run. */
+export interface StatePool {
+  readonly blocks: Slice;
+  readonly length: number;
+}
+
 export interface GraphSettings extends TileFacts {
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
@@ -62,6 +70,8 @@ export interface GraphSettings extends TileFacts {
   readonly batch: Slice;
   /** KV pool of every layer; undefined for layers that keep no keys and values. */
   readonly pools: readonly (Pool | undefined)[];
+  /** Recurrent state of every layer; undefined for layers that have none, or all of them. */
+  readonly states?: readonly (StatePool | undefined)[];
   /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables, made only where there is a device. */
   create(owner: 'activations' | 'logits', label: string, size: number, data?: () => Float32Array): Slice;
   /** Rows of `width` f32 that live as long; width is a multiple of 4. */
@@ -76,8 +86,20 @@ export interface AttentionHeads extends Pick<AttentionShape, 'heads' | 'kvHeads'
   readonly sinks?: Slice | undefined;
   /** Of the projections: [rows] f32. */
   readonly bias?: Slice | undefined;
+  /** Each query head of the projections is followed by gates, by this of which the head's output is multiplied (`options.queryPitch`: two heads). */
+  readonly outputGate?: ActivationFunction;
   /** Layer whose keys and values are read where this one stores none (`options.onlyQueries`). */
   readonly keysOf?: number;
+}
+
+export interface DeltaOptions {
+  readonly shape: DeltaShape;
+  /** See DeltaBuffers. */
+  readonly taps: Slice;
+  readonly rates: Slice;
+  readonly rateBiases: Slice;
+  /** Of each head of the output. */
+  readonly outputNorm: Norm;
 }
 
 export interface LinearOptions {
@@ -223,7 +245,7 @@ export class Graph {
     if (found === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const { vectors: pool, fold: poolFold } = found;
     if ((heads.window ?? everything) > (this.settings.window ?? everything)) throw new Error(`layer ${layer} looks behind the window`);
-    const { options, sinks, bias, scale, window, softcap } = heads;
+    const { options, sinks, bias, scale, window, softcap, outputGate: activation } = heads;
     const own = { heads: heads.heads, kvHeads: heads.kvHeads, headLength: heads.headLength, rotaryLength: heads.rotaryLength };
     const shape: AttentionShape = {
       ...own,
@@ -241,17 +263,45 @@ export class Graph {
       const gathered = this.#buffer('copied blocks', copySize(shape, maxCopies));
       this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
     }
+    const stride = headRowLength(shape, options);
+    const rows = (): Vectors => this.#perToken('heads', stride);
     // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
     if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens', bias);
     else {
-      const stride = headRowLength(shape, options);
-      const rows = this.#perToken('heads', stride);
-      this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens', bias);
-      this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
+      this.#multiply(projections, x, norm, { kind: 'store', y: rows(), stride }, 'tokens', bias);
+      this.operations.push(splitHeads(shape, options ?? {}, { rows: rows(), queries, pool, rotation, batch }));
     }
     const attend = chooseAttention(this.settings);
     this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
-    return attended;
+    if (activation === undefined) return attended;
+    const y = this.#perToken('gated heads', width);
+    const { heads: count, headLength } = heads;
+    const gates = { heads: count, headLength, activation, rowLength: stride, start: headLength, pitch: 2 * headLength, group: 1 };
+    this.operations.push(gatedHeads(gates, { x: attended, gates: rows(), y }, lanes));
+    return y;
+  }
+
+  /** The gated delta rule over each sequence, from the normed x: [token][value heads * value length], normed and gated by silu. */
+  deltaRule(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, { shape, outputNorm, ...weights }: DeltaOptions): Vectors {
+    const { batch, lanes, layout, states } = this.settings;
+    const state = states?.[layer];
+    if (state === undefined) throw new Error(`no recurrent state for layer ${layer}`);
+    const places = deltaRow(shape);
+    const rows = this.#perToken('delta rows', places.length);
+    const width = shape.valueHeads * shape.valueLength;
+    const [inputs, output, y] = [
+      this.#perToken('delta inputs', deltaInputLength(shape)),
+      this.#perToken('delta outputs', width),
+      this.#perToken('gated heads', width),
+    ];
+    this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride: places.length }, 'tokens');
+    this.blockOperations.push(clearStates(state.length, state.blocks, batch, { lanes, layout }));
+    const gates = { heads: shape.valueHeads, headLength: shape.valueLength, activation: 'silu', rowLength: places.length } as const;
+    this.operations.push(
+      ...deltaRule(shape, { ...weights, rows, inputs, y: output, state: state.blocks, batch }, { lanes, layout }),
+      gatedHeads({ ...gates, ...places.gate, group: shape.valueHeads / shape.keyHeads }, { x: output, gates: rows, y, norm: outputNorm }, lanes),
+    );
+    return y;
   }
 
   /** activate(gate) * up of the normed x, where the matrix holds gate and up. */
@@ -265,6 +315,14 @@ export class Graph {
       this.operations.push(gated(gateUp, hidden, columns, gate, this.settings.lanes));
     }
     return hidden;
+  }
+
+  /** x [token][width] times a number for each token: the first in its row of `gates` [token][4], activated. */
+  scaleRows(label: string, x: Vectors, gates: Vectors, width: number, activation: ActivationFunction): Vectors {
+    const y = this.#perToken(label, width);
+    const shape = { heads: 1, headLength: width, activation, rowLength: 4, start: 0, pitch: 0, group: 1, isShared: true };
+    this.operations.push(gatedHeads(shape, { x, gates, y }, this.settings.lanes));
+    return y;
   }
 
   /** activate(gate) * up, where gate is `columns` numbers a token and up a part of longer rows; zeros behind, up to a multiple of 32, for a matmul to follow. */

@@ -143,8 +143,8 @@ class LocalEngine implements Engine {
   }
 
   async #check(): Promise<void> {
-    const { runner, pool } = this.#parts;
-    const report = await runner.readResidue(pool.freeBlocks, pool.total);
+    const { runner, pool, states } = this.#parts;
+    const report = await runner.readResidue({ kv: pool.freeBlocks, state: states?.freeBlocks ?? [] }, pool.total);
     for (const { resolve } of this.#checks.splice(0)) resolve(report);
   }
 

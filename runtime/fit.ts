@@ -40,8 +40,9 @@ function sizeModel(opened: Checkpoint, options: PlanOptions, room: MemoryRoom, s
   };
 }
 
-export function fits({ weightSize, kvSize, kvLayerSize, scratchSize }: ModelPlan, { memory, binding }: MemoryRoom): boolean {
-  return weightSize + kvSize + scratchSize <= memory && kvLayerSize <= binding;
+export function fits(plan: ModelPlan, { memory, binding }: MemoryRoom): boolean {
+  const { weightSize, kvSize, kvLayerSize, stateSize, stateLayerSize, scratchSize } = plan;
+  return weightSize + kvSize + stateSize + scratchSize <= memory && Math.max(kvLayerSize, stateLayerSize) <= binding;
 }
 
 /** In whole blocks, by halving; 0: not even one. Needs grow with the context. */

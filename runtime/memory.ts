@@ -6,7 +6,7 @@ import type { Place, Plane, Slice, TexelFormat, Vectors } from '../kernels/kerne
 import { formatBytes, InwardError } from './errors.ts';
 
 /** Who a buffer belongs to; the names that stats and errors show. */
-export type MemoryOwner = 'weights' | 'constants' | 'kv' | 'activations' | 'logits' | 'staging' | 'batch' | 'uploads';
+export type MemoryOwner = 'weights' | 'constants' | 'kv' | 'state' | 'activations' | 'logits' | 'staging' | 'batch' | 'uploads';
 
 export class DeviceMemory implements Disposable {
   readonly #device: GPUDevice;
@@ -90,6 +90,7 @@ const ownerNames: Record<MemoryOwner, string> = {
   weights: 'The weights',
   constants: 'The tables of the model',
   kv: 'The KV cache',
+  state: 'The recurrent state of sequences',
   activations: 'The working memory of a step',
   logits: 'The logits',
   staging: 'The read-back buffers',

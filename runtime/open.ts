@@ -39,6 +39,8 @@ export interface Parts {
   readonly runner: Runner;
   readonly batch: Batch;
   readonly pool: BlockPool;
+  /** Blocks of recurrent state, where the model has such state. */
+  readonly states: BlockPool | undefined;
   readonly scheduler: Scheduler;
 }
 
@@ -72,20 +74,22 @@ async function assemble(
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
   const plan = planMemory(config, options);
-  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = plan;
+  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvSize, stateLayerSize, stateSize } = plan;
   const window = effectiveWindow(windowOf(config.caches), contextLength);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
+  memory.reserve('state', stateSize, weightsSize + kvSize);
   const facts = tileFacts({ ...open, family: kernels });
   memory.reserve(
     'activations',
     outlineScratch(outlineModel(checkpoint, family, config), limitsOf(config, plan), { ...facts, kv, activations, window }),
-    weightsSize + kvSize,
+    weightsSize + kvSize + stateSize,
   );
-  if (open.place === 'buffer') demandBinding('The KV cache of a layer', poolSize, open);
+  if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
+  demandBinding('The recurrent state of a layer', stateLayerSize, open);
 
   const batch = new Batch(limitsOf(config, plan));
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
@@ -115,9 +119,14 @@ async function assemble(
     blockLength,
     batch: wholeBuffer(batchBuffer),
     pools: config.caches.map((cache, layer) => {
-      if (cache.kind === 'none') return undefined;
+      if (cache.kind !== 'kv') return undefined;
       const { width, rows, fold } = poolExtent({ ...cache, kv }, blockCount * blockLength, open);
       return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
+    }),
+    states: config.caches.map((cache, layer) => {
+      if (cache.kind !== 'state') return undefined;
+      const blocks = memory.create('state', `state ${layer}`, cache.length * 4 * maxSequences, storage);
+      return { blocks: wholeBuffer(blocks), length: cache.length };
     }),
     create: (owner, label, size, data) => {
       demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
@@ -132,9 +141,10 @@ async function assemble(
   });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
+  const states = stateSize > 0 ? new BlockPool(maxSequences) : undefined;
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),
@@ -162,7 +172,7 @@ async function assemble(
   await warmUp(new Scheduler(limits, blocks), batch, runner, kernels, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
-    parts: { open, memory, runner, batch, pool: blocks, scheduler: new Scheduler(limits, blocks) },
+    parts: { open, memory, runner, batch, pool: blocks, states, scheduler: new Scheduler(limits, blocks) },
     info: {
       device: open.driver.name,
       deviceReason: open.driver.reason,

@@ -29,11 +29,12 @@ export function outlineModel(checkpoint: Checkpoint, family: Family, config: Mod
   return { family, config, weights: outlineWeights(checkpoint, family.weights(config), nowhere) };
 }
 
-function outline({ family, config, weights }: ModelOutline, settings: Omit<GraphSettings, 'batch' | 'pools'>): Graph {
+function outline({ family, config, weights }: ModelOutline, settings: Omit<GraphSettings, 'batch' | 'pools' | 'states'>): Graph {
   const graph = new Graph({
     ...settings,
     batch: nowhere,
-    pools: config.caches.map((cache) => (cache.kind === 'none' ? undefined : { vectors: nowhere, fold: 1 })),
+    pools: config.caches.map((cache) => (cache.kind === 'kv' ? { vectors: nowhere, fold: 1 } : undefined)),
+    states: config.caches.map((cache) => (cache.kind === 'state' ? { blocks: nowhere, length: cache.length } : undefined)),
   });
   family.forward(config, weights, graph);
   return graph;
@@ -50,7 +51,7 @@ export function outlineMatmuls(model: ModelOutline, formats: Formats & { readonl
   return graph.matmuls.map(({ work }) => work);
 }
 
-/** Bytes that a step works in, beside weights and KV cache: rows between operations, tables, logits, the batch. */
+/** Bytes that a step works in, beside weights, KV cache and recurrent state: rows between operations, tables, logits, the batch. */
 export function outlineScratch(model: ModelOutline, limits: BatchLimits, facts: Formats & TileFacts & Pick<GraphSettings, 'window'>): number {
   const { layout, maxItems, words } = new Batch(limits);
   let total = words.byteLength;

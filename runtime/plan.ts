@@ -46,7 +46,7 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
 export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
 type KvShape = Pick<ModelShape, 'contextLength' | 'caches'>;
 
-/** The options with their defaults, and the KV pool that they ask for. */
+/** The options with their defaults, and the KV pool and recurrent state that they ask for. */
 export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const contextLength = Math.min(options.contextLength ?? engineNumbers.contextLength.standard, shape.contextLength);
   const maxSequences = options.maxSequences ?? engineNumbers.maxSequences.standard;
@@ -59,6 +59,7 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const kvTokens = Math.max(longest, Math.min(options.kvTokens ?? engineNumbers.kvTokens.standard, most));
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
   const layerSizes = shape.caches.map((cache) => (cache.kind === 'kv' ? kvPoolSize({ ...cache, kv }, kvBlocks * blockLength) : 0));
+  const stateSizes = shape.caches.map((cache) => (cache.kind === 'state' ? cache.length * 4 * maxSequences : 0));
   return {
     contextLength,
     maxSequences,
@@ -67,10 +68,15 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
     activations: options.activations ?? activationFormats[0],
     kvTokens,
     kvBlocks,
-    kvLayerSize: layerSizes.reduce((most, size) => Math.max(most, size), 0),
-    kvSize: layerSizes.reduce((sum, size) => sum + size, 0),
+    kvLayerSize: largest(layerSizes),
+    kvSize: total(layerSizes),
+    stateLayerSize: largest(stateSizes),
+    stateSize: total(stateSizes),
   };
 }
+
+const largest = (sizes: readonly number[]): number => sizes.reduce((most, size) => Math.max(most, size), 0);
+const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
 
 /** What a step of this plan can hold. */
 export function limitsOf(

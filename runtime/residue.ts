@@ -1,8 +1,8 @@
 /**
- * Owns the proof that nothing is left behind: reads KV blocks and scratch back and counts the words that are not zero. For tests and
+ * Owns the proof that nothing is left behind: reads KV blocks, recurrent state and scratch back and counts the words that are not zero. For tests and
  * for whoever doubts; slow, and takes a read-back buffer for as long as it lasts. Refuses to give any of what it reads.
  */
-import type { Pool } from '../models/index.ts';
+import type { Pool, StatePool } from '../models/index.ts';
 import type { DeviceMemory } from './memory.ts';
 import { scratchOwners } from './scrub.ts';
 import type { BlockId, ZeroReport } from './types.ts';
@@ -13,6 +13,14 @@ export interface Pools {
   readonly layers: readonly Pool[];
   readonly blockCount: number;
   readonly blockLength: number;
+  /** Recurrent state of the layers that have some, a block a sequence. */
+  readonly states: readonly StatePool[];
+}
+
+/** Blocks that are nobody's. */
+export interface FreeBlocks {
+  readonly kv: readonly BlockId[];
+  readonly state: readonly BlockId[];
 }
 
 /** Is given the words [start, end) of a row. */
@@ -22,13 +30,13 @@ type Visit = (words: Uint32Array, start: number, end: number, row: number) => vo
 const chunkSize = 2 ** 22;
 
 /** No step may run meanwhile. */
-export async function countResidue(device: GPUDevice, memory: DeviceMemory, pools: Pools, freeBlocks: readonly BlockId[]): Promise<ZeroReport> {
-  const report = { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0, words: 0 };
+export async function countResidue(device: GPUDevice, memory: DeviceMemory, pools: Pools, freeBlocks: FreeBlocks): Promise<ZeroReport> {
+  const report = { kv: 0, state: 0, activations: 0, logits: 0, staging: 0, batch: 0, words: 0 };
   const count = (owner: keyof ZeroReport, words: Uint32Array, start: number, end: number): void => {
     report.words += end - start;
     for (let i = start; i < end; i++) if (words[i] !== 0) report[owner]++;
   };
-  const free = new Set<number>(freeBlocks);
+  const free = new Set<number>(freeBlocks.kv);
   for (const { vectors, fold } of pools.layers) {
     const made = 'texture' in vectors ? vectors.texture : vectors.buffer;
     const rowSize = 'width' in made ? made.width * 16 : made.size / (pools.blockCount * pools.blockLength);
@@ -38,6 +46,12 @@ export async function countResidue(device: GPUDevice, memory: DeviceMemory, pool
         const block = Math.floor((row * fold + i) / pools.blockLength);
         if (free.has(block)) count('kv', words, start + i * slotLength, start + (i + 1) * slotLength);
       }
+    });
+  }
+  const freeStates = new Set<number>(freeBlocks.state);
+  for (const { blocks, length } of pools.states) {
+    await eachRow(device, memory, blocks.buffer, length * 4, (words, start, end, block) => {
+      if (freeStates.has(block)) count('state', words, start, end);
     });
   }
   for (const owner of scratchOwners) {

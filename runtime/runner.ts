@@ -7,16 +7,16 @@ import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels
 import { maskLength } from '../kernels/sample.ts';
 import type { Graph } from '../models/index.ts';
 import type { DeviceMemory } from './memory.ts';
-import { countResidue } from './residue.ts';
+import { countResidue, type FreeBlocks } from './residue.ts';
 import { StepResults } from './results.ts';
 import type { Batch } from './scheduling/batch.ts';
 import { Scrubber } from './scrub.ts';
-import type { BlockId, ZeroReport } from './types.ts';
+import type { ZeroReport } from './types.ts';
 import { Uploads } from './uploads.ts';
 import { shortPause, waitFor } from './waiting.ts';
 
 /** All that the commands of a step depend on; nothing of what its batch holds is in them. */
-interface StepKind extends StepCounts {
+interface StepKind extends Required<StepCounts> {
   wantsLogits: boolean;
 }
 
@@ -57,7 +57,7 @@ export class Runner {
   readonly #times: StepTimes = { uploaded: 0, encoded: 0, encodedAhead: 0, mapped: 0 };
   /** Commands encoded while the step before ran, and for which kind of step. */
   #ahead: Commands | undefined;
-  readonly #aheadKind: StepKind = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0, wantsLogits: false };
+  readonly #aheadKind: StepKind = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0, sequences: 0, stateClears: 0, wantsLogits: false };
 
   private constructor(
     device: GPUDevice,
@@ -151,7 +151,7 @@ export class Runner {
   /** The next step while this one runs, if this one only decodes: most are followed by one with the same counts. */
   #encodeAhead({ counts, wantsLogits }: Batch): void {
     if (counts.tokens === 0 || counts.tokens !== counts.logitRows) return;
-    Object.assign(this.#aheadKind, counts, { clears: 0, copies: 0, wantsLogits });
+    Object.assign(this.#aheadKind, counts, { clears: 0, copies: 0, stateClears: 0, wantsLogits });
     this.#ahead = this.#encodeStep(this.#aheadKind);
   }
 
@@ -160,16 +160,16 @@ export class Runner {
     const kind = this.#aheadKind;
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    const { tokens, logitRows, items, clears, copies } = counts;
-    const isSame = tokens === kind.tokens && logitRows === kind.logitRows && items === kind.items && clears === kind.clears && copies === kind.copies;
-    return isSame && wantsLogits === kind.wantsLogits ? ahead : undefined;
+    const { tokens, logitRows, items, sequences } = counts;
+    const isSame = tokens === kind.tokens && logitRows === kind.logitRows && items === kind.items && sequences === kind.sequences;
+    return isSame && !changesBlocks(counts) && wantsLogits === kind.wantsLogits ? ahead : undefined;
   }
 
   #encodeStep(kind: StepKind): Commands {
     const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let dispatches = 0;
-    if (kind.clears + kind.copies > 0) dispatches += encode(pass, this.#blockOperations, kind);
+    if (changesBlocks(kind)) dispatches += encode(pass, this.#blockOperations, kind);
     if (kind.tokens > 0) dispatches += encode(pass, this.#steps, kind);
     pass.end();
     this.#encodeCopies(encoder, kind);
@@ -181,10 +181,7 @@ export class Runner {
     const { queue } = this.#device;
     this.#upload(batch);
     queue.submit([this.#uploads.finish()]);
-    for (const operation of [
-      ...(batch.counts.clears + batch.counts.copies > 0 ? this.#blockOperations : []),
-      ...(batch.counts.tokens > 0 ? this.#steps : []),
-    ]) {
+    for (const operation of [...(changesBlocks(batch.counts) ? this.#blockOperations : []), ...(batch.counts.tokens > 0 ? this.#steps : [])]) {
       const encoder = this.#device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       const kernel = dispatch(pass, operation, batch.counts);
@@ -207,10 +204,11 @@ export class Runner {
     for (const { row, words } of batch.masks) this.#uploads.add(words, this.#masks.buffer, row * this.#maskSize);
   }
 
-  /** Counts words that are not zero in free blocks, of `blockCount` in all, and in scratch. No step may run meanwhile. */
-  readResidue(freeBlocks: readonly BlockId[], blockCount: number): Promise<ZeroReport> {
-    const { pools, blockLength } = this.#graph.settings;
-    return countResidue(this.#device, this.#memory, { layers: pools.filter((pool) => pool !== undefined), blockCount, blockLength }, freeBlocks);
+  /** Counts words that are not zero in free blocks, of KV of `blockCount` in all, and in scratch. No step may run meanwhile. */
+  readResidue(freeBlocks: FreeBlocks, blockCount: number): Promise<ZeroReport> {
+    const { pools, states = [], blockLength } = this.#graph.settings;
+    const isThere = <T>(found: T | undefined): found is T => found !== undefined;
+    return countResidue(this.#device, this.#memory, { layers: pools.filter(isThere), states: states.filter(isThere), blockCount, blockLength }, freeBlocks);
   }
 
   /** Zeroes what steps have written, before the next step writes: somebody else's is then alone there. */
@@ -255,6 +253,11 @@ export class Runner {
     if (batch.hasDeparted && counts.tokens === 0) this.#scrub();
     return this.#results;
   }
+}
+
+/** Whether a step clears or copies blocks before it computes anything. */
+function changesBlocks({ clears, copies, stateClears }: Required<StepCounts>): boolean {
+  return clears + copies + stateClears > 0;
 }
 
 /** Gives how many dispatches that were. */

@@ -182,6 +182,9 @@ export interface MemoryPlan {
   /** Of one layer: one binding must hold it. */
   readonly kvLayerSize: number;
   readonly kvSize: number;
+  /** Recurrent state of `maxSequences` sequences, of the layer that has most and of all; 0 for models without. */
+  readonly stateLayerSize: number;
+  readonly stateSize: number;
 }
 
 /** The plan for a model file. */
@@ -444,6 +447,8 @@ export interface EngineStats {
 export interface ZeroReport {
   /** In free KV blocks of every layer. */
   readonly kv: number;
+  /** In free blocks of recurrent state of every layer that has such state. */
+  readonly state: number;
   readonly activations: number;
   readonly logits: number;
   /** Buffers that the host reads results from. */

@@ -219,7 +219,7 @@ export class FakeEngine implements Engine {
   }
 
   async checkZeroed(): Promise<ZeroReport> {
-    return { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0, words: 0 };
+    return { kv: 0, state: 0, activations: 0, logits: 0, staging: 0, batch: 0, words: 0 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -145,7 +145,7 @@ function specLength(spec: WeightSpec): number {
   if (spec.kind === 'experts') return spec.experts * spec.rows * spec.parts.length * (spec.storedColumns ?? spec.columns);
   if (spec.kind === 'expertBias') return spec.experts * spec.rows * spec.parts.length;
   const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
-  return spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows;
+  return spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows * (spec.columns ?? 1);
 }
 
 /** What a person wants to know about a model file. Throws checkpoint_invalid, model_unsupported for a folder. */

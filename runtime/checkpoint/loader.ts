@@ -53,8 +53,8 @@ function sizeOf(checkpoint: Checkpoint, spec: WeightSpec): number {
   }
 }
 
-function vectorLength({ parts }: VectorSpec): number {
-  return parts.reduce((sum, { rows }) => sum + rows, 0);
+function vectorLength({ parts, columns = 1 }: VectorSpec): number {
+  return columns * parts.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 /** Bytes of a vector of so many f32 on the device: whole vectors of four. */
@@ -143,15 +143,17 @@ function isSameOrder(a: StoredMatrix['order'] | undefined, b: StoredMatrix['orde
 
 /** The tensors of a vector, as the device reads them. */
 function readVector(checkpoint: Checkpoint, spec: VectorSpec): Float32Array<ArrayBuffer> {
-  const { hasPairs, hasWholeNorms } = checkpoint.names;
+  const { hasPairs, hasWholeNorms: isWhole } = checkpoint.names;
   const values = new Float32Array(vectorLength(spec));
   let at = 0;
   for (const { tensor, rows, heads } of spec.parts) {
-    const read = readFloats(checkpoint, tensor, [rows]);
+    const read = readFloats(checkpoint, tensor, spec.columns === undefined ? [rows] : [rows, spec.columns]);
     values.set(heads === undefined || hasPairs ? read : pairHalves(read, heads), at);
-    at += rows;
+    at += read.length;
   }
-  return spec.isOffset && !hasWholeNorms ? values.map((value) => value + 1) : values;
+  if (isWhole) return values;
+  if (spec.isLogarithm) return values.map((value) => -Math.exp(value));
+  return spec.isOffset ? values.map((value) => value + 1) : values;
 }
 
 /** Of each head numbers i and i + half of the rotary length, side by side; what is not rotated stays. */

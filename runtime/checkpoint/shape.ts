@@ -53,7 +53,7 @@ function listTensors(spec: WeightSpec): (readonly [name: string, shape: readonly
     case 'host':
       return [];
     case 'vector':
-      return spec.parts.map(({ tensor, rows, within }) => [tensor, [within?.rows ?? rows]]);
+      return spec.parts.map(({ tensor, rows, within }) => [tensor, [within?.rows ?? rows, ...(spec.columns === undefined ? [] : [spec.columns])]]);
     case 'matrix':
       return spec.parts.map(({ tensor, rows, within }) => [tensor, [within?.rows ?? rows, spec.storedColumns ?? spec.columns]]);
     case 'experts':

@@ -20,8 +20,13 @@ function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number
   const fileName = checkpoint.names.nameOf(name);
   const header = checkpoint.tensors.get(fileName);
   if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
-  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${header.name}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
+  if (withoutOnes(header.shape) !== withoutOnes(shape)) throw unsupported(`tensor ${header.name}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
   return header;
+}
+
+/** Files differ in dimensions of 1. */
+function withoutOnes(shape: readonly number[]): string {
+  return shape.filter((dimension) => dimension !== 1).join();
 }
 
 /** A matrix of the family; throws model_unsupported where a tensor is missing, has another shape, or no kernel for its storage. */

@@ -25,6 +25,9 @@ export interface BatchLimits {
 /** Words for the counts. */
 const headerLength = 8;
 
+/** Beside a block of state (kernels/lib/states.wgsl): the sequence begins, and what the block holds counts as zero. */
+const startsAnew = 2 ** 31;
+
 /** In place of a token whose log-probability is asked for: the one that the row chooses. */
 const chosen = 0xffffffff;
 
@@ -45,7 +48,7 @@ export class Batch {
   /** Constants for kernels: BATCH_ offsets in words, TABLE_LENGTH in blocks, TOKEN_ITEMS_LIMIT: items that a token may have. */
   readonly layout: Readonly<Record<string, number>>;
   readonly maxItems: number;
-  readonly counts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0 };
+  readonly counts: Required<StepCounts> = { tokens: 0, logitRows: 0, items: 0, clears: 0, copies: 0, sequences: 0, stateClears: 0 };
   /** The sequence of every logit row, and the position whose logits the row holds. */
   readonly rowSequences: Sequence[] = [];
   readonly rowPositions: number[] = [];
@@ -93,6 +96,9 @@ export class Batch {
       BATCH_COPY_FROMS: section(maxSequences),
       BATCH_COPY_TOS: section(maxSequences),
       BATCH_COPY_SLOTS: section(maxSequences),
+      BATCH_STATES: section(maxSequences),
+      BATCH_RUNS: section(maxSequences + 1),
+      BATCH_STATE_CLEARS: section(maxSequences),
       BATCH_TABLES: section(maxSequences * tableLength),
       // Last, so that what is not used is not uploaded.
       BATCH_EDITS: section(limits.maxEdits * editLength),
@@ -105,13 +111,13 @@ export class Batch {
 
   /** Whether a step of it would do nothing. */
   get isEmpty(): boolean {
-    const { tokens, clears, copies } = this.counts;
-    return tokens === 0 && clears === 0 && copies === 0 && !this.hasDeparted;
+    const { tokens, clears, copies, stateClears } = this.counts;
+    return tokens === 0 && clears === 0 && copies === 0 && stateClears === 0 && !this.hasDeparted;
   }
 
   reset(): void {
     const { counts } = this;
-    counts.tokens = counts.logitRows = counts.items = counts.clears = counts.copies = 0;
+    counts.tokens = counts.logitRows = counts.items = counts.clears = counts.copies = counts.sequences = counts.stateClears = 0;
     this.rowSequences.length = this.rowPositions.length = this.sequences.length = this.masks.length = 0;
     this.wantsLogits = this.hasDeparted = false;
     this.#edits = 0;
@@ -124,6 +130,11 @@ export class Batch {
 
   addClear(block: number): void {
     this.words[this.#at('BATCH_CLEARS') + this.counts.clears++] = block;
+  }
+
+  /** A block of recurrent state, in every layer that has some. */
+  addStateClear(block: number): void {
+    this.words[this.#at('BATCH_STATE_CLEARS') + this.counts.stateClears++] = block;
   }
 
   /** Copies that still find room: one a sequence. */
@@ -142,9 +153,11 @@ export class Batch {
   /** Adds tokens [computed, computed + count) of a sequence whose blocks are in place. */
   addTokens(sequence: Sequence, count: number): void {
     const { words, limits } = this;
-    const table = this.sequences.length;
+    const table = this.counts.sequences++;
     this.sequences.push(sequence);
     words.set(sequence.blocks, this.#at('BATCH_TABLES') + table * this.#at('TABLE_LENGTH'));
+    words[this.#at('BATCH_RUNS') + table] = this.counts.tokens;
+    words[this.#at('BATCH_STATES') + table] = (sequence.state ?? 0) + (sequence.computed === 0 ? startsAnew : 0);
     // The second half of the table of rotations is for long sequences.
     const turn = isLong(sequence, limits.longFrom) ? limits.contextLength : 0;
     for (let i = 0; i < count; i++) {
@@ -208,6 +221,7 @@ export class Batch {
     words[4] = counts.copies;
     words[this.#at('BATCH_TOKEN_ITEMS') + counts.tokens] = counts.items;
     words[this.#at('BATCH_EDIT_STARTS') + counts.logitRows] = this.#edits;
+    words[this.#at('BATCH_RUNS') + counts.sequences] = counts.tokens;
     return words.subarray(0, this.#end);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Owns which KV blocks are free, owned, idle, or freed and not yet zeroed. Pure and synchronous.
+ * Owns which blocks, of KV or of recurrent state, are free, owned, idle, or freed and not yet zeroed. Pure and synchronous.
  * free -> owned (by one sequence, or by several that share it) -> dirty -> zeroed by a step -> free; no one gets a dirty block.
  * A block that the prefix cache keeps goes from owned to idle instead: it holds its content until it is shared again or forgotten.
  */

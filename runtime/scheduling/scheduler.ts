@@ -30,6 +30,11 @@ export interface SchedulerLimits {
   readonly window?: number | undefined;
   /** See ModelShape. */
   readonly longFrom?: number | undefined;
+  /**
+   * Blocks of recurrent state, one for each sequence that runs. What a sequence has computed is then not used again, and nothing is guessed:
+   * a state holds all tokens up to one of them, and does not go back.
+   */
+  readonly states?: BlockPool | undefined;
 }
 
 /**
@@ -76,8 +81,13 @@ export class Scheduler {
     this.#now = now;
     this.pace = pace;
     this.#groups = new PromptGroups(pool, limits.blockLength);
-    const kept = limits.window === undefined ? limits.prefix : undefined;
+    const kept = this.#isShared ? limits.prefix : undefined;
     this.cache = new PrefixCache({ quota: 0, reserve: 0, timeToLiveMs: 0, ...kept, blockLength: limits.blockLength }, pool);
+  }
+
+  /** Whether the blocks of one sequence can be the beginning of another. */
+  get #isShared(): boolean {
+    return this.#limits.window === undefined && this.#limits.states === undefined;
   }
 
   get runningCount(): number {
@@ -183,7 +193,7 @@ export class Scheduler {
     // No tenant can fill the queue so that others find no place.
     const displaced = isFull ? this.#waiting.displaceable(sequence.tenant) : undefined;
     if (isFull && displaced === undefined) throw full;
-    if (this.#limits.window === undefined) this.#groups.join(sequence);
+    if (this.#isShared) this.#groups.join(sequence);
     if (displaced !== undefined) {
       fail(displaced, full);
       this.#leave(displaced);
@@ -288,7 +298,8 @@ export class Scheduler {
   /** Guesses as many tokens as are expected to be worth what they cost: the next one is if the step gains more by it than it does on average. */
   #guess(sequence: Sequence, most: number, choices: number): number {
     const tokensLeft = sequence.promptLength + sequence.maxTokens - sequence.length - 1;
-    const asked = Math.min(most, this.#limits.draftLength ?? 0, tokensLeft);
+    const { draftLength = 0, states } = this.#limits;
+    const asked = states === undefined ? Math.min(most, draftLength, tokensLeft) : 0;
     // Edits and masks change with each token that is drawn.
     if (asked <= 0 || !this.pace.isKnown || sequence.edits !== undefined || sequence.mask !== undefined || sequence.isParked) return 0;
     const room = Math.min(asked, this.#slotsBehind(sequence));
@@ -323,6 +334,7 @@ export class Scheduler {
     if (sequence.original !== undefined && batch.freeCopies === 0) return 0;
     if (!this.#grow(batch, sequence, sequence.computed + count + guessed)) return 0;
     if (sequence.original !== undefined) this.#copy(batch, sequence, sequence.original);
+    sequence.state ??= this.#takeState(batch);
     const first = batch.counts.tokens;
     batch.addTokens(sequence, count + guessed);
     for (let i = 0; i < count + guessed; i++) {
@@ -360,6 +372,13 @@ export class Scheduler {
     return true;
   }
 
+  /** As many as sequences may run: if none is free, one was given back in this very step. */
+  #takeState(batch: Batch): BlockId | undefined {
+    const { states } = this.#limits;
+    if (states?.freeCount === 0) this.#clean(batch);
+    return states?.take();
+  }
+
   /** Blocks behind the window go; their places in the table stay. */
   #trim({ blocks, computed }: Sequence): void {
     const { window, blockLength } = this.#limits;
@@ -389,6 +408,7 @@ export class Scheduler {
   #clean(batch: Batch): number {
     const cleaned = this.#pool.clean();
     for (const block of cleaned) batch.addClear(block);
+    for (const block of this.#limits.states?.clean() ?? []) batch.addStateClear(block);
     return cleaned.length;
   }
 
@@ -407,6 +427,8 @@ export class Scheduler {
     sequence.blocks = [];
     if (sequence.original !== undefined) this.#pool.give([sequence.original.block]);
     sequence.original = undefined;
+    if (sequence.state !== undefined) this.#limits.states?.give([sequence.state]);
+    sequence.state = undefined;
     const index = this.#running.indexOf(sequence);
     if (index >= 0) this.#running.splice(index, 1);
   }

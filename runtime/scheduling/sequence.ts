@@ -64,6 +64,8 @@ export class Sequence {
   reported = 0;
   /** Its block table; `noBlock` where one has been given back behind its window (window.ts). */
   blocks: BlockId[] = [];
+  /** Its block of recurrent state, while it runs, where the model has such state. */
+  state: BlockId | undefined;
   /** Slots that it will have copied to its next block, of one that it holds a share of. */
   original: SharedPrompt['partial'];
   /** Its place in the prefix cache, once that has been looked up. */

@@ -64,13 +64,13 @@ async function findRoom(memory: number | undefined, { device }: Settings, world:
   return { name: `${chosen.name}${memoryLimit === undefined ? '' : `, ${formatBytes(memoryLimit)} free`}`, memory: memoryLimit, binding: bindingLimit };
 }
 
-function totalOf({ weightSize, kvSize, scratchSize }: ModelFit): number {
-  return weightSize + kvSize + scratchSize;
+function totalOf({ weightSize, kvSize, stateSize, scratchSize }: ModelFit): number {
+  return weightSize + kvSize + stateSize + scratchSize;
 }
 
 /** undefined: not known. */
 function judge(fit: ModelFit, { memory, binding }: Room): boolean | undefined {
-  if (fit.kvLayerSize > binding) return false;
+  if (Math.max(fit.kvLayerSize, fit.stateLayerSize) > binding) return false;
   return memory === undefined ? undefined : totalOf(fit) <= memory;
 }
 
@@ -87,6 +87,7 @@ function format(fits: readonly ModelFit[], room: Room, style: Style): string {
     ...(fit.storage === undefined ? [] : [fit.storage]),
     formatBytes(fit.weightSize),
     formatBytes(fit.kvSize),
+    ...(fit.stateSize > 0 ? [formatBytes(fit.stateSize)] : []),
     formatBytes(fit.scratchSize),
     formatBytes(totalOf(fit)),
     verdict(fit, room),
@@ -96,6 +97,7 @@ function format(fits: readonly ModelFit[], room: Room, style: Style): string {
     ...(first.storage === undefined ? [] : ['all in']),
     'weights',
     'KV cache',
+    ...(first.stateSize > 0 ? ['state'] : []),
     'working',
     'together',
     'verdict',
@@ -106,6 +108,8 @@ function format(fits: readonly ModelFit[], room: Room, style: Style): string {
 
 function verdict(fit: ModelFit, room: Room): string {
   if (fit.kvLayerSize > room.binding) return `no: the KV cache of a layer takes ${formatBytes(fit.kvLayerSize)}, a binding ${formatBytes(room.binding)}`;
+  if (fit.stateLayerSize > room.binding)
+    return `no: the recurrent state of a layer takes ${formatBytes(fit.stateLayerSize)}, a binding ${formatBytes(room.binding)}`;
   const isFit = judge(fit, room);
   if (isFit === undefined) return 'not known';
   return isFit ? 'fits' : `no: ${formatBytes(totalOf(fit) - (room.memory ?? 0))} too much`;

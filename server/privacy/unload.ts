@@ -24,8 +24,8 @@ async function isZeroed(engine: Engine): Promise<boolean> {
     // One that has failed has no device to look at.
     const report = await Promise.race([engine.checkZeroed().catch(() => undefined), late.promise]);
     if (report === undefined) return false;
-    const { kv, activations, logits, staging, batch } = report;
-    return kv + activations + logits + staging + batch === 0;
+    const { kv, state, activations, logits, staging, batch } = report;
+    return kv + state + activations + logits + staging + batch === 0;
   } finally {
     clearTimeout(timer);
   }

@@ -3,9 +3,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant, copyBlocksVariants } from '../../kernels/attention.ts';
 import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { compose } from '../../kernels/compose.ts';
+import { clearStatesVariant, type DeltaShape, deltaInputsVariant, deltaRuleVariant } from '../../kernels/delta.ts';
 import { embedVariant } from '../../kernels/embed.ts';
 import { expertsSumVariant } from '../../kernels/experts.ts';
 import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
+import { gatedHeadsVariant } from '../../kernels/gated_heads.ts';
 import { headsVariant } from '../../kernels/heads.ts';
 import type { BindingKind, Place, Slice, Variant } from '../../kernels/kernel.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
@@ -119,6 +121,20 @@ function otherMatmuls(lanes: number, place: Place): Variant[] {
   ];
 }
 
+/** Layers with recurrent state, as Qwen3-Next and Qwen3.5 have them. */
+function deltaVariants(lanes: number, place: Place): Variant[] {
+  const plain = { keyHeads: 16, valueHeads: 32, keyLength: 128, valueLength: 128, taps: 4, grouped: 'no', isTiled: false } as const;
+  const shapes: DeltaShape[] = [plain, { ...plain, grouped: 'all' }, { ...plain, valueHeads: 48, isTiled: true }];
+  const gates = { heads: 32, headLength: 128, rowLength: 12_352, start: 8192, pitch: 256, group: 2 };
+  return [
+    ...shapes.flatMap((shape) => [deltaInputsVariant, deltaRuleVariant].map((create) => create(shape, place, { lanes, layout }))),
+    clearStatesVariant(4096, { lanes, layout }),
+    gatedHeadsVariant({ ...gates, activation: 'silu' }, true, place, lanes),
+    gatedHeadsVariant({ ...gates, activation: 'sigmoid' }, false, place, lanes),
+    gatedHeadsVariant({ ...gates, heads: 1, activation: 'sigmoid', isShared: true }, false, place, lanes),
+  ];
+}
+
 /** 8 x 8 x 8 and 16 x 16 x 16 are the shapes of Apple and of everyone else. */
 const matrixUnits = [8, 16].flatMap((side): MatrixUnit[] => [
   { m: side, n: side, k: side, element: 'f16', form: 'native' },
@@ -212,6 +228,7 @@ function variants(lanes: number, place: Place): Variant[] {
       ...Object.values(copyBlocksVariants(shape, place)),
     ]),
     ...optionVariants(lanes, place),
+    ...deltaVariants(lanes, place),
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
     ),

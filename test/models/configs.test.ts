@@ -13,6 +13,8 @@ interface Release {
   readonly isRounded?: true;
   /** Of a token in all layers, in f16: by hand. */
   readonly kvBytes: number;
+  /** Recurrent state of a sequence in all layers, in f32: by hand. */
+  readonly stateBytes?: number;
 }
 
 /** Of GLM-4.5 Air behind its last layer, for multi-token prediction, which is not run: a layer, a matrix over it, norms, and both tables once more. */
@@ -22,6 +24,26 @@ function glmPrediction(): number {
   const experts = (128 + 1) * 3 * 1408 * width + 128 * (width + 1);
   return attention + experts + 2 * width * width + 5 * width + 2 * vocabulary * width;
 }
+
+type QwenSizes = Readonly<Record<'width' | 'heads' | 'kvHeads' | 'feedForward', number>>;
+
+/** Of Qwen3-Next and Qwen3.5 behind the last layer, for multi-token prediction: a layer of attention, a matrix over two rows, norms. */
+function qwenPrediction({ width, heads, kvHeads, feedForward }: QwenSizes): number {
+  const attention = (3 * heads + 2 * kvHeads) * 256 * width + 2 * 256;
+  return attention + feedForward + 2 * width * width + 5 * width;
+}
+
+/** Of Qwen3.5 beside its text part: that, and the vision tower. */
+function qwenExtras(sizes: QwenSizes): number {
+  const { width } = sizes;
+  const [inner, hidden, merged] = [1152, 4304, 4 * 1152];
+  const block = 4 * inner + 4 * (inner * inner + inner) + 2 * inner * hidden + hidden + inner;
+  const merger = 2 * inner + merged * merged + merged + merged * width + width;
+  return qwenPrediction(sizes) + (3 * 2 * 16 * 16 + 1) * inner + 2304 * inner + 27 * block + merger;
+}
+
+/** A router, experts with a gate and an up and a down part, and one that all tokens have, with its gate. */
+const mixture = (width: number, experts: number, inner: number): number => experts * width + (experts + 1) * 3 * inner * width + width;
 
 const releases: Readonly<Record<string, Release>> = {
   'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },
@@ -43,15 +65,30 @@ const releases: Readonly<Record<string, Release>> = {
   'qwen2.5-7b': { parameters: 7_615_616_512, kvBytes: 28 * 2 * 4 * 128 * 2 },
   'qwen3-30b-a3b': { parameters: 30_532_122_624, kvBytes: 48 * 2 * 4 * 128 * 2 },
   'qwen3-8b': { parameters: 8_190_735_360, kvBytes: 36 * 2 * 8 * 128 * 2 },
+  'qwen3-next-80b-a3b': {
+    parameters: 81_324_862_720 - qwenPrediction({ width: 2048, heads: 16, kvHeads: 2, feedForward: mixture(2048, 512, 512) }),
+    kvBytes: 12 * 2 * 2 * 256 * 2,
+    stateBytes: 36 * (32 * 128 * 128 + 3 * 8192) * 4,
+  },
+  'qwen3.5-27b': {
+    parameters: 27_781_427_952 - qwenExtras({ width: 5120, heads: 24, kvHeads: 4, feedForward: 3 * 17_408 * 5120 }),
+    kvBytes: 16 * 2 * 4 * 256 * 2,
+    stateBytes: 48 * (48 * 128 * 128 + 3 * 10_240) * 4,
+  },
+  'qwen3.5-35b-a3b': {
+    parameters: 35_951_822_704 - qwenExtras({ width: 2048, heads: 16, kvHeads: 2, feedForward: mixture(2048, 256, 512) }),
+    kvBytes: 10 * 2 * 2 * 256 * 2,
+    stateBytes: 30 * (32 * 128 * 128 + 3 * 8192) * 4,
+  },
   'smollm3-3b': { parameters: 3_075_098_624, kvBytes: 36 * 2 * 4 * 128 * 2 },
 };
 
 const room = { memory: Number.POSITIVE_INFINITY, binding: Number.POSITIVE_INFINITY };
 
-test.each(Object.entries(releases))('%s', (name, { parameters, isRounded, kvBytes }) => {
+test.each(Object.entries(releases))('%s', (name, { parameters, isRounded, kvBytes, stateBytes = 0 }) => {
   const path = join(import.meta.dirname, `../fixtures/configs/${name}.json`);
   const [bf16, q8] = fitModel(path, { contextLength: 4096, maxSequences: 1 }, room);
-  expect(bf16).toMatchObject({ storage: 'BF16', kvTokenSize: kvBytes });
+  expect(bf16).toMatchObject({ storage: 'BF16', kvTokenSize: kvBytes, stateSize: stateBytes });
   if (isRounded) expect(Math.abs((bf16?.parameterCount ?? 0) / parameters - 1)).toBeLessThan(0.01);
   else expect(bf16?.parameterCount).toBe(parameters);
   // Two bytes a number, but for the few vectors, which are f32 on the device; and rows in whole tiles.

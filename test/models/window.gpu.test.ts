@@ -138,7 +138,7 @@ async function runAll(
     scheduler.commit(batch, await runner.run(batch));
     batch.zero();
   }
-  const { kv, ...scratch } = await runner.readResidue(pool.freeBlocks, blockCount);
+  const { kv, ...scratch } = await runner.readResidue({ kv: pool.freeBlocks, state: [] }, blockCount);
   expect(pool.freeCount).toBe(blocks);
   return { logits, failures, givenBack, residue: kv + scratch.activations + scratch.logits + scratch.batch + scratch.staging };
 }

@@ -78,7 +78,7 @@ test('what is kept is zeroed and read back before the engine is given up; what i
     engine.flushPrefixes = () => void order.push('flush');
     engine.checkZeroed = async () => {
       order.push(`check with ${closed.length} closed`);
-      return { kv: left, activations: 0, logits: 0, staging: 0, batch: 0, words: 100 };
+      return { kv: left, state: 0, activations: 0, logits: 0, staging: 0, batch: 0, words: 100 };
     };
     await loader.unload();
     expect(order).toEqual(['flush', 'check with 0 closed']);

@@ -64,11 +64,13 @@ function formatModel(model: InspectedModel | undefined): string[] {
   if (model === undefined) return [];
   const { path, plan, hasChatTemplate } = model;
   if (plan === undefined) return [path];
-  const { family, parameterCount, modelContextLength, weightSize, kvSize, scratchSize, kvTokens, kv, maxSequences, contextLength, fits } = plan;
+  const { family, parameterCount, modelContextLength, weightSize, kvSize, stateSize, scratchSize, kvTokens, kv, maxSequences, contextLength, fits } = plan;
+  const state = stateSize > 0 ? ` + recurrent state ${formatBytes(stateSize)} (${maxSequences} sequences)` : '';
+  const size = formatBytes(weightSize + kvSize + stateSize + scratchSize);
   return [
     path,
     `family ${family}, ${formatCount(parameterCount)} parameters, trained for ${modelContextLength} tokens${hasChatTemplate === undefined ? '' : hasChatTemplate ? ', has a chat template' : ', has no chat template'}`,
-    `weights ${formatBytes(weightSize)} + KV cache ${formatBytes(kvSize)} (${kvTokens} tokens in ${kv}) + working memory ${formatBytes(scratchSize)} = ${formatBytes(weightSize + kvSize + scratchSize)}: ${fitWords[fits]}`,
+    `weights ${formatBytes(weightSize)} + KV cache ${formatBytes(kvSize)} (${kvTokens} tokens in ${kv})${state} + working memory ${formatBytes(scratchSize)} = ${size}: ${fitWords[fits]}`,
     `up to ${maxSequences} sequences of up to ${contextLength} tokens share that KV cache; each with a full context: --kv-tokens ${maxSequences * contextLength}`,
   ];
 }

@@ -91,14 +91,15 @@ const remedies: Readonly<Record<DeviceName, string>> = {
 };
 
 /** What judging needs; without `scratchSize`, of a model of which no more than the shape is known. */
-type Sized = Pick<MemoryPlan, 'kvSize' | 'kvLayerSize'> & { readonly weightSize: number; readonly scratchSize?: number };
+type Sized = Pick<MemoryPlan, 'kvSize' | 'kvLayerSize' | 'stateSize' | 'stateLayerSize'> & { readonly weightSize: number; readonly scratchSize?: number };
 
-/** Whether weights, KV cache and working memory fit on the device. */
-export function judgeFit({ weightSize, kvSize, kvLayerSize, scratchSize = 0 }: Sized, facts: AdapterFacts | undefined): Fit {
+/** Whether weights, KV cache, recurrent state and working memory fit on the device. */
+export function judgeFit(sized: Sized, facts: AdapterFacts | undefined): Fit {
   if (facts === undefined) return 'unknown';
+  const { weightSize, kvSize, kvLayerSize, stateSize, stateLayerSize, scratchSize = 0 } = sized;
   const { bindingLimit, memoryLimit } = facts;
-  if (memoryLimit !== undefined && weightSize + kvSize + scratchSize > memoryLimit) return 'no: memory';
-  if (kvLayerSize > bindingLimit) return 'no: binding';
+  if (memoryLimit !== undefined && weightSize + kvSize + stateSize + scratchSize > memoryLimit) return 'no: memory';
+  if (Math.max(kvLayerSize, stateLayerSize) > bindingLimit) return 'no: binding';
   return memoryLimit === undefined ? 'unknown' : 'yes';
 }
 
@@ -130,17 +131,24 @@ export function listMissing(
   return missing;
 }
 
-function describeTightness(
-  { weightSize, kvSize, scratchSize, kvLayerSize, fits }: ModelPlan & { readonly fits: Fit },
-  facts: AdapterFacts | undefined,
-): Missing {
-  return fits === 'no: binding'
-    ? {
-        what: `The KV cache of a layer takes ${formatBytes(kvLayerSize)}, and a binding of the device holds ${formatBytes(facts?.bindingLimit ?? 0)}.`,
-        remedy: 'Lower --kv-tokens or --context.',
-      }
-    : {
-        what: `Weights, KV cache and working memory take ${formatBytes(weightSize + kvSize + scratchSize)}, and ${formatBytes(facts?.memoryLimit ?? 0)} are free.`,
-        remedy: 'Lower --kv-tokens or --context, free memory, or choose a smaller model.',
-      };
+function describeTightness(plan: ModelPlan & { readonly fits: Fit }, facts: AdapterFacts | undefined): Missing {
+  const { weightSize, kvSize, kvLayerSize, stateSize, stateLayerSize, scratchSize, fits } = plan;
+  const [bindingLimit, free] = [formatBytes(facts?.bindingLimit ?? 0), formatBytes(facts?.memoryLimit ?? 0)];
+  if (fits === 'no: binding' && stateLayerSize > kvLayerSize) {
+    return {
+      what: `The recurrent state of a layer takes ${formatBytes(stateLayerSize)}, and a binding of the device holds ${bindingLimit}.`,
+      remedy: 'Lower --max-sequences.',
+    };
+  }
+  if (fits === 'no: binding') {
+    return {
+      what: `The KV cache of a layer takes ${formatBytes(kvLayerSize)}, and a binding of the device holds ${bindingLimit}.`,
+      remedy: 'Lower --kv-tokens or --context.',
+    };
+  }
+  const parts = stateSize > 0 ? 'Weights, KV cache, recurrent state and working memory' : 'Weights, KV cache and working memory';
+  return {
+    what: `${parts} take ${formatBytes(weightSize + kvSize + stateSize + scratchSize)}, and ${free} are free.`,
+    remedy: `Lower --kv-tokens or --context${stateSize > 0 ? ' or --max-sequences' : ''}, free memory, or choose a smaller model.`,
+  };
 }

@@ -193,7 +193,7 @@ describe('one engine', () => {
   });
 
   test('an engine proves that nothing is left once all have ended, and takes requests meanwhile', async () => {
-    const nothing = { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0 };
+    const nothing = { kv: 0, state: 0, activations: 0, logits: 0, staging: 0, batch: 0 };
     const abort = new AbortController();
     const aborted = codeOf(run(engine, long.ids, { maxTokens: 200, logits: 'sampled' }, abort.signal));
     const ended = [len7, len33, batch1].map(({ ids }) => run(engine, ids, { maxTokens: 24, logprobs: 5 }));

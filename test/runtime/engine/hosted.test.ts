@@ -90,7 +90,7 @@ test('abort and leaving the loop reach the process', async () => {
   await until(() => engine.stats().running === 0 && engine.stats().kvBlocksFree === engine.stats().kvBlocksTotal);
   expect(engine.stats().generatedTokens).toBeLessThan(400);
   const { words, ...residue } = await engine.checkZeroed();
-  expect(residue).toEqual({ kv: 0, activations: 0, logits: 0, staging: 0, batch: 0 });
+  expect(residue).toEqual({ kv: 0, state: 0, activations: 0, logits: 0, staging: 0, batch: 0 });
   expect(words * 4).toBeGreaterThan(engine.info.kvBytes);
 });
 

@@ -21,7 +21,7 @@ vi.setConfig({ testTimeout: 600_000 });
 const { modelPath } = readOracle('gguf_llama_q4_1');
 const isFull = process.env['INWARD_FULL'] === '1';
 const turns = isFull ? 600 : 60;
-const nothing = { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0 };
+const nothing = { kv: 0, state: 0, activations: 0, logits: 0, staging: 0, batch: 0 };
 
 // What is stored does not matter for whose it is: reuse.test.ts compares the bits of all formats.
 test.each(isFull ? kvFormats : kvFormats.slice(0, 1))('%s: random requests get the tokens that they get alone, and nothing is left', async (kv) => {

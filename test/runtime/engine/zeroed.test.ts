@@ -15,7 +15,7 @@ const contextLength = 64;
 const blockLength = 16;
 /** Room for two contexts, so that sequences are preempted. */
 const options = { modelPath: oracle.modelPath, device: testDevice(), contextLength, maxSequences: 4, tokenBudget: 24, kvTokens: 112, queueLength: 64 };
-const nothing = { kv: 0, activations: 0, logits: 0, staging: 0, batch: 0 };
+const nothing = { kv: 0, state: 0, activations: 0, logits: 0, staging: 0, batch: 0 };
 
 /** The parts of an engine, stepped by hand. */
 class Bench {
@@ -62,7 +62,7 @@ class Bench {
   }
 
   residue(blocks: readonly BlockId[] = this.parts.pool.freeBlocks): Promise<ZeroReport> {
-    return this.parts.runner.readResidue(blocks, this.parts.pool.total);
+    return this.parts.runner.readResidue({ kv: blocks, state: [] }, this.parts.pool.total);
   }
 }
 

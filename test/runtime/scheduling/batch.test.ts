@@ -28,6 +28,8 @@ test('sections lie behind the header, do not overlap, and end with the array', (
     ),
     CLEARS: blockCount,
     ...Object.fromEntries(['COPY_FROMS', 'COPY_TOS', 'COPY_SLOTS'].map((name) => [name, maxSequences])),
+    ...Object.fromEntries(['STATES', 'STATE_CLEARS'].map((name) => [name, maxSequences])),
+    RUNS: maxSequences + 1,
     EDIT_STARTS: maxLogitRows + 1,
     EDITS: limits.maxEdits * 4,
     TABLES: maxSequences * tableLength,
@@ -52,12 +54,18 @@ test('what is added stands where kernels look for it', () => {
   batch.addCopy(4 as BlockId, 9 as BlockId, 16);
   batch.addCopy(5 as BlockId, 8 as BlockId, 3);
   expect(batch.freeCopies).toBe(1);
-  batch.addTokens(sequence(600, 598, 0), 2);
+  batch.addStateClear(2);
+  const first = sequence(600, 598, 0);
+  first.state = 1 as BlockId;
+  batch.addTokens(first, 2);
   const second = sequence(20, 17, 50, { temperature: 0.5, topK: 9, topP: 0.25, seed: 0xfedcba98 });
   batch.addTokens(second, 3);
   batch.addChoice(second, 4, 19);
   expect([...batch.seal().subarray(0, 5)]).toEqual([5, 1, 2 * 2 + 3, 1, 2]);
   expect(at('CLEARS')).toBe(7);
+  expect(at('STATE_CLEARS')).toBe(2);
+  expect([0, 1, 2].map((i) => at('RUNS', i))).toEqual([0, 2, 5]);
+  expect(at('STATES')).toBe(1);
   expect([0, 1].map((i) => [at('COPY_FROMS', i), at('COPY_TOS', i), at('COPY_SLOTS', i)])).toEqual([
     [4, 9, 16],
     [5, 8, 3],

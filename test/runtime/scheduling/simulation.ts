@@ -67,6 +67,8 @@ export class Simulation {
   readonly #tenants: Uint32Array;
   /** Of what each row of the last step saw. */
   readonly #seen: number[] = [];
+  /** Ids that each block of recurrent state has seen, where the world has such state. */
+  readonly #states: number[][];
   /** Slots that hold a guess, which may be overwritten. */
   readonly #guesses = new Set<number>();
   steps = 0;
@@ -85,6 +87,7 @@ export class Simulation {
     this.batch = new Batch({ ...world, maxTokens: world.tokenBudget, maxEdits: world.maxEdits ?? vocabularySize });
     this.kv = new Uint32Array(world.blockCount * world.blockLength);
     this.#tenants = new Uint32Array(this.kv.length);
+    this.#states = Array.from({ length: world.states?.total ?? 0 }, () => []);
   }
 
   /** Throws what the scheduler throws. */
@@ -148,6 +151,7 @@ export class Simulation {
       for (let slot = 0; slot < blockLength; slot++) this.#guesses.delete(block * blockLength + slot);
     }
     this.#copyBlocks(copies);
+    this.#goOn();
     this.copies += copies;
     this.#checkOwners();
     this.#checkDepartures();
@@ -178,6 +182,30 @@ export class Simulation {
       this.#seen[row] = hashOf(ids);
       return ids.includes(poison) ? noId : nextToken(ids);
     });
+  }
+
+  /** The state of each sequence takes in its tokens of this step. */
+  #goOn(): void {
+    const { states } = this.world;
+    const { counts, sequences } = this.batch;
+    if (states === undefined) return;
+    for (const block of this.section('STATE_CLEARS').subarray(0, counts.stateClears)) this.#states[block] = [];
+    for (const block of states.freeBlocks) if (this.#states[block]?.length !== 0) throw new Error('a free state holds data');
+    if (counts.sequences !== sequences.length) throw new Error('sequences are not counted');
+    for (const [i, sequence] of sequences.entries()) {
+      const word = this.section('STATES')[i] ?? 0;
+      const [first = 0, end = 0] = this.section('RUNS').subarray(i, i + 2);
+      const seen = this.#states[word % 2 ** 31];
+      const isNew = word >= 2 ** 31;
+      if (seen === undefined || word % 2 ** 31 !== sequence.state) throw new Error('a sequence has no state, or another one');
+      if (isNew && seen.length > 0) throw new Error('a sequence begins with a state that was not zeroed');
+      if (seen.length !== this.section('POSITIONS')[first] || isNew !== (seen.length === 0)) throw new Error('a state does not stand where its sequence does');
+      seen.push(...this.section('IDS').subarray(first, end));
+      if (seen.some((id, position) => id !== sequence.ids[position])) throw new Error('a state has seen other tokens than its sequence');
+    }
+    const owned = this.clients.flatMap(({ sequence }) => sequence.state ?? []);
+    if (new Set(owned).size !== owned.length || owned.length + states.freeCount + states.dirtyCount !== states.total)
+      throw new Error('states were lost or shared');
   }
 
   /** Copies go from blocks that hold something to zeroed ones that one sequence has for itself. */
