@@ -5,7 +5,7 @@
 import { gates } from '../kernels/gated.ts';
 import type { Vectors } from '../kernels/kernel.ts';
 import type { RouterShape } from '../kernels/router.ts';
-import { type DecoderConfig, down, gateAndUp, matrix, paddingOf, vector } from './blocks.ts';
+import { down, gateAndUp, matrix, paddingOf, type StackConfig, vector } from './blocks.ts';
 import type { ExpertsSpec, ModelConfig, WeightSpec, Weights } from './family.ts';
 import type { Graph } from './graph.ts';
 
@@ -74,7 +74,7 @@ export function expertDown(width: number, rows: number, experts: number, name: s
 }
 
 /** Of a layer: `feed-forward norm`, `router` with its `selection bias`, `experts gate and up`, `experts down`, and `shared ...` of both. */
-export function mixtureSpecs(c: DecoderConfig, layer: number, { router, width, sharedWidth }: MixtureConfig): [string, WeightSpec][] {
+export function mixtureSpecs(c: StackConfig, layer: number, { router, width, sharedWidth }: MixtureConfig): [string, WeightSpec][] {
   const name = `model.layers.${layer}`;
   const { experts, isBiased } = router;
   const bias: WeightSpec = { kind: 'vector', parts: [{ tensor: `${name}.mlp.gate.e_score_correction_bias`, rows: experts }] };
@@ -94,7 +94,7 @@ export function mixtureSpecs(c: DecoderConfig, layer: number, { router, width, s
 }
 
 /** x + the chosen experts + the shared ones of the normed x, with what `mixtureSpecs` lists. */
-export function addMixture(c: DecoderConfig, w: Weights, g: Graph, layer: number, x: Vectors, { router, sharedWidth }: MixtureConfig): Vectors {
+export function addMixture(c: StackConfig, w: Weights, g: Graph, layer: number, x: Vectors, { router, sharedWidth }: MixtureConfig): Vectors {
   const norm = { weight: w.vector(`${layer} feed-forward norm`), epsilon: c.epsilon };
   const logits = g.linear('router', w.matrix(`${layer} router`), x, { norm });
   const mixed = g.experts(x, logits, {

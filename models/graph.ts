@@ -2,13 +2,15 @@
  * Owns the list of operations that a forward pass becomes, and the scratch buffers between them. A family's
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
-import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks, copySize } from '../kernels/attention.ts';
+import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks, copySize, valueLength } from '../kernels/attention.ts';
 import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } from '../kernels/gated.ts';
+import { headMatmul } from '../kernels/head_matmul.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
+import { type LatentShape, latentQueries, latentRows } from '../kernels/latent.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
@@ -78,6 +80,30 @@ export interface AttentionHeads extends Pick<AttentionShape, 'heads' | 'kvHeads'
   readonly bias?: Slice | undefined;
   /** Layer whose keys and values are read where this one stores none (`options.onlyQueries`). */
   readonly keysOf?: number;
+}
+
+/** Multi-head latent attention: a head's query is [plain channels, channels that turn], a row of the cache [latent, channels that turn]. */
+export interface LatentHeads {
+  readonly heads: number;
+  readonly plainLength: number;
+  readonly ropeLength: number;
+  readonly latentLength: number;
+  /** Of what a head gives. */
+  readonly valueLength: number;
+  /** What queries are multiplied by. */
+  readonly scale: number;
+}
+
+export interface LatentInputs {
+  /** [token][head][plain channels, channels that turn]. */
+  readonly queries: Vectors;
+  /** [token][latent, channels that turn]. */
+  readonly rows: Vectors;
+  /** Of the latent. */
+  readonly norm: Norm;
+  /** Of each head the rows of its plain key channels, then those of its values; a column a channel of the latent. */
+  readonly keysAndValues: LoadedMatrix;
+  readonly rotation: Slice;
 }
 
 export interface LinearOptions {
@@ -218,7 +244,7 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, lanes, layout, maxItems, maxCopies, pools } = this.settings;
+    const { batch, kv, blockLength, lanes, layout, pools } = this.settings;
     const found = pools[heads.keysOf ?? layer];
     if (found === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const { vectors: pool, fold: poolFold } = found;
@@ -230,17 +256,8 @@ export class Graph {
       ...(scale !== undefined && { scale }),
       ...{ softcap, window, kv, blockLength, poolFold, lanes, layout },
     };
-    const width = heads.heads * heads.headLength;
-    const queries = this.#perToken('queries', width);
-    const scratch = {
-      partials: this.#buffer('partials', maxItems * width * 4),
-      states: this.#buffer('states', maxItems * heads.heads * 8),
-    };
-    const attended = this.#perToken('attended', width);
-    if (!options?.onlyQueries) {
-      const gathered = this.#buffer('copied blocks', copySize(shape, maxCopies));
-      this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
-    }
+    const queries = this.#perToken('queries', heads.heads * heads.headLength);
+    if (!options?.onlyQueries) this.#keepBlocks(shape, pool);
     // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
     if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens', bias);
     else {
@@ -249,6 +266,52 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens', bias);
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
+    return this.#attend(shape, queries, pool, sinks);
+  }
+
+  /**
+   * Latent attention with absorbed weights: stores a row a token, and gives [token][head][value length]. The same way for prompts and for
+   * single tokens: rows are never made into keys and values.
+   */
+  latentAttention(layer: number, { queries: x, rows, norm, keysAndValues, rotation }: LatentInputs, heads: LatentHeads): Vectors {
+    const { batch, kv, blockLength, lanes, layout, maxTokens, pools, family, matrixUnit } = this.settings;
+    const found = pools[layer];
+    const [piece] = keysAndValues.pieces;
+    if (found === undefined || piece === undefined) throw new Error(`no pool, or no key weights, for layer ${layer}`);
+    const { plainLength, valueLength, latentLength, ropeLength } = heads;
+    const lengths = { headLength: latentLength + ropeLength, latentLength, rotaryLength: ropeLength };
+    const shape: LatentShape = { ...lengths, heads: heads.heads, kvHeads: 1, scale: heads.scale, kv, blockLength, poolFold: found.fold, lanes, layout };
+    const { vectors: pool } = found;
+    const own = { matrix: piece.matrix, pitch: plainLength + valueLength };
+    const queries = this.#perToken('queries', heads.heads * shape.headLength);
+    this.#keepBlocks(shape, pool);
+    this.operations.push(
+      latentRows(shape, { rows, pool, norm, rotation, batch }),
+      ...latentQueries(shape, { ...own, start: 0, rows: plainLength }, { x, queries, rotation, batch }, this.settings),
+    );
+    const attended = this.#attend(shape, queries, pool);
+    const y = this.#perToken('values', heads.heads * valueLength);
+    const facts = { lanes, family, matrixUnit, layout, batch, maxTokens, heads: heads.heads };
+    this.operations.push(...headMatmul({ ...own, start: plainLength, rows: valueLength }, { ...facts, x: attended, y }));
+    return y;
+  }
+
+  /** What a step does to whole blocks of a pool. */
+  #keepBlocks(shape: AttentionShape, pool: Vectors): void {
+    const { batch, maxCopies } = this.settings;
+    const gathered = this.#buffer('copied blocks', copySize(shape, maxCopies));
+    this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
+  }
+
+  /** [token][head][value length]. */
+  #attend(shape: AttentionShape, queries: Vectors, pool: Vectors, sinks?: Slice): Vectors {
+    const { batch, maxItems } = this.settings;
+    const width = shape.heads * valueLength(shape);
+    const scratch = {
+      partials: this.#buffer('partials', maxItems * width * 4),
+      states: this.#buffer('states', maxItems * shape.heads * 8),
+    };
+    const attended = this.#perToken('attended', width);
     const attend = chooseAttention(this.settings);
     this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
     return attended;

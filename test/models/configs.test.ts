@@ -24,6 +24,8 @@ function glmPrediction(): number {
 }
 
 const releases: Readonly<Record<string, Release>> = {
+  // Without the layer for multi-token prediction.
+  'deepseek-v3': { parameters: 671_026_419_200, kvBytes: 61 * (512 + 64) * 2 },
   'glm-4.5-air': { parameters: 110_468_824_832 - glmPrediction(), kvBytes: 46 * 2 * 8 * 128 * 2 },
   'gpt-oss-20b': { parameters: 20_914_757_184, kvBytes: 24 * 2 * 8 * 64 * 2 },
   'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },
