@@ -5,6 +5,7 @@
 import { type Operation, placeOf, type Slice, type Vectors } from './kernel.ts';
 import { choiceOf, type Finish, matmulParams, matmulVariants, workgroupQuads } from './matmul.ts';
 import { standardTiles, type TileFacts } from './tiles.ts';
+import type { ExpertMatrix } from './experts.ts';
 import { type PackedMatrix, quadRows, type Shard } from './weights.ts';
 
 /** Rows of each head of a matrix; every shard of the matrix has whole heads. */
@@ -15,6 +16,13 @@ export interface HeadRows {
   /** Of a head. */
   readonly start: number;
   readonly rows: number;
+}
+
+/** All rows of each, where a matrix is stored head by head. */
+export function headsOf({ storage, rows, columns, shards }: ExpertMatrix): HeadRows {
+  const own = shards.map(({ firstExpert, experts, packed }) => ({ firstRow: firstExpert * rows, rows: experts * rows, packed }));
+  const count = own.reduce((sum, shard) => sum + shard.rows, 0);
+  return { matrix: { storage, rows: count, columns, shards: own }, pitch: rows, start: 0, rows };
 }
 
 /** Workgroups of one dispatch, along one side. */

@@ -70,15 +70,24 @@ export interface QueryPlaces {
   readonly y: Place;
 }
 
+/** Rows of a head of key weights are plain channels of its query and columns channels of the latent, or the other way round. */
+export type KeyRows = 'plain' | 'latent';
+
 /** For one token, and for several. `inputLength`: channels of a head of x. */
-export function latentQueriesVariants(shape: LatentShape, storage: StorageWithKernels, inputLength: number, places: QueryPlaces, facts: TileFacts): Variant[] {
+export function latentQueriesVariants(
+  shape: LatentShape,
+  { storage, rowsAre, inputLength }: { readonly storage: StorageWithKernels; readonly rowsAre: KeyRows; readonly inputLength: number },
+  places: QueryPlaces,
+  facts: TileFacts,
+): Variant[] {
   const { stem } = packedStorages[storage];
   const size = `d${shape.headLength}v${valueLength(shape)}`;
   return queryForms(facts).map(({ tokens, constants }) => ({
-    label: ['latent_queries', stem, size, [places.weights, places.x, places.y].map((place) => place[0]).join(''), `sg${facts.lanes}`, `t${tokens}`].join('/'),
+    label: ['latent_queries', stem, rowsAre, size, [places.weights, places.x, places.y].map((place) => place[0]).join(''), `sg${facts.lanes}`, `t${tokens}`].join('/'),
     file: 'latent_queries.wgsl',
     includes: {
       QUANT: `quant/${stem}.wgsl`,
+      ABSORB: `absorb/${rowsAre === 'plain' ? 'rows' : 'columns'}.wgsl`,
       PLACE_W: `place/weights_${places.weights}.wgsl`,
       PLACE_X: `place/x_${places.x}.wgsl`,
       PLACE_Y: `place/y_${places.y}.wgsl`,
@@ -97,13 +106,12 @@ export interface LatentQueryBuffers {
   readonly batch: Slice;
 }
 
-/** `keys`: a row a plain channel, a column a channel of the latent. */
-export function latentQueries(shape: LatentShape, keys: HeadRows, { x, queries, rotation, batch }: LatentQueryBuffers, facts: TileFacts): Operation[] {
-  const { matrix, pitch, rows } = keys;
-  const inputLength = rows + shape.headLength - shape.latentLength;
+export function latentQueries(shape: LatentShape, keys: HeadRows & { readonly rowsAre: KeyRows }, { x, queries, rotation, batch }: LatentQueryBuffers, facts: TileFacts): Operation[] {
+  const { matrix, pitch, rows, rowsAre } = keys;
+  const inputLength = (rowsAre === 'plain' ? rows : matrix.columns) + shape.headLength - shape.latentLength;
   const forms = queryForms(facts);
   return headRuns(keys).map(({ packed, firstHead, heads, start, planeQuads }) => ({
-    variants: latentQueriesVariants(shape, matrix.storage, inputLength, { weights: placeOf(packed), x: placeOf(x), y: placeOf(queries) }, facts),
+    variants: latentQueriesVariants(shape, { storage: matrix.storage, rowsAre, inputLength }, { weights: placeOf(packed), x: placeOf(x), y: placeOf(queries) }, facts),
     resources: [packed, x, queries, batch, rotation],
     params: packParams(matrix.columns / blockColumns, rows / quadRows, pitch / quadRows, start, planeQuads, firstHead, {
       f32: shape.scale ?? inputLength ** -0.5,

@@ -20,7 +20,7 @@ import {
   vector,
 } from './blocks.ts';
 import { addMixture, type MixtureConfig, mixtureSpecs, readExpertLayers, readSigmoidRouter } from './experts.ts';
-import type { Family, ModelConfig, WeightSpec, Weights } from './family.ts';
+import type { Family, GgufFacts, ModelConfig, WeightSpec, Weights } from './family.ts';
 import type { Graph, LatentHeads } from './graph.ts';
 import { ropeFrequencies, yarnGrowth } from './rope.ts';
 
@@ -32,6 +32,8 @@ interface DeepseekV3Config extends StackConfig {
   readonly feedForwardLength: number;
   readonly rope: RopeConfig;
   readonly mixture: MixtureConfig;
+  /** Keys and values of heads are tensors of their own, keys as they are multiplied with queries. */
+  readonly areKeysApart: boolean;
 }
 
 /** Of the norms of queries and latents, whatever `rms_norm_eps` says. */
@@ -59,9 +61,37 @@ function readLatentHeads(config: ModelConfig, rope: RopeConfig): LatentHeads {
   return { heads, plainLength, ropeLength, latentLength, valueLength, scale: scoreScale(plainLength + ropeLength, rope) };
 }
 
+function growthOf(file: GgufFacts): number | undefined {
+  const multiplier = file.number('rope.scaling.yarn_log_multiplier');
+  return multiplier === undefined ? undefined : multiplier * 10;
+}
+
 export const deepseekV3: Family<DeepseekV3Config> = {
   name: 'deepseek_v3',
   modelTypes: ['deepseek_v3', 'kimi_k2'],
+  gguf: {
+    architecture: 'deepseek2',
+    keys: {
+      q_lora_rank: 'attention.q_lora_rank',
+      kv_lora_rank: 'attention.kv_lora_rank',
+      qk_rope_head_dim: 'rope.dimension_count',
+      // Files with keys and values apart call the heads of attention over latents key_length and value_length.
+      qk_nope_head_dim: (file) => (file.number('attention.key_length_mla') ?? file.number('attention.key_length') ?? 0) - (file.number('rope.dimension_count') ?? 0),
+      v_head_dim: (file) => file.number('attention.value_length_mla') ?? file.number('attention.value_length'),
+      kv_b_proj_split: (file) => !file.hasTensor('blk.0.attn_kv_b.weight') && file.hasTensor('blk.0.attn_k_b.weight'),
+      // 2 stands for a sigmoid; files without it are of DeepSeek-V2.
+      scoring_func: (file) => (file.number('expert_gating_func') === 2 ? 'sigmoid' : 'softmax'),
+      // Written as what the logarithm is multiplied by. Releases have the same number twice, so that it cancels; files keep one.
+      mscale_all_dim: growthOf,
+      mscale: growthOf,
+    },
+    tensors: [
+      [/^model\.layers\.(\d+)\.self_attn\.q_(a|b)_proj\./, 'blk.$1.attn_q_$2.'],
+      [/^model\.layers\.(\d+)\.self_attn\.(q|kv)_a_layernorm\./, 'blk.$1.attn_$2_a_norm.'],
+      [/^model\.layers\.(\d+)\.self_attn\.kv_a_proj_with_mqa\./, 'blk.$1.attn_kv_a_mqa.'],
+      [/^model\.layers\.(\d+)\.self_attn\.(k|v|kv)_b_proj\./, 'blk.$1.attn_$2_b.'],
+    ],
+  },
 
   readConfig(config) {
     const stack = readStack(config);
@@ -90,6 +120,7 @@ export const deepseekV3: Family<DeepseekV3Config> = {
       queryRank: config.has('q_lora_rank') ? readLength(config, 'q_lora_rank', 32, 16_384) : undefined,
       feedForwardLength: hasExperts.every(Boolean) ? 0 : readWidth(config),
       rope,
+      areKeysApart: config.boolean('kv_b_proj_split', false),
       mixture: { router: readSigmoidRouter(config), width, sharedWidth: shared * width, hasExperts },
     };
   },
@@ -113,12 +144,19 @@ export const deepseekV3: Family<DeepseekV3Config> = {
   },
 };
 
-/** Of a layer: `attention norm`, `queries` (behind `query rank` and its norm, where there are two matrices), `latent` and its norm, `keys and values`, `attention output`. */
-function latentSpecs({ embeddingLength, queryRank, latent }: DeepseekV3Config, layer: number): [string, WeightSpec][] {
+/** Of a layer: `attention norm`, `queries` (behind `query rank` and its norm, where there are two matrices), `latent` and its norm, `keys and values` or `keys` and `values`, `attention output`. */
+function latentSpecs({ embeddingLength, queryRank, latent, areKeysApart }: DeepseekV3Config, layer: number): [string, WeightSpec][] {
   const name = `model.layers.${layer}.self_attn`;
   const { heads, plainLength, ropeLength, latentLength, valueLength } = latent;
   const queryRows = heads * (plainLength + ropeLength);
   const headRows = plainLength + valueLength;
+  const apart = (part: string, rows: number, columns: number): WeightSpec => ({ kind: 'experts', experts: heads, rows, columns, parts: [`${name}.*.${part}`] });
+  const keysAndValues: [string, WeightSpec][] = areKeysApart
+    ? [
+        [`${layer} keys`, apart('k_b_proj', latentLength, plainLength)],
+        [`${layer} values`, apart('v_b_proj', valueLength, latentLength)],
+      ]
+    : [[`${layer} keys and values`, { ...matrix(latentLength, [`${name}.kv_b_proj`, heads * headRows]), headRows }]];
   const queries: [string, WeightSpec][] =
     queryRank === undefined
       ? [[`${layer} queries`, matrix(embeddingLength, [`${name}.q_proj`, queryRows])]]
@@ -132,7 +170,7 @@ function latentSpecs({ embeddingLength, queryRank, latent }: DeepseekV3Config, l
     ...queries,
     [`${layer} latent`, matrix(embeddingLength, [`${name}.kv_a_proj_with_mqa`, latentLength + ropeLength])],
     [`${layer} latent norm`, vector(`${name}.kv_a_layernorm`, latentLength)],
-    [`${layer} keys and values`, { ...matrix(latentLength, [`${name}.kv_b_proj`, heads * headRows]), headRows }],
+    ...keysAndValues,
     [`${layer} attention output`, matrix(heads * valueLength, [`${name}.o_proj`, embeddingLength])],
   ];
 }
@@ -146,7 +184,7 @@ function addLatentAttention(c: DeepseekV3Config, w: Weights, g: Graph, layer: nu
     queries: g.linear('latent queries', w.matrix(`${layer} queries`), rank, { norm: rankNorm }),
     rows: g.linear('latent', w.matrix(`${layer} latent`), x, { norm }),
     norm: { weight: w.vector(`${layer} latent norm`), epsilon: rankEpsilon },
-    keysAndValues: w.matrix(`${layer} keys and values`),
+    keysAndValues: c.areKeysApart ? { keys: w.experts(`${layer} keys`), values: w.experts(`${layer} values`) } : w.matrix(`${layer} keys and values`),
     rotation,
   };
   return g.addLinear(x, w.matrix(`${layer} attention output`), g.latentAttention(layer, inputs, c.latent));

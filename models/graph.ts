@@ -7,7 +7,7 @@ import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } from '../kernels/gated.ts';
-import { headMatmul } from '../kernels/head_matmul.ts';
+import { type HeadRows, headMatmul, headsOf } from '../kernels/head_matmul.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type LatentShape, latentQueries, latentRows } from '../kernels/latent.ts';
@@ -101,8 +101,11 @@ export interface LatentInputs {
   readonly rows: Vectors;
   /** Of the latent. */
   readonly norm: Norm;
-  /** Of each head the rows of its plain key channels, then those of its values; a column a channel of the latent. */
-  readonly keysAndValues: LoadedMatrix;
+  /**
+   * Of each head the rows of its plain key channels, then those of its values, with a column a channel of the latent; or both by themselves,
+   * keys the other way round: a row a channel of the latent.
+   */
+  readonly keysAndValues: LoadedMatrix | { readonly keys: ExpertMatrix; readonly values: ExpertMatrix };
   readonly rotation: Slice;
 }
 
@@ -159,6 +162,18 @@ function joinTables(tables: readonly Float32Array[]): Float32Array {
     at += table.length;
   }
   return joined;
+}
+
+/** What a head's plain channels are multiplied by, and what follows attention. */
+function splitHeadRows(
+  matrices: LatentInputs['keysAndValues'],
+  { plainLength, valueLength: valueRows }: LatentHeads,
+): { readonly keys: Parameters<typeof latentQueries>[1]; readonly values: HeadRows } {
+  if ('keys' in matrices) return { keys: { ...headsOf(matrices.keys), rowsAre: 'latent' }, values: headsOf(matrices.values) };
+  const [piece] = matrices.pieces;
+  if (piece === undefined) throw new Error('no key weights');
+  const own = { matrix: piece.matrix, pitch: plainLength + valueRows };
+  return { keys: { ...own, start: 0, rows: plainLength, rowsAre: 'plain' }, values: { ...own, start: plainLength, rows: valueRows } };
 }
 
 /** Positions that a layer without a window sees. */
@@ -276,23 +291,22 @@ export class Graph {
   latentAttention(layer: number, { queries: x, rows, norm, keysAndValues, rotation }: LatentInputs, heads: LatentHeads): Vectors {
     const { batch, kv, blockLength, lanes, layout, maxTokens, pools, family, matrixUnit } = this.settings;
     const found = pools[layer];
-    const [piece] = keysAndValues.pieces;
-    if (found === undefined || piece === undefined) throw new Error(`no pool, or no key weights, for layer ${layer}`);
-    const { plainLength, valueLength, latentLength, ropeLength } = heads;
+    if (found === undefined) throw new Error(`no pool for layer ${layer}`);
+    const { latentLength, ropeLength } = heads;
     const lengths = { headLength: latentLength + ropeLength, latentLength, rotaryLength: ropeLength };
     const shape: LatentShape = { ...lengths, heads: heads.heads, kvHeads: 1, scale: heads.scale, kv, blockLength, poolFold: found.fold, lanes, layout };
     const { vectors: pool } = found;
-    const own = { matrix: piece.matrix, pitch: plainLength + valueLength };
+    const { keys, values } = splitHeadRows(keysAndValues, heads);
     const queries = this.#perToken('queries', heads.heads * shape.headLength);
     this.#keepBlocks(shape, pool);
     this.operations.push(
       latentRows(shape, { rows, pool, norm, rotation, batch }),
-      ...latentQueries(shape, { ...own, start: 0, rows: plainLength }, { x, queries, rotation, batch }, this.settings),
+      ...latentQueries(shape, keys, { x, queries, rotation, batch }, this.settings),
     );
     const attended = this.#attend(shape, queries, pool);
-    const y = this.#perToken('values', heads.heads * valueLength);
+    const y = this.#perToken('values', heads.heads * heads.valueLength);
     const facts = { lanes, family, matrixUnit, layout, batch, maxTokens, heads: heads.heads };
-    this.operations.push(...headMatmul({ ...own, start: plainLength, rows: valueLength }, { ...facts, x: attended, y }));
+    this.operations.push(...headMatmul(values, { ...facts, x: attended, y }));
     return y;
   }
 

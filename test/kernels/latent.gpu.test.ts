@@ -8,7 +8,7 @@ import { type HeadRows, headMatmul, headRuns } from '../../kernels/head_matmul.t
 import { headsBound } from '../../kernels/heads.ref.ts';
 import type { Operation, Place, Vectors } from '../../kernels/kernel.ts';
 import { latentQueryReference, latentRowReference } from '../../kernels/latent.ref.ts';
-import { type LatentShape, latentQueries, latentRows } from '../../kernels/latent.ts';
+import { type KeyRows, type LatentShape, latentQueries, latentRows } from '../../kernels/latent.ts';
 import { randomFloats } from '../../kernels/random.ref.ts';
 import type { KernelFamily } from '../../kernels/tiles.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
@@ -145,30 +145,52 @@ async function runForms(operations: readonly Operation[], y: Vectors, batch: Bat
 
 const nameOf = ({ storage, heads, tokens, place, family = 'narrow' }: HeadCase): string => `${storage}, ${heads} heads, ${tokens} tokens, ${place}, ${family}`;
 
+const queryCases: readonly (readonly [KeyRows, HeadCase])[] = [
+  ...headCases.map((one) => ['plain', one] as const),
+  ['latent', { storage: 'Q8_0', heads: 3, pitch: 44, start: 0, rows: 44, columns: 96, tokens: 5, place: 'texture' }],
+  ['latent', { storage: 'F16', heads: 2, pitch: 64, start: 0, rows: 64, columns: 32, tokens: 9, place: 'texture', family: 'wide' }],
+];
+
 describe('queries with absorbed weights', () => {
-  it.each(headCases.map((one) => [nameOf(one), one] as const))('%s', { timeout: patience }, async (_, one) => {
-    const { heads, rows, tokens, place, family } = one;
-    const ropeLength = 24;
-    const { weights, own } = await prepareHeads(one);
-    const batch = batchOf(tokens);
-    const shape = { ...shapeOf(own.matrix.columns, ropeLength, 'f32', heads, batch), scale: 0.3 };
-    const inputLength = rows + ropeLength;
-    const x = randomFloats(tokens * heads * inputLength, 5);
-    const width = heads * shape.headLength;
-    const queries = gpu.vectors(new Float32Array(tokens * width), width, place);
-    const buffers = {
-      x: gpu.vectors(x, heads * inputLength, place),
-      queries,
-      rotation: gpu.buffer(rotationOf(ropeLength)),
-      batch: gpu.buffer(batch.seal()),
-    };
-    const expected = Array.from({ length: tokens * heads }, (__, i) => {
-      const query = x.subarray(i * inputLength, (i + 1) * inputLength);
-      return latentQueryReference(query, weights[i % heads] ?? [], 0.3, turnAt(first + Math.floor(i / heads), ropeLength));
-    });
-    await runForms(latentQueries(shape, own, buffers, { lanes: gpu.lanes, family }), queries, batch, Float64Array.from(expected.flatMap((row) => [...row])));
-  });
+  it.each(queryCases.map(([rowsAre, one]) => [rowsAre, nameOf(one), one] as const))(
+    'rows are %s channels, %s',
+    { timeout: patience },
+    async (rowsAre, _, one) => {
+      const { heads, rows, tokens, place, family } = one;
+      const ropeLength = 24;
+      const { weights, own } = await prepareHeads(one);
+      const { columns } = own.matrix;
+      const [plainLength, latentLength] = rowsAre === 'plain' ? [rows, columns] : [columns, rows];
+      const batch = batchOf(tokens);
+      const shape = { ...shapeOf(latentLength, ropeLength, 'f32', heads, batch), scale: 0.3 };
+      const inputLength = plainLength + ropeLength;
+      const x = randomFloats(tokens * heads * inputLength, 5);
+      const width = heads * shape.headLength;
+      const queries = gpu.vectors(new Float32Array(tokens * width), width, place);
+      const buffers = {
+        x: gpu.vectors(x, heads * inputLength, place),
+        queries,
+        rotation: gpu.buffer(rotationOf(ropeLength)),
+        batch: gpu.buffer(batch.seal()),
+      };
+      const keys = weights.map((rowsOf) => (rowsAre === 'plain' ? rowsOf : transpose(rowsOf)));
+      const expected = Array.from({ length: tokens * heads }, (__, i) => {
+        const query = x.subarray(i * inputLength, (i + 1) * inputLength);
+        return [...latentQueryReference(query, keys[i % heads] ?? [], 0.3, turnAt(first + Math.floor(i / heads), ropeLength))];
+      });
+      await runForms(
+        latentQueries(shape, { ...own, rowsAre }, buffers, { lanes: gpu.lanes, family }),
+        queries,
+        batch,
+        Float64Array.from(expected.flat()),
+      );
+    },
+  );
 });
+
+function transpose(rows: readonly Float64Array[]): Float64Array[] {
+  return Array.from({ length: rows[0]?.length ?? 0 }, (_, column) => Float64Array.from(rows, (row) => row[column] ?? 0));
+}
 
 describe('values of each head', () => {
   it.each(headCases.map((one) => [nameOf(one), one] as const))('%s', { timeout: patience }, async (_, one) => {
