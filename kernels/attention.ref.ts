@@ -11,17 +11,21 @@ export interface AttentionReference {
   readonly kvHeads: number;
   readonly headLength: number;
   /** As in AttentionShape. */
+  readonly latentLength?: number | undefined;
   readonly window?: number | undefined;
   readonly softcap?: number | undefined;
   /** One a head. */
   readonly sinks?: Float32Array;
 }
 
-/** query: [head][length] already scaled; keys, values: [position][KV head][length]; gives [head][length]. The query is that of the last position. */
+/**
+ * query: [head][length] already scaled; keys, values: [position][KV head][length], or latent rows for both; gives [head][value length].
+ * The query is that of the last position.
+ */
 export function attentionReference(shape: AttentionReference, query: Float32Array, keys: Float32Array, values: Float32Array, positions: number): Float64Array {
-  const { heads, kvHeads, headLength, window = positions, softcap, sinks } = shape;
+  const { heads, kvHeads, headLength, latentLength = headLength, window = positions, softcap, sinks } = shape;
   const first = Math.max(0, positions - window);
-  const out = new Float64Array(heads * headLength);
+  const out = new Float64Array(heads * latentLength);
   for (let head = 0; head < heads; head++) {
     const kvHead = Math.floor(head / (heads / kvHeads));
     const at = (position: number): number => (position * kvHeads + kvHead) * headLength;
@@ -35,8 +39,8 @@ export function attentionReference(shape: AttentionReference, query: Float32Arra
     const total = weights.reduce((sum, weight) => sum + weight, sink === undefined ? 0 : Math.exp(sink - largest));
     weights.forEach((weight, i) => {
       const position = first + i;
-      for (let channel = 0; channel < headLength; channel++) {
-        const index = head * headLength + channel;
+      for (let channel = 0; channel < latentLength; channel++) {
+        const index = head * latentLength + channel;
         out[index] = (out[index] ?? 0) + (weight / total) * (values[at(position) + channel] ?? 0);
       }
     });

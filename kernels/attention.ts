@@ -9,8 +9,13 @@ type KvFormat = 'f16' | 'f32' | 'q8';
 export interface AttentionShape {
   readonly heads: number;
   readonly kvHeads: number;
-  /** A multiple of 8, at most 512. */
+  /** Of keys, and of values unless they are latent; a multiple of 8, at most 576. */
   readonly headLength: number;
+  /**
+   * A slot has one row a KV head in place of keys and values: all of it is the key, and so many of its first channels the value
+   * (multi-head latent attention); a multiple of 8. Not in q8: one factor would not do for latent and rotated channels.
+   */
+  readonly latentLength?: number | undefined;
   /** Dimensions of a head that are rotated; even. */
   readonly rotaryLength: number;
   /** What queries are multiplied by; without it headLength^-0.5. */
@@ -28,7 +33,7 @@ export interface AttentionShape {
   readonly layout: Readonly<Record<string, number>>;
 }
 
-type PoolShape = Pick<AttentionShape, 'kvHeads' | 'headLength' | 'kv'>;
+export type PoolShape = Pick<AttentionShape, 'kvHeads' | 'headLength' | 'latentLength' | 'kv'>;
 
 /** Values in a vector of 16 bytes. */
 const vectorLengths: Readonly<Record<KvFormat, number>> = { f16: 8, f32: 4, q8: 16 };
@@ -38,11 +43,17 @@ export function headVectors({ headLength, kv }: PoolShape): number {
   return Math.ceil(headLength / vectorLengths[kv]);
 }
 
+/** Channels of a value, and so of what a head gives. */
+export function valueLength({ headLength, latentLength }: Pick<AttentionShape, 'headLength' | 'latentLength'>): number {
+  return latentLength ?? headLength;
+}
+
 /**
  * Vectors of 16 bytes that a slot of one layer's KV pool takes: [keys, values][KV head][head length] in the KV format; behind
- * them, for q8, a vector for each KV head with the factors of its keys and its values in f32.
+ * them, for q8, a vector for each KV head with the factors of its keys and its values in f32. Latent rows: [KV head][head length].
  */
 export function slotVectors(shape: PoolShape): number {
+  if (shape.latentLength !== undefined) return shape.kvHeads * headVectors(shape);
   return 2 * shape.kvHeads * headVectors(shape) + (shape.kv === 'q8' ? shape.kvHeads : 0);
 }
 
@@ -71,6 +82,8 @@ function groupTiles({ heads, kvHeads, headLength }: AttentionShape): number {
 export function attentionConstants(shape: AttentionShape): Record<string, number> {
   const group = shape.heads / shape.kvHeads;
   const vectors = headVectors(shape);
+  const values = valueLength(shape);
+  const valueVectors = Math.ceil(values / vectorLengths[shape.kv]);
   return {
     ...shape.layout,
     LANES: shape.lanes,
@@ -80,15 +93,15 @@ export function attentionConstants(shape: AttentionShape): Record<string, number
     GROUP_TILES: groupTiles(shape),
     GROUP_TILE: Math.ceil(group / groupTiles(shape)),
     HEAD_VECTORS: vectors,
-    /** Of a lane. */
-    VECTORS: Math.ceil(vectors / shape.lanes),
+    VALUE_VECTORS: valueVectors,
     VECTOR_QUADS: vectorLengths[shape.kv] / 4,
     SLOT_VECTORS: slotVectors(shape),
-    SLOT_VALUES: shape.kvHeads * vectors,
+    SLOT_VALUES: shape.latentLength === undefined ? shape.kvHeads * vectors : 0,
     SLOT_SCALES: 2 * shape.kvHeads * vectors,
     POOL_FOLD: shape.poolFold,
     HEAD_LENGTH: shape.headLength,
     HEAD_QUADS: shape.headLength / 4,
+    VALUE_QUADS: values / 4,
     ROTARY_LENGTH: shape.rotaryLength,
     BLOCK_LENGTH: shape.blockLength,
   };
@@ -97,6 +110,10 @@ export function attentionConstants(shape: AttentionShape): Record<string, number
 /** Loads that stand together, before what is done with them: each is a call on lavapipe, around which registers are saved. */
 function loadsTogether(count: number): number {
   return [8, 7, 6, 5, 4, 3, 2].find((loads) => count % loads === 0) ?? 1;
+}
+
+function headName({ headLength, latentLength }: AttentionShape): string {
+  return latentLength === undefined ? `${headLength}` : `${headLength}v${latentLength}`;
 }
 
 function floatBits(value: number): number {
@@ -110,7 +127,7 @@ export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boo
     '',
   );
   return {
-    label: ['attention', kv, `d${shape.headLength}g${shape.heads / shape.kvHeads}`, ...(options === '' ? [] : [options]), place].join('/'),
+    label: ['attention', kv, `d${headName(shape)}g${shape.heads / shape.kvHeads}`, ...(options === '' ? [] : [options]), place].join('/'),
     includes: {
       KV: `kv/${kv}.wgsl`,
       SCALES: `kv/${kv === 'q8' ? 'scaled' : 'unscaled'}.wgsl`,
@@ -135,14 +152,15 @@ export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boo
 
 export function attentionVariant(shape: AttentionShape, place: Place, hasSinks = false): Variant {
   const { label, includes, constants, bindings } = attentionBase(shape, place, hasSinks);
-  const vectors = headVectors(shape);
+  const { HEAD_VECTORS: vectors = 0, VALUE_VECTORS: valueVectors = 0, VECTOR_QUADS: quads = 0 } = constants as Record<string, number>;
   return {
     label: `${label}/sg${shape.lanes}`,
     file: 'attention.wgsl',
     includes,
     constants: {
       ...constants,
-      QUADS: Math.ceil(vectors / shape.lanes) * (vectorLengths[shape.kv] / 4),
+      QUADS: Math.ceil(vectors / shape.lanes) * quads,
+      LANE_VECTORS: Math.ceil(valueVectors / shape.lanes),
       KEY_LOADS: loadsTogether(vectors),
       VALUE_LOADS: loadsTogether(shape.lanes),
     },
@@ -151,14 +169,14 @@ export function attentionVariant(shape: AttentionShape, place: Place, hasSinks =
 }
 
 export interface AttentionScratch {
-  /** [item][head][head length] f32. */
+  /** [item][head][value length] f32. */
   readonly partials: Slice;
   /** [item][head] pairs of f32. */
   readonly states: Slice;
 }
 
 /**
- * queries: [token][head][head length] f32, scaled; y: the same shape and kind of place, complete for tokens with one item.
+ * queries: [token][head][head length] f32, scaled; y: [token][head][value length] in the same kind of place, complete for tokens with one item.
  * sinks: [head] f32, one more score of each head, whose value is zero.
  */
 export function attention(
@@ -181,7 +199,7 @@ export function attention(
 
 export function attentionMergeVariant(shape: AttentionShape, place: Place, hasSinks = false): Variant {
   return {
-    label: `attention_merge/d${shape.headLength}/${hasSinks ? 'sinks/' : ''}${place}/sg${shape.lanes}`,
+    label: `attention_merge/d${headName(shape)}/${hasSinks ? 'sinks/' : ''}${place}/sg${shape.lanes}`,
     file: 'attention_merge.wgsl',
     includes: { PLACE_Y: `place/y_${place}.wgsl`, SINK: `attend/${hasSinks ? 'sink' : 'no_sink'}.wgsl` },
     constants: attentionConstants(shape),

@@ -28,6 +28,7 @@ const SINKS = 6u;
 const KEY_CHUNKS = HEAD_VECTORS / KEY_LOADS;
 const VALUE_CHUNKS = LANES / VALUE_LOADS;
 const ALL_QUADS = HEAD_VECTORS * VECTOR_QUADS;
+const SUM_QUADS = LANE_VECTORS * VECTOR_QUADS;
 
 // Of a lane: the quads of a head that it has, one vector in LANES.
 fn quadOfLane(k: u32, lane: u32) -> u32 {
@@ -45,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let vector = kvHead * HEAD_VECTORS;
 
   var query: array<array<vec4f, ALL_QUADS>, GROUP_TILE>;
-  var sums: array<array<vec4f, QUADS>, GROUP_TILE>;
+  var sums: array<array<vec4f, SUM_QUADS>, GROUP_TILE>;
   var largest: array<f32, GROUP_TILE>;
   var total: array<f32, GROUP_TILE>;
   #unroll
@@ -101,16 +102,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       scores[g] = weight * scales.y;
       largest[g] = next;
       #unroll
-      for (var k = 0u; k < QUADS; k++) {
+      for (var k = 0u; k < SUM_QUADS; k++) {
         sums[g][k] *= rescale;
       }
     }
     #unroll
     for (var chunk = 0u; chunk < VALUE_CHUNKS; chunk++) {
       #unroll
-      for (var k = 0u; k < VECTORS; k++) {
+      for (var k = 0u; k < LANE_VECTORS; k++) {
         // Lanes past the head read its last vector; their sums go nowhere.
-        let mineOf = SLOT_VALUES + vector + min(lane + k * LANES, HEAD_VECTORS - 1u);
+        let mineOf = SLOT_VALUES + vector + min(lane + k * LANES, VALUE_VECTORS - 1u);
         var stored = array<vec4u, VALUE_LOADS>();
         #unroll
         for (var u = 0u; u < VALUE_LOADS; u++) {
@@ -145,12 +146,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let all = lanesSum(total[g]);
     let ends = withSink(head, largest[g], all);
     #unroll
-    for (var k = 0u; k < QUADS; k++) {
+    for (var k = 0u; k < SUM_QUADS; k++) {
       let quad = quadOfLane(k, lane);
-      if (isHead && quad < HEAD_QUADS && isWhole) {
-        storeY(token, HEADS * HEAD_QUADS, head * HEAD_QUADS + quad, sums[g][k] * ends.x / ends.y);
-      } else if (isHead && quad < HEAD_QUADS) {
-        partials[(item * HEADS + head) * HEAD_QUADS + quad] = sums[g][k];
+      if (isHead && quad < VALUE_QUADS && isWhole) {
+        storeY(token, HEADS * VALUE_QUADS, head * VALUE_QUADS + quad, sums[g][k] * ends.x / ends.y);
+      } else if (isHead && quad < VALUE_QUADS) {
+        partials[(item * HEADS + head) * VALUE_QUADS + quad] = sums[g][k];
       }
     }
     if (isHead && lane == 0u) {

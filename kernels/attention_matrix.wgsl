@@ -13,7 +13,8 @@ const SINKS = 6u;
 // Keys of a turn, and channels.
 const SIDE = KEYS;
 const SIDE_QUADS = SIDE / 4u;
-const CHUNKS = (HEAD_QUADS + SIDE_QUADS - 1u) / SIDE_QUADS;
+const KEY_CHUNKS = (HEAD_QUADS + SIDE_QUADS - 1u) / SIDE_QUADS;
+const VALUE_CHUNKS = (VALUE_QUADS + SIDE_QUADS - 1u) / SIDE_QUADS;
 const CHUNK_VECTORS = SIDE_QUADS / VECTOR_QUADS;
 const LEFT_ROWS = ROWS;           // queries [row][channel], then weights [row][key]
 const RIGHT_ROWS = KEYS;          // keys and then values [key][channel]
@@ -87,14 +88,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   workgroupBarrier();
   findScales(lane);
 
-  var sums: array<vec4f, CHUNKS * OUTPUTS>;
+  var sums: array<vec4f, VALUE_CHUNKS * OUTPUTS>;
   var state = Softmax(MASKED, 0.0);
   var first = take.token;
   while (first < take.end) {
     let span = spanOf(take, first);
     for (var position = span.start / KEYS * KEYS; position < span.end; position += KEYS) {
       var scores = array<Result, FRAGMENTS>();
-      for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+      for (var chunk = 0u; chunk < KEY_CHUNKS; chunk++) {
         workgroupBarrier(); // what lies there has been read
         loadQueries(chunk, lane);
         loadKv(span, position, kvHead, 0u, chunk, lane);
@@ -116,7 +117,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       workgroupBarrier();
       state = weigh(state, span, position, lane);
-      for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+      for (var chunk = 0u; chunk < VALUE_CHUNKS; chunk++) {
         loadKv(span, position, kvHead, 1u, chunk, lane);
         workgroupBarrier();
         #unroll
@@ -134,7 +135,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         workgroupBarrier();
         // Written out, so that sums stay in registers.
         #unroll
-        for (var c = 0u; c < CHUNKS; c++) {
+        for (var c = 0u; c < VALUE_CHUNKS; c++) {
           if (c == chunk) {
             #unroll
             for (var o = 0u; o < OUTPUTS; o++) {
@@ -152,7 +153,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   endRow(state, lane);
   workgroupBarrier();
   #unroll
-  for (var c = 0u; c < CHUNKS; c++) {
+  for (var c = 0u; c < VALUE_CHUNKS; c++) {
     #unroll
     for (var o = 0u; o < OUTPUTS; o++) {
       let i = lane + o * INVOCATIONS;

@@ -19,8 +19,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (last - first == 1u) {
     return; // attention has written it
   }
-  for (var quad = lane; quad < HEADS * HEAD_QUADS; quad += LANES) {
-    let head = quad / HEAD_QUADS;
+  for (var quad = lane; quad < HEADS * VALUE_QUADS; quad += LANES) {
+    let head = quad / VALUE_QUADS;
     var largest = states[first * HEADS + head].x;
     for (var item = first + 1u; item < last; item++) {
       largest = max(largest, states[item * HEADS + head].x);
@@ -30,10 +30,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var item = first; item < last; item++) {
       let state = states[item * HEADS + head];
       let weight = exp(state.x - largest);
-      sum += weight * partials[item * (HEADS * HEAD_QUADS) + quad];
+      sum += weight * partials[item * (HEADS * VALUE_QUADS) + quad];
       total += weight * state.y;
     }
     let ends = withSink(head, largest, total);
-    storeY(token, HEADS * HEAD_QUADS, quad, sum * ends.x / ends.y);
+    storeY(token, HEADS * VALUE_QUADS, quad, sum * ends.x / ends.y);
   }
 }

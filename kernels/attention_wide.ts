@@ -1,5 +1,5 @@
 /**
- * Owns the attention kernels for GPUs (attention_wide.wgsl, attention_matrix.wgsl) as an operation: the same inputs, options, items and
+ * Owns the attention kernels for GPUs (attention_wide.wgsl, attention_latent.wgsl, attention_matrix.wgsl) as an operation: the same inputs, options, items and
  * results as the narrow one (attention.ts), with attention_merge behind it. Refuses devices of less than 128 invocations a workgroup; WebGPU promises 256.
  */
 import { type AttentionScratch, type AttentionShape, attentionBase, headVectors } from './attention.ts';
@@ -23,6 +23,8 @@ interface Form {
 }
 
 const invocations = 128;
+/** Quads of channels of latent rows that workgroup memory holds of 16 queries and 32 keys. */
+const chunkQuads: Readonly<Record<AttentionShape['kv'], number>> = { f16: 16, f32: 8, q8: 16 };
 /** Lanes that workgroup memory stands in for where a subgroup has less than a row may need. */
 const emulatedLanes = 32;
 const leastLanes = 8;
@@ -34,9 +36,10 @@ const leastLanes = 8;
 function formsOf(shape: AttentionShape, unit: MatrixUnit | undefined): readonly [Form, ...Form[]] {
   const { headLength, kv } = shape;
   const group = shape.heads / shape.kvHeads;
-  const rows = headLength <= 64 ? 16 : headLength <= 128 ? 8 : headLength <= 256 ? 4 : 2;
+  const isLatent = shape.latentLength !== undefined;
+  const rows = isLatent || headLength <= 64 ? 16 : headLength <= 128 ? 8 : headLength <= 256 ? 4 : 2;
   const heads = Math.min(group, rows);
-  const keys = Math.min(32, 2 ** Math.floor(Math.log2(256 / headVectors(shape))));
+  const keys = isLatent ? 32 : Math.min(32, 2 ** Math.floor(Math.log2(256 / headVectors(shape))));
   const wide = { heads, keys, rowLanes: 8 };
   const few: Form = { ...wide, tokens: 'item', rows: heads };
   if (unit !== undefined && kv !== 'f32') return [few, matrixForm(headLength, group, unit)];
@@ -64,7 +67,7 @@ export function attentionWideVariants(shape: AttentionShape, place: Place, hasSi
     const family = form.unit === undefined ? 'wide' : `matrix/${unitName(form.unit)}`;
     return {
       label: `${label}/${form.tokens === 'item' ? 'items' : `t${form.tokens}`}/sg${shape.lanes}/${family}`,
-      file: `attention_${form.unit === undefined ? 'wide' : 'matrix'}.wgsl`,
+      file: `attention_${form.unit !== undefined ? 'matrix' : shape.latentLength !== undefined ? 'latent' : 'wide'}.wgsl`,
       includes: { ...includes, ...parts.includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
       constants: {
         ...constants,
@@ -78,6 +81,7 @@ export function attentionWideVariants(shape: AttentionShape, place: Place, hasSi
         TOKENS: form.tokens === 'item' ? 1 : form.tokens,
         ROWS: form.rows,
         KEYS: form.keys,
+        CHUNK_QUADS: chunkQuads[shape.kv],
       },
       bindings,
     };

@@ -62,8 +62,10 @@ export interface MatmulChoice extends TileFacts {
   /** Of `store` and `gated`. */
   readonly activation?: ActivationFunction;
   readonly isBiased?: boolean;
-  /** Without it: rows of the step, one after the other. */
+  /** Without either: rows of the step, one after the other. */
   readonly experts?: ExpertRows | undefined;
+  /** Each head multiplies channels of its own by rows of its own (rows/heads.wgsl, head_matmul.ts); ends with `store`, without a norm. */
+  readonly isByHead?: boolean;
   readonly layout: Readonly<Record<string, number>>;
   /** In ascending order of tokens; without them the standard ones. */
   readonly tiles?: readonly Tile[] | undefined;
@@ -82,6 +84,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
   if (finish === 'add') bindings.push(bindingKind('read', places.y));
   const bias = choice.isBiased ? bindings.push('read') - 1 : 0;
   const routes = choice.experts === undefined ? 0 : bindings.push('read') - 1;
+  const rows = choice.isByHead ? 'heads' : choice.experts?.rows;
   const activation = choice.activation ?? 'none';
   const constants = {
     ...choice.layout,
@@ -104,7 +107,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
         multipliedBy(tile, choice.activations),
         input,
         [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
-        ...(choice.experts === undefined ? [] : [choice.experts.rows]),
+        ...(rows === undefined ? [] : [rows]),
         [places.weights, places.x, places.y].map((place) => place[0]).join(''),
         `sg${choice.lanes}`,
         tileName(tile),
@@ -113,7 +116,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
       includes: {
         QUANT: `quant/${stem}.wgsl`,
         INPUT: `input/${input}.wgsl`,
-        ROWS: `rows/${choice.experts?.rows ?? 'step'}.wgsl`,
+        ROWS: `rows/${rows ?? 'step'}.wgsl`,
         BIAS: `bias/${choice.isBiased ? 'rows' : 'none'}.wgsl`,
         ACTIVATION: `activation/${activation}.wgsl`,
         FINISH: `epilogue/${finish}${takesPairs(finish) && tile.quads === 1 ? '_lanes' : ''}.wgsl`,
@@ -229,9 +232,11 @@ export interface MatmulShape {
   readonly finish: Finish;
   readonly planeQuads: number;
   readonly experts?: { readonly first: number; readonly count: number; readonly share: number };
+  /** Of a multiplication by head: the first that the plane has, and in quads from one to the next, its own rows' start, and a row of x. */
+  readonly heads?: { readonly first: number; readonly pitch: number; readonly start: number; readonly inputWidth: number };
 }
 
-export function matmulParams({ quads, columns, rows, offset, over, epsilon, finish, planeQuads, experts }: MatmulShape): Uint32Array {
+export function matmulParams({ quads, columns, rows, offset, over, epsilon, finish, planeQuads, experts, heads }: MatmulShape): Uint32Array {
   const stride = 'stride' in finish ? finish.stride : rows / 2;
   const scale = finish.kind === 'rope' ? (finish.shape.scale ?? finish.shape.headLength ** -0.5) : finish.kind === 'gated' ? 1 : (finish.scale ?? 1);
   const limit = finish.kind === 'gated' ? finish.gate.limit : finish.kind === 'store' ? finish.limit : undefined;
@@ -246,9 +251,12 @@ export function matmulParams({ quads, columns, rows, offset, over, epsilon, fini
     { f32: limit ?? noLimit },
     { f32: finish.kind === 'gated' ? (finish.gate.upOffset ?? 0) : 0 },
     planeQuads,
-    experts?.first ?? 0,
+    experts?.first ?? heads?.first ?? 0,
     experts?.count ?? 0,
     experts?.share ?? 1,
+    heads?.pitch ?? 0,
+    heads?.start ?? 0,
+    heads?.inputWidth ?? 0,
   );
 }
 

@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       #unroll
       for (var load = 0u; load < QUAD_LOADS; load++) {
         let quad = block * 8u + lane % 8u + load * LANES;
-        var value = xAt(rows[t], blocks * 8u, quad);
+        var value = inputAt(rows[t], blocks * 8u, quad);
         if (NORMED) {
           squares[t] += dot(value, value);
           value *= normWeight(quad);

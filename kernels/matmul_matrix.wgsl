@@ -40,7 +40,7 @@ fn prepare(lane: u32, range: RowRange, blocks: u32) {
     var squares = 0.0;
     for (var block = 0u; block < blocks; block++) {
       let quad = block * 8u + lane % 8u;
-      let x = xAt(row, blocks * 8u, quad);
+      let x = inputAt(row, blocks * 8u, quad);
       let size = abs(x * normWeight(quad));
       largest = max(largest, max(max(size.x, size.y), max(size.z, size.w)));
       squares += dot(x, x);
@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = lane; i < TOKENS * 8u; i += INVOCATIONS) {
       let token = i / 8u;
       let quad = block * 8u + i % 8u;
-      let x = xAt(inputRow(min(range.first + token, range.end - 1u)), blocks * 8u, quad);
+      let x = inputAt(inputRow(min(range.first + token, range.end - 1u)), blocks * 8u, quad);
       putLeft(token * STRIDE + i % 8u * 4u, x * normWeight(quad) * inverses[token]);
     }
     for (var i = lane; i < TILE_QUADS * 8u; i += INVOCATIONS) {

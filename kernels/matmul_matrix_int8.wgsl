@@ -74,7 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var load = 0u; load < LOADS; load++) {
       let token = load * (INVOCATIONS / 8u) + lane / 8u;
       let quad = block * 8u + lane % 8u;
-      let x = xAt(rows[load], blocks * 8u, quad);
+      let x = inputAt(rows[load], blocks * 8u, quad);
       if (NORMED) {
         squares[load] += dot(x, x);
       }

@@ -62,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       #unroll
       for (var load = 0u; load < LOADS; load++) {
-        let x = xAt(rows[load], blocks * 8u, block * 8u + xQuad);
+        let x = inputAt(rows[load], blocks * 8u, block * 8u + xQuad);
         xTile[xQuad * TOKENS + load * 16u + lane / 8u] = x * normWeight(block * 8u + xQuad);
         if (NORMED) {
           squares[load] += dot(x, x);

@@ -56,14 +56,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let fourth = weightQuad(weights[3], words, scales, 3u, c);
       #unroll
       for (var t = 0u; t < TOKENS; t++) {
-        let x = xAt(rows[t], width, block * 8u + c) * normWeight(block * 8u + c);
+        let x = inputAt(rows[t], width, block * 8u + c) * normWeight(block * 8u + c);
         sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
       }
     }
     if (NORMED) {
       #unroll
       for (var t = 0u; t < TOKENS; t++) {
-        let own = xAt(rows[t], width, block * 8u + quad);
+        let own = inputAt(rows[t], width, block * 8u + quad);
         squares[t / 4u][t % 4u] += dot(own, own);
       }
     }

@@ -8,45 +8,57 @@ import type { MatrixSpec, ModelConfig, ModelShape, TensorPart, VectorSpec, Weigh
 import type { AttentionHeads, Graph, LoadedMatrix } from './graph.ts';
 import type { RopeScaling } from './rope.ts';
 
-/** What config.json of nearly every decoder says under the same keys. */
-export interface DecoderConfig extends ModelShape {
+/** What config.json of every stack of layers says under the same keys. */
+export interface StackConfig extends ModelShape {
   readonly layerCount: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headLength: number;
   readonly epsilon: number;
   /** The matrix of the logits is the embedding. */
   readonly isTied: boolean;
 }
 
-/** `isTied`: where the file does not say. Every layer sees everything; a family with windows says so itself. */
-export function readDecoder(config: ModelConfig, { isTied = false }: { readonly isTied?: boolean } = {}): DecoderConfig {
-  const heads = config.integer('num_attention_heads');
-  const kvHeads = config.integer('num_key_value_heads', heads);
+/** The same with heads that have keys and values. */
+export interface DecoderConfig extends StackConfig {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headLength: number;
+}
+
+interface StackOptions {
+  /** Where the file does not say. */
+  readonly isTied?: boolean;
+}
+
+/** All but caches, which the family knows. */
+export function readStack(config: ModelConfig, { isTied = false }: StackOptions = {}): Omit<StackConfig, 'caches'> {
   const embeddingLength = config.integer('hidden_size');
-  const headLength = config.integer('head_dim', embeddingLength / heads);
   const layerCount = config.integer('num_hidden_layers');
   const epsilon = config.number('rms_norm_eps');
   // What the kernels rely on; the shapes of all tensors are checked against these numbers at load.
   config.demand(layerCount <= 1024, 'num_hidden_layers', 'at most 1024', layerCount);
   // A norm is a uniform buffer, of 64 KiB at most.
   config.demand(embeddingLength % 32 === 0 && embeddingLength <= 16_384, 'hidden_size', 'a multiple of 32, at most 16384', embeddingLength);
-  config.demand(heads % kvHeads === 0, 'num_key_value_heads', `a divisor of ${heads}`, kvHeads);
-  config.demand(headLength % 8 === 0 && headLength <= 512, 'head_dim', 'a multiple of 8, at most 512', headLength);
-  config.demand((heads * headLength) % 32 === 0, 'num_attention_heads', 'heads of a multiple of 32 numbers in all', heads * headLength);
   config.demand(epsilon > 0 && epsilon < 1, 'rms_norm_eps', 'between 0 and 1', epsilon);
   return {
     layerCount,
     embeddingLength,
     vocabularySize: config.integer('vocab_size'),
     contextLength: config.integer('max_position_embeddings'),
-    heads,
-    kvHeads,
-    headLength,
     epsilon,
     isTied: config.boolean('tie_word_embeddings', isTied),
-    caches: Array.from({ length: layerCount }, () => ({ kind: 'kv' as const, kvHeads, headLength })),
   };
+}
+
+/** Every layer sees everything; a family with windows says so itself. */
+export function readDecoder(config: ModelConfig, options: StackOptions = {}): DecoderConfig {
+  const stack = readStack(config, options);
+  const heads = config.integer('num_attention_heads');
+  const kvHeads = config.integer('num_key_value_heads', heads);
+  const headLength = config.integer('head_dim', stack.embeddingLength / heads);
+  config.demand(heads % kvHeads === 0, 'num_key_value_heads', `a divisor of ${heads}`, kvHeads);
+  config.demand(headLength % 8 === 0 && headLength <= 512, 'head_dim', 'a multiple of 8, at most 512', headLength);
+  config.demand((heads * headLength) % 32 === 0, 'num_attention_heads', 'heads of a multiple of 32 numbers in all', heads * headLength);
+  const caches = Array.from({ length: stack.layerCount }, () => ({ kind: 'kv' as const, kvHeads, headLength }));
+  return { ...stack, heads, kvHeads, headLength, caches };
 }
 
 /** The same with windows: positions that each layer sees, or undefined for all. */
@@ -229,7 +241,7 @@ export function attentionSpecs(
 
 /** Of a layer: `feed-forward norm`, which is the tensor `before`, `gate and up`, `down`. */
 export function feedForwardSpecs(
-  c: DecoderConfig,
+  c: StackConfig,
   layer: number,
   width: number,
   { before = 'post_attention_layernorm', norm }: { readonly before?: string; readonly norm?: Pick<VectorSpec, 'isOffset'> } = {},
@@ -243,7 +255,7 @@ export function feedForwardSpecs(
 }
 
 /** x + down(silu(gate) * up) of the normed x, with what `feedForwardSpecs` lists. */
-export function addFeedForward(c: DecoderConfig, w: Weights, g: Graph, layer: number, x: Vectors): Vectors {
+export function addFeedForward(c: StackConfig, w: Weights, g: Graph, layer: number, x: Vectors): Vectors {
   const norm = { weight: w.vector(`${layer} feed-forward norm`), epsilon: c.epsilon };
   return g.addLinear(x, w.matrix(`${layer} down`), g.gated(x, norm, w.matrix(`${layer} gate and up`), gates.swiglu));
 }
@@ -262,7 +274,7 @@ export function windowAt({ caches }: ModelShape, layer: number): number | undefi
 }
 
 /** `embedding`, `output` unless it is the same, and `output norm`. */
-export function outerSpecs(c: DecoderConfig, norm: Pick<VectorSpec, 'isOffset'> = {}): [string, WeightSpec][] {
+export function outerSpecs(c: StackConfig, norm: Pick<VectorSpec, 'isOffset'> = {}): [string, WeightSpec][] {
   const output: [string, WeightSpec][] = c.isTied ? [] : [['output', matrix(c.embeddingLength, ['lm_head', c.vocabularySize])]];
   return [
     ['embedding', { ...matrix(c.embeddingLength, ['model.embed_tokens', c.vocabularySize]), isTable: true }],
@@ -272,6 +284,6 @@ export function outerSpecs(c: DecoderConfig, norm: Pick<VectorSpec, 'isOffset'> 
 }
 
 /** What makes logits. */
-export function outputMatrix({ isTied }: DecoderConfig, w: Weights): LoadedMatrix {
+export function outputMatrix({ isTied }: StackConfig, w: Weights): LoadedMatrix {
   return w.matrix(isTied ? 'embedding' : 'output');
 }

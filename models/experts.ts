@@ -5,7 +5,7 @@
 import { gates } from '../kernels/gated.ts';
 import type { Vectors } from '../kernels/kernel.ts';
 import type { RouterShape } from '../kernels/router.ts';
-import { type DecoderConfig, down, gateAndUp, matrix, paddingOf, vector } from './blocks.ts';
+import { down, gateAndUp, matrix, paddingOf, type StackConfig, vector } from './blocks.ts';
 import type { ExpertsSpec, ModelConfig, VectorSpec, WeightSpec, Weights } from './family.ts';
 import type { Graph } from './graph.ts';
 
@@ -76,7 +76,7 @@ export function expertDown(width: number, rows: number, experts: number, name: s
 }
 
 /** Of a layer: `feed-forward norm`, `router` with its `selection bias`, `experts gate and up`, `experts down`, and `shared ...` of both; `shared gate`. */
-export function mixtureSpecs(c: DecoderConfig, layer: number, mixture: MixtureConfig, norm?: Pick<VectorSpec, 'isOffset'>): [string, WeightSpec][] {
+export function mixtureSpecs(c: StackConfig, layer: number, mixture: MixtureConfig, norm?: Pick<VectorSpec, 'isOffset'>): [string, WeightSpec][] {
   const name = `model.layers.${layer}`;
   const { router, width, sharedWidth, isSharedGated = false } = mixture;
   const { experts, isBiased } = router;
@@ -98,7 +98,7 @@ export function mixtureSpecs(c: DecoderConfig, layer: number, mixture: MixtureCo
 }
 
 /** x + the chosen experts + the shared ones of the normed x, with what `mixtureSpecs` lists. */
-export function addMixture(c: DecoderConfig, w: Weights, g: Graph, layer: number, x: Vectors, mixture: MixtureConfig): Vectors {
+export function addMixture(c: StackConfig, w: Weights, g: Graph, layer: number, x: Vectors, mixture: MixtureConfig): Vectors {
   const { router, sharedWidth, isSharedGated } = mixture;
   const norm = { weight: w.vector(`${layer} feed-forward norm`), epsilon: c.epsilon };
   const logits = g.linear('router', w.matrix(`${layer} router`), x, { norm });

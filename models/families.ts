@@ -1,4 +1,5 @@
 /** Owns the static table of model families. */
+import { deepseekV3 } from './deepseek_v3.ts';
 import type { Family } from './family.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
@@ -18,6 +19,7 @@ import { qwen3Next } from './qwen3_next.ts';
 import { smollm3 } from './smollm3.ts';
 
 export const families: readonly Family[] = [
+  deepseekV3,
   gemma2,
   gemma3,
   gemma4,

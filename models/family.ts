@@ -46,6 +46,8 @@ export interface MatrixSpec {
   readonly interleaved?: boolean;
   /** Rows are looked up and not only multiplied, so that columns must be in their own order. */
   readonly isTable?: boolean;
+  /** Rows of a head, which kernels take one by one, so that none may be cut apart; columns must be in their own order. */
+  readonly headRows?: number;
 }
 
 /** A vector that the device reads as f32, made of tensors one behind the other. */
@@ -113,6 +115,8 @@ export type LayerCache =
   | { readonly kind: 'kv'; readonly kvHeads: number; readonly headLength: number; readonly window?: number | undefined }
   /** Recurrent state of the whole sequence: so many f32, a multiple of 4. */
   | { readonly kind: 'state'; readonly length: number }
+  /** One row for all heads: a latent, which keys and values are made of, and what of the key is rotated (multi-head latent attention). */
+  | { readonly kind: 'latent'; readonly latentLength: number; readonly ropeLength: number }
   /** Nothing: it reads what another layer has stored. */
   | { readonly kind: 'none' };
 

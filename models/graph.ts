@@ -2,15 +2,17 @@
  * Owns the list of operations that a forward pass becomes, and the scratch buffers between them. A family's
  * forward runs once, at load; the runner replays the list every step. Refuses anything that only one family needs.
  */
-import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks, copySize } from '../kernels/attention.ts';
+import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks, copySize, valueLength } from '../kernels/attention.ts';
 import { attentionWide } from '../kernels/attention_wide.ts';
 import { clearStates, type DeltaShape, deltaInputLength, deltaRow, deltaRule } from '../kernels/delta.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } from '../kernels/gated.ts';
 import { gatedHeads } from '../kernels/gated_heads.ts';
+import { type HeadRows, headMatmul, headsOf } from '../kernels/head_matmul.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
+import { type LatentShape, latentQueries, latentRows } from '../kernels/latent.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
@@ -102,6 +104,33 @@ export interface DeltaOptions {
   readonly outputNorm: Norm;
 }
 
+/** Multi-head latent attention: a head's query is [plain channels, channels that turn], a row of the cache [latent, channels that turn]. */
+export interface LatentHeads {
+  readonly heads: number;
+  readonly plainLength: number;
+  readonly ropeLength: number;
+  readonly latentLength: number;
+  /** Of what a head gives. */
+  readonly valueLength: number;
+  /** What queries are multiplied by. */
+  readonly scale: number;
+}
+
+export interface LatentInputs {
+  /** [token][head][plain channels, channels that turn]. */
+  readonly queries: Vectors;
+  /** [token][latent, channels that turn]. */
+  readonly rows: Vectors;
+  /** Of the latent. */
+  readonly norm: Norm;
+  /**
+   * Of each head the rows of its plain key channels, then those of its values, with a column a channel of the latent; or both by themselves,
+   * keys the other way round: a row a channel of the latent.
+   */
+  readonly keysAndValues: LoadedMatrix | { readonly keys: ExpertMatrix; readonly values: ExpertMatrix };
+  readonly rotation: Slice;
+}
+
 export interface LinearOptions {
   /** On the way in. */
   readonly norm?: Norm | undefined;
@@ -155,6 +184,18 @@ function joinTables(tables: readonly Float32Array[]): Float32Array {
     at += table.length;
   }
   return joined;
+}
+
+/** What a head's plain channels are multiplied by, and what follows attention. */
+function splitHeadRows(
+  matrices: LatentInputs['keysAndValues'],
+  { plainLength, valueLength: valueRows }: LatentHeads,
+): { readonly keys: Parameters<typeof latentQueries>[1]; readonly values: HeadRows } {
+  if ('keys' in matrices) return { keys: { ...headsOf(matrices.keys), rowsAre: 'latent' }, values: headsOf(matrices.values) };
+  const [piece] = matrices.pieces;
+  if (piece === undefined) throw new Error('no key weights');
+  const own = { matrix: piece.matrix, pitch: plainLength + valueRows };
+  return { keys: { ...own, start: 0, rows: plainLength, rowsAre: 'plain' }, values: { ...own, start: plainLength, rows: valueRows } };
 }
 
 /** Positions that a layer without a window sees. */
@@ -240,7 +281,7 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, lanes, layout, maxItems, maxCopies, pools } = this.settings;
+    const { batch, kv, blockLength, lanes, layout, pools } = this.settings;
     const found = pools[heads.keysOf ?? layer];
     if (found === undefined) throw new Error(`no KV pool for layer ${layer}`);
     const { vectors: pool, fold: poolFold } = found;
@@ -254,15 +295,7 @@ export class Graph {
     };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
-    const scratch = {
-      partials: this.#buffer('partials', maxItems * width * 4),
-      states: this.#buffer('states', maxItems * heads.heads * 8),
-    };
-    const attended = this.#perToken('attended', width);
-    if (!options?.onlyQueries) {
-      const gathered = this.#buffer('copied blocks', copySize(shape, maxCopies));
-      this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
-    }
+    if (!options?.onlyQueries) this.#keepBlocks(shape, pool);
     const stride = headRowLength(shape, options);
     const rows = (): Vectors => this.#perToken('heads', stride);
     // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
@@ -271,14 +304,60 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows(), stride }, 'tokens', bias);
       this.operations.push(splitHeads(shape, options ?? {}, { rows: rows(), queries, pool, rotation, batch }));
     }
-    const attend = chooseAttention(this.settings);
-    this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
+    const attended = this.#attend(shape, queries, pool, sinks);
     if (activation === undefined) return attended;
     const y = this.#perToken('gated heads', width);
     const { heads: count, headLength } = heads;
     const gates = { heads: count, headLength, activation, rowLength: stride, start: headLength, pitch: 2 * headLength, group: 1 };
     this.operations.push(gatedHeads(gates, { x: attended, gates: rows(), y }, lanes));
     return y;
+  }
+
+  /**
+   * Latent attention with absorbed weights: stores a row a token, and gives [token][head][value length]. The same way for prompts and for
+   * single tokens: rows are never made into keys and values.
+   */
+  latentAttention(layer: number, { queries: x, rows, norm, keysAndValues, rotation }: LatentInputs, heads: LatentHeads): Vectors {
+    const { batch, kv, blockLength, lanes, layout, maxTokens, pools, family, matrixUnit } = this.settings;
+    const found = pools[layer];
+    if (found === undefined) throw new Error(`no pool for layer ${layer}`);
+    const { latentLength, ropeLength } = heads;
+    const lengths = { headLength: latentLength + ropeLength, latentLength, rotaryLength: ropeLength };
+    const shape: LatentShape = { ...lengths, heads: heads.heads, kvHeads: 1, scale: heads.scale, kv, blockLength, poolFold: found.fold, lanes, layout };
+    const { vectors: pool } = found;
+    const { keys, values } = splitHeadRows(keysAndValues, heads);
+    const queries = this.#perToken('queries', heads.heads * shape.headLength);
+    this.#keepBlocks(shape, pool);
+    this.operations.push(
+      latentRows(shape, { rows, pool, norm, rotation, batch }),
+      ...latentQueries(shape, keys, { x, queries, rotation, batch }, this.settings),
+    );
+    const attended = this.#attend(shape, queries, pool);
+    const y = this.#perToken('values', heads.heads * heads.valueLength);
+    const facts = { lanes, family, matrixUnit, layout, batch, maxTokens, heads: heads.heads };
+    this.operations.push(...headMatmul(values, { ...facts, x: attended, y }));
+    return y;
+  }
+
+  /** What a step does to whole blocks of a pool. */
+  #keepBlocks(shape: AttentionShape, pool: Vectors): void {
+    const { batch, maxCopies } = this.settings;
+    const gathered = this.#buffer('copied blocks', copySize(shape, maxCopies));
+    this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
+  }
+
+  /** [token][head][value length]. */
+  #attend(shape: AttentionShape, queries: Vectors, pool: Vectors, sinks?: Slice): Vectors {
+    const { batch, maxItems } = this.settings;
+    const width = shape.heads * valueLength(shape);
+    const scratch = {
+      partials: this.#buffer('partials', maxItems * width * 4),
+      states: this.#buffer('states', maxItems * shape.heads * 8),
+    };
+    const attended = this.#perToken('attended', width);
+    const attend = chooseAttention(this.settings);
+    this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
+    return attended;
   }
 
   /** The gated delta rule over each sequence, from the normed x: [token][value heads * value length], normed and gated by silu. */

@@ -122,7 +122,11 @@ function yarnScale(
   };
 }
 
+/** What YaRN multiplies by where positions are `factor` times as many. */
+export function yarnGrowth(factor: number, scale: number): number {
+  return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
+}
+
 function yarnFactor({ factor, attentionFactor, mscale, mscaleAllDim }: Scaling<'yarn'>): number {
-  const grow = (scale: number): number => (factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1);
-  return attentionFactor ?? (mscale && mscaleAllDim ? grow(mscale) / grow(mscaleAllDim) : grow(1));
+  return attentionFactor ?? (mscale && mscaleAllDim ? yarnGrowth(factor, mscale) / yarnGrowth(factor, mscaleAllDim) : yarnGrowth(factor, 1));
 }

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import { type Family, Graph, type ModelShape } from '../models/index.ts';
+import { type Family, Graph, type ModelShape, poolShapeOf } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -119,8 +119,9 @@ async function assemble(
     blockLength,
     batch: wholeBuffer(batchBuffer),
     pools: config.caches.map((cache, layer) => {
-      if (cache.kind !== 'kv') return undefined;
-      const { width, rows, fold } = poolExtent({ ...cache, kv }, blockCount * blockLength, open);
+      const shape = poolShapeOf(cache, kv);
+      if (shape === undefined) return undefined;
+      const { width, rows, fold } = poolExtent(shape, blockCount * blockLength, open);
       return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
     }),
     states: config.caches.map((cache, layer) => {

@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import { attentionReference, roundQ8 } from '../kernels/attention.ref.ts';
-import { type AttentionShape, type attention, attentionMerge, slotVectors } from '../kernels/attention.ts';
+import { type AttentionShape, type attention, attentionMerge, slotVectors, valueLength } from '../kernels/attention.ts';
 import type { Place } from '../kernels/kernel.ts';
 import { random, randomFloats } from '../kernels/random.ref.ts';
 import { Batch } from '../runtime/scheduling/batch.ts';
@@ -16,7 +16,7 @@ const sink = { event: () => undefined, fail: () => undefined };
 const blockLength = 16;
 const limits = { maxTokens: 80, maxSequences: 4, maxLogitRows: 4, contextLength: 2048, blockCount: 200, blockLength, maxEdits: 0 };
 
-type Heads = Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'window' | 'softcap' | 'kv'>;
+type Heads = Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'latentLength' | 'window' | 'softcap' | 'kv'>;
 
 /** Tokens [first, end) of a sequence, whose keys and values before them are in the pool. */
 interface Span {
@@ -26,7 +26,7 @@ interface Span {
 
 interface AttentionData {
   readonly query: Float32Array;
-  /** [position][KV head][head length] for each span's sequence. */
+  /** [position][KV head][head length] for each span's sequence; latent rows are keys alone. */
   readonly keys: readonly Float32Array[];
   readonly values: readonly Float32Array[];
 }
@@ -58,6 +58,7 @@ export interface NamedCase {
   readonly name: string;
   /** Queries, pool and results lie where the device does not keep them. */
   readonly isElsewhere?: boolean;
+  readonly isLatent?: boolean;
   readonly make: (kv: AttentionShape['kv']) => AttentionCase;
 }
 
@@ -90,6 +91,24 @@ const headCases: readonly (Omit<Heads, 'kv'> & { readonly spans: readonly (reado
     spans: [
       [511, 513],
       [599, 600],
+    ],
+  },
+];
+
+/** Rows shared by few heads and by many, of a length that no chunk and no load divides, and as long as those of released models. */
+const latentCases: typeof headCases = [
+  { heads: 4, kvHeads: 1, headLength: 128, latentLength: 96, spans: [[250, 262]] },
+  { heads: 6, kvHeads: 2, headLength: 40, latentLength: 32, spans: [[0, 19]] },
+  { heads: 20, kvHeads: 1, headLength: 152, latentLength: 136, spans: [[599, 602]] },
+  { heads: 17, kvHeads: 1, headLength: 64, latentLength: 64, spans: [[30, 34]] },
+  {
+    heads: 18,
+    kvHeads: 1,
+    headLength: 576,
+    latentLength: 512,
+    spans: [
+      [0, 2],
+      [520, 521],
     ],
   },
 ];
@@ -129,10 +148,14 @@ function craftedData(heads: Heads): AttentionData {
   return data;
 }
 
-/** What every attention kernel proves. */
-export const attentionCases: readonly NamedCase[] = [
+const allCases: readonly NamedCase[] = [
   ...headCases.map(({ spans, ...heads }) => ({
     name: `${heads.heads} heads, ${heads.kvHeads} KV heads of ${heads.headLength}`,
+    make: (kv: AttentionShape['kv']) => ({ heads: { ...heads, kv }, spans: spans.map(([first, end]) => ({ first, end })) }),
+  })),
+  ...latentCases.map(({ spans, ...heads }) => ({
+    name: `${heads.heads} heads, ${heads.kvHeads} latent rows of ${heads.headLength}`,
+    isLatent: true,
     make: (kv: AttentionShape['kv']) => ({ heads: { ...heads, kv }, spans: spans.map(([first, end]) => ({ first, end })) }),
   })),
   ...optionCases.map(({ options, window, softcap, sinks }) => ({
@@ -143,6 +166,11 @@ export const attentionCases: readonly NamedCase[] = [
   // Small, because lavapipe takes long to compile loads from buffers.
   { name: 'elsewhere', isElsewhere: true, make: (kv) => ({ heads: { heads: 3, kvHeads: 1, headLength: 16, kv, window: 40 }, spans: optionSpans }) },
 ];
+
+/** What every attention kernel proves. */
+export function attentionCases(kv: AttentionShape['kv']): readonly NamedCase[] {
+  return allCases.filter(({ isLatent = false }) => kv !== 'q8' || !isLatent);
+}
 
 /** Runs a case of the list; every token is within the bound. `place`: where the device keeps its vectors. */
 export async function checkAttention(
@@ -155,14 +183,14 @@ export async function checkAttention(
   const made = make(kv);
   const elsewhere: Place = place === 'buffer' ? 'texture' : 'buffer';
   const { got, expected } = await attend(gpu, made, { ...run, place: isElsewhere ? elsewhere : place });
-  const width = made.heads.heads * made.heads.headLength;
+  const width = made.heads.heads * valueLength(made.heads);
   for (let at = 0; at < expected.length; at += width) {
     const { error, message } = compare(got.subarray(at, at + width), expected.subarray(at, at + width));
     expect(error, `token ${at / width}: ${message}`).toBeLessThan(bound);
   }
 }
 
-/** Runs the spans as one batch; gives the results and those of the reference, [token][head][head length]. */
+/** Runs the spans as one batch; gives the results and those of the reference, [token][head][value length]. */
 async function attend(
   gpu: Gpu,
   { heads, spans, data = randomData(heads, spans), sinks }: AttentionCase,
@@ -172,8 +200,9 @@ async function attend(
   const shape: AttentionShape = { ...heads, rotaryLength: heads.headLength, blockLength, poolFold: 3, lanes: gpu.lanes, layout: batch.layout };
   const bytes = new Uint8Array(limits.blockCount * blockLength * slotVectors(shape) * 16).fill(0x64);
   const expected = fill(batch, bytes, shape, spans, data, sinks);
-  const width = heads.heads * heads.headLength;
-  const queries = gpu.vectors(data.query.slice(0, expected.length), width, place);
+  const width = heads.heads * valueLength(heads);
+  const queryWidth = heads.heads * heads.headLength;
+  const queries = gpu.vectors(data.query.slice(0, (expected.length / width) * queryWidth), queryWidth, place);
   const pool = gpu.pool(new Float32Array(bytes.buffer), slotVectors(shape), shape.poolFold, place);
   const words = gpu.buffer(batch.seal());
   const sinkBuffer = sinks && gpu.buffer(sinks);
@@ -210,15 +239,17 @@ function fill(
   const order = Array.from({ length: limits.blockCount }, (_, i) => i).sort(() => next() - 0.5);
   const width = shape.heads * shape.headLength;
   const expected: number[] = [];
+  let at = 0;
   spans.forEach(({ first, end }, i) => {
     const sequence = new Sequence({ promptIds: new Uint32Array(end), maxTokens: 1 }, limits.contextLength, sink);
     sequence.blocks = order.splice(0, Math.ceil(end / blockLength)) as BlockId[];
     sequence.computed = first;
     batch.addTokens(sequence, end - first);
     const keys = store(pool, shape, sequence.blocks, data.keys[i] ?? new Float32Array(), 0);
-    const values = store(pool, shape, sequence.blocks, data.values[i] ?? new Float32Array(), 1);
+    const values = shape.latentLength === undefined ? store(pool, shape, sequence.blocks, data.values[i] ?? new Float32Array(), 1) : keys;
     for (let position = first; position < end; position++) {
-      const query = data.query.subarray(expected.length, expected.length + width);
+      const query = data.query.subarray(at, at + width);
+      at += width;
       expected.push(...attentionReference({ ...shape, ...(sinks && { sinks }) }, query, keys, values, position + 1));
     }
   });

@@ -175,12 +175,12 @@ fn endRow(state: Softmax, lane: u32) {
 // Sums of a quad of the head: the result of a token with one item, else unnormalised for attention_merge.
 fn storeSums(own: u32, quad: u32, sums: vec4f) {
   let row = rows[own];
-  if (row.seen.end == 0u || quad >= HEAD_QUADS) {
+  if (row.seen.end == 0u || quad >= VALUE_QUADS) {
     return;
   }
   if (batch[BATCH_TOKEN_ITEMS + row.token + 1u] - batch[BATCH_TOKEN_ITEMS + row.token] == 1u) {
-    storeY(row.token, HEADS * HEAD_QUADS, row.head * HEAD_QUADS + quad, sums * ends[own].x / ends[own].y);
+    storeY(row.token, HEADS * VALUE_QUADS, row.head * VALUE_QUADS + quad, sums * ends[own].x / ends[own].y);
   } else {
-    partials[(row.seen.item * HEADS + row.head) * HEAD_QUADS + quad] = sums;
+    partials[(row.seen.item * HEADS + row.head) * VALUE_QUADS + quad] = sums;
   }
 }

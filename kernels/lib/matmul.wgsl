@@ -14,9 +14,12 @@ struct Shape {
   limit: f32,        // of gate and up, or of a soft cap
   upOffset: f32,     // added to up
   planeQuads: u32,   // of rows that the plane of weights holds
-  firstExpert: u32,  // in the plane
+  firstExpert: u32,  // in the plane; or head
   experts: u32,      // in the plane
   share: u32,        // of the router's choices, how many have a row of x in common
+  headPitch: u32,    // quads from a head's first row to the next one's
+  headStart: u32,    // quads of a head before its rows that are meant
+  inputWidth: u32,   // quads in a row of x with all heads
 }
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
 @group(0) @binding(SHAPE) var<uniform> shape: Shape;

@@ -1,5 +1,7 @@
 // One row a workgroup: row i is the i-th choice of the router, of the expert that it names. Nothing need be sorted; for
 // steps in which hardly two tokens go to the same expert.
+#include "rows/whole.wgsl"
+
 @group(0) @binding(ROUTES) var<storage, read> routes: array<u32>;
 
 fn rowRange(group: u32) -> RowRange {

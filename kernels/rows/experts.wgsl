@@ -1,5 +1,7 @@
 // Up to TOKENS rows of one expert: the router's choices sorted by expert (experts_sort.wgsl). Expert e has the workgroups from
 // offsets[e] / TOKENS + e on: as many as it can need, and never one of the next expert's. Those that it does not need end at once.
+#include "rows/whole.wgsl"
+
 @group(0) @binding(ROUTES) var<storage, read> routes: array<u32>;
 
 fn firstGroup(expert: u32) -> u32 {

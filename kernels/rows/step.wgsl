@@ -1,4 +1,6 @@
 // Rows of x one after the other, as many as the step counts. GATHER: row i is the token that logit row i names.
+#include "rows/whole.wgsl"
+
 fn rowRange(group: u32) -> RowRange {
   let first = group * TOKENS;
   return RowRange(first, min(first + TOKENS, batch[shape.count]), 0u, shape.offset);

@@ -122,7 +122,8 @@ function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
     const { storage, name, order } = stored;
     const last = pieces.at(-1);
     if (row % quadRows !== 0) throw unsupported(`tensor ${name}`, `a first row in multiples of ${quadRows}`, row);
-    if (spec.isTable && order !== undefined) throw unsupported(`tensor ${name}`, `columns of a table in their own order, storage ${storage}`, 'another order');
+    if ((spec.isTable || spec.headRows !== undefined) && order !== undefined)
+      throw unsupported(`tensor ${name}`, `columns in their own order, storage ${storage}`, 'another order');
     if (last?.storage === storage && isSameOrder(last.order, order)) {
       last.rows += stored.rows;
       last.parts.push(stored);
@@ -193,7 +194,7 @@ class Loader {
   async matrix(label: string, spec: MatrixSpec): Promise<LoadedMatrix> {
     const pieces = planPieces(this.#checkpoint, spec);
     const loaded = [];
-    for (const piece of pieces) loaded.push({ firstRow: piece.firstRow, matrix: await this.#piece(label, piece, spec.columns) });
+    for (const piece of pieces) loaded.push({ firstRow: piece.firstRow, matrix: await this.#piece(label, piece, spec) });
     return joinPieces(spec, pieces, loaded);
   }
 
@@ -218,8 +219,9 @@ class Loader {
     this.#advance(this.#total - this.#done);
   }
 
-  async #piece(label: string, { storage, rows, parts, isInterleaved, ...piece }: Piece, columns: number): Promise<PackedMatrix> {
-    const shards = this.#packer.createShards(label, storage, rows, columns) ?? [];
+  async #piece(label: string, { storage, rows, parts, isInterleaved, ...piece }: Piece, { columns, headRows }: MatrixSpec): Promise<PackedMatrix> {
+    const shards = this.#packer.createShards(label, storage, rows, columns, headRows);
+    if (shards === undefined) throw unsupported(`tensor ${parts[0]?.name}`, 'rows of a head that one binding holds', `${headRows} x ${columns}`);
     let quad = 0;
     for (const [i, stored] of parts.entries()) {
       const quads = isInterleaved ? { firstQuad: i, quadStep: parts.length } : { firstQuad: quad, quadStep: 1 };

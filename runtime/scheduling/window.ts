@@ -10,7 +10,8 @@ export const noBlock = 0x00ff_ffff as BlockId;
 
 /** Positions that the layer which looks furthest back sees; undefined where some layer sees everything. */
 export function windowOf(caches: readonly LayerCache[]): number | undefined {
-  const furthest = caches.reduce((most, cache) => (cache.kind === 'kv' ? Math.max(most, cache.window ?? Number.POSITIVE_INFINITY) : most), 0);
+  const seen = (cache: LayerCache): number => (cache.kind === 'none' ? 0 : (cache.kind === 'kv' && cache.window) || Number.POSITIVE_INFINITY);
+  const furthest = caches.reduce((most, cache) => Math.max(most, seen(cache)), 0);
   return furthest === 0 || furthest === Number.POSITIVE_INFINITY ? undefined : furthest;
 }
 

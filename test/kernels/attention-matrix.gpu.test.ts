@@ -45,6 +45,7 @@ describe.each(units)('$m x $n x $k of $element', (unit) => {
       ? [
           ['f16', '9 heads, 3 KV heads of 64'],
           ['f16', 'a window of 17'],
+          ['f16', '4 heads, 1 latent rows of 128'],
           ['q8', 'all options'],
         ]
       : [
@@ -52,7 +53,7 @@ describe.each(units)('$m x $n x $k of $element', (unit) => {
           ['q8', '2 heads, 1 KV heads of 72'],
           ['q8', 'elsewhere'],
         ];
-  const all = (['f16', 'q8'] as const).flatMap((kv) => attentionCases.map((one) => ({ kv, name: one.name, one })));
+  const all = (['f16', 'q8'] as const).flatMap((kv) => attentionCases(kv).map((one) => ({ kv, name: one.name, one })));
   it.each(all.filter(({ kv, name }) => isFull || sampled.some(([format, title]) => format === kv && title === name)))(
     'over $kv: $name',
     { timeout: 300_000 },

@@ -16,14 +16,14 @@ afterAll(() => gpu.open[Symbol.dispose]());
 const isFull = process.env['INWARD_FULL'] === '1';
 /** What runs by default: two forms of each take a CPU device seconds to compile, and SwiftShader half a minute to run. */
 const sampled = {
-  f32: ['4 heads, 4 KV heads of 24', '2 heads, 1 KV heads of 512'],
-  f16: ['9 heads, 3 KV heads of 64', 'a window of 17', 'crafted rows'],
+  f32: ['4 heads, 4 KV heads of 24', '2 heads, 1 KV heads of 512', '6 heads, 2 latent rows of 40'],
+  f16: ['9 heads, 3 KV heads of 64', 'a window of 17', 'crafted rows', '4 heads, 1 latent rows of 128'],
   q8: ['2 heads, 1 KV heads of 72', 'all options', 'elsewhere'],
 } as const;
 
 describe.each(['f32', 'f16', 'q8'] as const)('over %s', (kv) => {
   const names: readonly string[] = sampled[kv];
-  it.each(attentionCases.filter(({ name }) => isFull || names.includes(name)))('$name', { timeout: 120_000 }, async (one) => {
+  it.each(attentionCases(kv).filter(({ name }) => isFull || names.includes(name)))('$name', { timeout: 400_000 }, async (one) => {
     // GPUs read pools from buffers.
     await checkAttention(gpu, one, kv, attentionBound, { kernel: attentionWide, place: 'buffer' });
   });

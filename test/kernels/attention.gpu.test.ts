@@ -12,10 +12,10 @@ beforeAll(async () => {
 afterAll(() => gpu.open[Symbol.dispose]());
 
 const isFull = process.env['INWARD_FULL'] === '1';
-const isLarge = (name: string): boolean => / of (80|96|128|256|512)$/.test(name);
+const isLarge = (name: string): boolean => / of (80|96|128|152|256|512|576)$/.test(name);
 
 describe.each(['f32', 'f16', 'q8'] as const)('attention over %s', (kv) => {
-  it.each(attentionCases.filter(({ name }) => isFull || kv === 'f16' || !isLarge(name)))('$name', async (one) => {
+  it.each(attentionCases(kv).filter(({ name }) => isFull || kv === 'f16' || !isLarge(name)))('$name', async (one) => {
     await checkAttention(gpu, one, kv, attentionBound, { kernel: attention, place: gpu.open.place });
   });
 });

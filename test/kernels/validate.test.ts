@@ -10,6 +10,7 @@ import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import { gatedHeadsVariant } from '../../kernels/gated_heads.ts';
 import { headsVariant } from '../../kernels/heads.ts';
 import type { BindingKind, Place, Slice, Variant } from '../../kernels/kernel.ts';
+import { type LatentShape, latentQueriesVariants, latentRowsVariant } from '../../kernels/latent.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
 import type { MatrixUnit } from '../../kernels/matrix_unit.ts';
 import { normRowsVariant } from '../../kernels/norms.ts';
@@ -46,6 +47,46 @@ function attentionShapes(lanes: number): AttentionShape[] {
   return (['f16', 'f32', 'q8'] as const).flatMap((kv) =>
     shapes.map(([heads, kvHeads, headLength]) => ({ heads, kvHeads, headLength, rotaryLength: headLength, kv, blockLength: 16, poolFold: 3, lanes, layout })),
   );
+}
+
+function latentShapes(lanes: number): LatentShape[] {
+  const shapes = [
+    [128, 576, 512],
+    [4, 128, 96],
+    [20, 152, 136],
+  ] as const;
+  const common = { kvHeads: 1, blockLength: 16, poolFold: 3, lanes, layout } as const;
+  return (['f16', 'f32'] as const).flatMap((kv) =>
+    shapes.map(([heads, headLength, latentLength]) => ({ ...common, heads, headLength, latentLength, rotaryLength: headLength - latentLength, kv })),
+  );
+}
+
+/** All around latent rows; storages take turns. */
+function latentVariants(lanes: number, place: Place): Variant[] {
+  const places = { weights: place, x: place, y: place };
+  const unit = matrixUnits[1];
+  return [
+    ...latentShapes(lanes).flatMap((shape) => [
+      attentionVariant(shape, place),
+      attentionMergeVariant(shape, place),
+      clearBlocksVariant(shape, place),
+      ...Object.values(copyBlocksVariants(shape, place)),
+      latentRowsVariant(shape, place),
+      ...attentionWideVariants(shape, place),
+      ...(shape.kv === 'f16' ? attentionWideVariants(shape, place, false, unit).slice(1) : []),
+    ]),
+    ...(['F16', 'FP8', 'Q6_K', 'Q4_0', 'IQ2_S', 'NF4'] as const).flatMap((storage, i) => {
+      const family = i % 2 === 0 ? ('narrow' as const) : ('wide' as const);
+      const choice = { storage, activations: 'f32' as const, places, lanes, family, layout, isNormed: false, columns: 64, over: 'tokens' as const };
+      const shape = latentShapes(lanes)[i];
+      return [
+        ...(shape === undefined
+          ? []
+          : latentQueriesVariants(shape, { storage, rowsAre: i % 3 === 0 ? 'latent' : 'plain', inputLength: 128 }, places, { lanes, family })),
+        ...matmulVariants({ ...choice, finish: 'store', isByHead: true }),
+      ];
+    }),
+  ];
 }
 
 /** Attention with its options, and what splits heads for it. */
@@ -229,6 +270,7 @@ function variants(lanes: number, place: Place): Variant[] {
     ]),
     ...optionVariants(lanes, place),
     ...deltaVariants(lanes, place),
+    ...latentVariants(lanes, place),
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
     ),

@@ -46,6 +46,8 @@ function qwenExtras(sizes: QwenSizes): number {
 const mixture = (width: number, experts: number, inner: number): number => experts * width + (experts + 1) * 3 * inner * width + width;
 
 const releases: Readonly<Record<string, Release>> = {
+  // Without the layer for multi-token prediction.
+  'deepseek-v3': { parameters: 671_026_419_200, kvBytes: 61 * (512 + 64) * 2 },
   'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },
   'gemma-3-1b': { parameters: 999_885_952, kvBytes: 26 * 2 * 256 * 2 },
   'medgemma-4b': { parameters: 4_300_079_472 - 419_816_304, kvBytes: 34 * 2 * 4 * 256 * 2 },
