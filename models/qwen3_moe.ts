@@ -18,7 +18,7 @@ import {
   vector,
 } from './blocks.ts';
 import { addMixture, type MixtureConfig, mixtureSpecs, readExpertCounts } from './experts.ts';
-import type { Family, GgufFacts, ModelConfig, WeightSpec } from './family.ts';
+import type { Family, ModelConfig, WeightSpec } from './family.ts';
 import { ropeFrequencies } from './rope.ts';
 
 interface Qwen3MoeConfig extends DecoderConfig {
@@ -32,11 +32,8 @@ interface Qwen3MoeConfig extends DecoderConfig {
 export const qwen3Moe: Family<Qwen3MoeConfig> = {
   name: 'qwen3_moe',
   modelTypes: ['qwen3_moe'],
-  gguf: {
-    architecture: 'qwen3moe',
-    // Weights of chosen experts always add up to one there.
-    keys: { norm_topk_prob: () => true, mlp_only_layers: findDenseLayers },
-  },
+  // There every layer has experts, and weights of the chosen ones add up to one.
+  gguf: { architecture: 'qwen3moe', keys: { norm_topk_prob: () => true } },
 
   readConfig(config) {
     const decoder = readDecoder(config);
@@ -81,10 +78,4 @@ function readMixture(config: ModelConfig, layerCount: number): MixtureConfig {
     sharedWidth: 0,
     hasExperts: Array.from({ length: layerCount }, (_, layer) => (layer + 1) % step === 0 && !dense.has(layer)),
   };
-}
-
-/** Layers of a GGUF file without a router. */
-function findDenseLayers(file: GgufFacts): number[] {
-  const layers = Array.from({ length: Math.min(1024, file.number('block_count') ?? 0) }, (_, layer) => layer);
-  return layers.filter((layer) => !file.hasTensor(`blk.${layer}.ffn_gate_inp.weight`));
 }
