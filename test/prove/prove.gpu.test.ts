@@ -121,6 +121,7 @@ describe('the long form', () => {
   test('SmolLM2, 50 requests a route', { timeout: 1_800_000 }, async ({ skip }) => {
     skip(reason !== undefined, reason);
     const proof = await proveProgram(root, { model: smollm2, requests: 50, idleMs: 90_000 });
+    console.log(`copies of markers in memory: ${proof.memory.processes.map(({ kind, count }) => `${kind} ${count}`).join(', ')}`);
     expect(proof.findings.filter(({ claim, result }) => result !== 'passed' && !open.includes(claim) && !traced.includes(claim))).toEqual([]);
   });
 
