@@ -85,6 +85,7 @@ export function writeSynthetic(path: string, shape: LlamaShape, storage: Storage
     const header = ggufBytes(pairsOf(shape), specs);
     const start = Math.ceil(header.length / alignment) * alignment;
     writeSync(file, header, 0, header.length, 0);
+    let end = start;
     const made = new Map<string, Uint8Array>();
     tensors.forEach(({ rows, columns, storage: own, size }, i) => {
       const key = `${own} ${columns}`;
@@ -93,8 +94,9 @@ export function writeSynthetic(path: string, shape: LlamaShape, storage: Storage
       const at = start + (specs[i]?.offset ?? 0);
       const whole = rows === 1 ? new Uint8Array(new Float32Array(columns).fill(1).buffer) : some;
       for (let done = 0; done < size; done += whole.length) writeSync(file, whole, 0, Math.min(whole.length, size - done), at + done);
+      end = at + size;
     });
-    return start + offset;
+    return end;
   } finally {
     closeSync(file);
   }

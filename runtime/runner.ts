@@ -12,7 +12,7 @@ import { StepResults } from './results.ts';
 import type { Batch } from './scheduling/batch.ts';
 import { Scrubber } from './scrub.ts';
 import type { BlockId, ZeroReport } from './types.ts';
-import { shortPause, waitFor } from './waiting.ts';
+import { shortPause, stepPause, waitFor } from './waiting.ts';
 
 /** All that the commands of a step depend on; nothing of what its batch holds is in them. */
 interface StepKind extends StepCounts {
@@ -50,6 +50,8 @@ export class Runner {
   readonly #memory: DeviceMemory;
   readonly #graph: Graph;
   readonly #maxLogitRows: number;
+  /** A GPU's step may be short, and the host's core is none of its own. */
+  readonly #pause: number;
   #dispatches = 0;
   #submittedAt = 0;
   readonly #times: StepTimes = { uploaded: 0, encoded: 0, encodedAhead: 0, mapped: 0 };
@@ -83,7 +85,8 @@ export class Runner {
     this.#scrubber = new Scrubber(memory);
     this.#memory = memory;
     this.#graph = graph;
-    const { maxLogitRows } = graph.settings;
+    const { maxLogitRows, family = 'narrow' } = graph.settings;
+    this.#pause = family === 'narrow' ? stepPause : shortPause;
     this.#maxLogitRows = maxLogitRows;
     this.#results = new StepResults(maxLogitRows, vocabulary, logits.size / 4 / maxLogitRows);
   }
@@ -236,8 +239,8 @@ export class Runner {
   }
 
   async #read(batch: Batch, mapped: { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined }): Promise<StepResults> {
-    await waitFor(mapped.rows);
-    if (mapped.logits !== undefined) await waitFor(mapped.logits);
+    await waitFor(mapped.rows, this.#pause);
+    if (mapped.logits !== undefined) await waitFor(mapped.logits, this.#pause);
     this.#times.mapped = performance.now();
     const { counts } = batch;
     const logits = mapped.logits && new Float32Array(this.#logitStaging().getMappedRange(0, this.#logitSize(counts.logitRows)).slice(0));
