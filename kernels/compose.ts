@@ -4,7 +4,7 @@
  *
  * `#include "lib/x.wgsl"` inserts a file of this folder once; `#include NAME` inserts the file that the variant
  * gives for NAME. Constants come first as `const NAME = value;` (not `override`: they size arrays).
- * SHUFFLES is given for every variant: it depends on the device. So is NUMBERS, unless the variant says how codes become numbers.
+ * SHUFFLES is given for every variant: it depends on the device.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -42,8 +42,7 @@ export const emulatedShuffles = 'lib/shuffles_emulated.wgsl';
 
 /** The WGSL text of a variant; throws on an include that the variant does not name. A variant may ask for emulated shuffles by itself. */
 export function compose(source: VariantSource, device: Subgroups = 'native'): string {
-  const shuffles = device === 'emulated' ? emulatedShuffles : 'lib/shuffles_native.wgsl';
-  const includes = { SHUFFLES: shuffles, NUMBERS: 'lib/numbers_converted.wgsl', ...source.includes };
+  const includes = { SHUFFLES: device === 'emulated' ? emulatedShuffles : 'lib/shuffles_native.wgsl', ...source.includes };
   const subgroups = includes.SHUFFLES === emulatedShuffles ? 'emulated' : device;
   const given = subgroups === 'emulated' ? { SUBGROUPS: 1, ...source.constants } : (source.constants ?? {});
   const done = new Set<string>();

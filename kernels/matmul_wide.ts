@@ -16,7 +16,6 @@ export interface FamilyShape {
   readonly constants: Readonly<Record<string, number>>;
 }
 
-const bitNumbers = 'lib/numbers_bits.wgsl';
 const tileInvocations = 128;
 /** A matrix of few rows has too few workgroups to fill a GPU with these, so its columns are split more ways. Measured on an H200. */
 const fewRows = { rows: 8192, columns: 1024, invocations: 256 };
@@ -35,7 +34,7 @@ export function wideShape(tile: Tile, deviceLanes: number, { rows, columns }: { 
   if (tile.unit !== undefined) return matrixShape(tile, tile.unit, lanes, isEmulated);
   const splitters = rows <= fewRows.rows && columns >= fewRows.columns ? fewRows.invocations : tileInvocations;
   const splitting = Math.max(1, Math.min(splitters / lanes, mostSubgroups));
-  const includes: Record<string, string> = { NUMBERS: bitNumbers, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) };
+  const includes: Record<string, string> = isEmulated ? { SHUFFLES: emulatedShuffles } : {};
   const groups = lanes / 8;
   const splits = groups * splitting;
   if (tile.tokens <= 8) return { file: 'matmul_wide.wgsl', quads: 8, includes, constants: { LANES: lanes, SUBGROUPS: splitting, SPLITS: splits } };
@@ -55,7 +54,7 @@ function matrixShape({ tokens }: Tile, unit: MatrixUnit, lanes: number, isEmulat
   return {
     file: unit.element === 'i8' ? 'matmul_matrix_int8.wgsl' : 'matmul_matrix.wgsl',
     quads,
-    includes: { NUMBERS: bitNumbers, ...includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
+    includes: { ...includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
     constants: { ...constants, LANES: lanes, SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)) },
   };
 }

@@ -17,7 +17,7 @@ import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { blockLength, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
-import { Batch, standardItems, wideItems } from './scheduling/batch.ts';
+import { Batch, leastItems } from './scheduling/batch.ts';
 import { BlockPool } from './scheduling/blocks.ts';
 import { editRoom } from './scheduling/edits.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
@@ -88,7 +88,7 @@ async function assemble(
     contextLength,
     blockCount,
     blockLength,
-    items: kernels === 'narrow' ? standardItems : wideItems,
+    leastItem: kernels === 'narrow' ? leastItems.cpu : leastItems.gpu,
     maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
   });
   const pipelines = new PipelineCache(device, open.pinsSubgroups);

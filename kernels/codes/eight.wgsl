@@ -4,5 +4,5 @@
 #include "codes/parts/two_vectors.wgsl"
 
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
-  return signedBytes(blockBytes(block, quad));
+  return vec4f(unpack4xI8(blockBytes(block, quad)));
 }

@@ -5,20 +5,17 @@
 const RUN_QUADS = 4u;
 
 // Codes of columns 4 * quad .. 4 * quad + 3 of the block, quad 0..7, each times what codeScale takes back: not even the high
-// halves are shifted, but for the topmost one, which would be negative. Where numbers are made of bits all high ones are: they must stay small.
+// halves are shifted, but for the topmost one, which would be negative.
 fn blockCodes(block: WeightBlock, words: CodeWords, r: u32, quad: u32) -> vec4f {
-  if (!CONVERTS) {
-    return byteCodes(codeBytes(block, words, r, quad));
-  }
   let word = block[quad & 3u];
   let isHigh = quad >= 4u;
   let mask = select(0x0fu, 0xf0u, isHigh);
   let last = select((word >> 24u) & 0x0fu, word >> 28u, isHigh);
-  return asNumbers(vec4u(word & mask, word & (mask << 8u), word & (mask << 16u), last));
+  return vec4f(vec4i(vec4u(word & mask, word & (mask << 8u), word & (mask << 16u), last)));
 }
 
 fn codeScale(quad: u32) -> vec4f {
-  return select(byteScale, byteScale * vec4f(vec3f(1.0 / 16.0), 1.0), CONVERTS && quad >= 4u);
+  return select(byteScale, byteScale * vec4f(vec3f(1.0 / 16.0), 1.0), quad >= 4u);
 }
 
 // Codes of a quad in the bytes of a word.

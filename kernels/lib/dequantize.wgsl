@@ -1,6 +1,5 @@
 // Four columns of a block's row as numbers. Lookups and the kernels for GPUs take these; narrow ones multiply codes first.
 fn weightQuad(block: WeightBlock, words: CodeWords, scales: Scales, r: u32, quad: u32) -> vec4f {
   let affine = affineOf(scales, r, quad * PARTS / 8u);
-  // Powers of two are first multiplied by what is the same for a whole block.
-  return blockCodes(block, words, r, quad) * (codeScale(quad) * affine.x) + affine.y;
+  return blockCodes(block, words, r, quad) * codeScale(quad) * affine.x + affine.y;
 }

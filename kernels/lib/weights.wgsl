@@ -6,7 +6,6 @@
 // y = tiles * TILE_ROWS + tile / 8, x = tile % 8 * blocks + block / 8 * 8 + quad % 8.
 // PLACE_W (place/weights_*.wgsl) says where the plane lies; the format's codes and scales say how many of each there are.
 #include PLACE_W
-#include NUMBERS
 
 const QUAD_TILE = 8u;
 const BLOCK_WORDS = SCALE_WORDS + CODE_WORDS;
@@ -44,10 +43,10 @@ fn superWord(place: QuadPlace, block: u32) -> vec4u {
   return packedAt(place.superX + block / 8u * QUAD_TILE, place.superY, place.width);
 }
 
-// Four codes of up to six bits in the bytes of a word as numbers, each times a power of two that byteScale takes back: what is not shifted
-// costs an operation less.
+// Four codes in the bytes of a word as numbers, each times a power of two that byteScale takes back: what is not shifted costs
+// an operation less. By way of i32: CPUs convert signed numbers in one instruction, unsigned ones in several.
 fn byteCodes(bytes: u32) -> vec4f {
-  return asNumbers(vec4u(bytes & 0xffu, bytes & 0xff00u, bytes & 0xff0000u, bytes >> 24u));
+  return vec4f(vec4i(vec4u(bytes & 0xffu, bytes & 0xff00u, bytes & 0xff0000u, bytes >> 24u)));
 }
 
 // What the activations of such a quad of columns are multiplied by; exact.

@@ -16,8 +16,8 @@ export interface BatchLimits {
   /** Blocks of the pool (as many can be cleared in a step). */
   readonly blockCount: number;
   readonly blockLength: number;
-  /** Default `standardItems`. */
-  readonly items?: ItemLimits;
+  /** KV positions of an item of attention at least, a multiple of the block length; default that of CPU devices. */
+  readonly leastItem?: number;
   /** Changed logits of a step, over all rows. */
   readonly maxEdits: number;
 }
@@ -28,21 +28,14 @@ const headerLength = 8;
 /** In place of a token whose log-probability is asked for: the one that the row chooses. */
 const chosen = 0xffffffff;
 
-/** How attention of one token is cut; where depends on its position alone, so that sums are the same in every batch. */
-export interface ItemLimits {
-  /** KV positions of an item at least; a multiple of the block length. */
-  readonly least: number;
-  /** Items of a token at most. */
-  readonly most: number;
-}
-
-export const standardItems: ItemLimits = { least: 512, most: 16 };
-/** A GPU has room for many workgroups, and each waits for memory at every turn. */
-export const wideItems: ItemLimits = { least: 128, most: 32 };
+/** Attention of one token is cut into at most so many items; where it is cut depends on its position alone, so that sums are the same in every batch. */
+const maxItemsPerToken = 16;
+/** KV positions of an item at least. A GPU has room for many workgroups, and each waits for memory at every turn. */
+export const leastItems = { cpu: 512, gpu: 128 };
 
 /** KV positions of one item for a token that sees `length` positions. */
-export function itemLength(length: number, blockLength: number, { least, most }: ItemLimits = standardItems): number {
-  const even = Math.ceil(length / most / blockLength) * blockLength;
+export function itemLength(length: number, blockLength: number, least: number = leastItems.cpu): number {
+  const even = Math.ceil(length / maxItemsPerToken / blockLength) * blockLength;
   return Math.max(least, even);
 }
 
@@ -68,9 +61,9 @@ export class Batch {
 
   constructor(limits: BatchLimits) {
     this.limits = limits;
-    const { maxTokens, maxLogitRows, maxSequences, items = standardItems } = limits;
+    const { maxTokens, maxLogitRows, maxSequences, leastItem = leastItems.cpu } = limits;
     const tableLength = Math.ceil(limits.contextLength / limits.blockLength);
-    this.maxItems = maxTokens * Math.min(items.most, Math.ceil(limits.contextLength / items.least));
+    this.maxItems = maxTokens * Math.min(maxItemsPerToken, Math.ceil(limits.contextLength / leastItem));
     let next = headerLength;
     const section = (length: number): number => {
       const start = next;
@@ -228,7 +221,7 @@ export class Batch {
   }
 
   #addItems(token: number, length: number): void {
-    const step = itemLength(length, this.limits.blockLength, this.limits.items);
+    const step = itemLength(length, this.limits.blockLength, this.limits.leastItem);
     this.words[this.#at('BATCH_TOKEN_ITEMS') + token] = this.counts.items;
     for (let start = 0; start < length; start += step) {
       const item = this.counts.items++;
