@@ -25,7 +25,8 @@ const promisedInvocations = 256;
 
 /** A vocabulary has too many logits for one subgroup of a GPU: each of its lanes would wait for memory thousands of times. `invocations`: of a workgroup at most. */
 export function rowLanes({ lanes, family = 'narrow' }: TileFacts, invocations: number = promisedInvocations): RowLanes {
-  return family === 'narrow' ? { lanes, isWorkgroup: false } : { lanes: Math.min(mostLanes, invocations), isWorkgroup: true };
+  const most = Math.min(mostLanes, invocations);
+  return family === 'narrow' || most <= lanes ? { lanes, isWorkgroup: false } : { lanes: most, isWorkgroup: true };
 }
 
 export function sampleVariant({ lanes, isWorkgroup }: RowLanes, layout: Readonly<Record<string, number>>): Variant {
@@ -33,7 +34,7 @@ export function sampleVariant({ lanes, isWorkgroup }: RowLanes, layout: Readonly
     label: `sample/${isWorkgroup ? 'wg' : 'sg'}${lanes}`,
     file: 'sample.wgsl',
     includes: isWorkgroup ? { SHUFFLES: emulatedShuffles } : {},
-    constants: { LANES: lanes, TOP_LIMIT: topLimit, RESULT_LENGTH: resultLength, ...layout },
+    constants: { LANES: lanes, LOADS: isWorkgroup ? 4 : 1, TOP_LIMIT: topLimit, RESULT_LENGTH: resultLength, ...layout },
     bindings,
   };
 }

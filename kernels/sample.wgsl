@@ -9,12 +9,11 @@
 //    trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1). The noise is a hash of (seed, index
 //    of the token in its sequence, id): it depends on nothing else, so a sequence draws the same tokens alone and in a
 //    batch. Equal logits at a threshold are all kept.
+// A lane asks memory for LOADS logits at once.
 // A row with a NaN or +infinity among its raw logits, or with none above LOWEST, has no id: NOTHING stands in its place. Bit
 // patterns are looked at, because a compiler may assume that no value is one of these.
 const BATCH = 2u;
 const NOTHING = 0xffffffffu;
-// Logits that a lane asks memory for at once.
-const LOADS = 4u;
 
 struct Shape {
   vocabulary: u32,
