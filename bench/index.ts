@@ -32,6 +32,7 @@ export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'audit') return (await import('./audit.ts')).main(args.slice(1));
   if (args[0] === 'retention') return (await import('./retention/index.ts')).main(args.slice(1));
   if (args[0] === 'gate') return (await import('./gate.ts')).main(args.slice(1));
+  if (args[0] === 'model') return (await import('./synthetic.ts')).main(args.slice(1));
   const options = parseOptions(args);
   if (options.profile) {
     const profiles = await profileSteps(options);
@@ -55,9 +56,9 @@ async function measureRecord(options: BenchOptions): Promise<BenchRecord> {
   return createRecord(prepared, await orUsageError(measureRounds(prepared)));
 }
 
-async function profileSteps({ model, device, promptTokens, batch }: BenchOptions): Promise<readonly StepProfile[]> {
+async function profileSteps({ model, device, promptTokens, batch, deterministic }: BenchOptions): Promise<readonly StepProfile[]> {
   const driver = await ensureDevice(device);
-  const options = { model: model ?? (await ensureDefaultModel()), device: driver.name, promptTokens: promptTokens[0] ?? 1, batch };
+  const options = { model: model ?? (await ensureDefaultModel()), device: driver.name, promptTokens: promptTokens[0] ?? 1, batch, deterministic };
   say(`profile on ${driver.name}`);
   return orUsageError(measureProfile(options));
 }

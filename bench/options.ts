@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly cold: boolean;
   /** Also measure ourselves with int8 activations. */
   readonly int8: boolean;
+  /** As `deterministic` of the engine's options. */
+  readonly deterministic: boolean;
   /** Instead of all this, where the time of a step goes. */
   readonly profile: boolean;
   /** Folder that gets the charts. */
@@ -54,6 +56,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--install-peers', 'first install the peers that bench/peers names (660 MB)', false)
     .option('--cold', 'also measure the cold start with an empty cache of compiled kernels', false)
     .option('--int8', 'also measure Inward with int8 activations', false)
+    .option('--no-deterministic', 'let Inward take matrix units too, where the device has them')
     .option('--profile', 'measure instead where the time of a step goes, kernel by kernel', false)
     .option('--svg <folder>', 'write the charts decode.svg, prefill.svg and kernels.svg')
     .option('--from <file>', 'measure nothing: print and draw a record that was saved before')

@@ -14,9 +14,9 @@ const repeats = 7;
 let publishMs = 0;
 
 async function profile(options: ProfileOptions): Promise<StepProfile[]> {
-  const { promptTokens, batch, model, device } = options;
+  const { promptTokens, batch, model, device, deterministic } = options;
   const contextLength = promptTokens + 4 * repeats;
-  const { parts } = await openParts({ modelPath: model, device, contextLength, maxSequences: Math.max(1, batch) });
+  const { parts } = await openParts({ modelPath: model, device, deterministic, contextLength, maxSequences: Math.max(1, batch) });
   const emptyMs = await timeEmptySubmits(parts);
   const decode = async (sequences: number): Promise<StepProfile> => {
     const running = Array.from({ length: sequences }, () => addSequence(parts, promptTokens, contextLength));

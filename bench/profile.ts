@@ -14,6 +14,7 @@ export interface ProfileOptions {
   readonly promptTokens: number;
   /** Sequences of the batch. */
   readonly batch: number;
+  readonly deterministic: boolean;
 }
 
 export interface KernelTime {

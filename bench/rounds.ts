@@ -139,6 +139,7 @@ async function measureOurs(options: Prepared, activations: ActivationFormat): Pr
     modelPath: options.model,
     device: options.device,
     activations,
+    deterministic: options.deterministic,
     // As served, unless more is asked.
     contextLength: Math.max(4096, longestSequence(options)),
     maxSequences: Math.max(8, options.batch),

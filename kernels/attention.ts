@@ -214,7 +214,8 @@ export function attentionMerge(shape: AttentionShape, scratch: AttentionScratch,
     resources: [scratch.partials, scratch.states, y, batch, ...(sinks === undefined ? [] : [sinks])],
     choose: () => 0,
     gridX: (counts) => (counts.items === counts.tokens ? 0 : counts.tokens),
-    gridY: () => 1,
+    // Subgroups of a CPU device are smaller; there a workgroup costs more than what it would take off another.
+    gridY: () => (shape.lanes < 32 ? 1 : Math.ceil((shape.heads * shape.headLength) / 4 / shape.lanes)),
   };
 }
 

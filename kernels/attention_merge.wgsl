@@ -12,14 +12,14 @@ const SINKS = 4u;
 #include SINK
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let token = group.x;
   let first = batch[BATCH_TOKEN_ITEMS + token];
   let last = batch[BATCH_TOKEN_ITEMS + token + 1u];
   if (last - first == 1u) {
     return; // attention has written it
   }
-  for (var quad = lane; quad < HEADS * VALUE_QUADS; quad += LANES) {
+  for (var quad = group.y * LANES + lane; quad < HEADS * VALUE_QUADS; quad += LANES * groups.y) {
     let head = quad / VALUE_QUADS;
     var largest = states[first * HEADS + head].x;
     for (var item = first + 1u; item < last; item++) {

@@ -1,5 +1,5 @@
-// Paged attention with online softmax for GPUs (Dao et al. 2022; Kwon et al. 2023), in f32. Keys and then values of a turn go through
-// workgroup memory, all invocations loading neighbouring vectors (attend/rows.wgsl has rows, turns and options). A row's scores and sums
+// Paged attention with online softmax for GPUs (Dao et al. 2022; Kwon et al. 2023), in f32. Keys and values of a turn go through
+// workgroup memory together, so that memory is waited for once; all invocations load neighbouring vectors (attend/rows.wgsl has rows, turns and options). A row's scores and sums
 // are the same, bit for bit, alone or in a tile of tokens.
 const X = 0u;
 const POOL = 1u;
@@ -15,11 +15,12 @@ const KEY_STRIDE = HEAD_VECTORS + 1u;
 const OUTPUTS = (ROWS * HEAD_QUADS + INVOCATIONS - 1u) / INVOCATIONS;
 
 var<workgroup> queries: array<vec4f, ROWS * ALL_QUADS>;
-var<workgroup> kvTile: array<vec4u, KEYS * KEY_STRIDE>;
+var<workgroup> keyTile: array<vec4u, KEYS * KEY_STRIDE>;
+var<workgroup> valueTile: array<vec4u, KEYS * HEAD_VECTORS>;
 var<workgroup> scores: array<f32, ROWS * KEYS>;   // then weights
 
 fn tileScales(key: u32) -> vec2f {
-  return bitcast<vec4f>(kvTile[key * KEY_STRIDE + HEAD_VECTORS]).xy;
+  return bitcast<vec4f>(keyTile[key * KEY_STRIDE + HEAD_VECTORS]).xy;
 }
 
 fn rawScore(row: u32, key: u32) -> f32 {
@@ -30,18 +31,22 @@ fn keepWeight(row: u32, key: u32, weight: f32) {
   scores[row * KEYS + key] = weight * tileScales(key).y;
 }
 
-// Vectors of KEYS positions from `position` on.
-fn loadTile(span: Span, position: u32, firstVector: u32, lane: u32) {
+// Keys and values of KEYS positions from `position` on.
+fn loadTiles(span: Span, position: u32, kvHead: u32, lane: u32) {
   for (var i = lane; i < KEYS * HEAD_VECTORS; i += INVOCATIONS) {
     let key = i / HEAD_VECTORS;
-    kvTile[key * KEY_STRIDE + i % HEAD_VECTORS] = poolAt(slotAt(span, position + key), firstVector + i % HEAD_VECTORS);
+    let vector = i % HEAD_VECTORS;
+    let slot = slotAt(span, position + key);
+    let stored = poolAt(slot, kvHead * HEAD_VECTORS + vector);
+    valueTile[i] = poolAt(slot, SLOT_VALUES + kvHead * HEAD_VECTORS + vector);
+    keyTile[key * KEY_STRIDE + vector] = stored;
   }
 }
 
 fn loadScales(span: Span, position: u32, kvHead: u32, lane: u32) {
   for (var key = lane; key < KEYS; key += INVOCATIONS) {
     let scales = scalesAt(slotAt(span, position + key), kvHead);
-    kvTile[key * KEY_STRIDE + HEAD_VECTORS] = bitcast<vec4u>(vec4f(scales, 0.0, 0.0));
+    keyTile[key * KEY_STRIDE + HEAD_VECTORS] = bitcast<vec4u>(vec4f(scales, 0.0, 0.0));
   }
 }
 
@@ -62,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let span = spanOf(take, first);
     for (var position = span.start / KEYS * KEYS; position < span.end; position += KEYS) {
       workgroupBarrier(); // what lies there has been read
-      loadTile(span, position, kvHead * HEAD_VECTORS, lane);
+      loadTiles(span, position, kvHead, lane);
       loadScales(span, position, kvHead, lane);
       workgroupBarrier();
       for (var i = lane; i < ROWS * KEYS; i += INVOCATIONS) {
@@ -70,7 +75,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let key = i % KEYS;
         var score = 0.0;
         for (var v = 0u; v < HEAD_VECTORS; v++) {
-          let stored = kvTile[key * KEY_STRIDE + v];
+          let stored = keyTile[key * KEY_STRIDE + v];
           #unroll
           for (var j = 0u; j < VECTOR_QUADS; j++) {
             score += dot(queries[row * ALL_QUADS + v * VECTOR_QUADS + j], unpackQuad(stored, j));
@@ -80,7 +85,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       workgroupBarrier();
       state = weigh(state, span, position, lane);
-      loadTile(span, position, SLOT_VALUES + kvHead * HEAD_VECTORS, lane);
       workgroupBarrier();
       #unroll
       for (var o = 0u; o < OUTPUTS; o++) {
@@ -89,7 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let quad = i % HEAD_QUADS;
         var output = sums[o] * rescales[row];
         for (var key = 0u; key < KEYS; key++) {
-          output += scores[row * KEYS + key] * unpackQuad(kvTile[key * KEY_STRIDE + quad / VECTOR_QUADS], quad % VECTOR_QUADS);
+          output += scores[row * KEYS + key] * unpackQuad(valueTile[key * HEAD_VECTORS + quad / VECTOR_QUADS], quad % VECTOR_QUADS);
         }
         sums[o] = output;
       }

@@ -61,11 +61,11 @@ export function needsSort(router: RouterShape, facts: TileFacts): (counts: StepC
 }
 
 /** One variant a tile. */
-function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'columns'>, weights: Place, args: ExpertArguments, tiles: readonly Tile[]): Variant[] {
+function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'rows' | 'columns'>, weights: Place, args: ExpertArguments, tiles: readonly Tile[]): Variant[] {
   const { x, norm, finish, bias, lanes, layout } = args;
   const input: Activations = { format: 'f32', vectors: x };
   const constants = routeConstants(args.router, args.maxTokens);
-  const choice = choiceOf(matrix.storage, weights, matrix.columns, { x: input, norm, finish, bias, over: 'tokens', lanes, layout, tiles });
+  const choice = choiceOf(matrix, weights, { x: input, norm, finish, bias, over: 'tokens', lanes, layout, tiles });
   return tiles.flatMap((tile, i) => matmulVariants({ ...choice, tiles: [tile], experts: { rows: i === 0 ? 'expert' : 'experts', constants } }));
 }
 

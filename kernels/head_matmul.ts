@@ -74,7 +74,7 @@ export function headMatmul(weights: HeadRows, { x, y, heads, batch, maxTokens, .
   const tokensOf = (variant: number): number => tiles[variant]?.tokens ?? 1;
   return headRuns(weights, Math.max(1, Math.floor(gridLimit / Math.ceil(maxTokens / leastTokens)))).map((run) => ({
     variants: matmulVariants({
-      ...choiceOf(matrix.storage, placeOf(run.packed), matrix.columns, { ...facts, x: { format: 'f32', vectors: x }, finish, over: 'tokens', tiles }),
+      ...choiceOf({ ...matrix, rows }, placeOf(run.packed), { ...facts, x: { format: 'f32', vectors: x }, finish, over: 'tokens', tiles }),
       isByHead: true,
     }),
     resources: [run.packed, x, y, batch],

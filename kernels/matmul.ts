@@ -55,7 +55,8 @@ export interface MatmulChoice extends TileFacts {
   readonly activations: Activations['format'];
   readonly places: MatmulPlaces;
   readonly isNormed: boolean;
-  /** Of the matrix; matters with a norm. */
+  /** Of the matrix, or of an expert's. */
+  readonly rows: number;
   readonly columns: number;
   readonly over: 'tokens' | 'logitRows';
   readonly finish: 'store' | 'add' | 'gated';
@@ -140,7 +141,7 @@ function tilesOf(facts: TileFacts & { readonly tiles?: readonly Tile[] | undefin
 
 /** Quads of rows that a workgroup takes. */
 export function workgroupQuads(tile: Tile, lanes: number, activations: Activations['format']): number {
-  return familyShape(tile, { lanes, activations }).quads;
+  return familyShape(tile, { lanes, activations, rows: 0, columns: 0 }).quads;
 }
 
 /** What a tile makes of the activations. */
@@ -149,8 +150,9 @@ function multipliedBy({ family = 'narrow', unit }: Tile, asked: Activations['for
   return unit?.element === 'i8' ? 'int8' : 'f32';
 }
 
-function familyShape(tile: Tile, { lanes, activations }: Pick<MatmulChoice, 'lanes' | 'activations'>): FamilyShape {
-  if (tile.family !== undefined && tile.family !== 'narrow') return wideShape(tile, lanes);
+function familyShape(tile: Tile, choice: Pick<MatmulChoice, 'lanes' | 'activations' | 'rows' | 'columns'>): FamilyShape {
+  const { lanes, activations } = choice;
+  if (tile.family !== undefined && tile.family !== 'narrow') return wideShape(tile, lanes, choice);
   return { file: `matmul_${activations}.wgsl`, quads: lanes * tile.quads, includes: {}, constants: { LANES: lanes, QUAD_LOADS: Math.ceil(8 / lanes) } };
 }
 
@@ -175,15 +177,14 @@ export function matmul(matrix: PackedMatrix, args: MatmulArguments): Operation[]
   const { finish } = args;
   const rope = finish.kind === 'rope' ? finish.shape : undefined;
   const tiles = tilesOf(args, { activations: args.x.format, finish: finish.kind });
-  const variants = matmulVariants(choiceOf(matrix.storage, weightPlace(matrix), matrix.columns, { ...args, tiles }), rope);
+  const variants = matmulVariants(choiceOf(matrix, weightPlace(matrix), { ...args, tiles }), rope);
   return matrix.shards.map((shard) => shardOperation(matrix, shard, variants, tiles, args));
 }
 
 /** What the arguments of a matmul leave to choose. */
 export function choiceOf(
-  storage: StorageWithKernels,
+  { storage, rows, columns }: Pick<PackedMatrix, 'storage' | 'rows' | 'columns'>,
   weights: Place,
-  columns: number,
   args: Omit<MatmulArguments, 'offset' | 'batch' | 'tiles'> & { readonly tiles: readonly Tile[] },
 ): MatmulChoice {
   const { finish, x, lanes, layout, over, tiles } = args;
@@ -193,6 +194,7 @@ export function choiceOf(
     places: { weights, x: placeOf(x.vectors), y: placeOf(finish.y) },
     lanes,
     isNormed: args.norm !== undefined,
+    rows,
     columns,
     over,
     finish: finish.kind === 'rope' ? 'store' : finish.kind,

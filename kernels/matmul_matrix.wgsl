@@ -24,7 +24,10 @@ const FRAGMENTS = TOKEN_PARTS * (RESULT_STRIDE / N) / SUBGROUPS;
 // Tokens that eight lanes find the scale of.
 const LOADS = TOKENS * 8u / INVOCATIONS;
 const LEFT_ROWS = TOKENS;              // [token][column]
-const RIGHT_ROWS = TILE_QUADS * 4u;    // [row][column]; results [token][row]
+const RIGHT_ROWS = TILE_QUADS * 4u;    // [row of quad][quad][column], so that neighbouring lanes write to different banks; results [token][row of quad][quad]
+// Quads of activations, and halves of rows of weights, that an invocation brings.
+const X_LOADS = TOKENS * 8u / INVOCATIONS;
+const WEIGHT_LOADS = (TILE_QUADS * 8u + INVOCATIONS - 1u) / INVOCATIONS;
 
 #include "lib/matrix_tiles.wgsl"
 
@@ -38,12 +41,19 @@ fn prepare(lane: u32, range: RowRange, blocks: u32) {
     let row = inputRow(min(range.first + token, range.end - 1u));
     var largest = 0.0;
     var squares = 0.0;
-    for (var block = 0u; block < blocks; block++) {
-      let quad = block * 8u + lane % 8u;
-      let x = inputAt(row, blocks * 8u, quad);
-      let size = abs(x * normWeight(quad));
-      largest = max(largest, max(max(size.x, size.y), max(size.z, size.w)));
-      squares += dot(x, x);
+    // Four at a time, because memory is waited for.
+    for (var block = 0u; block < blocks; block += 4u) {
+      var xs: array<vec4f, 4>;
+      #unroll
+      for (var i = 0u; i < 4u; i++) {
+        xs[i] = inputAt(row, blocks * 8u, min(block + i, blocks - 1u) * 8u + lane % 8u);
+      }
+      #unroll
+      for (var i = 0u; i < 4u; i++) {
+        let size = abs(xs[i] * normWeight(min(block + i, blocks - 1u) * 8u + lane % 8u));
+        largest = max(largest, max(max(size.x, size.y), max(size.z, size.w)));
+        squares += select(0.0, dot(xs[i], xs[i]), block + i < blocks);
+      }
     }
     for (var mask = 1u; mask < 8u; mask *= 2u) {
       largest = max(largest, fromPartner(largest, mask));
@@ -68,27 +78,57 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   prepare(lane, range, blocks);
 
   var sums: array<Result, FRAGMENTS>;
+  var rows: array<u32, X_LOADS>;
+  var xs: array<vec4f, X_LOADS>;
+  #unroll
+  for (var i = 0u; i < X_LOADS; i++) {
+    rows[i] = inputRow(min(range.first + (i * INVOCATIONS + lane) / 8u, range.end - 1u));
+    xs[i] = inputAt(rows[i], blocks * 8u, lane % 8u);
+  }
+  var places: array<QuadPlace, WEIGHT_LOADS>;
+  var weights: array<WeightBlock, WEIGHT_LOADS>;
+  var words: array<CodeWords, WEIGHT_LOADS>;
+  var scales: array<Scales, WEIGHT_LOADS>;
+  #unroll
+  for (var i = 0u; i < WEIGHT_LOADS; i++) {
+    let index = i * INVOCATIONS + lane;
+    places[i] = quadPlace(range.firstQuad + min(group.x * TILE_QUADS + index % TILE_QUADS, shape.quads - 1u), blocks, shape.planeQuads);
+    weights[i] = loadBlock(places[i], index / TILE_QUADS % 4u, 0u);
+    words[i] = loadCodeWords(places[i], 0u);
+    scales[i] = loadScales(places[i], 0u);
+  }
   for (var block = 0u; block < blocks; block++) {
     workgroupBarrier(); // what lies there has been read
-    for (var i = lane; i < TOKENS * 8u; i += INVOCATIONS) {
-      let token = i / 8u;
-      let quad = block * 8u + i % 8u;
-      let x = inputAt(inputRow(min(range.first + token, range.end - 1u)), blocks * 8u, quad);
-      putLeft(token * STRIDE + i % 8u * 4u, x * normWeight(quad) * inverses[token]);
+    #unroll
+    for (var i = 0u; i < X_LOADS; i++) {
+      let token = (i * INVOCATIONS + lane) / 8u;
+      putLeft(token * STRIDE + lane % 8u * 4u, xs[i] * normWeight(block * 8u + lane % 8u) * inverses[token]);
     }
-    for (var i = lane; i < TILE_QUADS * 8u; i += INVOCATIONS) {
-      let quad = i % TILE_QUADS;
-      let r = i / TILE_QUADS % 4u;
-      let half = i / (TILE_QUADS * 4u);
-      let place = quadPlace(range.firstQuad + min(group.x * TILE_QUADS + quad, shape.quads - 1u), blocks, shape.planeQuads);
-      let weights = loadBlock(place, r, block);
-      let words = loadCodeWords(place, block);
-      let scales = loadScales(place, block);
-      for (var c = half * 4u; c < half * 4u + 4u; c++) {
-        putRight((quad * 4u + r) * STRIDE + c * 4u, weightQuad(weights, words, scales, r, c));
+    #unroll
+    for (var i = 0u; i < WEIGHT_LOADS; i++) {
+      let index = i * INVOCATIONS + lane;
+      let r = index / TILE_QUADS % 4u;
+      let half = index / (TILE_QUADS * 4u);
+      if (index < TILE_QUADS * 8u) {
+        #unroll
+        for (var c = 0u; c < 4u; c++) {
+          putRight((r * TILE_QUADS + index % TILE_QUADS) * STRIDE + (half * 4u + c) * 4u, weightQuad(weights[i], words[i], scales[i], r, half * 4u + c));
+        }
       }
     }
     workgroupBarrier();
+    // What memory gives for the next block is asked for before this one is multiplied.
+    let next = min(block + 1u, blocks - 1u);
+    #unroll
+    for (var i = 0u; i < X_LOADS; i++) {
+      xs[i] = inputAt(rows[i], blocks * 8u, next * 8u + lane % 8u);
+    }
+    #unroll
+    for (var i = 0u; i < WEIGHT_LOADS; i++) {
+      weights[i] = loadBlock(places[i], (i * INVOCATIONS + lane) / TILE_QUADS % 4u, next);
+      words[i] = loadCodeWords(places[i], next);
+      scales[i] = loadScales(places[i], next);
+    }
     #unroll
     for (var f = 0u; f < FRAGMENTS; f++) {
       let tokenPart = (firstFragment + f) % TOKEN_PARTS;
@@ -112,7 +152,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var results: array<vec4f, QUADS>;
       #unroll
       for (var q = 0u; q < QUADS; q++) {
-        results[q] = resultQuad(t * RESULT_STRIDE + (run * QUADS + q) * 4u) * factors[t];
+        let at = t * RESULT_STRIDE + run * QUADS + q;
+        results[q] = vec4f(resultTile[at], resultTile[at + TILE_QUADS], resultTile[at + 2u * TILE_QUADS], resultTile[at + 3u * TILE_QUADS]) * factors[t];
       }
       finish(group.x, run, outputRow(range.first + t), biased(group.x, run, range.firstBias, results));
     }

@@ -19,9 +19,11 @@ const RUNS = TILE_QUADS / QUADS;
 const LANE_TOKENS = TOKENS / 8u;
 // Rows of activations that an invocation helps to load: a quad of each. At most four, so that their sums of squares are one vector.
 const LOADS = TOKENS / 16u;
+// One more than there are, so that the quads of a token lie in different banks.
+const X_STRIDE = TOKENS + 1u;
 
 var<workgroup> weightTile: array<vec4f, 8u * 4u * TILE_QUADS>;   // [quad of columns][row of quad][quad]; at the end [token][quad]
-var<workgroup> xTile: array<vec4f, 8u * TOKENS>;                 // [quad of columns][token]
+var<workgroup> xTile: array<vec4f, 8u * X_STRIDE>;               // [quad of columns][token]
 var<workgroup> factors: array<f32, TOKENS>;
 
 @compute @workgroup_size(LANES * SUBGROUPS)
@@ -52,23 +54,43 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var part = 0u; part < SPLITS; part++) {
     var sums = array<vec4f, LANE_TOKENS>();
     var squares = vec4f();
+    // What memory gives for a block is asked for before the block before it is multiplied.
+    var nextBlock = min(part, blocks - 1u);
+    var nextWeights = loadBlock(place, r, nextBlock);
+    var nextWords = loadCodeWords(place, nextBlock);
+    var nextScales = loadScales(place, nextBlock);
+    var nextX: array<vec4f, LOADS>;
+    #unroll
+    for (var load = 0u; load < LOADS; load++) {
+      nextX[load] = inputAt(rows[load], blocks * 8u, nextBlock * 8u + xQuad);
+    }
     for (var block = part; block < blocks; block += SPLITS) {
-      let weights = loadBlock(place, r, block);
-      let words = loadCodeWords(place, block);
-      let scales = loadScales(place, block);
+      let weights = nextWeights;
+      let words = nextWords;
+      let scales = nextScales;
       workgroupBarrier(); // what lies there has been read
+      #unroll
       for (var c = 0u; c < 4u; c++) {
         weightTile[((half * 4u + c) * 4u + r) * TILE_QUADS + quad] = weightQuad(weights, words, scales, r, half * 4u + c);
       }
       #unroll
       for (var load = 0u; load < LOADS; load++) {
-        let x = inputAt(rows[load], blocks * 8u, block * 8u + xQuad);
-        xTile[xQuad * TOKENS + load * 16u + lane / 8u] = x * normWeight(block * 8u + xQuad);
+        let x = nextX[load];
+        xTile[xQuad * X_STRIDE + load * 16u + lane / 8u] = x * normWeight(block * 8u + xQuad);
         if (NORMED) {
           squares[load] += dot(x, x);
         }
       }
       workgroupBarrier();
+      nextBlock = min(block + SPLITS, blocks - 1u);
+      nextWeights = loadBlock(place, r, nextBlock);
+      nextWords = loadCodeWords(place, nextBlock);
+      nextScales = loadScales(place, nextBlock);
+      #unroll
+      for (var load = 0u; load < LOADS; load++) {
+        nextX[load] = inputAt(rows[load], blocks * 8u, nextBlock * 8u + xQuad);
+      }
+      #unroll
       for (var c = 0u; c < 8u; c++) {
         let first = weightTile[(c * 4u + 0u) * TILE_QUADS + quad];
         let second = weightTile[(c * 4u + 1u) * TILE_QUADS + quad];
@@ -76,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let fourth = weightTile[(c * 4u + 3u) * TILE_QUADS + quad];
         #unroll
         for (var t = 0u; t < LANE_TOKENS; t++) {
-          let x = xTile[c * TOKENS + ownTokens + t];
+          let x = xTile[c * X_STRIDE + ownTokens + t];
           sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
         }
       }

@@ -17,20 +17,23 @@ export interface FamilyShape {
 }
 
 const tileInvocations = 128;
+/** A matrix of few rows has too few workgroups to fill a GPU with these, so its columns are split more ways. Measured on an H200. */
+const fewRows = { rows: 8192, columns: 1024, invocations: 256 };
 /** More would not fit into the 16 KiB of workgroup memory that every device has. */
 const mostSubgroups = 8;
 /** Lanes that workgroup memory stands in for where a subgroup holds less than one block of a tile. */
 const emulatedLanes = 32;
 
 /**
- * Splits of the columns depend on the lanes alone, so that all tiles for a device add in one order.
+ * Splits of the columns depend on the lanes and the matrix alone, so that all tiles for a device add in one order.
  * Shuffles over the eight quads of a tile need eight lanes; with less they go through workgroup memory.
  */
-export function wideShape(tile: Tile, deviceLanes: number): FamilyShape {
+export function wideShape(tile: Tile, deviceLanes: number, { rows, columns }: { readonly rows: number; readonly columns: number }): FamilyShape {
   const isEmulated = deviceLanes < 8;
   const lanes = isEmulated ? emulatedLanes : deviceLanes;
   if (tile.unit !== undefined) return matrixShape(tile, tile.unit, lanes, isEmulated);
-  const splitting = Math.max(1, Math.min(tileInvocations / lanes, mostSubgroups));
+  const splitters = rows <= fewRows.rows && columns >= fewRows.columns ? fewRows.invocations : tileInvocations;
+  const splitting = Math.max(1, Math.min(splitters / lanes, mostSubgroups));
   const includes: Record<string, string> = isEmulated ? { SHUFFLES: emulatedShuffles } : {};
   const groups = lanes / 8;
   const splits = groups * splitting;

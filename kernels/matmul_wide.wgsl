@@ -49,6 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let words = loadCodeWords(place, block);
     let scales = loadScales(place, block);
+    #unroll
     for (var c = 0u; c < 8u; c++) {
       let first = weightQuad(weights[0], words, scales, 0u, c);
       let second = weightQuad(weights[1], words, scales, 1u, c);

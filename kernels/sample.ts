@@ -1,5 +1,7 @@
 /** Owns what comes of each logit row: a token (greedy, or drawn after bias, penalties, mask, top-k, top-p, min-p) and log-probabilities. */
+import { emulatedShuffles } from './compose.ts';
 import { type BindingKind, type Operation, packParams, type Slice, type Variant } from './kernel.ts';
+import type { TileFacts } from './tiles.ts';
 
 /** Likeliest tokens that a row can name. */
 export const topLimit = 20;
@@ -10,11 +12,29 @@ export const noId = 0xffffffff;
 
 const bindings: readonly BindingKind[] = ['write', 'write', 'read', 'write', 'read', 'uniform'];
 
-export function sampleVariant(lanes: number, layout: Readonly<Record<string, number>>): Variant {
+/** What has a row: a subgroup of `lanes`, or on a GPU a whole workgroup of them, which exchange through workgroup memory. */
+export interface RowLanes {
+  readonly lanes: number;
+  readonly isWorkgroup: boolean;
+}
+
+/** 16 bytes of workgroup memory each, of the 16 KiB that every device has. */
+const mostLanes = 1024;
+/** What WebGPU promises. */
+const promisedInvocations = 256;
+
+/** A vocabulary has too many logits for one subgroup of a GPU: each of its lanes would wait for memory thousands of times. `invocations`: of a workgroup at most. */
+export function rowLanes({ lanes, family = 'narrow' }: TileFacts, invocations: number = promisedInvocations): RowLanes {
+  const most = Math.min(mostLanes, invocations);
+  return family === 'narrow' || most <= lanes ? { lanes, isWorkgroup: false } : { lanes: most, isWorkgroup: true };
+}
+
+export function sampleVariant({ lanes, isWorkgroup }: RowLanes, layout: Readonly<Record<string, number>>): Variant {
   return {
-    label: `sample/sg${lanes}`,
+    label: `sample/${isWorkgroup ? 'wg' : 'sg'}${lanes}`,
     file: 'sample.wgsl',
-    constants: { LANES: lanes, TOP_LIMIT: topLimit, RESULT_LENGTH: resultLength, ...layout },
+    includes: isWorkgroup ? { SHUFFLES: emulatedShuffles } : {},
+    constants: { LANES: lanes, LOADS: isWorkgroup ? 4 : 1, TOP_LIMIT: topLimit, RESULT_LENGTH: resultLength, ...layout },
     bindings,
   };
 }
@@ -39,11 +59,11 @@ export function maskLength(vocabulary: number): number {
 export function sample(
   { logits, results, originals, batch, masks }: SampleBuffers,
   { vocabulary, stride }: { readonly vocabulary: number; readonly stride: number },
-  lanes: number,
+  row: RowLanes,
   layout: Readonly<Record<string, number>>,
 ): Operation {
   return {
-    variants: [sampleVariant(lanes, layout)],
+    variants: [sampleVariant(row, layout)],
     resources: [logits, results, batch, originals, masks],
     params: packParams(vocabulary, stride),
     choose: () => 0,

@@ -9,6 +9,7 @@
 //    trick in its exponential form: argmax of logit / temperature - log(E), E ~ Exp(1). The noise is a hash of (seed, index
 //    of the token in its sequence, id): it depends on nothing else, so a sequence draws the same tokens alone and in a
 //    batch. Equal logits at a threshold are all kept.
+// A lane asks memory for LOADS logits at once.
 // A row with a NaN or +infinity among its raw logits, or with none above LOWEST, has no id: NOTHING stands in its place. Bit
 // patterns are looked at, because a compiler may assume that no value is one of these.
 const BATCH = 2u;
@@ -51,24 +52,40 @@ fn threshold(first: u32, lane: u32, floor_: u32, wanted: f32, largest: f32, inve
   var found = 0u;
   for (var shift = 30u; ; shift -= 3u) {
     var mass = array<f32, 7>(); // without a value Dawn zeroes it once, not every turn
-    for (var i = lane; i < shape.vocabulary; i += LANES) {
-      let logit = logits[first + i];
-      let key = orderedKey(logit);
-      var weight = select(0.0, 1.0, key >= floor_);
-      if (inverseTemperature > 0.0) {
-        weight *= exp((logit - largest) * inverseTemperature);
+    for (var i = lane; i < shape.vocabulary; i += LOADS * LANES) {
+      var loaded: array<f32, LOADS>;
+      #unroll
+      for (var load = 0u; load < LOADS; load++) {
+        loaded[load] = logits[first + min(i + load * LANES, shape.vocabulary - 1u)];
       }
       #unroll
-      for (var step = 0u; step < 7u; step++) {
-        mass[step] += select(0.0, weight, key >= (found | ((step + 1u) << shift)));
+      for (var load = 0u; load < LOADS; load++) {
+        let key = orderedKey(loaded[load]);
+        var weight = select(0.0, 1.0, key >= floor_ && i + load * LANES < shape.vocabulary);
+        if (inverseTemperature > 0.0) {
+          weight *= exp((loaded[load] - largest) * inverseTemperature);
+        }
+        #unroll
+        for (var step = 0u; step < 7u; step++) {
+          mass[step] += select(0.0, weight, key >= (found | ((step + 1u) << shift)));
+        }
       }
     }
+    let low = lanesSums(vec4f(mass[0], mass[1], mass[2], mass[3]));
+    let high = lanesSums(vec4f(mass[4], mass[5], mass[6], 0.0));
+    mass[0] = low.x;
+    mass[1] = low.y;
+    mass[2] = low.z;
+    mass[3] = low.w;
+    mass[4] = high.x;
+    mass[5] = high.y;
+    mass[6] = high.z;
     var digit = 0u;
     // The top digit has two bits, steps past 3 would overflow it.
     #unroll
     for (var step = 0u; step < 7u; step++) {
       let usable = shift < 30u || step < 3u;
-      if (usable && lanesSum(mass[step]) >= wanted) {
+      if (usable && mass[step] >= wanted) {
         digit = step + 1u;
       }
     }
@@ -90,11 +107,19 @@ fn findLargest(first: u32, lane: u32) -> Largest {
   // As signed numbers the largest patterns are +infinity and positive NaNs, as unsigned ones negative NaNs.
   var signed = 0i;
   var unsigned = 0u;
-  for (var i = lane; i < shape.vocabulary; i += LANES) {
-    let logit = logits[first + i];
-    signed = max(signed, bitcast<i32>(logit));
-    unsigned = max(unsigned, bitcast<u32>(logit));
-    best = better(best, Best(logit, i));
+  for (var i = lane; i < shape.vocabulary; i += LOADS * LANES) {
+    var loaded: array<f32, LOADS>;
+    #unroll
+    for (var load = 0u; load < LOADS; load++) {
+      loaded[load] = logits[first + min(i + load * LANES, shape.vocabulary - 1u)];
+    }
+    // Past the end it is the last one again.
+    #unroll
+    for (var load = 0u; load < LOADS; load++) {
+      signed = max(signed, bitcast<i32>(loaded[load]));
+      unsigned = max(unsigned, bitcast<u32>(loaded[load]));
+      best = better(best, Best(loaded[load], min(i + load * LANES, shape.vocabulary - 1u)));
+    }
   }
   let isBroken = signed >= 0x7f800000i || unsigned > 0xff800000u;
   return Largest(lanesBest(best), lanesMax(select(0.0, 1.0, isBroken)) > 0.0);

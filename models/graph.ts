@@ -17,7 +17,7 @@ import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
-import { maskLength, resultLength, sample } from '../kernels/sample.ts';
+import { maskLength, resultLength, rowLanes, sample } from '../kernels/sample.ts';
 import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
 import { type Activations, blockColumns, multiplied, type PackedMatrix } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
@@ -59,6 +59,8 @@ export interface GraphSettings extends TileFacts {
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
   readonly kv: AttentionShape['kv'];
+  /** Of a workgroup at most; default what WebGPU promises. */
+  readonly invocationLimit?: number | undefined;
   readonly maxTokens: number;
   readonly maxLogitRows: number;
   readonly maxItems: number;
@@ -438,7 +440,7 @@ export class Graph {
 
   /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. `softCap`: c of c * tanh(logit / c), after the scale. */
   choose(x: Vectors, norm: Norm, output: LoadedMatrix, { scale, softCap, bias }: LogitOptions = {}): void {
-    const { lanes, batch, layout, maxLogitRows, maxEdits } = this.settings;
+    const { batch, layout, maxLogitRows, maxEdits, invocationLimit } = this.settings;
     const stride = Math.ceil(output.rows / 4) * 4;
     this.#vocabulary = output.rows;
     this.#logits = this.settings.create('logits', 'logits', maxLogitRows * stride * 4);
@@ -448,7 +450,12 @@ export class Graph {
     this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride, scale, ...capped }, 'logitRows', bias);
     this.#masks = this.settings.create('logits', 'masks', maxLogitRows * maskLength(output.rows) * 4);
     this.operations.push(
-      sample({ logits: this.#logits, results: this.#rows, originals, batch, masks: this.#masks }, { vocabulary: output.rows, stride }, lanes, layout),
+      sample(
+        { logits: this.#logits, results: this.#rows, originals, batch, masks: this.#masks },
+        { vocabulary: output.rows, stride },
+        rowLanes(this.settings, invocationLimit),
+        layout,
+      ),
     );
   }
 

@@ -33,6 +33,8 @@ export interface OpenDevice extends Disposable {
   readonly int8Unit: MatrixUnit | undefined;
   /** Largest storage binding, in bytes. */
   readonly bindingLimit: number;
+  /** Invocations that a workgroup may have; on a CPU device, where one by one waits for the others, those of a subgroup. */
+  readonly invocationLimit: number;
   /** Where weights and activations are read fastest: see Place. */
   readonly place: Place;
   /** Largest width and height of a texture. */
@@ -90,6 +92,7 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
   if (unmet !== undefined) throw new InwardError('device_unfit', { feature: unmet.name, expected: unmet.needed, found: unmet.found });
   const { lanes, isPinned, isEmulated, family, matrixUnit, int8Unit } = chooseKernels(adapter, pretence);
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D } = adapter.limits;
+  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'inward',
     requiredFeatures: [
@@ -99,7 +102,10 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
       ...([matrixUnit, int8Unit].some((unit) => unit?.form === 'native') ? [matrixFeature] : []),
       ...(pretence.extras ?? []).filter((feature) => adapter.features.has(feature)),
     ],
-    requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D },
+    requiredLimits: {
+      ...{ maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage, maxTextureDimension2D },
+      ...{ maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX },
+    },
   });
   return {
     device,
@@ -111,6 +117,7 @@ async function openAdapter(gpu: GPU, driver: Driver, pretence: DevicePretence): 
     matrixUnit,
     int8Unit,
     bindingLimit: Math.min(pretence.bindingLimit ?? Number.POSITIVE_INFINITY, maxStorageBufferBindingSize),
+    invocationLimit: isSoftware(adapter) ? lanes : Math.min(maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX),
     place: family === 'narrow' && prefersTextures(adapter) ? 'texture' : 'buffer',
     textureLimit: maxTextureDimension2D,
     memoryLimit: pretence.memoryLimit ?? (driver.name === 'gpu' ? Number.POSITIVE_INFINITY : availableMemory()),

@@ -13,7 +13,7 @@ import type { Batch } from './scheduling/batch.ts';
 import { Scrubber } from './scrub.ts';
 import type { ZeroReport } from './types.ts';
 import { Uploads } from './uploads.ts';
-import { shortPause, waitFor } from './waiting.ts';
+import { shortPause, stepPause, waitFor } from './waiting.ts';
 
 /** All that the commands of a step depend on; nothing of what its batch holds is in them. */
 interface StepKind extends Required<StepCounts> {
@@ -52,6 +52,8 @@ export class Runner {
   readonly #memory: DeviceMemory;
   readonly #graph: Graph;
   readonly #maxLogitRows: number;
+  /** A GPU's step may be short, and the host's core is none of its own. */
+  readonly #pause: number;
   #dispatches = 0;
   #submittedAt = 0;
   readonly #times: StepTimes = { uploaded: 0, encoded: 0, encodedAhead: 0, mapped: 0 };
@@ -87,7 +89,8 @@ export class Runner {
     this.#scrubber = new Scrubber(memory);
     this.#memory = memory;
     this.#graph = graph;
-    const { maxLogitRows } = graph.settings;
+    const { maxLogitRows, family = 'narrow' } = graph.settings;
+    this.#pause = family === 'narrow' ? stepPause : shortPause;
     this.#maxLogitRows = maxLogitRows;
     this.#results = new StepResults(maxLogitRows, vocabulary, logits.size / 4 / maxLogitRows);
   }
@@ -241,7 +244,7 @@ export class Runner {
   }
 
   async #read(batch: Batch, mapped: Promise<unknown>): Promise<StepResults> {
-    await waitFor(mapped);
+    await waitFor(mapped, this.#pause);
     this.#uploads.recycle();
     this.#times.mapped = performance.now();
     const { counts, wantsLogits } = batch;

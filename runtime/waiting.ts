@@ -4,7 +4,7 @@
  */
 const cell = new Int32Array(new SharedArrayBuffer(4));
 /** Milliseconds between polls: short against a step, long against a poll. */
-const stepPause = 0.25;
+export const stepPause = 0.25;
 /** For what takes a fraction of that and is timed by the clock. */
 export const shortPause = 0.02;
 

@@ -3,6 +3,7 @@
  * around every run, one comparer that names the worst element. Refuses to skip silently.
  */
 import type { Operation, Place, Slice, StepCounts, Vectors } from '../kernels/kernel.ts';
+import type { MatrixUnit } from '../kernels/matrix_unit.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type DevicePretence, type OpenDevice, openDevice } from '../runtime/device.ts';
 import { DeviceMemory, writeVectors } from '../runtime/memory.ts';
@@ -12,6 +13,12 @@ import { type DeviceName, deviceNames } from '../runtime/types.ts';
 export function testDevice(): DeviceName | 'auto' {
   const name = process.env['INWARD_TEST_DEVICE'];
   return deviceNames.find((known) => known === name) ?? 'auto';
+}
+
+/** What the device multiplies matrices with: whether it has f16, and its own units. */
+export async function findUnits(): Promise<{ readonly hasF16: boolean; readonly own: readonly MatrixUnit[] }> {
+  using open = await openDevice(testDevice(), { extras: ['shader-f16'] });
+  return { hasF16: open.device.features.has('shader-f16'), own: [open.matrixUnit, open.int8Unit].filter((unit) => unit !== undefined) };
 }
 
 const sentinel = 0x5eed5eed;

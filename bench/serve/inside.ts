@@ -23,7 +23,7 @@ const promptTokens = 128;
 
 /** The profile of a decoding step of eight sequences. Throws PeerError. */
 export async function profileStep(options: InsideOptions): Promise<StepProfile> {
-  const profiles = await measureProfile({ ...options, batch, promptTokens });
+  const profiles = await measureProfile({ ...options, deterministic: true, batch, promptTokens });
   const found = profiles.find(({ step }) => step.startsWith(`decode, ${batch} x`));
   if (found === undefined) throw new PeerError('no step of eight sequences was measured');
   return found;

@@ -5,14 +5,15 @@ import { type Stopwatch, timeRuns } from './stopwatch.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface Ceilings {
-  /** Bytes read and written by a copy of 64 MiB, in GB/s. */
+  /** Bytes read and written by a copy of 64 MiB, on a GPU of 512 MiB, in GB/s. */
   readonly copy: number;
   /** Multiplies and adds of f32 in registers, in GFLOP/s. */
   readonly multiplyAdd: number;
 }
 
-const copySize = 64 * 2 ** 20;
-const groups = 256;
+/** What fills a device: more bytes than its caches hold, more workgroups than it has room for. */
+const extents = { cpu: { copySize: 64 * 2 ** 20, groups: 256 }, gpu: { copySize: 512 * 2 ** 20, groups: 16_384 } };
+const extentOf = ({ open }: Workbench): (typeof extents)['cpu'] => (open.driver.name === 'gpu' ? extents.gpu : extents.cpu);
 const turns = 4096;
 /** Independent sums of a lane. */
 const chains = 8;
@@ -24,6 +25,7 @@ export async function measureCeilings(bench: Workbench, stopwatch: Stopwatch): P
 /** By the clock: a copy is no pass that timestamps could be written at. It takes long enough. */
 async function measureCopy(bench: Workbench): Promise<number> {
   const { device } = bench.open;
+  const { copySize } = extentOf(bench);
   const [from, to] = [bench.empty(copySize), bench.empty(copySize)];
   const { quickestMs } = await timeRuns(async (count) => {
     const encoder = device.createCommandEncoder();
@@ -38,6 +40,7 @@ async function measureCopy(bench: Workbench): Promise<number> {
 
 async function measureArithmetic(bench: Workbench, stopwatch: Stopwatch): Promise<number> {
   const { device, subgroupSize: lanes } = bench.open;
+  const { groups } = extentOf(bench);
   const module = device.createShaderModule({ code: multiplyAddText(lanes) });
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } });
   const entries = [{ binding: 0, resource: bench.empty(groups * lanes * 4) }];

@@ -39,7 +39,7 @@ export function demandFolder(file: string): void {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`Expected a folder to write ${file} into, found none.`);
 }
 
-async function measure({ device, set, filter, peers, rounds, threads }: SuiteOptions): Promise<SuiteRecord> {
+async function measure({ device, deterministic, set, filter, peers, rounds, threads }: SuiteOptions): Promise<SuiteRecord> {
   const { cases, chains } = chooseFrom(set, filter);
   if (cases.length === 0 && !(peers && chains.length > 0)) {
     const [example] = sets[set].cases;
@@ -47,7 +47,7 @@ async function measure({ device, set, filter, peers, rounds, threads }: SuiteOpt
   }
   const driver = await ensureDevice(device);
   try {
-    const measured = await measureCases(driver.name, cases);
+    const measured = await measureCases(driver.name, cases, deterministic);
     const date = new Date().toISOString().slice(0, 10);
     const compared = peers ? await measureSides({ device: driver.name, threadCount: threads, plans: chains }, rounds) : [];
     return { date, device: driver.name, machine: describeMachine(), set, ...measured, chains: compared };
@@ -59,10 +59,10 @@ async function measure({ device, set, filter, peers, rounds, threads }: SuiteOpt
 type Measured = Pick<SuiteRecord, 'adapter' | 'timedBy' | 'ceilings' | 'results'>;
 
 /** In a process of its own, which ends before a peer begins. */
-async function measureCases(device: SuiteRecord['device'], cases: readonly Case[]): Promise<Measured> {
+async function measureCases(device: SuiteRecord['device'], cases: readonly Case[], deterministic: boolean): Promise<Measured> {
   await using child = new Child(new URL('process.ts', import.meta.url).pathname, driverEnvironment(chooseDriver(device)));
   say(`ceilings of ${device}`);
-  const { adapter, timedBy, ceilings } = await child.ask<Answer<'opened'>>({ type: 'open', device });
+  const { adapter, timedBy, ceilings } = await child.ask<Answer<'opened'>>({ type: 'open', device, deterministic });
   const results: CaseResult[] = [];
   for (const [i, one] of cases.entries()) {
     say(`${i + 1} of ${cases.length}: ${nameCase(one)}`);

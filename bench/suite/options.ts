@@ -13,6 +13,8 @@ export interface SuiteOptions {
   /** Percent; the exit code is 1 when a case is slower by more. */
   readonly failAbove?: number;
   readonly svg?: string;
+  /** Kernels of deterministic mode. */
+  readonly deterministic: boolean;
   readonly peers: boolean;
   readonly rounds: number;
   readonly threads: number;
@@ -29,6 +31,7 @@ export function parseSuiteOptions(args: readonly string[]): SuiteOptions {
     .option('--compare <file>', 'show the time of each case beside that of a file written before, and say what is slower')
     .option('--fail-above <percent>', 'with --compare: end with exit code 1 when a case is slower by more', parsePercent)
     .option('--svg <file>', 'draw a roofline: operations a byte, operations a second, and the two ceilings')
+    .option('--deterministic', 'leave matrix units alone, as the engine does unless told otherwise', false)
     .option('--peers', 'also multiply chains of matrices, beside onnxruntime and llama.cpp where they are installed', false)
     .option('--rounds <count>', 'rounds of the chains', integer(1, 100), 3)
     .option('--threads <count>', 'threads of the peers on the CPU', integer(1, 1024), 2)

@@ -7,7 +7,7 @@ import type { Ceilings } from './ceilings.ts';
 import { type CaseResult, Suite } from './run.ts';
 import { type TimedBy, timestamps } from './stopwatch.ts';
 
-type Question = { readonly type: 'open'; readonly device: DeviceName } | { readonly type: 'run'; readonly one: Case };
+type Question = { readonly type: 'open'; readonly device: DeviceName; readonly deterministic: boolean } | { readonly type: 'run'; readonly one: Case };
 type AnyAnswer =
   | { readonly type: 'opened'; readonly adapter: string; readonly timedBy: TimedBy; readonly ceilings: Ceilings }
   | { readonly type: 'ran'; readonly result: CaseResult };
@@ -18,7 +18,7 @@ let suite: Suite | undefined;
 async function answer(question: Question): Promise<AnyAnswer> {
   if (question.type === 'open') {
     const open = await openDevice(question.device, { extras: [timestamps] });
-    suite = new Suite(open);
+    suite = new Suite(open, question.deterministic);
     return { type: 'opened', adapter: open.adapter, timedBy: suite.timedBy, ceilings: await suite.measureCeilings() };
   }
   if (suite === undefined) throw new Error('asked before it was opened');

@@ -19,8 +19,8 @@ export class Suite {
   readonly #bench: Workbench;
   readonly #stopwatch: Stopwatch;
 
-  constructor(open: OpenDevice) {
-    this.#bench = new Workbench(open);
+  constructor(open: OpenDevice, isDeterministic = false) {
+    this.#bench = new Workbench(open, isDeterministic);
     this.#stopwatch = new Stopwatch(open.device);
   }
 

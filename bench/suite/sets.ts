@@ -118,9 +118,25 @@ const gemma: CaseSet = {
   ],
 };
 
-export const setNames = ['standard', 'gemma3-270m'] as const;
+/** Llama 3.1 8B, for GPUs: most of these do not fit their caches. */
+const llama: CaseSet = {
+  cases: [
+    ...(['Q4_K', 'Q4_0'] as const).flatMap((storage) => matmuls(storage, 6144, 4096, [1, 8, 128])),
+    ...matmuls('Q4_K', 4096, 4096, [1, 8, 128]),
+    ...(['Q4_K', 'Q4_0', 'Q8_0', 'F16'] as const).flatMap((storage) => matmuls(storage, 14_336, 4096, [1, 8, 128, 512], 'gate and up')),
+    ...matmuls('Q4_K', 4096, 14_336, [1, 8, 128, 512]),
+    ...matmuls('Q6_K', 128_256, 4096, [1, 8]),
+    ...attentions({ heads: 32, kvHeads: 8, headLength: 128 }, 'f16', [128, 512, 2048, 8192]),
+    ...attentions({ heads: 32, kvHeads: 8, headLength: 128 }, 'f32', [2048]),
+    ...gatedCases(14_336),
+    ...samples(128_256),
+  ],
+  chains: [],
+};
+
+export const setNames = ['standard', 'gemma3-270m', 'llama3-8b'] as const;
 export type SetName = (typeof setNames)[number];
-export const sets: Readonly<Record<SetName, CaseSet>> = { standard, 'gemma3-270m': gemma };
+export const sets: Readonly<Record<SetName, CaseSet>> = { standard, 'gemma3-270m': gemma, 'llama3-8b': llama };
 
 /** What of a set has a name that contains `filter`, whatever the case of its letters. */
 export function chooseFrom(set: SetName, filter = ''): CaseSet {

@@ -1,7 +1,7 @@
 /** Owns what the set-ups of the kernel bench build on: one device, its memory for one case, and how numbers get there and back. */
 import type { Operation, Slice, StepCounts, TexelFormat, Vectors } from '../../kernels/kernel.ts';
 import { dispatch, PipelineCache, type PreparedOperation } from '../../kernels/pipeline.ts';
-import { type TileFacts, tileFacts } from '../../kernels/tiles.ts';
+import { steadyFamily, type TileFacts, tileFacts } from '../../kernels/tiles.ts';
 import type { OpenDevice } from '../../runtime/device.ts';
 import { DeviceMemory, wholeBuffer, writeVectors } from '../../runtime/memory.ts';
 import { prepareAlone } from '../kernels/prepare.ts';
@@ -23,21 +23,19 @@ export const noCounts: StepCounts = { tokens: 0, logitRows: 0, items: 0, clears:
 export class Workbench {
   readonly open: OpenDevice;
   readonly pipelines: PipelineCache;
+  /** Kernels of the family that the device takes, as the engine's are; on matrix units too, unless it is deterministic. */
+  readonly facts: TileFacts;
   #memory: DeviceMemory;
 
-  constructor(open: OpenDevice) {
+  constructor(open: OpenDevice, isDeterministic = false) {
     this.open = open;
+    this.facts = tileFacts({ ...open, family: steadyFamily(open.family, isDeterministic) });
     this.pipelines = new PipelineCache(open.device, open.pinsSubgroups);
     this.#memory = new DeviceMemory(open.device, open.memoryLimit);
   }
 
   get memory(): DeviceMemory {
     return this.#memory;
-  }
-
-  /** Kernels of the family that the device takes, as the engine's are; on matrix units too, which its deterministic mode leaves alone. */
-  get facts(): TileFacts {
-    return tileFacts(this.open);
   }
 
   /** Frees what the case before has taken. */

@@ -11,6 +11,15 @@ fn lanesSum(value: f32) -> f32 {
   return sum;
 }
 
+// Four sums at the cost of one exchange each time.
+fn lanesSums(values: vec4f) -> vec4f {
+  var sums = values;
+  for (var mask = LANES / 2u; mask > 0u; mask /= 2u) {
+    sums += quadFromPartner(sums, mask);
+  }
+  return sums;
+}
+
 fn lanesMax(value: f32) -> f32 {
   var largest = value;
   for (var mask = LANES / 2u; mask > 0u; mask /= 2u) {

@@ -16,6 +16,8 @@ export interface BatchLimits {
   /** Blocks of the pool (as many can be cleared in a step). */
   readonly blockCount: number;
   readonly blockLength: number;
+  /** KV positions of an item of attention at least, a multiple of the block length; default that of CPU devices. */
+  readonly leastItem?: number;
   /** Changed logits of a step, over all rows. */
   readonly maxEdits: number;
   /** See ModelShape. */
@@ -33,12 +35,13 @@ const chosen = 0xffffffff;
 
 /** Attention of one token is cut into at most so many items; where it is cut depends on its position alone, so that sums are the same in every batch. */
 const maxItemsPerToken = 16;
-const minItemLength = 512;
+/** KV positions of an item at least. A GPU has room for many workgroups, and each waits for memory at every turn. */
+export const leastItems = { cpu: 512, gpu: 128 };
 
 /** KV positions of one item for a token that sees `length` positions. */
-export function itemLength(length: number, blockLength: number): number {
+export function itemLength(length: number, blockLength: number, least: number = leastItems.cpu): number {
   const even = Math.ceil(length / maxItemsPerToken / blockLength) * blockLength;
-  return Math.max(minItemLength, even);
+  return Math.max(least, even);
 }
 
 export class Batch {
@@ -63,9 +66,9 @@ export class Batch {
 
   constructor(limits: BatchLimits) {
     this.limits = limits;
-    const { maxTokens, maxLogitRows, maxSequences } = limits;
+    const { maxTokens, maxLogitRows, maxSequences, leastItem = leastItems.cpu } = limits;
     const tableLength = Math.ceil(limits.contextLength / limits.blockLength);
-    this.maxItems = maxTokens * Math.min(maxItemsPerToken, Math.ceil(limits.contextLength / minItemLength));
+    this.maxItems = maxTokens * Math.min(maxItemsPerToken, Math.ceil(limits.contextLength / leastItem));
     let next = headerLength;
     const section = (length: number): number => {
       const start = next;
@@ -236,7 +239,7 @@ export class Batch {
   }
 
   #addItems(token: number, length: number): void {
-    const step = itemLength(length, this.limits.blockLength);
+    const step = itemLength(length, this.limits.blockLength, this.limits.leastItem);
     this.words[this.#at('BATCH_TOKEN_ITEMS') + token] = this.counts.items;
     for (let start = 0; start < length; start += step) {
       const item = this.counts.items++;

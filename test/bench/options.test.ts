@@ -17,6 +17,7 @@ test('without arguments: three rounds of 128 and 2048 tokens, a batch of 8, ever
     installPeers: false,
     cold: false,
     int8: false,
+    deterministic: true,
     profile: false,
   });
   expect(allWorkloads(options)).toEqual([
@@ -29,7 +30,7 @@ test('without arguments: three rounds of 128 and 2048 tokens, a batch of 8, ever
 
 test('every option', () => {
   const line =
-    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-prompt 11 --peer-tokens 3 --threads 6 --install-peers --cold --int8 --profile --svg docs/img --from saved.txt';
+    '--model m.gguf --device lavapipe --rounds 5 --prompt-tokens 7,9 --new-tokens 4 --batch 2 --peers cpu --peer-prompt 11 --peer-tokens 3 --threads 6 --install-peers --cold --int8 --no-deterministic --profile --svg docs/img --from saved.txt';
   const options = parseOptions(line.split(' '));
   expect(options).toEqual({
     model: 'm.gguf',
@@ -45,6 +46,7 @@ test('every option', () => {
     installPeers: true,
     cold: true,
     int8: true,
+    deterministic: false,
     profile: true,
     svg: 'docs/img',
     from: 'saved.txt',

@@ -164,8 +164,8 @@ test('times that are rounded to 0.1 ms: as many runs as they need to be told', a
 });
 
 test('options', () => {
-  expect(parseSuiteOptions([])).toEqual({ device: 'auto', set: 'standard', peers: false, rounds: 3, threads: 2 });
-  const line = '--device lavapipe --set gemma3-270m --filter q4 --json a --compare b --fail-above 12.5 --svg c --peers --rounds 2 --threads 4';
+  expect(parseSuiteOptions([])).toEqual({ device: 'auto', set: 'standard', deterministic: false, peers: false, rounds: 3, threads: 2 });
+  const line = '--device lavapipe --set gemma3-270m --filter q4 --json a --compare b --fail-above 12.5 --svg c --deterministic --peers --rounds 2 --threads 4';
   expect(parseSuiteOptions(line.split(' '))).toEqual({
     device: 'lavapipe',
     set: 'gemma3-270m',
@@ -174,6 +174,7 @@ test('options', () => {
     compare: 'b',
     failAbove: 12.5,
     svg: 'c',
+    deterministic: true,
     peers: true,
     rounds: 2,
     threads: 4,

@@ -1,20 +1,25 @@
 /**
- * Attention of many tokens on units that multiply matrices, in its emulated form, which runs here: what the other kernels prove.
- * The native form compiles and binds on the null backend (validate.test.ts) and has been run on no device.
+ * Attention of many tokens on units that multiply matrices: what the other kernels prove. In its emulated form, which runs on every device,
+ * and on the device's own units where it has such.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { attentionBound } from '../../kernels/attention.ref.ts';
 import type { AttentionShape, attention } from '../../kernels/attention.ts';
 import { attentionWide } from '../../kernels/attention_wide.ts';
 import type { MatrixUnit } from '../../kernels/matrix_unit.ts';
-import { findDrivers } from '../../runtime/drivers.ts';
 import { attentionCases, checkAttention } from '../attention-case.ts';
-import { Gpu, testDevice } from '../gpu.ts';
+import { findUnits, Gpu, testDevice } from '../gpu.ts';
 
 const isFull = process.env['INWARD_FULL'] === '1';
-const hasF16 = testDevice() !== 'swiftshader' && findDrivers().some(({ name }) => name === 'lavapipe');
+const { hasF16, own: ownUnits } = await findUnits();
 const unitOf = (m: number, n: number, k: number, element: MatrixUnit['element']): MatrixUnit => ({ m, n, k, element, form: 'emulated' });
-const units: readonly MatrixUnit[] = [unitOf(16, 16, 16, 'f16'), unitOf(8, 8, 8, 'f16'), unitOf(16, 8, 16, 'f32'), unitOf(8, 16, 8, 'f32')];
+const units: readonly MatrixUnit[] = [
+  unitOf(16, 16, 16, 'f16'),
+  unitOf(8, 8, 8, 'f16'),
+  unitOf(16, 8, 16, 'f32'),
+  unitOf(8, 16, 8, 'f32'),
+  ...ownUnits.filter(({ element }) => element === 'f16'),
+];
 
 /**
  * Where f32 is multiplied nothing is rounded more than elsewhere. In f16 a number is off by u = 2^-11 of itself at most, by u / sqrt(3) in
@@ -25,13 +30,13 @@ const units: readonly MatrixUnit[] = [unitOf(16, 16, 16, 'f16'), unitOf(8, 8, 8,
  */
 const boundOf = ({ element }: MatrixUnit): number => (element === 'f32' ? attentionBound : 4 * 2 ** -22);
 
-describe.each(units)('$m x $n x $k of $element', (unit) => {
+describe.each(units)('$m x $n x $k of $element, $form', (unit) => {
   const isUnfit = unit.element === 'f16' && !hasF16;
   let gpu: Gpu;
   beforeAll(async () => {
     if (!isUnfit) gpu = await Gpu.create(testDevice(), { family: 'matrix', matrixUnit: unit });
   });
-  beforeEach(({ skip }) => skip(isUnfit, 'SwiftShader has no f16'));
+  beforeEach(({ skip }) => skip(isUnfit, 'the device has no f16'));
   afterAll(() => gpu?.open[Symbol.dispose]());
 
   const kernel: typeof attention = (...[shape, queries, pool, scratch, y, batch, sinks]) => {

@@ -1,6 +1,6 @@
 /**
- * Matmul on units that multiply matrices, in its emulated form, which runs here: exact but for the rounding of numbers to f16 or int8.
- * The native form compiles and binds on the null backend (validate.test.ts) and has been run on no device.
+ * Matmul on units that multiply matrices: in its emulated form, which runs on every device, and on the device's own units where it has
+ * such. Exact but for the rounding of numbers to f16 or int8.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { elementwiseBound, int8Reference } from '../../kernels/activations.ref.ts';
@@ -14,13 +14,12 @@ import { randomFloats } from '../../kernels/random.ref.ts';
 import { type RouterShape, routesLength } from '../../kernels/router.ts';
 import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { type Activations, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
-import { findDrivers } from '../../runtime/drivers.ts';
-import { compare, Gpu, joined, testDevice } from '../gpu.ts';
+import { compare, findUnits, Gpu, joined, testDevice } from '../gpu.ts';
 import { prepareMatmul } from '../matmul-case.ts';
 
 const isFull = process.env['INWARD_FULL'] === '1';
 const side = (length: 8 | 16, element: MatrixUnit['element']): MatrixUnit => ({ m: length, n: length, k: length, element, form: 'emulated' });
-const hasF16 = testDevice() !== 'swiftshader' && findDrivers().some(({ name }) => name === 'lavapipe');
+const { hasF16, own: ownUnits } = await findUnits();
 const units: readonly MatrixUnit[] = [
   ...[side(16, 'f16'), side(8, 'f16'), side(16, 'f32'), side(8, 'f32')],
   // As NVIDIA, AMD and Intel have them, and the smallest.
@@ -28,13 +27,14 @@ const units: readonly MatrixUnit[] = [
   side(16, 'i8'),
   { ...side(8, 'i8'), n: 16, k: 32 },
   { ...side(8, 'i8'), k: 16 },
+  ...ownUnits,
 ];
 const storages = Object.keys(packedStorages) as StorageWithKernels[];
 const int8Storages = storages.filter((storage) => packedStorages[storage].hasInt8);
 const layout = { BATCH_LOGIT_TOKENS: 4 };
 const counts = (tokens: number, logitRows = 0): StepCounts => ({ tokens, logitRows, items: tokens, clears: 0, copies: 0 });
 
-describe.each(units)('$m x $n x $k of $element', (unit) => {
+describe.each(units)('$m x $n x $k of $element, $form', (unit) => {
   const isUnfit = unit.element === 'f16' && !hasF16;
   const isInt8 = unit.element === 'i8';
   const own = isInt8 ? { int8Unit: unit } : { matrixUnit: unit };
@@ -42,7 +42,7 @@ describe.each(units)('$m x $n x $k of $element', (unit) => {
   beforeAll(async () => {
     if (!isUnfit) gpu = await Gpu.create(testDevice(), { family: 'matrix', ...own });
   });
-  beforeEach(({ skip }) => skip(isUnfit, 'SwiftShader has no f16'));
+  beforeEach(({ skip }) => skip(isUnfit, 'the device has no f16'));
   afterAll(() => gpu?.open[Symbol.dispose]());
 
   const common = (tokens: number) => ({

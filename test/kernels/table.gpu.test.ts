@@ -53,7 +53,7 @@ async function compile(variants: readonly Variant[]): Promise<Outcome> {
 
 async function matmulCell(storage: StorageWithKernels, family: KernelFamily, activations: Activations['format'] = 'f32'): Promise<Outcome> {
   const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
-  const choice = { storage, activations, places, isNormed: false, columns: 32, over: 'tokens' as const, finish: 'store' as const, layout };
+  const choice = { storage, activations, places, isNormed: false, rows: 40, columns: 32, over: 'tokens' as const, finish: 'store' as const, layout };
   // Native units need 128 invocations of whole subgroups there.
   const nativeUnits = { matrixUnit: { ...unit, element: 'f16', form: 'native' }, int8Unit: { ...int8Unit, form: 'native' } } as const;
   await compile(matmulVariants({ ...choice, lanes: 32, family, ...nativeUnits }).slice(-1));

@@ -73,6 +73,7 @@ it('the kernels that the hot loop runs have no array left that only numbers inde
       places,
       lanes,
       isNormed: true,
+      rows: 64,
       columns: 64,
       over: 'tokens',
       finish: 'store',

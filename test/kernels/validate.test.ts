@@ -77,7 +77,7 @@ function latentVariants(lanes: number, place: Place): Variant[] {
     ]),
     ...(['F16', 'FP8', 'Q6_K', 'Q4_0', 'IQ2_S', 'NF4'] as const).flatMap((storage, i) => {
       const family = i % 2 === 0 ? ('narrow' as const) : ('wide' as const);
-      const choice = { storage, activations: 'f32' as const, places, lanes, family, layout, isNormed: false, columns: 64, over: 'tokens' as const };
+      const choice = { storage, activations: 'f32' as const, places, lanes, family, layout, isNormed: false, rows: 64, columns: 64, over: 'tokens' as const };
       const shape = latentShapes(lanes)[i];
       return [
         ...(shape === undefined
@@ -114,6 +114,7 @@ function matmuls(lanes: number, place: Place): Variant[] {
         lanes,
         layout,
         isNormed: true,
+        rows: 64,
         columns: 64,
         over: 'tokens' as const,
         finish: 'store' as const,
@@ -141,7 +142,7 @@ const routers: RouterShape[] = [
 /** Biases, activation functions and experts, each with one storage: they know nothing of it. */
 function otherMatmuls(lanes: number, place: Place): Variant[] {
   const places = { weights: place, x: place, y: place };
-  const shared = { activations: 'f32' as const, places, lanes, layout, isNormed: false, columns: 64, over: 'tokens' as const, isBiased: true };
+  const shared = { activations: 'f32' as const, places, lanes, layout, isNormed: false, rows: 64, columns: 64, over: 'tokens' as const, isBiased: true };
   const constants = routeConstants({ experts: 128, topK: 8, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 }, 8);
   const tiles = [{ tokens: 1, quads: 2 }];
   return [
@@ -205,7 +206,17 @@ function int8Matmuls(lanes: number): Variant[] {
     .filter((unit) => fits(unit, lanes))
     .flatMap((int8Unit, i) => {
       const storage = some[i % some.length] ?? 'Q4_1';
-      const shared = { activations: 'int8' as const, places, lanes, layout, columns: 64, family: 'matrix' as const, int8Unit, finish: 'store' as const };
+      const shared = {
+        activations: 'int8' as const,
+        places,
+        lanes,
+        layout,
+        rows: 64,
+        columns: 64,
+        family: 'matrix' as const,
+        int8Unit,
+        finish: 'store' as const,
+      };
       const choice = { ...shared, storage, isNormed: i % 2 === 0, over: 'tokens' as const };
       const constants = routeConstants({ experts: 128, topK: 8, score: 'softmax', isBiased: false, renormalizes: true, scale: 1 }, 8);
       return [
@@ -224,7 +235,7 @@ function int8Matmuls(lanes: number): Variant[] {
 function gpuMatmuls(lanes: number): Variant[] {
   const places = { weights: 'buffer', x: 'buffer', y: 'buffer' } as const;
   return storages.flatMap((storage, i) => {
-    const choice = { storage, activations: 'f32' as const, places, lanes, layout, isNormed: i % 2 === 0, columns: 64, over: 'tokens' as const };
+    const choice = { storage, activations: 'f32' as const, places, lanes, layout, isNormed: i % 2 === 0, rows: 64, columns: 64, over: 'tokens' as const };
     const shape = attentionShapes(lanes)[i % 4];
     const finishes = ['store', 'add', 'gated'] as const;
     const finish = finishes[i % 3] ?? 'store';
@@ -274,7 +285,8 @@ function variants(lanes: number, place: Place): Variant[] {
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
     ),
-    sampleVariant(lanes, layout),
+    sampleVariant({ lanes, isWorkgroup: false }, layout),
+    sampleVariant({ lanes: 256, isWorkgroup: true }, layout),
   ];
 }
 
@@ -325,7 +337,7 @@ describe.each(['narrow', 'wide', 'matrix'] as const)('candidates on a device who
       const tiles = candidateTiles({ lanes, family, matrixUnit, int8Unit }, { activations, finish });
       expect(new Set(tiles.map(tileName)).size).toBe(tiles.length);
       expect(tiles.map(({ tokens }) => tokens)).toEqual(tiles.map(({ tokens }) => tokens).toSorted((a, b) => a - b));
-      const choice = { storage: 'Q4_0', activations, places, lanes, layout, isNormed: true, columns: 64, over: 'tokens', finish, tiles } as const;
+      const choice = { storage: 'Q4_0', activations, places, lanes, layout, isNormed: true, rows: 64, columns: 64, over: 'tokens', finish, tiles } as const;
       for (const variant of matmulVariants(choice)) await pipelines.get(variant);
     }
   });

@@ -42,7 +42,7 @@ const common = (tokens: number) => ({
   layout,
 });
 
-/** Tiles have 32 and 64 rows, 1, 2, 4, 8 and 32 tokens, and split columns eight to sixteen ways. */
+/** Tiles have 32 and 64 rows, 1, 2, 4, 8 and 32 tokens, and split columns eight to 32 ways. */
 const shapes = [
   { rows: 1, columns: 32, tokens: 1 },
   { rows: 37, columns: 96, tokens: 2 },
@@ -50,6 +50,8 @@ const shapes = [
   { rows: 65, columns: 544, tokens: 9 },
   { rows: 31, columns: 512, tokens: 32 },
   { rows: 129, columns: 160, tokens: 33 },
+  // Few rows of many columns: these are split more ways.
+  { rows: 70, columns: 1280, tokens: 9 },
 ];
 
 /** Every tile for one storage; for one of each layout of codes and scales the first and the last, at two shapes, each time others; for the full suite everything. */

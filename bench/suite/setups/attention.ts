@@ -3,7 +3,7 @@ import { attentionReference } from '../../../kernels/attention.ref.ts';
 import { type AttentionShape, attentionMerge, poolExtent } from '../../../kernels/attention.ts';
 import { randomFloats } from '../../../kernels/random.ref.ts';
 import { chooseAttention } from '../../../models/graph.ts';
-import { Batch } from '../../../runtime/scheduling/batch.ts';
+import { Batch, leastItems } from '../../../runtime/scheduling/batch.ts';
 import { Sequence } from '../../../runtime/scheduling/sequence.ts';
 import type { BlockId } from '../../../runtime/types.ts';
 import type { Sizes } from '../cases.ts';
@@ -13,8 +13,17 @@ const blockLength = 16;
 const sink = { event: () => undefined, fail: () => undefined };
 
 /** The last `tokens` of a sequence of as many positions. */
-function createBatch({ positions, tokens }: Sizes['attention'], blockCount: number): Batch {
-  const batch = new Batch({ maxTokens: tokens, maxSequences: 1, maxLogitRows: 1, contextLength: positions + 1, blockCount, blockLength, maxEdits: 0 });
+function createBatch({ positions, tokens }: Sizes['attention'], blockCount: number, leastItem: number): Batch {
+  const batch = new Batch({
+    leastItem,
+    maxTokens: tokens,
+    maxSequences: 1,
+    maxLogitRows: 1,
+    contextLength: positions + 1,
+    blockCount,
+    blockLength,
+    maxEdits: 0,
+  });
   const sequence = new Sequence({ promptIds: new Uint32Array(positions), maxTokens: 1 }, positions + 1, sink);
   sequence.blocks = Array.from({ length: blockCount }, (_, i) => i as BlockId);
   sequence.computed = positions - tokens;
@@ -26,7 +35,7 @@ export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']
   const { heads, kvHeads, headLength, kv, positions, tokens } = sizes;
   const blockCount = Math.ceil(positions / blockLength);
   const slots = blockCount * blockLength;
-  const batch = createBatch(sizes, blockCount);
+  const batch = createBatch(sizes, blockCount, bench.open.family === 'narrow' ? leastItems.cpu : leastItems.gpu);
   const words = bench.buffer(batch.seal().slice());
   const extent = poolExtent({ kvHeads, headLength, kv }, slots, bench.open);
   const { layout } = batch;

@@ -3,7 +3,7 @@ import { gatedReference } from '../../../kernels/gated.ref.ts';
 import { gated, gates } from '../../../kernels/gated.ts';
 import { randomFloats } from '../../../kernels/random.ref.ts';
 import { sampleDistribution } from '../../../kernels/sample.ref.ts';
-import { maskLength, resultLength, sample } from '../../../kernels/sample.ts';
+import { maskLength, resultLength, rowLanes, sample } from '../../../kernels/sample.ts';
 import { Batch } from '../../../runtime/scheduling/batch.ts';
 import { Sequence } from '../../../runtime/scheduling/sequence.ts';
 import type { Sizes } from '../cases.ts';
@@ -40,7 +40,7 @@ export function setUpSample(bench: Workbench, { vocabulary, rows, isDrawn }: Siz
     masks: bench.empty(rows * maskLength(vocabulary) * 4),
   };
   return {
-    operations: [sample(buffers, { vocabulary, stride: vocabulary }, bench.open.subgroupSize, batch.layout)],
+    operations: [sample(buffers, { vocabulary, stride: vocabulary }, rowLanes(bench.facts, bench.open.invocationLimit), batch.layout)],
     counts: { ...noCounts, tokens: rows, logitRows: rows },
     check: async () => {
       const [id = vocabulary] = await bench.readWords(results, 1);
