@@ -95,8 +95,9 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
     {
       name: 'a socket in the text process',
       file: 'runtime/text/process.ts',
-      find: "process.on('disconnect', () => process.exit(0));",
-      replace: "process.on('disconnect', () => process.exit(0));\nimport('node:net').then(({ createServer }) => createServer().listen(0, '127.0.0.1'));",
+      find: 'parent.listen({ message: receive, closed: () => process.exit(0) });',
+      replace:
+        "parent.listen({ message: receive, closed: () => process.exit(0) });\nimport('node:net').then(({ createServer }) => createServer().listen(0, '127.0.0.1'));",
       caught: { isolation: { process: 'text', where: /^a socket of AF_INET$/ } },
     },
     {
