@@ -10,7 +10,7 @@ import { Supervisor } from './supervisor.ts';
 import type { TextModel, TextOptions } from './types.ts';
 
 export { textNumbers } from './checks.ts';
-export type { ChatMessage, Piece, StreamDecoder, TextInfo, TextModel, TextOptions } from './types.ts';
+export type { ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel, TextOptions, ToolCall } from './types.ts';
 
 /** Opens the text side of a model file. Errors: invalid_option, file_missing, gguf_invalid, checkpoint_invalid, model_unsupported (tokenizer). */
 export async function openText(options: TextOptions): Promise<TextModel> {
@@ -20,7 +20,7 @@ export async function openText(options: TextOptions): Promise<TextModel> {
     return {
       info,
       encode: async (text, options) => supervisor.encode(textRequest(text, options)),
-      encodeChat: async (messages) => supervisor.encode(chatRequest(messages)),
+      encodeChat: async (messages, options) => supervisor.encode(chatRequest(messages, options)),
       createDecoder: () => createDecoder(pieces),
       readPiece: (id) => readPiece(pieces, id),
       [Symbol.asyncDispose]: () => supervisor.close(),

@@ -8,7 +8,8 @@
  */
 import { type ErrorCode, type ErrorFields, isErrorCode } from '../errors.ts';
 import type { Pieces } from './pieces.ts';
-import type { ChatMessage, TextInfo } from './types.ts';
+import type { TemplateVariables } from './template.ts';
+import type { TextInfo } from './types.ts';
 
 /** The first message to the text process. */
 export interface ProcessStart {
@@ -17,7 +18,7 @@ export interface ProcessStart {
 
 export type ProcessRequest =
   | { readonly kind: 'text'; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
-  | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] };
+  | { readonly kind: 'chat'; readonly variables: TemplateVariables };
 
 /** What a request may fail with, beside the limits, which the parent enforces. */
 export const requestFailures = ['template_failed', 'template_missing', 'text_unencodable', 'internal'] as const;
