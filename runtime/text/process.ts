@@ -7,6 +7,8 @@ import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
 import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
+import { detectFormat } from './formats/detect.ts';
+import type { AnswerFormat } from './formats/types.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
 import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables } from './template.ts';
@@ -63,6 +65,7 @@ function start({ modelPath }: ProcessStart): void {
     kind: 'ready',
     info: describe(vocabulary),
     pieces: createPieces(vocabulary),
+    format: findFormat(vocabulary),
     fingerprint: hashHeader(checkpoint) + vocabulary.digest,
   };
   text = {
@@ -74,6 +77,14 @@ function start({ modelPath }: ProcessStart): void {
   // Before the first request.
   lockFiles();
   send(ready);
+}
+
+function findFormat({ added, templates }: Vocabulary): AnswerFormat {
+  const names = new Set(added.map(({ content }) => content));
+  return detectFormat(
+    [templates.standard, templates.toolUse].filter((source) => source !== undefined),
+    (name) => names.has(name),
+  );
 }
 
 function createSourced(source: string | undefined, { tokens, bosId, eosId }: Vocabulary): Template | undefined {

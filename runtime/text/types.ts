@@ -2,6 +2,7 @@
  * Owns the types of the door `inward/text`. Refuses behaviour.
  */
 import type { TokenId } from '../types.ts';
+import type { AnswerPart } from './formats/types.ts';
 
 /** What `openText` is given. Out of range: invalid_option. */
 export interface TextOptions {
@@ -77,6 +78,21 @@ export interface StreamDecoder {
   end(): string;
 }
 
+/** What an answer's parser is told. */
+export interface AnswerOptions {
+  /** The ids that the answer goes on from: a template may have begun a thought. */
+  readonly prompt?: Uint32Array;
+  /** The tools of the chat; without any, what looks like a call is text. */
+  readonly tools?: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Ids in, parts of the answer out, as soon as they are known; holds back what may become a mark. One per completion; synchronous. */
+export interface AnswerDecoder {
+  push(id: TokenId): AnswerPart[];
+  /** What was held back. A call that was cut off stays as far as it came. */
+  end(): AnswerPart[];
+}
+
 /** The text side of a model. Disposing it ends its process; what waits then fails with shutting_down. */
 export interface TextModel extends AsyncDisposable {
   readonly info: TextInfo;
@@ -94,6 +110,8 @@ export interface TextModel extends AsyncDisposable {
   encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): Promise<Uint32Array>;
   /** A decoder for one completion. Needs no process: it reads a table of bytes. */
   createDecoder(): StreamDecoder;
+  /** A decoder that tells thoughts, text and tool calls apart, in the format that template and vocabulary show. */
+  createAnswerDecoder(options?: AnswerOptions): AnswerDecoder;
   /** The bytes of one token, for whoever shows tokens one by one. Valid as long as this object; not to be written to. */
   readPiece(id: TokenId): Piece;
 }

@@ -123,7 +123,7 @@ const indent: Filter = (operand, [width, first, blank], named) => {
   return text(lines.map((line, i) => ((i === 0 && !isFirst) || (line === '' && i > 0 && !isBlank) ? line : mark + line)).join('\n'));
 };
 
-const escape: Filter = (operand) => (isSafe(operand) ? operand : markSafe(escapeText(write(operand))));
+const escapeFilter: Filter = (operand) => (isSafe(operand) ? operand : markSafe(escapeText(write(operand))));
 const fallback: Filter = (operand, [value, asksTruth], named) => {
   const isAsked = asksTruth ?? named.get('boolean');
   const isMissing = isUndefined(operand) || (isAsked !== undefined && isTrue(isAsked) && !isTrue(operand));
@@ -147,8 +147,8 @@ const count: Filter = (operand) => toValue(length(operand));
 export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['safe', (operand) => markSafe(write(operand))],
   ['string', (operand) => (isText(operand) ? operand : text(write(operand)))],
-  ['escape', escape],
-  ['e', escape],
+  ['escape', escapeFilter],
+  ['e', escapeFilter],
   ['forceescape', (operand) => markSafe(escapeText(write(operand)))],
   ['default', fallback],
   ['d', fallback],
