@@ -1,7 +1,7 @@
 /**
  * Owns a text side without a model file: a token is a byte, 256 ends the answer, 257 starts the prompt, 258 is silent.
  */
-import type { ChatMessage, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
+import type { AnswerDecoder, ChatMessage, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
 import type { TokenId } from '../runtime/types.ts';
 
 const names = ['<|end|>', '<|start|>', '<|silent|>'] as const;
@@ -37,6 +37,13 @@ export class FakeText implements TextModel {
       push: (id) => (id < 256 ? decoder.decode(Uint8Array.of(id), { stream: true }) : ''),
       end: () => decoder.decode(),
     };
+  }
+
+  /** Everything is content. */
+  createAnswerDecoder(): AnswerDecoder {
+    const decoder = this.createDecoder();
+    const part = (text: string) => (text === '' ? [] : [{ kind: 'content', text } as const]);
+    return { push: (id) => part(decoder.push(id)), end: () => part(decoder.end()) };
   }
 
   readPiece(id: TokenId): Piece {

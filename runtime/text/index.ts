@@ -3,6 +3,7 @@
  * and a memory limit; decoding runs here, from a table of bytes.
  * Refuses to keep, log or put into an error anything of what it is given.
  */
+import { createAnswerDecoder } from './answers.ts';
 import { chatRequest, resolveOptions, textRequest } from './checks.ts';
 import { createDecoder } from './detokenizer.ts';
 import { readPiece } from './pieces.ts';
@@ -10,18 +11,20 @@ import { Supervisor } from './supervisor.ts';
 import type { TextModel, TextOptions } from './types.ts';
 
 export { textNumbers } from './checks.ts';
-export type { ChatMessage, Piece, StreamDecoder, TextInfo, TextModel, TextOptions } from './types.ts';
+export type { AnswerPart } from './formats/types.ts';
+export type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel, TextOptions, ToolCall } from './types.ts';
 
 /** Opens the text side of a model file. Errors: invalid_option, file_missing, gguf_invalid, checkpoint_invalid, model_unsupported (tokenizer). */
 export async function openText(options: TextOptions): Promise<TextModel> {
   const supervisor = new Supervisor(resolveOptions(options));
   try {
-    const { info, pieces } = await supervisor.start();
+    const { info, pieces, format } = await supervisor.start();
     return {
       info,
       encode: async (text, options) => supervisor.encode(textRequest(text, options)),
-      encodeChat: async (messages) => supervisor.encode(chatRequest(messages)),
+      encodeChat: async (messages, options) => supervisor.encode(chatRequest(messages, options)),
       createDecoder: () => createDecoder(pieces),
+      createAnswerDecoder: (options = {}) => createAnswerDecoder(pieces, format, options),
       readPiece: (id) => readPiece(pieces, id),
       [Symbol.asyncDispose]: () => supervisor.close(),
     };

@@ -7,17 +7,24 @@ import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
 import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
+import { detectFormat } from './formats/detect.ts';
+import type { AnswerFormat } from './formats/types.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
-import { type ChatTemplate, createTemplate, markMessages } from './template.ts';
+import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
-import type { ChatMessage, TextInfo } from './types.ts';
+import type { TextInfo } from './types.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
+
+interface Template extends ChatTemplate {
+  readonly source: string;
+}
 
 interface Text {
   readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate | undefined;
-  readonly templateSource: string;
+  readonly standard: Template | undefined;
+  /** For chats with tools, where the model has one. */
+  readonly toolUse: Template | undefined;
   readonly isChatWrapped: boolean;
 }
 
@@ -54,17 +61,17 @@ function start({ modelPath }: ProcessStart): void {
   // Closed before the first request: what is needed of the metadata is in the tokenizer then.
   using checkpoint = openCheckpoint(modelPath);
   const vocabulary = readVocabulary(checkpoint);
-  const templateSource = vocabulary.templates.standard;
   const ready: ProcessAnswer = {
     kind: 'ready',
     info: describe(vocabulary),
     pieces: createPieces(vocabulary),
+    format: findFormat(vocabulary),
     fingerprint: hashHeader(checkpoint) + vocabulary.digest,
   };
   text = {
     tokenizer: createTokenizer(vocabulary),
-    template: templateSource === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
-    templateSource: templateSource ?? '',
+    standard: createSourced(vocabulary.templates.standard, vocabulary),
+    toolUse: createSourced(vocabulary.templates.toolUse, vocabulary),
     isChatWrapped: vocabulary.isChatWrapped,
   };
   // Before the first request.
@@ -72,8 +79,18 @@ function start({ modelPath }: ProcessStart): void {
   send(ready);
 }
 
-function templateTokens({ tokens, bosId, eosId }: Vocabulary): Readonly<Record<string, string>> {
-  return { bos_token: tokens[bosId ?? -1] ?? '', eos_token: tokens[eosId ?? -1] ?? '' };
+function findFormat({ added, templates }: Vocabulary): AnswerFormat {
+  const names = new Set(added.map(({ content }) => content));
+  return detectFormat(
+    [templates.standard, templates.toolUse].filter((source) => source !== undefined),
+    (name) => names.has(name),
+  );
+}
+
+function createSourced(source: string | undefined, { tokens, bosId, eosId }: Vocabulary): Template | undefined {
+  return source === undefined
+    ? undefined
+    : { source, ...createTemplate(source, { bos_token: tokens[bosId ?? -1] ?? '', eos_token: tokens[eosId ?? -1] ?? '' }) };
 }
 
 function describe(vocabulary: Vocabulary): TextInfo {
@@ -86,14 +103,15 @@ function describe(vocabulary: Vocabulary): TextInfo {
 }
 
 function answer(text: Text, request: ProcessRequest): Uint32Array<ArrayBuffer> {
-  return request.kind === 'text' ? text.tokenizer.encode(request.text, request) : encodeChat(text, request.messages);
+  return request.kind === 'text' ? text.tokenizer.encode(request.text, request) : encodeChat(text, request.variables);
 }
 
-function encodeChat({ tokenizer, template, templateSource, isChatWrapped }: Text, messages: readonly ChatMessage[]): Uint32Array<ArrayBuffer> {
+function encodeChat({ tokenizer, standard, toolUse, isChatWrapped }: Text, variables: TemplateVariables): Uint32Array<ArrayBuffer> {
+  const template = variables['tools'] === null ? standard : (toolUse ?? standard);
   if (template === undefined) throw new InwardError('template_missing');
   const options = { addSpecial: isChatWrapped, parseSpecial: true };
   const { controlPattern } = tokenizer;
-  if (controlPattern === undefined) return tokenizer.encode(template.render(messages), options);
-  const marked = markMessages(messages, templateSource, controlPattern);
-  return tokenizer.encode(template.render(marked.messages), { ...options, marker: marked.marker });
+  if (controlPattern === undefined) return tokenizer.encode(template.render(variables), options);
+  const marked = markVariables(variables, template.source, controlPattern);
+  return tokenizer.encode(template.render(marked.variables), { ...options, marker: marked.marker });
 }

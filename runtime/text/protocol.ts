@@ -7,8 +7,10 @@
  * Strings cannot be; in the text process its end takes them away, here the garbage collector.
  */
 import { type ErrorCode, type ErrorFields, isErrorCode } from '../errors.ts';
+import type { AnswerFormat } from './formats/types.ts';
 import type { Pieces } from './pieces.ts';
-import type { ChatMessage, TextInfo } from './types.ts';
+import type { TemplateVariables } from './template.ts';
+import type { TextInfo } from './types.ts';
 
 /** The first message to the text process. */
 export interface ProcessStart {
@@ -17,7 +19,7 @@ export interface ProcessStart {
 
 export type ProcessRequest =
   | { readonly kind: 'text'; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
-  | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] };
+  | { readonly kind: 'chat'; readonly variables: TemplateVariables };
 
 /** What a request may fail with, beside the limits, which the parent enforces. */
 export const requestFailures = ['template_failed', 'template_missing', 'text_unencodable', 'internal'] as const;
@@ -29,6 +31,7 @@ export type ProcessAnswer =
       readonly kind: 'ready';
       readonly info: TextInfo;
       readonly pieces: Pieces;
+      readonly format: AnswerFormat;
       /** SHA-256 of the file's header. */
       readonly fingerprint: string;
     }
@@ -39,11 +42,12 @@ export type ProcessAnswer =
 /** The message as an answer, or undefined if it is none. */
 export function readAnswer(message: unknown): ProcessAnswer | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
-  const { kind, ids, code, fields, info, pieces, fingerprint } = message as Record<string, unknown>;
+  const { kind, ids, code, fields, info, pieces, format, fingerprint } = message as Record<string, unknown>;
   if (kind === 'ids' && ids instanceof Uint32Array) return { kind, ids };
   if (kind === 'failed' && requestFailures.includes(code as RequestFailure)) return { kind, code: code as RequestFailure };
   // Before the first request there is nothing to hide, so these may have fields.
   if (kind === 'refused' && isErrorCode(code)) return { kind, code, fields: fields as ErrorFields };
-  if (kind === 'ready' && typeof fingerprint === 'string') return { kind, fingerprint, info: info as TextInfo, pieces: pieces as Pieces };
+  if (kind === 'ready' && typeof fingerprint === 'string')
+    return { kind, fingerprint, info: info as TextInfo, pieces: pieces as Pieces, format: format as AnswerFormat };
   return undefined;
 }

@@ -2,23 +2,27 @@
  * Owns the rendering of chat templates. A template is model data: it may fail or never end, so this runs in
  * the text process only. Refuses to pass on what a template says: every failure is template_failed.
  */
-import { Template } from '@huggingface/jinja';
+import { type Node, parse, tokenize } from '@huggingface/jinja';
+import type { Json } from '../checkpoint/json.ts';
 import { InwardError } from '../errors.ts';
-import type { ChatMessage } from './types.ts';
+import { ChatInterpreter, createGlobals } from './jinja/interpreter.ts';
+import { write } from './jinja/values.ts';
+
+/** What a template is given beside the model's own tokens, by its names: messages, tools, add_generation_prompt ... */
+export type TemplateVariables = Readonly<Record<string, Json>>;
 
 export interface ChatTemplate {
-  render(messages: readonly ChatMessage[]): string;
+  render(variables: TemplateVariables): string;
 }
 
 /** `tokens`: the strings bos_token and eos_token as templates know them. */
 export function createTemplate(source: string, tokens: Readonly<Record<string, string>>): ChatTemplate {
-  let parsed: Template | undefined;
+  let parsed: Node | undefined;
   return {
-    render(messages) {
+    render(variables) {
       try {
-        parsed ??= new Template(source);
-        // What transformers passes; templates ask "tools is not none".
-        return parsed.render({ ...tokens, messages, tools: null, documents: null, add_generation_prompt: true });
+        parsed ??= parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+        return write(new ChatInterpreter(createGlobals({ ...tokens, ...variables })).run(parsed));
       } catch {
         throw new InwardError('template_failed');
       }
@@ -27,28 +31,38 @@ export function createTemplate(source: string, tokens: Readonly<Record<string, s
 }
 
 /**
- * Messages in which no text spells a control token: a marker, a character that occurs neither in them nor in
+ * Variables in which no text spells a control token: a marker, a character that occurs neither in them nor in
  * `source`, splits every spelling. Taken out again after the control tokens of the rendered text were found, it
  * leaves the user's text as text.
  */
-export function markMessages(
-  messages: readonly ChatMessage[],
+export function markVariables(
+  variables: TemplateVariables,
   source: string,
   pattern: RegExp,
-): { readonly messages: readonly ChatMessage[]; readonly marker: string } {
-  const marker = findUnused([source, ...messages.flatMap((message) => Object.values(message) as string[])]);
-  const mark = (text: string) => text.replace(pattern, (found) => found.replace(/./su, `$&${marker}`));
-  return {
-    marker,
-    messages: messages.map((message) => Object.fromEntries(Object.entries(message).map(([key, value]) => [key, mark(value)])) as unknown as ChatMessage),
-  };
+): { readonly variables: TemplateVariables; readonly marker: string } {
+  const used = new Set(source);
+  changeTexts(variables, (text) => {
+    for (const character of text) used.add(character);
+    return text;
+  });
+  const marker = findUnused(used);
+  const mark = (text: string): string => text.replace(pattern, (found) => found.replace(/./su, `$&${marker}`));
+  return { marker, variables: changeTexts(variables, mark) as TemplateVariables };
 }
 
-/** A character of the private use area that none of the texts has. */
-function findUnused(texts: readonly string[]): string {
+/** Every text of a value, keys of objects included. */
+function changeTexts(value: Json, change: (text: string) => string): Json {
+  if (typeof value === 'string') return change(value);
+  if (Array.isArray(value)) return value.map((item: Json) => changeTexts(item, change));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [change(key), changeTexts(item, change)]));
+}
+
+/** A character of the private use area that is not among these. */
+function findUnused(used: ReadonlySet<string>): string {
   for (let code = 0xe000; code < 0xf8ff; code++) {
     const character = String.fromCharCode(code);
-    if (!texts.some((text) => text.includes(character))) return character;
+    if (!used.has(character)) return character;
   }
   throw new InwardError('template_failed');
 }

@@ -2,10 +2,11 @@
  * Owns the types of the door `inward/text`. Refuses behaviour.
  */
 import type { TokenId } from '../types.ts';
+import type { AnswerPart } from './formats/types.ts';
 
 /** What `openText` is given. Out of range: invalid_option. */
 export interface TextOptions {
-  /** Path of a GGUF file with tokenizer keys. */
+  /** Path of a GGUF file with tokenizer keys, or of a folder with tokenizer.json. */
   readonly modelPath: string;
   /** Longest time one encode may take, in ms. Default 10,000. */
   readonly deadlineMs?: number;
@@ -25,6 +26,30 @@ export interface ChatMessage {
   readonly role: string;
   readonly content: string;
   readonly name?: string;
+  /** What an assistant thought before its answer; templates know it as reasoning_content. */
+  readonly reasoning?: string;
+  /** Calls that an assistant made. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** Of the call that a tool's message answers. */
+  readonly toolCallId?: string;
+}
+
+/** A call of a tool, as templates get it. */
+export interface ToolCall {
+  readonly id?: string;
+  readonly type: 'function';
+  /** Most templates want the arguments as an object, some as JSON text. */
+  readonly function: { readonly name: string; readonly arguments: string | Readonly<Record<string, unknown>> };
+}
+
+/** What a chat may have beside its messages. */
+export interface ChatOptions {
+  /** JSON schemas of functions, as templates get them: {type: 'function', function: {name, description, parameters}}. */
+  readonly tools?: readonly Readonly<Record<string, unknown>>[];
+  /** Whether the answer is to begin (default), or the chat ends with its last message. */
+  readonly addGenerationPrompt?: boolean;
+  /** What else a template asks for by name: enable_thinking, reasoning_effort, documents. */
+  readonly variables?: Readonly<Record<string, unknown>>;
 }
 
 /** What the model file says about its text. */
@@ -53,6 +78,21 @@ export interface StreamDecoder {
   end(): string;
 }
 
+/** What an answer's parser is told. */
+export interface AnswerOptions {
+  /** The ids that the answer goes on from: a template may have begun a thought. */
+  readonly prompt?: Uint32Array;
+  /** The tools of the chat; without any, what looks like a call is text. */
+  readonly tools?: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Ids in, parts of the answer out, as soon as they are known; holds back what may become a mark. One per completion; synchronous. */
+export interface AnswerDecoder {
+  push(id: TokenId): AnswerPart[];
+  /** What was held back. A call that was cut off stays as far as it came. */
+  end(): AnswerPart[];
+}
+
 /** The text side of a model. Disposing it ends its process; what waits then fails with shutting_down. */
 export interface TextModel extends AsyncDisposable {
   readonly info: TextInfo;
@@ -65,11 +105,13 @@ export interface TextModel extends AsyncDisposable {
   encode(text: string, options?: { readonly addSpecial?: boolean; readonly parseSpecial?: boolean }): Promise<Uint32Array>;
   /**
    * Renders the chat template (generation prompt added) and encodes it. Control tokens come from the template alone:
-   * a message that spells one stays text. Errors: those of encode, template_missing, template_failed.
+   * a message or a tool that spells one stays text. Errors: those of encode, template_missing, template_failed.
    */
-  encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array>;
+  encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): Promise<Uint32Array>;
   /** A decoder for one completion. Needs no process: it reads a table of bytes. */
   createDecoder(): StreamDecoder;
+  /** A decoder that tells thoughts, text and tool calls apart, in the format that template and vocabulary show. */
+  createAnswerDecoder(options?: AnswerOptions): AnswerDecoder;
   /** The bytes of one token, for whoever shows tokens one by one. Valid as long as this object; not to be written to. */
   readPiece(id: TokenId): Piece;
 }

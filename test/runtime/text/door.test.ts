@@ -29,7 +29,7 @@ const say = (content: string): ChatMessage[] => [{ role: 'user', content }];
 const failure = (code: string) => expect.objectContaining({ code });
 const chat = '{% for m in messages %}<|user|>{{ m.content | trim }}<|end|>{% endfor %}';
 /** Templates that do harm when told to. */
-const harmful = `{% if messages[0].content == 'memory' %}{% for i in range(100000000) %}x{% endfor %}{% endif %}{% if messages[0].content == 'time' %}{% for i in range(10000) %}{% for j in range(10000) %}{% set k = i + j %}{% endfor %}{% endfor %}{% endif %}${chat}`;
+const harmful = `{% if messages[0].content == 'memory' %}{% set x = [0] * 100000000 %}{% endif %}{% if messages[0].content == 'time' %}{% for i in range(10000) %}{% for j in range(10000) %}{% set k = i + j %}{% endfor %}{% endfor %}{% endif %}${chat}`;
 
 test('real chats give the ids of the reference', async () => {
   await using text = await openText({ modelPath: folder.write(readFixture('tokenizer/smollm2.gguf.gz')) });
@@ -79,7 +79,7 @@ test.each(malformedCases().filter(({ id }) => id.startsWith('tmpl-')))('$id: $co
   })();
   await using text = await open(template, { deadlineMs: 3000, memoryMiB: 64 });
   const result = await text.encodeChat(say('a')).catch((error: unknown) => error);
-  if (expected === 'reject-at-render') expect((result as InwardError).code).toMatch(/^text_(memory|deadline)$/);
+  if (expected === 'reject-at-render') expect((result as InwardError).code).toMatch(/^(text_memory|text_deadline|template_failed)$/);
   // Either refused, or rendered to something that is not a list of the host's things.
   else if (result instanceof Error) expect(result).toEqual(failure('template_failed'));
   else expect((result as Uint32Array).length).toBeLessThan(16);

@@ -11,7 +11,7 @@ const folder = createFolder();
 afterAll(folder.remove);
 afterEach(() => expect(textProcesses()).toEqual([]));
 
-const template = `{% if messages[0].content == 'time' %}{% for i in range(10000) %}{% for j in range(10000) %}{% set k = i + j %}{% endfor %}{% endfor %}{% endif %}{% if messages[0].content == 'memory' %}{% for i in range(100000000) %}x{% endfor %}{% endif %}<|user|>{{ messages[0].content }}`;
+const template = `{% if messages[0].content == 'time' %}{% for i in range(10000) %}{% for j in range(10000) %}{% set k = i + j %}{% endfor %}{% endfor %}{% endif %}{% if messages[0].content == 'memory' %}{% set x = [0] * 100000000 %}{% endif %}<|user|>{{ messages[0].content }}`;
 const bytes = (control: string) => ggufBytes(tokenizerPairs({ control: [control], template }));
 const write = () => folder.write(bytes('<|user|>'));
 const open = (options: Partial<TextOptions> = {}): Promise<TextModel> => openText({ modelPath: write(), renewIdleMs: 3_600_000, ...options });
