@@ -91,6 +91,8 @@ export interface ExpertsSpec extends ExpertTensors {
   readonly columns: number;
   /** As those of a MatrixSpec. */
   readonly storedColumns?: number;
+  /** In folders a tensor of numbers for all experts has columns before rows: [experts, columns, rows]. Quantized ones have not. */
+  readonly isTransposed?: boolean;
 }
 
 /** A number for each row of them. */

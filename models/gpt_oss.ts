@@ -90,7 +90,7 @@ function layerSpecs(c: GptOssConfig, layer: number): [string, WeightSpec][] {
   const { embeddingLength: columns, width } = c;
   const { experts } = c.router;
   const one = (tensor: string, rows: number): VectorSpec => ({ kind: 'vector', parts: [{ tensor: `${name}.${tensor}`, rows }] });
-  const gateAndUp = expertGateAndUp(columns, width, experts, `${name}.mlp.experts`, 'inTurns');
+  const gateAndUp = { ...expertGateAndUp(columns, width, experts, `${name}.mlp.experts`, 'inTurns'), isTransposed: true };
   return [
     ...attentionSpecs(c, layer, { hasBias: true, heads: c }),
     [`${layer} attention output bias`, one('self_attn.o_proj.bias', columns)],
@@ -100,7 +100,7 @@ function layerSpecs(c: GptOssConfig, layer: number): [string, WeightSpec][] {
     [`${layer} router bias`, one('mlp.router.bias', experts)],
     [`${layer} experts gate and up`, gateAndUp],
     [`${layer} experts gate and up bias`, biasOf(gateAndUp, `${name}.mlp.experts`)],
-    [`${layer} experts down`, expertDown(width, columns, experts, `${name}.mlp.experts`)],
+    [`${layer} experts down`, { ...expertDown(width, columns, experts, `${name}.mlp.experts`), isTransposed: true }],
     [`${layer} experts down bias`, { kind: 'expertBias', experts, rows: columns, parts: [`${name}.mlp.experts.down_proj_bias`] }],
   ];
 }

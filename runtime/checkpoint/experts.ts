@@ -6,7 +6,7 @@ import { quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { ExpertBiasSpec, ExpertsSpec, ExpertTensors } from '../../models/index.ts';
 import { describeShape, unsupported } from './json.ts';
 import type { Placement } from './packer.ts';
-import { findMatrix, hasTensor, readFloats } from './stored.ts';
+import { findMatrix, findTransposed, hasTensor, readFloats } from './stored.ts';
 import type { StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
@@ -93,16 +93,27 @@ function findForm(checkpoint: Checkpoint, { parts: [first = ''], joined }: Exper
   return checkpoint.format === 'gguf' ? 'parts' : 'each';
 }
 
+/** Storages of numbers by themselves. */
+const plain: readonly string[] = ['F32', 'F16', 'BF16'];
+
 /** Matrices of all experts that one tensor has, or one set of tensors; each is found as if it had tensors of its own. */
-function findAll(checkpoint: Checkpoint, name: string, { experts, columns, storedColumns }: ExpertsSpec, rows: number): (expert: number) => StoredMatrix {
+function findAll(
+  checkpoint: Checkpoint,
+  name: string,
+  { experts, columns, storedColumns, isTransposed }: ExpertsSpec,
+  rows: number,
+): (expert: number) => StoredMatrix {
   const stem = stemOf(checkpoint, name);
   const own = Array.from(checkpoint.tensors.values()).filter((header) => header.name.startsWith(stem) && /^(?:[._]|$)/.test(header.name.slice(stem.length)));
   const odd = own.find(({ shape }) => shape[0] !== experts);
   if (odd !== undefined) throw unsupported(`tensor ${odd.name}`, `${experts} experts as the first dimension`, describeShape(odd.shape));
   const names = { ...checkpoint.names, nameOf: (tensor: string) => tensor };
+  const isPlain = own.some((header) => matrixSuffix(header.name.slice(stem.length)) === '.weight' && plain.includes(header.storage));
   return (expert) => {
     const tensors = new Map(own.map((header) => [stem + matrixSuffix(header.name.slice(stem.length)), sliceOf(header, experts, expert)]));
-    return findMatrix({ ...checkpoint, names, tensors }, { tensor: `${stem}.weight`, rows }, columns, storedColumns);
+    const sliced = { ...checkpoint, names, tensors };
+    if (isTransposed && isPlain && checkpoint.format === 'folder') return findTransposed(sliced, `${stem}.weight`, rows, columns, storedColumns);
+    return findMatrix(sliced, { tensor: `${stem}.weight`, rows }, columns, storedColumns);
   };
 }
 

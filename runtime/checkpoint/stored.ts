@@ -7,7 +7,7 @@ import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithK
 import type { TensorPart } from '../../models/family.ts';
 import { describeShape, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
-import { padMatrix, rowLines, type StoredMatrix, sliceRows } from './strips.ts';
+import { padMatrix, rowLines, type StoredMatrix, sliceRows, transposedLines } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
 /** Whether the checkpoint has this tensor of the family. */
@@ -43,6 +43,15 @@ export function findMatrix(
   if (columns % step !== 0) throw unsupported(`tensor ${stored.name}`, `rows of a multiple of ${step} elements, storage ${stored.storage}`, columns);
   if (heads === undefined || checkpoint.names.hasPairs) return stored;
   return { ...stored, rowStep: leastCommonMultiple(stored.rowStep, heads.headLength), layout: { ...stored.layout, heads } };
+}
+
+/** A matrix whose tensor has its columns as rows; only where each number is stored by itself. Throws as findMatrix does. */
+export function findTransposed(checkpoint: Checkpoint, name: string, rows: number, columns: number, storedColumns: number = columns): StoredMatrix {
+  const header = findTensor(checkpoint, name, [storedColumns, rows]);
+  const storage = (['F32', 'F16', 'BF16'] as const).find((known) => known === header.storage);
+  if (storage === undefined) throw unsupported(`tensor ${header.name}`, 'storage F32, F16, BF16', header.storage);
+  const codes = transposedLines(checkpoint, header, storedColumns, rows, storage === 'F32' ? 4 : 2);
+  return pad({ name: header.name, storage, rows, columns: storedColumns, rowStep: quadRows, strips: { codes }, layout: {} }, rows, columns);
 }
 
 /** With zeros behind its rows and below them. */

@@ -58,6 +58,23 @@ export function columnLines(checkpoint: Checkpoint, { offset }: TensorHeader, li
   };
 }
 
+/** A line for each row, where the tensor has `columns` lines of a number for each of `rows` rows; of 2 or 4 bytes. */
+export function transposedLines(checkpoint: Checkpoint, { offset }: TensorHeader, columns: number, rows: number, size: 2 | 4): Strip {
+  const numbers = ({ buffer, byteOffset, length }: Uint8Array): Uint16Array | Uint32Array =>
+    size === 2 ? new Uint16Array(buffer, byteOffset, length / 2) : new Uint32Array(buffer, byteOffset, length / 4);
+  return {
+    extent: (_row, count) => ({ lines: count, size: columns * size }),
+    read(row, count, into) {
+      const bytes = new Uint8Array(count * size);
+      const [line, target] = [numbers(bytes), numbers(into.subarray(0, count * columns * size))];
+      for (let column = 0; column < columns; column++) {
+        checkpoint.read(offset + (column * rows + row) * size, bytes);
+        for (let i = 0; i < count; i++) target[i * columns + column] = line[i] ?? 0;
+      }
+    },
+  };
+}
+
 /** One line: of elements of `size` bytes, one for each run of `runLength` elements of the matrix in the order of its rows. `read` has [first, first + count). */
 export function runLine(columns: number, runLength: number, size: number, read: (first: number, count: number, into: Uint8Array) => void): Strip {
   const range = (row: number, count: number): [number, number] => {

@@ -148,3 +148,29 @@ test.each(['below', 'inTurns'] as const)('widths that are no multiple of 32 are 
     inQuads(columns, 1, (expert, _, index) => [...(down[expert]?.row(index) ?? []), ...zeros(padding)]),
   );
 });
+
+test('numbers whose columns stand as rows, rows of gate and up in turns', async () => {
+  const [rows, columns] = [20, 64];
+  const made = numbers.map((expert) => make('BF16', 2 * rows, columns, 1 + expert));
+  const turned = stack(made, () => '');
+  const { bytes } = turned.matrix.tensors.get('') ?? { bytes: new Uint8Array() };
+  const words = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  // [expert][column][row] of [expert][row][column].
+  const at = (i: number): number =>
+    Math.floor(i / (2 * rows * columns)) * 2 * rows * columns + (i % (2 * rows)) * columns + (Math.floor(i / (2 * rows)) % columns);
+  const tensor = { storage: 'BF16', shape: [experts, columns, 2 * rows], bytes: new Uint8Array(Uint16Array.from(words, (_, i) => words[at(i)] ?? 0).buffer) };
+  const checkpoint = createCheckpoint({ 'x.experts.both': { ...turned, matrix: { tensors: new Map([['', tensor]]) } } });
+  const spec = {
+    kind: 'experts',
+    experts,
+    rows,
+    padding: 12,
+    columns,
+    ...both,
+    joined: { tensor: 'x.experts.both', rows: 'inTurns' },
+    isTransposed: true,
+  } as const;
+  expect(await lookUp(await load(checkpoint, spec, 'BF16'))).toEqual(
+    inQuads(rows + 12, 2, (expert, part, index) => (index < rows ? (made[expert]?.row(index * 2 + part) ?? []) : Array.from({ length: columns }, () => 0))),
+  );
+});
