@@ -24,9 +24,20 @@ export interface AttentionSizes {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headLength: number;
+  /** Of values that are the first channels of their keys. */
+  readonly latentLength?: number;
   readonly kv: AttentionShape['kv'];
   /** Of the last token. */
   readonly positions: number;
+  readonly tokens: number;
+}
+
+/** Of a matrix that has `rows` rows of each head. */
+interface HeadSizes {
+  readonly storage: StorageWithKernels;
+  readonly heads: number;
+  readonly rows: number;
+  readonly columns: number;
   readonly tokens: number;
 }
 
@@ -42,6 +53,10 @@ export interface Sizes {
   readonly repack: Omit<MatrixSizes, 'tokens' | 'activations'>;
   /** One token, or the last of as many, over `positions` of a paged KV cache. */
   readonly attention: AttentionSizes;
+  /** W^T q of each head, which makes its query as long as a latent. */
+  readonly 'latent queries': HeadSizes;
+  /** W x of each head. */
+  readonly 'head matmul': HeadSizes;
   /** Of gate and up beside each other, `columns` of each. */
   readonly gated: RowSizes;
   /** A token of each row of logits: the largest, or drawn by temperature, top-k and top-p. */
@@ -66,6 +81,11 @@ const tokensOf = (tokens: number): string => `${tokens} ${tokens === 1 ? 'token'
 const nameMatrix = ({ storage, rows, columns, tokens, activations }: MatrixSizes): string =>
   `${storage} ${rows}x${columns}, ${tokensOf(tokens)}${activations === undefined ? '' : `, ${activations}`}`;
 const nameRows = ({ columns, tokens }: RowSizes): string => `${columns}, ${tokensOf(tokens)}`;
+const nameHeads = ({ storage, heads, rows, columns, tokens }: HeadSizes): string => `${storage} ${heads} heads of ${rows}x${columns}, ${tokensOf(tokens)}`;
+const workOfHeads = ({ storage, heads, rows, columns, tokens }: HeadSizes): Work => ({
+  bytes: weightSize({ storage, rows: heads * rows, columns }) + tokens * heads * (columns + rows) * floatSize,
+  operations: 2 * heads * rows * columns * tokens,
+});
 /** Bytes in the file. Those of storages that are several tensors depend on their groups, so what the device has of them stands for it. */
 function weightSize({ storage, rows, columns }: Omit<MatrixSizes, 'tokens'>): number {
   return isBlockStorage(storage) ? rows * fileRowSize(storage, columns) : packedSize(storage, rows, columns);
@@ -100,12 +120,17 @@ const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
     work: (sizes) => ({ bytes: weightSize(sizes) + packedSize(sizes.storage, sizes.rows, sizes.columns), operations: 0 }),
   },
   attention: {
-    name: ({ kv, heads, kvHeads, headLength, positions, tokens }) => `${kv} ${heads}/${kvHeads}x${headLength} over ${positions}, ${tokensOf(tokens)}`,
-    work: ({ kv, heads, kvHeads, headLength, positions, tokens }) => ({
-      bytes: positions * kvHeads * headLength * 2 * (kv === 'f32' ? 4 : 2) + tokens * heads * headLength * 2 * floatSize,
-      operations: tokens * (positions - (tokens - 1) / 2) * heads * headLength * 4,
+    name: ({ kv, heads, kvHeads, headLength, latentLength, positions, tokens }) =>
+      `${kv} ${heads}/${kvHeads}x${headLength}${latentLength === undefined ? '' : `, latents of ${latentLength},`} over ${positions}, ${tokensOf(tokens)}`,
+    work: ({ kv, heads, kvHeads, headLength, latentLength, positions, tokens }) => ({
+      bytes:
+        positions * kvHeads * headLength * (latentLength === undefined ? 2 : 1) * (kv === 'f32' ? 4 : 2) +
+        tokens * heads * (headLength + (latentLength ?? headLength)) * floatSize,
+      operations: tokens * (positions - (tokens - 1) / 2) * heads * (headLength + (latentLength ?? headLength)) * 2,
     }),
   },
+  'latent queries': { name: nameHeads, work: workOfHeads },
+  'head matmul': { name: nameHeads, work: workOfHeads },
   gated: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },
   sample: {
     name: ({ vocabulary, rows, isDrawn }) => `${isDrawn ? 'drawn' : 'greedy'} of ${vocabulary}, ${rows} ${rows === 1 ? 'row' : 'rows'}`,

@@ -50,6 +50,13 @@ function samples(vocabulary: number): Case[] {
   ].map(([rows, isDrawn]) => ({ kind: 'sample', vocabulary, rows: Number(rows), isDrawn: isDrawn === true }) satisfies Case);
 }
 
+/** Key and value weights of 16 of the 128 heads of DeepSeek-V3. */
+function latents(storage: StorageWithKernels, tokens: readonly number[]): Case[] {
+  return tokens.flatMap((count) =>
+    (['latent queries', 'head matmul'] as const).map((kind): Case => ({ kind, storage, heads: 16, rows: 128, columns: 512, tokens: count })),
+  );
+}
+
 /** The shapes of SmolLM2-135M, and squares as in a model of 1B; every storage on one of them at least. */
 const standard: CaseSet = {
   cases: [
@@ -69,6 +76,7 @@ const standard: CaseSet = {
     ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f16'),
     ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f32'),
     ...attentions({ heads: 32, kvHeads: 8, headLength: 128 }, 'f16'),
+    ...latents('Q4_1', single),
     ...gatedCases(1536),
     ...samples(49_152),
   ],
@@ -134,9 +142,20 @@ const llama: CaseSet = {
   chains: [],
 };
 
-export const setNames = ['standard', 'gemma3-270m', 'llama3-8b'] as const;
+/** Latent attention of DeepSeek-V3, for 16 of its 128 heads. */
+const deepseek: CaseSet = {
+  cases: [
+    ...attentions({ heads: 16, kvHeads: 1, headLength: 576, latentLength: 512 }, 'f16'),
+    ...latents('FP8', short),
+    ...matmuls('FP8', 3072, 1536, short),
+    ...matmuls('FP8', 576, 7168, short),
+  ],
+  chains: [],
+};
+
+export const setNames = ['standard', 'gemma3-270m', 'llama3-8b', 'deepseek-v3'] as const;
 export type SetName = (typeof setNames)[number];
-export const sets: Readonly<Record<SetName, CaseSet>> = { standard, 'gemma3-270m': gemma, 'llama3-8b': llama };
+export const sets: Readonly<Record<SetName, CaseSet>> = { standard, 'gemma3-270m': gemma, 'llama3-8b': llama, 'deepseek-v3': deepseek };
 
 /** What of a set has a name that contains `filter`, whatever the case of its letters. */
 export function chooseFrom(set: SetName, filter = ''): CaseSet {

@@ -1,6 +1,6 @@
 /** Owns the set-up of attention over a paged KV cache of random numbers. */
 import { attentionReference } from '../../../kernels/attention.ref.ts';
-import { type AttentionShape, attentionMerge, poolExtent } from '../../../kernels/attention.ts';
+import { type AttentionShape, attentionMerge, poolExtent, valueLength } from '../../../kernels/attention.ts';
 import { randomFloats } from '../../../kernels/random.ref.ts';
 import { chooseAttention } from '../../../models/graph.ts';
 import { Batch, leastItems } from '../../../runtime/scheduling/batch.ts';
@@ -32,17 +32,18 @@ function createBatch({ positions, tokens }: Sizes['attention'], blockCount: numb
 }
 
 export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']): Promise<Prepared> {
-  const { heads, kvHeads, headLength, kv, positions, tokens } = sizes;
+  const { heads, kvHeads, headLength, latentLength, kv, positions, tokens } = sizes;
   const blockCount = Math.ceil(positions / blockLength);
   const slots = blockCount * blockLength;
   const batch = createBatch(sizes, blockCount, bench.open.family === 'narrow' ? leastItems.cpu : leastItems.gpu);
   const words = bench.buffer(batch.seal().slice());
-  const extent = poolExtent({ kvHeads, headLength, kv }, slots, bench.open);
+  const extent = poolExtent({ kvHeads, headLength, latentLength, kv }, slots, bench.open);
   const { layout } = batch;
   const shape: AttentionShape = {
     heads,
     kvHeads,
     headLength,
+    latentLength,
     rotaryLength: headLength,
     kv,
     blockLength,
@@ -51,16 +52,18 @@ export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']
     layout,
   };
   const width = kvHeads * headLength;
-  const random = randomFloats(slots * 2 * width, 2);
+  const parts = latentLength === undefined ? 2 : 1;
+  const valueWidth = heads * valueLength(shape);
+  const random = randomFloats(slots * parts * width, 2);
   const stored = kv === 'f16' ? Float16Array.from(random) : random;
   const pool = bench.vectors(extent.width, extent.rows, padded(stored, extent.width * extent.rows * 16), 'rgba32uint');
   const query = randomFloats(tokens * heads * headLength, 3, headLength ** -0.5);
   const queries = bench.vectors((heads * headLength) / 4, tokens, query);
-  const scratch = { partials: bench.empty(batch.maxItems * heads * headLength * 4), states: bench.empty(batch.maxItems * heads * 2 * 4) };
+  const scratch = { partials: bench.empty(batch.maxItems * valueWidth * 4), states: bench.empty(batch.maxItems * heads * 2 * 4) };
   // Queries and results share the kind of place.
-  const y = bench.vectors((heads * headLength) / 4, tokens);
+  const y = bench.vectors(valueWidth / 4, tokens);
   const rows = (offset: number, length: number): Float32Array =>
-    Float32Array.from({ length: length * width }, (_, i) => stored[(Math.floor(i / width) * 2 + offset) * width + (i % width)] ?? Number.NaN);
+    Float32Array.from({ length: length * width }, (_, i) => stored[(Math.floor(i / width) * parts + (offset % parts)) * width + (i % width)] ?? Number.NaN);
   const attend = chooseAttention(bench.facts);
   return {
     operations: [attend(shape, queries, pool, scratch, y, words), attentionMerge(shape, scratch, y, words)],
@@ -68,7 +71,7 @@ export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']
     check: async () => {
       const length = positions - tokens + 1;
       return distance(
-        await bench.read(y, heads * headLength),
+        await bench.read(y, valueWidth),
         attentionReference(shape, query.subarray(0, heads * headLength), rows(0, length), rows(1, length), length),
       );
     },

@@ -2,6 +2,7 @@
 import type { Case, Kind, Sizes } from '../cases.ts';
 import type { Prepared, Workbench } from '../workbench.ts';
 import { setUpAttention } from './attention.ts';
+import { setUpHeadMatmul, setUpLatentQueries } from './latent.ts';
 import { setUpGated, setUpSample } from './rows.ts';
 import { setUpEmbed, setUpGateAndUp, setUpMatmul, setUpRepack } from './weights.ts';
 
@@ -13,6 +14,8 @@ const setUps: { readonly [K in Kind]: SetUp<K> } = {
   embed: setUpEmbed,
   repack: setUpRepack,
   attention: setUpAttention,
+  'latent queries': setUpLatentQueries,
+  'head matmul': setUpHeadMatmul,
   gated: setUpGated,
   sample: setUpSample,
 };

@@ -25,12 +25,12 @@ const sampleRows = 32;
 const madeRows = 1021;
 const epsilon = 1e-5;
 
-interface RandomMatrix {
+export interface RandomMatrix {
   readonly stored: Stored;
   valuesOf(row: number): Float64Array;
 }
 
-function createMatrix(storage: StorageWithKernels, rows: number, columns: number, seed: number): RandomMatrix {
+export function createMatrix(storage: StorageWithKernels, rows: number, columns: number, seed: number): RandomMatrix {
   if (!isBlockStorage(storage)) {
     const example = randomStored(storage, rows, columns, seed, { isPlain: true });
     return { stored: example, valuesOf: (row) => storedRow(storage, example.matrix, row) };
@@ -51,13 +51,14 @@ function sampleOf(rows: number): number[] {
   return Array.from({ length: Math.min(rows, sampleRows) }, (_, i) => i * step);
 }
 
-/** As the engine loads it; parts one below the other, or their quads in turn. */
-async function load(
+/** As the engine loads it; `headRows`: as those of a MatrixSpec. Parts one below the other, or their quads in turn. */
+export async function load(
   { open, memory, pipelines }: Workbench,
   { rows, columns }: Pick<Sizes['matmul'], 'rows' | 'columns'>,
   parts: readonly RandomMatrix[],
+  more: { readonly headRows?: number } = {},
 ): Promise<PackedMatrix> {
-  const spec = { kind: 'matrix' as const, columns, parts: parts.map((_, i) => ({ tensor: `m${i}.weight`, rows })), interleaved: parts.length > 1 };
+  const spec = { kind: 'matrix' as const, columns, parts: parts.map((_, i) => ({ tensor: `m${i}.weight`, rows })), interleaved: parts.length > 1, ...more };
   const checkpoint = createCheckpoint(Object.fromEntries(parts.map(({ stored }, i) => [`m${i}`, stored])));
   const weights = await loadWeights(checkpoint, new Map([['m', spec]]), { ...open, memory, pipelines });
   const matrix = weights.matrix('m').pieces[0]?.matrix;
