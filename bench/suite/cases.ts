@@ -3,6 +3,7 @@
  * Pure. A new operation is a row of `Sizes`, one of `kinds`, and a set-up (setups/).
  */
 import type { AttentionShape } from '../../kernels/attention.ts';
+import type { DeltaShape } from '../../kernels/delta.ts';
 import { fileRowSize } from '../../kernels/repack.ts';
 import { isBlockStorage, packedSize, type StorageWithKernels } from '../../kernels/weights.ts';
 
@@ -42,6 +43,8 @@ export interface Sizes {
   readonly repack: Omit<MatrixSizes, 'tokens' | 'activations'>;
   /** One token, or the last of as many, over `positions` of a paged KV cache. */
   readonly attention: AttentionSizes;
+  /** Convolution and recurrence over `tokens` of one sequence. */
+  readonly 'delta rule': Pick<DeltaShape, 'keyHeads' | 'valueHeads' | 'keyLength' | 'valueLength'> & { readonly tokens: number };
   /** Of gate and up beside each other, `columns` of each. */
   readonly gated: RowSizes;
   /** A token of each row of logits: the largest, or drawn by temperature, top-k and top-p. */
@@ -104,6 +107,14 @@ const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
     work: ({ kv, heads, kvHeads, headLength, positions, tokens }) => ({
       bytes: positions * kvHeads * headLength * 2 * (kv === 'f32' ? 4 : 2) + tokens * heads * headLength * 2 * floatSize,
       operations: tokens * (positions - (tokens - 1) / 2) * heads * headLength * 4,
+    }),
+  },
+  'delta rule': {
+    name: ({ keyHeads, valueHeads, keyLength, valueLength, tokens }) => `${keyHeads}x${keyLength}/${valueHeads}x${valueLength}, ${tokensOf(tokens)}`,
+    // The state is read and written once; each of its numbers is multiplied and added three times a token.
+    work: ({ keyHeads, valueHeads, keyLength, valueLength, tokens }) => ({
+      bytes: (2 * valueHeads * keyLength * valueLength + tokens * (2 * keyHeads * keyLength + 3 * valueHeads * valueLength)) * floatSize,
+      operations: tokens * valueHeads * keyLength * valueLength * 6,
     }),
   },
   gated: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },

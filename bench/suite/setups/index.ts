@@ -2,6 +2,7 @@
 import type { Case, Kind, Sizes } from '../cases.ts';
 import type { Prepared, Workbench } from '../workbench.ts';
 import { setUpAttention } from './attention.ts';
+import { setUpDelta } from './delta.ts';
 import { setUpGated, setUpSample } from './rows.ts';
 import { setUpEmbed, setUpGateAndUp, setUpMatmul, setUpRepack } from './weights.ts';
 
@@ -13,6 +14,7 @@ const setUps: { readonly [K in Kind]: SetUp<K> } = {
   embed: setUpEmbed,
   repack: setUpRepack,
   attention: setUpAttention,
+  'delta rule': setUpDelta,
   gated: setUpGated,
   sample: setUpSample,
 };
