@@ -34,8 +34,8 @@ export function setUpDelta(bench: Workbench, { tokens, ...heads }: Sizes['delta 
     state: bench.empty(deltaStateLength(shape) * 4),
     batch: bench.buffer(batch.seal().slice()),
     taps: bench.buffer(weights.taps),
-    rates: bench.buffer(weights.rates),
-    rateBiases: bench.buffer(weights.rateBiases),
+    rates: bench.uniform(weights.rates),
+    rateBiases: bench.uniform(weights.rateBiases),
   };
   return {
     operations: deltaRule(shape, buffers, { lanes: bench.open.subgroupSize, layout: batch.layout }),
