@@ -3,6 +3,7 @@
  * Pure. A new operation is a row of `Sizes`, one of `kinds`, and a set-up (setups/).
  */
 import type { AttentionShape } from '../../kernels/attention.ts';
+import type { DeltaShape } from '../../kernels/delta.ts';
 import { fileRowSize } from '../../kernels/repack.ts';
 import { isBlockStorage, packedSize, type StorageWithKernels } from '../../kernels/weights.ts';
 
@@ -57,10 +58,12 @@ export interface Sizes {
   readonly 'latent queries': HeadSizes;
   /** W x of each head. */
   readonly 'head matmul': HeadSizes;
+  /** Convolution and recurrence over `tokens` of one sequence. */
+  readonly 'delta rule': Pick<DeltaShape, 'keyHeads' | 'valueHeads' | 'keyLength' | 'valueLength'> & { readonly tokens: number };
   /** Of gate and up beside each other, `columns` of each. */
   readonly gated: RowSizes;
   /** A token of each row of logits: the largest, or drawn by temperature, top-k and top-p. */
-  readonly sample: { readonly vocabulary: number; readonly rows: number; readonly isDrawn: boolean };
+  readonly { readonly vocabulary: number; readonly rows: number; readonly isDrawn: boolean };
 }
 
 export type Kind = keyof Sizes;
@@ -131,10 +134,17 @@ const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
   },
   'latent queries': { name: nameHeads, work: workOfHeads },
   'head matmul': { name: nameHeads, work: workOfHeads },
-  gated: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },
+  'delta rule': {
+    name: ({ keyHeads, valueHeads, keyLength, valueLength, tokens }) => `${keyHeads}x${keyLength}/${valueHeads}x${valueLength}, ${tokensOf(tokens)}`,
+    // The state is read and written once; each of its numbers is multiplied and added three times a token.
+    work: (keyHeads, valueHeads, keyLength, valueLength, tokens ) => (
+      bytes: (2 * valueHeads * keyLength * valueLength + tokens * (2 * keyHeads * keyLength + 3 * valueHeads * valueLength)) * floatSize,
+      operations: tokens * valueHeads * keyLength * valueLength * 6,),
+  },
+  gated: { name: nameRows, work: (columns, tokens ) => (bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 ) },
   sample: {
     name: ({ vocabulary, rows, isDrawn }) => `${isDrawn ? 'drawn' : 'greedy'} of ${vocabulary}, ${rows} ${rows === 1 ? 'row' : 'rows'}`,
-    work: ({ vocabulary, rows }) => ({ bytes: rows * vocabulary * floatSize, operations: rows * vocabulary }),
+    work: (vocabulary, rows ) => (bytes: rows * vocabulary * floatSize, operations: rows * vocabulary ),
   },
 };
 

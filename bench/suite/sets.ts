@@ -32,6 +32,11 @@ function attentions(heads: Heads, kv: Extract<Case, { kind: 'attention' }>['kv']
   return [...lengths.map((positions) => ({ positions, tokens: 1 })), chunk].map((sizes): Case => ({ kind: 'attention', ...heads, kv, ...sizes }));
 }
 
+/** As in Qwen3.5 0.8B. */
+function deltaCases(): Case[] {
+  return [1, 64].map((tokens): Case => ({ kind: 'delta rule', keyHeads: 16, valueHeads: 16, keyLength: 128, valueLength: 128, tokens }));
+}
+
 /** A gated unit alone. */
 function gatedCases(columns: number): Case[] {
   return short.map((tokens): Case => ({ kind: 'gated', columns, tokens }));
@@ -77,6 +82,7 @@ const standard: CaseSet = {
     ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f32'),
     ...attentions({ heads: 32, kvHeads: 8, headLength: 128 }, 'f16'),
     ...latents('Q4_1', single),
+    ...deltaCases(),
     ...gatedCases(1536),
     ...samples(49_152),
   ],

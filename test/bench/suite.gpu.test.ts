@@ -4,6 +4,7 @@ import { type Case, kindNames, nameCase } from '../../bench/suite/cases.ts';
 import { Suite } from '../../bench/suite/run.ts';
 import { elementwiseBound } from '../../kernels/activations.ref.ts';
 import { attentionBound } from '../../kernels/attention.ref.ts';
+import { deltaBound } from '../../kernels/delta.ref.ts';
 import { matmulF32Bound, matmulInt8Bound } from '../../kernels/weights.ref.ts';
 import { Gpu, testDevice } from '../gpu.ts';
 
@@ -36,6 +37,7 @@ const cases: readonly (readonly [Case, bound: number])[] = [
   [{ kind: 'attention', heads: 4, kvHeads: 1, headLength: 40, latentLength: 32, kv: 'f16', positions: 40, tokens: 5 }, attentionBound],
   [{ kind: 'latent queries', storage: 'Q4_0', heads: 2, rows: 32, columns: 64, tokens: 3 }, matmulF32Bound],
   [{ kind: 'head matmul', storage: 'Q4_0', heads: 3, rows: 32, columns: 64, tokens: 3 }, matmulF32Bound],
+  [{ kind: 'delta rule', keyHeads: 2, valueHeads: 4, keyLength: 32, valueLength: 16, tokens: 5 }, deltaBound],
   [{ kind: 'gated', columns: 96, tokens: 2 }, elementwiseBound],
   [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: false }, 0],
   [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: true }, 0],

@@ -2,7 +2,14 @@
 import type { Case, Kind, Sizes } from '../cases.ts';
 import type { Prepared, Workbench } from '../workbench.ts';
 import { setUpAttention } from './attention.ts';
+
+
 import { setUpHeadMatmul, setUpLatentQueries } from './latent.ts';
+
+
+import { setUpDelta } from './delta.ts';
+
+
 import { setUpGated, setUpSample } from './rows.ts';
 import { setUpEmbed, setUpGateAndUp, setUpMatmul, setUpRepack } from './weights.ts';
 
@@ -16,6 +23,7 @@ const setUps: { readonly [K in Kind]: SetUp<K> } = {
   attention: setUpAttention,
   'latent queries': setUpLatentQueries,
   'head matmul': setUpHeadMatmul,
+  'delta rule': setUpDelta,
   gated: setUpGated,
   sample: setUpSample,
 };
