@@ -12,7 +12,7 @@ export interface AttentionReference {
   readonly headLength: number;
   /** As in AttentionShape. */
   readonly window?: number | undefined;
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
   /** One a head. */
   readonly sinks?: Float32Array;
 }

@@ -18,7 +18,7 @@ export interface AttentionShape {
   /** A query sees so many positions, its own the last of them; without it all. */
   readonly window?: number | undefined;
   /** Scores become softcap * tanh(score / softcap). */
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
   readonly kv: KvFormat;
   readonly blockLength: number;
   /** Slots in a row of a pool that is a texture; 1 for a buffer. */

@@ -34,20 +34,48 @@ export function gatedVariant(activation: ActivationFunction, place: Place, lanes
   return {
     label: `gated/${activation}/${place}/sg${lanes}`,
     file: 'gated.wgsl',
-    includes: { ACTIVATION: `activation/${activation}.wgsl`, PLACE_X: `place/x_${place}.wgsl`, PLACE_Y: `place/y_${place}.wgsl` },
+    includes: {
+      ACTIVATION: `activation/${activation}.wgsl`,
+      PLACE_X: `place/x_${place}.wgsl`,
+      PLACE_Y: `place/y_${place}.wgsl`,
+      PLACE_UP: `place/up_${place}.wgsl`,
+    },
     constants: { LANES: lanes, RUN: run },
-    bindings: [bindingKind('read', place), bindingKind('write', place), 'uniform'],
+    bindings: [bindingKind('read', place), bindingKind('write', place), bindingKind('read', place), 'uniform'],
+  };
+}
+
+/** f32 at the beginning of rows of `stride`, or from `start` on; all in multiples of 4. */
+export interface RowPart {
+  readonly rows: Vectors;
+  readonly stride: number;
+  readonly start?: number;
+}
+
+export interface GatedArguments {
+  readonly gate: Omit<RowPart, 'start'>;
+  readonly up: RowPart;
+  /** Columns of its rows past `columns` become zeros. Neither gate nor up, and like them in its kind of place. */
+  readonly y: Omit<RowPart, 'start'>;
+  readonly columns: number;
+  readonly unit: Gate;
+  readonly lanes: number;
+}
+
+export function gatedRows({ gate, up, y, columns, unit, lanes }: GatedArguments): Operation {
+  const sizes = [gate.stride, up.stride, up.start ?? 0, y.stride].map((length) => length / 4);
+  return {
+    variants: [gatedVariant(unit.activation, placeOf(y.rows), lanes)],
+    resources: [gate.rows, y.rows, up.rows],
+    params: packParams(columns / 4, { f32: unit.limit ?? noLimit }, { f32: unit.upOffset ?? 0 }, ...sizes),
+    choose: () => 0,
+    gridX: (counts) => counts.tokens,
+    gridY: () => Math.ceil(y.stride / 4 / (lanes * run)),
   };
 }
 
 /** gateUp: [token][2 * columns] f32, gate first; y: [token][columns] f32; both in one kind of place. columns: a multiple of 4. */
-export function gated(gateUp: Vectors, y: Vectors, columns: number, gate: Gate, lanes: number): Operation {
-  return {
-    variants: [gatedVariant(gate.activation, placeOf(y), lanes)],
-    resources: [gateUp, y],
-    params: packParams(columns / 4, { f32: gate.limit ?? noLimit }, { f32: gate.upOffset ?? 0 }),
-    choose: () => 0,
-    gridX: (counts) => counts.tokens,
-    gridY: () => Math.ceil(columns / 4 / (lanes * run)),
-  };
+export function gated(gateUp: Vectors, y: Vectors, columns: number, unit: Gate, lanes: number): Operation {
+  const both = { rows: gateUp, stride: 2 * columns };
+  return gatedRows({ gate: both, up: { ...both, start: columns }, y: { rows: y, stride: columns }, columns, unit, lanes });
 }

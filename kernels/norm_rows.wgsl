@@ -1,11 +1,12 @@
-// Norms of whole rows, a row a workgroup; NORM_KIND (norm/*.wgsl) is the formula. PLACE_SUM: what the result is added to, or nothing:
+// Norms of rows, or of equal parts of them, each a workgroup; NORM_KIND (norm/*.wgsl) is the formula. PLACE_SUM: what the result is added to, or nothing:
 //   y = (sum + norm(x)) * scale
 // With f32 activations a norm before a matmul is part of it (input/normed.wgsl); these are the others: after a block, or with a mean.
 const X = 0u;
 const Y = 1u;
 
 struct Shape {
-  quads: u32,
+  quads: u32,     // of a part
+  width: u32,     // of a row
   epsilon: f32,
   scale: f32,
 }
@@ -20,15 +21,16 @@ struct Shape {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
-  let mean = rowMean(row, lane);
+  let start = group.y * shape.quads;
+  let mean = rowMean(row, start, lane);
   var squares = vec4f();
   for (var quad = lane; quad < shape.quads; quad += LANES) {
-    let value = xAt(row, shape.quads, quad) - mean;
+    let value = xAt(row, shape.width, start + quad) - mean;
     squares += value * value;
   }
   let factor = 1.0 / sqrt(lanesSum(squares.x + squares.y + squares.z + squares.w) / f32(shape.quads * 4u) + shape.epsilon);
   for (var quad = lane; quad < shape.quads; quad += LANES) {
-    let normed = weighted((xAt(row, shape.quads, quad) - mean) * factor, quad);
-    storeY(row, shape.quads, quad, (sumAt(row, shape.quads, quad) + normed) * shape.scale);
+    let normed = weighted((xAt(row, shape.width, start + quad) - mean) * factor, quad);
+    storeY(row, shape.width, start + quad, (sumAt(row, shape.width, start + quad) + normed) * shape.scale);
   }
 }

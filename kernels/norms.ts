@@ -1,5 +1,5 @@
 /**
- * Owns norms of whole rows: f32 in, f32 out, alone or added to the residual. Weights are multiplied as they come: where a checkpoint
+ * Owns norms of whole rows, or of equal parts of them: f32 in, f32 out, alone or added to the residual. Weights are multiplied as they come: where a checkpoint
  * stores w for a norm by 1 + w (safetensors of Gemma 1 to 3, Qwen3-Next), whoever loads it adds the 1; GGUF files have done so.
  * Squares of values are added up in f32: magnitudes stay below 1e17.
  */
@@ -42,7 +42,7 @@ export function normRowsVariant({ kind, isAdded, columns, place }: NormForm, lan
 }
 
 export interface NormRowsArguments {
-  /** [token][columns] f32; columns: a multiple of 4. */
+  /** [token][columns] f32, or parts of longer rows; columns: a multiple of 4. */
   readonly x: Vectors;
   readonly norm: RowNorm;
   /** Of the shape and kind of place of x, neither x nor `to`. */
@@ -51,18 +51,20 @@ export interface NormRowsArguments {
   /** Of all that is stored. */
   readonly scale?: number | undefined;
   readonly columns: number;
+  /** Parts of rows of `stride` numbers, each normed by itself with the same weights; what rows have behind them stays as it is. */
+  readonly parts?: { readonly count: number; readonly stride: number } | undefined;
   readonly lanes: number;
 }
 
 /** y = (to + norm(x)) * scale, for every token. */
-export function normRows({ x, norm, y, to, scale = 1, columns, lanes }: NormRowsArguments): Operation {
+export function normRows({ x, norm, y, to, scale = 1, columns, parts, lanes }: NormRowsArguments): Operation {
   const kind = norm.kind === 'rms' && norm.weight === undefined ? 'rms_unweighted' : norm.kind;
   return {
     variants: [normRowsVariant({ kind, isAdded: to !== undefined, columns, place: placeOf(y) }, lanes)],
     resources: [x, y, ...(norm.weight === undefined ? [] : [norm.weight]), ...(norm.kind === 'layer' ? [norm.bias] : []), ...(to === undefined ? [] : [to])],
-    params: packParams(columns / 4, { f32: norm.epsilon }, { f32: scale }),
+    params: packParams(columns / 4, (parts?.stride ?? columns) / 4, { f32: norm.epsilon }, { f32: scale }),
     choose: () => 0,
     gridX: (counts) => counts.tokens,
-    gridY: () => 1,
+    gridY: () => parts?.count ?? 1,
   };
 }

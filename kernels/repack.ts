@@ -66,6 +66,8 @@ export interface RepackChunk {
   /** Rows to be packed, from `firstRow` of the chunk on; only at the end of a matrix not a multiple of 4. */
   readonly rows: number;
   readonly firstRow?: number;
+  /** From one of them to the next in the chunk. */
+  readonly rowStep?: number;
   /** Place of the first quad of rows in the shard, and from one to the next. */
   readonly firstQuad: number;
   readonly quadStep: number;
@@ -109,6 +111,7 @@ export function repackChunk(storage: StorageWithKernels, chunk: RepackChunk): { 
       Math.min(layout.groupRows ?? wholeGroup, wholeGroup),
       Math.min((layout.groupColumns ?? wholeGroup) / blockColumns, wholeGroup),
       layout.zeroBias ?? 0,
+      ...[chunk.rowStep ?? 1, 0, 0, 0],
       ...strip(layout.codes),
       ...strip(layout.scales, scaleKinds.indexOf(layout.scaleKind ?? 'F32')),
       ...strip(layout.zeros),

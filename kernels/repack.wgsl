@@ -14,6 +14,7 @@ struct Shape {
   groupRows: u32,     // rows and blocks that share a scale
   groupBlocks: u32,
   zeroBias: u32,      // added to zero points
+  rowStep: u32,       // from a row to the next one in the chunk
   strips: array<vec4u, 4>,  // (first byte in raw, bytes of a row, kind of number, -)
 }
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
@@ -60,7 +61,7 @@ fn sourceRow(row: u32) -> u32 {
 }
 
 fn sourceAt(row: u32, block: u32) -> u32 {
-  let source = sourceRow(shape.firstRow + row);
+  let source = sourceRow(shape.firstRow + row * shape.rowStep);
   return select(shape.strips[0].x + source * shape.strips[0].y + block / FILE_BLOCKS * FILE_BLOCK_SIZE, source, FILE_BLOCK_SIZE == 0u);
 }
 

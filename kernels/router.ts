@@ -5,7 +5,6 @@
 import { bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type StepCounts, type Variant, type Vectors } from './kernel.ts';
 
 export interface RouterShape {
-  /** A multiple of 4. */
   readonly experts: number;
   readonly topK: number;
   /** Softmax over all experts, sigmoid, or sqrt(log(1 + exp(x))). gpt-oss's softmax over the chosen is softmax, renormalized. */
@@ -41,7 +40,7 @@ export function routerVariant(shape: RouterShape, maxTokens: number, place: Plac
     constants: {
       LANES: lanes,
       ...routeConstants(shape, maxTokens),
-      EXPERT_QUADS: experts / 4,
+      EXPERT_QUADS: Math.ceil(experts / 4),
       GROUPS: groups?.count ?? 1,
       GROUP_CHOICES: groups?.choices ?? 1,
       GROUP_TOP: groups?.top ?? 1,
@@ -55,7 +54,7 @@ export function routerVariant(shape: RouterShape, maxTokens: number, place: Plac
 }
 
 export interface RouterBuffers {
-  /** [token][experts] f32. */
+  /** [token][experts] f32; rows of whole vectors of four. */
   readonly logits: Vectors;
   /** routesLength words. */
   readonly routes: Slice;

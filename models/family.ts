@@ -1,38 +1,59 @@
 /**
- * Owns what a model family is: how its settings are read, which tensors it needs, and its forward pass.
- * Refuses to know file formats and devices.
+ * Owns what a model family is: how its configuration is read, which tensors it needs, and its forward pass. A family speaks the words
+ * of the files that are released as folders, Hugging Face's; what GGUF calls the same is a table. Refuses to know devices.
  */
-
+import type { ExpertMatrix } from '../kernels/experts.ts';
 import type { Slice } from '../kernels/kernel.ts';
+import type { Heads } from '../kernels/repack.ts';
 import type { Graph, LoadedMatrix } from './graph.ts';
 
-/** Settings of a checkpoint; a missing or wrongly typed key throws unless a fallback is given. */
-export interface Settings {
+/** Keys of config.json, or what a GGUF file has in their place; a missing or wrongly typed key throws unless a fallback is given. null counts as missing. */
+export interface ModelConfig {
+  has(key: string): boolean;
   /** A whole number from 1 to 2^24. */
   integer(key: string, fallback?: number): number;
   number(key: string, fallback?: number): number;
-  has(key: string): boolean;
-  /** Throws model_unsupported unless the condition is met. */
-  demand(isMet: boolean, part: string, expected: string | number, found: string | number): void;
+  string(key: string, fallback?: string): string;
+  boolean(key: string, fallback?: boolean): boolean;
+  object(key: string): ModelConfig | undefined;
+  /** Finite numbers, or undefined. */
+  numbers(key: string): readonly number[] | undefined;
+  strings(key: string): readonly string[] | undefined;
+  /** Throws model_unsupported with the key unless the condition is met. `found` may be any text of the file. */
+  demand(isMet: boolean, key: string, expected: string | number, found: string | number): void;
+}
+
+/** Rows of a matrix, or numbers of a vector, that are one tensor. */
+export interface TensorPart {
+  readonly tensor: string;
+  readonly rows: number;
+  /** Rows of zeros behind them. */
+  readonly padding?: number;
+  /** Where they are a part of the tensor: its first row that is meant, and all that it has. */
+  readonly within?: { readonly firstRow: number; readonly rows: number } | undefined;
+  /** Rows of these heads stand in folders as two halves, and are wanted as pairs side by side; GGUF files of some families have them so. */
+  readonly heads?: Heads | undefined;
 }
 
 /** A matrix made of the rows of one or more tensors of equal width, one below the other; all but the last have rows in multiples of 4. */
 export interface MatrixSpec {
   readonly kind: 'matrix';
-  readonly parts: readonly { readonly tensor: string; readonly rows: number }[];
+  readonly parts: readonly TensorPart[];
   readonly columns: number;
-  readonly optional?: boolean;
+  /** Columns of the tensors, where they have fewer: the others are zeros. Only where each number is stored by itself. */
+  readonly storedColumns?: number;
   /** Two parts of equal height, whose quads of rows take turns where their storage is the same. */
   readonly interleaved?: boolean;
   /** Rows are looked up and not only multiplied, so that columns must be in their own order. */
   readonly isTable?: boolean;
 }
 
-/** A vector that the device reads as f32. */
+/** A vector that the device reads as f32, made of tensors one behind the other. */
 export interface VectorSpec {
   readonly kind: 'vector';
-  readonly tensor: string;
-  readonly length: number;
+  readonly parts: readonly TensorPart[];
+  /** What folders store is one less than what is multiplied by; GGUF files have it whole. */
+  readonly isOffset?: boolean;
 }
 
 /** A vector that only the host reads, to make tables. */
@@ -43,33 +64,97 @@ export interface HostSpec {
   readonly optional?: boolean;
 }
 
-export type WeightSpec = MatrixSpec | VectorSpec | HostSpec;
+/**
+ * What every expert has, of one part or of several (gate and up) whose quads of rows take turns on the device. Files have it as a tensor an
+ * expert, a tensor a part with the experts as its first dimension, or a tensor for all; which one is read from the file.
+ */
+export interface ExpertTensors {
+  readonly experts: number;
+  /** Of a part of one expert, and rows of zeros behind them; both together a multiple of 32. */
+  readonly rows: number;
+  readonly padding?: number;
+  /** Names without `.weight`, with `*` for the number of the expert; one for all experts is the same without `*.`. */
+  readonly parts: readonly string[];
+  /** The tensor that holds all parts of all experts. In folders an expert's rows of a part are below those of the one before, or take turns with them; GGUF files have them below each other. */
+  readonly joined?: { readonly tensor: string; readonly rows: 'below' | 'inTurns' };
+}
+
+/** Matrices of experts. */
+export interface ExpertsSpec extends ExpertTensors {
+  readonly kind: 'experts';
+  readonly columns: number;
+  /** As those of a MatrixSpec. */
+  readonly storedColumns?: number;
+}
+
+/** A number for each row of them. */
+export interface ExpertBiasSpec extends ExpertTensors {
+  readonly kind: 'expertBias';
+}
+
+export type WeightSpec = MatrixSpec | VectorSpec | HostSpec | ExpertsSpec | ExpertBiasSpec;
 
 export interface Weights {
   matrix(name: string): LoadedMatrix;
-  optionalMatrix(name: string): LoadedMatrix | undefined;
-  /** A buffer that kernels read as a uniform (weights of norms) or as storage (biases of matmuls). */
+  experts(name: string): ExpertMatrix;
+  /** A buffer that kernels read as a uniform (weights of norms) or as storage (biases of matmuls and of experts). */
   vector(name: string): Slice;
+  /** undefined where it is optional and the file has none. */
   host(name: string): Float32Array | undefined;
 }
 
+/** What a layer keeps of each token. */
+export type LayerCache =
+  /** Keys and values; `window`: positions that a token sees, its own the last of them; undefined: all. */
+  | { readonly kind: 'kv'; readonly kvHeads: number; readonly headLength: number; readonly window?: number | undefined }
+  /** Nothing: it reads what another layer has stored. */
+  | { readonly kind: 'none' };
+
 /** What every family says about its size, so that memory can be planned. */
 export interface ModelShape {
-  readonly layerCount: number;
   readonly embeddingLength: number;
   readonly vocabularySize: number;
   /** Positions the model was trained for. */
   readonly contextLength: number;
-  readonly kvHeads: number;
-  readonly headLength: number;
-  /** Positions that a token sees in the layer that looks furthest back; undefined where some layer sees all of them. */
-  readonly window?: number | undefined;
+  /** One a layer. */
+  readonly caches: readonly LayerCache[];
+  /** Sequences that may become longer than so many tokens turn their heads by other frequencies than shorter ones (`Graph.rotation`). */
+  readonly longFrom?: number | undefined;
+}
+
+/** A name as folders have it, and what GGUF has in its place. */
+export type TensorRule = readonly [name: RegExp, gguf: string];
+
+/** What a key of config.json can stand for. */
+export type ConfigValue = number | string | boolean | readonly number[] | readonly string[];
+
+/** What can be asked of a GGUF file to answer a key that it does not have. Keys come without the architecture. */
+export interface GgufFacts {
+  hasTensor(name: string): boolean;
+  /** undefined: no such key. */
+  number(key: string): number | undefined;
+  /** Of a list with a number a layer, or of one number for all of them; true is 1. */
+  numbers(key: string): readonly number[] | undefined;
+}
+
+/** How GGUF files of a family differ from what they share with those of others (runtime/checkpoint/gguf-config.ts). */
+export interface GgufForm {
+  /** `general.architecture`. */
+  readonly architecture: string;
+  /** Keys of config.json, those of `rope_scaling` among them: by what stands behind the architecture in GGUF's, or how they follow from others. */
+  readonly keys?: Readonly<Record<string, string | ((file: GgufFacts) => ConfigValue | undefined)>>;
+  readonly tensors?: readonly TensorRule[];
+  /** Rows of rotated heads already stand as pairs side by side. */
+  readonly hasPairs?: boolean;
 }
 
 export interface Family<Config extends ModelShape = ModelShape> {
-  /** `general.architecture` of the checkpoint. */
-  readonly architecture: string;
-  readConfig(settings: Settings, tensorShape: (name: string) => readonly number[] | undefined): Config;
+  /** As messages call it; the `model_type` of its plainest config.json. */
+  readonly name: string;
+  /** `model_type`, of the text part where there are several, that are read so. */
+  readonly modelTypes: readonly string[];
+  readonly gguf?: GgufForm;
+  readConfig(config: ModelConfig): Config;
   /** By the name that `forward` uses. */
   weights(config: Config): ReadonlyMap<string, WeightSpec>;
   forward(config: Config, weights: Weights, graph: Graph): void;

@@ -6,7 +6,7 @@ import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks
 import { attentionWide } from '../kernels/attention_wide.ts';
 import { embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
-import { type ActivationFunction, type Gate, gated } from '../kernels/gated.ts';
+import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } from '../kernels/gated.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
@@ -15,7 +15,7 @@ import { permute } from '../kernels/permute.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, rowLanes, sample } from '../kernels/sample.ts';
 import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
-import { type Activations, multiplied, type PackedMatrix } from '../kernels/weights.ts';
+import { type Activations, blockColumns, multiplied, type PackedMatrix } from '../kernels/weights.ts';
 import { type Rope, rotationTable } from './rope.ts';
 
 /** Rows of one or more tensors, one below the other: neighbouring ones of equal storage are one packed matrix. */
@@ -38,6 +38,13 @@ export interface GraphMatmul {
   make(tiles: readonly Tile[]): readonly Operation[];
 }
 
+/** Keys and values of a layer. */
+export interface Pool {
+  readonly vectors: Vectors;
+  /** Slots in a row of a pool that is a texture; 1 for a buffer. */
+  readonly fold: number;
+}
+
 export interface GraphSettings extends TileFacts {
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
@@ -55,12 +62,10 @@ export interface GraphSettings extends TileFacts {
   readonly window?: number | undefined;
   readonly blockLength: number;
   readonly batch: Slice;
-  /** KV pool of every layer. */
-  readonly pools: readonly Vectors[];
-  /** Slots in a row of a pool that is a texture. */
-  readonly poolFold: number;
-  /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables. */
-  create(owner: 'activations' | 'logits', label: string, size: number, data?: Float32Array): Slice;
+  /** KV pool of every layer; undefined for layers that keep no keys and values. */
+  readonly pools: readonly (Pool | undefined)[];
+  /** A buffer of `size` bytes that lives as long as the model; `data`: its content, for constant tables, made only where there is a device. */
+  create(owner: 'activations' | 'logits', label: string, size: number, data?: () => Float32Array): Slice;
   /** Rows of `width` f32 that live as long; width is a multiple of 4. */
   createRows(label: string, rows: number, width: number): Vectors;
 }
@@ -70,7 +75,11 @@ export interface AttentionHeads extends Pick<AttentionShape, 'heads' | 'kvHeads'
   /** What rotary embedding on interleaved pairs alone does not do. */
   readonly options?: HeadOptions;
   /** [head] f32 in a storage buffer. */
-  readonly sinks?: Slice;
+  readonly sinks?: Slice | undefined;
+  /** Of the projections: [rows] f32. */
+  readonly bias?: Slice | undefined;
+  /** Layer whose keys and values are read where this one stores none (`options.onlyQueries`). */
+  readonly keysOf?: number;
 }
 
 export interface LinearOptions {
@@ -79,6 +88,13 @@ export interface LinearOptions {
   /** [rows] f32, in the order of the matrix's rows; room for whole vectors of four. */
   readonly bias?: Slice | undefined;
   readonly scale?: number | undefined;
+}
+
+export interface NormOptions {
+  readonly to?: Vectors | undefined;
+  readonly scale?: number | undefined;
+  /** Of rows of `stride` numbers, each normed by itself. */
+  readonly parts?: { readonly count: number; readonly stride: number };
 }
 
 export interface LogitOptions {
@@ -109,6 +125,16 @@ export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFact
   if (family === 'narrow') return attention;
   const unit = family === 'matrix' ? matrixUnit : undefined;
   return (shape, queries, pool, scratch, y, batch, sinks) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
+}
+
+function joinTables(tables: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(tables.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const table of tables) {
+    joined.set(table, at);
+    at += table.length;
+  }
+  return joined;
 }
 
 /** Positions that a layer without a window sees. */
@@ -151,9 +177,9 @@ export class Graph {
     });
   }
 
-  /** Embedding of the batch's ids, times `scale`: the residual stream [token][embedding length]. */
-  embed(table: LoadedMatrix, scale = 1): Vectors {
-    const x = this.#perToken('residual', table.columns);
+  /** Rows of the batch's ids, times `scale`; without a label of their own they are the residual stream [token][embedding length]. */
+  embed(table: LoadedMatrix, scale = 1, label = 'residual'): Vectors {
+    const x = this.#perToken(label, table.columns);
     const { lanes, batch, layout } = this.settings;
     for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, x, batch, lanes, layout, scale));
     return x;
@@ -175,10 +201,10 @@ export class Graph {
     return y;
   }
 
-  /** The normed rows, as rows of their own: where a matmul cannot norm on the way in. */
-  norm(label: string, x: Vectors, norm: RowNorm, columns: number): Vectors {
-    const y = this.#perToken(label, columns);
-    this.operations.push(normRows({ x, norm, y, columns, lanes: this.settings.lanes }));
+  /** (to + norm(x)) * scale, as rows of their own: where a matmul cannot norm on the way in. `columns`: of a row or a part of it. */
+  norm(label: string, x: Vectors, norm: RowNorm, columns: number, { to, scale, parts }: NormOptions = {}): Vectors {
+    const y = this.#perToken(label, parts?.stride ?? columns);
+    this.operations.push(normRows({ x, norm, y, to, scale, columns, parts, lanes: this.settings.lanes }));
     return y;
   }
 
@@ -194,12 +220,18 @@ export class Graph {
    * [token][heads * head length].
    */
   attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
-    const { batch, kv, blockLength, poolFold, lanes, layout, maxItems, maxCopies } = this.settings;
-    const pool = this.settings.pools[layer];
-    if (pool === undefined) throw new Error(`no KV pool for layer ${layer}`);
+    const { batch, kv, blockLength, lanes, layout, maxItems, maxCopies, pools } = this.settings;
+    const found = pools[heads.keysOf ?? layer];
+    if (found === undefined) throw new Error(`no KV pool for layer ${layer}`);
+    const { vectors: pool, fold: poolFold } = found;
     if ((heads.window ?? everything) > (this.settings.window ?? everything)) throw new Error(`layer ${layer} looks behind the window`);
-    const { options, sinks, ...own } = heads;
-    const shape: AttentionShape = { ...own, kv, blockLength, poolFold, lanes, layout };
+    const { options, sinks, bias, scale, window, softcap } = heads;
+    const own = { heads: heads.heads, kvHeads: heads.kvHeads, headLength: heads.headLength, rotaryLength: heads.rotaryLength };
+    const shape: AttentionShape = {
+      ...own,
+      ...(scale !== undefined && { scale }),
+      ...{ softcap, window, kv, blockLength, poolFold, lanes, layout },
+    };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
     const scratch = {
@@ -212,11 +244,11 @@ export class Graph {
       this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
     }
     // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
-    if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens');
+    if (options === undefined && kv !== 'q8') this.#multiply(projections, x, norm, { kind: 'rope', y: queries, pool, rotation, shape }, 'tokens', bias);
     else {
       const stride = headRowLength(shape, options);
       const rows = this.#perToken('heads', stride);
-      this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens');
+      this.#multiply(projections, x, norm, { kind: 'store', y: rows, stride }, 'tokens', bias);
       this.operations.push(splitHeads(shape, options ?? {}, { rows, queries, pool, rotation, batch }));
     }
     const attend = chooseAttention(this.settings);
@@ -235,6 +267,15 @@ export class Graph {
       this.operations.push(gated(gateUp, hidden, columns, gate, this.settings.lanes));
     }
     return hidden;
+  }
+
+  /** activate(gate) * up, where gate is `columns` numbers a token and up a part of longer rows; zeros behind, up to a multiple of 32, for a matmul to follow. */
+  gatedBy(gate: Vectors, up: RowPart, columns: number, unit: Gate): Vectors {
+    const stride = Math.ceil(columns / blockColumns) * blockColumns;
+    const rows = this.#perToken('hidden', stride);
+    const width = Math.ceil(columns / 4) * 4;
+    this.operations.push(gatedRows({ gate: { rows: gate, stride: width }, up, y: { rows, stride }, columns: width, unit, lanes: this.settings.lanes }));
+    return rows;
   }
 
   /**
@@ -281,10 +322,12 @@ export class Graph {
     );
   }
 
-  /** Table [position][pair] of (cos, sin), for every position that the engine has room for. */
-  rotation(rope: Rope): Slice {
-    const table = rotationTable(rope, this.settings.contextLength);
-    return this.settings.create('activations', 'rotation', table.byteLength, table);
+  /** Table [position][pair] of (cos, sin), for every position that the engine has room for; `long`: the same for sequences longer than `longFrom`, behind it. */
+  rotation(rope: Rope, long?: Rope): Slice {
+    const { contextLength } = this.settings;
+    const ropes = long === undefined ? [rope] : [rope, long];
+    const size = ropes.reduce((sum, { frequencies }) => sum + contextLength * frequencies.length * 8, 0);
+    return this.settings.create('activations', 'rotation', size, () => joinTables(ropes.map((each) => rotationTable(each, contextLength))));
   }
 
   #multiply(matrix: LoadedMatrix, x: Vectors, norm: Norm | undefined, finish: Finish, over: 'tokens' | 'logitRows', bias?: Slice): void {
@@ -337,7 +380,8 @@ export class Graph {
   /** A uniform buffer of `length` equal numbers. */
   #constant(length: number, value: number): Slice {
     const label = `${length} times ${value}`;
-    const found = this.#scratch.get(label) ?? this.settings.create('activations', label, length * 4, new Float32Array(length).fill(value));
+    const whole = Math.ceil(length / 4) * 4;
+    const found = this.#scratch.get(label) ?? this.settings.create('activations', label, whole * 4, () => new Float32Array(whole).fill(value));
     this.#scratch.set(label, found);
     return found;
   }

@@ -1,9 +1,4 @@
-/** Owns the static table of model families. */
-import type { Family } from './family.ts';
-import { llama } from './llama.ts';
-
-/** By `general.architecture`. */
-export const families: ReadonlyMap<string, Family> = new Map<string, Family>([[llama.architecture, llama]]);
-
-export type { Family, MatrixSpec, ModelShape, Settings, WeightSpec, Weights } from './family.ts';
-export { Graph, type GraphMatmul, type LoadedMatrix } from './graph.ts';
+/** Owns the door of the models: the families, and what their forward passes are made with. */
+export { families } from './families.ts';
+export type { ExpertBiasSpec, ExpertsSpec, ExpertTensors, Family, LayerCache, MatrixSpec, ModelShape, VectorSpec, WeightSpec, Weights } from './family.ts';
+export { Graph, type GraphMatmul, type GraphSettings, type LoadedMatrix, type Pool } from './graph.ts';

@@ -94,7 +94,7 @@ export function rotationTable({ frequencies, factor }: Rope, positions: number):
 type Scaling<Kind> = Extract<RopeScaling, { readonly kind: Kind }>;
 
 /** How much of a frequency stays: 1 for short wavelengths, 0 for long ones, which are divided by the factor, and a ramp in turns between. */
-export function llama3Share(wavelength: number, { low, high, originalLength }: Omit<Scaling<'llama3'>, 'kind' | 'factor'>): number {
+function llama3Share(wavelength: number, { low, high, originalLength }: Omit<Scaling<'llama3'>, 'kind' | 'factor'>): number {
   if (wavelength < originalLength / high) return 1;
   if (wavelength > originalLength / low) return 0;
   return (originalLength / wavelength - low) / (high - low);

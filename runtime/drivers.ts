@@ -54,7 +54,7 @@ const hardware: readonly { readonly pattern: RegExp; readonly vendor: string; re
   { pattern: /intel/i, vendor: '0x8086', label: 'Intel' },
 ];
 
-/** `$INWARD_CACHE`, else `$XDG_CACHE_HOME/inward`, else `~/.cache/inward`. */
+/** Where drivers, models and compiled code are kept: `$INWARD_CACHE`, else `$XDG_CACHE_HOME/inward`, else `~/.cache/inward`. */
 export function cacheFolder(environment: Machine['environment'] = process.env): string {
   const own = environment['INWARD_CACHE'];
   if (own) return resolve(own);

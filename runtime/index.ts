@@ -7,9 +7,10 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 32 })) if (event.type === 'token') use(event.id);
  */
 import { openHostedEngine } from './host/host.ts';
+import { judgeHibernation } from './layers/hibernation.ts';
 import { judgeSwap } from './layers/swap.ts';
 import type { Layer } from './layers/types.ts';
-import type { Engine, EngineOptions, ModelEstimate, ModelPlan, TunedDevice, Tuning } from './types.ts';
+import type { Engine, EngineOptions, MemoryRoom, ModelEstimate, ModelFit, ModelPlan, TunedDevice, Tuning } from './types.ts';
 
 /**
  * Opens a model on a device, in a process of its own, and compiles its kernels.
@@ -33,6 +34,14 @@ export async function openLocalEngine(options: EngineOptions): Promise<Engine> {
  */
 export async function planModel(options: EngineOptions): Promise<ModelPlan> {
   return (await import('./plan.ts')).planModel(options);
+}
+
+/**
+ * What a model file or folder would take of so much memory, and how far its context could go; for a config.json alone one answer for each
+ * storage that such models come in. Throws like `planModel`.
+ */
+export async function fitModel(modelPath: string, options: Omit<EngineOptions, 'modelPath'>, room: MemoryRoom): Promise<ModelFit[]> {
+  return (await import('./fit.ts')).fitModel(modelPath, options, room);
 }
 
 /** The same for a model that is not here, in every storage of GGUF that has kernels, as if all its parameters were in that one. */
@@ -65,11 +74,17 @@ export async function examineLayers(root?: string): Promise<Layer[]> {
   return (await import('./layers/layers.ts')).examineLayers(root);
 }
 
-/** Of these only whether memory can get to a disk by swapping; read from a few files of /proc and /sys, never throws. */
-export function examineSwap(root?: string): Layer {
-  return { name: 'swap', ...judgeSwap(root) };
+/** Of these only whether memory of a process (left out: of this one) can get to a disk by swapping; read from a few files of /proc and /sys, never throws. */
+export function examineSwap(root?: string, pid?: number): Layer {
+  return { name: 'swap', ...judgeSwap(root, pid) };
 }
 
+/** And whether the machine can write all memory to a disk in plain text to sleep; as `examineSwap`. */
+export function examineHibernation(root?: string): Layer {
+  return { name: 'hibernation', ...judgeHibernation(root) };
+}
+
+export { cacheFolder } from './drivers.ts';
 export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';
 export type { Layer, LayerName, LayerReason } from './layers/types.ts';
 export type {
@@ -87,7 +102,9 @@ export type {
   LatencyHistogram,
   LogitBias,
   MemoryPlan,
+  MemoryRoom,
   ModelEstimate,
+  ModelFit,
   ModelPlan,
   NumberOption,
   OpenProgress,

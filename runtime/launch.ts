@@ -1,13 +1,14 @@
 /**
  * Owns how a process of ours is started locked down: by the kernel (lockdown.py), by Node's permission model, without core files
- * and output, with an environment given in full and a channel for structured messages. Refuses to hand on what the parent's
+ * and output, with an environment given in full and a link for messages. Refuses to hand on what the parent's
  * environment says by chance, and to believe what it asked for: layers/ looks.
  *
  * The permission model binds JavaScript, not native code; on Node 24 it does not bind the network either. The kernel binds both.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Link, linkedStdio } from './link/link.ts';
 
 export interface Launch {
   /** The program. */
@@ -23,6 +24,12 @@ export interface Launch {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** A process of ours, and the way to it. */
+export interface Launched<Sent extends object, Received> {
+  readonly process: ChildProcess;
+  readonly link: Link<Sent, Received>;
+}
+
 /**
  * Since Node 24.21 a process can give its permissions back (`lockFiles`). Then it may write the compiled form of our sources to
  * where the command keeps it while it starts, which spares 18 MB; before anything of a request reaches it, it locks itself.
@@ -32,25 +39,23 @@ const canLockFiles = compareVersions(process.versions.node, '24.21.0') >= 0;
 /** What was started from here and has not ended. */
 const running = new Set<ChildProcess>();
 
-export function launch({ file, flags, reads, writes, keepsNothing, environment }: Launch): ChildProcess {
+export function launch<Sent extends object, Received>(options: Launch): Launched<Sent, Received> {
+  const { file, flags, reads, writes, keepsNothing, environment } = options;
   const codeCache = canLockFiles ? process.env['NODE_COMPILE_CACHE'] : undefined;
   const permissions = ['--permission', ...reads.map((path) => `--allow-fs-read=${path}`)];
   // Where the kernel forbids the writing Node must still think that it may, or it would not read the cache.
   if (codeCache !== undefined) permissions.push(`--allow-fs-read=${codeCache}`, `--allow-fs-write=${codeCache}`);
   const places = codeCache === undefined || keepsNothing ? writes : [...writes, codeCache];
   for (const place of places) makePlace(place);
-  const [execPath, ...execArgv] = lockCommand([process.execPath, ...flags, ...permissions], places);
-  const child = fork(file, [], {
-    execPath,
-    execArgv,
-    serialization: 'advanced',
+  const [command, ...values] = lockCommand([process.execPath, ...flags, ...permissions, fileURLToPath(file)], places);
+  const child = spawn(command, values, {
     // What V8 prints when it aborts, or a library warns of, reaches no terminal and no log.
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: linkedStdio,
     env: { ...environment, ...(codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache }) },
   });
   running.add(child);
   child.once('exit', () => running.delete(child));
-  return child;
+  return { process: child, link: Link.toChild(child) };
 }
 
 /** The kernel takes rules for what is there only. */
@@ -76,9 +81,23 @@ export function programBeside(caller: string, name: string): URL {
 const pythons = ['/usr/bin/python3', '/usr/local/bin/python3'];
 const helper = fileURLToPath(new URL('./lockdown.py', import.meta.url));
 
-/** The Python that sets the kernel's layers; undefined where there is none. */
+/** Found once: it costs some 30 ms. */
+let python: string | 'none' | undefined;
+
+/** The Python that sets the kernel's layers; undefined where there is none, or none that can run the helper. */
 export function findPython(): string | undefined {
-  return process.platform === 'linux' ? pythons.find((path) => existsSync(path)) : undefined;
+  python ??= process.platform === 'linux' ? (pythons.find((path) => existsSync(path) && canLock(path)) ?? 'none') : 'none';
+  return python === 'none' ? undefined : python;
+}
+
+/** A Python that is broken, or lacks parts, must not keep a process of ours from starting. */
+export function canLock(path: string): boolean {
+  const [command, ...values] = withHelper(path, [], [process.execPath, '--version']);
+  return spawnSync(command, values, { env: {}, stdio: 'ignore', timeout: 20_000 }).status === 0;
+}
+
+function withHelper(path: string, writes: readonly string[], command: readonly string[]): [string, ...string[]] {
+  return [path, '-I', '-S', '-B', helper, ...writes, '--', ...command];
 }
 
 /**
@@ -88,7 +107,7 @@ export function findPython(): string | undefined {
 export function lockCommand(command: readonly [string, ...string[]], writes: readonly string[]): [string, ...string[]] {
   if (process.platform === 'win32') return [...command];
   const python = findPython();
-  const locked = python === undefined ? command : [python, '-I', '-S', '-B', helper, ...writes, '--', ...command];
+  const locked = python === undefined ? command : withHelper(python, writes, command);
   return ['/bin/sh', '-c', 'ulimit -c 0 || exit 1; { echo 0 >/proc/self/coredump_filter; } 2>/dev/null; exec "$0" "$@"', ...locked];
 }
 

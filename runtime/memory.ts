@@ -6,7 +6,7 @@ import type { Place, Plane, Slice, TexelFormat, Vectors } from '../kernels/kerne
 import { formatBytes, InwardError } from './errors.ts';
 
 /** Who a buffer belongs to; the names that stats and errors show. */
-export type MemoryOwner = 'weights' | 'constants' | 'kv' | 'activations' | 'logits' | 'staging' | 'batch';
+export type MemoryOwner = 'weights' | 'constants' | 'kv' | 'activations' | 'logits' | 'staging' | 'batch' | 'uploads';
 
 export class DeviceMemory implements Disposable {
   readonly #device: GPUDevice;
@@ -94,6 +94,7 @@ const ownerNames: Record<MemoryOwner, string> = {
   logits: 'The logits',
   staging: 'The read-back buffers',
   batch: 'The batch of a step',
+  uploads: 'The uploads of a step',
 };
 
 /** A whole buffer as a slice. */

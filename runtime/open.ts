@@ -15,13 +15,13 @@ import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
-import { blockLength, planMemory, readModel } from './plan.ts';
+import { outlineModel, outlineScratch } from './outline.ts';
+import { blockLength, limitsOf, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
-import { Batch, leastItems } from './scheduling/batch.ts';
+import { Batch } from './scheduling/batch.ts';
 import { BlockPool } from './scheduling/blocks.ts';
-import { editRoom } from './scheduling/edits.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
-import { effectiveWindow } from './scheduling/window.ts';
+import { effectiveWindow, windowOf } from './scheduling/window.ts';
 import { type KeepTuning, tuneGraph } from './tuner.ts';
 import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
@@ -71,26 +71,24 @@ async function assemble(
   const { device, subgroupSize: lanes } = open;
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
-  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = planMemory(config, options);
-  const window = effectiveWindow(config.window, contextLength);
+  const plan = planMemory(config, options);
+  const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvLayerSize: poolSize, kvSize } = plan;
+  const window = effectiveWindow(windowOf(config.caches), contextLength);
   const memory = new DeviceMemory(device, open.memoryLimit);
   const specs = family.weights(config);
   const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
+  const facts = tileFacts({ ...open, family: kernels });
+  const batchLimits = limitsOf(config, plan, kernels);
+  memory.reserve(
+    'activations',
+    outlineScratch(outlineModel(checkpoint, family, config), batchLimits, { ...facts, kv, activations, window }),
+    weightsSize + kvSize,
+  );
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', poolSize, open);
-  const pool = poolExtent({ ...config, kv }, blockCount * blockLength, open);
 
-  const batch = new Batch({
-    maxTokens: tokenBudget,
-    maxSequences,
-    maxLogitRows: Math.max(2 * maxSequences, 16),
-    contextLength,
-    blockCount,
-    blockLength,
-    leastItem: kernels === 'narrow' ? leastItems.cpu : leastItems.gpu,
-    maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
-  });
+  const batch = new Batch(batchLimits);
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const weights = await loadWeights(checkpoint, specs, {
     device,
@@ -104,7 +102,7 @@ async function assemble(
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
-    ...tileFacts({ ...open, family: kernels }),
+    ...facts,
     layout: batch.layout,
     invocationLimit: open.invocationLimit,
     activations,
@@ -118,12 +116,15 @@ async function assemble(
     window,
     blockLength,
     batch: wholeBuffer(batchBuffer),
-    pools: Array.from({ length: config.layerCount }, (_, layer) => memory.createVectors('kv', `KV ${layer}`, open.place, pool.width, pool.rows, 'rgba32uint')),
-    poolFold: pool.fold,
+    pools: config.caches.map((cache, layer) => {
+      if (cache.kind === 'none') return undefined;
+      const { width, rows, fold } = poolExtent({ ...cache, kv }, blockCount * blockLength, open);
+      return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
+    }),
     create: (owner, label, size, data) => {
       demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
       const buffer = memory.create(data === undefined ? owner : 'constants', label, size, storage | GPUBufferUsage.UNIFORM);
-      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
+      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data() as Float32Array<ArrayBuffer>);
       return wholeBuffer(buffer);
     },
     createRows: (label, rows, width) => {
@@ -135,7 +136,7 @@ async function assemble(
   const blocks = new BlockPool(blockCount);
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),
@@ -171,7 +172,7 @@ async function assemble(
       subgroupSize: lanes,
       modelName: basename(options.modelPath, '.gguf'),
       fingerprint: hashModel(checkpoint),
-      family: family.architecture,
+      family: family.name,
       parameterCount: summary.parameterCount,
       vocabularySize: config.vocabularySize,
       contextLength,

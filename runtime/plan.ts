@@ -3,17 +3,19 @@
  * engine and `inward doctor` both go by it. Refuses to touch a device and to read weights.
  */
 import { kvPoolSize } from '../kernels/attention.ts';
-import { steadyFamily } from '../kernels/tiles.ts';
+import { type KernelFamily, steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
-import { type Family, families, type ModelShape, type Settings } from '../models/index.ts';
-import { describeCheckpoint, metadataInteger, metadataNumber, openCheckpoint, optionalInteger, optionalNumber } from './checkpoint/index.ts';
+import { type Family, families, type LayerCache, type ModelShape } from '../models/index.ts';
+import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { plainName } from './checkpoint/json.ts';
 import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
-import { blocksHeld, effectiveWindow } from './scheduling/window.ts';
+import { type ModelOutline, outlineMatmuls, outlineModel, outlineScratch } from './outline.ts';
+import { type BatchLimits, leastItems } from './scheduling/batch.ts';
+import { editRoom } from './scheduling/edits.ts';
+import { blocksHeld, effectiveWindow, windowOf } from './scheduling/window.ts';
 import { readTuning } from './tuner.ts';
-import { outlineMatmuls } from './tuning/outline.ts';
 import {
   activationFormats,
   type EngineOptions,
@@ -30,29 +32,19 @@ export const blockLength = 16;
 
 /** Throws gguf_invalid, model_unsupported. */
 export function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
-  const { family: name } = describeCheckpoint(checkpoint);
-  const family = families.get(name);
-  if (family === undefined) {
+  const { model } = checkpoint;
+  if (model === undefined) {
     throw new InwardError('model_unsupported', {
       part: 'general.architecture',
-      expected: [...families.keys()].join(', '),
-      found: plainName(name, 'something else'),
+      expected: families.flatMap(({ gguf }) => (gguf === undefined ? [] : [gguf.architecture])).join(', '),
+      found: plainName(describeCheckpoint(checkpoint).family, 'something else'),
     });
   }
-  const settings: Settings = {
-    integer: (key, fallback) =>
-      fallback === undefined ? metadataInteger(checkpoint, key, 1, 2 ** 24) : (optionalInteger(checkpoint, key, 1, 2 ** 24) ?? fallback),
-    number: (key, fallback) => (fallback === undefined ? metadataNumber(checkpoint, key) : (optionalNumber(checkpoint, key) ?? fallback)),
-    has: (key) => checkpoint.metadata.has(key),
-    demand: (isMet, part, expected, found) => {
-      if (!isMet) throw new InwardError('model_unsupported', { part, expected, found });
-    },
-  };
-  return { family, config: family.readConfig(settings, (tensor) => checkpoint.tensors.get(tensor)?.shape) };
+  return { family: model.family, config: model.family.readConfig(model.config) };
 }
 
-type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
-type KvShape = Pick<ModelShape, 'contextLength' | 'layerCount' | 'kvHeads' | 'headLength' | 'window'>;
+export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
+type KvShape = Pick<ModelShape, 'contextLength' | 'caches'>;
 
 /** The options with their defaults, and the KV pool that they ask for. */
 export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
@@ -61,12 +53,12 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const kv = options.kv ?? kvFormats[0];
   const tokenBudget = Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences);
   // What the longest sequence holds at once. With a window nothing else is kept, and room for more than all of them would stay empty.
-  const window = effectiveWindow(shape.window, contextLength);
+  const window = effectiveWindow(windowOf(shape.caches), contextLength);
   const longest = Math.min(contextLength, blocksHeld(contextLength, window, tokenBudget, blockLength) * blockLength);
   const most = window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
   const kvTokens = Math.max(longest, Math.min(options.kvTokens ?? engineNumbers.kvTokens.standard, most));
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
-  const kvLayerSize = kvPoolSize({ ...shape, kv }, kvBlocks * blockLength);
+  const layerSizes = shape.caches.map((cache) => (cache.kind === 'kv' ? kvPoolSize({ ...cache, kv }, kvBlocks * blockLength) : 0));
   return {
     contextLength,
     maxSequences,
@@ -75,23 +67,56 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
     activations: options.activations ?? activationFormats[0],
     kvTokens,
     kvBlocks,
-    kvLayerSize,
-    kvSize: shape.layerCount * kvLayerSize,
+    kvLayerSize: layerSizes.reduce((most, size) => Math.max(most, size), 0),
+    kvSize: layerSizes.reduce((sum, size) => sum + size, 0),
+  };
+}
+
+/** What a step of this plan can hold. */
+export function limitsOf(
+  config: Pick<ModelShape, 'vocabularySize' | 'longFrom'>,
+  { contextLength, maxSequences, tokenBudget, kvBlocks }: MemoryPlan,
+  kernels: KernelFamily = 'narrow',
+): BatchLimits {
+  return {
+    maxTokens: tokenBudget,
+    maxSequences,
+    maxLogitRows: Math.max(2 * maxSequences, 16),
+    contextLength,
+    blockCount: kvBlocks,
+    blockLength,
+    leastItem: kernels === 'narrow' ? leastItems.cpu : leastItems.gpu,
+    maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
+    longFrom: config.longFrom,
   };
 }
 
 /** What a model file would take, from its header. Throws file_missing, gguf_invalid, checkpoint_invalid, model_unsupported. */
 export function planModel(options: EngineOptions): ModelPlan {
   using checkpoint = openCheckpoint(options.modelPath);
+  return createPlanner(checkpoint)(options);
+}
+
+/** Plans of one model with different options. Throws checkpoint_invalid, gguf_invalid, model_unsupported. */
+export function createPlanner(checkpoint: Checkpoint): (options: PlanOptions) => ModelPlan {
   const { family, config } = readModel(checkpoint);
   const { name, parameterCount } = describeCheckpoint(checkpoint);
+  const model = outlineModel(checkpoint, family, config);
+  const weights = weightSize(checkpoint, family.weights(config));
+  return (options) => planOf(model, { name, parameterCount, weightSize: weights }, options);
+}
+
+function planOf(model: ModelOutline, facts: Pick<ModelPlan, 'name' | 'parameterCount' | 'weightSize'>, options: PlanOptions): ModelPlan {
+  const { family, config } = model;
+  const plan = planMemory(config, options);
+  // Of CPU devices, whatever the list of operations. GPUs cut attention into more items (leastItems), and do not say how much memory is free.
+  const device = { lanes: 8, kv: plan.kv, activations: plan.activations, window: effectiveWindow(windowOf(config.caches), plan.contextLength) };
   return {
-    ...planMemory(config, options),
-    family: family.architecture,
-    name,
-    parameterCount,
+    ...plan,
+    scratchSize: outlineScratch(model, limitsOf(config, plan), device),
+    family: family.name,
+    ...facts,
     modelContextLength: config.contextLength,
-    weightSize: weightSize(checkpoint, family.weights(config)),
   };
 }
 
@@ -102,16 +127,27 @@ export function readModelTuning(options: EngineOptions, device: TunedDevice): Tu
   const { kv, activations } = planMemory(config, options);
   const { deterministic: isDeterministic = true } = options;
   return readTuning(
-    outlineMatmuls(checkpoint, family, config, { lanes: device.subgroupSize, kv, activations }),
+    outlineMatmuls(outlineModel(checkpoint, family, config), { lanes: device.subgroupSize, kv, activations }),
     { ...device, family: steadyFamily(device.family, isDeterministic) },
     isDeterministic,
     options.tuningFile,
   );
 }
 
+/** A model whose layers are all alike. */
+interface UniformShape {
+  readonly parameterCount: number;
+  readonly contextLength: number;
+  readonly layerCount: number;
+  readonly kvHeads: number;
+  readonly headLength: number;
+}
+
 /** The same for a model that is not here, in every storage of GGUF that has kernels: all its parameters in that one. */
-export function estimateModel(shape: KvShape & { readonly parameterCount: number }, options: PlanOptions): ModelEstimate[] {
-  const plan = planMemory(shape, options);
+export function estimateModel(shape: UniformShape, options: PlanOptions): ModelEstimate[] {
+  const { layerCount, kvHeads, headLength, contextLength } = shape;
+  const caches = Array.from({ length: layerCount }, (): LayerCache => ({ kind: 'kv', kvHeads, headLength }));
+  const plan = planMemory({ contextLength, caches }, options);
   return (Object.keys(packedStorages) as StorageWithKernels[]).filter(isBlockStorage).map((storage) => {
     return {
       ...plan,

@@ -2,7 +2,7 @@
  * Owns the proof that nothing is left behind: reads KV blocks and scratch back and counts the words that are not zero. For tests and
  * for whoever doubts; slow, and takes a read-back buffer for as long as it lasts. Refuses to give any of what it reads.
  */
-import type { Vectors } from '../kernels/kernel.ts';
+import type { Pool } from '../models/index.ts';
 import type { DeviceMemory } from './memory.ts';
 import { scratchOwners } from './scrub.ts';
 import type { BlockId, ZeroReport } from './types.ts';
@@ -10,11 +10,9 @@ import { waitFor } from './waiting.ts';
 
 /** KV pools of all layers, and how blocks lie in them. */
 export interface Pools {
-  readonly layers: readonly Vectors[];
+  readonly layers: readonly Pool[];
   readonly blockCount: number;
   readonly blockLength: number;
-  /** Slots in a row of a pool that is a texture. */
-  readonly fold: number;
 }
 
 /** Is given the words [start, end) of a row. */
@@ -31,13 +29,13 @@ export async function countResidue(device: GPUDevice, memory: DeviceMemory, pool
     for (let i = start; i < end; i++) if (words[i] !== 0) report[owner]++;
   };
   const free = new Set<number>(freeBlocks);
-  for (const pool of pools.layers) {
-    const made = 'texture' in pool ? pool.texture : pool.buffer;
+  for (const { vectors, fold } of pools.layers) {
+    const made = 'texture' in vectors ? vectors.texture : vectors.buffer;
     const rowSize = 'width' in made ? made.width * 16 : made.size / (pools.blockCount * pools.blockLength);
-    const slotLength = rowSize / 4 / pools.fold;
+    const slotLength = rowSize / 4 / fold;
     await eachRow(device, memory, made, rowSize, (words, start, _end, row) => {
-      for (let i = 0; i < pools.fold; i++) {
-        const block = Math.floor((row * pools.fold + i) / pools.blockLength);
+      for (let i = 0; i < fold; i++) {
+        const block = Math.floor((row * fold + i) / pools.blockLength);
         if (free.has(block)) count('kv', words, start + i * slotLength, start + (i + 1) * slotLength);
       }
     });

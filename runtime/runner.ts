@@ -12,6 +12,7 @@ import { StepResults } from './results.ts';
 import type { Batch } from './scheduling/batch.ts';
 import { Scrubber } from './scrub.ts';
 import type { BlockId, ZeroReport } from './types.ts';
+import { Uploads } from './uploads.ts';
 import { shortPause, stepPause, waitFor } from './waiting.ts';
 
 /** All that the commands of a step depend on; nothing of what its batch holds is in them. */
@@ -47,6 +48,7 @@ export class Runner {
   readonly #steps: readonly PreparedOperation[];
   readonly #results: StepResults;
   readonly #scrubber: Scrubber;
+  readonly #uploads: Uploads;
   readonly #memory: DeviceMemory;
   readonly #graph: Graph;
   readonly #maxLogitRows: number;
@@ -62,6 +64,7 @@ export class Runner {
   private constructor(
     device: GPUDevice,
     memory: DeviceMemory,
+    uploads: Uploads,
     batchBuffer: GPUBuffer,
     graph: Graph,
     blockOperations: readonly PreparedOperation[],
@@ -69,6 +72,7 @@ export class Runner {
   ) {
     const { rows, logits, masks, vocabulary } = graph.results;
     this.#device = device;
+    this.#uploads = uploads;
     this.#batchBuffer = batchBuffer;
     this.#rows = rows;
     this.#logits = logits;
@@ -106,7 +110,9 @@ export class Runner {
     for (const pipeline of compiling) void pipeline.then(() => onCompiled(++done, compiling.size)).catch(() => undefined);
     const uniforms = new UniformArena(device, memory, [...graph.blockOperations, ...graph.operations]);
     const prepare = (operations: readonly Operation[]) => Promise.all(operations.map((operation) => pipelines.prepare(operation, uniforms.of(operation))));
-    return new Runner(device, memory, batchBuffer, graph, await prepare(graph.blockOperations), await prepare(graph.operations));
+    const { vocabulary } = graph.results;
+    const uploads = await Uploads.create(device, memory, batchBuffer.size + graph.settings.maxLogitRows * maskLength(vocabulary) * 4);
+    return new Runner(device, memory, uploads, batchBuffer, graph, await prepare(graph.blockOperations), await prepare(graph.operations));
   }
 
   /** Dispatches of the last step. */
@@ -136,7 +142,7 @@ export class Runner {
     times.uploaded = performance.now();
     const { buffer, dispatches } = this.#takeAhead(batch) ?? this.#encodeStep({ ...batch.counts, wantsLogits: batch.wantsLogits });
     times.encoded = performance.now();
-    this.#submit(buffer);
+    this.#submit([this.#uploads.finish(), buffer]);
     this.#dispatches = dispatches;
     const mapped = this.#map(batch);
     // The device is busy from here on.
@@ -177,6 +183,7 @@ export class Runner {
   async runTimed(batch: Batch, onDispatch: (kernel: string, ms: number) => void): Promise<StepResults> {
     const { queue } = this.#device;
     this.#upload(batch);
+    queue.submit([this.#uploads.finish()]);
     for (const operation of [
       ...(batch.counts.clears + batch.counts.copies > 0 ? this.#blockOperations : []),
       ...(batch.counts.tokens > 0 ? this.#steps : []),
@@ -193,21 +200,20 @@ export class Runner {
     }
     const encoder = this.#device.createCommandEncoder();
     this.#encodeCopies(encoder, { ...batch.counts, wantsLogits: batch.wantsLogits });
-    this.#submit(encoder.finish());
+    this.#submit([encoder.finish()]);
     return this.#read(batch, this.#map(batch));
   }
 
   #upload(batch: Batch): void {
-    const { queue } = this.#device;
     if (batch.hasDeparted && batch.counts.tokens > 0) this.#scrub();
-    queue.writeBuffer(this.#batchBuffer, 0, batch.seal());
-    for (const { row, words } of batch.masks) queue.writeBuffer(this.#masks.buffer, row * this.#maskSize, words);
+    this.#uploads.add(batch.seal(), this.#batchBuffer, 0);
+    for (const { row, words } of batch.masks) this.#uploads.add(words, this.#masks.buffer, row * this.#maskSize);
   }
 
   /** Counts words that are not zero in free blocks, of `blockCount` in all, and in scratch. No step may run meanwhile. */
   readResidue(freeBlocks: readonly BlockId[], blockCount: number): Promise<ZeroReport> {
-    const { pools: layers, poolFold: fold, blockLength } = this.#graph.settings;
-    return countResidue(this.#device, this.#memory, { layers, blockCount, blockLength, fold }, freeBlocks);
+    const { pools, blockLength } = this.#graph.settings;
+    return countResidue(this.#device, this.#memory, { layers: pools.filter((pool) => pool !== undefined), blockCount, blockLength }, freeBlocks);
   }
 
   /** Zeroes what steps have written, before the next step writes: somebody else's is then alone there. */
@@ -217,8 +223,8 @@ export class Runner {
     this.#device.queue.submit([encoder.finish()]);
   }
 
-  #submit(commands: GPUCommandBuffer): void {
-    this.#device.queue.submit([commands]);
+  #submit(commands: readonly GPUCommandBuffer[]): void {
+    this.#device.queue.submit(commands);
     this.#submittedAt = performance.now();
   }
 
@@ -232,21 +238,22 @@ export class Runner {
     if (wantsLogits) encoder.copyBufferToBuffer(this.#logits.buffer, 0, this.#logitStaging(), 0, this.#logitSize(logitRows));
   }
 
-  /** Asks for the results right behind the submit. */
-  #map({ counts, wantsLogits }: Batch): { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined } {
-    const rows = this.#rowStaging.mapAsync(GPUMapMode.READ);
-    return { rows, logits: wantsLogits ? this.#logitStaging().mapAsync(GPUMapMode.READ, 0, this.#logitSize(counts.logitRows)) : undefined };
+  /** Asks for the results right behind the submit, and for the memory of the upload. */
+  #map({ counts, wantsLogits }: Batch): Promise<unknown> {
+    const asked = [this.#rowStaging.mapAsync(GPUMapMode.READ), this.#uploads.request()];
+    if (wantsLogits) asked.push(this.#logitStaging().mapAsync(GPUMapMode.READ, 0, this.#logitSize(counts.logitRows)));
+    return Promise.all(asked);
   }
 
-  async #read(batch: Batch, mapped: { readonly rows: Promise<unknown>; readonly logits: Promise<unknown> | undefined }): Promise<StepResults> {
-    await waitFor(mapped.rows, this.#pause);
-    if (mapped.logits !== undefined) await waitFor(mapped.logits, this.#pause);
+  async #read(batch: Batch, mapped: Promise<unknown>): Promise<StepResults> {
+    await waitFor(mapped, this.#pause);
+    this.#uploads.recycle();
     this.#times.mapped = performance.now();
-    const { counts } = batch;
-    const logits = mapped.logits && new Float32Array(this.#logitStaging().getMappedRange(0, this.#logitSize(counts.logitRows)).slice(0));
+    const { counts, wantsLogits } = batch;
+    const logits = wantsLogits ? new Float32Array(this.#logitStaging().getMappedRange(0, this.#logitSize(counts.logitRows)).slice(0)) : undefined;
     this.#results.set(new Uint32Array(this.#rowStaging.getMappedRange()), logits);
     this.#rowStaging.unmap();
-    if (mapped.logits !== undefined) this.#logitStaging().unmap();
+    if (wantsLogits) this.#logitStaging().unmap();
     // Without a token the step belongs to nobody: what it wrote itself goes too, and an idle engine holds zeros.
     if (batch.hasDeparted && counts.tokens === 0) this.#scrub();
     return this.#results;

@@ -193,6 +193,24 @@ export interface ModelPlan extends MemoryPlan {
   /** Positions that the model was trained for. */
   readonly modelContextLength: number;
   readonly weightSize: number;
+  /** What a step works in, beside weights and KV cache. */
+  readonly scratchSize: number;
+}
+
+/** What there is on a device, in bytes: in all, and in one binding. */
+export interface MemoryRoom {
+  readonly memory: number;
+  readonly binding: number;
+}
+
+/** A plan, and how far it could go. */
+export interface ModelFit extends ModelPlan {
+  /** Of all matrices, where no file says it. */
+  readonly storage?: string;
+  /** Bytes of a token in all layers. */
+  readonly kvTokenSize: number;
+  /** Tokens that each of `maxSequences` could have at once, up to what the model was trained for; 0: the model does not fit at all. */
+  readonly largestContext: number;
 }
 
 /** The plan for a model of which no more than the shape is known. */

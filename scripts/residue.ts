@@ -30,7 +30,7 @@ export function countCopies(pids: readonly number[], texts: readonly string[]): 
     const found = countInMemory(pid, needles);
     if (found === undefined) throw new Error(`The memory of process ${pid} cannot be read: it has ended, or this user may not.`);
     const latin1 = found.ofNeedles.slice(0, texts.length).reduce((sum, count) => sum + count, 0);
-    return { pid, latin1, utf16: found.total - latin1, places: found.counts, size: found.size, unreadSize: found.closedSize };
+    return { pid, latin1, utf16: found.total - latin1, places: found.counts, size: found.size, unreadSize: found.closedSize + found.deviceSize };
   });
 }
 

@@ -20,6 +20,7 @@ import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
+import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
 import type { Scrubber } from './scrub.ts';
@@ -63,7 +64,12 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     // By the time the app is closed every answer has been sent (life.ts); what remains is idle or half a request.
     forceCloseConnections: true,
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => refuseConnection(toApiError(error, settings.bodyLimit), socket, { gate, log }),
+    clientErrorHandler: (error, socket) => {
+      const { rawPacket: copy }: { readonly rawPacket?: unknown } = error;
+      // Of what came, made by Node.
+      if (Buffer.isBuffer(copy)) copy.fill(0);
+      refuseConnection(toApiError(error, settings.bodyLimit), socket, { gate, log });
+    },
     // Paths that the router cannot read; no hook runs for them.
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply, log);
@@ -132,7 +138,7 @@ function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): 
       durationMs: Math.round(performance.now() - start),
       ...(request.refusal ? { refusal: request.refusal } : {}),
       ...(request.admission?.holder.type === 'key' ? { keyId: request.admission.holder.key.id } : {}),
-      ...(request.usage ? { promptTokens: request.usage.promptTokens, completionTokens: request.usage.completionTokens } : {}),
+      ...(request.usage ? { promptTokens: toBucket(request.usage.promptTokens), completionTokens: toBucket(request.usage.completionTokens) } : {}),
     }),
   );
 }

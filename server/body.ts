@@ -3,28 +3,37 @@
  * Refuses other media types and encodings. Wipes the bytes as they came and as they were joined, so that no memory that is used
  * again keeps a prompt. (Fastify's own reading of bodies leaves the bytes as they came.)
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './openai/errors.ts';
 
 /** Levels of arrays and objects; the deepest valid request has 4. */
 const depthLimit = 32;
+const json = 'application/json';
 
 /** Makes JSON the only body that the app reads. */
 export function addBodyParser(app: FastifyInstance, limit: number): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', async ({ headers }: FastifyRequest, payload: Readable) => {
+  // Fastify keeps the types that it has seen, whatever clients wrote into them: it gets to see two.
+  app.addHook('onRequest', async ({ headers }) => {
+    if (headers['content-type'] !== undefined) headers['content-type'] = isJson(headers) ? json : 'application/octet-stream';
+  });
+  app.addContentTypeParser(json, async ({ headers }: FastifyRequest, payload: Readable) => {
     if (Number(headers['content-length']) > limit) throw new ApiError('body_too_large', { limit });
     const body = await readBytes(payload, limit);
     try {
-      const charset = /charset="?([^\s;"]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
-      const encoding = headers['content-encoding'] ?? 'identity';
-      if (!/^utf-?8$/i.test(charset) || encoding !== 'identity') throw new ApiError('media_type');
+      if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new ApiError('media_type');
       return parseJson(body);
     } finally {
       body.fill(0);
     }
   });
+}
+
+function isJson({ 'content-type': type = '' }: IncomingHttpHeaders): boolean {
+  const charset = /charset="?([^\s;"]+)/i.exec(type)?.[1] ?? 'utf-8';
+  return /^\s*application\/json\s*(?:;|$)/i.test(type) && /^utf-?8$/i.test(charset);
 }
 
 /** All bytes in one piece, which is the reader's to wipe; throws ApiError. */

@@ -20,7 +20,8 @@ const meanings: Readonly<Record<LayerName, string>> = {
   'core-limit': 'no process leaves a core file',
   'core-memory': 'a core that is written all the same holds no memory',
   'core-handler': 'cores are piped to no program',
-  swap: 'no memory gets to a disk as plain text',
+  swap: 'no memory is swapped to a disk as plain text',
+  hibernation: 'the machine writes no memory to a disk as plain text when it sleeps',
   'driver-cache': 'GPU drivers keep no compiled kernels',
 };
 
@@ -32,12 +33,14 @@ const reasons: Readonly<Record<LayerReason, string>> = {
   'swap-forbidden': 'the control group may not swap',
   'swap-in-memory': 'swap is compressed memory (zram)',
   'swap-encrypted': 'swap is on encrypted devices; a key that outlives the boot opens them later',
-  'no-python': 'needs Python 3 at /usr/bin or /usr/local/bin: install it',
+  'no-hibernation': 'this kernel cannot hibernate',
+  'no-python': 'needs a Python 3 that runs at /usr/bin or /usr/local/bin: install it',
   'no-kernel-support': 'this kernel or container does not let a process have it: Linux 6.12 has all, 5.13 files, and seccomp must be allowed',
   'no-process': 'is told by a server: GET /inward/status',
   'not-set': 'a process lacks it: start by the command inward, with prlimit (util-linux) installed, or set LimitCORE=0 in the unit',
   piped: 'the program that core_pattern names gets cores whatever their limit: set kernel.core_pattern=core',
   'swap-on': 'there is swap in plain text: swapoff -a, or MemorySwapMax=0 in the unit; a start for PHI is refused until then',
+  'hibernation-on': 'the kernel can hibernate to swap in plain text, even if systemd is told not to: nohibernate on its command line, or swapoff -a',
   unreadable: '/proc does not say',
   kept: 'compiled kernels are kept, which is for evaluation only',
 };

@@ -13,9 +13,11 @@ export interface Launched {
   readonly isInspected: boolean;
 }
 
-/** Flags that change nothing of where content goes. Node takes `_` for `-`. */
-const harmless =
-  /^--(?:max-old-space-size|max-semi-space-size|max-heap-size|stack-size|disable-sigusr1|clear-free-memory|expose-gc|(?:no-)?warnings|disable-warning|(?:no-)?deprecation|use-(?:openssl|bundled|system)-ca|enable-fips|force-fips|enable-source-maps|dns-result-order|unhandled-rejections)(?:=|$)/;
+/** Flags that change nothing of where content goes; the second line: those that engine and text process are started with. Node takes `_` for `-`. */
+const harmless = new RegExp(
+  '^--(?:max-old-space-size|max-semi-space-size|max-heap-size|stack-size|disable-sigusr1|clear-free-memory|expose-gc|(?:no-)?warnings|disable-warning|(?:no-)?deprecation|use-(?:openssl|bundled|system)-ca|enable-fips|force-fips|enable-source-maps|dns-result-order|unhandled-rejections' +
+    '|permission|allow-fs-read|allow-fs-write|allow-addons|optimize-for-size|gc-global|single-threaded-gc|v8-pool-size|disallow-code-generation-from-strings)(?:=|$)',
+);
 
 /** The first that fits says why. */
 const flagReasons: readonly (readonly [RegExp, string])[] = [
@@ -40,15 +42,31 @@ const variableReasons: Readonly<Record<string, string>> = {
   LD_AUDIT: 'loads code of others, which reads whatever requests hold',
 };
 
+/** Something that must not be there. */
+export interface Leak {
+  /** A flag, `variable NAME`, or `a value without a flag`; never a value. */
+  readonly name: string;
+  readonly sentence: string;
+}
+
 /** Throws SettingsError with the first thing that must not be there. */
 export function refuseLeaks(launched: Launched): void {
-  const { nodeFlags, environment } = launched;
-  for (const flag of nodeFlags) checkFlag(flag, 'on the command line');
-  for (const flag of splitOptions(environment['NODE_OPTIONS'] ?? '')) checkFlag(flag, 'in NODE_OPTIONS');
-  for (const [name, reason] of Object.entries(variableReasons)) {
-    if ((environment[name] ?? '') !== '') throw new SettingsError(`The variable ${name} is set, which ${reason}: start the server without it (unset ${name}).`);
-  }
+  const [first] = findLeaks(launched);
+  if (first !== undefined) throw new SettingsError(first.sentence);
   refuseInspector(launched);
+}
+
+/** Of any process of a server. */
+export function findLeaks({ nodeFlags, environment }: Pick<Launched, 'nodeFlags' | 'environment'>): Leak[] {
+  const variables = Object.entries(variableReasons).filter(([name]) => (environment[name] ?? '') !== '');
+  return [
+    ...nodeFlags.flatMap((flag) => judgeFlag(flag, 'on the command line') ?? []),
+    ...splitOptions(environment['NODE_OPTIONS'] ?? '').flatMap((flag) => judgeFlag(flag, 'in NODE_OPTIONS') ?? []),
+    ...variables.map(([name, reason]) => ({
+      name: `variable ${name}`,
+      sentence: `The variable ${name} is set, which ${reason}: start the server without it (unset ${name}).`,
+    })),
+  ];
 }
 
 /** Throws SettingsError while a debugger can connect: a signal opens one too, until the server takes that. */
@@ -57,13 +75,14 @@ export function refuseInspector({ isInspected }: Pick<Launched, 'isInspected'>):
     throw new SettingsError('A debugger of Node is open in this process, which reads whatever requests hold: start the server anew, without one.');
 }
 
-function checkFlag(text: string, place: string): void {
+function judgeFlag(text: string, place: string): Leak | undefined {
   const flag = text.replaceAll('_', '-');
-  if (harmless.test(flag)) return;
+  if (harmless.test(flag)) return undefined;
   const name = /^--?[a-z0-9-]+/i.exec(flag)?.[0];
-  if (name === undefined) throw new SettingsError(`There is a value without a flag of Node ${place}: expected --flag=value; leave it out.`);
+  if (name === undefined)
+    return { name: 'a value without a flag', sentence: `There is a value without a flag of Node ${place}: expected --flag=value; leave it out.` };
   const reason = flagReasons.find(([pattern]) => pattern.test(flag))?.[1] ?? 'is not among those that a server may have';
-  throw new SettingsError(`The flag ${name} of Node ${place} ${reason}: start the server without it.`);
+  return { name, sentence: `The flag ${name} of Node ${place} ${reason}: start the server without it.` };
 }
 
 /** At blanks, outside of double quotes, as Node does it. */

@@ -43,6 +43,7 @@ export type LogRecord =
       /** False when the client went away first. */
       readonly finished: boolean;
       readonly durationMs: number;
+      /** Counts of tokens: 0 or the next power of two, as in the audit trail, because exact ones tell texts apart. */
       readonly promptTokens?: number;
       readonly completionTokens?: number;
       /** Why it was not let in. */

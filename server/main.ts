@@ -67,7 +67,8 @@ export async function serve(options: ServeOptions, world: World): Promise<number
   record = (event) => gate.note(event);
   let deviceReason = '';
   await using loader = new ModelLoader(async () => {
-    const prepared = await prepareEngine(settings, world);
+    // For PHI nothing is fetched: a machine that serves it connects to nobody that its manifest does not name.
+    const prepared = await prepareEngine(settings, world, gate.agreement?.agreement.kind === 'synthetic');
     ({ deviceReason } = prepared);
     const { modelPath, device = 'auto' } = prepared.engine;
     const { sharedGpu, swap } = settings;

@@ -1,7 +1,7 @@
 /**
  * Owns what the HTTP process does with its own memory once it has nothing to do: a collection of everything that nobody needs,
- * whose memory V8 zeroes or gives back, and the one buffer that Node reads all requests into overwritten. Refuses to do so while
- * requests are open, because it stops everything for a moment. What it is measured by: prove/memory.ts.
+ * whose memory V8 zeroes or gives back, and the one buffer that Node reads all requests into overwritten. It stops everything for a
+ * moment, so while requests are open it is done once a minute at most. What it is measured by: prove/memory.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,34 +12,33 @@ import { runInNewContext } from 'node:vm';
 
 /** After the last answer, in ms, so that a client that asks one thing after the other waits for nothing. */
 const idleMs = 1000;
+/** Where requests leave no such pause, in ms: a tenth of a second of it costs a six-hundredth of the time. */
+const busyMs = 60_000;
 /** Node reads 64 KiB at a time: several times that, so that one reading is full wherever the body begins. */
 const fillSize = 4 * 2 ** 16;
 
 type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'regular' | 'last-resort' }) => void;
 
 export interface ScrubberOptions {
-  /** Its signal aborts when a request comes in the middle: from then on it may stop nothing, and rejects. */
+  /** Its signal aborts when a request comes in the middle, unless it is overdue: from then on it may stop nothing, and rejects. */
   readonly scrub?: (signal: AbortSignal) => Promise<void>;
   /** After the last request, in ms. */
   readonly delayMs?: number;
+  /** After the first request since the last scrub, in ms; from then on one is overdue. */
+  readonly overdueMs?: number;
   /** Is told how long one took. */
   readonly onScrub?: (ms: number) => void;
 }
 
 export class Scrubber {
-  readonly #scrub: (signal: AbortSignal) => Promise<void>;
-  readonly #idleMs: number;
+  readonly #options: Required<ScrubberOptions>;
   #openCount = 0;
   #timer: NodeJS.Timeout | undefined;
+  #overdueTimer: NodeJS.Timeout | undefined;
   #running: AbortController | undefined;
 
-  constructor({ scrub = scrubProcess, delayMs = idleMs, onScrub = () => undefined }: ScrubberOptions = {}) {
-    this.#scrub = async (signal) => {
-      const start = performance.now();
-      await scrub(signal);
-      onScrub(performance.now() - start);
-    };
-    this.#idleMs = delayMs;
+  constructor(options: ScrubberOptions = {}) {
+    this.#options = { scrub: scrubProcess, delayMs: idleMs, overdueMs: busyMs, onScrub: () => undefined, ...options };
     // Buffers go back to malloc by the thread that asks for them again (overwriteFreed): what another one gave back, only that one gets.
     setFlagsFromString('--no-concurrent-array-buffer-sweeping');
   }
@@ -49,13 +48,35 @@ export class Scrubber {
     clearTimeout(this.#timer);
     this.#running?.abort();
     this.#openCount++;
+    if (this.#overdueTimer === undefined) this.#watch();
     return () => {
       if (--this.#openCount > 0) return;
       const running = new AbortController();
       this.#running = running;
-      // A failure leaves things as they were without a scrub; the next one tries again.
-      this.#timer = setTimeout(() => void this.#scrub(running.signal).catch(() => undefined), this.#idleMs).unref();
+      this.#timer = setTimeout(() => this.#start(running.signal), this.#options.delayMs).unref();
     };
+  }
+
+  /** From now on until one is overdue; without an open request there is nothing that it could miss. */
+  #watch(): void {
+    clearTimeout(this.#overdueTimer);
+    const start = (): void => {
+      this.#watch();
+      this.#start(new AbortController().signal);
+    };
+    this.#overdueTimer = this.#openCount > 0 ? setTimeout(start, this.#options.overdueMs).unref() : undefined;
+  }
+
+  #start(signal: AbortSignal): void {
+    const { scrub, onScrub } = this.#options;
+    const begun = performance.now();
+    scrub(signal)
+      .then(() => {
+        this.#watch();
+        onScrub(performance.now() - begun);
+      })
+      // A failure leaves things as they were without a scrub; the next one tries again.
+      .catch(() => undefined);
   }
 }
 
@@ -81,7 +102,7 @@ const blocks: readonly (readonly [size: number, count: number])[] = [
 ];
 
 /**
- * What malloc has got back keeps what was in it, as messages to the text process do. It gives such blocks away first, and those that
+ * What malloc has got back keeps what was in it, as what sockets were written from does. It gives such blocks away first, and those that
  * are asked for zeroed are zeroed then.
  */
 function overwriteFreed(): void {

@@ -28,10 +28,10 @@ export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGUSR1';
 export interface World extends Surroundings, Launched {
   openEngine(options: EngineOptions): Promise<Engine>;
   openText(options: TextOptions): Promise<TextModel>;
-  /** Makes the wanted device usable (drivers may have to be unpacked first); says which it is and why. */
-  ensureDevice(wanted: DeviceName | 'auto'): Promise<ChosenDevice>;
-  /** Path of the default model, fetched when missing. */
-  ensureDefaultModel(): Promise<string>;
+  /** Makes the wanted device usable (drivers may have to be fetched first, unless `mayFetch` is false); says which it is and why. */
+  ensureDevice(wanted: DeviceName | 'auto', mayFetch?: boolean): Promise<ChosenDevice>;
+  /** Path of the default model, fetched when missing, unless `mayFetch` is false. */
+  ensureDefaultModel(mayFetch?: boolean): Promise<string>;
   /** A look at this machine that changes nothing. */
   inspectMachine(): Promise<Inspection>;
   /** What the kernel holds around this process and those that it has started. */
@@ -52,8 +52,8 @@ export function createProcessWorld(): World {
   return {
     openEngine: async (options) => (await import('../runtime/index.ts')).openEngine(options),
     openText: async (options) => (await import('../runtime/text/index.ts')).openText(options),
-    ensureDevice: async (wanted) => (await import('../scripts/setup/index.ts')).ensureDevice(wanted),
-    ensureDefaultModel: async () => (await import('../scripts/setup/index.ts')).ensureDefaultModel(),
+    ensureDevice: async (wanted, mayFetch) => (await import('../scripts/setup/index.ts')).ensureDevice(wanted, mayFetch),
+    ensureDefaultModel: async (mayFetch) => (await import('../scripts/setup/index.ts')).ensureDefaultModel(mayFetch),
     inspectMachine: async () => (await import('../scripts/setup/index.ts')).inspectMachine(),
     examineLayers: async () => (await import('../runtime/index.ts')).examineLayers(),
     // Looking at it opens it, which would keep a server from a terminal that it does not need.

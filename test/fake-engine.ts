@@ -65,6 +65,8 @@ const info: EngineInfo = {
 export class FakeEngine implements Engine {
   readonly info: EngineInfo;
   readonly requests: GenerateRequest[] = [];
+  /** Whose arrays are the embedder's own. */
+  readonly prompts: Uint32Array[] = [];
   readonly options: FakeEngineOptions;
   readonly #failed = Promise.withResolvers<Error>();
   readonly failed: Promise<Error> = this.#failed.promise;
@@ -94,11 +96,13 @@ export class FakeEngine implements Engine {
     this.#failed.resolve(error);
   }
 
-  async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<TokenEvent, void, undefined> {
+  async *generate(given: GenerateRequest, signal?: AbortSignal): AsyncGenerator<TokenEvent, void, undefined> {
     const { places: limit = Number.POSITIVE_INFINITY, stats } = this.options;
     if (this.running >= limit) throw new InwardError('queue_full', { limit, waitMs: stats?.estimatedWaitMs ?? 0 });
     if (signal?.aborted) throw new InwardError('aborted');
-    checkRequest(request, this.info);
+    checkRequest(given, this.info);
+    const request = { ...given, promptIds: given.promptIds.slice() };
+    this.prompts.push(given.promptIds);
     this.requests.push(request);
     this.running++;
     this.peak = Math.max(this.peak, this.running);

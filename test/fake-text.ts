@@ -13,13 +13,17 @@ export class FakeText implements TextModel {
   readonly info: TextInfo = { vocabularySize: 300, bosId: startId as TokenId, stopIds: [endId as TokenId], hasChatTemplate: true };
   readonly chats: (readonly ChatMessage[])[] = [];
   readonly texts: string[] = [];
+  /** What was given for them; whoever got them may have written to them since. */
+  readonly given: Uint32Array[] = [];
   /** Thrown by encode and encodeChat when set. */
   failure: unknown;
 
   async encode(text: string, options?: { readonly addSpecial?: boolean }): Promise<Uint32Array> {
     if (this.failure !== undefined) throw this.failure;
     this.texts.push(text);
-    return Uint32Array.from([...((options?.addSpecial ?? true) ? [startId] : []), ...Buffer.from(text)]);
+    const ids = Uint32Array.from([...((options?.addSpecial ?? true) ? [startId] : []), ...Buffer.from(text)]);
+    this.given.push(ids);
+    return ids;
   }
 
   async encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array> {

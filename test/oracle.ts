@@ -50,11 +50,23 @@ export function readOracle(name: string): Oracle {
   return read(join(fixtures, name), 'model.gguf', promptNames);
 }
 
-/** The oracle in a folder that is a checkpoint too; a golden that was cut down has fewer prompts. */
-export function readFolderOracle(folder: string): Oracle & { readonly names: readonly PromptName[] } {
+/** An oracle with those prompts that its golden has: one that was cut down has fewer. */
+export type FolderOracle = Oracle & { readonly names: readonly PromptName[] };
+
+/** The oracle in a folder that is a checkpoint too. */
+export function readFolderOracle(folder: string): FolderOracle {
+  return readPresent(folder, '');
+}
+
+/** The oracle of the model.gguf in a folder. */
+export function readGgufOracle(folder: string): FolderOracle {
+  return readPresent(folder, 'model.gguf');
+}
+
+function readPresent(folder: string, file: string): FolderOracle {
   const tensors = readSafetensors(readFileSync(join(folder, 'golden.safetensors')));
   const names = promptNames.filter((prompt) => tensors.has(`${prompt}.last_logits`));
-  return { ...read(folder, '', names), names };
+  return { ...read(folder, file, names), names };
 }
 
 /** The folder of an oracle of the fixtures. */

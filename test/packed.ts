@@ -1,4 +1,5 @@
-/** Owns matrices for kernel tests: the packed matrix that repack makes of file bytes, or of what a checkpoint stores as several tensors. */
+/** Owns matrices for tests: the packed matrix that repack makes of file bytes, or of what a checkpoint stores as several tensors, and its rows read back. */
+import { embed } from '../kernels/embed.ts';
 import type { Place } from '../kernels/kernel.ts';
 import { gridWords, repackChunk, repackVariant } from '../kernels/repack.ts';
 import { type PackedMatrix, packedExtent, quadRows, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
@@ -62,6 +63,22 @@ async function packShard(
   }
   if ('buffer' in packed) await gpu.read(packed); // the words behind it are untouched
   return { firstRow, rows, packed };
+}
+
+const layout = { BATCH_IDS: 8, BATCH_POSITIONS: 648, BATCH_SLOTS: 648, BATCH_LOGIT_TOKENS: 648 };
+
+/** All rows of a matrix of at most 640, as the device reads them. It adds an offset, which makes -0 a 0. */
+export async function readRows(gpu: Gpu, matrix: PackedMatrix): Promise<number[][]> {
+  const { rows, columns } = matrix;
+  const words = new Uint32Array(656);
+  words.set(
+    Uint32Array.from({ length: rows }, (_, row) => row),
+    layout.BATCH_IDS,
+  );
+  const y = gpu.buffer(new Float32Array(rows * columns).fill(Number.NaN));
+  await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: rows, logitRows: 0, items: 0, clears: 0, copies: 0 });
+  const got = await gpu.readFloats(y);
+  return Array.from({ length: rows }, (_, row) => Array.from(got.subarray(row * columns, (row + 1) * columns), (value) => value + 0));
 }
 
 type Chunk = { readonly bytes: Uint8Array; readonly place: Partial<Parameters<typeof repackChunk>[1]> };

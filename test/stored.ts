@@ -12,7 +12,7 @@ import type { StoredMatrix } from '../runtime/checkpoint/strips.ts';
 /** The matrix of this example as the checkpoint's code finds it. */
 export function findStored(example: StoredExample, heads?: Heads): StoredMatrix {
   const { rows, columns } = example.matrix;
-  return findMatrix(createCheckpoint({ m: example }, heads), example.matrix.tensors.has('_blocks') ? 'm' : 'm.weight', rows, columns);
+  return findMatrix(createCheckpoint({ m: example }), { tensor: example.matrix.tensors.has('_blocks') ? 'm' : 'm.weight', rows, heads }, columns);
 }
 
 /** Rows of a matrix with at least this many, as files of the storage have them. */

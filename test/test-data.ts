@@ -8,6 +8,11 @@ import { gunzipSync } from 'node:zlib';
 
 const fixtures = join(import.meta.dirname, 'fixtures');
 
+/** Where a fixture lies. */
+export function fixturePath(name: string): string {
+  return join(fixtures, name);
+}
+
 /** A fixture's bytes; names ending in .gz are unpacked. */
 export function readFixture(name: string): Buffer {
   const bytes = readFileSync(join(fixtures, name));

@@ -3,7 +3,6 @@
  * the device.
  */
 import type { StoredExample } from '../../kernels/random_stored.ref.ts';
-import type { Heads } from '../../kernels/repack.ts';
 import type { RefMatrix } from '../../kernels/stored.ref.ts';
 import type { StorageWithKernels } from '../../kernels/weights.ts';
 import type { Checkpoint, TensorHeader } from '../../runtime/checkpoint/types.ts';
@@ -21,8 +20,8 @@ export function storeBlocks(storage: StorageWithKernels, rows: number, columns: 
 /** More than any tensor has bytes: a position tells which tensor is meant. */
 const stride = 2 ** 32;
 
-/** A folder with matrices by name, all of one quantization; `heads`: of all their rows. Throws RangeError for a read past a tensor's end. */
-export function createCheckpoint(matrices: Readonly<Record<string, Stored>>, heads?: Heads): Checkpoint {
+/** A folder with matrices by name, all of one quantization. Throws RangeError for a read past a tensor's end. */
+export function createCheckpoint(matrices: Readonly<Record<string, Stored>>): Checkpoint {
   const headers = new Map<string, TensorHeader>();
   const parts: Uint8Array[] = [];
   for (const [name, { matrix }] of Object.entries(matrices)) {
@@ -31,13 +30,14 @@ export function createCheckpoint(matrices: Readonly<Record<string, Stored>>, hea
       parts.push(bytes);
     }
   }
-  const model = { parameterCount: 0, settings: new Map<string, number>(), computed: new Map(), tensorName: (name: string) => name, headsOf: () => heads };
   return {
     path: '',
     fileSize: parts.reduce((sum, { length }) => sum + length, 0),
     metadata: new Map(),
     tensors: headers,
-    source: { model, quantization: Object.values(matrices)[0]?.quantization ?? { method: 'none' } },
+    format: 'folder',
+    names: { nameOf: (name) => name, hasPairs: false, hasWholeNorms: false },
+    quantization: Object.values(matrices)[0]?.quantization ?? { method: 'none' },
     read(position, into) {
       const start = position % stride;
       const part = parts[Math.floor(position / stride)];

@@ -4,12 +4,16 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { UsageError } from '../../server/cli/options.ts';
+import { ensureEvaluation } from '../../server/evaluation.ts';
+import { storeFile } from '../../server/privacy/folder.ts';
+import { createSecret } from '../../server/privacy/keys.ts';
+import { openStore } from '../../server/privacy/store/sqlite.ts';
 import { authorize } from './client.ts';
 
 export interface ServerOptions {
@@ -17,12 +21,16 @@ export interface ServerOptions {
   readonly device: string;
   /** More arguments of `inward serve`. */
   readonly more: readonly string[];
+  /** Folder of the program; left out, this one. */
+  readonly program?: string;
 }
 
 export interface RunningServer extends AsyncDisposable {
   readonly url: string;
-  /** Of its evaluation. */
+  /** Of its evaluation: one for plain answers, and one for paced ones. */
   readonly key: string;
+  readonly pacedKey: string;
+  readonly pid: number;
 }
 
 const root = join(import.meta.dirname, '../..');
@@ -34,19 +42,29 @@ const stopDeadlineMs = 60_000;
 const askDeadlineMs = 10_000;
 
 /** `inward evaluate` on a site of its own, with built-in tiles. Throws UsageError with what it says of its end. */
-export async function startServer({ model, device, more }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ model, device, more, program = root }: ServerOptions): Promise<RunningServer> {
   const site = mkdtempSync(join(tmpdir(), 'inward-bench-'));
+  const keys = await addKeys(site);
   const args = ['evaluate', '--site', site, '--host', '127.0.0.1', '--port', '0', '--log', 'json', '--no-tune', '--model', model, '--device', device, ...more];
   // The channel tells it when the bench is gone, however that ends.
-  const child = spawn(process.execPath, [join(root, 'bin/inward.mjs'), ...args], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const child = spawn(process.execPath, [join(program, 'bin/inward.mjs'), ...args], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   try {
     const port = await readPort(child);
-    const key = readFileSync(join(site, 'evaluation.key'), 'utf8').trim();
-    return { url: `http://127.0.0.1:${port}`, key, [Symbol.asyncDispose]: () => stop(child, site) };
+    return { url: `http://127.0.0.1:${port}`, ...keys, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => stop(child, site) };
   } catch (error) {
     await stop(child, site);
     throw error;
   }
+}
+
+async function addKeys(site: string): Promise<Pick<RunningServer, 'key' | 'pacedKey'>> {
+  await using store = await openStore(join(site, storeFile), { create: true });
+  const key = await ensureEvaluation(store, site, Date.now());
+  const [plain] = (await store.load()).keys;
+  if (key === undefined || plain === undefined) throw new UsageError('The site of the bench has no key: expected a new folder, found one in use.');
+  const { id, text, credential } = createSecret('synthetic');
+  await store.addKey({ ...plain, id, credential, scopes: { ...plain.scopes, shape: 'paced' } });
+  return { key, pacedKey: text };
 }
 
 /** From the log line that says so. The log is read on, and forgotten, so that its pipe never fills. */

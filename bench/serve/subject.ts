@@ -27,8 +27,11 @@ export interface Prepared {
   readonly ids: readonly [number, number];
 }
 
+/** What of the command line decides that. */
+export type SubjectOptions = Partial<Pick<LoadOptions, 'url' | 'key' | 'vocabulary' | 'context' | 'servedModel' | 'model'>> & Pick<LoadOptions, 'device'>;
+
 /** Fetches what is missing. Throws UsageError and InwardError. */
-export async function prepareSubject(options: LoadOptions): Promise<Prepared> {
+export async function prepareSubject(options: SubjectOptions): Promise<Prepared> {
   const { url, key, vocabulary, context } = options;
   if (url !== undefined) {
     const name = options.servedModel ?? (await readServedModel(url, key));

@@ -26,7 +26,11 @@ const tightOptions: Partial<EngineOptions> = { contextLength: soakContext, kvTok
 
 export async function openSubject(model: string, device: DeviceName, options: Partial<EngineOptions> = tightOptions): Promise<Subject> {
   let child: ChildProcess | undefined;
-  const launch: typeof launchEngine = (...args) => (child = launchEngine(...args));
+  const launch: typeof launchEngine = (...args) => {
+    const launched = launchEngine(...args);
+    child = launched.process;
+    return launched;
+  };
   // Whoever kills it on purpose does so at once.
   const engine = await openHostedEngine({ modelPath: model, device, ...options }, { launch, healthyMs: 0 });
   return {

@@ -1,5 +1,5 @@
 // RMSNorm without weights: x / sqrt(mean(x^2) + epsilon).
-fn rowMean(row: u32, lane: u32) -> f32 {
+fn rowMean(row: u32, start: u32, lane: u32) -> f32 {
   return 0.0;
 }
 

@@ -3,22 +3,16 @@
  * rest of the engine they are one file, each shard behind the one before. Refuses names that lead out of the folder.
  */
 import { closeSync, fstatSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import type { FolderModel } from '../../models/folder.ts';
-import { folderForms } from '../../models/folders.ts';
+import { basename, dirname, join } from 'node:path';
+import { families } from '../../models/families.ts';
+import type { Family, ModelConfig } from '../../models/family.ts';
 import { InwardError } from '../errors.ts';
 import { createConfigReader } from './config.ts';
 import { describe, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
-import { type Quantization, readQuantization } from './quantization.ts';
+import { readQuantization } from './quantization.ts';
 import { readSafetensors } from './safetensors.ts';
-import type { Checkpoint, TensorHeader } from './types.ts';
+import type { Checkpoint, TensorHeader, TensorNames } from './types.ts';
 import { openFile, readFully } from './window.ts';
-
-/** What a folder's tensors mean. */
-export interface FolderSource {
-  readonly model: FolderModel;
-  readonly quantization: Quantization;
-}
 
 /** Bytes; real ones have some kB, an index of 100,000 tensors 10 MB. */
 const jsonLimit = 64 * 2 ** 20;
@@ -26,15 +20,10 @@ const shardLimit = 4096;
 
 /** Throws file_missing, checkpoint_invalid, model_unsupported. */
 export function openFolder(path: string): Checkpoint {
-  const config = readJsonFile(path, 'config.json');
-  const reader = createConfigReader(config);
-  const type = reader.string('model_type');
-  const form = folderForms.get(type);
-  if (form === undefined) reader.demand(false, 'model_type', [...folderForms.keys()].join(', '), type);
+  const { family, config } = readConfigFile(join(path, 'config.json'));
   const files: Shard[] = [];
   try {
-    const model = (form as NonNullable<typeof form>).read(reader);
-    const source = { model, quantization: readQuantization(reader) };
+    const quantization = readQuantization(config);
     const tensors = new Map<string, TensorHeader>();
     for (const [name, expected] of readShards(path)) {
       const file = openShard(join(path, name), files.at(-1)?.end ?? 0);
@@ -43,11 +32,39 @@ export function openFolder(path: string): Checkpoint {
       for (const header of headers) addTensor(tensors, header, name);
       checkIndex(headers, name, expected ?? []);
     }
-    return createCheckpoint(path, files, tensors, source);
+    return createCheckpoint(path, files, tensors, { model: { family, config }, names: createNames(tensors), quantization });
   } catch (error) {
     for (const { fd } of files) closeSync(fd);
     throw error;
   }
+}
+
+/** Models with other parts than text have what a family reads in an object of its own; what is not there stands beside it. */
+function withTextPart(config: JsonObject): JsonObject {
+  const text = config['text_config'];
+  return isObject(text) ? { ...config, ...text } : config;
+}
+
+function findFamily(config: ModelConfig): Family {
+  const type = config.string('model_type');
+  const family = families.find(({ modelTypes }) => modelTypes.includes(type));
+  if (family !== undefined) return family;
+  const known = families.flatMap(({ modelTypes }) => modelTypes).join(', ');
+  config.demand(false, 'model_type', known, type);
+  throw new Error('a demand that is not met throws');
+}
+
+/** What stands before the names of a text model's tensors where it is a part of another. */
+const prefixes: readonly (readonly [model: string, head: string])[] = [
+  ['model.', 'lm_head.'],
+  ['model.language_model.', 'lm_head.'],
+  ['language_model.model.', 'language_model.lm_head.'],
+];
+
+function createNames(tensors: ReadonlyMap<string, TensorHeader>): TensorNames {
+  const has = (stem: string): boolean => ['.weight', '.qweight', '.weight_packed'].some((suffix) => tensors.has(stem + suffix));
+  const [model, head] = prefixes.find(([prefix]) => has(`${prefix}embed_tokens`)) ?? ['model.', 'lm_head.'];
+  return { nameOf: (name) => name.replace(/^model\./, model).replace(/^lm_head\./, head), hasPairs: false, hasWholeNorms: false };
 }
 
 interface Shard {
@@ -60,6 +77,12 @@ interface Shard {
 function openShard(path: string, start: number): Shard {
   const fd = openFile(path);
   return { fd, start, end: start + fstatSync(fd).size };
+}
+
+/** A config.json and the family that it names. Throws file_missing, checkpoint_invalid, model_unsupported. */
+export function readConfigFile(path: string): NonNullable<Checkpoint['model']> {
+  const config = createConfigReader(withTextPart(readJsonFile(dirname(path), basename(path))));
+  return { family: findFamily(config), config };
 }
 
 function readJsonFile(folder: string, name: string): JsonObject {
@@ -119,30 +142,26 @@ function checkIndex(headers: readonly TensorHeader[], file: string, expected: re
   if (missing !== undefined) throw invalidCheckpoint(`tensor ${printable(missing, 'of the index')}`, `to be in ${file}`, 'nothing');
 }
 
-function createCheckpoint(path: string, files: readonly Shard[], tensors: Map<string, TensorHeader>, source: FolderSource): Checkpoint {
+function createCheckpoint(
+  path: string,
+  files: readonly Shard[],
+  tensors: Map<string, TensorHeader>,
+  meaning: Pick<Checkpoint, 'model' | 'names' | 'quantization'>,
+): Checkpoint {
   const fileSize = files.at(-1)?.end ?? 0;
   let isOpen = true;
-  let end = fileSize;
-  const computed: { readonly start: number; readonly bytes: Uint8Array }[] = [];
-  // What follows from config.json lies behind all files.
-  for (const [name, values] of source.model.computed) {
-    tensors.set(name, { name, storage: 'F32', shape: [values.length], offset: end, size: values.byteLength });
-    computed.push({ start: end, bytes: new Uint8Array(values.buffer) });
-    end += values.byteLength;
-  }
   return {
     path,
     fileSize,
-    metadata: source.model.settings,
+    format: 'folder',
+    metadata: new Map(),
     tensors,
-    source,
+    ...meaning,
     read(position, into) {
       if (!isOpen) throw new InwardError('internal', { part: 'checkpoint: read after dispose' });
       const file = files.find((candidate) => position >= candidate.start && position + into.byteLength <= candidate.end);
-      if (file !== undefined) return readFully(file.fd, position - file.start, into, invalidCheckpoint);
-      const made = computed.find(({ start, bytes }) => position >= start && position + into.byteLength <= start + bytes.length);
-      if (made === undefined) throw invalidCheckpoint('read', `within one of the files, ${fileSize} bytes`, position + into.byteLength);
-      into.set(made.bytes.subarray(position - made.start, position - made.start + into.byteLength));
+      if (file === undefined) throw invalidCheckpoint('read', `within one of the files, ${fileSize} bytes`, position + into.byteLength);
+      readFully(file.fd, position - file.start, into, invalidCheckpoint);
     },
     [Symbol.dispose]() {
       if (isOpen) for (const { fd } of files) closeSync(fd);

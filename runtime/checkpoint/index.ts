@@ -3,9 +3,12 @@
  * Refuses to hold the file in memory or to know what a family needs: that is the models' business.
  */
 import { closeSync, fstatSync, statSync } from 'node:fs';
+import { families } from '../../models/families.ts';
+import type { WeightSpec } from '../../models/family.ts';
 import { InwardError } from '../errors.ts';
 import { openFolder } from './folder.ts';
 import { type GgufHeader, readGguf } from './gguf.ts';
+import { createGgufConfig, createGgufNames } from './gguf-config.ts';
 import { optionalInteger, optionalString } from './metadata.ts';
 import { findStorageByName } from './storage.ts';
 import type { Checkpoint, StorageName } from './types.ts';
@@ -25,7 +28,7 @@ export {
   optionalStrings,
 } from './metadata.ts';
 export { findStorageByName, type Storage } from './storage.ts';
-export type { Checkpoint, MetadataValue, StorageName, TensorHeader } from './types.ts';
+export type { Checkpoint, MetadataValue, StorageName, TensorHeader, TensorNames } from './types.ts';
 
 /**
  * Reads the header of a GGUF file, or of a folder with config.json and safetensors files, and keeps them open until disposed.
@@ -69,11 +72,18 @@ function isFolder(path: string): boolean {
 
 function createCheckpoint(path: string, fd: number, fileSize: number, header: GgufHeader): Checkpoint {
   let isOpen = true;
+  const { metadata, tensors } = header;
+  const architecture = metadata.get('general.architecture');
+  const family = families.find(({ gguf }) => gguf?.architecture === architecture);
   return {
     path,
     fileSize,
-    metadata: header.metadata,
-    tensors: header.tensors,
+    format: 'gguf',
+    metadata,
+    tensors,
+    model: family && { family, config: createGgufConfig(header, family) },
+    names: { nameOf: family === undefined ? (name) => name : createGgufNames(family), hasPairs: family?.gguf?.hasPairs ?? false, hasWholeNorms: true },
+    quantization: { method: 'none' },
     read(position, into) {
       if (!isOpen) throw new InwardError('internal', { part: 'checkpoint: read after dispose' });
       if (position < 0 || position + into.byteLength > fileSize) throw invalid('read', `within ${fileSize} bytes`, position + into.byteLength);
@@ -109,7 +119,7 @@ export function tensorSize(storage: StorageName, shape: readonly number[]): numb
 
 /** A model file in a few numbers. */
 export interface CheckpointSummary {
-  /** general.architecture, '' when the file does not say. */
+  /** As the engine calls it, or general.architecture of a family that it does not know; '' when the file does not say. */
   readonly family: string;
   /** general.name, '' when the file does not say. */
   readonly name: string;
@@ -122,7 +132,23 @@ export interface CheckpointSummary {
   readonly storages: readonly { readonly storage: StorageName; readonly count: number; readonly size: number }[];
 }
 
-/** What a person wants to know about a model file. */
+/** Elements of a folder's tensors may be words of packed weights, and scales: what the family asks for is counted. */
+function countParameters({ model }: Checkpoint): number {
+  if (model === undefined) return 0;
+  const { family, config } = model;
+  return Array.from(family.weights(family.readConfig(config)).values(), specLength).reduce((sum, length) => sum + length, 0);
+}
+
+/** Elements of what a family asks for. */
+function specLength(spec: WeightSpec): number {
+  if (spec.kind === 'host') return 0;
+  if (spec.kind === 'experts') return spec.experts * spec.rows * spec.parts.length * (spec.storedColumns ?? spec.columns);
+  if (spec.kind === 'expertBias') return spec.experts * spec.rows * spec.parts.length;
+  const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
+  return spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows;
+}
+
+/** What a person wants to know about a model file. Throws checkpoint_invalid, model_unsupported for a folder. */
 export function describeCheckpoint(checkpoint: Checkpoint): CheckpointSummary {
   const byStorage = new Map<StorageName, { storage: StorageName; count: number; size: number }>();
   let elements = 0;
@@ -134,10 +160,9 @@ export function describeCheckpoint(checkpoint: Checkpoint): CheckpointSummary {
     weightSize += size;
   }
   return {
-    family: optionalString(checkpoint, 'general.architecture') ?? '',
+    family: checkpoint.model?.family.name ?? optionalString(checkpoint, 'general.architecture') ?? '',
     name: optionalString(checkpoint, 'general.name') ?? '',
-    // Elements of a folder's tensors are words of packed weights, and scales.
-    parameterCount: checkpoint.source?.model.parameterCount ?? elements,
+    parameterCount: checkpoint.format === 'folder' ? countParameters(checkpoint) : elements,
     tensorCount: checkpoint.tensors.size,
     fileSize: checkpoint.fileSize,
     weightSize,

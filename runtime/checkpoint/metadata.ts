@@ -59,7 +59,8 @@ export class MetadataMap extends Map<string, MetadataValue> {
   }
 }
 
-type Read<T> = (checkpoint: Checkpoint, key: string) => T | undefined;
+type Metadata = Pick<Checkpoint, 'metadata'>;
+type Read<T> = (checkpoint: Metadata, key: string) => T | undefined;
 
 function describe(value: MetadataValue): string {
   if (typeof value === 'object') return 'an array';
@@ -74,7 +75,7 @@ function getter<T extends MetadataValue>(expected: string, is: (value: MetadataV
   };
 }
 
-function required<T>(read: Read<T>, expected: string): (checkpoint: Checkpoint, key: string) => T {
+function required<T>(read: Read<T>, expected: string): (checkpoint: Metadata, key: string) => T {
   return (checkpoint, key) => {
     const value = read(checkpoint, key);
     if (value === undefined) throw invalid(`metadata ${key}`, expected, 'nothing');
@@ -83,40 +84,49 @@ function required<T>(read: Read<T>, expected: string): (checkpoint: Checkpoint, 
 }
 
 /** A finite number, or undefined when the key is missing. Throws gguf_invalid otherwise. */
-export const optionalNumber: (checkpoint: Checkpoint, key: string) => number | undefined = getter('a finite number', (value): value is number =>
+export const optionalNumber: (checkpoint: Metadata, key: string) => number | undefined = getter('a finite number', (value): value is number =>
   Number.isFinite(value),
 );
 /** A string, or undefined when the key is missing. Throws gguf_invalid otherwise. */
-export const optionalString: (checkpoint: Checkpoint, key: string) => string | undefined = getter(
+export const optionalString: (checkpoint: Metadata, key: string) => string | undefined = getter(
   'a string',
   (value): value is string => typeof value === 'string',
 );
 /** A boolean, or undefined when the key is missing. Throws gguf_invalid otherwise. */
-export const optionalBoolean: (checkpoint: Checkpoint, key: string) => boolean | undefined = getter(
+export const optionalBoolean: (checkpoint: Metadata, key: string) => boolean | undefined = getter(
   'a boolean',
   (value): value is boolean => typeof value === 'boolean',
 );
 /** An array of strings, read from the file now, or undefined when the key is missing. Throws gguf_invalid otherwise. */
-export const optionalStrings: (checkpoint: Checkpoint, key: string) => readonly string[] | undefined = getter(
+export const optionalStrings: (checkpoint: Metadata, key: string) => readonly string[] | undefined = getter(
   'an array of strings',
   (value): value is readonly string[] => Array.isArray(value) && value.every((element) => typeof element === 'string'),
 );
 /** An array of 32-bit integers (also those stored as 8 or 16 bit), or undefined when the key is missing. Throws gguf_invalid otherwise. */
-export const optionalIntegers: (checkpoint: Checkpoint, key: string) => Int32Array | Uint32Array | undefined = getter(
+export const optionalIntegers: (checkpoint: Metadata, key: string) => Int32Array | Uint32Array | undefined = getter(
   'an array of 32-bit integers',
   (value): value is Int32Array | Uint32Array => value instanceof Int32Array || value instanceof Uint32Array,
 );
+/** Finite numbers of an array, those of booleans 0 and 1, or the only one where the value is no array; undefined when the key is missing. Throws gguf_invalid otherwise. */
+export function optionalNumbers(checkpoint: Metadata, key: string): readonly number[] | undefined {
+  const value = checkpoint.metadata.get(key);
+  if (value === undefined) return undefined;
+  const all = typeof value === 'object' ? Array.from<MetadataValue>(value) : [value];
+  const numbers = all.map((element) => (typeof element === 'number' || typeof element === 'boolean' ? Number(element) : Number.NaN));
+  if (numbers.every((number) => Number.isFinite(number))) return numbers;
+  throw invalid(`metadata ${key}`, 'finite numbers', describe(value));
+}
 /** A finite number. Throws gguf_invalid when it is missing or anything else. */
-export const metadataNumber: (checkpoint: Checkpoint, key: string) => number = required(optionalNumber, 'a finite number');
+export const metadataNumber: (checkpoint: Metadata, key: string) => number = required(optionalNumber, 'a finite number');
 /** A string. Throws gguf_invalid when it is missing or anything else. */
-export const metadataString: (checkpoint: Checkpoint, key: string) => string = required(optionalString, 'a string');
+export const metadataString: (checkpoint: Metadata, key: string) => string = required(optionalString, 'a string');
 /** A boolean. Throws gguf_invalid when it is missing or anything else. */
-export const metadataBoolean: (checkpoint: Checkpoint, key: string) => boolean = required(optionalBoolean, 'a boolean');
+export const metadataBoolean: (checkpoint: Metadata, key: string) => boolean = required(optionalBoolean, 'a boolean');
 /** An array of strings, read from the file now. Throws gguf_invalid when it is missing or anything else. */
-export const metadataStrings: (checkpoint: Checkpoint, key: string) => readonly string[] = required(optionalStrings, 'an array of strings');
+export const metadataStrings: (checkpoint: Metadata, key: string) => readonly string[] = required(optionalStrings, 'an array of strings');
 
 /** A whole number within [min, max], or undefined when the key is missing. Throws gguf_invalid otherwise. */
-export function optionalInteger(checkpoint: Checkpoint, key: string, min: number, max: number): number | undefined {
+export function optionalInteger(checkpoint: Metadata, key: string, min: number, max: number): number | undefined {
   const value = optionalNumber(checkpoint, key);
   const isFloat = checkpoint.metadata instanceof MetadataMap && checkpoint.metadata.isFloat(key);
   if (value === undefined || (!isFloat && Number.isInteger(value) && value >= min && value <= max)) return value;
@@ -124,7 +134,7 @@ export function optionalInteger(checkpoint: Checkpoint, key: string, min: number
 }
 
 /** A whole number within [min, max]; throws gguf_invalid when it is missing or anything else. */
-export function metadataInteger(checkpoint: Checkpoint, key: string, min: number, max: number): number {
+export function metadataInteger(checkpoint: Metadata, key: string, min: number, max: number): number {
   const value = optionalInteger(checkpoint, key, min, max);
   if (value === undefined) throw invalid(`metadata ${key}`, `a whole number from ${min} to ${max}`, 'nothing');
   return value;

@@ -2,7 +2,8 @@
  * Owns what quantization_config of config.json says: the method, and what the tensors of a quantized matrix do not show by themselves.
  * Refuses methods, versions and packings that have no kernels, by name.
  */
-import type { ConfigReader } from '../../models/folder.ts';
+import type { ModelConfig } from '../../models/family.ts';
+import { invalidCheckpoint } from './json.ts';
 
 export type Quantization =
   | { readonly method: 'none' }
@@ -15,7 +16,7 @@ export type Quantization =
   | { readonly method: 'bitsandbytes' }
   | { readonly method: 'mxfp4' };
 
-const readers: Readonly<Record<Exclude<Quantization['method'], 'none'>, (config: ConfigReader) => Quantization>> = {
+const readers: Readonly<Record<Exclude<Quantization['method'], 'none'>, (config: ModelConfig) => Quantization>> = {
   awq(config) {
     config.demand(config.integer('bits', 4) === 4, 'bits', 4, config.integer('bits', 4));
     const version = config.string('version', 'gemm').toLowerCase();
@@ -36,13 +37,13 @@ const readers: Readonly<Record<Exclude<Quantization['method'], 'none'>, (config:
     const formats = ['pack-quantized', 'float-quantized', 'naive-quantized', 'mixed-precision'];
     const format = config.string('format');
     config.demand(formats.includes(format), 'format', formats.join(', '), format);
-    const block = config.object('config_groups')?.object('group_0')?.object('weights')?.pair('block_structure');
-    return { method: 'compressed-tensors', block };
+    const weights = config.object('config_groups')?.object('group_0')?.object('weights');
+    return { method: 'compressed-tensors', block: weights && readBlock(weights, 'block_structure') };
   },
   fp8(config) {
     const format = config.string('fmt', 'e4m3');
     config.demand(format === 'e4m3' || format === 'float8_e4m3fn', 'fmt', 'e4m3', format);
-    return { method: 'fp8', block: config.pair('weight_block_size') };
+    return { method: 'fp8', block: readBlock(config, 'weight_block_size') };
   },
   bitsandbytes(config) {
     config.demand(config.boolean('load_in_4bit', false), 'load_in_4bit', 'true', 'false');
@@ -54,7 +55,7 @@ const readers: Readonly<Record<Exclude<Quantization['method'], 'none'>, (config:
 };
 
 /** Throws checkpoint_invalid, model_unsupported. */
-export function readQuantization(config: ConfigReader): Quantization {
+export function readQuantization(config: ModelConfig): Quantization {
   const quantization = config.object('quantization_config') ?? config.object('compression_config');
   if (quantization === undefined) return { method: 'none' };
   const method = quantization.string('quant_method');
@@ -62,8 +63,18 @@ export function readQuantization(config: ConfigReader): Quantization {
   return readers[method as keyof typeof readers](quantization);
 }
 
+/** Rows and columns that share a scale; undefined: no such key. */
+function readBlock(config: ModelConfig, key: string): readonly [number, number] | undefined {
+  const numbers = config.numbers(key);
+  if (numbers === undefined) return undefined;
+  const [rows = 0, columns = 0] = numbers;
+  if (numbers.length !== 2 || !numbers.every((value) => Number.isInteger(value) && value > 0))
+    throw invalidCheckpoint(`config.json quantization_config ${key}`, 'two whole numbers', `${numbers.length} numbers`);
+  return [rows, columns];
+}
+
 /** -1, or no such key, is a whole row. */
-function readGroup(config: ConfigReader): number | undefined {
+function readGroup(config: ModelConfig): number | undefined {
   const group = config.number('group_size', -1);
   config.demand(group === -1 || (Number.isInteger(group) && group > 0), 'group_size', 'a whole number, or -1', group);
   return group === -1 ? undefined : group;

@@ -6,7 +6,6 @@ import type { ScaleKind } from '../../kernels/repack.ts';
 import { blockColumns, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { InwardError } from '../errors.ts';
 import { readAbsmax } from './absmax.ts';
-import type { FolderSource } from './folder.ts';
 import { describeShape, unsupported } from './json.ts';
 import { readOrder } from './order.ts';
 import type { Quantization } from './quantization.ts';
@@ -23,8 +22,8 @@ export interface QuantizedName {
 const packedRowStep = 32;
 
 /** The matrix of one of the storages here; undefined where it is a plain tensor, or there is nothing at all. */
-export function findQuantized(checkpoint: Checkpoint, source: FolderSource, name: QuantizedName, rows: number, columns: number): StoredMatrix | undefined {
-  const { quantization } = source;
+export function findQuantized(checkpoint: Checkpoint, name: QuantizedName, rows: number, columns: number): StoredMatrix | undefined {
+  const { quantization } = checkpoint;
   const tensors = new Tensors(checkpoint, name, rows, columns);
   if (tensors.has('.qweight')) return quantization.method === 'awq' ? awq(tensors, quantization) : gptq(tensors, quantization);
   if (tensors.has('.weight_packed')) return packed(tensors, quantization);
@@ -55,7 +54,8 @@ class Tensors {
   }
 
   refuse(suffix: string, storage: string, expected: string | number, found: string | number): InwardError {
-    return unsupported(`tensor ${this.name.stem}${suffix} of storage ${storage}`, expected, found);
+    const name = this.name.stem + suffix;
+    return unsupported(`tensor ${this.checkpoint.tensors.get(name)?.name ?? name} of storage ${storage}`, expected, found);
   }
 
   /** One with these dimensions (or one of several shapes) and this type (or one of several). */

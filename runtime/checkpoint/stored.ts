@@ -4,43 +4,58 @@
  */
 import { fileRowSize } from '../../kernels/repack.ts';
 import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
-import type { FolderSource } from './folder.ts';
+import type { TensorPart } from '../../models/family.ts';
 import { describeShape, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
-import { rowLines, type StoredMatrix } from './strips.ts';
+import { padMatrix, rowLines, type StoredMatrix, sliceRows } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
-/** Whether the checkpoint should have this tensor, or matrix, of the family. */
-export function hasTensor({ source, tensors }: Checkpoint, name: string): boolean {
-  return source === undefined ? tensors.has(name) : source.model.tensorName(name) !== undefined;
+/** Whether the checkpoint has this tensor of the family. */
+export function hasTensor({ names, tensors }: Checkpoint, name: string): boolean {
+  return tensors.has(names.nameOf(name));
 }
 
 /** A tensor of the family by its name in the files; throws model_unsupported if it is missing or of another shape. */
-export function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
-  const fileName = nameOf(checkpoint.source, name);
+function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
+  const fileName = checkpoint.names.nameOf(name);
   const header = checkpoint.tensors.get(fileName);
   if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
-  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
+  if (header.shape.join() !== shape.join()) throw unsupported(`tensor ${header.name}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
   return header;
 }
 
 /** A matrix of the family; throws model_unsupported where a tensor is missing, has another shape, or no kernel for its storage. */
-export function findMatrix(checkpoint: Checkpoint, name: string, rows: number, columns: number): StoredMatrix {
-  const { source } = checkpoint;
-  const stored = (source && findQuantized(checkpoint, source, quantizedName(source, name), rows, columns)) ?? findPlain(checkpoint, name, rows, columns);
+export function findMatrix(
+  checkpoint: Checkpoint,
+  { tensor: name, rows, heads, within, padding = 0 }: TensorPart,
+  columns: number,
+  storedColumns: number = columns,
+): StoredMatrix {
+  const all = within?.rows ?? rows;
+  const whole = findQuantized(checkpoint, quantizedName(checkpoint.names.nameOf(name)), all, storedColumns) ?? findPlain(checkpoint, name, all, storedColumns);
+  const stored = pad(within === undefined ? whole : takeRows(whole, within.firstRow, rows), rows + padding, columns);
   const step = columnStep(stored.storage);
   if (columns % step !== 0) throw unsupported(`tensor ${stored.name}`, `rows of a multiple of ${step} elements, storage ${stored.storage}`, columns);
-  const heads = source?.model.headsOf(name);
-  if (heads === undefined) return stored;
+  if (heads === undefined || checkpoint.names.hasPairs) return stored;
   return { ...stored, rowStep: leastCommonMultiple(stored.rowStep, heads.headLength), layout: { ...stored.layout, heads } };
 }
 
-function nameOf(source: FolderSource | undefined, name: string): string {
-  return source?.model.tensorName(name) ?? name;
+/** With zeros behind its rows and below them. */
+function pad(stored: StoredMatrix, rows: number, columns: number): StoredMatrix {
+  if (rows === stored.rows && columns === stored.columns) return stored;
+  const { storage } = stored;
+  if (!['F32', 'F16', 'BF16'].includes(storage))
+    throw unsupported(`tensor ${stored.name}`, `${rows} rows of ${columns} elements, storage ${storage}`, `${stored.rows} of ${stored.columns}`);
+  return padMatrix(stored, rows, columns, fileRowSize(storage, columns));
 }
 
-function quantizedName(source: FolderSource, name: string): QuantizedName {
-  const weight = nameOf(source, name);
+function takeRows(stored: StoredMatrix, first: number, rows: number): StoredMatrix {
+  if (first % stored.rowStep !== 0)
+    throw unsupported(`tensor ${stored.name}`, `parts in multiples of ${stored.rowStep} rows, storage ${stored.storage}`, first);
+  return sliceRows(stored, first, rows);
+}
+
+function quantizedName(weight: string): QuantizedName {
   return { weight, stem: weight.replace(/\.weight$/, '') };
 }
 
@@ -52,6 +67,18 @@ function findPlain(checkpoint: Checkpoint, name: string, rows: number, columns: 
   if (storage === undefined) throw unsupported(`tensor ${header.name}`, `storage ${names.join(', ')}`, header.storage);
   const codes = rowLines(checkpoint, header, fileRowSize(storage, columns));
   return { name: header.name, storage, rows, columns, rowStep: quadRows, strips: { codes }, layout: {} };
+}
+
+/** A small tensor as f32 on the host; F32, F16 or BF16. */
+export function readFloats(checkpoint: Checkpoint, name: string, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const header = findTensor(checkpoint, name, shape);
+  const bytes = new Uint8Array(header.size);
+  checkpoint.read(header.offset, bytes);
+  if (header.storage === 'F32') return new Float32Array(bytes.buffer);
+  if (header.storage === 'F16') return Float32Array.from(new Float16Array(bytes.buffer));
+  // BF16 is the upper half of an f32.
+  if (header.storage === 'BF16') return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
+  throw unsupported(`tensor ${header.name}`, 'storage F32, F16, BF16', header.storage);
 }
 
 function leastCommonMultiple(a: number, b: number): number {

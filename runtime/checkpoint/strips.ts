@@ -26,6 +26,8 @@ export interface StoredMatrix {
   readonly strips: Readonly<Partial<Record<'scales' | 'zeros' | 'order', Strip>>> & { readonly codes: Strip };
   /** What repacking is told beside the places of the strips. */
   readonly layout: Omit<RawLayout, 'codes' | 'scales' | 'zeros' | 'order' | 'tensorRow'>;
+  /** Row of the tensors with which it begins; 0 where not given. */
+  readonly firstRow?: number;
   /** Which column of the file comes at each place; undefined: each at its own. */
   readonly order?: Uint32Array<ArrayBuffer>;
 }
@@ -73,6 +75,36 @@ export function wholeLine(bytes: Uint8Array): Strip {
   return { extent: () => ({ lines: 1, size: bytes.length }), read: (_row, _count, into) => into.set(bytes) };
 }
 
+/** A matrix of one tensor with zeros behind its rows and below them; `size`: bytes of a row with its zeros. */
+export function padMatrix(stored: StoredMatrix, rows: number, columns: number, size: number): StoredMatrix {
+  const { codes } = stored.strips;
+  const padded: Strip = {
+    extent: (_, count) => ({ lines: count, size }),
+    read(row, count, into) {
+      const { size: own } = codes.extent(row, 1);
+      // The chunk is made of zeros.
+      for (let i = 0; i < Math.min(count, stored.rows - row); i++) codes.read(row + i, 1, into.subarray(i * size, i * size + own));
+    },
+  };
+  return { ...stored, rows, columns, strips: { codes: padded } };
+}
+
+/** Rows [first, first + rows) of it; first is a multiple of its rowStep. */
+export function sliceRows(stored: StoredMatrix, first: number, rows: number): StoredMatrix {
+  const slice = ({ extent, read }: Strip): Strip => ({
+    extent: (row, count) => extent(first + row, count),
+    read: (row, count, into) => read(first + row, count, into),
+  });
+  const { codes, scales, zeros, order } = stored.strips;
+  const strips = {
+    codes: slice(codes),
+    ...(scales && { scales: slice(scales) }),
+    ...(zeros && { zeros: slice(zeros) }),
+    ...(order && { order: slice(order) }),
+  };
+  return { ...stored, rows, strips, firstRow: first };
+}
+
 /** Bytes that a chunk of `count` rows from `row` on takes. */
 export function chunkSizeOf({ strips }: StoredMatrix, row: number, count: number): number {
   return Object.values(strips).reduce((sum, strip) => sum + alignedSize(strip, row, count), 0);
@@ -97,7 +129,7 @@ export function readChunk(stored: StoredMatrix, row: number, count: number): { r
   const { codes, scales, zeros, order } = stored.strips;
   const layout = {
     ...stored.layout,
-    tensorRow: row,
+    tensorRow: (stored.firstRow ?? 0) + row,
     codes: take(codes),
     ...(scales && { scales: take(scales) }),
     ...(zeros && { zeros: take(zeros) }),

@@ -1,7 +1,8 @@
 /**
  * Owns the types of the door `inward/checkpoint`: what a model file says about itself. Refuses behaviour.
  */
-import type { FolderSource } from './folder.ts';
+import type { Family, ModelConfig } from '../../models/family.ts';
+import type { Quantization } from './quantization.ts';
 
 /** Storage types that some engine of the field writes; whether a kernel exists for one is the kernels' business. */
 export type StorageName = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q2_K' | 'Q3_K' | 'Q4_K' | 'Q5_K' | 'Q6_K' | (string & {});
@@ -21,6 +22,16 @@ export interface TensorHeader {
 /** GGUF arrays of numbers come as typed arrays or number[]; 64-bit values as number when exact, else bigint. */
 export type MetadataValue = number | bigint | boolean | string | readonly MetadataValue[] | Float32Array | Int32Array | Uint32Array | Uint8Array;
 
+/** How the file has what the family asks for. */
+export interface TensorNames {
+  /** The name in the file of one of the family's tensors. */
+  nameOf(name: string): string;
+  /** Rows of rotated heads stand as pairs side by side, not as halves. */
+  readonly hasPairs: boolean;
+  /** Weights of norms are what is multiplied by, also where folders store one less. */
+  readonly hasWholeNorms: boolean;
+}
+
 /** An open model file. Disposing it closes the file. */
 export interface Checkpoint extends Disposable {
   readonly path: string;
@@ -30,8 +41,12 @@ export interface Checkpoint extends Disposable {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
   /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, TensorHeader>;
-  /** What the tensors of a folder of safetensors files mean; undefined for a GGUF file, whose tensors say it themselves. */
-  readonly source?: FolderSource;
+  readonly format: 'gguf' | 'folder';
+  /** What a family is told; undefined where its name is none of those that are known. */
+  readonly model?: { readonly family: Family; readonly config: ModelConfig } | undefined;
+  readonly names: TensorNames;
+  /** What tensors of a folder do not show by themselves; those of a GGUF file do. */
+  readonly quantization: Quantization;
   /** Fills `into` from the absolute file position (of all files of a folder as one); throws gguf_invalid or checkpoint_invalid when a file has become shorter. */
   read(position: number, into: Uint8Array): void;
 }

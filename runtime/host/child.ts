@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Driver } from '../drivers.ts';
 import { InwardError } from '../errors.ts';
 import type { EngineInfo } from '../types.ts';
+import type { LaunchedEngine } from './launcher.ts';
 import { type FromEngine, fromWire, type PlainOptions, type ToEngine } from './messages.ts';
 
 export interface ChildListener {
@@ -32,6 +33,7 @@ export class EngineChild {
   /** Resolves when the process has ended. */
   readonly gone: Promise<void>;
   readonly #process: ChildProcess;
+  readonly #link: LaunchedEngine['link'];
   readonly #listener: ChildListener;
   readonly #limits: SilenceLimits;
   readonly #opening = Promise.withResolvers<EngineInfo>();
@@ -40,16 +42,17 @@ export class EngineChild {
   #quietLooks = 0;
   #watch: NodeJS.Timeout | undefined;
 
-  constructor(process: ChildProcess, listener: ChildListener, limits: SilenceLimits) {
+  constructor({ process, link }: LaunchedEngine, listener: ChildListener, limits: SilenceLimits) {
     this.#process = process;
+    this.#link = link;
     this.#listener = listener;
     this.#limits = limits;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;
     // Whoever opens hears of it; a child that is lost while it serves has nobody who does.
     this.#opening.promise.catch(() => undefined);
+    link.listen({ message: (message) => this.#receive(message), broken: () => process.kill('SIGKILL') });
     process
-      .on('message', (message: FromEngine) => this.#receive(message))
       .on('error', () => {
         this.#lose(new InwardError('engine_stopped', { code: -1 }));
         if (process.pid === undefined) resolve();
@@ -72,7 +75,7 @@ export class EngineChild {
 
   send(message: ToEngine): void {
     // A dying process is noticed by its exit; a send that fails only comes earlier.
-    if (this.#process.connected) this.#process.send(message, () => undefined);
+    this.#link.send(message);
   }
 
   /** Ends the process at once. */

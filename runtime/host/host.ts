@@ -19,7 +19,7 @@ import {
   type TokenEvent,
   type ZeroReport,
 } from '../types.ts';
-import { type FromEngine, fromWire } from './messages.ts';
+import { type FromEngine, fromWire, unpackEvent } from './messages.ts';
 import { Requests } from './requests.ts';
 import { addStats, emptyStats, pausedStats } from './stats.ts';
 import { type RestartPolicy, Supervisor, standardPolicy } from './supervisor.ts';
@@ -165,7 +165,7 @@ class HostedEngine implements Engine {
   }
 
   #receive(message: FromEngine): void {
-    if (message.type === 'event') this.#requests.event(message.request, message.event);
+    if (message.type === 'event') this.#requests.event(message.request, unpackEvent(message.event));
     else if (message.type === 'checked') this.#takeCheck(message.request)?.resolve(message.report);
     else if (message.type === 'failed' && message.request < 0) this.#takeCheck(message.request)?.reject(fromWire(message.error));
     else if (message.type === 'failed') this.#requests.fail(message.request, fromWire(message.error));

@@ -6,15 +6,14 @@
  * Node's permission model binds JavaScript. The device's driver is native code: it reads what it finds, and the kernel lets it write
  * the nodes of GPUs and Mesa's compiled kernels in the cache folder; in an engine that keeps nothing no file at all.
  */
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Driver, driverEnvironment } from '../drivers.ts';
-import { launch, programBeside } from '../launch.ts';
+import { type Launched, launch, programBeside } from '../launch.ts';
 import { tuningFile } from '../tuning/file.ts';
-import type { PlainOptions } from './messages.ts';
+import type { FromEngine, PlainOptions, ToEngine } from './messages.ts';
 
 /** What runs in the process, and what it reads beside what every engine does; tests have programs of their own. */
 export interface EngineProgram {
@@ -41,8 +40,10 @@ const knownNames =
 /** What is asked for the memory that is free (device.ts). */
 const memoryFiles = ['/proc/meminfo', '/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current'];
 
+export type LaunchedEngine = Launched<ToEngine, FromEngine>;
+
 /** Starts a process that waits for the message `open` with these options. */
-export function launchEngine(options: PlainOptions, driver: Driver, { file, reads }: EngineProgram = engineProgram): ChildProcess {
+export function launchEngine(options: PlainOptions, driver: Driver, { file, reads }: EngineProgram = engineProgram): LaunchedEngine {
   const { modelPath, tune = 'off', tuningFile: path = tuningFile(), keepsNothing = false } = options;
   const known = driverEnvironment(driver);
   const caches = keepsNothing ? [] : [known.MESA_SHADER_CACHE_DIR];

@@ -4,18 +4,18 @@
  */
 import { createEngine } from '../engine.ts';
 import { toInwardError } from '../errors.ts';
+import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
 import type { Engine } from '../types.ts';
-import { type FromEngine, type ToEngine, toWire } from './messages.ts';
+import { type FromEngine, packEvent, type ToEngine, toWire } from './messages.ts';
 
 /** Of the requests that run: their cancellation, and the wait of one whose reader in the other process is behind. */
 const running = new Map<number, { readonly abort: AbortController; parked?: PromiseWithResolvers<void> | undefined }>();
 let engine: Engine | undefined;
 let sentStats = '';
 
-function send(message: FromEngine): undefined {
-  if (process.connected) process.send?.(message);
-}
+const parent = Link.toParent<FromEngine, ToEngine>();
+const send = (message: FromEngine): undefined => parent.send(message);
 
 /** Only when something changed, so that an idle engine is silent; with requests it says at least that it lives. */
 function sendStats(): void {
@@ -51,7 +51,7 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
   try {
     if (engine === undefined) return;
     for await (const event of engine.generate(body, state.abort.signal)) {
-      send({ type: 'event', request, event });
+      send({ type: 'event', request, event: packEvent(event) });
       if (event.type !== 'end') event.logits?.fill(0);
       // Not reading on makes the engine's own channel park the sequence.
       await state.parked?.promise;
@@ -91,15 +91,16 @@ async function close(): Promise<void> {
   process.exit(0);
 }
 
-process.on('message', (message: ToEngine) => {
+function receive(message: ToEngine): void {
   if (message.type === 'open') void open(message);
   else if (message.type === 'generate') void generate(message);
   else if (message.type === 'flush') engine?.flushPrefixes(message.tenant);
   else if (message.type === 'check') void check(message);
   else if (message.type === 'close') void close();
   else control(message);
-});
-process.on('disconnect', () => process.exit(0));
+}
+
+parent.listen({ message: receive, closed: () => process.exit(0) });
 // The parent decides when to stop; a Ctrl-C in the terminal reaches both processes.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);

@@ -2,18 +2,17 @@
  * Owns which process serves: the first one, and another one where it is lost, after a pause that doubles with each failure in a
  * row. Refuses to try for ever, and to go on with another model file.
  */
-import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Driver } from '../drivers.ts';
 import { type ErrorCode, InwardError, toInwardError } from '../errors.ts';
 import type { EngineInfo } from '../types.ts';
 import { EngineChild, type SilenceLimits } from './child.ts';
-import { launchEngine } from './launcher.ts';
+import { type LaunchedEngine, launchEngine } from './launcher.ts';
 import type { FromEngine, PlainOptions } from './messages.ts';
 
 /** How a lost process is replaced; times in ms. Tests have programs and times of their own. */
 export interface RestartPolicy extends SilenceLimits {
-  readonly launch: (options: PlainOptions, driver: Driver) => ChildProcess;
+  readonly launch: (options: PlainOptions, driver: Driver) => LaunchedEngine;
   /** Before the first try; doubled with each failure in a row. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPython, listProcesses } from '../launch.ts';
+import { judgeHibernation } from './hibernation.ts';
 import { type ProcessFacts, readProcess } from './process-facts.ts';
 import { judgeSwap } from './swap.ts';
 import { type Tries, tryLocks } from './tries.ts';
@@ -21,6 +22,7 @@ export interface LayerFacts {
   /** /proc/sys/kernel/core_pattern. */
   readonly corePattern: string | undefined;
   readonly swap: Verdict;
+  readonly hibernation: Verdict;
 }
 
 /** Looks at this process and at all that it has started; takes some 0.1 s, for a process of its own that tries. `root`: where the host is described. */
@@ -33,6 +35,7 @@ export async function examineLayers(root = '/'): Promise<Layer[]> {
     tries,
     corePattern: readCorePattern(root),
     swap: judgeSwap(root),
+    hibernation: judgeHibernation(root),
   });
 }
 
@@ -63,6 +66,7 @@ export function judgeLayers(facts: LayerFacts): Layer[] {
     'core-memory': every(all, ({ coreMemory }) => coreMemory === 0) ? held('read-back') : lacking('not-set'),
     'core-handler': judgeHandler(corePattern),
     swap: facts.swap,
+    hibernation: facts.hibernation,
     'driver-cache': keepsNothing ? held('read-back') : lacking(keepsNoKernels.length === 0 ? 'no-process' : 'kept'),
   };
   return layerNames.map((name) => ({ name, ...verdicts[name] }));

@@ -6,14 +6,19 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { held, lacking, type Verdict } from './types.ts';
 
-/** `root`: top of the file system that describes the host. */
-export function judgeSwap(root = '/'): Verdict {
+/** `root`: top of the file system that describes the host; `process`: whose control group counts. */
+export function judgeSwap(root = '/', process: number | 'self' = 'self'): Verdict {
+  const areas = judgeAreas(root);
+  return areas.reason === 'swap-on' && isForbidden(root, process) ? held('swap-forbidden') : areas;
+}
+
+/** What there is to swap to, whoever may. */
+export function judgeAreas(root: string): Verdict {
   const swaps = readText(root, '/proc/swaps');
   // A kernel built without swap has no such file.
   if (swaps === undefined) return /^SwapTotal:\s+0 kB$/m.test(readText(root, '/proc/meminfo') ?? '') ? held('no-swap') : lacking('unreadable');
   const devices = listDevices(swaps);
   if (devices.length === 0) return held('no-swap');
-  if (isForbidden(root)) return held('swap-forbidden');
   if (devices.every((device) => isInMemory(root, device))) return held('swap-in-memory');
   if (devices.every((device) => isInMemory(root, device) || isEncrypted(root, device))) return held('swap-encrypted');
   return lacking('swap-on');
@@ -27,9 +32,9 @@ function listDevices(swaps: string): string[] {
     .flatMap((line) => (line.trim() === '' ? [] : [line.split(/\s+/)[0] ?? '']));
 }
 
-/** By our control group or one above it; version 2 only, since version 1 counts swap together with memory. */
-function isForbidden(root: string): boolean {
-  const own = /^0::(\/.*)$/m.exec(readText(root, '/proc/self/cgroup') ?? '')?.[1];
+/** By its control group or one above it; version 2 only, since version 1 counts swap together with memory. */
+function isForbidden(root: string, process: number | 'self'): boolean {
+  const own = /^0::(\/.*)$/m.exec(readText(root, `/proc/${process}/cgroup`) ?? '')?.[1];
   if (own === undefined) return false;
   for (let group = own; ; group = dirname(group)) {
     if (readText(root, join('/sys/fs/cgroup', group, 'memory.swap.max'))?.trim() === '0') return true;
@@ -59,7 +64,7 @@ function deviceName(root: string, device: string): string {
   }
 }
 
-function readText(root: string, path: string): string | undefined {
+export function readText(root: string, path: string): string | undefined {
   try {
     return readFileSync(join(root, path), 'utf8');
   } catch {

@@ -8,17 +8,29 @@
  * kernel or what outlives a process are refused. `sockets`: no socket of any family. `signals`: no signal to another process.
  * `files`: no file can be written. These five are of the engine and the text process, by the kernel.
  * `core-limit`, `core-memory`: no core file, and no memory in one that is piped; of the server as well.
- * `core-handler`: the machine pipes cores to no program. `swap`: no memory gets to a disk as plain text.
+ * `core-handler`: the machine pipes cores to no program. `swap`, `hibernation`: no memory gets to a disk as plain text.
  * `driver-cache`: GPU drivers keep no compiled kernels on the disk.
  */
-export const layerNames = ['privileges', 'calls', 'sockets', 'signals', 'files', 'core-limit', 'core-memory', 'core-handler', 'swap', 'driver-cache'] as const;
+export const layerNames = [
+  'privileges',
+  'calls',
+  'sockets',
+  'signals',
+  'files',
+  'core-limit',
+  'core-memory',
+  'core-handler',
+  'swap',
+  'hibernation',
+  'driver-cache',
+] as const;
 /** One of `layerNames`. */
 export type LayerName = (typeof layerNames)[number];
 
 /** Why a layer is held: how it is known. */
-export const heldReasons = ['read-back', 'tried', 'caches-only', 'no-swap', 'swap-forbidden', 'swap-in-memory', 'swap-encrypted'] as const;
+export const heldReasons = ['read-back', 'tried', 'caches-only', 'no-swap', 'swap-forbidden', 'swap-in-memory', 'swap-encrypted', 'no-hibernation'] as const;
 /** Why it is not. */
-export const lackingReasons = ['no-python', 'no-kernel-support', 'no-process', 'not-set', 'piped', 'swap-on', 'unreadable', 'kept'] as const;
+export const lackingReasons = ['no-python', 'no-kernel-support', 'no-process', 'not-set', 'piped', 'swap-on', 'hibernation-on', 'unreadable', 'kept'] as const;
 /** How it is known that a layer is held, or why it is not. */
 export type LayerReason = (typeof heldReasons)[number] | (typeof lackingReasons)[number];
 

@@ -6,7 +6,7 @@
 import type { StepCounts } from '../../kernels/kernel.ts';
 import type { BlockId } from '../types.ts';
 import { editLength } from './edits.ts';
-import type { Sequence } from './sequence.ts';
+import { isLong, type Sequence } from './sequence.ts';
 
 export interface BatchLimits {
   readonly maxTokens: number;
@@ -20,6 +20,8 @@ export interface BatchLimits {
   readonly leastItem?: number;
   /** Changed logits of a step, over all rows. */
   readonly maxEdits: number;
+  /** See ModelShape. */
+  readonly longFrom?: number | undefined;
 }
 
 /** Words for the counts. */
@@ -146,11 +148,13 @@ export class Batch {
     const table = this.sequences.length;
     this.sequences.push(sequence);
     words.set(sequence.blocks, this.#at('BATCH_TABLES') + table * this.#at('TABLE_LENGTH'));
+    // The second half of the table of rotations is for long sequences.
+    const turn = isLong(sequence, limits.longFrom) ? limits.contextLength : 0;
     for (let i = 0; i < count; i++) {
       const token = this.counts.tokens++;
       const position = sequence.computed + i;
       words[this.#at('BATCH_IDS') + token] = sequence.ids[position] ?? 0;
-      words[this.#at('BATCH_POSITIONS') + token] = position;
+      words[this.#at('BATCH_POSITIONS') + token] = turn + position;
       words[this.#at('BATCH_SLOTS') + token] =
         (sequence.blocks[Math.floor(position / limits.blockLength)] ?? 0) * limits.blockLength + (position % limits.blockLength);
       words[this.#at('BATCH_ROWS') + token] = table;

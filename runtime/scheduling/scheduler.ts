@@ -14,7 +14,7 @@ import { FairQueue, generatedWeight } from './fair.ts';
 import { PromptGroups, type SharedPrompt } from './groups.ts';
 import { Pace } from './pace.ts';
 import { PrefixCache, type PrefixLimits } from './prefix.ts';
-import type { Sequence } from './sequence.ts';
+import { isLong, type Sequence } from './sequence.ts';
 import { blocksBehind, blocksHeld, noBlock } from './window.ts';
 
 export interface SchedulerLimits {
@@ -28,6 +28,8 @@ export interface SchedulerLimits {
   readonly prefix?: Omit<PrefixLimits, 'blockLength'>;
   /** Positions that a token sees in any layer; blocks behind them are given back. Then no prompt's blocks are used again: their beginning may be gone. Without it a token sees all. */
   readonly window?: number | undefined;
+  /** See ModelShape. */
+  readonly longFrom?: number | undefined;
 }
 
 /**
@@ -466,10 +468,16 @@ export class Scheduler {
     return start + this.pace.firstTokenMs(pending - found.length * this.#limits.blockLength) > deadline;
   }
 
+  /** Keys that were turned by other frequencies are other keys. */
+  #saltOf(sequence: Sequence): Uint32Array | undefined {
+    const { longFrom } = this.#limits;
+    return longFrom === undefined ? sequence.salt : Uint32Array.of(Number(isLong(sequence, longFrom)), ...(sequence.salt ?? []));
+  }
+
   /** Kept blocks that a waiting sequence can begin with. */
   #find(sequence: Sequence): readonly BlockId[] {
     if (!sequence.keepsPrefix || !this.cache.isOn) return [];
-    sequence.chain ??= this.cache.createChain(sequence.tenant, sequence.salt);
+    sequence.chain ??= this.cache.createChain(sequence.tenant, this.#saltOf(sequence));
     // Positions that are still to be reported have to be computed.
     if (sequence.isScoring && sequence.reported < sequence.promptLength - 1) return [];
     return this.cache.find(sequence.chain, sequence.ids, sequence.length);

@@ -137,6 +137,11 @@ export class Sequence {
   }
 }
 
+/** Whether it may become longer than so many tokens: known from the beginning, so that all its keys are turned alike. */
+export function isLong({ ids }: Sequence, longFrom: number | undefined): boolean {
+  return longFrom !== undefined && ids.length > longFrom;
+}
+
 function withoutUndefined(sampling: Sampling = {}): Sampling {
   return Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined));
 }

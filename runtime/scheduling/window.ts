@@ -2,10 +2,17 @@
  * Owns the arithmetic of models whose every layer looks back over a window of positions: which blocks of a sequence no later token
  * sees, and how many it holds at once. Pure. Refuses models in which some layer sees everything: there every block is needed.
  */
+import type { LayerCache } from '../../models/family.ts';
 import type { BlockId } from '../types.ts';
 
 /** In a sequence's table, where a block has been given back. No kernel reads such an entry; one that did would find no slot of any pool there. */
 export const noBlock = 0x00ff_ffff as BlockId;
+
+/** Positions that the layer which looks furthest back sees; undefined where some layer sees everything. */
+export function windowOf(caches: readonly LayerCache[]): number | undefined {
+  const furthest = caches.reduce((most, cache) => (cache.kind === 'kv' ? Math.max(most, cache.window ?? Number.POSITIVE_INFINITY) : most), 0);
+  return furthest === 0 || furthest === Number.POSITIVE_INFINITY ? undefined : furthest;
+}
 
 /** The window behind which blocks are given back; undefined where no sequence is longer, so that nothing ever is, and prompts can be used again. */
 export function effectiveWindow(window: number | undefined, contextLength: number): number | undefined {

@@ -3,9 +3,8 @@
  * killing it, the memory limit by V8's own abort. (In a thread that abort takes the whole server along: V8 gives an
  * isolate over its limit 16 MiB to end in, and one growing array needs more.) Refuses to wait for ever, at start as well.
  */
-import type { ChildProcess } from 'node:child_process';
 import { InwardError } from '../errors.ts';
-import { launch, programBeside } from '../launch.ts';
+import { type Launched, launch, programBeside } from '../launch.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, readAnswer } from './protocol.ts';
 
 export interface TextLimits {
@@ -16,6 +15,8 @@ export interface TextLimits {
   /** It can write no file at all. */
   readonly keepsNothing: boolean;
 }
+
+type LaunchedText = Launched<ProcessStart | ProcessRequest, unknown>;
 
 export type Ready = Extract<ProcessAnswer, { kind: 'ready' }>;
 
@@ -36,7 +37,8 @@ export class TextChild {
   /** Resolves when the process has ended. */
   readonly gone: Promise<void>;
   requestCount = 0;
-  readonly #process: ChildProcess;
+  readonly #process: LaunchedText['process'];
+  readonly #link: LaunchedText['link'];
   readonly #limits: TextLimits;
   readonly #onLost: () => void;
   #job: Job | undefined;
@@ -46,11 +48,11 @@ export class TextChild {
   constructor(limits: TextLimits, onLost: () => void) {
     this.#limits = limits;
     this.#onLost = onLost;
-    this.#process = start(limits);
+    ({ process: this.#process, link: this.#link } = start(limits));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;
+    this.#link.listen({ message: (message) => this.#settle(readAnswer(message)), broken: () => this.#settle(undefined) });
     this.#process
-      .on('message', (message) => this.#settle(readAnswer(message)))
       .on('error', () => {
         this.#lose(failure());
         if (this.#process.pid === undefined) resolve();
@@ -75,10 +77,7 @@ export class TextChild {
     const answer = await this.#ask(request, this.#limits.deadlineMs);
     if (answer.kind === 'failed') throw new InwardError(answer.code, answer.code === 'internal' ? { part: 'the text process' } : {});
     if (answer.kind !== 'ids') throw failure();
-    // A copy of its own: what the channel gives may lie in a buffer shared with other messages.
-    const ids = Uint32Array.from(answer.ids);
-    answer.ids.fill(0);
-    return ids;
+    return answer.ids;
   }
 
   /** Ends the process; what it was asked fails with `error`. May be called more than once. */
@@ -99,10 +98,10 @@ export class TextChild {
       const timer = setTimeout(() => void this.end(new InwardError('text_deadline', { limit })), limit);
       this.#job = { resolve, reject, timer };
       this.#process.ref();
-      this.#process.channel?.ref();
+      this.#link.ref();
       if (this.#isLost) this.#lose(failure());
       // A dying process is noticed by its exit; a send that fails only comes earlier.
-      else this.#process.send(message, () => undefined);
+      else this.#link.send(message);
     });
   }
 
@@ -129,12 +128,12 @@ export class TextChild {
     clearTimeout(job?.timer);
     this.#job = undefined;
     this.#process.unref();
-    this.#process.channel?.unref();
+    this.#link.unref();
     return job;
   }
 }
 
-function start({ memoryMiB, keepsNothing }: TextLimits): ChildProcess {
+function start({ memoryMiB, keepsNothing }: TextLimits): LaunchedText {
   return launch({
     file,
     flags: [`--max-old-space-size=${memoryMiB}`, '--max-semi-space-size=1', '--disallow-code-generation-from-strings'],

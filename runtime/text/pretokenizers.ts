@@ -3,6 +3,7 @@
  * merging, and what else the name decides. The expressions are those of the models' own tokenizer files; names and
  * their grouping are llama.cpp's. Refuses names it does not know: a wrong cut gives wrong ids without any error.
  */
+import { gpt2Expression as gpt2 } from './splits.ts';
 
 export interface PreTokenizer {
   /** Applied one after the other; each isolates its matches and keeps what lies between them. */
@@ -18,8 +19,6 @@ export interface PreTokenizer {
 const contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
 const spaces = '\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 const symbols = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*';
-/** GPT-2's one expression. */
-const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const word = '[^\\r\\n\\p{L}\\p{N}]?\\p{L}+';
 const llama3 = `${contraction}|${word}|\\p{N}{1,3}|${symbols}|${spaces}`;
 const qwen2 = `${contraction}|${word}|\\p{N}|${symbols}|${spaces}`;

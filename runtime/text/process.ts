@@ -5,6 +5,7 @@
 import { hashHeader } from '../checkpoint/fingerprint.ts';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
+import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
@@ -17,15 +18,15 @@ interface Text {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate | undefined;
   readonly templateSource: string;
+  readonly isChatWrapped: boolean;
 }
 
 let text: Text | undefined;
 
-function send(answer: ProcessAnswer): void {
-  if (process.connected) process.send?.(answer);
-}
+const parent = Link.toParent<ProcessAnswer, ProcessStart | ProcessRequest>();
+const send = (answer: ProcessAnswer): void => parent.send(answer);
 
-process.on('message', (message: ProcessStart | ProcessRequest) => {
+function receive(message: ProcessStart | ProcessRequest): void {
   try {
     if ('modelPath' in message) start(message);
     else if (text !== undefined) sendIds(answer(text, message));
@@ -36,8 +37,9 @@ process.on('message', (message: ProcessStart | ProcessRequest) => {
   } finally {
     forgetMatches();
   }
-});
-process.on('disconnect', () => process.exit(0));
+}
+
+parent.listen({ message: receive, closed: () => process.exit(0) });
 // The parent decides when to stop; a Ctrl-C in the terminal reaches both processes.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
@@ -52,12 +54,18 @@ function start({ modelPath }: ProcessStart): void {
   // Closed before the first request: what is needed of the metadata is in the tokenizer then.
   using checkpoint = openCheckpoint(modelPath);
   const vocabulary = readVocabulary(checkpoint);
-  const templateSource = vocabulary.chatTemplate ?? '';
-  const ready: ProcessAnswer = { kind: 'ready', info: describe(vocabulary), pieces: createPieces(vocabulary), fingerprint: hashHeader(checkpoint) };
+  const templateSource = vocabulary.templates.standard;
+  const ready: ProcessAnswer = {
+    kind: 'ready',
+    info: describe(vocabulary),
+    pieces: createPieces(vocabulary),
+    fingerprint: hashHeader(checkpoint) + vocabulary.digest,
+  };
   text = {
     tokenizer: createTokenizer(vocabulary),
-    template: vocabulary.chatTemplate === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
-    templateSource,
+    template: templateSource === undefined ? undefined : createTemplate(templateSource, templateTokens(vocabulary)),
+    templateSource: templateSource ?? '',
+    isChatWrapped: vocabulary.isChatWrapped,
   };
   // Before the first request.
   lockFiles();
@@ -73,7 +81,7 @@ function describe(vocabulary: Vocabulary): TextInfo {
     vocabularySize: vocabulary.tokens.length,
     ...(vocabulary.bosId === undefined ? {} : { bosId: vocabulary.bosId }),
     stopIds: vocabulary.stopIds,
-    hasChatTemplate: vocabulary.chatTemplate !== undefined,
+    hasChatTemplate: vocabulary.templates.standard !== undefined,
   };
 }
 
@@ -81,9 +89,9 @@ function answer(text: Text, request: ProcessRequest): Uint32Array<ArrayBuffer> {
   return request.kind === 'text' ? text.tokenizer.encode(request.text, request) : encodeChat(text, request.messages);
 }
 
-function encodeChat({ tokenizer, template, templateSource }: Text, messages: readonly ChatMessage[]): Uint32Array<ArrayBuffer> {
+function encodeChat({ tokenizer, template, templateSource, isChatWrapped }: Text, messages: readonly ChatMessage[]): Uint32Array<ArrayBuffer> {
   if (template === undefined) throw new InwardError('template_missing');
-  const options = { addSpecial: true, parseSpecial: true };
+  const options = { addSpecial: isChatWrapped, parseSpecial: true };
   const { controlPattern } = tokenizer;
   if (controlPattern === undefined) return tokenizer.encode(template.render(messages), options);
   const marked = markMessages(messages, templateSource, controlPattern);

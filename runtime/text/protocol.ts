@@ -3,8 +3,8 @@
  * Refuses free text on the way back: a request is answered by ids or by one of a few codes. Checks what comes back,
  * because that process runs model data.
  *
- * What lies in memory of either side: ids are zeroed once handed on. Strings cannot be, nor the buffers in which Node
- * moves a message, for nobody can reach them; in the text process its end takes them away, here the garbage collector.
+ * What lies in memory of either side: ids are zeroed once handed on, and messages once they were read or sent (link/link.ts).
+ * Strings cannot be; in the text process its end takes them away, here the garbage collector.
  */
 import { type ErrorCode, type ErrorFields, isErrorCode } from '../errors.ts';
 import type { Pieces } from './pieces.ts';

@@ -1,12 +1,10 @@
 /**
- * Owns encoding: text -> token ids, with the merges of @huggingface/tokenizers.
- * Refuses to remember: the library keeps an LRU of the words of all texts, and the language keeps the last text a
- * regular expression matched; both are emptied after every call.
+ * Owns encoding: text -> token ids, by the parts of a vocabulary in the order of the Rust library tokenizers: added tokens, normalizer, added tokens of
+ * the normalized text, words, pieces.
+ * Refuses to remember: no part has a cache, and the last text that a regular expression matched is let go after every call.
  */
-import { BPE, ByteLevelPreTokenizer, SplitPreTokenizer } from '@huggingface/tokenizers';
-import { InwardError } from '../errors.ts';
-import type { PreTokenizer } from './pretokenizers.ts';
-import { tokenKinds, type Vocabulary } from './vocabulary.ts';
+import { type AddedToken, createAddedCutter, createAddedPattern } from './added.ts';
+import type { Vocabulary } from './vocabulary.ts';
 
 export interface EncodeOptions {
   /** Add BOS and EOS where the model asks for them. */
@@ -24,111 +22,43 @@ export interface Tokenizer {
   readonly controlPattern: RegExp | undefined;
 }
 
-export function createTokenizer(vocabulary: Vocabulary): Tokenizer {
-  const { tokens, kinds, bosId, eosId, addBos, addEos } = vocabulary;
-  const bpe = createBpe(vocabulary);
-  const split = createSplitter(vocabulary.preTokenizer);
-  const pieces = (...wanted: number[]) => tokens.filter((_, id) => wanted.includes(kinds[id] as number));
-  const controlPattern = createPattern(pieces(tokenKinds.control, tokenKinds.unknown));
-  const userPattern = createPattern(pieces(tokenKinds.user));
-  const everyPattern = createPattern(pieces(tokenKinds.control, tokenKinds.unknown, tokenKinds.user));
-  const specialIds = mapIds(vocabulary, (kind) => kind === tokenKinds.control || kind === tokenKinds.unknown || kind === tokenKinds.user);
+export function createTokenizer({ added, normalize, split, model, before, after, isChatWrapped }: Vocabulary): Tokenizer {
+  const isLate = (token: AddedToken): boolean => token.isNormalized === true && !token.isControl;
+  const cutRaw = createAddedCutter(added.filter((token) => !isLate(token)));
+  const cutNormalized = createAddedCutter(added.filter(isLate), normalize);
 
-  function encodeText(text: string, options: EncodeOptions): number[] {
-    const found: number[] = [];
-    if (addBos && options.addSpecial) found.push(bosId as number);
-    for (const { text: section, isToken } of cut(text, options.parseSpecial ? everyPattern : userPattern)) {
-      const plain = isToken || options.marker === undefined ? section : section.replaceAll(options.marker, '');
-      if (isToken) found.push(specialIds.get(section) as number);
-      else encodeWords(bpe, split(plain), found);
+  function encodeText(text: string, { addSpecial, parseSpecial, marker }: EncodeOptions): number[] {
+    const found: number[] = addSpecial ? [...before] : [];
+    for (const section of cutRaw(text.toWellFormed(), parseSpecial)) {
+      if (section.token !== undefined) found.push(section.token.id);
+      else encodePlain(marker === undefined ? section.text : section.text.replaceAll(marker, ''), section.start === 0, found);
     }
     // A template may have written BOS itself.
-    if (addBos && options.addSpecial && found[1] === bosId) found.shift();
-    if (addEos && options.addSpecial) found.push(eosId as number);
+    if (isChatWrapped && addSpecial && before.length > 0 && found[before.length] === before[0]) found.splice(0, before.length);
+    if (addSpecial) found.push(...after);
     return found;
   }
 
+  function encodePlain(text: string, isStart: boolean, into: number[]): void {
+    for (const section of cutNormalized(normalize(text), false)) {
+      if (section.token !== undefined) into.push(section.token.id);
+      else for (const word of split([section.text], isStart && section.start === 0)) model.encode(word, into);
+    }
+  }
+
   return {
-    controlPattern,
+    controlPattern: createAddedPattern(added.filter(({ isControl }) => isControl).map(({ content }) => content)),
     encode(text, options) {
       try {
         return Uint32Array.from(encodeText(text, options));
       } finally {
-        bpe.clear_cache();
         forgetMatches();
       }
     },
   };
 }
 
-/** Adds the ids of words. The library leaves out in silence what the vocabulary has no token for: that must not reach a model as if nothing had been there. */
-function encodeWords(bpe: BPE, words: string[], into: number[]): void {
-  let missing = words.reduce((sum, word) => sum + word.length, 0);
-  for (const piece of bpe.encode(words)) {
-    const id = bpe.tokens_to_ids.get(piece);
-    if (id === undefined) break;
-    into.push(id);
-    missing -= piece.length;
-  }
-  if (missing !== 0) throw new InwardError('text_unencodable');
-}
-
 /** RegExp.input and its kin hold the last text that matched anything in this thread; afterwards it is the empty text. */
 export function forgetMatches(): void {
   /^/.exec('');
-}
-
-/** The library's BPE, filled by hand: its constructor would keep second copies of vocabulary and merges. */
-function createBpe(vocabulary: Vocabulary): BPE {
-  const { merges, preTokenizer } = vocabulary;
-  const bpe = new BPE({ type: 'BPE', vocab: {}, merges: [], ignore_merges: preTokenizer.ignoreMerges });
-  // Without control tokens: no word of a text may become one.
-  bpe.tokens_to_ids = mapIds(vocabulary, (kind) => kind !== tokenKinds.control && kind !== tokenKinds.unknown);
-  merges.forEach((merge, rank) => {
-    bpe.bpe_ranks.set(JSON.stringify(merge.split(' ', 2)), rank);
-  });
-  return bpe;
-}
-
-function mapIds({ tokens, kinds }: Vocabulary, isWanted: (kind: number) => boolean): Map<string, number> {
-  const ids = new Map<string, number>();
-  for (let id = 0; id < tokens.length; id++) if (isWanted(kinds[id] as number)) ids.set(tokens[id] as string, id);
-  return ids;
-}
-
-/** Text -> words in the byte-level alphabet. */
-function createSplitter({ patterns, nfc }: PreTokenizer): (text: string) => string[] {
-  const splits = patterns.map((Regex) => new SplitPreTokenizer({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false }));
-  const byteLevel = new ByteLevelPreTokenizer({ type: 'ByteLevel', add_prefix_space: false, use_regex: false });
-  return (text) => {
-    let words = [nfc ? text.normalize('NFC') : text];
-    for (const split of splits) words = split.pre_tokenize(words);
-    return byteLevel.pre_tokenize(words);
-  };
-}
-
-/** Matches any of the pieces, the longest at the first place. */
-function createPattern(pieces: readonly string[]): RegExp | undefined {
-  const escaped = pieces
-    .filter((piece) => piece !== '')
-    .sort((a, b) => b.length - a.length)
-    .map((piece) => piece.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return escaped.length === 0 ? undefined : new RegExp(escaped.join('|'), 'g');
-}
-
-interface Section {
-  readonly text: string;
-  readonly isToken: boolean;
-}
-
-function cut(text: string, pattern: RegExp | undefined): Section[] {
-  const sections: Section[] = [];
-  let end = 0;
-  for (const match of pattern === undefined ? [] : text.matchAll(pattern)) {
-    if (match.index > end) sections.push({ text: text.slice(end, match.index), isToken: false });
-    sections.push({ text: match[0], isToken: true });
-    end = match.index + match[0].length;
-  }
-  if (end < text.length) sections.push({ text: text.slice(end), isToken: false });
-  return sections;
 }

@@ -1,111 +1,47 @@
 /**
- * Owns what a checkpoint says about its text: tokens, their kinds, merges, special ids, chat template; all checked.
- * Refuses tokenizers other than byte-level BPE ("gpt2") with model_unsupported, broken keys with gguf_invalid.
+ * Owns what a checkpoint says about its text, whichever file says it: tokens, their kinds, how text becomes ids, special ids, chat templates.
+ * Refuses nothing itself: the readers of GGUF keys and of a folder's files do.
  */
-import { type Checkpoint, metadataString, metadataStrings, optionalBoolean, optionalInteger, optionalIntegers, optionalString } from '../checkpoint/index.ts';
-import { plainName } from '../checkpoint/json.ts';
-import { InwardError } from '../errors.ts';
+import type { Checkpoint } from '../checkpoint/index.ts';
 import type { TokenId } from '../types.ts';
-import { findPreTokenizer, type PreTokenizer } from './pretokenizers.ts';
-
-/** Kinds of tokens by their number in `tokenizer.ggml.token_type`. */
-export const tokenKinds = { normal: 1, unknown: 2, control: 3, user: 4, unused: 5, byte: 6 } as const;
+import type { AddedToken } from './added.ts';
+import { readFolderVocabulary } from './folder-vocabulary.ts';
+import { readGgufVocabulary } from './gguf-vocabulary.ts';
+import type { Normalizer } from './normalizers.ts';
+import type { Splitter } from './splits.ts';
+import type { WordModel } from './words.ts';
 
 export interface Vocabulary {
-  /** By id; byte-level for normal tokens, plain text for the others. */
+  /** By id, as the file spells them; '' for an id that has no token. */
   readonly tokens: readonly string[];
   /** By id, numbers of `tokenKinds`. */
   readonly kinds: ArrayLike<number>;
-  /** 'left right', best first. */
-  readonly merges: readonly string[];
-  readonly preTokenizer: PreTokenizer;
+  /** How normal tokens spell bytes: in GPT-2's alphabet, or as text with ▁ for spaces. */
+  readonly spelling: 'alphabet' | 'spaces';
+  readonly added: readonly AddedToken[];
+  readonly normalize: Normalizer;
+  readonly split: Splitter;
+  readonly model: WordModel;
+  /** Ids around a text where special tokens are asked for. */
+  readonly before: readonly TokenId[];
+  readonly after: readonly TokenId[];
+  /** Whether they are added to a rendered chat too (as llama.cpp does; Hugging Face's templates write them themselves). */
+  readonly isChatWrapped: boolean;
   readonly bosId: TokenId | undefined;
   readonly eosId: TokenId | undefined;
-  readonly addBos: boolean;
-  readonly addEos: boolean;
   readonly stopIds: readonly TokenId[];
-  readonly chatTemplate: string | undefined;
+  readonly templates: ChatTemplates;
+  /** SHA-256 of the tokenizer's files, where they are not the checkpoint's own. */
+  readonly digest: string;
 }
 
-/** Control tokens that end a turn or a text in some family; counted as stops wherever the vocabulary has them. */
-const stopPieces: ReadonlySet<string> = new Set([
-  '<|im_end|>',
-  '<|eot_id|>',
-  '<|eom_id|>',
-  '<|end|>',
-  '<|return|>',
-  '<|call|>',
-  '<|endoftext|>',
-  '<|end_of_text|>',
-  '<|end_of_turn|>',
-  '<end_of_turn>',
-  '<turn|>',
-  '<eos>',
-  '</s>',
-  '<EOT>',
-  '[EOT]',
-  '<｜end▁of▁sentence｜>',
-]);
+/** Sources of the chat templates that a model carries; `toolUse` is for requests with tools, where there is one. */
+export interface ChatTemplates {
+  readonly standard?: string | undefined;
+  readonly toolUse?: string | undefined;
+}
 
+/** Throws model_unsupported (a kind of tokenizer), gguf_invalid, checkpoint_invalid, file_missing. */
 export function readVocabulary(checkpoint: Checkpoint): Vocabulary {
-  if (checkpoint.source !== undefined) {
-    throw new InwardError('model_unsupported', { part: 'tokenizer', expected: 'one inside of a GGUF file', found: 'a folder of safetensors files' });
-  }
-  const tokens = metadataStrings(checkpoint, 'tokenizer.ggml.tokens');
-  const kinds = readKinds(checkpoint, tokens.length);
-  const id = (name: string) => optionalInteger(checkpoint, `tokenizer.ggml.${name}_token_id`, 0, tokens.length - 1) as TokenId | undefined;
-  const [bosId, eosId] = [id('bos'), id('eos')];
-  const ends = [eosId, id('eot'), id('eom')];
-  const preTokenizer = readPreTokenizer(checkpoint);
-  return {
-    tokens,
-    kinds,
-    merges: readMerges(checkpoint),
-    preTokenizer,
-    bosId,
-    eosId,
-    addBos: bosId !== undefined && (optionalBoolean(checkpoint, 'tokenizer.ggml.add_bos_token') ?? preTokenizer.addBos),
-    addEos: eosId !== undefined && (optionalBoolean(checkpoint, 'tokenizer.ggml.add_eos_token') ?? false),
-    stopIds: findStops(tokens, kinds, ends),
-    chatTemplate: optionalString(checkpoint, 'tokenizer.chat_template'),
-  };
-}
-
-function readPreTokenizer(checkpoint: Checkpoint): PreTokenizer {
-  const model = metadataString(checkpoint, 'tokenizer.ggml.model');
-  if (model !== 'gpt2')
-    throw new InwardError('model_unsupported', { part: 'tokenizer', expected: 'byte-level BPE (gpt2)', found: plainName(model, 'another') });
-  const name = optionalString(checkpoint, 'tokenizer.ggml.pre') ?? 'default';
-  const found = findPreTokenizer(name);
-  if (found === undefined) throw new InwardError('model_unsupported', { part: 'pre-tokenizer', expected: 'a known name', found: plainName(name, 'another') });
-  return found;
-}
-
-function readKinds(checkpoint: Checkpoint, length: number): ArrayLike<number> {
-  const kinds = optionalIntegers(checkpoint, 'tokenizer.ggml.token_type') ?? new Uint8Array(length).fill(tokenKinds.normal);
-  if (kinds.length !== length) {
-    throw new InwardError('gguf_invalid', { part: 'metadata tokenizer.ggml.token_type', expected: `${length} elements`, found: kinds.length });
-  }
-  return kinds;
-}
-
-function readMerges(checkpoint: Checkpoint): readonly string[] {
-  const part = 'metadata tokenizer.ggml.merges';
-  const merges = metadataStrings(checkpoint, 'tokenizer.ggml.merges');
-  const broken = merges.findIndex((merge) => !/^[^ ]+ [^ ]+$/.test(merge));
-  if (broken >= 0) throw new InwardError('gguf_invalid', { part, expected: 'two pieces with a space between', found: `something else at place ${broken}` });
-  return merges;
-}
-
-function findStops(tokens: readonly string[], kinds: ArrayLike<number>, ends: readonly (TokenId | undefined)[]): readonly TokenId[] {
-  const stops = new Set(ends.filter((id) => id !== undefined));
-  const found = new Map<string, TokenId>();
-  for (let id = 0; id < tokens.length; id++) {
-    const token = tokens[id] as string;
-    if (kinds[id] === tokenKinds.control && stopPieces.has(token)) found.set(token, id as TokenId);
-  }
-  // In the harmony format <|end|> closes one message of several; <|return|> and <|call|> end the turn.
-  if (found.has('<|return|>') && found.has('<|call|>')) found.delete('<|end|>');
-  for (const id of found.values()) stops.add(id);
-  return [...stops].sort((a, b) => a - b);
+  return checkpoint.format === 'gguf' ? readGgufVocabulary(checkpoint) : readFolderVocabulary(checkpoint.path);
 }

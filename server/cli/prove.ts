@@ -6,33 +6,37 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type SettingName, settingTable } from '../config/table.ts';
-import { toTextOptions } from '../config.ts';
+import { type Settings, toTextOptions } from '../config.ts';
 import { hashSoftware } from '../privacy/deployment/software.ts';
 import { type Envelope, envelopeLimit, hashRecord, readEnvelope, readPublicKey, signEnvelope, verifyEnvelope, writeEnvelope } from '../privacy/envelope.ts';
 import { SiteError } from '../privacy/errors.ts';
 import { readSmallFile, writeNewFile } from '../privacy/files.ts';
+import { purposes } from '../privacy/words.ts';
+import { proveAttached } from '../prove/attach.ts';
 import { replacedSettings } from '../prove/child.ts';
 import { type Result, summarize } from '../prove/claims.ts';
 import { createProofPage } from '../prove/page.ts';
 import { createReport, readReport } from '../prove/report.ts';
-import { prove } from '../prove/run.ts';
+import { type Proof, prove } from '../prove/run.ts';
 import type { World } from '../world.ts';
 import { Interrupted } from './ask.ts';
 import { unprovenCode } from './exit.ts';
 import { formatExamples } from './group.ts';
 import { addSettings, type Flags, integer, readSettings, UsageError } from './options.ts';
 import { createBar } from './progress.ts';
+import { type Access, type AccessFlags, readAccess } from './prove/access.ts';
 import { formatProof } from './prove/format.ts';
 import { addSigningOptions, createSigner, type Signer } from './signing.ts';
 import { createStyle } from './style.ts';
 
-interface ProveFlags extends Flags {
+interface ProveFlags extends Flags, AccessFlags {
   readonly requests: number;
   readonly idle: number;
   readonly out?: string;
   readonly key?: string;
   readonly verify?: string;
   readonly signer?: string;
+  readonly attach?: number;
 }
 
 const exitCodes: Readonly<Record<Result, number>> = { passed: 0, failed: 1, 'not proven': unprovenCode };
@@ -49,6 +53,16 @@ export function createProveCommand(world: World, onExit: (code: number) => void)
     .addOption(new Option('--idle <seconds>', 'longest wait for the memory of all processes to be free of markers').argParser(integer(0, 86_400)).default(90))
     .addOption(new Option('--out <folder>', 'write the report to two new files in this folder, which only you can read: JSON, and a page to print'))
     .addOption(new Option('--key <file>', 'sign the report with this private Ed25519 key (inward agreement keygen)'))
+    .addOption(
+      new Option('--attach <pid>', 'look at this running server, as its user or as root, and start none; with --url and --key-file').argParser(
+        integer(1, 2 ** 31),
+      ),
+    )
+    .addOption(new Option('--url <url>', 'with --attach: its address, as http://127.0.0.1:8080'))
+    .addOption(new Option('--key-file <file>', 'with --attach: the file with the key of a program that the requests come with'))
+    .addOption(new Option('--purpose <name>', 'with --attach: what that key is used for, where it has several purposes').choices(purposes))
+    .addOption(new Option('--identity <file>', 'with --attach: the identity file of somebody who may see metrics and state'))
+    .addOption(new Option('--site <folder>', 'with --attach: the site that the server has (default: by its environment)'))
     .addOption(new Option('--verify <file>', 'prove nothing: check the signature of this report (JSON)').conflicts(['out', 'key']))
     .addOption(new Option('--signer <file>', 'for --verify: the public key that must have signed it'));
   const names = (Object.keys(settingTable) as SettingName[]).filter((name) => !replacedSettings.includes(name));
@@ -58,6 +72,7 @@ export function createProveCommand(world: World, onExit: (code: number) => void)
       formatExamples([
         'inward prove',
         'inward prove --requests 50 --out /secure/proofs --key compliance.key',
+        'inward prove --attach 4711 --url http://127.0.0.1:8080 --key-file prove.key --identity auditor.key',
         'inward prove --verify /secure/proofs/prove-2026-12-01T080000Z.json --signer compliance.key.pub',
       ]),
     )
@@ -70,27 +85,31 @@ async function runProve(flags: ProveFlags, world: World): Promise<number> {
   // A key that cannot be used is told before the work, not after it.
   const signer = flags.key === undefined ? undefined : createSigner(flags, world);
   if (signer !== undefined && flags.out === undefined) throw new UsageError('With --key, name the folder for the signed report: --out <folder>');
+  const running = flags.attach === undefined ? undefined : readAccess(flags.attach, flags, world);
   const begun = Date.now();
-  const software = hashSoftware(program);
-  const text = await world.openText(toTextOptions(settings, settings.model ?? (await world.ensureDefaultModel())));
-  const encode = (word: string): Promise<Uint32Array> => text.encode(word, { addSpecial: false }).finally(() => text[Symbol.asyncDispose]());
-  const proof = await withFolder(world, (folder, signal) =>
-    prove({
-      program,
-      settings,
-      encode,
-      environment: world.environment,
-      folder,
-      requests: flags.requests,
-      idleMs: flags.idle * 1000,
-      onProgress: createBar(world.err),
-      signal,
-    }),
-  );
+  const software = hashSoftware(running?.server.program ?? program);
+  const proof = await withFolder(world, (folder, signal) => runProof({ flags, settings, running, folder, signal }, world));
   const report = createReport(proof, { settings, software, begun, ended: Date.now() });
   world.out.write(formatProof(proof, createStyle(world.out, world.environment)));
   if (flags.out !== undefined) await writeReport(report, signer, resolve(world.folder, flags.out), world);
   return exitCodes[summarize(proof.findings)];
+}
+
+interface Work {
+  readonly flags: ProveFlags;
+  readonly settings: Settings;
+  /** Undefined: one is started. */
+  readonly running: Access | undefined;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+async function runProof({ flags, settings, running, folder, signal }: Work, world: World): Promise<Proof> {
+  const text = await world.openText(toTextOptions(settings, settings.model ?? (await world.ensureDefaultModel())));
+  const encode = (word: string): Promise<Uint32Array> => text.encode(word, { addSpecial: false }).finally(() => text[Symbol.asyncDispose]());
+  const { environment } = world;
+  const common = { settings, encode, environment, folder, requests: flags.requests, idleMs: flags.idle * 1000, onProgress: createBar(world.err), signal };
+  return running === undefined ? prove({ ...common, program }) : proveAttached({ ...common, ...running });
 }
 
 /** A folder of its own, that goes when the work is done; Ctrl-C ends the work. */

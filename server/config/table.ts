@@ -79,7 +79,7 @@ const milliseconds = (low: number): Kind<number> => wholeNumber(low, 3_600_000);
 // biome-ignore format: a table
 export const settingTable: SettingTable<Settings> = {
   site: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder with the agreements, keys and manifest of this site', standardWords: '$XDG_STATE_HOME/inward, else ~/.local/state/inward' },
-  model: { ...filePath, value: 'path', help: 'GGUF file to load', standardWords: 'SmolLM2-135M-Instruct, fetched when missing' },
+  model: { ...filePath, value: 'path', help: 'GGUF file to load', standardWords: 'SmolLM2-135M-Instruct, fetched when missing and not for PHI' },
   device: { ...choice(['auto', ...deviceNames]), value: 'name', help: 'where to compute; auto takes the first that works', standard: 'auto' },
   context: { ...wholeNumber(engineNumbers.contextLength.low, engineNumbers.contextLength.high), value: 'tokens', help: 'tokens of prompt and answer together', standardWords: `the model's limit, at most ${engineNumbers.contextLength.standard}` },
   maxSequences: { ...numberOf(engineNumbers.maxSequences), value: 'count', help: 'requests that run at the same time' },

@@ -19,7 +19,7 @@ import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
 import { isServedModel } from './models.ts';
 import { type Pace, padJson, waitForTick } from './pace.ts';
-import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices } from './plan.ts';
+import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, zero } from './plan.ts';
 import { type EventStream, type Frame, openEventStream } from './sse.ts';
 
 /** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */
@@ -67,13 +67,13 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
       endings.add(ending);
       context.onEnd(ending);
     };
-    let promptTokens = 0;
+    let plan: Plan | undefined;
     let failure: unknown;
     try {
-      const plan = await planChoices({ ...models, nextGroup: context.nextGroup }, asked, terms, signal);
+      plan = await planChoices({ ...models, nextGroup: context.nextGroup }, asked, terms, signal);
       await granted.begin(plan.tokenLimit);
-      promptTokens = plan.promptTokens;
-      const open = (either: AbortSignal) => plan.choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, onEnd));
+      const { choices } = plan;
+      const open = (either: AbortSignal) => choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
       const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName, asked.serviceTier), plan, parts, signal, pace };
       if (!asked.stream) return await sendWhole(answer, reply);
@@ -90,7 +90,8 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
       throw explain(error);
     } finally {
       const { hasBegun, completionTokens, cachedTokens } = spent;
-      granted.settle({ promptTokens: hasBegun ? promptTokens : 0, completionTokens, cachedTokens, ...describeEnd(endings, failure) });
+      zero(plan?.prompts ?? []);
+      granted.settle({ promptTokens: hasBegun && plan ? plan.promptTokens : 0, completionTokens, cachedTokens, ...describeEnd(endings, failure) });
     }
   });
 }

@@ -54,7 +54,9 @@ export interface Terms extends HeaderTerms {
 export interface Plan {
   /** Choice i of prompt p is at p * candidateCount + i. */
   readonly choices: readonly ChoicePlan[];
-  /** Each prompt once, however many choices it has. */
+  /** Each prompt once, however many choices it has; theirs to zero who are done with the answer. */
+  readonly prompts: readonly Uint32Array[];
+  /** Of all prompts. */
   readonly promptTokens: number;
   /** Tokens that the answer may cost at most: each prompt once, each choice to its limit. */
   readonly tokenLimit: number;
@@ -65,13 +67,27 @@ const echoedLogprobsLimit = 1_000_000;
 
 /** Throws ApiError and InwardError. */
 export async function planChoices(models: PlanContext, request: AnswerRequest, terms: Terms, signal: AbortSignal): Promise<Plan> {
-  const { engine, text } = models;
   const prompts: Uint32Array[] = [];
-  // One after the other, so that other requests get their turn in the text process.
-  for (const prompt of request.prompts) {
-    prompts.push(await inTime(encode(text, prompt), terms.deadline));
-    signal.throwIfAborted();
+  try {
+    // One after the other, so that other requests get their turn in the text process.
+    for (const prompt of request.prompts) {
+      prompts.push(await inTime(encode(models.text, prompt), terms.deadline));
+      signal.throwIfAborted();
+    }
+    return plan(prompts, models, request, terms);
+  } catch (error) {
+    zero(prompts);
+    throw error;
   }
+}
+
+/** Overwrites token ids. */
+export function zero(prompts: readonly Uint32Array[]): void {
+  for (const ids of prompts) ids.fill(0);
+}
+
+function plan(prompts: readonly Uint32Array[], models: PlanContext, request: AnswerRequest, terms: Terms): Plan {
+  const { engine, text } = models;
   const promptTokens = prompts.reduce((sum, ids) => sum + ids.length, 0);
   checkIds(prompts, request.sampling, engine.info.vocabularySize);
   checkEcho(request, promptTokens);
@@ -86,7 +102,7 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
     });
   });
   const tokenLimit = choices.reduce((sum, { generate }) => sum + generate.maxTokens, promptTokens);
-  return { choices, promptTokens, tokenLimit };
+  return { choices, prompts, promptTokens, tokenLimit };
 }
 
 /** What all choices of a request have in common. */
@@ -114,10 +130,14 @@ async function encode(text: TextModel, prompt: Prompt): Promise<Uint32Array> {
 }
 
 /** Template and tokenizer have a deadline of their own, which may be longer than what the client gave. */
-async function inTime<T>(work: Promise<T>, deadline: number | undefined): Promise<T> {
+async function inTime(work: Promise<Uint32Array>, deadline: number | undefined): Promise<Uint32Array> {
   if (deadline === undefined) return work;
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new ApiError('deadline_exceeded')), deadline - performance.now());
+  const timer = setTimeout(() => {
+    late.reject(new ApiError('deadline_exceeded'));
+    // What comes later is nobody's.
+    work.then((ids) => ids.fill(0)).catch(() => undefined);
+  }, deadline - performance.now());
   try {
     return await Promise.race([work, late.promise]);
   } finally {

@@ -47,13 +47,25 @@ function openPlain(raw: ServerResponse): EventStream {
 function openPaced(raw: ServerResponse, pace: Pace): EventStream {
   let waiting: Frame[] = [];
   let hasEnded = false;
+  let failure: { readonly error: unknown } | undefined;
   let timer: NodeJS.Timeout;
+  const takeFrames = (): string => {
+    const frames = waiting;
+    waiting = [];
+    try {
+      return frames.map((frame) => format(frame())).join('');
+    } catch (error) {
+      // Thrown in a timer it would end the server; whoever sends next is told.
+      failure = { error };
+      return '';
+    }
+  };
   const tick = (): void => {
     // To a client that reads slowly nothing is added, so that nothing piles up; the time that he takes is his own to tell.
     if (!raw.writableNeedDrain) {
-      const frames = padFrames(waiting.map((frame) => format(frame())).join(''), pace.gridSize);
-      waiting = [];
-      if (hasEnded) return void raw.end(frames);
+      const frames = padFrames(takeFrames(), pace.gridSize);
+      // A stream that lacks something must not look whole.
+      if (hasEnded) return void (failure === undefined ? raw.end(frames) : raw.destroy());
       raw.write(frames);
     }
     timer = setTimeout(tick, untilTick(pace));
@@ -62,6 +74,9 @@ function openPaced(raw: ServerResponse, pace: Pace): EventStream {
   raw.once('close', () => clearTimeout(timer));
   return {
     send: async (frame, signal) => {
+      const failed = failure;
+      failure = undefined;
+      if (failed !== undefined) throw failed.error;
       waiting.push(frame);
       if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
     },

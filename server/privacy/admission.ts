@@ -10,7 +10,7 @@ import { isExpired, isGone, may } from './people.ts';
 import { judgeKey, type KeyState } from './states.ts';
 import { type AgreementState, stateOf, type Term } from './term.ts';
 import type { View } from './view.ts';
-import { type Permission, type Purpose, purposes, type RoutePattern, type RouteScope } from './words.ts';
+import { type CredentialType, type Permission, type Purpose, purposes, type RoutePattern, type RouteScope } from './words.ts';
 
 /** What a request says about who sends it; values of headers as they came. */
 export interface Caller {
@@ -31,6 +31,19 @@ export interface Caller {
   readonly correlation?: string | undefined;
   /** Name of the model that is loaded now. */
   readonly model?: string | undefined;
+}
+
+/** How the holder of a request was known. */
+export interface Proof {
+  readonly known: CredentialType;
+  /** The id of the identity provider's token, if it has one. */
+  readonly token?: string | undefined;
+}
+
+/** A request at the gate; `proof` is there once its holder has been found. */
+export interface Attempt {
+  readonly caller: Caller;
+  proof?: Proof;
 }
 
 /** Who may use a route: keys with a scope, people with a permission, or both. */

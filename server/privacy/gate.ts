@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../runtime/index.ts';
 import {
+  type Attempt,
   type Caller,
   checkAgreement,
   checkRoute,
@@ -16,6 +17,7 @@ import {
   findAgreement,
   findBySecret,
   type Holder,
+  type Proof,
   type RouteRule,
   readBearer,
   type Terms,
@@ -126,7 +128,7 @@ interface Running {
 /** Under what a request is let in. */
 interface Entry extends Terms {
   readonly key: AccessKey;
-  readonly caller: Caller;
+  readonly attempt: Attempt;
   readonly course?: Course;
 }
 
@@ -277,17 +279,19 @@ export class Gate implements AsyncDisposable {
 
   /** Lets a request in. Throws Refusal, which is on record then. */
   async admit(rule: RouteRule, caller: Caller): Promise<Admission> {
+    const attempt: Attempt = { caller };
     try {
-      return await this.#admit(rule, caller);
+      return await this.#admit(rule, attempt);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.#refusals.set(error.code, (this.#refusals.get(error.code) ?? 0) + 1);
-      if (error.code !== 'audit_unavailable') await this.#trail.record(describeRefusal(error, caller));
+      if (error.code !== 'audit_unavailable') await this.#trail.record(describeRefusal(error, attempt));
       throw error;
     }
   }
 
-  async #admit(rule: RouteRule, caller: Caller): Promise<Admission> {
+  async #admit(rule: RouteRule, attempt: Attempt): Promise<Admission> {
+    const { caller } = attempt;
     await this.#refresh();
     const [view, now] = [this.#view, this.now()];
     this.#trail.setFault('clock', now === undefined);
@@ -296,7 +300,8 @@ export class Gate implements AsyncDisposable {
     if (view === undefined) throw new Refusal('agreement_missing');
     // Before the key: a closed gate is closed to everybody.
     if (rule.isInference) demandAgreement(view, now, this.#options.isLocal);
-    const holder = await this.#identify(view, caller);
+    const { holder, ...proof } = await this.#identify(view, caller);
+    attempt.proof = proof;
     checkTime(holder, now);
     checkRoute(view, holder, rule, caller, now);
     if (holder.type === 'key' && holder.key.isSealed) this.#announce(holder.key, caller);
@@ -304,25 +309,25 @@ export class Gate implements AsyncDisposable {
     const { key } = holder;
     const terms = checkAgreement(view, key, caller, now, this.#options.isLocal);
     if (key.isSealed) await this.#breakGlass(key, now);
-    const entry = { ...terms, key, caller };
+    const entry = { ...terms, key, attempt };
     if (rule.isDry) return this.#enter(holder, entry);
     const { request = randomUUID() } = caller;
-    return this.#enter(holder, { ...entry, course: new Course(this.#trail, describeIntent(request, key, terms, caller, view)) });
+    return this.#enter(holder, { ...entry, course: new Course(this.#trail, describeIntent(request, key, terms, attempt, view)) });
   }
 
-  async #identify(view: View, { authorization, fingerprint }: Caller): Promise<Holder> {
+  async #identify(view: View, { authorization, fingerprint }: Caller): Promise<Proof & { readonly holder: Holder }> {
     const bearer = readBearer(authorization);
-    if (bearer?.startsWith('inw_')) return findBySecret(view, bearer);
+    if (bearer?.startsWith('inw_')) return { holder: findBySecret(view, bearer), known: 'secret' };
     if (authorization !== undefined) {
       if (bearer === undefined || this.#options.tokens === undefined) throw new Refusal('key_invalid');
-      const { issuer, subject } = await this.#options.tokens.verify(bearer);
+      const { issuer, subject, id: token } = await this.#options.tokens.verify(bearer);
       const found = view.findHolder({ type: 'token', issuer, subject });
       if (found === undefined) throw new Refusal('token_invalid');
-      return toHolder(found);
+      return { holder: toHolder(found), known: 'token', token };
     }
     const found = fingerprint === undefined ? undefined : view.findHolder({ type: 'certificate', fingerprint });
     if (found === undefined) throw new Refusal('key_missing');
-    return toHolder(found);
+    return { holder: toHolder(found), known: 'certificate' };
   }
 
   async #breakGlass(key: AccessKey, now: number): Promise<void> {
@@ -357,7 +362,7 @@ export class Gate implements AsyncDisposable {
     };
   }
 
-  #grant({ key, agreement, tenant, purpose, caller, course }: Entry): Grant {
+  #grant({ key, agreement, tenant, purpose, attempt, course }: Entry): Grant {
     let reservation: { settle(tokens: number): void } | undefined;
     const accounts: Account[] = key.isSealed
       ? []
@@ -376,7 +381,7 @@ export class Gate implements AsyncDisposable {
         if (key.scopes.models.length === 0 || key.scopes.models.includes(name)) return;
         const refusal = new Refusal('model_denied', { key: key.id });
         // Where there is an outcome, that has it.
-        if (course === undefined) this.#trail.note(describeRefusal(refusal, caller));
+        if (course === undefined) this.#trail.note(describeRefusal(refusal, attempt));
         throw refusal;
       },
       begin: async (tokens) => {

@@ -96,11 +96,28 @@ export type DataClass = (typeof dataClasses)[number];
 export const answerShapes = ['paced', 'plain'] as const;
 export type AnswerShape = (typeof answerShapes)[number];
 
+/** How a holder is known: by a secret of ours, a token of the identity provider or a client certificate. */
+export const credentialTypes = ['secret', 'token', 'certificate'] as const;
+export type CredentialType = (typeof credentialTypes)[number];
+
 /** The most urgent class that a key's requests may have. */
 export const priorityClasses = ['interactive', 'batch'] as const;
 export type PriorityClass = (typeof priorityClasses)[number];
 
-type FormName = 'code' | 'region' | 'agreementId' | 'manifestId' | 'keyId' | 'personId' | 'publicKeyId' | 'uuid' | 'sha256' | 'name' | 'model' | 'claim';
+type FormName =
+  | 'code'
+  | 'region'
+  | 'agreementId'
+  | 'manifestId'
+  | 'keyId'
+  | 'personId'
+  | 'publicKeyId'
+  | 'uuid'
+  | 'sha256'
+  | 'name'
+  | 'model'
+  | 'claim'
+  | 'tokenId';
 
 /** Forms of identifiers. None of them has room for a sentence. */
 export const forms: Readonly<Record<FormName, RegExp>> = {
@@ -124,6 +141,8 @@ export const forms: Readonly<Record<FormName, RegExp>> = {
   model: /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,119}$/,
   /** `issuer` and `subject` of a token: printable ASCII without blanks. */
   claim: /^[\x21-\x7e]{1,200}$/,
+  /** `jti` of a token, as providers make them: a UUID or random bytes in base64url, behind a name of their kind or not. */
+  tokenId: /^[A-Za-z0-9_-][A-Za-z0-9_.:-]{15,63}$/,
 };
 
 /** Longest code, so that columns can be bounded. */

@@ -3,12 +3,13 @@
  * temporary folder of its own; under strace where that is installed. Refuses to leave a process of it behind.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentName, type SettingName, settingTable } from '../config/table.ts';
 import type { Settings } from '../config.ts';
 import { SiteError } from '../privacy/errors.ts';
 import { tracedCalls } from './trace.ts';
+import { type FoundProcess, listChildren, listTree, type ProcessKind, readProcess, toKind, type Watched } from './tree.ts';
 
 /** Settings that the server under proof has of its own: a synthetic site on this machine, in plain HTTP, that tells nobody else. */
 // biome-ignore format: a list
@@ -29,20 +30,13 @@ export interface ChildOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type ProcessKind = 'server' | 'engine' | 'text' | 'other';
-
-export interface FoundProcess {
-  readonly pid: number;
-  readonly kind: ProcessKind;
-}
-
 /** Whether strace is installed, knows the options and may trace here. */
 export function canTrace(environment: ChildOptions['environment']): boolean {
   const args = ['-f', '-qq', '-y', '-ttt', '--seccomp-bpf', '-e', 'trace=creat', '-o', '/dev/null', process.execPath, '--version'];
   return spawnSync('strace', args, { stdio: 'ignore', env: { ...environment } }).status === 0;
 }
 
-export class Child implements AsyncDisposable {
+export class Child implements Watched, AsyncDisposable {
   readonly process: ChildProcess;
   readonly ended: Promise<number | NodeJS.Signals | null>;
   /** What it printed, as bytes: a character may have been cut. */
@@ -89,7 +83,6 @@ export class Child implements AsyncDisposable {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** The processes that there are now. */
   look(): FoundProcess[] {
     const found = this.pid === 0 ? [] : listTree(this.pid).map((pid) => ({ pid, kind: pid === this.pid ? ('server' as const) : toKind(pid) }));
     for (const { pid, kind } of found) if (kind !== 'other' || !this.seen.has(pid)) this.seen.set(pid, kind);
@@ -139,8 +132,8 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /** Paths are printed whole whatever -s says; of everything else nothing is kept. */
-function traceCommand(file: string): string[] {
-  return ['strace', '-f', '-qq', '-y', '-ttt', '-s', '0', '--seccomp-bpf', '-o', file, '-e', `trace=${tracedCalls.join(',')}`];
+export function traceCommand(file: string, more: readonly string[] = ['--seccomp-bpf']): string[] {
+  return ['strace', '-f', '-qq', '-y', '-ttt', '-s', '0', ...more, '-o', file, '-e', `trace=${tracedCalls.join(',')}`];
 }
 
 function keepSettings(settings: Settings): Record<string, unknown> {
@@ -151,29 +144,4 @@ function keepSettings(settings: Settings): Record<string, unknown> {
 function withoutSettings(environment: ChildOptions['environment']): Record<string, string | undefined> {
   const names = new Set(['INWARD_CONFIG', ...(Object.keys(settingTable) as SettingName[]).map(environmentName)]);
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !names.has(name)));
-}
-
-function listTree(pid: number): number[] {
-  return existsSync(`/proc/${pid}`) ? [pid, ...listChildren(pid).flatMap(listTree)] : [];
-}
-
-function listChildren(pid: number): number[] {
-  return readProcess(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
-}
-
-function toKind(pid: number): ProcessKind {
-  const command = readProcess(pid, 'cmdline');
-  if (/\/runtime\/host\/process\.[jt]s/.test(command)) return 'engine';
-  if (/\/runtime\/text\/process\.[jt]s/.test(command)) return 'text';
-  // One that was started by a launcher.
-  return /\/bin\/inward\.mjs/.test(command) ? 'server' : 'other';
-}
-
-/** A small file of a process; nothing where it has ended or may not be read. */
-export function readProcess(pid: number, name: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
-  } catch {
-    return '';
-  }
 }

@@ -2,7 +2,7 @@
  * Owns the closed list of claims that a proof judges, and the form of what was found about each. Refuses free text of a request: what is told
  * is made of counts, names of processes, and places whose names went through `Markers.hide`.
  */
-import type { ProcessKind } from './child.ts';
+import type { ProcessKind } from './tree.ts';
 
 /** In the order of the report. */
 const table = {
@@ -17,7 +17,7 @@ const table = {
   memory: 'After the last request no marker is left in the memory of any process.',
   device: 'Everything that held requests on the device reads as zero when the server ends.',
   core: 'No process can leave a core file with what was in its memory.',
-  swap: 'Memory of the server cannot reach a disk by swapping.',
+  swap: 'Memory of the server cannot reach a disk by swapping or hibernation.',
   flags: 'No flag, variable or signal makes a process show or write its memory.',
 } as const;
 
@@ -67,6 +67,11 @@ function mergePlaces(places: readonly Place[]): Place[] {
   const rest = all.slice(placeLimit);
   if (rest.length === 0) return all;
   return [...all.slice(0, placeLimit), { where: `${rest.length} more places`, process: 'none', count: rest.reduce((sum, { count }) => sum + count, 0) }];
+}
+
+/** In the order of the report. */
+export function sortFindings(findings: readonly Finding[]): Finding[] {
+  return findings.toSorted((a, b) => claimNames.indexOf(a.claim) - claimNames.indexOf(b.claim));
 }
 
 /** Of all claims together. */

@@ -4,8 +4,9 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Child, type ChildOptions, type ProcessKind, readProcess, signal } from './child.ts';
+import { Child, type ChildOptions, signal } from './child.ts';
 import { listSockets } from './processes.ts';
+import { type ProcessKind, readProcess } from './tree.ts';
 
 export interface Crash {
   /** What the kernel does with a core file. */
@@ -16,6 +17,8 @@ export interface Crash {
   readonly files: readonly string[];
   /** Processes that listened after SIGUSR1. */
   readonly inspected: readonly ProcessKind[];
+  /** Why there was no copy to be harmed. */
+  readonly omitted?: string;
 }
 
 /** Time for a process to come, in ms: it need not have loaded its model. */
@@ -23,7 +26,7 @@ const startLimitMs = 60_000;
 const [settleMs, inspectorMs] = [1000, 500];
 
 export async function crashCopy(options: ChildOptions): Promise<Crash> {
-  const pattern = readFileSync('/proc/sys/kernel/core_pattern', 'latin1').trim();
+  const pattern = readCorePattern();
   await using child = new Child(options);
   const folders = [join(options.folder, 'work'), ...(pattern.startsWith('/') ? [dirname(pattern)] : [])];
   const before = new Set(folders.flatMap(listFiles));
@@ -39,6 +42,10 @@ export async function crashCopy(options: ChildOptions): Promise<Crash> {
   await Promise.race([child.ended, sleep(20_000)]);
   const files = folders.flatMap(listFiles).filter((path) => !before.has(path) && isNewCore(path, begun));
   return { pattern, crashed: processes.map(({ kind }) => kind), files, inspected };
+}
+
+export function readCorePattern(): string {
+  return readFileSync('/proc/sys/kernel/core_pattern', 'latin1').trim();
 }
 
 /** The server, and below it both of the others. */

@@ -1,9 +1,11 @@
 /**
  * Owns what the kernel says of a process that matters for a proof: its limit for core files, what a core file would hold, what of it is
- * swapped out, its flags, and its sockets.
+ * swapped out or may be, its flags, and its sockets.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { type FoundProcess, readProcess } from './child.ts';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { examineSwap, type Layer } from '../../runtime/index.ts';
+import { findLeaks } from '../leaks.ts';
+import { type FoundProcess, readProcess } from './tree.ts';
 
 export interface ProcessFacts extends FoundProcess {
   /** Soft limit of core files, as the kernel writes it: a number of bytes, or `unlimited`. */
@@ -12,11 +14,10 @@ export interface ProcessFacts extends FoundProcess {
   readonly coreFilter: number | undefined;
   /** Bytes. */
   readonly swapped: number;
-  readonly flags: readonly string[];
-  /** Names of variables of Node's that are set. */
-  readonly variables: readonly string[];
-  /** Whether its control group may swap; undefined where that is not known. */
-  readonly maySwap: boolean | undefined;
+  /** Names of flags and variables that must not be there. */
+  readonly leaks: readonly string[];
+  /** Whether it may be. */
+  readonly swap: Pick<Layer, 'state' | 'reason'>;
 }
 
 /** Of those that have not ended meanwhile. */
@@ -26,33 +27,28 @@ export function readFacts(processes: readonly FoundProcess[]): ProcessFacts[] {
     const limits = readProcess(found.pid, 'limits');
     if (limits === '') return [];
     const filter = readProcess(found.pid, 'coredump_filter').trim();
-    const variables = readProcess(found.pid, 'environ')
-      .split('\0')
-      .flatMap((line) => /^(NODE_[A-Z0-9_]+)=./.exec(line)?.[1] ?? []);
     return {
       ...found,
       coreLimit: /^Max core file size +(\S+)/m.exec(limits)?.[1] ?? 'unknown',
       coreFilter: filter === '' ? undefined : Number.parseInt(filter, 16),
       swapped: Number(/^VmSwap:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024,
-      flags: readProcess(found.pid, 'cmdline')
-        .split('\0')
-        .slice(1)
-        .filter((word) => word.startsWith('--')),
-      variables,
-      maySwap: maySwap(found.pid),
+      leaks: findLeaks({ nodeFlags: readFlags(found.pid), environment: readEnvironment(found.pid) }).map(({ name }) => name),
+      swap: examineSwap('/', found.pid),
     };
   });
 }
 
-/** By its control group of version 2: a limit of 0 forbids it. */
-function maySwap(pid: number): boolean | undefined {
-  const group = /^0::(.*)$/m.exec(readProcess(pid, 'cgroup'))?.[1];
-  if (group === undefined) return undefined;
-  try {
-    return readFileSync(`/sys/fs/cgroup${group}/memory.swap.max`, 'latin1').trim() !== '0';
-  } catch {
-    return undefined;
-  }
+/** What stands before the program is Node's. */
+function readFlags(pid: number): string[] {
+  const words = readProcess(pid, 'cmdline').split('\0').slice(1);
+  const program = words.findIndex((word) => !word.startsWith('-'));
+  return program < 0 ? words.filter((word) => word !== '') : words.slice(0, program);
+}
+
+/** Variables of a process; none where it may not be looked at. */
+export function readEnvironment(pid: number): Record<string, string> {
+  const lines = readProcess(pid, 'environ').split('\0');
+  return Object.fromEntries(lines.flatMap((line) => (line.includes('=') ? [[line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]] : [])));
 }
 
 export interface Socket {

@@ -20,7 +20,7 @@ import type { RouteCount } from './traffic.ts';
 const duties: readonly string[] = [
   'Clients, networks and other programs on this machine, which have the text of a request before and after the server.',
   'Encryption of disks and of swap, and the keys for it.',
-  'Snapshots and backups of memory, hibernation, and the host of a virtual machine.',
+  'Snapshots and backups of memory, and the host of a virtual machine.',
   'Who may become root or read the memory of other processes on this machine.',
   'Packages below node_modules, drivers and the kernel, of which the digest of the program says nothing.',
   'That the server runs with the settings, the program and the machine that were proved, and that this is repeated after every change.',
@@ -45,6 +45,8 @@ export interface ProofRecord {
   readonly settings: { readonly profile: string; readonly replaced: readonly string[] };
   readonly tried: {
     readonly traced: boolean;
+    /** The server ran before, and went on running. */
+    readonly attached: boolean;
     readonly requests: number;
     readonly answers: number;
     readonly markers: number;
@@ -73,7 +75,7 @@ const recordSchema: z.ZodType<ProofRecord> = z.strictObject({
   compute: z.strictObject({ device: sentence, driver: sentence, model: sentence }),
   settings: z.strictObject({ profile: sha256, replaced: z.array(word) }),
   tried: z.strictObject({
-    ...{ traced: z.boolean(), requests: count, answers: count, markers: count, cases: z.array(word) },
+    ...{ traced: z.boolean(), attached: z.boolean(), requests: count, answers: count, markers: count, cases: z.array(word) },
     routes: z.array(z.strictObject({ route: z.enum(routePatterns), requests: count, statuses: z.record(z.string().regex(/^(?:\d{3}|left)$/), count) })),
   }),
   memory: z.strictObject({
@@ -109,9 +111,9 @@ export function createReport(proof: Proof, facts: ReportFacts): Envelope {
     program: { version: readVersion(), software: facts.software, node: process.versions.node },
     machine: { platform: process.platform, architecture: process.arch, kernel: release() },
     compute: proof.panel,
-    settings: { profile: hash('sha256', canonicalize(facts.settings)), replaced: replacedSettings },
+    settings: { profile: hash('sha256', canonicalize(facts.settings)), replaced: proof.isAttached ? [] : replacedSettings },
     tried: {
-      ...{ traced: proof.isTraced, requests: traffic.requests, answers: traffic.answers, markers: markers.count },
+      ...{ traced: proof.isTraced, attached: proof.isAttached, requests: traffic.requests, answers: traffic.answers, markers: markers.count },
       ...{ cases: traffic.cases, routes: traffic.routes },
     },
     memory: {

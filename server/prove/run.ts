@@ -11,14 +11,15 @@ import { judgeMemory, type MemoryTable, watchMemory } from './checks/memory.ts';
 import { judgeIsolation, judgeNetwork, SocketWatch } from './checks/network.ts';
 import { judgeSwap } from './checks/swap.ts';
 import { type Bytes, judgeTexts } from './checks/texts.ts';
-import { Child, type ChildOptions, canTrace, type ProcessKind } from './child.ts';
-import { claimNames, type Finding, judge, type Place } from './claims.ts';
+import { Child, type ChildOptions, canTrace } from './child.ts';
+import { type Finding, sortFindings } from './claims.ts';
 import { type Crash, crashCopy } from './crash.ts';
 import { listIdNeedles, Markers } from './markers.ts';
 import { type ProcessFacts, readFacts } from './processes.ts';
 import { prepareSite } from './site.ts';
-import { findProcesses, readTrace, type Trace } from './trace.ts';
-import { type Flaw, sendTraffic, type Traffic } from './traffic.ts';
+import { readTrace, type Trace } from './trace.ts';
+import { fetchBytes, judgeAnswers, sendTraffic, statePaths, type Traffic } from './traffic.ts';
+import { createKinds } from './tree.ts';
 
 export interface ProveOptions extends Omit<ChildOptions, 'trace'> {
   /** The ids of a text, without any that mark its beginning or end. */
@@ -35,6 +36,8 @@ export interface Proof {
   readonly traffic: Traffic;
   readonly memory: MemoryTable;
   readonly isTraced: boolean;
+  /** The server ran before, and goes on running. */
+  readonly isAttached: boolean;
   readonly markers: Markers;
   /** What the server says of itself when it starts. */
   readonly panel: Panel;
@@ -77,7 +80,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   const findings = judgeAll(observed, { trace, crash, markers, begun, options });
   onProgress('Looking at files', 1, 1);
   const { traffic, memory, child } = observed;
-  return { findings, traffic, memory, isTraced, markers, panel: readPanel(Buffer.concat(child.out).toString()) };
+  return { findings, traffic, memory, isTraced, isAttached: false, markers, panel: readPanel(Buffer.concat(child.out).toString()) };
 }
 
 async function observe(options: ProveOptions & ChildOptions, markers: Markers): Promise<Observed> {
@@ -100,7 +103,7 @@ async function observe(options: ProveOptions & ChildOptions, markers: Markers): 
     known,
     onProgress: (done, total) => onProgress('Sending requests', done, total),
   });
-  const metrics = await Promise.all(['/metrics', '/inward/status'].map((path) => fetchBytes(url, path, tokens.auditor)));
+  const metrics = await Promise.all(statePaths.map((path) => fetchBytes(url, path, tokens.auditor)));
   const memory = await watchMemory(child, [...markers.memoryNeedles, ...ids], idleMs, (done) => onProgress('Reading memory', done, 1));
   const facts = readFacts(child.look());
   onProgress('Ending the server', 0, 1);
@@ -121,21 +124,20 @@ function judgeAll(
   { trace, crash, markers, begun, options }: Evidence,
 ): Finding[] {
   const { folder, environment } = options;
-  const scene: Scene = { folder, environment, served, markers, kindOf: createKinds(child.seen, trace) };
-  const changed = listChanged({ folder, environment, trace, begun });
+  const site = `${join(folder, 'site')}/`;
+  const scene: Scene = { folder, site, environment, served, span: 'from the start of the server to its end', markers, kindOf: createKinds(child.seen, trace) };
+  const changed = listChanged({ folder, site, environment, trace, begun, user: process.getuid?.() ?? 0 });
   const [out, err] = [Buffer.concat(child.out), Buffer.concat(child.err)];
   const streams = [
     { name: 'standard output', bytes: out },
     { name: 'standard error', bytes: err },
   ];
-  const read = `${traffic.answers} answers were read`;
-  const findings = [
+  return sortFindings([
     judgeFiles(trace, changed, scene),
     judgeTexts('traces', changed, markers),
     judgeTexts('streams', streams, markers),
     judgeTexts('metrics', metrics, markers),
-    judge('refusals', traffic.quoting.map(toPlace), `${read}; those with a status of 400 or more may hold nothing of their request.`),
-    judge('cache', traffic.stored.map(toPlace), `${read}.`),
+    ...judgeAnswers(traffic),
     judgeNetwork(trace, sockets, scene),
     judgeIsolation(trace, sockets, scene),
     judgeMemory(memory),
@@ -143,21 +145,7 @@ function judgeAll(
     judgeCore(facts, crash),
     judgeSwap(facts),
     judgeFlags(facts, crash),
-  ];
-  return findings.sort((a, b) => claimNames.indexOf(a.claim) - claimNames.indexOf(b.claim));
-}
-
-const toPlace = ({ route, case: name, status }: Flaw): Place => ({ where: `${route}: ${name}: ${status}`, process: 'server', count: 1 });
-
-/** Which process a thread of the trace is of. */
-function createKinds(seen: ReadonlyMap<number, ProcessKind>, trace: Trace | undefined): (thread: number) => ProcessKind {
-  const owners = trace === undefined ? new Map<number, number>() : findProcesses(trace);
-  return (thread) => seen.get(owners.get(thread) ?? thread) ?? 'other';
-}
-
-async function fetchBytes(url: string, path: string, token: string): Promise<Bytes> {
-  const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
-  return { name: path, bytes: Buffer.from(await answer.arrayBuffer()) };
+  ]);
 }
 
 function readPanel(text: string): Panel {

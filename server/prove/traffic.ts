@@ -1,11 +1,14 @@
 /**
- * Owns the sending: every route with every case of cases.ts, one request after the other, and what is kept of the answers: counts. Refuses to
- * keep an answer.
+ * Owns the sending: every route with every case of cases.ts, one request after the other, what is kept of the answers, which is counts, and
+ * the claims about them. Refuses to keep an answer.
  */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { type RoutePattern, routePatterns } from '../privacy/words.ts';
 import { bodyCases, type Case, commonCases, createRequest, type Limits, type Sent } from './cases.ts';
+import type { Bytes } from './checks/texts.ts';
+import { type Finding, judge, type Place } from './claims.ts';
 import type { Markers } from './markers.ts';
 
 export interface TrafficOptions {
@@ -13,6 +16,8 @@ export interface TrafficOptions {
   /** Bearer tokens: of a program, and of a person who may see metrics and state. */
   readonly key: string;
   readonly auditor: string;
+  /** What that key is used for, where it may be used for several purposes. */
+  readonly purpose?: string | undefined;
   /** Requests of a route at least; every case is sent once anyway. */
   readonly requests: number;
   readonly limits: Limits;
@@ -90,8 +95,10 @@ export async function sendTraffic(options: TrafficOptions): Promise<Traffic> {
   return { routes, requests: total + 1, answers, cases: [...commonCases, ...bodyCases].map(({ name }) => name), stored, quoting };
 }
 
-function sendCase(route: RoutePattern, { make }: Case, { url, key, auditor, limits, markers, known }: TrafficOptions): Promise<Answer | undefined> {
-  const sent = make(markers.next, createRequest(route, `Bearer ${isForPeople(route) ? auditor : key}`, markers.next, known), limits);
+function sendCase(route: RoutePattern, { make }: Case, options: TrafficOptions): Promise<Answer | undefined> {
+  const { url, key, auditor, purpose, limits, markers, known } = options;
+  const plain = createRequest(route, `Bearer ${isForPeople(route) ? auditor : key}`, markers.next, known);
+  const sent = make(markers.next, purpose === undefined ? plain : { ...plain, headers: { ...plain.headers, 'x-inward-purpose': purpose } }, limits);
   return send(url, sent, markers);
 }
 
@@ -100,7 +107,7 @@ function send(url: string, { method, path, headers, body, leaves }: Sent, marker
   return new Promise((resolve) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const options = { method, headers: { ...length, ...headers }, agent: false, signal: AbortSignal.timeout(answerLimitMs) } as const;
-    const request = httpRequest(`${url}${path}`, options, (answer) => {
+    const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(`${url}${path}`, options, (answer) => {
       if (leaves === 'answer') answer.once('data', () => request.destroy());
       resolve(readAnswer(answer, markers));
     });
@@ -122,6 +129,25 @@ async function readAnswer(answer: IncomingMessage, markers: Markers): Promise<An
   // A model may repeat what it was asked; a refusal may not.
   const quotes = status >= 400 && markers.countIn(Buffer.concat([...bytes, Buffer.from(JSON.stringify(headers))])) > 0;
   return { status, isForgotten: headers['cache-control'] === 'no-store', quotes };
+}
+
+/** Where the server tells its own state, to people. */
+export const statePaths: readonly string[] = ['/metrics', '/inward/status'];
+
+/** The answer to a person, as a text to be searched. Throws what `fetch` throws. */
+export async function fetchBytes(url: string, path: string, token: string): Promise<Bytes> {
+  const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+  return { name: path, bytes: Buffer.from(await answer.arrayBuffer()) };
+}
+
+/** The claims about refusals and caches. */
+export function judgeAnswers({ answers, quoting, stored }: Traffic): Finding[] {
+  const toPlace = ({ route, case: name, status }: Flaw): Place => ({ where: `${route}: ${name}: ${status}`, process: 'server', count: 1 });
+  const read = `${answers} answers were read`;
+  return [
+    judge('refusals', quoting.map(toPlace), `${read}; those with a status of 400 or more may hold nothing of their request.`),
+    judge('cache', stored.map(toPlace), `${read}.`),
+  ];
 }
 
 /** What is not HTTP. */

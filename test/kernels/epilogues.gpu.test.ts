@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ropeReference } from '../../kernels/attention.ref.ts';
 import { dequantizeRow } from '../../kernels/formats.ref.ts';
 import { activationReference, errorFunction, gatedBound, gatedReference } from '../../kernels/gated.ref.ts';
-import { type ActivationFunction, type Gate, gated, gates } from '../../kernels/gated.ts';
+import { type ActivationFunction, type Gate, gated, gatedRows, gates } from '../../kernels/gated.ts';
 import type { Place } from '../../kernels/kernel.ts';
 import { type Finish, matmul } from '../../kernels/matmul.ts';
 import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
@@ -157,6 +157,33 @@ describe.each(places)('in a %s', (place) => {
       }
       expect([...got.subarray(rows.length * columns)].every((value) => value === 6)).toBe(true);
     }
+  });
+
+  it('gate of rows of its own by a part of longer rows, zeros behind', async () => {
+    const [columns, stride, start] = [16, 4 * 8 * gpu.lanes + 40, 4 * 8 * gpu.lanes];
+    const padded = 4 * 8 * gpu.lanes + 32;
+    const [gateRows, upRows] = [1, 2].map((seed) => [0, 1, 2].map((row) => randomFloats(seed === 1 ? 20 : stride, 10 * seed + row))) as [
+      Float32Array[],
+      Float32Array[],
+    ];
+    const y = gpu.vectors(new Float32Array(4 * padded).fill(6), padded, place);
+    const operation = gatedRows({
+      gate: { rows: gpu.vectors(joined(gateRows), 20, place), stride: 20 },
+      up: { rows: gpu.vectors(joined(upRows), stride, place), stride, start },
+      y: { rows: y, stride: padded },
+      columns,
+      unit: gates.gegluTanh,
+      lanes: gpu.lanes,
+    });
+    await gpu.run([operation], { tokens: 3, logitRows: 0, items: 0, clears: 0, copies: 0 });
+    const got = await gpu.readVectors(y);
+    for (let row = 0; row < 3; row++) {
+      const expected = gatedReference(gateRows[row]?.subarray(0, columns) ?? [], upRows[row]?.subarray(start, start + columns) ?? [], gates.gegluTanh);
+      const { error, message } = compare(got.subarray(row * padded, row * padded + columns), expected);
+      expect(error, `row ${row}: ${message}`).toBeLessThan(gatedBound);
+      expect([...got.subarray(row * padded + columns, (row + 1) * padded)].every((value) => value === 0)).toBe(true);
+    }
+    expect([...got.subarray(3 * padded)].every((value) => value === 6)).toBe(true);
   });
 
   it('biased queries, keys and values before they are turned', async () => {

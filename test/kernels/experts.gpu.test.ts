@@ -44,6 +44,8 @@ const shapes: [string, RouterShape][] = [
   ['sqrtsoftplus of 256, top 6, biased', { ...plain, experts: 256, topK: 6, score: 'sqrtsoftplus', isBiased: true, scale: 1.5 }],
   ['sigmoid of 4, top 1, not renormalized', { ...plain, experts: 4, topK: 1, score: 'sigmoid', renormalizes: false }],
   ['softmax of 4, top 4', { ...plain, experts: 4, topK: 4 }],
+  ['softmax of 6, top 2', { ...plain, experts: 6 }],
+  ['sigmoid of 7, top 3, biased', { ...plain, experts: 7, topK: 3, score: 'sigmoid', isBiased: true }],
   ['sigmoid of 12, top 3, groups of 4', { ...plain, experts: 12, topK: 3, score: 'sigmoid', isBiased: true, groups: { count: 3, choices: 2, top: 2 } }],
   ['sqrtsoftplus of 36, top 7', { ...plain, experts: 36, topK: 7, score: 'sqrtsoftplus' }],
 ];
@@ -76,7 +78,11 @@ function choose(shape: RouterShape, logits: readonly Float32Array[], maxTokens: 
   const biases = shape.isBiased ? randomFloats(shape.experts, 8, 0.2) : new Float32Array(shape.experts);
   const factors = randomFloats(shape.experts, 9).map((value) => 1 + value / 4);
   const routes = gpu.buffer(new Uint32Array(routesLength(shape, maxTokens)).fill(77));
-  const buffers = { logits: gpu.vectors(joined(logits), shape.experts, place), routes, biases: gpu.uniform(biases), factors: gpu.uniform(factors) };
+  // Whole vectors of four; what fills them would be chosen.
+  const width = Math.ceil(shape.experts / 4) * 4;
+  const filled = (row: Float32Array): Float32Array<ArrayBuffer> => Float32Array.from({ length: width }, (_, i) => row[i] ?? 1000);
+  const rows = gpu.vectors(joined(logits.map(filled)), width, place);
+  const buffers = { logits: rows, routes, biases: gpu.uniform(filled(biases)), factors: gpu.uniform(filled(factors)) };
   return {
     operations: [router(shape, buffers, maxTokens, gpu.lanes)],
     routes,

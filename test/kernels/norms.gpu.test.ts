@@ -90,4 +90,26 @@ describe.each(['buffer', 'texture'] as const)('rows in a %s', (place) => {
     }
     for (const all of [stored, added]) expect([...all.subarray(rows.length * shape.columns)].every((value) => value === 9)).toBe(true);
   });
+
+  it.each([
+    [8, 3],
+    [256, 35],
+  ])('parts of %i columns, %i in a row with 4 behind them: each by itself, added to its part of the residual', async (columns, count) => {
+    const { norm, reference } = normOf({ kind: 'rms', columns, place });
+    const stride = columns * count + 4;
+    const [rows, residual] = [randomFloats(2 * stride, 1), randomFloats(2 * stride, 2)];
+    const y = gpu.vectors(new Float32Array(3 * stride).fill(9), stride, place);
+    const [x, to] = [gpu.vectors(rows, stride, place), gpu.vectors(residual, stride, place)];
+    const operation = normRows({ x, norm, y, to, scale: 0.5, columns, parts: { count, stride }, lanes: gpu.lanes });
+    await gpu.run([operation], { tokens: 2, logitRows: 0, items: 0, clears: 0, copies: 0 });
+    const got = await gpu.readVectors(y);
+    for (let part = 0; part < 2 * count; part++) {
+      const start = Math.floor(part / count) * stride + (part % count) * columns;
+      const own = (all: Float32Array): Float32Array => all.subarray(start, start + columns);
+      const expected = reference(own(rows)).map((value, i) => (value + (own(residual)[i] ?? 0)) / 2);
+      const { error, message } = compare(own(got), expected);
+      expect(error, `part ${part}: ${message}`).toBeLessThan(normBound);
+    }
+    for (const end of [stride, 2 * stride, 3 * stride]) expect([...got.subarray(end - 4, end)]).toEqual([9, 9, 9, 9]);
+  });
 });

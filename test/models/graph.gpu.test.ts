@@ -64,12 +64,12 @@ function createGraph(batch: Batch, batchSlice: Slice, place: Place): Graph {
     layout: batch.layout,
     activations: 'f32',
     kv: 'f32',
-    ...{ maxTokens: 4, maxLogitRows: 3, maxItems: 4, maxEdits: 1, maxCopies: 2, contextLength: 64, blockLength: 16, poolFold: 1, pools: [] },
+    ...{ maxTokens: 4, maxLogitRows: 3, maxItems: 4, maxEdits: 1, maxCopies: 2, contextLength: 64, blockLength: 16, pools: [] },
     batch: batchSlice,
     create: (owner, label, size, data) => {
       const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
       const buffer = gpu.memory.create(owner, label, size + 64, usage);
-      gpu.open.device.queue.writeBuffer(buffer, 0, data ?? new Float32Array(size / 4));
+      gpu.open.device.queue.writeBuffer(buffer, 0, (data?.() ?? new Float32Array(size / 4)) as Float32Array<ArrayBuffer>);
       // What gpu.read looks for behind a slice.
       gpu.open.device.queue.writeBuffer(buffer, size, new Uint32Array(16).fill(0x5eed5eed));
       return { buffer, offset: 0, size };

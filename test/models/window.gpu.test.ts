@@ -66,10 +66,10 @@ async function createModel(family: keyof typeof promptLengths, kv: KvFormat): Pr
   const graph = new Graph({
     ...tileFacts(gpu.open),
     ...{ layout: batch.layout, activations: 'f32', kv, maxTokens: tokenBudget, maxLogitRows: 4, maxItems: batch.maxItems, maxEdits: 1, maxCopies: sequences },
-    ...{ contextLength, window, blockLength, batch: wholeBuffer(batchBuffer), pools, poolFold: 1 },
+    ...{ contextLength, window, blockLength, batch: wholeBuffer(batchBuffer), pools: pools.map((vectors) => ({ vectors, fold: 1 })) },
     create: (owner, label, size, data) => {
       const buffer = gpu.memory.create(data === undefined ? owner : 'constants', label, size, usage);
-      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data);
+      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data());
       return wholeBuffer(buffer);
     },
     createRows: (label, rows, columns) => gpu.memory.createVectors('activations', label, place, columns / 4, rows),

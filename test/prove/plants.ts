@@ -2,35 +2,29 @@
  * Owns leaks that are planted in a copy of the program, each a change of a line or two as somebody might make it, and the claim that each
  * must make fail. `inward prove` knows nothing of them.
  */
-import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { root } from '../../scripts/node.mjs';
+import { type Change, createVariant, type Variant } from '../../scripts/variant.ts';
 import type { Claim, Place } from '../../server/prove/claims.ts';
 
-export interface Plant {
-  readonly name: string;
-  /** From the top of the repository. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
+export interface Plant extends Change {
   /** What fails by it, and where the report must point; nothing where it only takes away what would stop another plant. */
   readonly caught: Readonly<Partial<Record<Claim, Pick<Place, 'process'> & { readonly where: RegExp }>>>;
 }
 
-const body = { file: 'server/body.ts', find: '      body.fill(0);' };
+const [bodyFile, bodyPlace] = ['server/body.ts', '      body.fill(0);'];
+/** Before the body is zeroed; several stand one behind the other. */
+const withBody = (lines: string): Pick<Change, 'file' | 'find' | 'replace'> => ({ file: bodyFile, find: bodyPlace, replace: `${lines}\n${bodyPlace}` });
 
 /** Two programs, so that what fails in one is told apart. */
 export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
   first: [
     {
-      ...{ name: 'a line for debugging', ...body },
-      replace: "process.stderr.write('debug: ' + body.toString() + '\\n');",
+      name: 'a line for debugging',
+      ...withBody("process.stderr.write('debug: ' + body.toString() + '\\n');"),
       caught: { streams: { process: 'none', where: /^standard error$/ } },
     },
     {
-      ...{ name: 'a temporary file, in base64', ...body },
-      replace: "writeFileSync(process.env['TMPDIR'] + '/last', body.toString('base64'));",
+      name: 'a temporary file, in base64',
+      ...withBody("writeFileSync(process.env['TMPDIR'] + '/last', body.toString('base64'));"),
       caught: { files: { process: 'server', where: /^TMPDIR\/last$/ }, traces: { process: 'none', where: /^tmp\/last$/ } },
     },
     {
@@ -54,6 +48,13 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
       replace: '  encode(encoder: GPUCommandEncoder): void {\n    if (encoder !== undefined) return;\n',
       caught: { device: { process: 'engine', where: /^memory of the device$/ } },
     },
+    {
+      name: 'core files of the server alone',
+      file: 'scripts/node.mjs',
+      find: 'export function forbidCores() {\n',
+      replace: "export function forbidCores() {\n  return void spawnSync('/usr/bin/prlimit', ['--core=unlimited', '--pid', String(process.pid)]);\n",
+      caught: { core: { process: 'server', where: /^core limit unlimited$/ } },
+    },
   ],
   second: [
     {
@@ -66,14 +67,15 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
     {
       name: 'a label with what was asked',
       file: 'server/metrics.ts',
-      find: '.send(renderMetrics(',
-      replace: ".send('# ' + globalThis.last + '\\n' + renderMetrics(",
+      find: '{ model_name: info.modelName }',
+      replace: '{ model_name: info.modelName, prompt: String(globalThis.last) }',
       caught: { metrics: { process: 'none', where: /^\/metrics$/ } },
     },
     {
-      ...{ name: 'a buffer that is kept', ...body },
-      replace:
-        'globalThis.last = body.toString();\n(globalThis.kept ??= []).push(...Array.from({ length: 200 }, () => Buffer.from(body.subarray(0, 2000))));\nbody.fill(0);',
+      name: 'a buffer that is kept',
+      ...withBody(
+        'globalThis.last = body.toString();\n(globalThis.kept ??= []).push(...Array.from({ length: 200 }, () => Buffer.from(body.subarray(0, 2000))));',
+      ),
       caught: { memory: { process: 'server', where: /^memory \(/ } },
     },
     {
@@ -82,6 +84,13 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
       find: '    body.promptIds.fill(0);',
       replace: '    (globalThis.kept ??= []).push(body.promptIds);',
       caught: { memory: { process: 'engine', where: /^memory \(/ } },
+    },
+    {
+      name: 'a block of the KV cache that is not zeroed',
+      file: 'runtime/scheduling/scheduler.ts',
+      find: 'for (const block of cleaned) batch.addClear(block);',
+      replace: 'for (const block of cleaned) if (block !== 1) batch.addClear(block);',
+      caught: { device: { process: 'engine', where: /^memory of the device$/ } },
     },
     {
       name: 'a socket in the text process',
@@ -107,8 +116,8 @@ export const plants: Readonly<Record<'first' | 'second', readonly Plant[]>> = {
     {
       name: 'no kernel around the processes',
       file: 'runtime/launch.ts',
-      find: 'pythons.find((path) => existsSync(path))',
-      replace: "pythons.find((path) => existsSync(path + '/none'))",
+      find: 'existsSync(path) && canLock(path)',
+      replace: "existsSync(path + '/none')",
       caught: {},
     },
     {
@@ -126,25 +135,8 @@ const imports: Readonly<Record<string, string>> = {
   'server/body.ts': "import { writeFileSync } from 'node:fs';\n",
   'server/main.ts': "import { connect } from 'node:net';\n",
 };
-const parts = ['bin', 'kernels', 'models', 'runtime', 'scripts', 'server', 'package.json', 'package-lock.json'];
-
-export interface PlantedProgram extends Disposable {
-  readonly folder: string;
-}
 
 /** A copy of the program with these leaks. Throws where a line is not there any more. */
-export function plant(leaks: readonly Plant[]): PlantedProgram {
-  const folder = mkdtempSync(join(tmpdir(), 'inward-planted-'));
-  for (const part of parts) cpSync(join(root, part), join(folder, part), { recursive: true });
-  symlinkSync(realpathSync(join(root, 'node_modules')), join(folder, 'node_modules'));
-  for (const [file, changes] of Map.groupBy(leaks, (leak) => leak.file)) {
-    let source = readFileSync(join(folder, file), 'utf8');
-    for (const { name, find, replace } of changes) {
-      if (!source.includes(find)) throw new Error(`the place of "${name}" is not in ${file}`);
-      // The next change of the same place stands before this one.
-      source = source.replace(find, () => (find === body.find ? `${replace}\n${find}` : replace));
-    }
-    writeFileSync(join(folder, file), `${imports[file] ?? ''}${source}`);
-  }
-  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+export function plant(leaks: readonly Plant[]): Variant {
+  return createVariant(leaks, imports);
 }

@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cacheFolder } from '../../runtime/drivers.ts';
 import { openText } from '../../runtime/text/index.ts';
 import { root } from '../../scripts/node.mjs';
@@ -49,11 +49,16 @@ const findingOf = ({ findings }: Proof, claim: string): Finding | undefined => f
 const copiesOf = ({ memory }: Proof, process: string): number =>
   memory.processes.reduce((sum, { kind, count }) => sum + (kind === process ? (count ?? 0) : 0), 0);
 
-describe.runIf(process.platform === 'linux')('a tiny model', () => {
+/** Some twenty seconds where nobody else uses the machine. */
+const slowMs = 400_000;
+const isLinux = process.platform === 'linux';
+beforeEach(({ skip }) => skip(!isLinux, 'a proof needs what only Linux tells of processes'));
+
+describe('a tiny model', () => {
   let clean: Proof;
   beforeAll(async () => {
-    clean = await proveProgram(root);
-  });
+    if (isLinux) clean = await proveProgram(root);
+  }, slowMs);
 
   test('the program as it is keeps every claim but those that are open', () => {
     const results = resultsOf(clean);
@@ -76,7 +81,7 @@ describe.runIf(process.platform === 'linux')('a tiny model', () => {
     expect(JSON.stringify(report)).not.toContain(clean.markers.stem);
   });
 
-  test.each(['first', 'second'] as const)('planted leaks are caught, the %s program', async (name) => {
+  test.each(['first', 'second'] as const)('planted leaks are caught, the %s program', { timeout: slowMs }, async (name) => {
     using program = plant(plants[name]);
     const proof = await proveProgram(program.folder);
     const caught = plants[name].flatMap((leak) => Object.entries(leak.caught).map(([claim, place]) => ({ leak: leak.name, claim, place })));
@@ -94,7 +99,8 @@ describe.runIf(process.platform === 'linux')('a tiny model', () => {
     // And no other.
     const expected = new Set([...caught.map(({ claim }) => claim), ...open]);
     expect(proof.findings.filter(({ claim, result }) => result === 'failed' && !expected.has(claim))).toEqual([]);
-    if (name === 'first') return;
+    // There the others keep theirs: what is caught is the server's own limit.
+    if (name === 'first') return expect(findingOf(proof, 'core')?.places.filter(({ process }) => process === 'engine' || process === 'text')).toEqual([]);
     // The claim fails without a plant too, so the number tells: 200 of each of the bodies that are JSON, of which there are more than
     // ten; the ids of each request that was computed, of which there are more than fifteen.
     expect(copiesOf(proof, 'server')).toBeGreaterThan(copiesOf(clean, 'server') + 2000);
@@ -104,7 +110,7 @@ describe.runIf(process.platform === 'linux')('a tiny model', () => {
 
 const smollm2 = join(cacheFolder(), 'models', defaultModel.file);
 
-describe.runIf(process.platform === 'linux')('the long form', () => {
+describe('the long form', () => {
   const reason =
     process.env['INWARD_FULL'] === undefined
       ? 'only with --full'

@@ -22,8 +22,8 @@ function fakePython(script: string): void {
   process.env['PATH'] = `${folder}:${path}`;
 }
 
-async function fetchAndFail(): Promise<InwardError> {
-  const error = await ensureDefaultModel(join(folder, 'models')).then(
+async function fetchAndFail(mayFetch = true): Promise<InwardError> {
+  const error = await ensureDefaultModel(mayFetch, join(folder, 'models')).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -62,4 +62,11 @@ test('another file under the name is refused and left where it is', async () => 
   writeFileSync(join(models, defaultModel.file), 'something else');
   expect((await fetchAndFail()).fields['reason']).toBe('the file there is another one');
   expect(readdirSync(models)).toEqual([defaultModel.file]);
+});
+
+test('where nothing may be fetched: the same sentence, and nobody is asked', async () => {
+  fakePython(`echo asked > ${join(folder, 'asked')}; exit 1`);
+  const { message } = await fetchAndFail(false);
+  expect(message).toContain('for PHI nothing is fetched');
+  expect(readdirSync(folder)).toEqual(['python3']);
 });

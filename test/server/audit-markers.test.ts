@@ -1,7 +1,8 @@
 /**
- * Random markers in every place of a request, known to us or not, on every route and by every method, valid or broken: no byte of the
- * site's folder has one afterwards (store and audit trail), no line of the log, no metric. The routes are real, and so are gate,
- * store and trail; only the engine is scripted.
+ * Random markers in every place of a request, known to us or not, on every route and by every method, valid or broken, and in every
+ * field as a value that it does not take: no refusal has one, no byte of the site's folder afterwards (store and audit trail), no line of
+ * the log, no metric. The routes are real, and so are gate, store and trail; only the engine is scripted. Where engine and text process
+ * fail: faulty-markers.gpu.test.ts.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
@@ -26,6 +27,10 @@ import { createSite, TestClock } from './privacy/agreed-site.ts';
 const requests = 400;
 const folder = mkdtempSync(join(tmpdir(), 'inward-markers-'));
 const lines: string[] = [];
+/** What must be found nowhere. */
+const needles: string[] = [];
+/** Answers with a status of 400 or more, whole. */
+const refusals: string[] = [];
 let url: string;
 let secrets: { readonly key: string; readonly sealed: string; readonly auditor: string };
 let close: () => Promise<void>;
@@ -169,7 +174,8 @@ function send({ method, path, headers, body }: Sent, leaves: boolean): Promise<n
     // Longer than no time, so that a part of it may be on its way.
     const signal = leaves ? { signal: AbortSignal.timeout(3) } : {};
     const read = async (answer: IncomingMessage): Promise<number | undefined> => {
-      await readText(answer).catch(() => undefined);
+      const said = await readText(answer).catch(() => '');
+      if ((answer.statusCode ?? 0) >= 400) refusals.push(`${JSON.stringify(answer.headers)}${said}`);
       return answer.statusCode;
     };
     // Without a client's own ideas of what may have a body.
@@ -186,9 +192,41 @@ function gather(): string {
   return [...bytes, ...files.map(({ name }) => name), ...lines].join('\n').toLowerCase();
 }
 
+/** Of another type, or of the right one with something inside that is not known. */
+const wrongValues: readonly ((text: string) => unknown)[] = [
+  (text) => text,
+  (text) => text.repeat(20),
+  (text) => [text],
+  (text) => ({ [text]: text }),
+  (text) => [{ [text]: text }],
+  (text) => [[{ role: text, content: [{ type: text, text }] }]],
+];
+
+test('every field of every route that computes, with every wrong value', async () => {
+  const statuses = new Set<number | undefined>();
+  for (const path of ['/v1/completions', '/v1/chat/completions']) {
+    const { prompt, messages, ...rest } = standard;
+    const base = path.includes('chat') ? { ...rest, messages } : { ...rest, prompt };
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${secrets.key}` };
+    // The refusal of a field that is not known names all that are.
+    await send({ method: 'POST', path, headers, body: json({ ...base, unheardOf: 1 }) }, false);
+    const known = /it knows: ([^"]*)\./.exec(refusals.at(-1) ?? '')?.[1]?.split(', ') ?? [];
+    expect(known.length).toBeGreaterThan(20);
+    for (const name of known) {
+      for (const make of wrongValues) {
+        const [needle = ''] = fc.sample(letters, { seed: needles.length, numRuns: 1 });
+        needles.push(needle);
+        statuses.add(await send({ method: 'POST', path, headers, body: json({ ...base, [name]: make(needle) }) }, false));
+      }
+    }
+  }
+  // What is passed over, as `user` is, is answered.
+  expect(statuses).toEqual(new Set([200, 400, 404]));
+  expect(new Set(needles).size).toBe(needles.length);
+});
+
 test(`${requests} markers leave no trace, and a marker that was planted is found`, async () => {
   const statuses = new Map<number | undefined, number>();
-  const needles: string[] = [];
   for (const {
     marker: { text, needle },
     place: put,
@@ -216,7 +254,7 @@ test(`${requests} markers leave no trace, and a marker that was planted is found
   lines.push(await metrics.text());
   const running = gather();
   await close();
-  const traces = `${running}${gather()}`;
+  const traces = `${running}${gather()}${refusals.join('\n').toLowerCase()}`;
 
   expect(needles.filter((needle) => traces.includes(needle))).toEqual([]);
   // Every way of being let in and refused was taken.

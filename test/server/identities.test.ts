@@ -99,6 +99,36 @@ test('records have the address of the connection and the hash of a verified cert
   }
 });
 
+test('records say how the holder was known, and the id of a token that was verified and stands for somebody', async () => {
+  const post = async (path: string, bearer: string | undefined, name?: CertificateName): Promise<object[]> => {
+    const before = trail.events.length;
+    const headers = { 'content-type': 'application/json', ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }) };
+    await ask(port, path, { method: 'POST', headers, ...(name && readPair(name)) });
+    return trail.events.slice(before).filter(({ event }) => event !== 'outcome');
+  };
+  const path = '/v1/completions';
+  const jti = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
+  expect(await post(path, secret)).toMatchObject([{ event: 'intent', known: 'secret' }]);
+  expect(await post(path, undefined, 'client')).toMatchObject([{ event: 'intent', known: 'certificate' }]);
+  expect(await post(path, makeToken('ehr-service', { jti }))).toMatchObject([{ event: 'intent', known: 'token', token: jti }]);
+  expect(await post(path, makeToken('staff-17', { jti }))).toMatchObject([{ event: 'denied', known: 'token', token: jti, person: 'an-auditor' }]);
+  // Without an id, or with one that has room for a sentence.
+  for (const changes of [{}, { jti: 'The patient has diabetes.' }]) {
+    const [intent] = await post(path, makeToken('ehr-service', changes));
+    expect(intent).toMatchObject({ event: 'intent', known: 'token' });
+    expect(intent).toHaveProperty('token', undefined);
+  }
+  // Nobody was found: of a stranger, of another audience, of a wrong signature.
+  for (const token of [
+    makeToken('a-stranger', { jti }),
+    makeToken('ehr-service', { jti, aud: 'another' }),
+    `${makeToken('ehr-service', { jti }).slice(0, -8)}AAAAAAAA`,
+  ]) {
+    const [failed] = await post(path, token);
+    expect(failed).toEqual({ event: 'auth_failed', route: path, address: '127.0.0.1', refusal: 'token_invalid', key: undefined, person: undefined });
+  }
+});
+
 test('a client certificate, of the site’s authority and known to it, until its key is revoked', async () => {
   expect(await statusOf('/v1/models', undefined, 'client')).toBe(200);
   expect(await statusOf('/v1/models', undefined, 'client-foreign')).toBe(401);

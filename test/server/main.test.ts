@@ -13,10 +13,12 @@ import { InwardError } from '../../runtime/errors.ts';
 import { parseSettings, type Settings, SettingsError, type SettingsInput } from '../../server/config.ts';
 import { serve } from '../../server/main.ts';
 import { openFolder, verifyLog } from '../../server/privacy/audit/verify.mjs';
+import { openStore } from '../../server/privacy/store/sqlite.ts';
 import type { FakeEngineOptions } from '../fake-engine.ts';
 import { say } from '../fake-text.ts';
 import { FakeWorld } from './fake-world.ts';
 import { until, user } from './help.ts';
+import { createSite, day, formatTime } from './privacy/agreed-site.ts';
 
 interface Served {
   readonly world: FakeWorld;
@@ -324,4 +326,22 @@ test('a second real signal ends the process at once', async () => {
   expect(await readText(streaming)).toContain('shutting_down');
   expect(await exit).toEqual([0, null]);
   expect(performance.now() - before).toBeLessThan(3000);
+});
+
+test('for PHI nothing is fetched; for an evaluation what is missing is', async () => {
+  const site = newSite();
+  const now = Date.now();
+  {
+    const made = await createSite(await openStore(join(site, 'inward.sqlite'), { create: true }));
+    await made.deploy(await made.agree({ effective: formatTime(now - day), expires: formatTime(now + day) }));
+    await made.store[Symbol.asyncDispose]();
+  }
+  const world = new FakeWorld();
+  // The manifest is of another machine; what is asked for comes before it is compared.
+  await expect(serve({ settings: parseSettings({ port: 0, site }) }, world)).rejects.toThrow();
+  expect(world.fetching).toEqual([false, false]);
+  const evaluation = await start();
+  expect(evaluation.world.fetching).toEqual([true, true]);
+  evaluation.world.send('SIGTERM');
+  expect(await evaluation.code).toBe(0);
 });

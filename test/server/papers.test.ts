@@ -165,12 +165,13 @@ test('nothing but a witness is connected to', () => {
     'server/privacy/audit/witness/http.ts',
     // The server of `inward audit witness`.
     'server/privacy/audit/witness/desk.ts',
+    // The pipe to a process of ours.
+    'runtime/link/link.ts',
     // Tries whether the kernel lets it.
     'runtime/layers/process.ts',
     // Sends zeros to itself.
     'server/scrub.ts',
     // Ask the server that a proof has started.
-    'server/prove/run.ts',
     'server/prove/traffic.ts',
   ];
   expect(found.sort()).toEqual(clients.sort());

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { countCopies } from '../../scripts/residue.ts';
 import { Scrubber } from '../../server/scrub.ts';
-import { until, user } from './help.ts';
+import { talk, until, user } from './help.ts';
 
 const [requestCount, markersEach] = [20, 40];
 
@@ -15,8 +15,9 @@ class EchoServer implements AsyncDisposable {
   readonly #child;
   #out = '';
 
-  constructor(shape: 'paced' | 'plain') {
-    this.#child = spawn(process.execPath, [fileURLToPath(new URL('./serve-echo.ts', import.meta.url)), shape], { stdio: ['ignore', 'pipe', 'inherit'] });
+  constructor(shape: 'paced' | 'plain', busyMs = 60_000) {
+    const program = fileURLToPath(new URL('./serve-echo.ts', import.meta.url));
+    this.#child = spawn(process.execPath, [program, shape, String(busyMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child.stdout.on('data', (text) => (this.#out += text));
   }
 
@@ -33,19 +34,31 @@ class EchoServer implements AsyncDisposable {
   }
 
   /** On a connection of its own; gives the answer. */
-  post(path: string, body: string | Buffer): Promise<string> {
+  post(path: string, body: string | Buffer, type = 'application/json'): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const asked = request(
-      new URL(path, this.#out.split('\n')[0]),
-      { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } },
-      (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (part: string) => (text += part));
-        answer.once('end', () => resolve(text));
-      },
-    );
+    const asked = request(new URL(path, this.#out.split('\n')[0]), { method: 'POST', agent: false, headers: { 'content-type': type } }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+      answer.once('end', () => resolve(text));
+    });
     asked.once('error', reject).end(body);
     return promise;
+  }
+
+  /** Sends the beginning of a body; what is given back breaks it off. */
+  begin(path: string): () => void {
+    const asked = request(new URL(path, this.#out.split('\n')[0]), {
+      method: 'POST',
+      agent: false,
+      headers: { 'content-type': 'application/json', 'content-length': 100 },
+    });
+    asked.on('error', () => undefined).write('{');
+    return () => asked.destroy();
+  }
+
+  /** What is not HTTP. */
+  babble(text: string): Promise<string> {
+    return talk(Number(new URL(this.#out.split('\n')[0] ?? '').port), text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,6 +94,24 @@ describe.each(['plain', 'paced'] as const)('answers that are %s', (shape) => {
   }, 120_000);
 });
 
+test('what has ended is gone also while there is always a request open', async (context) => {
+  if (process.platform !== 'linux') return context.skip('the memory of another process is read from /proc');
+  await using server = new EchoServer('plain', 3000);
+  await server.ready();
+  const marker = randomBytes(12).toString('hex');
+  // Its body is never complete, and it has nothing of the others.
+  const open = server.begin('/v1/completions');
+  for (let index = 0; index < 10; index++) await server.post('/v1/completions', JSON.stringify({ model: 'default', prompt: `${marker}-${index} `.repeat(40) }));
+  const [before] = countCopies([server.pid], [marker]);
+  const scrubs = server.scrubCount;
+  // The first may have begun before.
+  await until(() => server.scrubCount > scrubs + 1, 60_000);
+  const [after] = countCopies([server.pid], [marker]);
+  expect(total(before)).toBeGreaterThan(40);
+  expect(after).toMatchObject({ latin1: 0, utf16: 0 });
+  open();
+}, 120_000);
+
 /** Requests that are refused hold content too. */
 async function refuseAll(server: EchoServer, content: string): Promise<void> {
   const refused = [
@@ -91,6 +122,11 @@ async function refuseAll(server: EchoServer, content: string): Promise<void> {
     `${'['.repeat(40)}"${content}"`,
   ];
   for (const body of refused) expect(await server.post('/v1/chat/completions', body)).toContain('"error"');
+  const word = content.split(' ')[0] ?? '';
+  for (const type of [`text/${word}`, `application/${word}`, `application/json; charset=${word}`, `application/json; a=${word}`]) {
+    expect(await server.post('/v1/chat/completions', '{}', type)).toContain('"error"');
+  }
+  expect(await server.babble(`${word} / HTTP/7.7\r\n${content}\r\n\r\n`)).toContain('"error"');
 }
 
 function total(copies: { readonly latin1: number; readonly utf16: number } | undefined): number {
@@ -114,8 +150,30 @@ describe('when', () => {
     vi.advanceTimersByTime(5000);
     expect(count).toBe(0);
     third();
-    vi.advanceTimersByTime(100_000);
+    await vi.advanceTimersByTimeAsync(100_000);
     expect(count).toBe(1);
+  });
+
+  test('once a minute where requests leave no pause, and no more often', async () => {
+    const begun = Date.now();
+    const times: number[] = [];
+    const scrub = async (): Promise<void> => void times.push(Math.round((Date.now() - begun) / 1000));
+    const scrubber = new Scrubber({ scrub, delayMs: 1000, overdueMs: 60_000 });
+    for (let second = 0; second < 200; second++) {
+      const leave = scrubber.enter();
+      await vi.advanceTimersByTimeAsync(900);
+      leave();
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(times).toEqual([60, 120, 180]);
+    // The last one left a pause: what that one has done needs no other.
+    await vi.advanceTimersByTimeAsync(200_000);
+    expect(times.splice(0)).toEqual([60, 120, 180, 201]);
+    // One that is open for long.
+    const leave = scrubber.enter();
+    await vi.advanceTimersByTimeAsync(130_000);
+    leave();
+    expect(times).toEqual([460, 520]);
   });
 
   test('a request that comes while one runs ends it, and it is made up for', async () => {

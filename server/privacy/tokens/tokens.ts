@@ -23,6 +23,8 @@ export type AuthenticationMethod = (typeof authenticationMethods)[number];
 export interface VerifiedToken {
   readonly issuer: string;
   readonly subject: string;
+  /** By which the provider knows the token (jti); left out when there is none, or one of another form than records have room for. */
+  readonly id?: string;
   /** From when on it is refused, in ms of the epoch; the tolerance is part of it. */
   readonly expiresAt: number;
   /** Those of the token that RFC 8176 knows; left out when the token has none of them. */
@@ -119,7 +121,13 @@ function createKeyring(keys: TokenKeys, limit: number): Keyring {
 
 /** As the types of media that they stand for (RFC 7515, 4.1.9): the case does not matter. */
 const headerSchema = z.looseObject({ typ: z.string().regex(/^(?:application\/)?(?:jwt|at\+jwt)$/i) });
-const claimsSchema = z.looseObject({ sub: z.string().regex(forms.claim), exp: z.number(), iat: z.number(), amr: z.unknown().optional() });
+const claimsSchema = z.looseObject({
+  sub: z.string().regex(forms.claim),
+  exp: z.number(),
+  iat: z.number(),
+  jti: z.string().regex(forms.tokenId).optional().catch(undefined),
+  amr: z.unknown().optional(),
+});
 
 async function verifyToken(token: string, keys: TokenKeys, options: TokenVerifierOptions, now: number): Promise<VerifiedToken> {
   const { issuer, audience, clockToleranceSeconds: clockTolerance = 30 } = options;
@@ -137,7 +145,7 @@ async function verifyToken(token: string, keys: TokenKeys, options: TokenVerifie
   if (!success) throw new Flawed(error.issues[0]?.path[0] === 'sub' ? 'subject' : 'time');
   const expiresAt = (Math.floor(Math.min(data.exp, data.iat + longestAge)) + clockTolerance) * 1000;
   const amr = readMethods(data.amr);
-  return { issuer, subject: data.sub, expiresAt, ...(amr.length > 0 ? { amr } : {}) };
+  return { issuer, subject: data.sub, ...(data.jti === undefined ? {} : { id: data.jti }), expiresAt, ...(amr.length > 0 ? { amr } : {}) };
 }
 
 /** The key that the token names, if it signs as the token says. */

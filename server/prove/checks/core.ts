@@ -5,7 +5,7 @@ import { doubt, type Finding, judge, type Place } from '../claims.ts';
 import type { Crash } from '../crash.ts';
 import type { ProcessFacts } from '../processes.ts';
 
-export function judgeCore(facts: readonly ProcessFacts[], { pattern, crashed, files }: Crash): Finding {
+export function judgeCore(facts: readonly ProcessFacts[], { pattern, crashed, files, omitted }: Crash): Finding {
   // A program that takes core files gets them whatever the limit says (core(5)).
   const isPiped = pattern.startsWith('|');
   const isSafe = ({ coreLimit, coreFilter }: ProcessFacts): boolean => coreFilter === 0 || (coreLimit === '0' && !isPiped);
@@ -20,6 +20,6 @@ export function judgeCore(facts: readonly ProcessFacts[], { pattern, crashed, fi
     );
   const left = files.map((): Place => ({ where: 'a core file of the copy that crashed', process: 'none', count: 1 }));
   const told = `Limits and filters of ${facts.length} processes were read; ${crashed.length} processes of a copy (${crashed.join(', ')}) got SIGSEGV; core_pattern: ${isPiped ? 'a program' : 'a file'}.`;
-  if (facts.length === 0 || crashed.length < 3) return doubt('core', [...open, ...left], 'No copy of the server could be made to crash.');
+  if (facts.length === 0 || crashed.length < 3) return doubt('core', [...open, ...left], omitted ?? 'No copy of the server could be made to crash.');
   return judge('core', [...open, ...left], told);
 }

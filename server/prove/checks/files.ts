@@ -3,21 +3,26 @@
  * what the server may write.
  */
 import { lstatSync, readdirSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { ProcessKind } from '../child.ts';
+import { cacheFolder } from '../../../runtime/index.ts';
 import { doubt, type Finding, judge, type Place } from '../claims.ts';
 import type { Markers } from '../markers.ts';
 import type { Trace } from '../trace.ts';
+import type { ProcessKind } from '../tree.ts';
 import type { Text } from './texts.ts';
 
 /** What the checks share. */
 export interface Scene {
-  /** Of the proof: site, work and temporary files are in it. */
+  /** Of the proof: work and temporary files of a server that it started are in it. */
   readonly folder: string;
+  /** The server's, with a slash at its end. */
+  readonly site: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** When the server began to listen, in ms of the epoch. */
   readonly served: number;
+  /** How long it was traced, in words. */
+  readonly span: string;
   readonly markers: Markers;
   readonly kindOf: (thread: number) => ProcessKind;
 }
@@ -25,17 +30,21 @@ export interface Scene {
 /** What is no file of a disk: devices, and the kernel's own files about the process. */
 const deviceForm = /^\/dev\/(?:null|zero|tty|urandom|random|dri\/.+|nvidia.*|kfd|pts\/\d+)$|^\/proc\/(?:self|thread-self|\d+)\//;
 
-/** Where the program keeps drivers, models and compiled code (scripts/node.mjs has the same rule). */
-function findCaches({ INWARD_CACHE: own, XDG_CACHE_HOME: cache, HOME: home, NODE_COMPILE_CACHE: code }: Scene['environment']): string[] {
-  return [own || join(cache || join(home || homedir(), '.cache'), 'inward'), ...(code ? [code] : [])];
+function findCaches(environment: Scene['environment']): string[] {
+  const code = environment['NODE_COMPILE_CACHE'];
+  return [cacheFolder(environment), ...(code ? [code] : [])];
+}
+
+/** Whether the server may write it at any time. */
+export function isListedFile(path: string, { site }: Pick<Scene, 'site'>): boolean {
+  return path.startsWith(site) || deviceForm.test(path);
 }
 
 export function judgeFiles(trace: Trace | undefined, changed: readonly Text[], scene: Scene): Finding {
-  const { folder, markers, environment, served, kindOf } = scene;
-  const site = `${join(folder, 'site')}/`;
+  const { folder, site, markers, environment, served, span, kindOf } = scene;
   const caches = findCaches(environment);
   const isListed = (path: string, time: number): boolean =>
-    path.startsWith(site) || deviceForm.test(path) || (time < served && caches.some((cache) => path.startsWith(`${cache}/`)));
+    isListedFile(path, scene) || (time < served && caches.some((cache) => path.startsWith(`${cache}/`)));
   if (trace === undefined) {
     const own = changed.filter(({ path }) => path.startsWith(`${folder}/`) && !path.startsWith(site));
     const places = own.map(({ path }): Place => ({ where: shorten(path, scene), process: 'none', count: 1 }));
@@ -50,7 +59,7 @@ export function judgeFiles(trace: Trace | undefined, changed: readonly Text[], s
     .filter(({ path, time }) => !isListed(path, time * 1000))
     .map(({ path, thread }): Place => ({ where: markers.hide(shorten(path, scene)), process: kindOf(thread), count: 1 }));
   const rings = trace.events.filter((event) => event.type === 'ring');
-  const told = `${writes.length} openings for writing and renamings were traced; the site, devices and, until the server listened, the cache folder are listed.`;
+  const told = `${writes.length} openings for writing and renamings were traced ${span}; the site, devices and, until the server listened, the cache folder are listed.`;
   if (trace.unknown > 0) return doubt('files', places, `${trace.unknown} calls in the trace were not understood.`);
   // libuv works on files by such a ring only; its other one is for waiting.
   if (rings.some(({ isPolled }) => isPolled))
@@ -64,32 +73,37 @@ function shorten(path: string, { folder }: Scene): string {
   return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
 }
 
-interface ChangeOptions extends Pick<Scene, 'folder' | 'environment'> {
+interface ChangeOptions extends Pick<Scene, 'folder' | 'site' | 'environment'> {
   readonly trace: Trace | undefined;
   /** Ms of the epoch. */
   readonly begun: number;
+  /** Who the server runs as. */
+  readonly user: number;
 }
 
 /**
- * Files in which something may have been left: all that were written by the trace, all in the proof's own folder, and what has changed
- * since the beginning in every folder that was written, in the cache and in the folder for temporary files.
+ * Files in which something may have been left: all that were written by the trace, all in the site and in the proof's own folder, and what
+ * has changed since the beginning in every folder that was written, in the cache and in the folders that all users share.
  */
-export function listChanged({ folder, environment, trace, begun }: ChangeOptions): readonly Text[] {
+export function listChanged({ folder, site, environment, trace, begun, user }: ChangeOptions): readonly Text[] {
   const written = (trace?.events ?? []).flatMap((event) => (event.type === 'write' && !deviceForm.test(event.path) ? [event.path] : []));
-  const own = ['site', 'work', 'tmp'].map((name) => join(folder, name));
-  const folders = new Set([...own, ...findCaches(environment), tmpdir(), '/dev/shm', ...written.map((path) => dirname(path))]);
-  const paths = new Set([...written, ...[...folders].flatMap((path) => listSince(path, begun))]);
+  const own = [site, ...['work', 'tmp'].map((name) => join(folder, name)), ...findCaches(environment)];
+  const shared = new Set([tmpdir(), '/dev/shm']);
+  const folders = new Set([...own, ...written.map((path) => dirname(path))].filter((path) => !shared.has(path)));
+  const found = [...[...folders].flatMap((path) => listSince(path, begun)), ...[...shared].flatMap((path) => listSince(path, begun, user))];
+  const paths = new Set([...written, ...found]);
   for (const path of paths) if (path.startsWith(`${folder}/copy/`)) paths.delete(path);
   return [...paths].map((path) => ({ path, name: path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path }));
 }
 
-/** Others write into common folders as well; what is theirs holds no marker. */
-function listSince(folder: string, begun: number): string[] {
+/** With `sharer` those alone that lie right there and are his: others write there as well, and what is theirs holds no marker. */
+function listSince(folder: string, begun: number, sharer?: number): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return folder === tmpdir() ? [] : listSince(path, begun);
-      return entry.isFile() && (lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0) >= begun ? [path] : [];
+      if (entry.isDirectory()) return sharer === undefined ? listSince(path, begun) : [];
+      const { ctimeMs = 0, uid } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+      return entry.isFile() && ctimeMs >= begun && (sharer === undefined || uid === sharer) ? [path] : [];
     });
   } catch {
     // Not ours to read.

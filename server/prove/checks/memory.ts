@@ -2,16 +2,19 @@
  * Owns the claim about memory: the markers in all writable memory of every process of the server, read from this one. The server gets time to be
  * idle in; the last look counts.
  */
-import type { Child, FoundProcess } from '../child.ts';
 import { doubt, type Finding, judge, type Place } from '../claims.ts';
 import { countInMemory, type MappingKind } from '../memory.ts';
+import type { FoundProcess, Watched } from '../tree.ts';
 
 export interface ProcessMemory extends FoundProcess {
   /** Markers in Latin-1 and UTF-16, and the ids of one of them; undefined where the memory may not be read. */
   readonly count: number | undefined;
   readonly kinds: Readonly<Partial<Record<MappingKind, number>>>;
-  /** Bytes. */
+  /** Bytes that were read. */
   readonly size: number;
+  /** Bytes that could not be: of devices, and of all others. Left out: none. */
+  readonly deviceSize?: number;
+  readonly closedSize?: number;
 }
 
 export interface MemoryTable {
@@ -26,12 +29,12 @@ export interface MemoryTable {
 const [firstMs, pauseMs] = [2000, 5000];
 
 /** Looks until nothing is found, or `idleMs` are over. */
-export async function watchMemory(child: Child, needles: readonly Buffer[], idleMs: number, onProgress: (done: number) => void): Promise<MemoryTable> {
+export async function watchMemory(server: Watched, needles: readonly Buffer[], idleMs: number, onProgress: (done: number) => void): Promise<MemoryTable> {
   const begun = Date.now();
   let first: number | undefined;
   for (let pause = Math.min(firstMs, idleMs); ; pause = pauseMs) {
     await new Promise((resolve) => setTimeout(resolve, pause));
-    const processes = child.look().map((found) => lookAt(found, needles));
+    const processes = server.look().map((found) => lookAt(found, needles));
     const total = processes.reduce((sum, { count }) => sum + (count ?? 0), 0);
     const waitedMs = Date.now() - begun;
     first ??= total;
@@ -44,17 +47,19 @@ export async function watchMemory(child: Child, needles: readonly Buffer[], idle
 }
 
 function lookAt(found: FoundProcess, needles: readonly Buffer[]): ProcessMemory {
-  const memory = countInMemory(found.pid, needles);
-  return { ...found, count: memory?.total, kinds: memory?.counts ?? {}, size: memory?.size ?? 0 };
+  const { total: count, counts: kinds = {}, size = 0, deviceSize = 0, closedSize = 0 } = countInMemory(found.pid, needles) ?? {};
+  return { ...found, count, kinds, size, deviceSize, closedSize };
 }
 
 export function judgeMemory({ processes, waitedMs, first }: MemoryTable): Finding {
   const places = processes.flatMap(({ kind, kinds }) =>
     Object.entries(kinds).map(([mapping, count]): Place => ({ where: `memory (${mapping})`, process: kind, count })),
   );
-  const closed = processes.filter(({ count }) => count === undefined);
-  if (closed.length > 0 || processes.length === 0) return doubt('memory', places, `The memory of ${closed.length} processes may not be read by this user.`);
-  const size = processes.reduce((sum, process) => sum + process.size, 0);
-  const told = `${size} bytes of ${processes.length} processes were read ${Math.round(waitedMs / 1000)} s after the last answer; ${first} copies at the first look.`;
-  return judge('memory', places, told);
+  const shut = processes.filter(({ count }) => count === undefined);
+  if (shut.length > 0 || processes.length === 0) return doubt('memory', places, `The memory of ${shut.length} processes may not be read by this user.`);
+  const sum = (name: 'size' | 'deviceSize' | 'closedSize'): number => processes.reduce((total, { [name]: size = 0 }) => total + size, 0);
+  if (sum('closedSize') > 0) return doubt('memory', places, `${sum('closedSize')} bytes of ${processes.length} processes could not be read.`);
+  const device = sum('deviceSize') > 0 ? ` ${sum('deviceSize')} bytes are a device's, which only the server itself can read.` : '';
+  const read = `${sum('size')} bytes of ${processes.length} processes were read ${Math.round(waitedMs / 1000)} s after the last answer`;
+  return judge('memory', places, `${read}; ${first} copies at the first look.${device}`);
 }

@@ -2,10 +2,10 @@
  * Owns the two claims about the network: nobody is connected to, and only the server itself has sockets of the network. By the trace;
  * without one, by looking at the kernel's tables ten times a second, which sees what lasts.
  */
-import type { Child, ProcessKind } from '../child.ts';
 import { doubt, type Finding, judge, type Place } from '../claims.ts';
 import { listSockets } from '../processes.ts';
 import type { Trace } from '../trace.ts';
+import type { ProcessKind, Watched } from '../tree.ts';
 import type { Scene } from './files.ts';
 
 const isNetwork = (family: string): boolean => family === 'AF_INET' || family === 'AF_INET6' || family === 'AF_PACKET';
@@ -22,14 +22,14 @@ export class SocketWatch implements Disposable {
   readonly inner: Map<string, Place> = new Map();
   looks = 0;
 
-  constructor(child: Child, port: number) {
-    this.#timer = setInterval(() => this.#look(child, port), lookMs);
+  constructor(server: Watched, port: number) {
+    this.#timer = setInterval(() => this.#look(server, port), lookMs);
     this.#timer.unref();
   }
 
-  #look(child: Child, port: number): void {
+  #look(server: Watched, port: number): void {
     this.looks++;
-    for (const { pid, kind } of child.look()) {
+    for (const { pid, kind } of server.look()) {
       for (const { protocol, localPort, remote, isListening } of listSockets(pid)) {
         const place = (where: string): Place => ({ where, process: kind, count: 1 });
         if (localPort !== port && !isListening) this.outbound.set(`${kind} ${remote}`, place(`${protocol} to ${remote}`));
@@ -43,7 +43,7 @@ export class SocketWatch implements Disposable {
   }
 }
 
-export function judgeNetwork(trace: Trace | undefined, watch: SocketWatch, { kindOf, markers }: Scene): Finding {
+export function judgeNetwork(trace: Trace | undefined, watch: SocketWatch, { kindOf, markers, span }: Scene): Finding {
   const seen = [...watch.outbound.values()];
   if (trace === undefined) return doubt('network', seen, withoutTrace(watch));
   // A socket of the server's own, by which it talks to itself.
@@ -61,11 +61,11 @@ export function judgeNetwork(trace: Trace | undefined, watch: SocketWatch, { kin
   return judge(
     'network',
     [...places, ...datagrams, ...(places.length === 0 ? seen : [])],
-    'Every connection that was tried, and every socket for datagrams, was traced from the start of the server to its end.',
+    `Every connection that was tried, and every socket for datagrams, was traced ${span}.`,
   );
 }
 
-export function judgeIsolation(trace: Trace | undefined, watch: SocketWatch, { kindOf }: Scene): Finding {
+export function judgeIsolation(trace: Trace | undefined, watch: SocketWatch, { kindOf, span }: Scene): Finding {
   const seen = [...watch.inner.values()];
   if (trace === undefined) return doubt('isolation', seen, withoutTrace(watch));
   const isInner = (kind: ProcessKind): boolean => kind !== 'server';
@@ -74,7 +74,7 @@ export function judgeIsolation(trace: Trace | undefined, watch: SocketWatch, { k
       ? [{ where: `a socket of ${event.family}`, process: kindOf(event.thread), count: 1 }]
       : [],
   );
-  return judge('isolation', places.length === 0 ? seen : places, 'Every socket that a process of the server made was traced from its start to its end.');
+  return judge('isolation', places.length === 0 ? seen : places, `Every socket that a process of the server made was traced ${span}.`);
 }
 
 const withoutTrace = ({ looks }: SocketWatch): string =>

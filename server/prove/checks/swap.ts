@@ -1,18 +1,19 @@
 /**
- * Owns the claim about swapping: there is no swap, or the server's control group may not use it. That nothing was swapped out in this hour says nothing.
+ * Owns the claim about memory on disks: swapping and hibernation are not possible, or write nothing in plain text, by what the layers of the
+ * server go by (runtime/layers). That nothing was swapped out in this hour says nothing.
  */
-import { readFileSync } from 'node:fs';
+import { examineHibernation, type Layer } from '../../../runtime/index.ts';
 import { doubt, type Finding, judge, type Place } from '../claims.ts';
 import type { ProcessFacts } from '../processes.ts';
 
-/** `swaps`: the kernel's table. */
-export function judgeSwap(facts: readonly ProcessFacts[], swaps: string = readFileSync('/proc/swaps', 'latin1')): Finding {
+export function judgeSwap(facts: readonly ProcessFacts[], hibernation: Pick<Layer, 'state' | 'reason'> = examineHibernation()): Finding {
   const places = facts
     .filter(({ swapped }) => swapped > 0)
     .map(({ kind, swapped }): Place => ({ where: `${swapped} bytes are swapped out`, process: kind, count: 1 }));
-  const areas = swaps.trim().split('\n').length - 1;
-  if (areas === 0) return judge('swap', places, 'This machine has no swap (/proc/swaps).');
-  if (facts.length > 0 && facts.every(({ maySwap }) => maySwap === false))
-    return judge('swap', places, 'Swap is on, and the control group of every process forbids it (memory.swap.max is 0).');
-  return doubt('swap', places, `${areas} areas of swap are on and the server may use them: whether they are encrypted is not known here.`);
+  const open = facts.find(({ swap }) => swap.state !== 'held');
+  if (facts.length === 0) return doubt('swap', places, 'No process of the server was there to be looked at.');
+  if (open !== undefined) return doubt('swap', places, `Memory of the server may be swapped: ${open.swap.reason} (inward doctor says more).`);
+  if (hibernation.state !== 'held') return doubt('swap', places, `The machine may be put to sleep on a disk: ${hibernation.reason} (inward doctor says more).`);
+  const reasons = [...new Set(facts.map(({ swap }) => swap.reason))].join(', ');
+  return judge('swap', places, `Of ${facts.length} processes: swapping ${reasons}; hibernation ${hibernation.reason}.`);
 }

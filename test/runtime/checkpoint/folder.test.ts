@@ -2,7 +2,9 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { describeCheckpoint, openCheckpoint } from '../../../runtime/checkpoint/index.ts';
+import type { RopeConfig } from '../../../models/blocks.ts';
+import { ropeFrequencies } from '../../../models/rope.ts';
+import { type Checkpoint, describeCheckpoint, openCheckpoint } from '../../../runtime/checkpoint/index.ts';
 import { readModel } from '../../../runtime/plan.ts';
 import { createFolders, safetensorsBytes, tensorsFile, tinyConfig } from '../../safetensors-file.ts';
 
@@ -87,13 +89,17 @@ test('two files with a tensor of one name', () => {
 });
 
 const empty = safetensorsBytes({});
-const openConfig = (config: unknown) => openCheckpoint(folders.write({ 'config.json': JSON.stringify(config), 'model.safetensors': empty }));
+/** As an engine does it: the folder, then what the family makes of config.json. */
+function openConfig(config: unknown): ReturnType<typeof readModel> & { checkpoint: Checkpoint } {
+  using checkpoint = openCheckpoint(folders.write({ 'config.json': JSON.stringify(config), 'model.safetensors': empty }));
+  return { ...readModel(checkpoint), checkpoint };
+}
 
 describe('config.json', () => {
   test('as the family reads it', () => {
-    using checkpoint = openConfig({ ...tinyConfig, rope_theta: 500000, head_dim: null });
-    expect(readModel(checkpoint)).toMatchObject({
-      family: { architecture: 'llama' },
+    const { family, config, checkpoint } = openConfig({ ...tinyConfig, rope_theta: 500000, head_dim: null });
+    expect({ family, config }).toMatchObject({
+      family: { name: 'llama' },
       config: {
         layerCount: 1,
         embeddingLength: 32,
@@ -102,7 +108,7 @@ describe('config.json', () => {
         headLength: 16,
         rotaryLength: 16,
         vocabularySize: 40,
-        ropeBase: 500000,
+        rope: { base: 500000, scaling: { kind: 'default' } },
         epsilon: 1e-5,
       },
     });
@@ -119,8 +125,9 @@ describe('config.json', () => {
     ['rms_norm_eps', null, 'checkpoint_invalid'],
     ['tie_word_embeddings', 1, 'checkpoint_invalid'],
     ['rope_scaling', 'linear', 'checkpoint_invalid'],
-    ['rope_scaling', { type: 'linear', factor: 2 }, 'model_unsupported'],
-    ['rope_parameters', { rope_type: 'yarn', factor: 2 }, 'model_unsupported'],
+    ['rope_scaling', { type: 'linear', factor: 0.5 }, 'model_unsupported'],
+    ['rope_scaling', { type: 'dynamic', factor: 2 }, 'model_unsupported'],
+    ['rope_parameters', { rope_type: 'constructor', factor: 2 }, 'model_unsupported'],
     ['rope_scaling', { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1, original_max_position_embeddings: 64 }, 'model_unsupported'],
     ['rope_scaling', { rope_type: 'llama3', factor: 8 }, 'checkpoint_invalid'],
     ['partial_rotary_factor', 1e300, 'model_unsupported'],
@@ -131,7 +138,7 @@ describe('config.json', () => {
     ['attention_bias', true, 'model_unsupported'],
     ['mlp_bias', true, 'model_unsupported'],
     ['hidden_act', 'gelu', 'model_unsupported'],
-    ['model_type', 'mistral', 'model_unsupported'],
+    ['model_type', 'mamba', 'model_unsupported'],
     ['model_type', undefined, 'checkpoint_invalid'],
     ['quantization_config', { quant_method: 'hqq' }, 'model_unsupported'],
     ['quantization_config', { quant_method: '__proto__' }, 'model_unsupported'],
@@ -174,8 +181,7 @@ describe('config.json', () => {
     expect(() => openConfig({ ...tinyConfig, rope_scaling: scaling, partial_rotary_factor: 1e300 })).toThrow(
       expect.objectContaining({ code: 'model_unsupported', fields: expect.objectContaining({ part: 'config.json partial_rotary_factor' }) }),
     );
-    using checkpoint = openConfig({ ...tinyConfig, rope_scaling: scaling, partial_rotary_factor: 0.5 });
-    expect(checkpoint.tensors.get('rope_freqs.weight')?.shape).toEqual([4]);
+    expect(openConfig({ ...tinyConfig, rope_scaling: scaling, partial_rotary_factor: 0.5 }).config).toMatchObject({ rotaryLength: 8 });
   });
 
   test.each(['{"a":1,"a":2}', '[]', '', 'null', '{'])('%s is no config.json', (text) => {
@@ -188,13 +194,12 @@ describe('config.json', () => {
 test('rotary frequencies of llama3: short wavelengths stay, long ones are divided, those between in part', () => {
   // Wavelengths 2 pi 10^i for i = 0..3 (base 10^4, 8 numbers): below 64 / 4 = 16, above 64 / 1, between.
   const config = {
-    ...{ ...tinyConfig, head_dim: 8, rope_theta: 10_000 },
+    ...{ ...tinyConfig, head_dim: 16, partial_rotary_factor: 0.5, rope_theta: 10_000 },
     rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 },
   };
-  using checkpoint = openConfig(config);
-  const { offset, size } = checkpoint.tensors.get('rope_freqs.weight') ?? { offset: 0, size: 0 };
-  const bytes = new Uint8Array(size);
-  checkpoint.read(offset, bytes);
+  const { rope } = openConfig(config).config as unknown as { rope: RopeConfig };
   const share = (64 / (2 * Math.PI * 10) - 1) / 3;
-  expect(new Float32Array(bytes.buffer)).toEqual(Float32Array.of(1, 1 / ((1 - share) / 8 + share), 8, 8));
+  const divisors = [1, 1 / ((1 - share) / 8 + share), 8, 8];
+  const { frequencies } = ropeFrequencies(8, rope.base, rope.scaling);
+  for (const [pair, divisor] of divisors.entries()) expect((frequencies[pair] ?? 0) * divisor).toBeCloseTo(10 ** -pair, 6);
 });

@@ -1,14 +1,15 @@
 /** Matrices that are several tensors on their way to the device: shards that end within a head, parts whose quads take turns, orders of columns. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCheckpoint } from '../../../bench/kernels/stored.ts';
-import { embed } from '../../../kernels/embed.ts';
 import { randomStored, type StoredExample } from '../../../kernels/random_stored.ref.ts';
+import type { Heads } from '../../../kernels/repack.ts';
 import { storedRow } from '../../../kernels/stored.ref.ts';
 import { isBlockStorage, packedSize, rowTile, type StorageWithKernels } from '../../../kernels/weights.ts';
 import type { LoadedMatrix, WeightSpec } from '../../../models/index.ts';
 import { loadWeights, weightSize } from '../../../runtime/checkpoint/loader.ts';
 import type { Checkpoint } from '../../../runtime/checkpoint/types.ts';
 import { Gpu } from '../../gpu.ts';
+import { readRows } from '../../packed.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -19,8 +20,8 @@ afterAll(() => gpu.open[Symbol.dispose]());
 const [rows, columns] = [96, 64];
 
 /** Parts `a` and `b` as one matrix, in shards of two tiles. */
-async function load(checkpoint: Checkpoint, storage: StorageWithKernels, interleaved: boolean): Promise<LoadedMatrix> {
-  const parts = ['a', 'b'].map((name) => ({ tensor: `${name}.weight`, rows }));
+async function load(checkpoint: Checkpoint, storage: StorageWithKernels, interleaved: boolean, heads?: Heads): Promise<LoadedMatrix> {
+  const parts = ['a', 'b'].map((name) => ({ tensor: `${name}.weight`, rows, heads }));
   const specs = new Map<string, WeightSpec>([['m', { kind: 'matrix', parts, columns, interleaved }]]);
   const { device } = gpu.open;
   const progress: number[] = [];
@@ -38,22 +39,10 @@ async function load(checkpoint: Checkpoint, storage: StorageWithKernels, interle
   return weights.matrix('m');
 }
 
-const layout = { BATCH_IDS: 8, BATCH_POSITIONS: 280, BATCH_SLOTS: 280, BATCH_LOGIT_TOKENS: 280 };
-
 /** All rows of a loaded matrix, columns in the order of the device. */
 async function lookUp({ pieces }: LoadedMatrix): Promise<number[][]> {
   const found: number[][] = [];
-  for (const { matrix } of pieces) {
-    const words = new Uint32Array(288);
-    words.set(
-      Uint32Array.from({ length: matrix.rows }, (_, row) => row),
-      layout.BATCH_IDS,
-    );
-    const y = gpu.buffer(new Float32Array(matrix.rows * columns).fill(Number.NaN));
-    await gpu.run(embed(matrix, y, gpu.buffer(words), gpu.lanes, layout), { tokens: matrix.rows, logitRows: 0, items: 0, clears: 0, copies: 0 });
-    const got = await gpu.readFloats(y);
-    for (let row = 0; row < matrix.rows; row++) found.push(Array.from(got.subarray(row * columns, (row + 1) * columns), (value) => value + 0));
-  }
+  for (const { matrix } of pieces) found.push(...(await readRows(gpu, matrix)));
   return found;
 }
 
@@ -65,7 +54,7 @@ function expectedRow(storage: StorageWithKernels, { matrix }: StoredExample, row
 
 test.each(['AWQ', 'GPTQ4', 'CT_INT8', 'FP8', 'NF4'] as const)('%s: rows below each other, in heads of 24 whose halves are apart', async (storage) => {
   const examples = { a: randomStored(storage, rows, columns, 1, { isPlain: true }), b: randomStored(storage, rows, columns, 2, { isPlain: true }) };
-  const matrix = await load(createCheckpoint(examples, { headLength: 24, rotaryLength: 24 }), storage, false);
+  const matrix = await load(createCheckpoint(examples), storage, false, { headLength: 24, rotaryLength: 24 });
   expect(matrix.pieces.map((piece) => piece.matrix.shards.map((shard) => shard.rows))).toEqual([[64, 64, 64]]);
   const halves = (row: number): number => row - (row % 24) + ((row % 24) % 2) * 12 + Math.floor((row % 24) / 2);
   const expected = [examples.a, examples.b].flatMap((example) => Array.from({ length: rows }, (_, row) => expectedRow(storage, example, halves(row))));

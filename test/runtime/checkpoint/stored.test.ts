@@ -21,7 +21,7 @@ function changed(example: StoredExample, change: Change, quantization: Quantizat
 function refusal(example: StoredExample): { part: string; expected: string; found: string } {
   const { rows, columns } = example.matrix;
   try {
-    findMatrix(createCheckpoint({ m: example }), 'm.weight', rows, columns);
+    findMatrix(createCheckpoint({ m: example }), { tensor: 'm.weight', rows }, columns);
   } catch (error) {
     const { code, fields } = error as { code: string; fields: { part: string; expected: string | number; found: string | number } };
     expect(code).toMatch(/^(model_unsupported|checkpoint_invalid)$/);

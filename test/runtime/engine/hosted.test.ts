@@ -140,7 +140,7 @@ test('a device that is lost in a step: the same, by the word of the process itse
     {
       launch: (plain, driver) => {
         const started = launchEngine(plain, driver, program);
-        processes.push(started);
+        processes.push(started.process);
         return started;
       },
       servingMs: 3000,

@@ -4,8 +4,9 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { FromEngine, ToEngine } from '../../../runtime/host/messages.ts';
+import { type FromEngine, packEvent, type ToEngine } from '../../../runtime/host/messages.ts';
 import { emptyStats } from '../../../runtime/host/stats.ts';
+import { Link } from '../../../runtime/link/link.ts';
 import { lockFiles } from '../../../runtime/lock.ts';
 import type { EngineInfo, GenerateRequest, TokenId } from '../../../runtime/types.ts';
 import { type FakeModel, harmful, tokenOf, vocabularySize } from './fake-model.ts';
@@ -21,9 +22,8 @@ let places = 0;
 let steps = 0;
 let generatedTokens = 0;
 
-function send(message: FromEngine): void {
-  process.send?.(message);
-}
+const parent = Link.toParent<FromEngine, ToEngine>();
+const send = (message: FromEngine): void => parent.send(message);
 
 function open({ options }: ToEngine & { type: 'open' }): void {
   const { fingerprint, opening } = JSON.parse(readFileSync(options.modelPath, 'utf8')) as FakeModel;
@@ -49,7 +49,7 @@ function step(): void {
     if (work.done === 0) harm(body.promptIds[0], request);
     if (work.done < body.maxTokens) {
       generatedTokens++;
-      send({ type: 'event', request, event: { type: 'token', id: tokenOf(body.promptIds, work.done++) as TokenId } });
+      send({ type: 'event', request, event: packEvent({ type: 'token', id: tokenOf(body.promptIds, work.done++) as TokenId }) });
     } else {
       send({
         type: 'event',
@@ -69,7 +69,7 @@ function harm(id: number | undefined, request: number): void {
   // Of requests that are not there, or have ended, or are yet to come.
   if (id === harmful.speakForOthers)
     for (let other = 0; other < request + 50; other++) {
-      if (other !== request) send({ type: 'event', request: other, event: { type: 'token', id: 0 as TokenId } });
+      if (other !== request) send({ type: 'event', request: other, event: packEvent({ type: 'token', id: 0 as TokenId }) });
     }
 }
 
@@ -85,7 +85,7 @@ function sendStats(): void {
   });
 }
 
-process.on('message', (message: ToEngine) => {
+function receive(message: ToEngine): void {
   if (message.type === 'open') open(message);
   else if (message.type === 'generate') works.push({ request: message.request, body: message.body, done: 0 });
   else if (message.type === 'close') process.exit(0);
@@ -93,5 +93,6 @@ process.on('message', (message: ToEngine) => {
     const index = works.findIndex(({ request }) => request === message.request);
     if (index >= 0) works.splice(index, 1);
   }
-});
-process.on('disconnect', () => process.exit(0));
+}
+
+parent.listen({ message: receive, closed: () => process.exit(0) });

@@ -56,7 +56,7 @@ export async function openFake(model: ModelFile, options: Partial<EngineOptions>
     {
       launch: (plain, driver) => {
         const started = launchEngine(plain, driver, program);
-        processes.push(started);
+        processes.push(started.process);
         return started;
       },
       firstDelayMs: 5,

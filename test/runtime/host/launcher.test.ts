@@ -1,5 +1,4 @@
 /** What the launcher lets the engine's process do, tried by a process that it starts in its place. */
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { chooseDriver } from '../../../runtime/drivers.ts';
 import { launchEngine } from '../../../runtime/host/launcher.ts';
-import { findPython } from '../../../runtime/launch.ts';
-import type { Findings, Question } from './probe-process.ts';
+import { findPython, type Launched } from '../../../runtime/launch.ts';
+import type { Answer, Question } from './probe-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'inward-locked-'));
 const modelPath = join(folder, 'model.gguf');
@@ -30,13 +29,16 @@ afterAll(() => {
 /** Starts the probe as an engine with this model would be, and asks it. */
 async function probe(
   options: { readonly tune?: 'quick'; readonly keepsNothing?: boolean; readonly writes?: readonly string[] } = {},
-): Promise<{ before: Findings; after: Findings; environment: string[]; coreLimit: string | undefined }> {
+): Promise<Answer & { coreLimit: string | undefined }> {
   const { writes = [], ...others } = options;
-  const child = launchEngine({ modelPath, tuningFile, ...others }, chooseDriver('auto'), program);
+  const launched = launchEngine({ modelPath, tuningFile, ...others }, chooseDriver('auto'), program);
+  const { process: child, link } = launched as unknown as Launched<Question, Answer>;
   try {
     const reads = [modelPath, tuningFile, source, kernels, neighbour, '/etc/hostname', papers, `${homedir()}/`, `${tmpdir()}/`];
-    child.send({ reads, writes: [join(folder, 'new'), modelPath, tuningFile, join(tmpdir(), 'inward-probe'), ...writes] } satisfies Question);
-    const [findings] = await once(child, 'message');
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    link.listen({ message: resolve });
+    link.send({ reads, writes: [join(folder, 'new'), modelPath, tuningFile, join(tmpdir(), 'inward-probe'), ...writes] });
+    const findings = await promise;
     const coreLimit = /Max core file size\s+(\S+)/.exec(readFileSync(`/proc/${child.pid}/limits`, 'utf8'))?.[1];
     return { ...findings, coreLimit };
   } finally {

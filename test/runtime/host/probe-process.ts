@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { Link } from '../../../runtime/link/link.ts';
 import { lockFiles } from '../../../runtime/lock.ts';
 
 /** What came of each try: `done`, or the code of the refusal. */
@@ -14,6 +15,12 @@ export interface Question {
   /** Files and folders to try. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
+}
+
+export interface Answer {
+  readonly before: Findings;
+  readonly after: Findings;
+  readonly environment: string[];
 }
 
 function attempt(action: () => unknown): string {
@@ -45,9 +52,12 @@ async function tryAll({ reads, writes }: Question): Promise<Findings> {
   };
 }
 
-process.on('message', async (question: Question) => {
+const parent = Link.toParent<Answer, Question>();
+
+async function answer(question: Question): Promise<void> {
   const before = await tryAll(question);
   lockFiles();
-  process.send?.({ before, after: await tryAll(question), environment: Object.keys(process.env) });
-});
-process.on('disconnect', () => process.exit(0));
+  parent.send({ before, after: await tryAll(question), environment: Object.keys(process.env) });
+}
+
+parent.listen({ message: (question) => void answer(question), closed: () => process.exit(0) });

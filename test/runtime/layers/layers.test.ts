@@ -11,7 +11,15 @@ const own: ProcessFacts = { hasNoNewPrivileges: false, filterCount: 0, coreLimit
 const child: ProcessFacts = { ...own, hasNoNewPrivileges: true, filterCount: 1 };
 const engine: ProcessFacts = { ...child, keepsNoKernels: true };
 const refused = { tcp: true, udp: true, local: true, file: true, signal: true };
-const good: LayerFacts = { hasPython: true, own, children: [child, engine], tries: { refused, facts: child }, corePattern: 'core', swap: held('no-swap') };
+const good: LayerFacts = {
+  hasPython: true,
+  own,
+  children: [child, engine],
+  tries: { refused, facts: child },
+  corePattern: 'core',
+  swap: held('no-swap'),
+  hibernation: held('no-swap'),
+};
 
 function judge(facts: Partial<LayerFacts>): Partial<Record<LayerName, string>> {
   return Object.fromEntries(judgeLayers({ ...good, ...facts }).map(({ name, state, reason }) => [name, `${state}: ${reason}`]));

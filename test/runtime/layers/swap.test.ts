@@ -1,8 +1,9 @@
-/** Swap on machines that are made up: a folder that stands for the top of the file system. */
+/** Swap and hibernation on machines that are made up: a folder that stands for the top of the file system. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { judgeHibernation } from '../../../runtime/layers/hibernation.ts';
 import { judgeSwap } from '../../../runtime/layers/swap.ts';
 
 const folders: string[] = [];
@@ -51,4 +52,36 @@ test.each([
   ],
 ] as const)('swap: %s', (_, files, state, reason) => {
   expect(judgeSwap(machine(files))).toEqual({ state, reason });
+});
+
+test('swap of another process: by its own control group', () => {
+  const root = machine({ 'proc/swaps': partition, 'proc/self/cgroup': '0::/a\n', 'proc/7/cgroup': '0::/b\n', 'sys/fs/cgroup/b/memory.swap.max': '0\n' });
+  expect(judgeSwap(root, 7)).toEqual({ state: 'held', reason: 'swap-forbidden' });
+  expect(judgeSwap(root)).toEqual({ state: 'not available', reason: 'swap-on' });
+});
+
+/** As kernel/power/main.c writes the states. */
+const [able, unable] = [{ 'sys/power/state': 'freeze mem disk\n' }, { 'sys/power/state': 'freeze mem\n' }];
+test.each([
+  ['a kernel that can, and swap', { ...able, 'proc/swaps': partition }, 'not available', 'hibernation-on'],
+  [
+    'whatever control groups say',
+    { ...able, 'proc/swaps': partition, 'proc/self/cgroup': '0::/a\n', 'sys/fs/cgroup/a/memory.swap.max': '0\n' },
+    'not available',
+    'hibernation-on',
+  ],
+  ['a kernel that can, and nothing to write to', { ...able, 'proc/swaps': head }, 'held', 'no-swap'],
+  ['memory to write to', { ...able, 'proc/swaps': zram }, 'held', 'swap-in-memory'],
+  [
+    'an encrypted device',
+    { ...able, 'proc/swaps': `${head}/dev/dm-1 partition 8 0 -2\n`, 'sys/block/dm-1/dm/uuid': 'CRYPT-PLAIN-swap\n' },
+    'held',
+    'swap-encrypted',
+  ],
+  ['a kernel that cannot', { ...unable, 'proc/swaps': partition }, 'held', 'no-hibernation'],
+  ['a kernel without power management', { 'sys/kernel/x': '', 'proc/swaps': partition }, 'held', 'no-hibernation'],
+  ['a kernel that says disk in another word', { 'sys/power/state': 'freeze diskette\n', 'proc/swaps': partition }, 'held', 'no-hibernation'],
+  ['nothing that can be read', {}, 'not available', 'unreadable'],
+] as const)('hibernation: %s', (_, files, state, reason) => {
+  expect(judgeHibernation(machine(files))).toEqual({ state, reason });
 });

@@ -105,18 +105,21 @@ test('a prompt of many windows runs in a pool of a few blocks, its answer too', 
 });
 
 test('the memory plan has room for windows, not for contexts', () => {
-  const shape = { contextLength: 8192, layerCount: 4, kvHeads: 2, headLength: 32 };
+  const shapeOf = (window?: number) => ({
+    contextLength: 8192,
+    caches: Array.from({ length: 4 }, () => ({ kind: 'kv' as const, kvHeads: 2, headLength: 32, window })),
+  });
   const options = { contextLength: 8192, maxSequences: 3, tokenBudget: 128, kvTokens: 24_576 };
-  const whole = planMemory(shape, options);
+  const whole = planMemory(shapeOf(), options);
   expect(whole).toMatchObject({ kvTokens: 24_576, kvBlocks: 24_576 / 16 + 1 });
   // A sequence holds 512 + 128 positions in 40 blocks, and one more because windows begin anywhere.
-  const windowed = planMemory({ ...shape, window: 512 }, options);
+  const windowed = planMemory(shapeOf(512), options);
   expect(windowed).toMatchObject({ kvTokens: 3 * 41 * 16, kvBlocks: 3 * 41 + 1 });
   expect(windowed.kvSize / whole.kvSize).toBeCloseTo((3 * 41 + 1) / (24_576 / 16 + 1), 10);
   // At least one sequence fits, whatever was asked for; a window beyond the context changes nothing.
-  expect(planMemory({ ...shape, window: 512 }, { ...options, kvTokens: 16 }).kvBlocks).toBe(42);
-  expect(planMemory({ ...shape, window: 8192 }, options)).toEqual(whole);
+  expect(planMemory(shapeOf(512), { ...options, kvTokens: 16 }).kvBlocks).toBe(42);
+  expect(planMemory(shapeOf(8192), options)).toEqual(whole);
   // Nor does it bound what is kept of earlier prompts.
   const roomy = { ...options, kvTokens: 10 * 8192 };
-  expect(planMemory({ ...shape, window: 8192 }, roomy)).toEqual(planMemory(shape, roomy));
+  expect(planMemory(shapeOf(8192), roomy)).toEqual(planMemory(shapeOf(), roomy));
 });

@@ -1,13 +1,11 @@
-/** What crosses the border of the text process: checked both ways, wiped, and never in the way of this process's other work. */
-import * as childProcess from 'node:child_process';
-import { afterAll, expect, test, vi } from 'vitest';
+/** What crosses the border of the text process: checked both ways, and never in the way of this process's other work. */
+import { afterAll, expect, test } from 'vitest';
 import { InwardError } from '../../../runtime/errors.ts';
 import { openText } from '../../../runtime/text/index.ts';
 import { readAnswer } from '../../../runtime/text/protocol.ts';
 import { createFolder, ggufBytes, tokenizerPairs } from '../../gguf-file.ts';
 import { readFixture } from '../../test-data.ts';
 
-vi.mock('node:child_process', { spy: true });
 const folder = createFolder();
 afterAll(folder.remove);
 const small = () => folder.write(ggufBytes(tokenizerPairs({ template: '{{ messages[0].content }}' })));
@@ -82,15 +80,6 @@ test.each([
 
 test('a failed request brings a code and nothing else', () =>
   expect(readAnswer({ kind: 'failed', code: 'template_failed', fields: { part: marker } })).toEqual({ kind: 'failed', code: 'template_failed' }));
-
-test('ids are zeroed where they arrived once they were handed on', async () => {
-  await using text = await openText({ modelPath: small() });
-  const child = vi.mocked(childProcess.fork).mock.results.at(-1)?.value as childProcess.ChildProcess;
-  const arrived: Uint32Array[] = [];
-  child.on('message', ({ ids }: { readonly ids?: Uint32Array }) => ids !== undefined && arrived.push(ids));
-  expect(await text.encode('abc')).toEqual(Uint32Array.of(97, 98, 99));
-  expect(arrived).toEqual([new Uint32Array(3)]);
-});
 
 test.each([
   ['words', 'Der Patient nimmt 20 mg täglich, the patient takes 20 mg a day. 患者\n'],

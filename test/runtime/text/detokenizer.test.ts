@@ -59,7 +59,7 @@ test('an incomplete end is one U+FFFD, given by end()', () => expect(stream([Buf
 
 test('kinds of tokens: the bytes of text, the names of the others', () => {
   const tokens = ['Ġa', 'Ã¤', 'Ġ', '<unk>', '<|end|>', 'ä b', '[unused]', '<0x0A>', '漢'];
-  const pieces = createPieces({ tokens, kinds: [1, 1, 1, 2, 3, 4, 5, 6, 1] });
+  const pieces = createPieces({ tokens, kinds: [1, 1, 1, 2, 3, 4, 5, 6, 1], spelling: 'alphabet' });
   const read = tokens.map((_, id) => readPiece(pieces, id as TokenId));
   expect(read.map(({ bytes: part }) => Buffer.from(part).toString())).toEqual([' a', 'ä', ' ', '<unk>', '<|end|>', 'ä b', '[unused]', '\n', '漢']);
   expect(read.map(({ isText }) => isText)).toEqual([true, true, true, false, false, true, false, true, true]);

@@ -1,11 +1,13 @@
 /** The door as a whole: chats, limits, what survives a process that had to be ended. */
-import { fork } from 'node:child_process';
-import { on } from 'node:events';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { openCheckpoint, optionalString } from '../../../runtime/checkpoint/index.ts';
 import type { InwardError } from '../../../runtime/errors.ts';
+import { Link, linkedStdio } from '../../../runtime/link/link.ts';
 import { openText } from '../../../runtime/text/index.ts';
 import type { ChatMessage, TextModel, TextOptions } from '../../../runtime/text/types.ts';
 import type { TokenId } from '../../../runtime/types.ts';
@@ -132,21 +134,25 @@ test('from its first request on the process can read and write no file', async (
   const probe = `process.on('message', () => process.send({ probe: ['read', 'write'].map((scope) => process.permission.has('fs.' + scope, process.env.NODE_COMPILE_CACHE)) }))`;
   const cache = join(folder.path, 'code');
   mkdirSync(cache);
-  const child = fork(new URL('../../../runtime/text/process.ts', import.meta.url), [], {
-    // The probe listens first, so it answers before the process does.
-    execArgv: ['--permission', '--allow-fs-read=*', `--allow-fs-write=${cache}`, '--import', `data:text/javascript,${encodeURIComponent(probe)}`],
+  const flags = ['--permission', '--allow-fs-read=*', `--allow-fs-write=${cache}`, '--import', `data:text/javascript,${encodeURIComponent(probe)}`];
+  const child = spawn(process.execPath, [...flags, fileURLToPath(new URL('../../../runtime/text/process.ts', import.meta.url))], {
+    // The link at 3, and Node's channel for the probe.
+    stdio: [...(linkedStdio as 'pipe'[]), 'ipc'],
     env: { NODE_COMPILE_CACHE: cache },
-    serialization: 'advanced',
   });
+  const link = Link.toChild<object, unknown>(child);
   try {
     const said: unknown[] = [];
-    const answers = on(child, 'message');
     for (const message of [
       { modelPath: folder.write(ggufBytes(tokenizerPairs({ control }))) },
       { kind: 'text', text: 'a', addSpecial: false, parseSpecial: false },
     ]) {
-      child.send(message);
-      for (let i = 0; i < 2; i++) said.push((await answers.next()).value?.[0]);
+      child.send('probe');
+      said.push(...(await once(child, 'message')).slice(0, 1));
+      const { promise, resolve } = Promise.withResolvers<unknown>();
+      link.listen({ message: resolve });
+      link.send(message);
+      said.push(await promise);
     }
     expect(said).toEqual([
       { probe: [true, true] },

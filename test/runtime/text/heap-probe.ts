@@ -1,5 +1,5 @@
 /**
- * The text process with one message more: `{ probe }` asks whether the heap holds that word, given backwards so that
+ * The text process, and on Node's channel one message more: `{ probe }` asks whether the heap holds that word, given backwards so that
  * asking does not put it there; `{ control }` is a word that must be found.
  */
 import { getHeapSnapshot } from 'node:v8';

@@ -1,13 +1,13 @@
 /** Where text is cut into words, by reasoning from the expressions of the models' tokenizer files; and that no text is lost or takes its square in time. */
-import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { compileExpression } from '../../../runtime/text/patterns.ts';
 import { findPreTokenizer, preTokenizerNames } from '../../../runtime/text/pretokenizers.ts';
+import { createSplit } from '../../../runtime/text/splits.ts';
 
-function cut(name: string, text: string): string[] {
-  let words = [text];
-  for (const Regex of findPreTokenizer(name)?.patterns ?? [])
-    words = new SplitPreTokenizer({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false }).pre_tokenize(words);
+function cut(name: string, text: string): readonly string[] {
+  let words: readonly string[] = [text];
+  for (const pattern of findPreTokenizer(name)?.patterns ?? []) words = createSplit(compileExpression(pattern, name), 'Isolated')(words, true);
   return words;
 }
 

@@ -165,7 +165,8 @@ test('beside a running server it writes a log of its own: its start, the model, 
   const [agreement] = (await store.load()).agreements;
   const [known] = (await store.load()).keys;
   const intent = {
-    ...{ event: 'intent', request: expect.any(String), route: 'embedded', address: '127.0.0.1', key: known?.id, tenant: 'main', purpose: 'evaluation' },
+    ...{ event: 'intent', request: expect.any(String), route: 'embedded', address: '127.0.0.1', known: 'secret', key: known?.id, tenant: 'main' },
+    purpose: 'evaluation',
     ...{ agreement: agreement?.envelope.record['id'], data: 'synthetic', priority: 'interactive', model: 'fake-model', region: expect.any(String) },
   };
   const outcome = { event: 'outcome', request: expect.any(String), duration: expect.any(Number), cached: false };
@@ -216,7 +217,7 @@ test('what is refused and what is cut is on record', async () => {
   ]);
   expect(records[2]).toEqual({ event: 'auth_failed', ...from, refusal: 'key_invalid' });
   expect(records[7]).toMatchObject({ ending: 'cancelled', refusal: 'key_revoked', promptTokens: 4 });
-  expect(records[8]).toEqual({ event: 'auth_failed', ...from, refusal: 'key_revoked', key: known?.id });
+  expect(records[8]).toEqual({ event: 'auth_failed', ...from, known: 'secret', refusal: 'key_revoked', key: known?.id });
 });
 
 test('an answer that nobody reads to its end, and that ends with its engine, has its outcome', async () => {

@@ -24,6 +24,7 @@ function createProof(findings: readonly Finding[], model = 'a model'): Proof {
     findings,
     markers,
     isTraced: true,
+    isAttached: false,
     panel: { device: 'lavapipe', driver: 'a driver', model },
     traffic: {
       routes: [{ route: '/health', requests: 3, statuses: { '200': 2, left: 1 } }],
@@ -114,4 +115,19 @@ test('--verify takes a report of the named signer only, and --key asks for a fol
   expect(await runCommand(['prove', '--verify', path], world)).toBe(2);
   expect(await runCommand(['prove', '--key', key, '--yes'], world)).toBe(2);
   expect(statSync(path).isFile()).toBe(true);
+});
+
+test('--attach asks for an address and a key, and takes a server only', async () => {
+  const key = join(folder, 'program.key');
+  writeFileSync(key, 'inw_eval_x\n', { mode: 0o600 });
+  const world = new FakeWorld();
+  const attach = ['prove', '--attach', String(process.pid)];
+  expect(await runCommand(attach, world)).toBe(2);
+  expect(await runCommand([...attach, '--url', 'localhost', '--key-file', key], world)).toBe(2);
+  expect(await runCommand([...attach, '--url', 'http://127.0.0.1:1', '--key-file', key], world)).toBe(1);
+  expect(world.complained).toContain(`The process ${process.pid} is no server`);
+  // As root too: nobody else may read a key.
+  writeFileSync(`${key}.open`, 'inw_eval_x\n', { mode: 0o644 });
+  expect(await runCommand([...attach, '--url', 'http://127.0.0.1:1', '--key-file', `${key}.open`], world)).toBe(1);
+  expect(world.complained).toContain('can be used by others');
 });

@@ -1,11 +1,12 @@
 /**
  * Owns the audit trail as AuditEvent resources of FHIR R4 (4.0.1): a resource a line, as bulk data has them, or one collection. Refuses
- * to claim a profile of IHE BALP (docs/audit.md says why) and to name a patient: records have none.
+ * to claim a profile of IHE BALP that a resource does not meet whole, and to name a patient: records have none.
  */
 import type { AuditRecord, EventName } from '../events.ts';
 import { describeAgents } from './fhir/agents.ts';
 import { describePurpose, refer, toCoding } from './fhir/codes.ts';
 import { describeEntities } from './fhir/entities.ts';
+import { findProfile } from './fhir/profiles.ts';
 import type { AuditEventResource, Coding } from './fhir/resource.ts';
 import { formatTime } from './fields.ts';
 import { eventTraits, judgeOutcome } from './traits.ts';
@@ -41,9 +42,11 @@ export function toAuditEvent(record: AuditRecord, { log, site, base = 'urn:inwar
   const outcome = judgeOutcome(record);
   const purpose = describePurpose(record, base);
   const reason = findReason(record);
+  const profile = findProfile(record);
   return {
     resourceType: 'AuditEvent',
     ...(log === undefined ? {} : { id: `${log}-${record.seq}` }),
+    ...(profile === undefined ? {} : { meta: { profile: [profile] } }),
     type: toCoding(type),
     subtype: listSubtypes(record.event, base),
     action,

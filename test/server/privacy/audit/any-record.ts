@@ -30,6 +30,9 @@ const texts: Readonly<Record<string, fc.Arbitrary<string>>> = {
   'the id of an agreement': letters(small, 8, 32).map((text) => `agr-${text}`),
   'the id of a manifest': letters(small, 8, 32).map((text) => `mf-${text}`),
   'the name of a model, as the administrator calls it': letters(`${small}ABCXYZ0123456789._:/-`, 0, 119).map((text) => `m${text}`),
+  'the id of a token of the identity provider': fc
+    .tuple(letters(`${small}ABCXYZ0123456789_-`, 1), letters(`${small}ABCXYZ0123456789_.:-`, 15, 63))
+    .map((parts) => parts.join('')),
   'a version': fc.tuple(fc.nat(9999), fc.nat(9999), fc.nat(9999)).map((parts) => parts.join('.')),
   'roles with commas between them': fc.subarray([...roles], { minLength: 1, maxLength: 5 }).map((names) => names.join(',')),
   'an IPv4 or IPv6 address': fc.oneof(

@@ -14,6 +14,7 @@ import {
 import type { Kind } from '../../../../server/privacy/audit/kinds.ts';
 import { canonicalize } from '../../../../server/privacy/envelope.ts';
 import { anyRecord, eventNames } from './any-record.ts';
+import { listFrames, readLog } from './logs.ts';
 
 type Fields = Readonly<Record<string, Kind<unknown>>>;
 const events = Object.entries(eventTable) as [string, Fields][];
@@ -113,6 +114,15 @@ test('a record is the canonical form of RFC 8785, and is read as what it was', (
     }),
     { numRuns: 2000, seed: 3 },
   );
+});
+
+// The golden logs are from before records said how a holder was known.
+test('records of an older form are read', () => {
+  const segments = [...readLog('plain')].filter(([name]) => name.endsWith('.log'));
+  const frames = segments.flatMap(([, bytes]) => listFrames(bytes)).filter(({ isRecord }) => isRecord);
+  const intents = frames.map(({ bytes }) => decodeRecord(Buffer.from(bytes.subarray(5, -8)).toString())).filter(({ event }) => event === 'intent');
+  expect(intents.length).toBeGreaterThan(3);
+  for (const intent of intents) expect(intent).not.toHaveProperty('known');
 });
 
 test('every event has been tried', () => {

@@ -119,7 +119,7 @@ const from = { route: '/v1/completions', address: '127.0.0.1' };
 
 function intentOf({ gate, agreement, key }: Bench, changes: object = {}): object {
   return {
-    ...{ event: 'intent', request: uuid, ...from, tenant: 'main', key: key.id, purpose: 'documentation', agreement, region: 'us-east' },
+    ...{ event: 'intent', request: uuid, ...from, known: 'secret', tenant: 'main', key: key.id, purpose: 'documentation', agreement, region: 'us-east' },
     ...{ data: 'phi', priority: 'interactive', model: 'fake-model', manifest: gate.view?.manifest?.hash },
     ...changes,
   };
@@ -207,8 +207,10 @@ describe('let in and answered', () => {
 
 describe('refused', () => {
   type Case = readonly [how: string, make: (bench: Bench) => Promise<Ask> | Promise<void>, expected: (bench: Bench) => object[], options?: BenchOptions];
-  const denied = (refusal: RefusalCode, more: object = {}): object => ({ event: 'denied', ...from, refusal, ...more });
-  const failed = (refusal: RefusalCode, more: object = {}): object => ({ event: 'auth_failed', ...from, refusal, ...more });
+  /** Whose holder was found was known by a secret. */
+  const knownBy = (more: object): object => ('key' in more || 'person' in more ? { known: 'secret' } : {});
+  const denied = (refusal: RefusalCode, more: object = {}): object => ({ event: 'denied', ...from, ...knownBy(more), refusal, ...more });
+  const failed = (refusal: RefusalCode, more: object = {}): object => ({ event: 'auth_failed', ...from, ...knownBy(more), refusal, ...more });
   let key = '';
   const withKey = async ({ site }: Bench, changes: Parameters<TestSite['key']>[0], more: Ask = {}): Promise<Ask> => {
     const { text, id } = await site.key(changes);
@@ -340,8 +342,8 @@ describe('refused', () => {
       ],
     ],
     region_mismatch: [
-      ['a key', (bench) => withKey(bench, { scopes: { region: 'us-west' } }), () => [denied('region_mismatch')]],
-      ['a request', async () => ({ headers: { 'x-inward-region': 'Smith' } }), () => [denied('region_mismatch')]],
+      ['a key', (bench) => withKey(bench, { scopes: { region: 'us-west' } }), () => [denied('region_mismatch', { known: 'secret' })]],
+      ['a request', async () => ({ headers: { 'x-inward-region': 'Smith' } }), () => [denied('region_mismatch', { known: 'secret' })]],
     ],
     data_class_denied: [
       [

@@ -256,6 +256,30 @@ test.each<[string, FileFlaw, unknown]>([
   await verifier.verify(makeToken({}, { alg: 'RS256', kid: 'rsa' }, pairs.rsa.privateKey));
 });
 
+// Of Keycloak (with and without the kind in front), Okta and Auth0; base64url may begin with a minus. 64 characters are the most, 16 the least.
+test.each([
+  'onrtac:6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+  '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+  'AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMUBO7uKkZ0o',
+  '-iZ_Ab3kX9cQ2vLw7RtYpE',
+  'a'.repeat(16),
+  'a'.repeat(64),
+])('the id of a token, %s, is kept with what was verified', async (jti) => {
+  const { verifier } = open();
+  const token = makeToken({ jti });
+  expect(await verifier.verify(token)).toEqual({ issuer: claims.iss, subject: 'staff-17', id: jti, expiresAt: (noon + 630) * 1000 });
+  // Now from memory.
+  expect((await verifier.verify(token)).id).toBe(jti);
+});
+
+test.each([
+  ...['The patient has diabetes.', 'a'.repeat(15), 'a'.repeat(65), '', `${'a'.repeat(16)}\n`, `.${'a'.repeat(16)}`, `Ärzte${'a'.repeat(16)}`, 'a"b'.repeat(8)],
+  ...[1234567890123456, null, true, ['a'.repeat(16)], { id: 'a'.repeat(16) }],
+])('of another form, %j, it is not, and the token is taken all the same', async (jti) => {
+  const { verifier } = open();
+  expect(await verifier.verify(makeToken({ jti }))).toEqual({ issuer: claims.iss, subject: 'staff-17', expiresAt: (noon + 630) * 1000 });
+});
+
 test('what was verified is not verified again; what is remembered is bounded, and the oldest goes first', async () => {
   const { verifier } = open(everyKey(), { rememberedCount: 2 });
   const [a, b, c] = ['a', 'b', 'c'].map((jti) => makeToken({ jti })) as [string, string, string];

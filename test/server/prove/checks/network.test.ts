@@ -2,13 +2,21 @@
 import { expect, test } from 'vitest';
 import type { Scene } from '../../../../server/prove/checks/files.ts';
 import { judgeIsolation, judgeNetwork, SocketWatch } from '../../../../server/prove/checks/network.ts';
-import type { Child, ProcessKind } from '../../../../server/prove/child.ts';
 import { Markers } from '../../../../server/prove/markers.ts';
 import { readTrace } from '../../../../server/prove/trace.ts';
+import type { ProcessKind } from '../../../../server/prove/tree.ts';
 
 const kinds: Readonly<Record<number, ProcessKind>> = { 1: 'server', 2: 'engine', 3: 'text' };
-const scene: Scene = { folder: '/none', environment: {}, served: 0, markers: new Markers(), kindOf: (thread) => kinds[thread] ?? 'other' };
-using watch = new SocketWatch({ look: () => [] } as unknown as Child, 8080);
+const scene: Scene = {
+  folder: '/none',
+  site: '/none/site/',
+  environment: {},
+  served: 0,
+  span: 'for a test',
+  markers: new Markers(),
+  kindOf: (thread) => kinds[thread] ?? 'other',
+};
+using watch = new SocketWatch({ look: () => [] }, 8080);
 const traceOf = (...lines: string[]) => readTrace(lines.join('\n'));
 
 const listening = '1 1.0 socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = 31<socket:[5]>';

@@ -37,7 +37,7 @@ const changed: Readonly<Record<string, Pick<Entity, 'type' | 'role'>>> = {
 };
 
 /** Fields that stand elsewhere in the resource. */
-const placed: ReadonlySet<string> = new Set(['event', 'time', 'host', 'at', 'by', 'purpose', 'address', 'certificate']);
+const placed: ReadonlySet<string> = new Set(['event', 'time', 'host', 'at', 'by', 'purpose', 'address', 'certificate', 'token']);
 
 export function describeEntities(record: AuditRecord, log: string | undefined, base: string): Entity[] {
   const isChange = 'by' in record;

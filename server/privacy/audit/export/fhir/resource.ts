@@ -41,6 +41,7 @@ export interface Entity {
 export interface AuditEventResource {
   readonly resourceType: 'AuditEvent';
   readonly id?: string;
+  readonly meta?: { readonly profile: readonly string[] };
   readonly type: Coding;
   readonly subtype: readonly Coding[];
   readonly action: Action;

@@ -124,6 +124,7 @@ const valueSets: Readonly<Record<string, Readonly<Record<string, Readonly<Record
   'participation-role-type': {
     [`${term}v3-ParticipationType`]: { AUT: 'author (originator)', IRCP: 'information recipient' },
     [dicom]: { 110150: 'Application', 110151: 'Application Launcher', 110152: 'Destination Role ID', 110153: 'Source Role ID' },
+    'https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes': { UserOauthAgent: 'User OAuth Agent participant' },
   },
   'audit-source-type': { [`${term}security-source-type`]: { 4: 'Application Server' } },
   'audit-entity-type': {

@@ -1,0 +1,17 @@
+/** Owns the static table of model families. */
+import type { Family } from './family.ts';
+import { gemma2 } from './gemma2.ts';
+import { gemma3 } from './gemma3.ts';
+import { gemma4 } from './gemma4.ts';
+import { glm4Moe } from './glm4_moe.ts';
+import { gptOss } from './gpt_oss.ts';
+import { llama } from './llama.ts';
+import { ministral3 } from './ministral3.ts';
+import { mistral } from './mistral.ts';
+import { phi3 } from './phi3.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
+import { qwen3Moe } from './qwen3_moe.ts';
+import { smollm3 } from './smollm3.ts';
+
+export const families: readonly Family[] = [gemma2, gemma3, gemma4, glm4Moe, gptOss, llama, ministral3, mistral, phi3, qwen2, qwen3, qwen3Moe, smollm3];

@@ -1,0 +1,137 @@
+/**
+ * Owns the finding of experts in a checkpoint: a tensor an expert, one with all experts of a part, or one with all there is, each in any
+ * storage. What is there decides. Refuses experts that one packed matrix cannot hold, by the name of the tensor.
+ */
+import { quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
+import type { ExpertBiasSpec, ExpertsSpec, ExpertTensors } from '../../models/index.ts';
+import { describeShape, unsupported } from './json.ts';
+import type { Placement } from './packer.ts';
+import { findMatrix, hasTensor, readFloats } from './stored.ts';
+import type { StoredMatrix } from './strips.ts';
+import type { Checkpoint, TensorHeader } from './types.ts';
+
+export interface StoredExperts {
+  readonly storage: StorageWithKernels;
+  /** Of one expert on the device, all parts. */
+  readonly rows: number;
+  /** Stored matrices, and where their rows go among those of all experts. */
+  readonly sources: readonly ExpertSource[];
+}
+
+interface ExpertSource {
+  readonly stored: StoredMatrix;
+  readonly placements: readonly Placement[];
+}
+
+/** Rows of one expert on the device, all parts. */
+export function expertRows({ rows, padding = 0, parts }: ExpertTensors): number {
+  return (rows + padding) * parts.length;
+}
+
+/** Throws model_unsupported where a tensor is missing, has another shape, no kernel for its storage, or another storage than those before it. */
+export function findExperts(checkpoint: Checkpoint, spec: ExpertsSpec): StoredExperts {
+  const sources = findSources(checkpoint, spec);
+  const storage = sources[0]?.stored.storage ?? 'F32';
+  for (const { stored } of sources) {
+    if (stored.storage !== storage) throw unsupported(`tensor ${stored.name}`, `storage ${storage}, as the experts before it`, stored.storage);
+    if (stored.order !== undefined) throw unsupported(`tensor ${stored.name}`, `columns of experts in their own order, storage ${storage}`, 'another order');
+  }
+  return { storage, rows: expertRows(spec), sources };
+}
+
+function findSources(checkpoint: Checkpoint, spec: ExpertsSpec): ExpertSource[] {
+  const { rows, columns, storedColumns, parts, joined } = spec;
+  const numbers = Array.from({ length: spec.experts }, (_, expert) => expert);
+  const form = findForm(checkpoint, spec);
+  if (form === 'joined' && joined !== undefined) {
+    const stored = findAll(checkpoint, joined.tensor, spec, rows * parts.length);
+    const order = orderOf(checkpoint, joined);
+    return numbers.map((expert) => ({ stored: stored(expert), placements: parts.map((_, part) => placementOf(spec, expert, part, order)) }));
+  }
+  return parts.flatMap((name, part) => {
+    const all = form === 'parts' ? findAll(checkpoint, nameOfAll(name), spec, rows) : undefined;
+    const find = all ?? ((expert: number) => findMatrix(checkpoint, { tensor: `${name.replace('*', String(expert))}.weight`, rows }, columns, storedColumns));
+    return numbers.map((expert) => ({ stored: find(expert), placements: [placementOf(spec, expert, part)] }));
+  });
+}
+
+type JoinedOrder = NonNullable<ExpertTensors['joined']>['rows'];
+
+function orderOf({ format }: Checkpoint, { rows }: NonNullable<ExpertTensors['joined']>): JoinedOrder {
+  return format === 'gguf' ? 'below' : rows;
+}
+
+/** Of an expert's rows of one part; `joined`: how they stand beside those of the others in what is stored. */
+function placementOf(spec: ExpertTensors, expert: number, part: number, joined?: JoinedOrder): Placement {
+  const { rows, parts } = spec;
+  const from = joined === 'inTurns' ? { firstRow: part, rowStep: parts.length } : { firstRow: joined === 'below' ? part * rows : 0, rowStep: 1 };
+  return { ...from, rows, firstQuad: (expert * expertRows(spec)) / quadRows + part, quadStep: parts.length };
+}
+
+/** Of the tensor that holds a part of all experts. */
+export function nameOfAll(name: string): string {
+  return name.replace('.*', '');
+}
+
+/** What a matrix can be without a storage's other tensors. */
+const suffixes = ['.weight', '.qweight', '.weight_packed', '_blocks', ''];
+
+function stemOf({ names }: Checkpoint, name: string): string {
+  return names.nameOf(`${name}.weight`).replace(/\.weight$/, '');
+}
+
+function hasMatrix(checkpoint: Checkpoint, name: string): boolean {
+  const stem = stemOf(checkpoint, name);
+  return suffixes.some((suffix) => checkpoint.tensors.has(stem + suffix));
+}
+
+/** Where there is none of them, what a file of this format would have. */
+function findForm(checkpoint: Checkpoint, { parts: [first = ''], joined }: ExpertTensors): 'each' | 'parts' | 'joined' {
+  if (hasMatrix(checkpoint, first.replace('*', '0'))) return 'each';
+  if (hasMatrix(checkpoint, nameOfAll(first))) return 'parts';
+  if (joined !== undefined && hasMatrix(checkpoint, joined.tensor)) return 'joined';
+  return checkpoint.format === 'gguf' ? 'parts' : 'each';
+}
+
+/** Matrices of all experts that one tensor has, or one set of tensors; each is found as if it had tensors of its own. */
+function findAll(checkpoint: Checkpoint, name: string, { experts, columns, storedColumns }: ExpertsSpec, rows: number): (expert: number) => StoredMatrix {
+  const stem = stemOf(checkpoint, name);
+  const own = Array.from(checkpoint.tensors.values()).filter((header) => header.name.startsWith(stem) && /^(?:[._]|$)/.test(header.name.slice(stem.length)));
+  const odd = own.find(({ shape }) => shape[0] !== experts);
+  if (odd !== undefined) throw unsupported(`tensor ${odd.name}`, `${experts} experts as the first dimension`, describeShape(odd.shape));
+  const names = { ...checkpoint.names, nameOf: (tensor: string) => tensor };
+  return (expert) => {
+    const tensors = new Map(own.map((header) => [stem + matrixSuffix(header.name.slice(stem.length)), sliceOf(header, experts, expert)]));
+    return findMatrix({ ...checkpoint, names, tensors }, { tensor: `${stem}.weight`, rows }, columns, storedColumns);
+  };
+}
+
+/** As the tensors of a linear layer are called: those of experts can lack `.weight`. */
+function matrixSuffix(suffix: string): string {
+  return suffix === '' || /^_scale(?:_inv)?$/.test(suffix) ? `.weight${suffix}` : suffix;
+}
+
+function sliceOf({ name, storage, shape, offset, size }: TensorHeader, experts: number, expert: number): TensorHeader {
+  return { name: `${name}[${expert}]`, storage, shape: shape.slice(1), offset: offset + (expert * size) / experts, size: size / experts };
+}
+
+/** Numbers in the order of the packed rows. */
+export function readExpertBias(checkpoint: Checkpoint, spec: ExpertBiasSpec): Float32Array<ArrayBuffer> {
+  const { experts, rows, parts, joined } = spec;
+  const order = joined && hasTensor(checkpoint, joined.tensor) ? orderOf(checkpoint, joined) : undefined;
+  const names = order === undefined ? parts : [joined?.tensor ?? ''];
+  const stored = (rows * parts.length) / names.length;
+  const all = names.map((name) => readFloats(checkpoint, name, [experts, stored]));
+  const values = new Float32Array(experts * expertRows(spec));
+  for (let expert = 0; expert < experts; expert++) {
+    for (const part of parts.keys()) {
+      const { firstRow, rowStep, firstQuad, quadStep } = placementOf(spec, expert, part, order);
+      const from = (all[part] ?? all[0])?.subarray(expert * stored) ?? [];
+      for (let row = 0; row < rows; row++) {
+        const quad = firstQuad + Math.floor(row / quadRows) * quadStep;
+        values[quad * quadRows + (row % quadRows)] = from[firstRow + row * rowStep] ?? 0;
+      }
+    }
+  }
+  return values;
+}

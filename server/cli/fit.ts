@@ -1,0 +1,112 @@
+/**
+ * Owns `inward fit`: what a model needs and how far it goes, before anything is loaded or fetched. From a GGUF file, a checkpoint folder, or
+ * a config.json alone. Refuses to open a device: it takes the present one's size, or one that is named.
+ */
+import { Command, Option } from 'commander';
+import { fitModel, formatBytes, type ModelFit } from '../../runtime/index.ts';
+import type { SettingName } from '../config/table.ts';
+import { type Settings, toEngineOptions } from '../config.ts';
+import { formatCount } from '../panel.ts';
+import type { World } from '../world.ts';
+import { judgeDevices } from './doctor/report.ts';
+import { addSettings, type Flags, parser, readSettings } from './options.ts';
+import { createStyle, type Style } from './style.ts';
+import { formatTable } from './table.ts';
+import { byteSize } from './values.ts';
+
+const settings: readonly SettingName[] = ['device', 'context', 'maxSequences', 'kvTokens', 'tokenBudget', 'kv', 'activations'];
+
+/** Where the memory is that a model is to fit into; `memory` undefined: the device does not say. */
+interface Room {
+  readonly name: string;
+  readonly memory: number | undefined;
+  readonly binding: number;
+}
+
+export function createFitCommand(world: World, onExit: (code: number) => void): Command {
+  const command = new Command('fit')
+    .description('Say what a model needs (weights, KV cache, working memory), and the longest context that fits; reads headers only.')
+    .argument('<model>', 'GGUF file, checkpoint folder, or the config.json of a model that is not here yet')
+    .addOption(new Option('--memory <size>', 'size it for so much memory instead of the present device, as 80GiB').argParser(parser(byteSize)))
+    .option('--json', 'print the sizes as JSON, in bytes');
+  return addSettings(command, settings)
+    .addHelpText(
+      'after',
+      `
+Without --context: the standard one of a server. The KV cache is sized for every sequence with a whole context, unless --kv-tokens says less.
+Exit code 0 if it fits (of several storages: one of them), 1 if not or if that is not known.
+
+Examples:
+  inward fit ./model.gguf --context 32768 --max-sequences 8
+  inward fit ./Llama-3.1-8B-Instruct --memory 24GiB
+  inward fit ./config.json --memory 80GiB --kv q8`,
+    )
+    .action(async (model: string, flags: Flags) => onExit(await runFit(model, flags, world)));
+}
+
+async function runFit(model: string, flags: Flags, world: World): Promise<number> {
+  const given = readSettings(flags, world);
+  const room = await findRoom(flags['memory'] as number | undefined, given, world);
+  const fits = await fitModel(model, toEngineOptions(given, model), { memory: room.memory ?? Number.POSITIVE_INFINITY, binding: room.binding });
+  const report = fits.map((fit) => ({ ...fit, totalSize: totalOf(fit), fits: judge(fit, room) }));
+  const text =
+    flags['json'] === true ? `${JSON.stringify({ room, fits: report }, undefined, 2)}\n` : format(fits, room, createStyle(world.out, world.environment));
+  world.out.write(text);
+  return report.some(({ fits: isFit }) => isFit === true) ? 0 : 1;
+}
+
+async function findRoom(memory: number | undefined, { device }: Settings, world: World): Promise<Room> {
+  // No limit of a binding is known of a device that is not here: pools of one layer beyond 4 GiB are not promised anywhere.
+  if (memory !== undefined) return { name: `a device with ${formatBytes(memory)}`, memory, binding: 2 ** 32 };
+  const chosen = judgeDevices(await world.inspectMachine(), device).find(({ state }) => state === 'chosen');
+  if (chosen?.facts === undefined) return { name: 'no device', memory: undefined, binding: Number.POSITIVE_INFINITY };
+  const { memoryLimit, bindingLimit } = chosen.facts;
+  return { name: `${chosen.name}${memoryLimit === undefined ? '' : `, ${formatBytes(memoryLimit)} free`}`, memory: memoryLimit, binding: bindingLimit };
+}
+
+function totalOf({ weightSize, kvSize, scratchSize }: ModelFit): number {
+  return weightSize + kvSize + scratchSize;
+}
+
+/** undefined: not known. */
+function judge(fit: ModelFit, { memory, binding }: Room): boolean | undefined {
+  if (fit.kvLayerSize > binding) return false;
+  return memory === undefined ? undefined : totalOf(fit) <= memory;
+}
+
+function format(fits: readonly ModelFit[], room: Room, style: Style): string {
+  const [first] = fits;
+  if (first === undefined) return '';
+  const { family, name, parameterCount, modelContextLength, contextLength, maxSequences, kvTokens, kv, kvTokenSize } = first;
+  const head = [
+    style.bold(`${name === '' ? family : `${name} (${family})`}, ${formatCount(parameterCount)} parameters, trained for ${modelContextLength} tokens`),
+    `for ${room.name}: ${maxSequences} ${maxSequences === 1 ? 'sequence' : 'sequences'} of up to ${contextLength} tokens, ${kvTokens} tokens of KV cache in ${kv}, ${formatBytes(kvTokenSize)} each`,
+    '',
+  ];
+  const rows = fits.map((fit) => [
+    ...(fit.storage === undefined ? [] : [fit.storage]),
+    formatBytes(fit.weightSize),
+    formatBytes(fit.kvSize),
+    formatBytes(fit.scratchSize),
+    formatBytes(totalOf(fit)),
+    verdict(fit, room),
+    room.memory === undefined ? 'name --memory' : String(fit.largestContext),
+  ]);
+  const headings = [
+    ...(first.storage === undefined ? [] : ['all in']),
+    'weights',
+    'KV cache',
+    'working',
+    'together',
+    'verdict',
+    `longest context of ${maxSequences}`,
+  ];
+  return `${head.join('\n')}${formatTable(headings, rows, style)}`;
+}
+
+function verdict(fit: ModelFit, room: Room): string {
+  if (fit.kvLayerSize > room.binding) return `no: the KV cache of a layer takes ${formatBytes(fit.kvLayerSize)}, a binding ${formatBytes(room.binding)}`;
+  const isFit = judge(fit, room);
+  if (isFit === undefined) return 'not known';
+  return isFit ? 'fits' : `no: ${formatBytes(totalOf(fit) - (room.memory ?? 0))} too much`;
+}

@@ -1,0 +1,59 @@
+/**
+ * Every family at the shapes of real releases, from their config.json alone: the tensors that it asks for have as many numbers as the
+ * publisher's files, the whole forward pass can be laid out, and its KV cache has the size that follows from the configuration by hand.
+ */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { fitModel } from '../../runtime/fit.ts';
+
+interface Release {
+  /** In the publisher's files, as the model's page shows it; of models with other parts those of the text. */
+  readonly parameters: number;
+  /** The page has two digits. */
+  readonly isRounded?: true;
+  /** Of a token in all layers, in f16: by hand. */
+  readonly kvBytes: number;
+}
+
+/** Of GLM-4.5 Air behind its last layer, for multi-token prediction, which is not run: a layer, a matrix over it, norms, and both tables once more. */
+function glmPrediction(): number {
+  const [width, queries, keys, vocabulary] = [4096, 96 * 128, 8 * 128, 151_552];
+  const attention = 2 * width * (queries + keys) + queries + 2 * keys;
+  const experts = (128 + 1) * 3 * 1408 * width + 128 * (width + 1);
+  return attention + experts + 2 * width * width + 5 * width + 2 * vocabulary * width;
+}
+
+const releases: Readonly<Record<string, Release>> = {
+  'glm-4.5-air': { parameters: 110_468_824_832 - glmPrediction(), kvBytes: 46 * 2 * 8 * 128 * 2 },
+  'gpt-oss-20b': { parameters: 20_914_757_184, kvBytes: 24 * 2 * 8 * 64 * 2 },
+  'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },
+  'gemma-3-1b': { parameters: 999_885_952, kvBytes: 26 * 2 * 256 * 2 },
+  'medgemma-4b': { parameters: 4_300_079_472 - 419_816_304, kvBytes: 34 * 2 * 4 * 256 * 2 },
+  'medgemma-27b-text': { parameters: 27_009_002_240, kvBytes: 62 * 2 * 16 * 128 * 2 },
+  'gemma-4-31b': { parameters: 30.7e9, isRounded: true, kvBytes: (50 * 16 * 256 + 10 * 4 * 512) * 2 * 2 },
+  // Less the parts for images and sound, 0.15 and 0.3 thousand million. 15 and 24 layers have keys and values of their own.
+  'gemma-4-e2b': { parameters: 5.1e9 - 0.45e9, isRounded: true, kvBytes: (12 * 256 + 3 * 512) * 2 * 2 },
+  'gemma-4-e4b': { parameters: 7.9e9 - 0.45e9, isRounded: true, kvBytes: 2 * (20 * 256 + 4 * 512) * 2 * 2 },
+  'llama-3.1-8b': { parameters: 8_030_261_248, kvBytes: 32 * 2 * 8 * 128 * 2 },
+  'llama-3.2-1b': { parameters: 1_235_814_400, kvBytes: 16 * 2 * 8 * 64 * 2 },
+  'mistral-7b-v0.1': { parameters: 7_241_732_096, kvBytes: 32 * 2 * 8 * 128 * 2 },
+  'phi-4': { parameters: 14_659_507_200, kvBytes: 40 * 2 * 10 * 128 * 2 },
+  'phi-4-mini': { parameters: 3_836_021_760, kvBytes: 32 * 2 * 8 * 128 * 2 },
+  'qwen2.5-7b': { parameters: 7_615_616_512, kvBytes: 28 * 2 * 4 * 128 * 2 },
+  'qwen3-30b-a3b': { parameters: 30_532_122_624, kvBytes: 48 * 2 * 4 * 128 * 2 },
+  'qwen3-8b': { parameters: 8_190_735_360, kvBytes: 36 * 2 * 8 * 128 * 2 },
+  'smollm3-3b': { parameters: 3_075_098_624, kvBytes: 36 * 2 * 4 * 128 * 2 },
+};
+
+const room = { memory: Number.POSITIVE_INFINITY, binding: Number.POSITIVE_INFINITY };
+
+test.each(Object.entries(releases))('%s', (name, { parameters, isRounded, kvBytes }) => {
+  const path = join(import.meta.dirname, `../fixtures/configs/${name}.json`);
+  const [bf16, q8] = fitModel(path, { contextLength: 4096, maxSequences: 1 }, room);
+  expect(bf16).toMatchObject({ storage: 'BF16', kvTokenSize: kvBytes });
+  if (isRounded) expect(Math.abs((bf16?.parameterCount ?? 0) / parameters - 1)).toBeLessThan(0.01);
+  else expect(bf16?.parameterCount).toBe(parameters);
+  // Two bytes a number, but for the few vectors, which are f32 on the device; and rows in whole tiles.
+  expect((bf16?.weightSize ?? 0) / (2 * parameters)).toBeCloseTo(1, 2);
+  expect((q8?.weightSize ?? 0) / (bf16?.weightSize ?? 0)).toBeCloseTo(34 / 64, 1);
+});

@@ -1,0 +1,72 @@
+/**
+ * Owns tiny models whose weights follow from the names of their tensors (test/fixtures/families/make.py has the rule and makes the same),
+ * so that every family has a reference without its weights lying here. Refuses to know how a model is run.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tensorsFile } from './safetensors-file.ts';
+
+type Kind = 'weight' | 'one' | 'positive';
+
+interface SeededPrompt {
+  readonly ids: readonly number[];
+  /** Likeliest tokens, one after the other. */
+  readonly greedy: readonly number[];
+  /** Logits that the first and the last of them were chosen from. */
+  readonly first: readonly number[];
+  readonly last: readonly number[];
+}
+
+export interface SeededFamily {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: readonly (readonly [name: string, shape: readonly number[], kind: Kind, exponent: number])[];
+  /** Largest difference between the reference in float32 and in float64. */
+  readonly tolerance: number;
+  readonly prompts: Readonly<Record<string, SeededPrompt>>;
+}
+
+const fixtures = join(import.meta.dirname, 'fixtures/families');
+
+export function readSeeded(name: string): SeededFamily {
+  return JSON.parse(readFileSync(join(fixtures, `${name}.json`), 'utf8'));
+}
+
+const mask = (1n << 64n) - 1n;
+
+/** Signed bytes. */
+function seededBytes(name: string, count: number): Int8Array {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(name)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & mask;
+  const bytes = new Int8Array(count);
+  for (let i = 0; i < count; i++) {
+    let x = (hash + BigInt(i) + 0x9e3779b97f4a7c15n) & mask;
+    x = ((x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n) & mask;
+    x = ((x ^ (x >> 27n)) * 0x94d049bb133111ebn) & mask;
+    bytes[i] = Number((x ^ (x >> 31n)) >> 56n);
+  }
+  return bytes;
+}
+
+function valuesOf(name: string, count: number, kind: Kind, exponent: number): Float32Array {
+  const bytes = seededBytes(name, count);
+  const value = { weight: (k: number) => k * 2 ** -exponent, one: (k: number) => (64 + (k >> 2)) / 64, positive: (k: number) => Math.abs(k) / 64 }[kind];
+  return Float32Array.from(bytes, value);
+}
+
+/** Writes config.json and model.safetensors, in BF16, which has all values exactly. */
+export function writeSeeded({ config, tensors }: SeededFamily, folder: string): void {
+  const stored = new Map(
+    tensors.map(([name, shape, kind, exponent]) => {
+      const values = valuesOf(
+        name,
+        shape.reduce((product, dimension) => product * dimension, 1),
+        kind,
+        exponent,
+      );
+      const words = Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
+      return [name, { storage: 'BF16', shape, bytes: new Uint8Array(words.buffer) }];
+    }),
+  );
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  writeFileSync(join(folder, 'model.safetensors'), tensorsFile(stored));
+}

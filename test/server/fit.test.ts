@@ -1,0 +1,99 @@
+/** `inward fit`: sizes by hand, verdicts with their exit codes, and what is refused. Only headers are read. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { runCommand } from '../../server/cli/index.ts';
+import { oracleFolder } from '../oracle.ts';
+import { FakeWorld } from './fake-world.ts';
+
+const config = join(import.meta.dirname, '../fixtures/configs/llama-3.1-8b.json');
+const folder = mkdtempSync(join(tmpdir(), 'inward-fit-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Answer {
+  readonly room: { readonly memory: number };
+  readonly fits: readonly {
+    readonly storage?: string;
+    readonly weightSize: number;
+    readonly kvSize: number;
+    readonly kvTokenSize: number;
+    readonly kvTokens: number;
+    readonly scratchSize: number;
+    readonly totalSize: number;
+    readonly largestContext: number;
+    readonly fits?: boolean;
+  }[];
+}
+
+async function ask(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const world = new FakeWorld();
+  const code = await runCommand(['fit', ...argv], world);
+  return { code, out: world.printed, err: world.complained };
+}
+
+async function sizes(...argv: string[]): Promise<Answer & { code: number }> {
+  const { code, out } = await ask(...argv, '--json');
+  return { code, ...(JSON.parse(out) as Answer) };
+}
+
+test('Llama 3.1 8B by hand: two bytes a parameter, 128 KiB of KV a token', async () => {
+  const { code, fits } = await sizes(config, '--memory', '80GiB', '--context', '8192', '--max-sequences', '4');
+  expect(code).toBe(0);
+  const [bf16, , , q4] = fits;
+  expect(bf16).toMatchObject({ storage: 'BF16', kvTokenSize: 131_072, kvTokens: 32_768, fits: true });
+  expect((bf16?.weightSize ?? 0) / (2 * 8_030_261_248)).toBeCloseTo(1, 3);
+  // Q4_K: 144 bytes for 256 numbers in a file; on the device scales of 6 bits take 16 each.
+  expect((q4?.weightSize ?? 0) / (8_030_261_248 * (144 / 256))).toBeGreaterThan(1);
+  expect((q4?.weightSize ?? 0) / (8_030_261_248 * (164 / 256))).toBeCloseTo(1, 2);
+  // One block more than the tokens need.
+  expect(bf16?.kvSize).toBe((32_768 + 16) * 131_072);
+  expect(bf16?.totalSize).toBe((bf16?.weightSize ?? 0) + (bf16?.kvSize ?? 0) + (bf16?.scratchSize ?? 0));
+});
+
+test('the longest context is the longest that fits: so much fits, sixteen tokens more do not', async () => {
+  const asked = [config, '--memory', '24GiB', '--max-sequences', '2'];
+  const { largestContext } = (await sizes(...asked)).fits[0] ?? { largestContext: 0 };
+  expect(largestContext).toBeGreaterThan(16_000);
+  expect(largestContext % 16).toBe(0);
+  const verdict = async (context: number) => (await sizes(...asked, '--context', String(context))).fits[0]?.fits;
+  expect([await verdict(largestContext), await verdict(largestContext + 16)]).toEqual([true, false]);
+});
+
+test('q8 takes a little more than half the KV cache of f16', async () => {
+  const [f16, q8] = await Promise.all(['f16', 'q8'].map(async (kv) => (await sizes(config, '--memory', '80GiB', '--kv', kv)).fits[0]?.kvTokenSize ?? 0));
+  // 128 numbers of a head: 128 bytes and a factor, which has a vector of 16 bytes with that of its values.
+  expect((q8 ?? 0) / (f16 ?? 1)).toBeCloseTo((128 + 8) / 256, 4);
+});
+
+test('nothing of a model fits: exit code 1, context 0', async () => {
+  const { code, fits } = await sizes(config, '--memory', '1GiB');
+  expect(code).toBe(1);
+  expect(fits.map(({ fits: isFit, largestContext }) => [isFit, largestContext])).toEqual(fits.map(() => [false, 0]));
+});
+
+test('a folder with weights is one row; without a device that says its memory the verdict is not known', async () => {
+  const { code, out } = await ask(oracleFolder('llama'));
+  expect(code).toBe(1);
+  expect(out).toMatch(/not known +name --memory/);
+  const { fits } = await sizes(oracleFolder('llama'), '--memory', '1GiB');
+  expect(fits).toHaveLength(1);
+});
+
+test.each([
+  ['a size without unit', [config, '--memory', '80'], 2, 'a size with its unit'],
+  ['a family that is not known', [write('mamba.json', { model_type: 'mamba' })], 1, 'config.json model_type'],
+  ['no JSON', [write('broken.json', undefined)], 1, 'JSON'],
+  ['nothing', [join(folder, 'none.json')], 1, 'none.json'],
+])('%s is refused', async (_, argv, code, words) => {
+  const answer = await ask(...argv);
+  expect(answer.code).toBe(code);
+  expect(answer.err).toContain(words);
+  expect(answer.out).toBe('');
+});
+
+function write(name: string, value: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, value === undefined ? '{' : JSON.stringify(value));
+  return path;
+}
