@@ -17,6 +17,7 @@
 
 const INVOCATIONS = LANES * SUBGROUPS;
 const RUNS = TILE_QUADS / QUADS;
+const HALF_UNROLLED = (UNROLLED + 1u) / 2u;
 const RESULT_STRIDE = TILE_QUADS * 4u;
 // Parts of the result along its tokens.
 const TOKEN_PARTS = TOKENS / M;
@@ -41,15 +42,15 @@ fn prepare(lane: u32, range: RowRange, blocks: u32) {
     let row = inputRow(min(range.first + token, range.end - 1u));
     var largest = 0.0;
     var squares = 0.0;
-    // Four at a time, because memory is waited for.
-    for (var block = 0u; block < blocks; block += 4u) {
-      var xs: array<vec4f, 4>;
+    // Several at a time, because memory is waited for.
+    for (var block = 0u; block < blocks; block += HALF_UNROLLED) {
+      var xs: array<vec4f, HALF_UNROLLED>;
       #unroll
-      for (var i = 0u; i < 4u; i++) {
+      for (var i = 0u; i < HALF_UNROLLED; i++) {
         xs[i] = inputAt(row, blocks * 8u, min(block + i, blocks - 1u) * 8u + lane % 8u);
       }
       #unroll
-      for (var i = 0u; i < 4u; i++) {
+      for (var i = 0u; i < HALF_UNROLLED; i++) {
         let size = abs(xs[i] * normWeight(min(block + i, blocks - 1u) * 8u + lane % 8u));
         largest = max(largest, max(max(size.x, size.y), max(size.z, size.w)));
         squares += select(0.0, dot(xs[i], xs[i]), block + i < blocks);
@@ -110,9 +111,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let r = index / TILE_QUADS % 4u;
       let half = index / (TILE_QUADS * 4u);
       if (index < TILE_QUADS * 8u) {
-        #unroll
-        for (var c = 0u; c < 4u; c++) {
-          putRight((r * TILE_QUADS + index % TILE_QUADS) * STRIDE + (half * 4u + c) * 4u, weightQuad(weights[i], words[i], scales[i], r, half * 4u + c));
+        for (var turn = 0u; turn < 4u; turn += HALF_UNROLLED) {
+          #unroll
+          for (var u = 0u; u < HALF_UNROLLED; u++) {
+            let c = half * 4u + turn + u;
+            putRight((r * TILE_QUADS + index % TILE_QUADS) * STRIDE + c * 4u, weightQuad(weights[i], words[i], scales[i], r, c));
+          }
         }
       }
     }

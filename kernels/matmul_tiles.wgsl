@@ -16,6 +16,7 @@
 #include "lib/dequantize.wgsl"
 
 const RUNS = TILE_QUADS / QUADS;
+const HALF_UNROLLED = (UNROLLED + 1u) / 2u;
 const LANE_TOKENS = TOKENS / 8u;
 // Rows of activations that an invocation helps to load: a quad of each. At most four, so that their sums of squares are one vector.
 const LOADS = TOKENS / 16u;
@@ -69,9 +70,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let words = nextWords;
       let scales = nextScales;
       workgroupBarrier(); // what lies there has been read
-      #unroll
-      for (var c = 0u; c < 4u; c++) {
-        weightTile[((half * 4u + c) * 4u + r) * TILE_QUADS + quad] = weightQuad(weights, words, scales, r, half * 4u + c);
+      for (var turn = 0u; turn < 4u; turn += HALF_UNROLLED) {
+        #unroll
+        for (var u = 0u; u < HALF_UNROLLED; u++) {
+          let c = half * 4u + turn + u;
+          weightTile[(c * 4u + r) * TILE_QUADS + quad] = weightQuad(weights, words, scales, r, c);
+        }
       }
       #unroll
       for (var load = 0u; load < LOADS; load++) {
@@ -90,16 +94,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var load = 0u; load < LOADS; load++) {
         nextX[load] = inputAt(rows[load], blocks * 8u, nextBlock * 8u + xQuad);
       }
-      #unroll
-      for (var c = 0u; c < 8u; c++) {
-        let first = weightTile[(c * 4u + 0u) * TILE_QUADS + quad];
-        let second = weightTile[(c * 4u + 1u) * TILE_QUADS + quad];
-        let third = weightTile[(c * 4u + 2u) * TILE_QUADS + quad];
-        let fourth = weightTile[(c * 4u + 3u) * TILE_QUADS + quad];
+      for (var turn = 0u; turn < 8u; turn += UNROLLED) {
         #unroll
-        for (var t = 0u; t < LANE_TOKENS; t++) {
-          let x = xTile[c * X_STRIDE + ownTokens + t];
-          sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
+        for (var u = 0u; u < UNROLLED; u++) {
+          let c = turn + u;
+          let first = weightTile[(c * 4u + 0u) * TILE_QUADS + quad];
+          let second = weightTile[(c * 4u + 1u) * TILE_QUADS + quad];
+          let third = weightTile[(c * 4u + 2u) * TILE_QUADS + quad];
+          let fourth = weightTile[(c * 4u + 3u) * TILE_QUADS + quad];
+          #unroll
+          for (var t = 0u; t < LANE_TOKENS; t++) {
+            let x = xTile[c * X_STRIDE + ownTokens + t];
+            sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
+          }
         }
       }
     }

@@ -31,23 +31,38 @@ const emulatedLanes = 32;
 export function wideShape(tile: Tile, deviceLanes: number, { rows, columns }: { readonly rows: number; readonly columns: number }): FamilyShape {
   const isEmulated = deviceLanes < 8;
   const lanes = isEmulated ? emulatedLanes : deviceLanes;
-  if (tile.unit !== undefined) return matrixShape(tile, tile.unit, lanes, isEmulated);
+  if (tile.unit !== undefined) return matrixShape(tile, tile.unit, deviceLanes);
   const splitters = rows <= fewRows.rows && columns >= fewRows.columns ? fewRows.invocations : tileInvocations;
   const splitting = Math.max(1, Math.min(splitters / lanes, mostSubgroups));
   const includes: Record<string, string> = isEmulated ? { SHUFFLES: emulatedShuffles } : {};
   const groups = lanes / 8;
   const splits = groups * splitting;
-  if (tile.tokens <= 8) return { file: 'matmul_wide.wgsl', quads: 8, includes, constants: { LANES: lanes, SUBGROUPS: splitting, SPLITS: splits } };
+  if (tile.tokens <= 8)
+    return { file: 'matmul_wide.wgsl', quads: 8, includes, constants: { LANES: lanes, SUBGROUPS: splitting, SPLITS: splits, UNROLLED: unrolled(deviceLanes) } };
   return {
     file: 'matmul_tiles.wgsl',
     quads: 16,
     includes,
-    constants: { LANES: lanes, SUBGROUPS: tileInvocations / lanes, SPLITS: splits, GROUPS: groups, LEVELS: Math.max(1, Math.log2(groups)) },
+    constants: {
+      LANES: lanes,
+      SUBGROUPS: tileInvocations / lanes,
+      SPLITS: splits,
+      GROUPS: groups,
+      LEVELS: Math.max(1, Math.log2(groups)),
+      UNROLLED: unrolled(deviceLanes),
+    },
   };
 }
 
+/** Quads of a block that are written out: all on a GPU; CPU devices, whose subgroups are smaller, would compile three times as long. */
+function unrolled(deviceLanes: number): number {
+  return deviceLanes >= 16 ? 8 : 1;
+}
+
 /** f32, and f16 beside shuffles through workgroup memory, leave room for half the rows of a tile. */
-function matrixShape({ tokens }: Tile, unit: MatrixUnit, lanes: number, isEmulated: boolean): FamilyShape {
+function matrixShape({ tokens }: Tile, unit: MatrixUnit, deviceLanes: number): FamilyShape {
+  const isEmulated = deviceLanes < 8;
+  const lanes = isEmulated ? emulatedLanes : deviceLanes;
   const { includes, constants } = unitParts(unit);
   const quads = unit.element === 'i8' || (unit.element === 'f16' && !isEmulated) ? 16 : 8;
   const fragments = (tokens / unit.m) * ((quads * quadRows) / unit.n);
@@ -55,6 +70,6 @@ function matrixShape({ tokens }: Tile, unit: MatrixUnit, lanes: number, isEmulat
     file: unit.element === 'i8' ? 'matmul_matrix_int8.wgsl' : 'matmul_matrix.wgsl',
     quads,
     includes: { ...includes, ...(isEmulated ? { SHUFFLES: emulatedShuffles } : {}) },
-    constants: { ...constants, LANES: lanes, SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)) },
+    constants: { ...constants, LANES: lanes, SUBGROUPS: Math.max(1, Math.min(tileInvocations / lanes, fragments)), UNROLLED: unrolled(deviceLanes) },
   };
 }

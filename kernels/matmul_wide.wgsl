@@ -49,16 +49,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let words = loadCodeWords(place, block);
     let scales = loadScales(place, block);
-    #unroll
-    for (var c = 0u; c < 8u; c++) {
-      let first = weightQuad(weights[0], words, scales, 0u, c);
-      let second = weightQuad(weights[1], words, scales, 1u, c);
-      let third = weightQuad(weights[2], words, scales, 2u, c);
-      let fourth = weightQuad(weights[3], words, scales, 3u, c);
+    for (var turn = 0u; turn < 8u; turn += UNROLLED) {
       #unroll
-      for (var t = 0u; t < TOKENS; t++) {
-        let x = inputAt(rows[t], width, block * 8u + c) * normWeight(block * 8u + c);
-        sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
+      for (var u = 0u; u < UNROLLED; u++) {
+        let c = turn + u;
+        let first = weightQuad(weights[0], words, scales, 0u, c);
+        let second = weightQuad(weights[1], words, scales, 1u, c);
+        let third = weightQuad(weights[2], words, scales, 2u, c);
+        let fourth = weightQuad(weights[3], words, scales, 3u, c);
+        #unroll
+        for (var t = 0u; t < TOKENS; t++) {
+          let x = inputAt(rows[t], width, block * 8u + c) * normWeight(block * 8u + c);
+          sums[t] += vec4f(dot(first, x), dot(second, x), dot(third, x), dot(fourth, x));
+        }
       }
     }
     if (NORMED) {

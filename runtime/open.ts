@@ -18,7 +18,7 @@ import { DeviceMemory, wholeBuffer } from './memory.ts';
 import { outlineModel, outlineScratch } from './outline.ts';
 import { blockLength, limitsOf, planMemory, readModel } from './plan.ts';
 import { Runner } from './runner.ts';
-import { Batch, leastItems } from './scheduling/batch.ts';
+import { Batch } from './scheduling/batch.ts';
 import { BlockPool } from './scheduling/blocks.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
 import { effectiveWindow, windowOf } from './scheduling/window.ts';
@@ -83,16 +83,16 @@ async function assemble(
   memory.reserve('kv', kvSize, weightsSize);
   memory.reserve('state', stateSize, weightsSize + kvSize);
   const facts = tileFacts({ ...open, family: kernels });
-  const room = { ...limitsOf(config, plan), leastItem: kernels === 'narrow' ? leastItems.cpu : leastItems.gpu };
+  const batchLimits = limitsOf(config, plan, kernels);
   memory.reserve(
     'activations',
-    outlineScratch(outlineModel(checkpoint, family, config), room, { ...facts, kv, activations, window }),
+    outlineScratch(outlineModel(checkpoint, family, config), batchLimits, { ...facts, kv, activations, window }),
     weightsSize + kvSize + stateSize,
   );
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
   demandBinding('The recurrent state of a layer', stateLayerSize, open);
 
-  const batch = new Batch(room);
+  const batch = new Batch(batchLimits);
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const weights = await loadWeights(checkpoint, specs, {
     device,

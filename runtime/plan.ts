@@ -3,7 +3,7 @@
  * engine and `inward doctor` both go by it. Refuses to touch a device and to read weights.
  */
 import { kvPoolSize } from '../kernels/attention.ts';
-import { steadyFamily } from '../kernels/tiles.ts';
+import { type KernelFamily, steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
 import { type Family, families, type LayerCache, type ModelShape, poolShapeOf } from '../models/index.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
@@ -12,7 +12,7 @@ import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
 import { type ModelOutline, outlineMatmuls, outlineModel, outlineScratch } from './outline.ts';
-import type { BatchLimits } from './scheduling/batch.ts';
+import { type BatchLimits, leastItems } from './scheduling/batch.ts';
 import { editRoom } from './scheduling/edits.ts';
 import { blocksHeld, effectiveWindow, windowOf } from './scheduling/window.ts';
 import { readTuning } from './tuner.ts';
@@ -87,6 +87,7 @@ const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => 
 export function limitsOf(
   config: Pick<ModelShape, 'vocabularySize' | 'longFrom'>,
   { contextLength, maxSequences, tokenBudget, kvBlocks }: MemoryPlan,
+  kernels: KernelFamily = 'narrow',
 ): BatchLimits {
   return {
     maxTokens: tokenBudget,
@@ -95,6 +96,7 @@ export function limitsOf(
     contextLength,
     blockCount: kvBlocks,
     blockLength,
+    leastItem: kernels === 'narrow' ? leastItems.cpu : leastItems.gpu,
     maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
     longFrom: config.longFrom,
   };
@@ -118,7 +120,7 @@ export function createPlanner(checkpoint: Checkpoint): (options: PlanOptions) =>
 function planOf(model: ModelOutline, facts: Pick<ModelPlan, 'name' | 'parameterCount' | 'weightSize'>, options: PlanOptions): ModelPlan {
   const { family, config } = model;
   const plan = planMemory(config, options);
-  // Sizes are the same for every device that runs it; only the list of operations differs.
+  // Of CPU devices, whatever the list of operations. GPUs cut attention into more items (leastItems), and do not say how much memory is free.
   const device = { lanes: 8, kv: plan.kv, activations: plan.activations, window: effectiveWindow(windowOf(config.caches), plan.contextLength) };
   return {
     ...plan,

@@ -63,7 +63,7 @@ export interface Sizes {
   /** Of gate and up beside each other, `columns` of each. */
   readonly gated: RowSizes;
   /** A token of each row of logits: the largest, or drawn by temperature, top-k and top-p. */
-  readonly { readonly vocabulary: number; readonly rows: number; readonly isDrawn: boolean };
+  readonly sample: { readonly vocabulary: number; readonly rows: number; readonly isDrawn: boolean };
 }
 
 export type Kind = keyof Sizes;
@@ -137,14 +137,15 @@ const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
   'delta rule': {
     name: ({ keyHeads, valueHeads, keyLength, valueLength, tokens }) => `${keyHeads}x${keyLength}/${valueHeads}x${valueLength}, ${tokensOf(tokens)}`,
     // The state is read and written once; each of its numbers is multiplied and added three times a token.
-    work: (keyHeads, valueHeads, keyLength, valueLength, tokens ) => (
+    work: ({ keyHeads, valueHeads, keyLength, valueLength, tokens }) => ({
       bytes: (2 * valueHeads * keyLength * valueLength + tokens * (2 * keyHeads * keyLength + 3 * valueHeads * valueLength)) * floatSize,
-      operations: tokens * valueHeads * keyLength * valueLength * 6,),
+      operations: tokens * valueHeads * keyLength * valueLength * 6,
+    }),
   },
-  gated: { name: nameRows, work: (columns, tokens ) => (bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 ) },
+  gated: { name: nameRows, work: ({ columns, tokens }) => ({ bytes: tokens * columns * 3 * floatSize, operations: tokens * columns * 4 }) },
   sample: {
     name: ({ vocabulary, rows, isDrawn }) => `${isDrawn ? 'drawn' : 'greedy'} of ${vocabulary}, ${rows} ${rows === 1 ? 'row' : 'rows'}`,
-    work: (vocabulary, rows ) => (bytes: rows * vocabulary * floatSize, operations: rows * vocabulary ),
+    work: ({ vocabulary, rows }) => ({ bytes: rows * vocabulary * floatSize, operations: rows * vocabulary }),
   },
 };
 
