@@ -88,6 +88,7 @@ export interface AnswerOptions {
 
 /** Ids in, parts of the answer out, as soon as they are known; holds back what may become a mark. One per completion; synchronous. */
 export interface AnswerDecoder {
+  /** What became known with this token. */
   push(id: TokenId): AnswerPart[];
   /** What was held back. A call that was cut off stays as far as it came. */
   end(): AnswerPart[];

@@ -2,8 +2,8 @@
 import type { Case, Kind, Sizes } from '../cases.ts';
 import type { Prepared, Workbench } from '../workbench.ts';
 import { setUpAttention } from './attention.ts';
-import { setUpHeadMatmul, setUpLatentQueries } from './latent.ts';
 import { setUpDelta } from './delta.ts';
+import { setUpHeadMatmul, setUpLatentQueries } from './latent.ts';
 import { setUpGated, setUpSample } from './rows.ts';
 import { setUpEmbed, setUpGateAndUp, setUpMatmul, setUpRepack } from './weights.ts';
 

@@ -88,7 +88,7 @@ export function write(value: Value): string {
 }
 
 /** As `repr` writes it. */
-export function represent(value: Value): string {
+function represent(value: Value): string {
   if (isText(value)) return quote(value.value);
   if (isNone(value)) return 'None';
   if (isUndefined(value)) return 'Undefined';
