@@ -2,7 +2,7 @@
  * Owns tiny models whose weights follow from the names of their tensors (test/fixtures/families/make.py has the rule and makes the same),
  * so that every family has a reference without its weights lying here. Refuses to know how a model is run.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tensorsFile } from './safetensors-file.ts';
 
@@ -26,6 +26,13 @@ export interface SeededFamily {
 }
 
 const fixtures = join(import.meta.dirname, 'fixtures/families');
+
+/** Names of all of them. */
+export function listSeeded(): string[] {
+  return readdirSync(fixtures)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -5));
+}
 
 export function readSeeded(name: string): SeededFamily {
   return JSON.parse(readFileSync(join(fixtures, `${name}.json`), 'utf8'));

@@ -10,9 +10,9 @@ import { families } from '../../models/index.ts';
 import { createEngine } from '../../runtime/engine.ts';
 import { distance, run } from '../engine-run.ts';
 import { testDevice } from '../gpu.ts';
-import { readSeeded, writeSeeded } from '../seeded.ts';
+import { listSeeded, readSeeded, writeSeeded } from '../seeded.ts';
 
-const names = ['gemma2', 'gemma3_text', 'gpt_oss', 'ministral3', 'mistral', 'phi3', 'qwen2', 'qwen3', 'smollm3'];
+const names = listSeeded();
 
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
