@@ -4,6 +4,7 @@
  */
 import type { Slice } from '../kernels/kernel.ts';
 import type { MatmulWork, TileFacts } from '../kernels/tiles.ts';
+import { poolShapeOf } from '../models/caches.ts';
 import { type Family, Graph, type GraphSettings, type ModelShape, type Weights } from '../models/index.ts';
 import { outlineWeights } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
@@ -33,7 +34,7 @@ function outline({ family, config, weights }: ModelOutline, settings: Omit<Graph
   const graph = new Graph({
     ...settings,
     batch: nowhere,
-    pools: config.caches.map((cache) => (cache.kind === 'kv' ? { vectors: nowhere, fold: 1 } : undefined)),
+    pools: config.caches.map((cache) => (poolShapeOf(cache, settings.kv) === undefined ? undefined : { vectors: nowhere, fold: 1 })),
     states: config.caches.map((cache) => (cache.kind === 'state' ? { blocks: nowhere, length: cache.length } : undefined)),
   });
   family.forward(config, weights, graph);

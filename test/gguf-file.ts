@@ -119,3 +119,18 @@ export function tokenizerPairs(options: {
     ...extra,
   ];
 }
+
+/** Folders of models in parts; `write` gives the path of the first one of a new model. Parts that are undefined are left out. */
+export function createParts(): { write(files: Readonly<Record<number, Uint8Array | undefined>>, count?: number): string; remove(): void } {
+  const root = mkdtempSync(join(tmpdir(), 'inward-test-'));
+  let models = 0;
+  return {
+    write(files, count = 3) {
+      const model = join(root, `model${models++}`);
+      const nameOf = (part: number): string => `${model}-${String(part).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.gguf`;
+      for (const [part, bytes] of Object.entries(files)) if (bytes !== undefined) writeFileSync(nameOf(Number(part)), bytes);
+      return nameOf(1);
+    },
+    remove: () => rmSync(root, { recursive: true, force: true }),
+  };
+}

@@ -11,8 +11,9 @@ import { createConfigReader } from './config.ts';
 import { describe, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
 import { readQuantization } from './quantization.ts';
 import { readSafetensors } from './safetensors.ts';
+import { Shards } from './shards.ts';
 import type { Checkpoint, TensorHeader, TensorNames } from './types.ts';
-import { openFile, readFully } from './window.ts';
+import { openFile } from './window.ts';
 
 /** Bytes; real ones have some kB, an index of 100,000 tensors 10 MB. */
 const jsonLimit = 64 * 2 ** 20;
@@ -21,20 +22,19 @@ const shardLimit = 4096;
 /** Throws file_missing, checkpoint_invalid, model_unsupported. */
 export function openFolder(path: string): Checkpoint {
   const { family, config } = readConfigFile(join(path, 'config.json'));
-  const files: Shard[] = [];
+  const files = new Shards(invalidCheckpoint);
   try {
     const quantization = readQuantization(config);
     const tensors = new Map<string, TensorHeader>();
     for (const [name, expected] of readShards(path)) {
-      const file = openShard(join(path, name), files.at(-1)?.end ?? 0);
-      files.push(file);
+      const file = files.add(join(path, name));
       const headers = readSafetensors(file.fd, file.end - file.start, name, file.start);
       for (const header of headers) addTensor(tensors, header, name);
       checkIndex(headers, name, expected ?? []);
     }
     return createCheckpoint(path, files, tensors, { model: { family, config }, names: createNames(tensors), quantization });
   } catch (error) {
-    for (const { fd } of files) closeSync(fd);
+    files[Symbol.dispose]();
     throw error;
   }
 }
@@ -65,18 +65,6 @@ function createNames(tensors: ReadonlyMap<string, TensorHeader>): TensorNames {
   const has = (stem: string): boolean => ['.weight', '.qweight', '.weight_packed'].some((suffix) => tensors.has(stem + suffix));
   const [model, head] = prefixes.find(([prefix]) => has(`${prefix}embed_tokens`)) ?? ['model.', 'lm_head.'];
   return { nameOf: (name) => name.replace(/^model\./, model).replace(/^lm_head\./, head), hasPairs: false, hasWholeNorms: false };
-}
-
-interface Shard {
-  readonly fd: number;
-  /** Of its bytes among those of all files. */
-  readonly start: number;
-  readonly end: number;
-}
-
-function openShard(path: string, start: number): Shard {
-  const fd = openFile(path);
-  return { fd, start, end: start + fstatSync(fd).size };
 }
 
 /** A config.json and the family that it names. Throws file_missing, checkpoint_invalid, model_unsupported. */
@@ -144,28 +132,18 @@ function checkIndex(headers: readonly TensorHeader[], file: string, expected: re
 
 function createCheckpoint(
   path: string,
-  files: readonly Shard[],
+  files: Shards,
   tensors: Map<string, TensorHeader>,
   meaning: Pick<Checkpoint, 'model' | 'names' | 'quantization'>,
 ): Checkpoint {
-  const fileSize = files.at(-1)?.end ?? 0;
-  let isOpen = true;
   return {
     path,
-    fileSize,
+    fileSize: files.size,
     format: 'folder',
     metadata: new Map(),
     tensors,
     ...meaning,
-    read(position, into) {
-      if (!isOpen) throw new InwardError('internal', { part: 'checkpoint: read after dispose' });
-      const file = files.find((candidate) => position >= candidate.start && position + into.byteLength <= candidate.end);
-      if (file === undefined) throw invalidCheckpoint('read', `within one of the files, ${fileSize} bytes`, position + into.byteLength);
-      readFully(file.fd, position - file.start, into, invalidCheckpoint);
-    },
-    [Symbol.dispose]() {
-      if (isOpen) for (const { fd } of files) closeSync(fd);
-      isOpen = false;
-    },
+    read: (position, into) => files.read(position, into),
+    [Symbol.dispose]: () => files[Symbol.dispose](),
   };
 }

@@ -2,17 +2,15 @@
  * Owns the door `inward/checkpoint`: opens a model file, reads what it says about itself and its tensor bytes.
  * Refuses to hold the file in memory or to know what a family needs: that is the models' business.
  */
-import { closeSync, fstatSync, statSync } from 'node:fs';
-import { families } from '../../models/families.ts';
+import { statSync } from 'node:fs';
 import type { WeightSpec } from '../../models/family.ts';
 import { InwardError } from '../errors.ts';
 import { openFolder } from './folder.ts';
-import { type GgufHeader, readGguf } from './gguf.ts';
-import { createGgufConfig, createGgufNames } from './gguf-config.ts';
-import { optionalInteger, optionalString } from './metadata.ts';
+import { openGguf } from './gguf-file.ts';
+import { optionalString } from './metadata.ts';
 import { findStorageByName } from './storage.ts';
 import type { Checkpoint, StorageName } from './types.ts';
-import { invalid, isSystemError, openFile, readFully } from './window.ts';
+import { isSystemError } from './window.ts';
 
 export {
   metadataBoolean,
@@ -31,33 +29,15 @@ export { findStorageByName, type Storage } from './storage.ts';
 export type { Checkpoint, MetadataValue, StorageName, TensorHeader, TensorNames } from './types.ts';
 
 /**
- * Reads the header of a GGUF file, or of a folder with config.json and safetensors files, and keeps them open until disposed.
- * Throws file_missing (no readable regular file), gguf_invalid (file), checkpoint_invalid (folder), model_unsupported (one part of a split
- * model; a folder of another family or quantization).
+ * Reads the headers of a GGUF file (of all parts, where the model is split), or of a folder with config.json and safetensors files, and keeps
+ * them open until disposed. Throws file_missing (no readable regular file), gguf_invalid (file), checkpoint_invalid (folder), model_unsupported
+ * (a folder of another family or quantization).
  */
 export function openCheckpoint(path: string): Checkpoint {
   try {
     return isFolder(path) ? openFolder(path) : openGguf(path);
   } catch (error) {
     throw isSystemError(error) ? new InwardError('file_missing', { path }) : error;
-  }
-}
-
-function openGguf(path: string): Checkpoint {
-  const fd = openFile(path);
-  try {
-    const fileSize = fstatSync(fd).size;
-    const header = readGguf(fd, fileSize, (strings, key) => {
-      const bytes = Buffer.allocUnsafeSlow(strings.size);
-      readFully(fd, strings.position, bytes);
-      return strings.decode(bytes, `metadata ${key}`);
-    });
-    const checkpoint = createCheckpoint(path, fd, fileSize, header);
-    refuseSplit(checkpoint);
-    return checkpoint;
-  } catch (error) {
-    closeSync(fd);
-    throw error;
   }
 }
 
@@ -68,37 +48,6 @@ function isFolder(path: string): boolean {
     // Whatever is wrong with it, openFile says.
     return false;
   }
-}
-
-function createCheckpoint(path: string, fd: number, fileSize: number, header: GgufHeader): Checkpoint {
-  let isOpen = true;
-  const { metadata, tensors } = header;
-  const architecture = metadata.get('general.architecture');
-  const family = families.find(({ gguf }) => gguf?.architecture === architecture);
-  return {
-    path,
-    fileSize,
-    format: 'gguf',
-    metadata,
-    tensors,
-    model: family && { family, config: createGgufConfig(header, family) },
-    names: { nameOf: family === undefined ? (name) => name : createGgufNames(family), hasPairs: family?.gguf?.hasPairs ?? false, hasWholeNorms: true },
-    quantization: { method: 'none' },
-    read(position, into) {
-      if (!isOpen) throw new InwardError('internal', { part: 'checkpoint: read after dispose' });
-      if (position < 0 || position + into.byteLength > fileSize) throw invalid('read', `within ${fileSize} bytes`, position + into.byteLength);
-      readFully(fd, position, into);
-    },
-    [Symbol.dispose]() {
-      if (isOpen) closeSync(fd);
-      isOpen = false;
-    },
-  };
-}
-
-function refuseSplit(checkpoint: Checkpoint): void {
-  const count = optionalInteger(checkpoint, 'split.count', 0, 0xffff) ?? 1;
-  if (count > 1) throw new InwardError('model_unsupported', { part: 'file', expected: 'a whole model', found: `one of ${count} parts` });
 }
 
 /** Elements of a tensor of this shape. */

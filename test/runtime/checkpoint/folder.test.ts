@@ -36,8 +36,8 @@ test('shards are one file', () => {
   };
   expect([read('a'), read('b'), read('c')]).toEqual([[1, 2], [3], [4, 5, 6]]);
   expect(checkpoint.fileSize).toBe(files['model-1-of-2.safetensors'].length + files['model-2-of-2.safetensors'].length);
-  // Nothing is read from one file into the next.
-  expect(() => checkpoint.read(checkpoint.tensors.get('a')?.offset ?? 0, new Uint8Array(3))).toThrow(expect.objectContaining({ code: 'checkpoint_invalid' }));
+  // Nothing is read past the last.
+  expect(() => checkpoint.read(checkpoint.tensors.get('c')?.offset ?? 0, new Uint8Array(4))).toThrow(expect.objectContaining({ code: 'checkpoint_invalid' }));
 });
 
 test.each([

@@ -1,10 +1,11 @@
 /** The reader on good files: values, tensors, reading; and on random damage. */
 import { ftruncateSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { describeCheckpoint, elementCount, metadataStrings, openCheckpoint, optionalString, tensorSize } from '../../../runtime/checkpoint/index.ts';
+import { hashModel } from '../../../runtime/checkpoint/fingerprint.ts';
 import { InwardError } from '../../../runtime/errors.ts';
-import { createFolder, ggufBytes, tokenizerPairs } from '../../gguf-file.ts';
+import { createFolder, createParts, ggufBytes, type Pair, tokenizerPairs } from '../../gguf-file.ts';
 
 const folder = createFolder();
 afterAll(folder.remove);
@@ -129,8 +130,65 @@ test('a header of a real size opens in time in proportion', () => {
   expect(checkpoint.metadata.size).toBe(3);
 });
 
-test('one part of a split model is refused', () => {
-  expect(() => openCheckpoint(folder.write(ggufBytes([['split.count', 'u16', 3]])))).toThrow(code('model_unsupported'));
+describe('a model in parts', () => {
+  const parts = createParts();
+  afterAll(parts.remove);
+  const first: readonly Pair[] = [
+    ['general.architecture', 'string', 'llama'],
+    ['split.count', 'u16', 3],
+    ['split.no', 'u16', 0],
+    ['split.tensors.count', 'i32', 2],
+  ];
+  const later = (number: number, count = 3): Pair[] => [
+    ['split.count', 'u16', count],
+    ['split.no', 'u16', number],
+    ['split.tensors.count', 'i32', 2],
+  ];
+  /** A part with a tensor of eight numbers, or without one. */
+  const part = (pairs: readonly Pair[], name?: string, value = 0): Buffer =>
+    name === undefined
+      ? ggufBytes(pairs)
+      : ggufBytes(pairs, [{ name, dimensions: [8], typeId: 0, offset: 0 }], Buffer.from(new Float32Array(8).fill(value).buffer));
+  const good = { 1: part(first), 2: part(later(1), 'a', 1.5), 3: part(later(2), 'b', -2) };
+
+  test('is one checkpoint: metadata of the first part, tensors of all, bytes from the right file', () => {
+    using checkpoint = openCheckpoint(parts.write(good));
+    expect([...checkpoint.tensors.keys()]).toEqual(['a', 'b']);
+    expect(checkpoint.metadata.get('general.architecture')).toBe('llama');
+    expect(checkpoint.fileSize).toBe(good[1].length + good[2].length + good[3].length);
+    for (const [name, value] of [
+      ['a', 1.5],
+      ['b', -2],
+    ] as const) {
+      const bytes = new Uint8Array(32);
+      checkpoint.read(checkpoint.tensors.get(name)?.offset ?? 0, bytes);
+      expect(new Float32Array(bytes.buffer)).toEqual(new Float32Array(8).fill(value));
+    }
+    // Over the border of two files, as the hash of all that lies before the first tensor needs it.
+    const border = new Uint8Array(8);
+    checkpoint.read(good[1].length - 4, border);
+    expect(Buffer.from(border)).toEqual(Buffer.concat([good[1].subarray(-4), good[2].subarray(0, 4)]));
+    expect(hashModel(checkpoint)).toMatch(/^[0-9a-f]{64}$/);
+    expect(() => checkpoint.read(checkpoint.fileSize - 4, new Uint8Array(8))).toThrow(code('gguf_invalid'));
+  });
+
+  test.each([
+    ['a part that is missing', { ...good, 3: undefined }, 'file_missing'],
+    ['a part of another model', { ...good, 2: part(later(1, 4), 'a') }, 'gguf_invalid'],
+    ['a part with another number', { ...good, 2: part(later(2), 'a') }, 'gguf_invalid'],
+    ['a tensor in two parts', { ...good, 3: part(later(2), 'a') }, 'gguf_invalid'],
+    ['fewer tensors than the first part counts', { ...good, 3: part(later(2)) }, 'gguf_invalid'],
+    ['a part that is no GGUF file', { ...good, 2: Buffer.from('nothing of the kind') }, 'gguf_invalid'],
+    ['only the first part', { 1: good[1] }, 'file_missing'],
+  ])('with %s is refused', (_, files, expected) => {
+    expect(() => openCheckpoint(parts.write(files))).toThrow(code(expected));
+  });
+
+  test('is opened by its first part, under the names that gguf-split gives', () => {
+    const path = parts.write(good);
+    expect(() => openCheckpoint(path.replace('-00001-', '-00002-'))).toThrow(/part 1 of 3/);
+    expect(() => openCheckpoint(folder.write(good[1]))).toThrow(/-00001-of-00003\.gguf/);
+  });
 });
 
 test('sizes of storages', () => {
