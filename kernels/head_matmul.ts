@@ -2,10 +2,11 @@
  * Owns the multiplication of each head's channels by rows of its own: the matmul kernel over the heads of a matrix that has their rows one
  * below the other (the value half of multi-head latent attention). Refuses biases, norms and int8, which no family has there.
  */
+
+import type { ExpertMatrix } from './experts.ts';
 import { type Operation, placeOf, type Slice, type Vectors } from './kernel.ts';
 import { choiceOf, type Finish, matmulParams, matmulVariants, workgroupQuads } from './matmul.ts';
 import { standardTiles, type TileFacts } from './tiles.ts';
-import type { ExpertMatrix } from './experts.ts';
 import { type PackedMatrix, quadRows, type Shard } from './weights.ts';
 
 /** Rows of each head of a matrix; every shard of the matrix has whole heads. */

@@ -83,7 +83,15 @@ export function latentQueriesVariants(
   const { stem } = packedStorages[storage];
   const size = `d${shape.headLength}v${valueLength(shape)}`;
   return queryForms(facts).map(({ tokens, constants }) => ({
-    label: ['latent_queries', stem, rowsAre, size, [places.weights, places.x, places.y].map((place) => place[0]).join(''), `sg${facts.lanes}`, `t${tokens}`].join('/'),
+    label: [
+      'latent_queries',
+      stem,
+      rowsAre,
+      size,
+      [places.weights, places.x, places.y].map((place) => place[0]).join(''),
+      `sg${facts.lanes}`,
+      `t${tokens}`,
+    ].join('/'),
     file: 'latent_queries.wgsl',
     includes: {
       QUANT: `quant/${stem}.wgsl`,
@@ -106,12 +114,22 @@ export interface LatentQueryBuffers {
   readonly batch: Slice;
 }
 
-export function latentQueries(shape: LatentShape, keys: HeadRows & { readonly rowsAre: KeyRows }, { x, queries, rotation, batch }: LatentQueryBuffers, facts: TileFacts): Operation[] {
+export function latentQueries(
+  shape: LatentShape,
+  keys: HeadRows & { readonly rowsAre: KeyRows },
+  { x, queries, rotation, batch }: LatentQueryBuffers,
+  facts: TileFacts,
+): Operation[] {
   const { matrix, pitch, rows, rowsAre } = keys;
   const inputLength = (rowsAre === 'plain' ? rows : matrix.columns) + shape.headLength - shape.latentLength;
   const forms = queryForms(facts);
   return headRuns(keys).map(({ packed, firstHead, heads, start, planeQuads }) => ({
-    variants: latentQueriesVariants(shape, { storage: matrix.storage, rowsAre, inputLength }, { weights: placeOf(packed), x: placeOf(x), y: placeOf(queries) }, facts),
+    variants: latentQueriesVariants(
+      shape,
+      { storage: matrix.storage, rowsAre, inputLength },
+      { weights: placeOf(packed), x: placeOf(x), y: placeOf(queries) },
+      facts,
+    ),
     resources: [packed, x, queries, batch, rotation],
     params: packParams(matrix.columns / blockColumns, rows / quadRows, pitch / quadRows, start, planeQuads, firstHead, {
       f32: shape.scale ?? inputLength ** -0.5,

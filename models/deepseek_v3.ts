@@ -76,7 +76,8 @@ export const deepseekV3: Family<DeepseekV3Config> = {
       kv_lora_rank: 'attention.kv_lora_rank',
       qk_rope_head_dim: 'rope.dimension_count',
       // Files with keys and values apart call the heads of attention over latents key_length and value_length.
-      qk_nope_head_dim: (file) => (file.number('attention.key_length_mla') ?? file.number('attention.key_length') ?? 0) - (file.number('rope.dimension_count') ?? 0),
+      qk_nope_head_dim: (file) =>
+        (file.number('attention.key_length_mla') ?? file.number('attention.key_length') ?? 0) - (file.number('rope.dimension_count') ?? 0),
       v_head_dim: (file) => file.number('attention.value_length_mla') ?? file.number('attention.value_length'),
       kv_b_proj_split: (file) => !file.hasTensor('blk.0.attn_kv_b.weight') && file.hasTensor('blk.0.attn_k_b.weight'),
       // 2 stands for a sigmoid; files without it are of DeepSeek-V2.

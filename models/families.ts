@@ -15,4 +15,19 @@ import { qwen3 } from './qwen3.ts';
 import { qwen3Moe } from './qwen3_moe.ts';
 import { smollm3 } from './smollm3.ts';
 
-export const families: readonly Family[] = [deepseekV3, gemma2, gemma3, gemma4, glm4Moe, gptOss, llama, ministral3, mistral, phi3, qwen2, qwen3, qwen3Moe, smollm3];
+export const families: readonly Family[] = [
+  deepseekV3,
+  gemma2,
+  gemma3,
+  gemma4,
+  glm4Moe,
+  gptOss,
+  llama,
+  ministral3,
+  mistral,
+  phi3,
+  qwen2,
+  qwen3,
+  qwen3Moe,
+  smollm3,
+];

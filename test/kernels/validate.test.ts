@@ -78,7 +78,9 @@ function latentVariants(lanes: number, place: Place): Variant[] {
       const choice = { storage, activations: 'f32' as const, places, lanes, family, layout, isNormed: false, columns: 64, over: 'tokens' as const };
       const shape = latentShapes(lanes)[i];
       return [
-        ...(shape === undefined ? [] : latentQueriesVariants(shape, { storage, rowsAre: i % 3 === 0 ? 'latent' : 'plain', inputLength: 128 }, places, { lanes, family })),
+        ...(shape === undefined
+          ? []
+          : latentQueriesVariants(shape, { storage, rowsAre: i % 3 === 0 ? 'latent' : 'plain', inputLength: 128 }, places, { lanes, family })),
         ...matmulVariants({ ...choice, finish: 'store', isByHead: true }),
       ];
     }),
