@@ -19,10 +19,10 @@ afterAll(() => gpu.open[Symbol.dispose]());
 
 const [rows, columns] = [96, 64];
 
-/** Parts `a` and `b` as one matrix, in shards of two tiles. */
-async function load(checkpoint: Checkpoint, storage: StorageWithKernels, interleaved: boolean, heads?: Heads): Promise<LoadedMatrix> {
+/** Parts `a` and `b` as one matrix, in shards of at most two tiles. */
+async function load(checkpoint: Checkpoint, storage: StorageWithKernels, interleaved: boolean, heads?: Heads, headRows?: number): Promise<LoadedMatrix> {
   const parts = ['a', 'b'].map((name) => ({ tensor: `${name}.weight`, rows, heads }));
-  const specs = new Map<string, WeightSpec>([['m', { kind: 'matrix', parts, columns, interleaved }]]);
+  const specs = new Map<string, WeightSpec>([['m', { kind: 'matrix', parts, columns, interleaved, ...(headRows && { headRows }) }]]);
   const { device } = gpu.open;
   const progress: number[] = [];
   const weights = await loadWeights(checkpoint, specs, {
@@ -59,6 +59,20 @@ test.each(['AWQ', 'GPTQ4', 'CT_INT8', 'FP8', 'NF4'] as const)('%s: rows below ea
   const halves = (row: number): number => row - (row % 24) + ((row % 24) % 2) * 12 + Math.floor((row % 24) / 2);
   const expected = [examples.a, examples.b].flatMap((example) => Array.from({ length: rows }, (_, row) => expectedRow(storage, example, halves(row))));
   expect(await lookUp(matrix)).toEqual(expected);
+});
+
+test('heads that kernels take one by one are in one shard each, or refused', async () => {
+  const examples = { a: randomStored('FP8', rows, columns, 1, { group: 'block' }), b: randomStored('FP8', rows, columns, 2, { group: 'block' }) };
+  const matrix = await load(createCheckpoint(examples), 'FP8', false, undefined, 24);
+  expect(matrix.pieces.map((piece) => piece.matrix.shards.map((shard) => shard.rows))).toEqual([[48, 48, 48, 48]]);
+  const expected = [examples.a, examples.b].flatMap((example) => Array.from({ length: rows }, (_, row) => expectedRow('FP8', example, row)));
+  expect(await lookUp(matrix)).toEqual(expected);
+  const refused = (expected: string) => expect.objectContaining({ code: 'model_unsupported', fields: expect.objectContaining({ expected }) });
+  await expect(load(createCheckpoint(examples), 'FP8', false, undefined, 96)).rejects.toThrow(refused('rows of a head that one binding holds'));
+  const sorted = randomStored('GPTQ4', rows, columns, 1, { isPlain: true, hasOrder: true });
+  await expect(load(createCheckpoint({ a: sorted, b: sorted }), 'GPTQ4', false, undefined, 24)).rejects.toThrow(
+    refused('columns in their own order, storage GPTQ4'),
+  );
 });
 
 test('GPTQ3: quads of both parts take turns', async () => {

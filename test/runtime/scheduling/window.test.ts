@@ -122,4 +122,9 @@ test('the memory plan has room for windows, not for contexts', () => {
   // Nor does it bound what is kept of earlier prompts.
   const roomy = { ...options, kvTokens: 10 * 8192 };
   expect(planMemory(shapeOf(8192), roomy)).toEqual(planMemory(shapeOf(), roomy));
+  // A layer without a window takes the whole model's away: latent rows are seen from everywhere.
+  const latent = { kind: 'latent' as const, latentLength: 96, ropeLength: 32 };
+  const mixed = planMemory({ contextLength: 8192, caches: [...shapeOf(512).caches, latent] }, options);
+  expect(mixed.kvTokens).toBe(24_576);
+  expect(mixed.kvSize - whole.kvSize).toBe((24_576 + 16) * (96 + 32) * 2);
 });
