@@ -165,6 +165,19 @@ describe.each(kinds)('$shape.keyHeads keys of $shape.keyLength, $shape.valueHead
   });
 });
 
+it('parts of a row stand where the files of each family have them', () => {
+  // Two key heads with two value heads each, by hand: [q 16 | k 16 | v 32 | z 32] of each key head, then [b 2 | a 2].
+  const shape = { ...plain, keyHeads: 2, valueHeads: 4, keyLength: 16, valueLength: 16 };
+  expect(deltaRow({ ...shape, grouped: 'all' })).toEqual({
+    ...{ query: { start: 0, pitch: 96 }, key: { start: 16, pitch: 96 }, value: { start: 32, pitch: 96 }, gate: { start: 64, pitch: 96 } },
+    ...{ beta: { start: 192, pitch: 4 }, rate: { start: 194, pitch: 4 }, length: 200 },
+  });
+  const apart = { query: { start: 0, pitch: 16 }, key: { start: 32, pitch: 16 }, value: { start: 64, pitch: 32 }, gate: { start: 128, pitch: 32 } };
+  expect(deltaRow(shape)).toEqual({ ...apart, beta: { start: 192, pitch: 2 }, rate: { start: 196, pitch: 2 }, length: 200 });
+  expect(deltaRow({ ...shape, grouped: 'rates' })).toEqual({ ...apart, beta: { start: 192, pitch: 4 }, rate: { start: 194, pitch: 4 }, length: 200 });
+  expect(deltaStateLength(shape)).toBe(4 * 16 * 16 + 3 * 128);
+});
+
 it('clear_states zeroes the blocks that are named and no other', async () => {
   for (const length of [4, 516, 10_004]) {
     const batch = new Batch(limits);

@@ -19,6 +19,7 @@ interface Answer {
     readonly kvSize: number;
     readonly kvTokenSize: number;
     readonly kvTokens: number;
+    readonly stateSize: number;
     readonly scratchSize: number;
     readonly totalSize: number;
     readonly largestContext: number;
@@ -64,6 +65,17 @@ test('q8 takes a little more than half the KV cache of f16', async () => {
   const [f16, q8] = await Promise.all(['f16', 'q8'].map(async (kv) => (await sizes(config, '--memory', '80GiB', '--kv', kv)).fits[0]?.kvTokenSize ?? 0));
   // 128 numbers of a head: 128 bytes and a factor, which has a vector of 16 bytes with that of its values.
   expect((q8 ?? 0) / (f16 ?? 1)).toBeCloseTo((128 + 8) / 256, 4);
+});
+
+test('Qwen3.5 27B by hand: recurrent state of each sequence in three layers of four, beside the KV cache of the others', async () => {
+  const hybrid = join(import.meta.dirname, '../fixtures/configs/qwen3.5-27b.json');
+  // In each of 48 layers 48 matrices of 128 x 128, and three rows of 2 * 16 * 128 + 48 * 128 channels.
+  const state = 48 * (48 * 128 * 128 + 3 * 10_240) * 4;
+  const asked = [hybrid, '--memory', '80GiB', '--context', '4096'];
+  const [one, eight] = await Promise.all(['1', '8'].map(async (count) => (await sizes(...asked, '--max-sequences', count)).fits[0]));
+  expect([one?.stateSize, eight?.stateSize]).toEqual([state, 8 * state]);
+  expect(one?.totalSize).toBe((one?.weightSize ?? 0) + (one?.kvSize ?? 0) + (one?.scratchSize ?? 0) + state);
+  expect((await ask(...asked)).out).toMatch(/KV cache +state +working/);
 });
 
 test('nothing of a model fits: exit code 1, context 0', async () => {
