@@ -12,7 +12,7 @@ import { distance, run } from '../engine-run.ts';
 import { testDevice } from '../gpu.ts';
 import { readSeeded, writeSeeded } from '../seeded.ts';
 
-const names = ['gemma2', 'gemma3_text', 'gpt_oss', 'ministral3', 'mistral', 'phi3', 'qwen2', 'qwen3', 'smollm3'];
+const names = ['gemma2', 'gemma3_text', 'gemma4_e2b', 'gemma4_kv', 'gemma4_moe', 'gpt_oss', 'ministral3', 'mistral', 'phi3', 'qwen2', 'qwen3', 'smollm3'];
 
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
