@@ -58,7 +58,8 @@ function addPart(tensors: Map<string, TensorHeader>, shards: Shards, path: strin
   const header = readHeader(shard);
   const [found, number] = [readCount(header, 'split.count'), readCount(header, 'split.no') + 1];
   const expected = Number(/-(\d{5})-of-/.exec(basename(path))?.[1]);
-  if (found !== count || number !== expected) throw invalid(`file ${printable(basename(path), 'of the model')}`, `part ${expected} of ${count}`, `part ${number} of ${found}`);
+  if (found !== count || number !== expected)
+    throw invalid(`file ${printable(basename(path), 'of the model')}`, `part ${expected} of ${count}`, `part ${number} of ${found}`);
   for (const [name, tensor] of header.tensors) {
     if (tensors.has(name)) throw invalid(`tensor ${printable(name, 'with another name')}`, 'one of this name', 'a second one in another part');
     tensors.set(name, { ...tensor, offset: tensor.offset + shard.start });

@@ -2,8 +2,8 @@
 import { ftruncateSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { describeCheckpoint, elementCount, metadataStrings, openCheckpoint, optionalString, tensorSize } from '../../../runtime/checkpoint/index.ts';
 import { hashModel } from '../../../runtime/checkpoint/fingerprint.ts';
+import { describeCheckpoint, elementCount, metadataStrings, openCheckpoint, optionalString, tensorSize } from '../../../runtime/checkpoint/index.ts';
 import { InwardError } from '../../../runtime/errors.ts';
 import { createFolder, createParts, ggufBytes, type Pair, tokenizerPairs } from '../../gguf-file.ts';
 
