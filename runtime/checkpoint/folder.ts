@@ -6,7 +6,6 @@ import { closeSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { families } from '../../models/families.ts';
 import type { Family, ModelConfig } from '../../models/family.ts';
-import { InwardError } from '../errors.ts';
 import { createConfigReader } from './config.ts';
 import { describe, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
 import { readQuantization } from './quantization.ts';
