@@ -47,7 +47,10 @@ function repeat(content: Value, times: Value): Value | undefined {
   if (!isWhole(times)) return undefined;
   const count = Math.max(0, Number(times.value));
   if (isText(content)) return text(content.value.repeat(count));
-  return isList(content) ? list(Array.from({ length: count }, () => content.value).flat()) : undefined;
+  if (!isList(content)) return undefined;
+  const items: Value[] = [];
+  for (let i = 0; i < count; i++) for (const item of content.value) items.push(item);
+  return list(items);
 }
 
 function remainder(left: Value, right: Value): Value | undefined {

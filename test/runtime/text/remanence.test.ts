@@ -13,7 +13,7 @@ afterAll(folder.remove);
 
 const marker = 'zqxjvkw';
 const control = '<|a_control_token|>';
-const template = '{% for m in messages %}{{ m.content | trim }}<|a_control_token|>{% endfor %}';
+const template = '{% for m in messages %}{{ m.content + m.role | trim }}<|a_control_token|>{% endfor %}';
 /** A model file with this kind of vocabulary. */
 function path(kind: string): string {
   const pairs = tokenizerPairs({ merges: ['z q'], control: [control], template, extra: [['tokenizer.ggml.unknown_token_id', 'u32', 257]] });
@@ -60,8 +60,8 @@ test.each(['gpt2', 'llama', 't5', 'bert', 'gemma4'])(
         { role: 'user', content: `chat ${marker} ${control}` },
         { role: marker, content: marker.repeat(3) },
       ];
-      await ask({ kind: 'chat', messages }, 'ids');
-      await ask({ kind: 'chat', messages: [{ role: 'user', content: { [marker]: marker } }] }, 'failed');
+      await ask({ kind: 'chat', variables: { messages, tools: null } }, 'ids');
+      await ask({ kind: 'chat', variables: { messages: [{ role: marker, content: { [marker]: marker } }], tools: null } }, 'failed');
       await ask({ kind: 'text', text: 'another', addSpecial: true, parseSpecial: false }, 'ids');
       expect(await ask({ probe: backwards(marker), control: backwards('a_control_token') }, 'heap')).toEqual({ kind: 'heap', probe: false, control: true });
     } finally {
