@@ -10,7 +10,10 @@ export const noBlock = 0x00ff_ffff as BlockId;
 
 /** Positions that the layer which looks furthest back sees; undefined where some layer sees everything. */
 export function windowOf(caches: readonly LayerCache[]): number | undefined {
-  const seen = (cache: LayerCache): number => (cache.kind === 'none' ? 0 : (cache.kind === 'kv' && cache.window) || Number.POSITIVE_INFINITY);
+  const seen = (cache: LayerCache): number => {
+    if (cache.kind === 'latent') return Number.POSITIVE_INFINITY;
+    return cache.kind === 'kv' ? (cache.window ?? Number.POSITIVE_INFINITY) : 0;
+  };
   const furthest = caches.reduce((most, cache) => Math.max(most, seen(cache)), 0);
   return furthest === 0 || furthest === Number.POSITIVE_INFINITY ? undefined : furthest;
 }

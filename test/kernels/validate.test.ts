@@ -353,7 +353,7 @@ describe('compose', () => {
     const text = compose({
       file: 'attention.wgsl',
       includes: attentionIncludes,
-      constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, VECTORS: 1, VECTOR_QUADS: 1, HEAD_VECTORS: 1, KEY_LOADS: 1, VALUE_LOADS: 8 },
+      constants: { LANES: 8, GATHER: true, GROUP_TILE: 1, QUADS: 1, LANE_VECTORS: 1, VECTOR_QUADS: 1, HEAD_VECTORS: 1, KEY_LOADS: 1, VALUE_LOADS: 8 },
     });
     expect(text.startsWith('enable subgroups;\nconst LANES = 8u;\nconst GATHER = true;')).toBe(true);
     expect(text.match(/fn lanesSum/g)).toHaveLength(1);

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { families } from '../../../models/families.ts';
-import type { Family } from '../../../models/family.ts';
+import type { Family, ModelShape } from '../../../models/family.ts';
 import { createConfigReader } from '../../../runtime/checkpoint/config.ts';
 import { createGgufConfig, createGgufNames } from '../../../runtime/checkpoint/gguf-config.ts';
 import type { MetadataValue, TensorHeader } from '../../../runtime/checkpoint/types.ts';
@@ -32,6 +32,17 @@ const attention = (heads: number, kvHeads: number, headLength: number): Record<s
   'attention.value_length': headLength,
 });
 
+const deepseekKeys: Readonly<Record<string, MetadataValue>> = {
+  ...{ block_count: 61, context_length: 163_840, embedding_length: 7168, feed_forward_length: 18_432, leading_dense_block_count: 3 },
+  ...{ 'attention.head_count': 128, 'attention.layer_norm_rms_epsilon': Math.fround(1e-6), 'attention.q_lora_rank': 1536, 'attention.kv_lora_rank': 512 },
+  ...{ 'rope.freq_base': 10_000, 'rope.dimension_count': 64, 'rope.scaling.type': 'yarn', 'rope.scaling.factor': 40 },
+  ...{ 'rope.scaling.original_context_length': 4096, 'rope.scaling.yarn_beta_fast': 32, 'rope.scaling.yarn_beta_slow': 1 },
+  // 0.1 times what config.json has twice.
+  'rope.scaling.yarn_log_multiplier': Math.fround(0.1),
+  ...{ expert_count: 256, expert_used_count: 8, expert_shared_count: 1, expert_feed_forward_length: 2048, expert_gating_func: 2 },
+  ...{ expert_weights_scale: 2.5, expert_weights_norm: true, expert_group_count: 8, expert_group_used_count: 4 },
+};
+
 /** Values of the releases in test/fixtures/configs. */
 const cases: Readonly<Record<string, Case>> = {
   qwen3_moe: {
@@ -58,6 +69,14 @@ const cases: Readonly<Record<string, Case>> = {
     tensors: ['output.weight', 'blk.0.attn_q.bias'],
     vocabulary: 151_552,
   },
+  // Keys and values of heads in one tensor, as files had them before 2025-04.
+  deepseek_v3: {
+    config: 'deepseek-v3',
+    architecture: 'deepseek2',
+    keys: { ...deepseekKeys, 'attention.head_count_kv': 128, 'attention.key_length': 192, 'attention.value_length': 128 },
+    tensors: ['output.weight', 'blk.0.attn_kv_b.weight'],
+    vocabulary: 129_280,
+  },
   gpt_oss: {
     config: 'gpt-oss-20b',
     architecture: 'gpt-oss',
@@ -78,13 +97,36 @@ function rounded(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (_, found) => (typeof found === 'number' ? Math.fround(found) : found));
 }
 
-test.each(Object.entries(cases))('%s: the same configuration as in a folder', (name, { config, architecture, keys, tensors, vocabulary }) => {
-  const family = findFamily(name);
+function readGguf(family: Family, { architecture, keys, tensors, vocabulary }: Omit<Case, 'config'>): ModelShape {
   const header = (tensor: string): [string, TensorHeader] => [tensor, { name: tensor, storage: 'BF16', shape: [vocabulary, 32], offset: 0, size: 0 }];
   const metadata = new Map(Object.entries(keys).map(([key, value]) => [`${architecture}.${key}`, value]));
-  const file = createGgufConfig({ metadata, tensors: new Map(['token_embd.weight', ...tensors].map(header)) }, family);
-  const folder = createConfigReader(JSON.parse(readFixture(`configs/${config}.json`).toString('utf8')));
-  expect(rounded(family.readConfig(file))).toEqual(rounded(family.readConfig(folder)));
+  return family.readConfig(createGgufConfig({ metadata, tensors: new Map(['token_embd.weight', ...tensors].map(header)) }, family));
+}
+
+function readFolder(family: Family, config: string): ModelShape {
+  return family.readConfig(createConfigReader(JSON.parse(readFixture(`configs/${config}.json`).toString('utf8'))));
+}
+
+test.each(Object.entries(cases))('%s: the same configuration as in a folder', (name, { config, ...file }) => {
+  const family = findFamily(name);
+  expect(rounded(readGguf(family, file))).toEqual(rounded(readFolder(family, config)));
+});
+
+const { deepseek_v3: whole } = cases;
+
+test('deepseek_v3: keys and values of heads apart, whose attention is one over latents', () => {
+  const family = findFamily('deepseek_v3');
+  const latent = { 'attention.head_count_kv': 1, 'attention.key_length': 576, 'attention.value_length': 512 };
+  const keys = { ...deepseekKeys, ...latent, 'attention.key_length_mla': 192, 'attention.value_length_mla': 128 };
+  const file = readGguf(family, { ...(whole as Case), keys, tensors: ['output.weight', 'blk.0.attn_k_b.weight', 'blk.0.attn_v_b.weight'] });
+  expect(rounded(file)).toEqual({ ...(rounded(readFolder(family, 'deepseek-v3')) as object), areKeysApart: true });
+});
+
+test('deepseek_v3: experts chosen by softmax are those of DeepSeek-V2, and refused', () => {
+  const keys = { ...whole?.keys, expert_gating_func: 1 };
+  expect(() => readGguf(findFamily('deepseek_v3'), { ...(whole as Case), keys })).toThrow(
+    expect.objectContaining({ code: 'model_unsupported', fields: expect.objectContaining({ expected: 'sigmoid', found: 'softmax' }) }),
+  );
 });
 
 test.each([
@@ -98,6 +140,14 @@ test.each([
   ['glm4_moe', 'mlp.shared_experts.up_proj.weight', 'ffn_up_shexp.weight'],
   ['glm4_moe', 'self_attn.k_proj.bias', 'attn_k.bias'],
   ['glm4_moe', 'self_attn.q_norm.weight', 'attn_q_norm.weight'],
+  ['deepseek_v3', 'self_attn.q_a_proj.weight', 'attn_q_a.weight'],
+  ['deepseek_v3', 'self_attn.q_b_proj.weight', 'attn_q_b.weight'],
+  ['deepseek_v3', 'self_attn.q_a_layernorm.weight', 'attn_q_a_norm.weight'],
+  ['deepseek_v3', 'self_attn.kv_a_proj_with_mqa.weight', 'attn_kv_a_mqa.weight'],
+  ['deepseek_v3', 'self_attn.kv_a_layernorm.weight', 'attn_kv_a_norm.weight'],
+  ['deepseek_v3', 'self_attn.kv_b_proj.weight', 'attn_kv_b.weight'],
+  ['deepseek_v3', 'self_attn.k_b_proj.weight', 'attn_k_b.weight'],
+  ['deepseek_v3', 'self_attn.v_b_proj.weight', 'attn_v_b.weight'],
   ['gpt_oss', 'post_attention_layernorm.weight', 'post_attention_norm.weight'],
   ['gpt_oss', 'mlp.router.bias', 'ffn_gate_inp.bias'],
   ['gpt_oss', 'mlp.experts.gate_up_proj.weight', 'ffn_gate_up_exps.weight'],
