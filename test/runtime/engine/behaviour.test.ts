@@ -231,9 +231,9 @@ describe('one engine', () => {
     }
     expect(watch.lasting).toBe(lasting);
     expect(JSON.stringify(engine.stats().memory)).toBe(memory);
-    // What is encoded while a step runs is what the next one takes, but for a few that turn out otherwise.
+    // What is encoded while a step runs is what the next one takes, but for a few that turn out otherwise; and a step's words have an encoder of their own.
     const made = (watch.made['createCommandEncoder'] ?? 0) - encoders;
-    expect(made / (engine.stats().steps - steps)).toBeLessThan(1.05);
+    expect(made / (engine.stats().steps - steps)).toBeLessThan(2.05);
     // 660 steps later.
     expect((heaps[3] ?? 0) - (heaps[0] ?? 0)).toBeLessThan(500_000);
   });
