@@ -16,6 +16,7 @@ import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { type Activations, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { compare, findUnits, Gpu, joined, testDevice } from '../gpu.ts';
 import { prepareMatmul } from '../matmul-case.ts';
+import { sampleCases } from '../sample.ts';
 
 const isFull = process.env['INWARD_FULL'] === '1';
 const side = (length: 8 | 16, element: MatrixUnit['element']): MatrixUnit => ({ m: length, n: length, k: length, element, form: 'emulated' });
@@ -34,7 +35,7 @@ const int8Storages = storages.filter((storage) => packedStorages[storage].hasInt
 const layout = { BATCH_LOGIT_TOKENS: 4 };
 const counts = (tokens: number, logitRows = 0): StepCounts => ({ tokens, logitRows, items: tokens, clears: 0, copies: 0 });
 
-describe.each(units)('$m x $n x $k of $element, $form', (unit) => {
+describe.each(sampleCases('matrix units', units, 4))('$m x $n x $k of $element, $form', (unit) => {
   const isUnfit = unit.element === 'f16' && !hasF16;
   const isInt8 = unit.element === 'i8';
   const own = isInt8 ? { int8Unit: unit } : { matrixUnit: unit };

@@ -15,6 +15,7 @@ import { matmulF32Bound, matvecReference } from '../../kernels/weights.ref.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { compare, Gpu, joined } from '../gpu.ts';
 import { prepareMatmul, widthOf } from '../matmul-case.ts';
+import { sampleCases } from '../sample.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -64,7 +65,7 @@ function placeAt(i: number): Place {
   return i % 2 === 0 ? 'buffer' : 'texture';
 }
 
-it.each(cases)('$storage in a $place: $rows rows, $columns columns, $tokens tokens, added', async (shape) => {
+it.each(sampleCases('matmuls of the wide family', cases, 12))('$storage in a $place: $rows rows, $columns columns, $tokens tokens, added', async (shape) => {
   const { matrix, weights, x } = await prepareMatmul(gpu, shape);
   const { place, rows, tokens } = shape;
   const stride = Math.ceil((rows + 5) / 4) * 4;
