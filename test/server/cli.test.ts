@@ -197,15 +197,12 @@ test.each([['run', 'Hi'], ['chat']])('%s: a model without a tokenizer is told be
   expect(world.opened).toHaveLength(0);
 });
 
-test('the remedy for a missing file names the commands whose help says that they take a folder, and no other', () => {
+test('the remedy for a missing file names what every command takes, and no command or flag', () => {
   const { commands } = createProgram(new FakeWorld(), () => undefined);
-  const takers = commands.filter(({ registeredArguments }) =>
-    registeredArguments.some(({ description }) => description.includes('folder of safetensors files')),
-  );
-  const named = commands.filter((command) => new RegExp(`\\b${command.name()}\\b`).test(errorTable.file_missing.remedy));
-  expect(takers.map((command) => command.name())).toEqual(['logits', 'tune']);
-  expect(named).toEqual(takers);
-  expect(errorTable.file_missing.remedy).not.toContain('--model');
+  const { remedy } = errorTable.file_missing;
+  expect(remedy).toMatch(/GGUF file.*checkpoint folder/);
+  expect(commands.filter((command) => new RegExp(`\\b${command.name()}\\b`).test(remedy)).map((command) => command.name())).toEqual([]);
+  expect(remedy).not.toContain('--model');
 });
 
 test('run streams the answer and tells the speed', async () => {
