@@ -124,7 +124,7 @@ function floatBits(value: number): number {
 }
 
 /** What all kernels of attention have in common: options, format, places. `place`: of queries, pool and results. Labels name what is not usual. */
-export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boolean): Omit<Required<Variant>, 'file'> {
+export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boolean): Omit<Required<Variant>, 'file' | 'emulated'> {
   const { window, softcap, kv } = shape;
   const options = [...(window === undefined ? [] : [`w${window}`]), ...(softcap === undefined ? [] : [`cap${softcap}`]), ...(hasSinks ? ['sinks'] : [])].join(
     '',

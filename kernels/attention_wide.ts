@@ -58,6 +58,17 @@ function groupTiles({ heads, kvHeads }: AttentionShape, form: Form): number {
   return Math.ceil(heads / kvHeads / form.heads);
 }
 
+/** All that WebGPU promises, in bytes. */
+const workgroupMemory = 16_384;
+
+/** Keys of a turn that fit beside the memory of emulated shuffles. Bytes: those of attention_wide.wgsl and attend/rows.wgsl. */
+function emulatedKeys(shape: AttentionShape, { keys, rows }: Form): number {
+  const vectors = headVectors(shape);
+  const turn = keys * ((2 * vectors + 1) * 16 + rows * 4);
+  const rest = rows * (shape.headLength * 4 + 32) + invocations * 16;
+  return turn + rest > workgroupMemory ? keys / 2 : keys;
+}
+
 export function attentionWideVariants(shape: AttentionShape, place: Place, hasSinks = false, unit?: MatrixUnit): Variant[] {
   const { label, includes, constants, bindings } = attentionBase(shape, place, hasSinks);
   const isEmulated = shape.lanes < leastLanes;
@@ -83,6 +94,7 @@ export function attentionWideVariants(shape: AttentionShape, place: Place, hasSi
         KEYS: form.keys,
         CHUNK_QUADS: chunkQuads[shape.kv],
       },
+      ...(form.unit === undefined && shape.latentLength === undefined && { emulated: { KEYS: emulatedKeys(shape, form) } }),
       bindings,
     };
   });

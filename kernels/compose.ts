@@ -18,6 +18,8 @@ export interface VariantSource {
   readonly includes?: Readonly<Record<string, string>>;
   /** Numbers become u32 constants. */
   readonly constants?: Readonly<Record<string, number | boolean>>;
+  /** In place of some of these where shuffles are emulated, which takes workgroup memory. */
+  readonly emulated?: Readonly<Record<string, number>>;
 }
 
 const folder = new URL('./', import.meta.url);
@@ -44,7 +46,7 @@ export const emulatedShuffles = 'lib/shuffles_emulated.wgsl';
 export function compose(source: VariantSource, device: Subgroups = 'native'): string {
   const includes = { SHUFFLES: device === 'emulated' ? emulatedShuffles : 'lib/shuffles_native.wgsl', ...source.includes };
   const subgroups = includes.SHUFFLES === emulatedShuffles ? 'emulated' : device;
-  const given = subgroups === 'emulated' ? { SUBGROUPS: 1, ...source.constants } : (source.constants ?? {});
+  const given = subgroups === 'emulated' ? { SUBGROUPS: 1, ...source.constants, ...source.emulated } : (source.constants ?? {});
   const done = new Set<string>();
   const directives: string[] = [];
   const expand = (file: string): string =>
