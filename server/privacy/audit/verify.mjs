@@ -412,6 +412,8 @@ function findFrame(bytes, view, from) {
 // The log.
 
 const flawLimit = 1000;
+/** Bytes of `head` that are looked at: no checkpoint is as long. */
+const headLimit = 4096;
 const clockTolerance = 5000;
 /** The end of the year 9999. */
 const lastTime = 253_402_300_799_999;
@@ -498,8 +500,9 @@ class LogCheck {
 
   async run() {
     const { names } = this.#source;
-    // Before the segments: a log that is being written only grows.
-    const head = names.includes('head') ? await this.#source.read('head') : undefined;
+    // Before the segments: a log that is being written only grows. In one read: a checkpoint may become a digit longer between a look at
+    // its size and the reading.
+    const head = names.includes('head') ? await this.#source.part('head', 0, headLimit) : undefined;
     this.#hashesSize = names.includes('hashes') ? await this.#source.size('hashes') : 0;
     this.#hashes = new HashFile(this.#source, this.#hashesSize);
     const segments = this.#listSegments();

@@ -149,14 +149,24 @@ test('a log that is being written is intact whenever it is read, over the begin 
     for (let n = 0; !isDone; n++) for (const event of pair(n)) await log?.append(event);
   })();
   let segments = 0;
-  for (let tries = 0; segments < 5 && tries < 500; tries++) {
+  for (const begun = Date.now(); segments < 5 && Date.now() < begun + 60_000; ) {
     const report = await verifyLog(await openFolder(path));
     expect(report.flaws).toEqual([]);
     segments = report.segments;
   }
   isDone = true;
   await writing;
-  expect(segments).toBe(5);
+  // Two may have begun since the last look.
+  expect(segments).toBeGreaterThanOrEqual(5);
+});
+
+test('a head that becomes a digit longer while it is read is no damage', async () => {
+  const path = join(folder, 'longer');
+  cpSync(join(fixtures, 'plain'), path, { recursive: true });
+  const source = await openFolder(path);
+  // A whole file is read as long as it was when its size was asked for.
+  const read = async (name: string): Promise<Uint8Array> => (await source.read(name)).subarray(0, name === 'head' ? -1 : undefined);
+  expect((await verifyLog({ ...source, read })).flaws).toEqual([]);
 });
 
 test('a folder is a source: it gives the same report as one in memory', async () => {
