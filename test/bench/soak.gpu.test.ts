@@ -29,21 +29,21 @@ function runSoak(minutes: number, ...args: readonly string[]): Promise<Ended> {
 const record = ({ out }: Ended): SoakRecord => JSON.parse(out.trimEnd().split('\n').at(-1) ?? '');
 const broken = (bounds: readonly Bound[]): string[] => bounds.filter(({ isMet }) => isMet === false).map(({ name }) => name);
 
-test('60 mixed requests: every token is right, and nothing is left', { timeout: shortMinutes * 60_000 }, async () => {
-  const ended = await runSoak(shortMinutes, ...tiny, '--device', testDevice(), '--requests', '60');
-  expect(ended.err).toMatch(/60 requests: done/);
+test('30 mixed requests: every token is right, and nothing is left', { timeout: shortMinutes * 60_000 }, async () => {
+  const ended = await runSoak(shortMinutes, ...tiny, '--device', testDevice(), '--requests', '30');
+  expect(ended.err).toMatch(/30 requests: done/);
   const { bounds, ends, resident, codes } = record(ended);
   expect([broken(bounds), codes, ended.code]).toEqual([[], [], 0]);
-  expect(Object.values(ends).reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(60);
+  expect(Object.values(ends).reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(30);
   for (const name of ['complete', 'cancelled'] as const) expect(ends[name]).toBeGreaterThan(0);
   for (const part of [resident?.first, resident?.last]) for (const process of ['engine', 'parent'] as const) expect(part?.[process]).toBeGreaterThan(2 ** 25);
 });
 
-test('2 killed processes under load: nothing hangs, and nobody gets a token that is not his', { timeout: shortMinutes * 60_000 }, async () => {
-  const ended = await runSoak(shortMinutes, ...tiny, '--device', testDevice(), '--crashes', '2');
-  expect(ended.err).toMatch(/2 crashes: done/);
+test('a killed process under load: nothing hangs, and nobody gets a token that is not his', { timeout: shortMinutes * 60_000 }, async () => {
+  const ended = await runSoak(shortMinutes, ...tiny, '--device', testDevice(), '--crashes', '1');
+  expect(ended.err).toMatch(/1 crashes: done/);
   const { bounds, counts } = record(ended);
-  expect([broken(bounds), counts.restarts, ended.code]).toEqual([[], 2, 0]);
+  expect([broken(bounds), counts.restarts, ended.code]).toEqual([[], 1, 0]);
 });
 
 test('2,000 requests and 20 crashes with the default model', { timeout: 2 * fullMinutes * 60_000 }, async ({ skip }) => {

@@ -24,10 +24,10 @@ import { candidateTiles, tileName } from '../../kernels/tiles.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
 import { Batch } from '../../runtime/scheduling/batch.ts';
+import { sampleCases } from '../sample.ts';
 
 const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 64 });
 const storages = Object.keys(packedStorages) as StorageWithKernels[];
-const isFull = process.env['INWARD_FULL'] === '1';
 
 let open: OpenDevice;
 let openWithout: OpenDevice;
@@ -290,14 +290,15 @@ function variants(lanes: number, place: Place): Variant[] {
   ];
 }
 
-describe.each(
-  [4, 8, 16, 32, 64].flatMap((lanes) => [
-    { lanes, pin: false, place: 'buffer' as const, hasSubgroups: true },
-    { lanes, pin: true, place: 'buffer' as const, hasSubgroups: true },
-    { lanes, pin: false, place: 'texture' as const, hasSubgroups: true },
-    ...(lanes === 8 || lanes === 32 ? [{ lanes, pin: false, place: 'buffer' as const, hasSubgroups: false }] : []),
-  ]),
-)('subgroups of $lanes, pinned: $pin, in a $place, native: $hasSubgroups', ({ lanes, pin, place, hasSubgroups }) => {
+/** Lanes and places of lavapipe first. */
+const machines = [8, 4, 16, 32, 64].flatMap((lanes) => [
+  { lanes, pin: false, place: 'texture' as const, hasSubgroups: true },
+  { lanes, pin: false, place: 'buffer' as const, hasSubgroups: true },
+  { lanes, pin: true, place: 'buffer' as const, hasSubgroups: true },
+  ...(lanes === 8 || lanes === 32 ? [{ lanes, pin: false, place: 'buffer' as const, hasSubgroups: false }] : []),
+]);
+
+describe.each(sampleCases('subgroups and places', machines, 6, machines.slice(0, 1)))('subgroups of $lanes, pinned: $pin, in a $place, native: $hasSubgroups', ({ lanes, pin, place, hasSubgroups }) => {
   it('every variant compiles and binds', async () => {
     const { device } = hasSubgroups ? open : openWithout;
     const pipelines = new PipelineCache(device, pin);
@@ -308,9 +309,7 @@ describe.each(
     };
     const all = variants(lanes, place).filter(({ label }) => hasSubgroups || !/f16-|native/.test(label));
     expect(all.length).toBeGreaterThan(100);
-    // Every variant for the lanes and places of lavapipe; for the others a part, unless everything is to run.
-    const isWhole = isFull || (lanes === 8 && place === 'texture');
-    for (const variant of all.filter((_, i) => isWhole || i % 5 === lanes % 5)) {
+    for (const variant of sampleCases('variants', all, Math.ceil(all.length / 8))) {
       device.pushErrorScope('validation');
       const pipeline = await pipelines.get(variant);
       // Slices apart from each other: writable ones may not overlap.

@@ -9,6 +9,7 @@ import { run } from '../engine-run.ts';
 import { distanceFrom } from '../golden.ts';
 import { testDevice } from '../gpu.ts';
 import { oracleFolder, readFolderOracle } from '../oracle.ts';
+import { sampleCases } from '../sample.ts';
 import { findTestData } from '../test-data.ts';
 
 const kept = ['llama', 'llama_awq', 'llama_gptq_actorder', 'llama_ct_int4_asym', 'llama_fp8_block', 'llama_nf4'];
@@ -21,7 +22,7 @@ const folders = larger === undefined ? kept.map(oracleFolder) : [...kept, ...oth
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
 
-describe.each(folders.map((folder) => [basename(folder), folder] as const))('%s', (_, folder) => {
+describe.each(sampleCases('storages of folders', folders, kept.length).map((folder) => [basename(folder), folder] as const))('%s', (_, folder) => {
   test('exact: 24 tokens of each prompt, and the logits of every position', { timeout: patience }, async () => {
     const oracle = readFolderOracle(folder);
     expect(oracle.names).toContain('len33');

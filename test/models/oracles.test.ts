@@ -44,7 +44,7 @@ const data = findTestData('oracles of all families');
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
 
-test.each(data === undefined ? [] : sampleCases('oracles of families', oracles, 6))(
+test.each(data === undefined ? [] : sampleCases('oracles of families', oracles, 4))(
   '%s as a %s: 24 tokens of each prompt, and the logits of every position',
   { timeout: patience },
   async (name, format) => {
