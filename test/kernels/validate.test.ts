@@ -298,30 +298,37 @@ const machines = [8, 4, 16, 32, 64].flatMap((lanes) => [
   ...(lanes === 8 || lanes === 32 ? [{ lanes, pin: false, place: 'buffer' as const, hasSubgroups: false }] : []),
 ]);
 
-describe.each(sampleCases('subgroups and places', machines, 6, machines.slice(0, 1)))('subgroups of $lanes, pinned: $pin, in a $place, native: $hasSubgroups', ({ lanes, pin, place, hasSubgroups }) => {
-  it('every variant compiles and binds', async () => {
-    const { device } = hasSubgroups ? open : openWithout;
-    const pipelines = new PipelineCache(device, pin);
-    const buffer = device.createBuffer({ size: 65536, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-    const texture = (kind: BindingKind): { texture: GPUTexture; view: GPUTextureView } => {
-      const made = device.createTexture({ size: [8, 8], format: kind.endsWith('uint') ? 'rgba32uint' : 'rgba32float', usage: GPUTextureUsage.STORAGE_BINDING });
-      return { texture: made, view: made.createView() };
-    };
-    const all = variants(lanes, place).filter(({ label }) => hasSubgroups || !/f16-|native/.test(label));
-    expect(all.length).toBeGreaterThan(100);
-    for (const variant of sampleCases('variants', all, Math.ceil(all.length / 8))) {
-      device.pushErrorScope('validation');
-      const pipeline = await pipelines.get(variant);
-      // Slices apart from each other: writable ones may not overlap.
-      pipelines.bind(
-        pipeline,
-        variant.bindings.map((kind, i) => (kind.includes(' ') ? texture(kind) : { buffer, offset: i * 4096, size: 4096 })),
-      );
-      const error = await device.popErrorScope();
-      expect(error?.message, variant.label).toBeUndefined();
-    }
-  });
-});
+describe.each(sampleCases('subgroups and places', machines, 6, machines.slice(0, 1)))(
+  'subgroups of $lanes, pinned: $pin, in a $place, native: $hasSubgroups',
+  ({ lanes, pin, place, hasSubgroups }) => {
+    it('every variant compiles and binds', async () => {
+      const { device } = hasSubgroups ? open : openWithout;
+      const pipelines = new PipelineCache(device, pin);
+      const buffer = device.createBuffer({ size: 65536, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+      const texture = (kind: BindingKind): { texture: GPUTexture; view: GPUTextureView } => {
+        const made = device.createTexture({
+          size: [8, 8],
+          format: kind.endsWith('uint') ? 'rgba32uint' : 'rgba32float',
+          usage: GPUTextureUsage.STORAGE_BINDING,
+        });
+        return { texture: made, view: made.createView() };
+      };
+      const all = variants(lanes, place).filter(({ label }) => hasSubgroups || !/f16-|native/.test(label));
+      expect(all.length).toBeGreaterThan(100);
+      for (const variant of sampleCases('variants', all, Math.ceil(all.length / 8))) {
+        device.pushErrorScope('validation');
+        const pipeline = await pipelines.get(variant);
+        // Slices apart from each other: writable ones may not overlap.
+        pipelines.bind(
+          pipeline,
+          variant.bindings.map((kind, i) => (kind.includes(' ') ? texture(kind) : { buffer, offset: i * 4096, size: 4096 })),
+        );
+        const error = await device.popErrorScope();
+        expect(error?.message, variant.label).toBeUndefined();
+      }
+    });
+  },
+);
 
 describe.each(['narrow', 'wide', 'matrix'] as const)('candidates on a device whose family is %s', (family) => {
   const unit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f16', form: 'native' };
