@@ -22,7 +22,7 @@ import type { World } from '../world.ts';
 import { Interrupted } from './ask.ts';
 import { unprovenCode } from './exit.ts';
 import { formatExamples } from './group.ts';
-import { addSettings, type Flags, integer, readSettings, UsageError } from './options.ts';
+import { addSettings, type Flags, findModel, integer, readSettings, UsageError } from './options.ts';
 import { createBar } from './progress.ts';
 import { type Access, type AccessFlags, readAccess } from './prove/access.ts';
 import { formatProof } from './prove/format.ts';
@@ -105,7 +105,7 @@ interface Work {
 }
 
 async function runProof({ flags, settings, running, folder, signal }: Work, world: World): Promise<Proof> {
-  const text = await world.openText(toTextOptions(settings, settings.model ?? (await world.ensureDefaultModel())));
+  const text = await world.openText(toTextOptions(settings, await findModel(settings, world)));
   const encode = (word: string): Promise<Uint32Array> => text.encode(word, { addSpecial: false }).finally(() => text[Symbol.asyncDispose]());
   const { environment } = world;
   const common = { settings, encode, environment, folder, requests: flags.requests, idleMs: flags.idle * 1000, onProgress: createBar(world.err), signal };

@@ -4,12 +4,13 @@
  */
 import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
-import { choice, claim, filePath, ipAddress, type Kind, localFile, toggle, wholeNumber, witnessPlace } from './kinds.ts';
+import { choice, claim, filePath, ipAddress, type Kind, localFile, modelPlace, toggle, wholeNumber, witnessPlace } from './kinds.ts';
 
 /** Meanings and units: the table below. */
 export interface Settings {
   readonly site?: string;
   readonly model?: string;
+  readonly modelFolder?: string;
   readonly device: DeviceName | 'auto';
   readonly context?: number;
   readonly maxSequences: number;
@@ -79,7 +80,8 @@ const milliseconds = (low: number): Kind<number> => wholeNumber(low, 3_600_000);
 // biome-ignore format: a table
 export const settingTable: SettingTable<Settings> = {
   site: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder with the agreements, keys and manifest of this site', standardWords: '$XDG_STATE_HOME/inward, else ~/.local/state/inward' },
-  model: { ...filePath, value: 'path', help: 'GGUF file to load', standardWords: 'SmolLM2-135M-Instruct, fetched when missing and not for PHI' },
+  model: { ...modelPlace, value: 'path', help: 'GGUF file or checkpoint folder to load, or the name of an imported model', standardWords: 'SmolLM2-135M-Instruct, fetched when missing and not for PHI' },
+  modelFolder: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder of the imported models (inward model add)', standardWords: 'models in the folder of INWARD_CACHE' },
   device: { ...choice(['auto', ...deviceNames]), value: 'name', help: 'where to compute; auto takes the first that works', standard: 'auto' },
   context: { ...wholeNumber(engineNumbers.contextLength.low, engineNumbers.contextLength.high), value: 'tokens', help: 'tokens of prompt and answer together', standardWords: `the model's limit, at most ${engineNumbers.contextLength.standard}` },
   maxSequences: { ...numberOf(engineNumbers.maxSequences), value: 'count', help: 'requests that run at the same time' },
@@ -123,6 +125,7 @@ export const settingTable: SettingTable<Settings> = {
 /** Settings of the engine; `run`, `chat` and `doctor` have these. */
 export const engineSettings: readonly SettingName[] = [
   'model',
+  'modelFolder',
   'device',
   'context',
   'kvTokens',
