@@ -65,7 +65,8 @@ export function createProveCommand(world: World, onExit: (code: number) => void)
     .addOption(new Option('--site <folder>', 'with --attach: the site that the server has (default: by its environment)'))
     .addOption(new Option('--verify <file>', 'prove nothing: check the signature of this report (JSON)').conflicts(['out', 'key']))
     .addOption(new Option('--signer <file>', 'for --verify: the public key that must have signed it'));
-  const names = (Object.keys(settingTable) as SettingName[]).filter((name) => !replacedSettings.includes(name));
+  // Its own --verify is another one; file and environment have the setting.
+  const names = (Object.keys(settingTable) as SettingName[]).filter((name) => name !== 'verify' && !replacedSettings.includes(name));
   return addSettings(addSigningOptions(command), names)
     .addHelpText(
       'after',

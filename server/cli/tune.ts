@@ -9,6 +9,7 @@ import { type Settings, toEngineOptions } from '../config.ts';
 import type { World } from '../world.ts';
 import { judgeDevices } from './doctor/report.ts';
 import { resolveModel } from './model/shelf.ts';
+import { demandSums } from './model/trust.ts';
 import { addSettings, type Flags, prepareEngine, readSettings } from './options.ts';
 import { openEngine } from './progress.ts';
 import { createStyle } from './style.ts';
@@ -39,6 +40,7 @@ async function runTune(model: string | undefined, flags: Flags, world: World): P
 
 async function measure(settings: Settings, isForced: boolean, world: World): Promise<Tuning> {
   const { engine: options } = await prepareEngine(settings, world);
+  await demandSums(settings, options.modelPath, world);
   await using engine = await openEngine({ ...options, tune: isForced ? 'anew' : 'complete' }, world);
   return engine.info.tuning;
 }

@@ -43,6 +43,8 @@ test('every setting can be given in the file, the environment, and as a flag', a
       site: '/site',
       model: '/m.gguf',
       modelFolder: '/models',
+      verify: true,
+      modelSums: 'ab'.repeat(32),
       device: 'lavapipe',
       context: 100,
       maxSequences: 2,
@@ -68,7 +70,9 @@ test('every setting can be given in the file, the environment, and as a flag', a
   expect(fromEnvironment.settings).toEqual(samples);
   const world = new FakeWorld();
   world.folder = folder;
-  const args = rows.flatMap(([name, row]) => (row.isToggle ? [`--no-${flagName(name, row)}`] : [`--${flagName(name, row)}`, String(samples[name])]));
+  const args = rows.flatMap(([name, row]) =>
+    row.isToggle ? [`--${samples[name] === true ? '' : 'no-'}${flagName(name, row)}`] : [`--${flagName(name, row)}`, String(samples[name])],
+  );
   expect(await runCommand(['config', '--json', ...args], world)).toBe(0);
   const shown = JSON.parse(world.printed) as { settings: Record<string, { value: unknown; from: string }> };
   expect(Object.fromEntries(Object.entries(shown.settings).map(([name, { value }]) => [name, value]))).toEqual(samples);

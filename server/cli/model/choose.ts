@@ -4,6 +4,7 @@
  */
 import { basename, matchesGlob } from 'node:path';
 import { quote } from '../../config/kinds.ts';
+import { templateFolder } from '../../privacy/deployment/manifest.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import { partForm, plainPath, type Source, type SourceFile, stemOf } from './source.ts';
 
@@ -19,6 +20,8 @@ const companions = [
   'model.safetensors.index.json',
 ];
 
+const isCompanion = (path: string): boolean => companions.includes(path) || (path.startsWith(`${templateFolder}/`) && path.endsWith('.jinja'));
+
 /** `weights` of a folder are known when its index has been read. */
 export type Choice =
   | { readonly kind: 'folder'; readonly companions: readonly SourceFile[] }
@@ -28,7 +31,7 @@ export type Choice =
 export function chooseFiles(source: Source, pattern?: string): Choice {
   const files = source.files.filter(({ path }) => plainPath.test(path));
   if (pattern === undefined && isCheckpoint(files)) {
-    return { kind: 'folder', companions: files.filter(({ path }) => companions.includes(path)).map((file) => demandDigest(file, source)) };
+    return { kind: 'folder', companions: files.filter(({ path }) => isCompanion(path)).map((file) => demandDigest(file, source)) };
   }
   const models = Map.groupBy(
     files.filter(({ path }) => path.endsWith('.gguf')),

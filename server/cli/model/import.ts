@@ -2,12 +2,12 @@
  * Owns the import of a model: chosen, checked, received into a hidden folder, checked as a whole, listed with its sums, and only then under
  * its name. Refuses a second import of the same name beside the first, and to take the place of a model that is there.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { listShards } from '../../../runtime/checkpoint/index.ts';
 import { fitModel, formatBytes } from '../../../runtime/index.ts';
 import type { WeightFile } from '../../privacy/deployment/manifest.ts';
-import { formatSums, readSums, type Sums } from '../../privacy/deployment/sums.ts';
+import { formatSums, listFiles, readSums, type Sums } from '../../privacy/deployment/sums.ts';
 import { sumsFile } from '../../privacy/deployment/weights.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import { codeOf, syncFolder, writeNewFile } from '../../privacy/files.ts';
@@ -49,7 +49,7 @@ export async function importModel(request: ImportRequest): Promise<Sums> {
   const draft = draftOf(shelf, name);
   makeFolder(draft);
   const files = await receiveModel(choice, draft, request);
-  for (const stranger of readdirSync(draft)) if (!files.some((file) => file.name === stranger)) rmSync(join(draft, stranger), { recursive: true });
+  for (const stranger of listFiles(draft)) if (!files.some(({ name }) => name === stranger)) rmSync(join(draft, stranger));
   await checkModel(entryOf(draft));
   writeNewFile(join(draft, sumsFile), formatSums(files), 0o644);
   renameSync(draft, path);
@@ -79,6 +79,7 @@ async function receiveFiles(files: readonly SourceFile[], draft: string, { sourc
   const received: WeightFile[] = [];
   let before = 0;
   for (const file of files) {
+    makeFolder(dirname(join(draft, file.name)));
     const onBytes = (done: number): void => onProgress?.(before + done, total);
     received.push({ name: file.name, sha256: await receiveFile(file, join(draft, file.name), { source, disk, onProgress: onBytes }) });
     before += file.size;

@@ -7,6 +7,7 @@ import { basename, join, resolve } from 'node:path';
 import { cacheFolder } from '../../../runtime/index.ts';
 import { bareName } from '../../config/kinds.ts';
 import type { Settings } from '../../config.ts';
+import { listFiles } from '../../privacy/deployment/sums.ts';
 import { sumsFile } from '../../privacy/deployment/weights.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import type { World } from '../../world.ts';
@@ -51,9 +52,9 @@ export function entryOf(folder: string): string {
   return first === undefined ? folder : join(folder, first);
 }
 
-/** Bytes of the files of a folder; it has no folders below it. */
+/** Bytes of all files of a folder. */
 export function sizeOf(folder: string): number {
-  return readdirSync(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  return listFiles(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 /** The path of an imported model by its name; everything else is a path already. */

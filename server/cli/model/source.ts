@@ -4,6 +4,7 @@
  */
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { templateFolder } from '../../privacy/deployment/manifest.ts';
 import { readSums } from '../../privacy/deployment/sums.ts';
 import { sumsFile } from '../../privacy/deployment/weights.ts';
 import { SiteError } from '../../privacy/errors.ts';
@@ -56,10 +57,15 @@ export function openFolderSource(path: string): Source {
   const folder = isWhole ? path : dirname(path);
   const isMeant = (name: string): boolean => isWhole || stemOf(name) === stemOf(basename(path));
   const sums = existsSync(join(folder, sumsFile)) ? new Map(readSums(folder).files.map(({ name, sha256 }) => [name, sha256])) : undefined;
-  const files = listFolder(folder, isMeant).map(({ name, size }): SourceFile => {
-    const value = sums?.get(name);
-    return { name, path: name, size, ...(value !== undefined && { digest: { algorithm: 'sha256', value } }) };
-  });
+  const names = [...listNames(folder), ...listNames(join(folder, templateFolder)).map((name) => `${templateFolder}/${name}`)];
+  const files = names
+    .filter((name) => plainPath.test(name) && isMeant(name))
+    .flatMap((name): SourceFile[] => {
+      const stats = statSync(join(folder, name), { throwIfNoEntry: false });
+      const value = sums?.get(name);
+      if (!stats?.isFile()) return [];
+      return [{ name, path: name, size: stats.size, ...(value !== undefined && { digest: { algorithm: 'sha256', value } }) }];
+    });
   return {
     label: folder,
     files,
@@ -75,15 +81,12 @@ function isFolder(path: string): boolean {
   return stats.isDirectory();
 }
 
-function listFolder(folder: string, isMeant: (name: string) => boolean): { readonly name: string; readonly size: number }[] {
+/** Nothing, where there is no such folder. */
+function listNames(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => plainPath.test(name) && isMeant(name))
-      .flatMap((name) => {
-        const stats = statSync(join(folder, name), { throwIfNoEntry: false });
-        return stats?.isFile() ? [{ name, size: stats.size }] : [];
-      });
+    return readdirSync(folder);
   } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
     throw new SiteError(`The folder ${folder} cannot be read (${codeOf(error)}): expected one that this user may list; let this user read it.`);
   }
 }

@@ -1,14 +1,14 @@
 /**
  * Owns SHA256SUMS, the list of a model's files with their hashes that lies beside them, in the form that `sha256sum -c` takes, and the
- * comparison of a folder with it. The hash of the list itself pins all of it. Refuses names with folders in them, and comments.
+ * comparison of a folder with it. The hash of the list itself pins all of it. Refuses names that lead out of the folder, and comments.
  */
 import { hash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { SiteError } from '../errors.ts';
 import { readSmallFile } from '../files.ts';
 import { shorten } from './compare.ts';
-import { type WeightFile, weightForm, weightLimit } from './manifest.ts';
+import { memberForm, type WeightFile, weightLimit } from './manifest.ts';
 import { hashFiles, isFolder, sumsFile } from './weights.ts';
 
 /** Bytes. */
@@ -34,11 +34,11 @@ export function readSums(folder: string): Sums {
   const bytes = readSmallFile(path, sizeLimit);
   const lines = bytes.toString('latin1').split('\n');
   const files = lines.slice(0, -1).map((line) => {
-    const [, sha256 = '', name = ''] = /^([0-9a-f]{64}) [ *]([^/]+)$/.exec(line) ?? [];
+    const [, sha256 = '', name = ''] = /^([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? [];
     return { name, sha256 };
   });
   const isSound =
-    lines.at(-1) === '' && files.length > 0 && files.length <= weightLimit && files.every(({ name }) => weightForm.test(name) && name !== sumsFile);
+    lines.at(-1) === '' && files.length > 0 && files.length <= weightLimit && files.every(({ name }) => memberForm.test(name) && name !== sumsFile);
   if (!isSound || new Set(files.map(({ name }) => name)).size < files.length) {
     throw new SiteError(
       `The list ${path} cannot be used: expected lines of sha256sum, each with a hash and the plain name of another file, found others; import the model anew (inward model add).`,
@@ -63,13 +63,14 @@ export interface SumsReport extends Sums {
 
 /** Reads every byte of the model's folder that is not known. Throws SiteError where there is no list, or a file cannot be read. */
 export async function compareSums(modelPath: string, { pin, known = [], onProgress }: SumsOptions = {}): Promise<SumsReport> {
-  const folder = isFolder(modelPath) ? modelPath : dirname(modelPath);
+  const isWhole = isFolder(modelPath);
+  const folder = isWhole ? modelPath : dirname(modelPath);
   const sums = readSums(folder);
   if (pin !== undefined && pin !== sums.sha256) {
     const difference = `The list of sums is another one: expected ${sumsFile} with SHA-256 ${shorten(pin)}, found ${shorten(sums.sha256)}; put the first one back, or pin this one.`;
     return { ...sums, differences: [difference] };
   }
-  const found = readdirSync(folder).filter((name) => name !== sumsFile);
+  const found = listFiles(folder).filter((name) => name !== sumsFile);
   const missing = sums.files.filter(({ name }) => !found.includes(name));
   const extra = found.filter((name) => !sums.files.some((file) => file.name === name));
   const differences = [
@@ -78,11 +79,17 @@ export async function compareSums(modelPath: string, { pin, known = [], onProgre
     ...(await compareFiles(
       folder,
       sums.files.filter((file) => !missing.includes(file)),
-      known,
+      known.map(({ name, sha256 }) => ({ name: isWhole ? name.slice(name.indexOf('/') + 1) : name, sha256 })),
       onProgress,
     )),
   ];
   return { ...sums, differences };
+}
+
+/** All that is no folder, also in folders below, and what is hidden. */
+export function listFiles(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
+  return entries.map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort();
 }
 
 const orAnew = 'or import the model anew (inward model add)';
@@ -93,7 +100,7 @@ async function compareFiles(
   known: readonly WeightFile[],
   onProgress: SumsOptions['onProgress'],
 ): Promise<string[]> {
-  const hashes = new Map(known.map(({ name, sha256 }) => [basename(name), sha256]));
+  const hashes = new Map(known.map(({ name, sha256 }) => [name, sha256]));
   const unknown = files.filter(({ name }) => !hashes.has(name)).map(({ name }) => ({ name, path: join(folder, name) }));
   for (const { name, sha256 } of await hashFiles(unknown, onProgress)) hashes.set(name, sha256);
   return files.flatMap(({ name, sha256 }) => {

@@ -2,10 +2,10 @@
  * Owns which files the weights of a model are, and their hashes: the GGUF file with its other parts, or what a folder of safetensors files holds.
  * Always reads all bytes: a note that a file was verified before could have been written by anybody.
  */
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SiteError } from '../errors.ts';
-import { type WeightFile, weightForm, weightLimit } from './manifest.ts';
+import { templateFolder, type WeightFile, weightForm, weightLimit } from './manifest.ts';
 import { hashFile } from './software.ts';
 
 /** The list of a model's files with their hashes, which an import makes (sums.ts). */
@@ -71,9 +71,14 @@ function listParts(name: string): readonly string[] {
 }
 
 function listFolder(folder: string, name: string): readonly NamedPath[] {
+  const files = listNames(folder).filter((file) => fileForm.test(file) || file === sumsFile);
+  const below = existsSync(join(folder, templateFolder)) ? listNames(join(folder, templateFolder)).filter((file) => file.endsWith('.jinja')) : [];
+  return [...files, ...below.map((file) => `${templateFolder}/${file}`)].sort().map((file) => ({ name: `${name}/${file}`, path: join(folder, file) }));
+}
+
+function listNames(folder: string): string[] {
   try {
-    const names = readdirSync(folder).filter((file) => (fileForm.test(file) && !file.startsWith('.')) || file === sumsFile);
-    return names.sort().map((file) => ({ name: `${name}/${file}`, path: join(folder, file) }));
+    return readdirSync(folder).filter((file) => !file.startsWith('.'));
   } catch {
     throw new SiteError('The folder of weights cannot be read: expected a folder that this user may list; let this user read it.');
   }

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCommand } from '../../../server/cli/index.ts';
+import { parseSettings } from '../../../server/config.ts';
+import { serve } from '../../../server/main.ts';
 import { FakeWorld } from '../fake-world.ts';
 import { sha256, sumsOf, tinyModel, writeFiles } from './model/help.ts';
 
@@ -29,17 +31,17 @@ test('add, list, remove', async () => {
   const sums = sha256(sumsOf(tinyModel()));
   const added = await run('model', 'add', 'usb/tiny');
   expect(added).toMatchObject({ code: 0, complained: '' });
-  expect(added.printed).toMatch(/^The model tiny is here: 5 files, [\d.]+ KiB\. SHA-256 of their list SHA256SUMS: /);
+  expect(added.printed).toMatch(/^The model tiny is here: 6 files, [\d.]+ KiB\. SHA-256 of their list SHA256SUMS: /);
   expect(added.printed).toContain(sums);
   expect((await run('model', 'add', 'usb/tiny/', '--name', 'other')).code).toBe(0);
   // Embedding, two norms and one at the end, attention, gated unit.
   const parameters = 40 * 32 + 3 * 32 + (32 + 16 + 16 + 32) * 32 + 3 * 64 * 32;
   const { models, unfinished } = JSON.parse((await run('model', 'list', '--json')).printed);
   expect([models, unfinished]).toEqual([
-    [expect.objectContaining({ name: 'other' }), expect.objectContaining({ name: 'tiny', family: 'llama', parameters, files: 5, sums })],
+    [expect.objectContaining({ name: 'other' }), expect.objectContaining({ name: 'tiny', family: 'llama', parameters, files: 6, sums })],
     [],
   ]);
-  expect((await run('model', 'list')).printed).toMatch(new RegExp(`^tiny +llama +\\S+ k +5 +[\\d.]+ KiB +${sums}$`, 'm'));
+  expect((await run('model', 'list')).printed).toMatch(new RegExp(`^tiny +llama +\\S+ k +6 +[\\d.]+ KiB +${sums}$`, 'm'));
   expect(await run('model', 'remove', 'tiny')).toMatchObject({ code: 0, printed: 'The model tiny is removed.\n' });
   expect(JSON.parse((await run('model', 'list', '--json')).printed).models).toHaveLength(1);
   expect((await run('model', 'remove', 'tiny')).complained).toContain('expected one of those there, found other; name one of them.');
@@ -106,7 +108,7 @@ test('an imported GGUF model is its first file', async () => {
 test('verify: good, another file, another list, no list', async () => {
   await run('model', 'add', 'usb/tiny');
   const sums = sha256(sumsOf(tinyModel()));
-  expect(await run('model', 'verify', 'tiny')).toMatchObject({ code: 0, printed: `The model is as it was listed: 5 files. SHA-256 of SHA256SUMS: ${sums}\n` });
+  expect(await run('model', 'verify', 'tiny')).toMatchObject({ code: 0, printed: `The model is as it was listed: 6 files. SHA-256 of SHA256SUMS: ${sums}\n` });
   expect((await run('model', 'verify', path('tiny'), '--sums', sums)).code).toBe(0);
   writeFileSync(path('tiny/config.json'), '{}');
   // printf {} | sha256sum
@@ -117,4 +119,36 @@ test('verify: good, another file, another list, no list', async () => {
   expect(await run('model', 'verify', 'tiny')).toMatchObject(differs);
   expect((await run('model', 'verify', 'tiny', '--sums', '0'.repeat(64))).printed).toMatch(/^The list of sums is another one[^\n]+\n$/);
   expect((await run('model', 'verify', 'usb/tiny')).complained).toContain('SHA256SUMS cannot be used: expected a readable file, found nothing.');
+});
+
+test('run checks the model before anything is loaded, where the settings say so', async () => {
+  await run('model', 'add', 'usb/tiny');
+  const pin = sha256(sumsOf(tinyModel()));
+  const loads = async (...argv: string[]): Promise<[number, number]> => {
+    const { code, world } = await run('run', '--model', 'tiny', ...argv, 'Hello');
+    return [world.opened.length, code];
+  };
+  expect(await loads('--verify')).toEqual([1, 0]);
+  expect(await loads('--model-sums', pin)).toEqual([1, 0]);
+  expect(
+    await loads(
+      '--model-sums',
+      pin.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+    ),
+  ).toEqual([0, 1]);
+  writeFileSync(path('tiny/chat_template.jinja'), 'x');
+  expect(await loads('--verify')).toEqual([0, 1]);
+  expect(await loads('--model-sums', pin)).toEqual([0, 1]);
+  expect(await loads()).toEqual([1, 0]);
+  expect((await run('run', '--model', './usb/tiny', '--verify', 'Hello')).complained).toContain('expected a readable file, found nothing');
+});
+
+test('serve refuses to load a model that is not what was listed', async () => {
+  await run('model', 'add', 'usb/tiny');
+  writeFileSync(path('tiny/tokenizer.json'), '{}');
+  const world = new FakeWorld();
+  world.environment = { INWARD_CACHE: join(folder, 'cache') };
+  const settings = parseSettings({ port: 0, site: join(folder, 'site'), model: 'tiny', verify: true });
+  await expect(serve({ settings, isEvaluation: true }, world)).rejects.toThrow(/^A file of the model is another one: expected tokenizer\.json/);
+  expect(world.opened).toEqual([]);
 });

@@ -19,11 +19,18 @@ test('safetensors go before GGUF files, and bring what loader and tokenizer read
     'chat_template.jinja',
     'README.md',
     'onnx/config.json',
+    'additional_chat_templates/rag.jinja',
+    'additional_chat_templates/rag.py',
     'x.gguf',
     'pytorch_model.bin',
   );
   const choice = chooseFiles(source);
-  expect(choice.kind === 'folder' && choice.companions.map(({ path }) => path)).toEqual(['config.json', 'tokenizer.json', 'chat_template.jinja']);
+  expect(choice.kind === 'folder' && choice.companions.map(({ path }) => path)).toEqual([
+    'config.json',
+    'tokenizer.json',
+    'chat_template.jinja',
+    'additional_chat_templates/rag.jinja',
+  ]);
   expect(chooseShards(source, ['model.safetensors']).map(({ path }) => path)).toEqual(['model.safetensors']);
   expect(() => chooseShards(source, ['model-2.safetensors'])).toThrow('expected model-2.safetensors, which its index names, found none');
 });

@@ -3,10 +3,11 @@
  * lies in a folder afterwards.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Disk, localDisk } from '../../../../server/cli/model/disk.ts';
 import type { Source } from '../../../../server/cli/model/source.ts';
+import { listFiles } from '../../../../server/privacy/deployment/sums.ts';
 import { SiteError } from '../../../../server/privacy/errors.ts';
 import { safetensorsBytes, tinyConfig } from '../../../safetensors-file.ts';
 
@@ -32,6 +33,7 @@ export function tinyModel(seed = 1): Record<string, Buffer> {
   const index = { metadata: {}, weight_map: Object.fromEntries(shards.flatMap((list, i) => list.map((name) => [name, shardNames[i]]))) };
   return {
     'config.json': Buffer.from(JSON.stringify(tinyConfig)),
+    'additional_chat_templates/tool_use.jinja': Buffer.from(`{{ messages }} ${seed}`),
     'tokenizer.json': Buffer.from(`{"version":"1.0","seed":${seed}}`),
     'model.safetensors.index.json': Buffer.from(JSON.stringify(index)),
     ...Object.fromEntries(shards.map((list, i) => [shardNames[i], shardBytes(list, seed)])),
@@ -51,13 +53,15 @@ function shardBytes(names: readonly string[], seed: number): Buffer {
 }
 
 export function writeFiles(folder: string, files: Readonly<Record<string, Uint8Array | string>>): string {
-  mkdirSync(folder, { recursive: true });
-  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
+  for (const [name, bytes] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), bytes);
+  }
   return folder;
 }
 
 export function readFiles(folder: string): Record<string, Buffer> {
-  return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+  return Object.fromEntries(listFiles(folder).map((name) => [name, readFileSync(join(folder, name))]));
 }
 
 export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');

@@ -40,6 +40,7 @@ test('another file, a missing one, one too many, also hidden, a folder, a link',
   write('chat_template.jinja', 'x');
   write('.hidden', '');
   mkdirSync(join(folder, 'additional_chat_templates'));
+  write('additional_chat_templates/tool_use.jinja', 'x');
   symlinkSync('/etc/hostname', join(folder, 'tokenizer.json'));
   const found = await differences();
   expect(found[0]).toBe('A file of the model is missing: expected model.safetensors, found none; put it back, or import the model anew (inward model add).');
@@ -48,7 +49,7 @@ test('another file, a missing one, one too many, also hidden, a folder, a link',
       .slice(1, -1)
       .map((line) => /no ("[^"]+") beside/.exec(line)?.[1])
       .sort(),
-  ).toEqual(['.hidden', 'additional_chat_templates', 'chat_template.jinja', 'tokenizer.json'].map((name) => JSON.stringify(name)));
+  ).toEqual(['.hidden', 'additional_chat_templates/tool_use.jinja', 'chat_template.jinja', 'tokenizer.json'].map((name) => JSON.stringify(name)));
   // printf abd | sha256sum
   expect(found.at(-1)).toBe(
     `A file of the model is another one: expected config.json with SHA-256 ${abc.slice(0, 12)}, found a52d159f262b; put the first one back, or import the model anew (inward model add).`,
@@ -79,6 +80,7 @@ test.each([
   ['nothing', ''],
   ['no line end', `${abc}  config.json`],
   ['a folder in a name', `${abc}  ../config.json\n`],
+  ['another folder', `${abc}  onnx/config.json\n`],
   ['an absolute name', `${abc}  /etc/passwd\n`],
   ['a hidden name', `${abc}  .config.json\n`],
   ['itself', `${abc}  SHA256SUMS\n`],
