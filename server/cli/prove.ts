@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { type SettingName, settingTable } from '../config/table.ts';
+import { importSettings, type SettingName, settingTable } from '../config/table.ts';
 import { type Settings, toTextOptions } from '../config.ts';
 import { hashSoftware } from '../privacy/deployment/software.ts';
 import { type Envelope, envelopeLimit, hashRecord, readEnvelope, readPublicKey, signEnvelope, verifyEnvelope, writeEnvelope } from '../privacy/envelope.ts';
@@ -66,7 +66,8 @@ export function createProveCommand(world: World, onExit: (code: number) => void)
     .addOption(new Option('--verify <file>', 'prove nothing: check the signature of this report (JSON)').conflicts(['out', 'key']))
     .addOption(new Option('--signer <file>', 'for --verify: the public key that must have signed it'));
   // Its own --verify is another one; file and environment have the setting.
-  const names = (Object.keys(settingTable) as SettingName[]).filter((name) => name !== 'verify' && !replacedSettings.includes(name));
+  const others: readonly SettingName[] = ['verify', ...importSettings, ...replacedSettings];
+  const names = (Object.keys(settingTable) as SettingName[]).filter((name) => !others.includes(name));
   return addSettings(addSigningOptions(command), names)
     .addHelpText(
       'after',

@@ -4,6 +4,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
+import { parseAddress } from '../privacy/address.ts';
 import { parseWitness, witnessForms } from '../privacy/audit/witness/setting.ts';
 import { forms } from '../privacy/words.ts';
 
@@ -86,6 +87,13 @@ export function isLoopback(address: string): boolean {
 export const witnessPlace: Kind<string> = {
   schema: z.string().refine((text) => parseWitness(text) !== undefined),
   expected: witnessForms,
+  read: (text) => text,
+};
+
+/** Where models are fetched from. */
+export const hubAddress: Kind<string> = {
+  schema: z.string().refine((text) => parseAddress(text) !== undefined),
+  expected: 'the https address of a model hub (http only on loopback)',
   read: (text) => text,
 };
 

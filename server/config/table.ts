@@ -4,7 +4,7 @@
  */
 import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
-import { choice, claim, filePath, ipAddress, type Kind, localFile, modelPlace, sha256, toggle, wholeNumber, witnessPlace } from './kinds.ts';
+import { choice, claim, filePath, hubAddress, ipAddress, type Kind, localFile, modelPlace, sha256, toggle, wholeNumber, witnessPlace } from './kinds.ts';
 
 /** Meanings and units: the table below. */
 export interface Settings {
@@ -13,6 +13,8 @@ export interface Settings {
   readonly modelFolder?: string;
   readonly verify: boolean;
   readonly modelSums?: string;
+  readonly hub?: string;
+  readonly hubTokenFile?: string;
   readonly device: DeviceName | 'auto';
   readonly context?: number;
   readonly maxSequences: number;
@@ -86,6 +88,8 @@ export const settingTable: SettingTable<Settings> = {
   modelFolder: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder of the imported models (inward model add)', standardWords: 'models in the folder of INWARD_CACHE' },
   verify: { ...toggle, value: '', help: 'before a model is loaded, hold every byte of it against the list SHA256SUMS beside it', standard: false },
   modelSums: { ...sha256, value: 'sha256', help: 'SHA-256 that this list must have; with it verify is on' },
+  hub: { ...hubAddress, value: 'url', help: 'address of the model hub that `inward model add hf:ORG/NAME` fetches from; a server never connects to it' },
+  hubTokenFile: { ...filePath, value: 'path', help: 'file with the token for this hub, readable by its user only' },
   device: { ...choice(['auto', ...deviceNames]), value: 'name', help: 'where to compute; auto takes the first that works', standard: 'auto' },
   context: { ...wholeNumber(engineNumbers.contextLength.low, engineNumbers.contextLength.high), value: 'tokens', help: 'tokens of prompt and answer together', standardWords: `the model's limit, at most ${engineNumbers.contextLength.standard}` },
   maxSequences: { ...numberOf(engineNumbers.maxSequences), value: 'count', help: 'requests that run at the same time' },
@@ -125,6 +129,9 @@ export const settingTable: SettingTable<Settings> = {
   auditWitnessLag: { ...wholeNumber(0, 86_400), value: 'seconds', help: 'how long the witness may lack the newest checkpoint before requests are refused, 5 or more; 0: for ever', standard: 0 },
   log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },
 };
+
+/** Settings of the import of models alone: no server has them as flags. */
+export const importSettings: readonly SettingName[] = ['hub', 'hubTokenFile'];
 
 /** Settings of the engine; `run`, `chat` and `doctor` have these. */
 export const engineSettings: readonly SettingName[] = [

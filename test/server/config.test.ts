@@ -45,6 +45,8 @@ test('every setting can be given in the file, the environment, and as a flag', a
       modelFolder: '/models',
       verify: true,
       modelSums: 'ab'.repeat(32),
+      hub: 'https://models.hospital.example/hub',
+      hubTokenFile: '/token',
       device: 'lavapipe',
       context: 100,
       maxSequences: 2,

@@ -1,5 +1,5 @@
 /**
- * Owns the import of a model: chosen, checked, received into a hidden folder, checked as a whole, listed with its sums, and only then under
+ * Owns the import of a model: checked, received into a hidden folder, checked as a whole, listed with its sums, and only then under
  * its name. Refuses a second import of the same name beside the first, and to take the place of a model that is there.
  */
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { formatSums, listFiles, readSums, type Sums } from '../../privacy/deploy
 import { sumsFile } from '../../privacy/deployment/weights.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import { codeOf, syncFolder, writeNewFile } from '../../privacy/files.ts';
-import { type Choice, chooseFiles, chooseShards } from './choose.ts';
+import { type Choice, chooseShards } from './choose.ts';
 import type { Disk } from './disk.ts';
 import { holdLock } from './lock.ts';
 import { receiveFile } from './receive.ts';
@@ -20,11 +20,11 @@ import type { Source, SourceFile } from './source.ts';
 
 export interface ImportRequest {
   readonly source: Source;
+  /** Of its files. */
+  readonly choice: Choice;
   readonly shelf: string;
   readonly name: string;
   readonly disk: Disk;
-  /** Glob that says which GGUF file is meant. */
-  readonly pattern?: string | undefined;
   /** Bytes. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -34,7 +34,7 @@ const margin = 2 ** 20;
 
 /** Goes on where an earlier try stopped. Throws SiteError, and InwardError for a model that could not be served. */
 export async function importModel(request: ImportRequest): Promise<Sums> {
-  const { source, shelf, name, pattern } = request;
+  const { source, choice, shelf, name } = request;
   const path = join(shelf, name);
   makeFolder(shelf);
   using _ = holdLock(lockOf(shelf, name), name);
@@ -43,12 +43,11 @@ export async function importModel(request: ImportRequest): Promise<Sums> {
       `There is a model ${name} already: expected a new name, found ${path}; give another one with --name, or remove it (inward model remove).`,
     );
   }
-  const choice = chooseFiles(source, pattern);
   // Before gigabytes are moved.
   if (source.modelPath !== undefined) await checkModel(choice.kind === 'gguf' ? firstOf(choice, source.label) : source.modelPath);
   const draft = draftOf(shelf, name);
   makeFolder(draft);
-  const files = await receiveModel(choice, draft, request);
+  const files = await receiveModel(draft, request);
   for (const stranger of listFiles(draft)) if (!files.some(({ name }) => name === stranger)) rmSync(join(draft, stranger));
   await checkModel(entryOf(draft));
   writeNewFile(join(draft, sumsFile), formatSums(files), 0o644);
@@ -66,7 +65,8 @@ function firstOf({ files }: Extract<Choice, { kind: 'gguf' }>, folder: string): 
   return join(folder, files[0]?.path ?? '');
 }
 
-async function receiveModel(choice: Choice, draft: string, request: ImportRequest): Promise<readonly WeightFile[]> {
+async function receiveModel(draft: string, request: ImportRequest): Promise<readonly WeightFile[]> {
+  const { choice } = request;
   if (choice.kind === 'gguf') return receiveFiles(choice.files, draft, request);
   const companions = await receiveFiles(choice.companions, draft, request);
   await checkModel(join(draft, 'config.json'));

@@ -3,7 +3,7 @@
  * beside them under a hidden name. Refuses to take for imported what has no list of sums.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { cacheFolder } from '../../../runtime/index.ts';
 import { bareName } from '../../config/kinds.ts';
 import type { Settings } from '../../config.ts';
@@ -61,11 +61,6 @@ export function sizeOf(folder: string): number {
 export function resolveModel(model: string, settings: Pick<Settings, 'modelFolder'>, world: Pick<World, 'folder' | 'environment'>): string {
   const shelf = findShelf(settings, world);
   return isImported(shelf, model) ? entryOf(join(shelf, model)) : model;
-}
-
-/** The name that a model gets by itself from where it comes. Throws SiteError. */
-export function nameAfter(path: string): string {
-  return demandName(basename(path).replace(/(?:-\d{5}-of-\d{5})?\.gguf$/, ''));
 }
 
 /** Throws SiteError for what cannot be the name of a folder of its own. */

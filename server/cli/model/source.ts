@@ -30,6 +30,8 @@ export interface SourceFile {
 export interface Source {
   /** For sentences. */
   readonly label: string;
+  /** What the model is called where it comes from. */
+  readonly name: string;
   readonly files: readonly SourceFile[];
   /** Whether what has no digest was put there by somebody else. */
   readonly hasDigests: boolean;
@@ -68,6 +70,7 @@ export function openFolderSource(path: string): Source {
     });
   return {
     label: folder,
+    name: basename(folder),
     files,
     hasDigests: sums !== undefined,
     modelPath: path,

@@ -1,5 +1,5 @@
 /** `inward model` on a terminal, and the names that other commands take since then. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { parseSettings } from '../../../server/config.ts';
 import { serve } from '../../../server/main.ts';
 import { FakeWorld } from '../fake-world.ts';
 import { sha256, sumsOf, tinyModel, writeFiles } from './model/help.ts';
+import { TestHub } from './model/hub-server.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -31,7 +32,7 @@ test('add, list, remove', async () => {
   const sums = sha256(sumsOf(tinyModel()));
   const added = await run('model', 'add', 'usb/tiny');
   expect(added).toMatchObject({ code: 0, complained: '' });
-  expect(added.printed).toMatch(/^The model tiny is here: 6 files, [\d.]+ KiB\. SHA-256 of their list SHA256SUMS: /);
+  expect(added.printed).toMatch(/^The model tiny is here: 6 files, [\d.]+ KiB, from \/.*\/usb\/tiny\. SHA-256 of their list SHA256SUMS: /);
   expect(added.printed).toContain(sums);
   expect((await run('model', 'add', 'usb/tiny/', '--name', 'other')).code).toBe(0);
   // Embedding, two norms and one at the end, attention, gated unit.
@@ -101,7 +102,7 @@ test('another folder of models, from the settings', async () => {
 
 test('an imported GGUF model is its first file', async () => {
   const gguf = join(import.meta.dirname, '../../fixtures/oracles/gguf_llama_q4_0/model.gguf');
-  expect((await run('model', 'add', gguf, '--name', 'quantized')).printed).toContain('The model quantized is here: 1 file, 96.3 KiB.');
+  expect((await run('model', 'add', gguf, '--name', 'quantized')).printed).toContain('The model quantized is here: 1 file, 96.3 KiB, from');
   expect((await run('run', '--model', 'quantized', 'Hello')).world.opened[0]?.modelPath).toBe(path('quantized/model.gguf'));
 });
 
@@ -151,4 +152,35 @@ test('serve refuses to load a model that is not what was listed', async () => {
   const settings = parseSettings({ port: 0, site: join(folder, 'site'), model: 'tiny', verify: true });
   await expect(serve({ settings, isEvaluation: true }, world)).rejects.toThrow(/^A file of the model is another one: expected tokenizer\.json/);
   expect(world.opened).toEqual([]);
+});
+
+test('add from a hub: what is not set is told, the token is never printed', async () => {
+  await using hub = await TestHub.start(tinyModel());
+  expect((await run('model', 'add', 'hf:acme/tiny')).complained).toBe(
+    'hf:acme/tiny is in a model hub, and no hub is set: expected its address, found none; set hub (--hub, INWARD_HUB), or import from a folder.\n',
+  );
+  expect((await run('model', 'add', 'hf:acme', '--hub', hub.address)).complained).toContain('"hf:acme" names no repository');
+  expect((await run('model', 'add', 'hf:acme/tiny', '--hub', 'http://models.hospital.example')).code).toBe(2);
+  const token = join(folder, 'token');
+  writeFileSync(token, 'tok-123\n', { mode: 0o644 });
+  const argv = ['model', 'add', 'hf:acme/tiny', '--hub', hub.address, '--hub-token-file', token];
+  expect((await run(...argv)).complained).toContain('can be used by others (mode 0644)');
+  chmodSync(token, 0o600);
+  const added = await run(...argv);
+  expect(added).toMatchObject({ code: 0, complained: '' });
+  expect(added.printed).toContain(`6 files, `);
+  expect(added.printed).toContain(
+    `from acme/tiny of ${new URL(hub.address).host} at 0123456789ab. SHA-256 of their list SHA256SUMS: ${sha256(sumsOf(tinyModel()))}`,
+  );
+  expect(hub.asked.every(({ authorization }) => authorization === 'Bearer tok-123')).toBe(true);
+  hub.fault = (_, response) => Boolean(response.writeHead(403).end());
+  const refused = await run(...argv, '--name', 'other');
+  expect(refused.complained).toContain('use a token that may read it');
+  expect(added.printed + refused.printed + refused.complained).not.toContain('tok-123');
+  writeFileSync(token, 'two words\n');
+  expect((await run(...argv)).complained).toContain('holds no token');
+});
+
+test('serve has no flag of a hub', async () => {
+  expect((await run('serve', '--hub', 'https://models.hospital.example')).complained).toContain("unknown option '--hub'");
 });

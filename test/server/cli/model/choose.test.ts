@@ -5,6 +5,7 @@ import type { Source } from '../../../../server/cli/model/source.ts';
 
 const place = (...paths: string[]): Source => ({
   label: 'The place',
+  name: 'place',
   files: paths.map((path) => ({ name: path, path, size: 1 })),
   hasDigests: false,
   read: async function* () {},

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { chooseFiles } from '../../../../server/cli/model/choose.ts';
 import { localDisk } from '../../../../server/cli/model/disk.ts';
 import { type ImportRequest, importModel } from '../../../../server/cli/model/import.ts';
 import { listNames } from '../../../../server/cli/model/shelf.ts';
 import { openFolderSource } from '../../../../server/cli/model/source.ts';
+import type { Sums } from '../../../../server/privacy/deployment/sums.ts';
 import { createCutSource, createFullDisk, readFiles, sha256, sumsOf, tinyModel, writeFiles } from './help.ts';
 
 let folder = '';
@@ -21,8 +23,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const request = (changes: Partial<ImportRequest> = {}): ImportRequest => ({ source: openFolderSource(usb), shelf, name: 'tiny', disk: localDisk, ...changes });
-const run = (changes?: Partial<ImportRequest>) => importModel(request(changes));
+async function run({ source = openFolderSource(usb), ...changes }: Partial<ImportRequest> = {}): Promise<Sums> {
+  return importModel({ source, choice: chooseFiles(source), shelf, name: 'tiny', disk: localDisk, ...changes });
+}
 const draft = (): string => join(shelf, '.tiny.part');
 /** What there is when an import has not ended: no model, no lock. */
 const expectUnlisted = (): void => {
