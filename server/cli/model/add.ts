@@ -2,15 +2,16 @@
  * Owns `inward model add`. The code that connects to a hub is loaded only where a hub is meant.
  */
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { formatBytes } from '../../../runtime/index.ts';
+import { sha256 } from '../../config/kinds.ts';
 import type { Settings } from '../../config.ts';
 import { parseAddress } from '../../privacy/address.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import { readSecretFile } from '../../privacy/files.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
-import { addSettings, type Flags, readSettings } from '../options.ts';
+import { addSettings, type Flags, parser, readSettings } from '../options.ts';
 import { createBar } from '../progress.ts';
 import { chooseFiles } from './choose.ts';
 import { localDisk } from './disk.ts';
@@ -21,6 +22,7 @@ import { openFolderSource, type Source } from './source.ts';
 interface AddFlags extends Flags {
   readonly name?: string;
   readonly file?: string;
+  readonly sums?: string;
 }
 
 export function createModelAddCommand(world: World, onExit: (code: number) => void): Command {
@@ -28,7 +30,10 @@ export function createModelAddCommand(world: World, onExit: (code: number) => vo
     .description('Import a model: checked before and after it is copied, with the hashes of its files beside them. Given again it goes on where it stopped.')
     .argument('<path>', 'checkpoint folder, GGUF file or folder with one; or hf:ORG/NAME[@REVISION], which the hub of the settings has')
     .option('--name <name>', 'what the model is called here (default: as its folder, repository or GGUF file)')
-    .option('--file <glob>', 'which GGUF file is meant where there are several, as "*Q4_K_M*"');
+    .option('--file <glob>', 'which GGUF file is meant where there are several, as "*Q4_K_M*"')
+    .addOption(
+      new Option('--sums <sha256>', 'SHA-256 that the list of the hashes must come to, as whoever approved the model wrote it down').argParser(parser(sha256)),
+    );
   return addSettings(command, ['modelFolder', 'hub', 'hubTokenFile'])
     .addHelpText(
       'after',
@@ -48,17 +53,11 @@ async function runAdd(place: string, flags: AddFlags, world: World): Promise<num
   const choice = chooseFiles(source, flags.file);
   const name = demandName(flags.name ?? (choice.kind === 'gguf' ? choice.name : source.name));
   const draw = createBar(world.err);
-  const { files, sha256 } = await importModel({
-    source,
-    choice,
-    shelf,
-    name,
-    disk: localDisk,
-    onProgress: (done, total) => draw(`Importing ${name}`, done, total),
-  });
-  const count = `${files.length} ${files.length === 1 ? 'file' : 'files'}, ${formatBytes(sizeOf(join(shelf, name)))}`;
+  const onProgress = (done: number, total: number): void => draw(`Importing ${name}`, done, total);
+  const sums = await importModel({ source, choice, shelf, name, disk: localDisk, pin: flags.sums, onProgress });
+  const count = `${sums.files.length} ${sums.files.length === 1 ? 'file' : 'files'}, ${formatBytes(sizeOf(join(shelf, name)))}`;
   world.out.write(
-    `The model ${name} is here: ${count}, from ${source.label}. SHA-256 of their list SHA256SUMS: ${sha256}\nNext: inward serve --model ${name}\n`,
+    `The model ${name} is here: ${count}, from ${source.label}. SHA-256 of their list SHA256SUMS: ${sums.sha256}\nNext: inward serve --model ${name}\n`,
   );
   return 0;
 }

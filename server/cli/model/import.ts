@@ -2,6 +2,7 @@
  * Owns the import of a model: checked, received into a hidden folder, checked as a whole, listed with its sums, and only then under
  * its name. Refuses a second import of the same name beside the first, and to take the place of a model that is there.
  */
+import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { listShards } from '../../../runtime/checkpoint/index.ts';
@@ -25,6 +26,8 @@ export interface ImportRequest {
   readonly shelf: string;
   readonly name: string;
   readonly disk: Disk;
+  /** SHA-256 that the list of sums must come to. */
+  readonly pin?: string | undefined;
   /** Bytes. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -50,10 +53,20 @@ export async function importModel(request: ImportRequest): Promise<Sums> {
   const files = await receiveModel(draft, request);
   for (const stranger of listFiles(draft)) if (!files.some(({ name }) => name === stranger)) rmSync(join(draft, stranger));
   await checkModel(entryOf(draft));
-  writeNewFile(join(draft, sumsFile), formatSums(files), 0o644);
+  const sums = formatSums(files);
+  demandPin(sums, request);
+  writeNewFile(join(draft, sumsFile), sums, 0o644);
   renameSync(draft, path);
   syncFolder(shelf);
   return readSums(path);
+}
+
+function demandPin(sums: string, { pin, name }: ImportRequest): void {
+  const found = hash('sha256', sums);
+  if (pin === undefined || pin === found) return;
+  throw new SiteError(
+    `The model is another one: expected a list of sums with SHA-256 ${pin}, found ${found}; import the right one, and remove this (inward model remove ${name}).`,
+  );
 }
 
 /** By the same readers as a start: headers, index, names and shapes of tensors, family. Throws InwardError. */

@@ -8,6 +8,7 @@ import { describeCheckpoint, openCheckpoint } from '../../../runtime/checkpoint/
 import { formatBytes, InwardError } from '../../../runtime/index.ts';
 import { formatCount } from '../../panel.ts';
 import { readSums } from '../../privacy/deployment/sums.ts';
+import { SiteError } from '../../privacy/errors.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
 import { addSettings, type Flags, readSettings } from '../options.ts';
@@ -20,11 +21,12 @@ interface ListedModel {
   /** Undefined, as its parameters: the model cannot be read any more. */
   readonly family?: string;
   readonly parameters?: number;
-  readonly files: number;
+  /** Undefined, as its sums: the list cannot be read any more. */
+  readonly files?: number;
   /** Bytes. */
   readonly size: number;
   /** SHA-256 of its list of sums. */
-  readonly sums: string;
+  readonly sums?: string;
 }
 
 export function createModelListCommand(world: World, onExit: (code: number) => void): Command {
@@ -44,8 +46,17 @@ export function createModelListCommand(world: World, onExit: (code: number) => v
 
 function examine(shelf: string, name: string): ListedModel {
   const folder = join(shelf, name);
-  const { files, sha256 } = readSums(folder);
-  return { name, ...describe(entryOf(folder)), files: files.length, size: sizeOf(folder), sums: sha256 };
+  return { name, ...describe(entryOf(folder)), size: sizeOf(folder), ...describeSums(folder) };
+}
+
+function describeSums(folder: string): Pick<ListedModel, 'files' | 'sums'> {
+  try {
+    const { files, sha256 } = readSums(folder);
+    return { files: files.length, sums: sha256 };
+  } catch (error) {
+    if (error instanceof SiteError) return {};
+    throw error;
+  }
 }
 
 function describe(path: string): Pick<ListedModel, 'family' | 'parameters'> {
@@ -62,7 +73,7 @@ function describe(path: string): Pick<ListedModel, 'family' | 'parameters'> {
 function format(models: readonly ListedModel[], drafts: readonly string[], shelf: string, world: World): string {
   const rows = models.map(({ name, family, parameters, files, size, sums }) => [
     ...[name, family ?? 'unreadable', parameters === undefined ? '-' : formatCount(parameters)],
-    ...[String(files), formatBytes(size), sums],
+    ...[String(files ?? '-'), formatBytes(size), sums ?? 'unreadable'],
   ]);
   const table = formatTable(['name', 'family', 'parameters', 'files', 'size', 'SHA-256 of SHA256SUMS'], rows, createStyle(world.out, world.environment));
   const unfinished = drafts.map(

@@ -41,7 +41,7 @@ export function readSums(folder: string): Sums {
     lines.at(-1) === '' && files.length > 0 && files.length <= weightLimit && files.every(({ name }) => memberForm.test(name) && name !== sumsFile);
   if (!isSound || new Set(files.map(({ name }) => name)).size < files.length) {
     throw new SiteError(
-      `The list ${path} cannot be used: expected lines of sha256sum, each with a hash and the plain name of another file, found others; import the model anew (inward model add).`,
+      `The list ${path} cannot be used: expected lines of sha256sum, each with a hash and the plain name of another file, found others; import the model anew (inward model add), from a folder without this list.`,
     );
   }
   return { files, sha256: hash('sha256', bytes) };

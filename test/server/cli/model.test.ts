@@ -122,6 +122,33 @@ test('verify: good, another file, another list, no list', async () => {
   expect((await run('model', 'verify', 'usb/tiny')).complained).toContain('SHA256SUMS cannot be used: expected a readable file, found nothing.');
 });
 
+test('a model that cannot be read any more is listed as such', async () => {
+  await run('model', 'add', 'usb/tiny');
+  await run('model', 'add', 'usb/tiny', '--name', 'other');
+  writeFileSync(path('tiny/SHA256SUMS'), 'nothing');
+  writeFileSync(path('other/config.json'), '{');
+  expect((await run('model', 'list')).printed).toMatch(/^other +unreadable +- +6 .*\ntiny +llama +\S+ k +- +[\d.]+ KiB +unreadable$/m);
+});
+
+test('only the model that was approved', async () => {
+  const pin = sha256(sumsOf(tinyModel()));
+  const refused = await run(
+    'model',
+    'add',
+    'usb/tiny',
+    '--sums',
+    pin.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+  );
+  expect(refused).toMatchObject({
+    code: 1,
+    printed: '',
+    complained: expect.stringMatching(new RegExp(`^The model is another one: [^\n]*found ${pin};[^\n]*\n$`)),
+  });
+  expect(JSON.parse((await run('model', 'list', '--json')).printed)).toEqual({ models: [], unfinished: ['tiny'] });
+  expect((await run('model', 'add', 'usb/tiny', '--sums', pin)).code).toBe(0);
+  expect((await run('model', 'add', 'usb/tiny', '--sums', 'abc')).code).toBe(2);
+});
+
 test('run checks the model before anything is loaded, where the settings say so', async () => {
   await run('model', 'add', 'usb/tiny');
   const pin = sha256(sumsOf(tinyModel()));

@@ -138,6 +138,19 @@ test('a source that becomes shorter or longer while it is read', async () => {
   expectUnlisted();
 });
 
+test('a disk that is pulled out between listing and reading', async () => {
+  const source = openFolderSource(usb);
+  const unread = { ...source, modelPath: undefined };
+  rmSync(join(usb, 'model-00002-of-00002.safetensors'));
+  await expect(run({ source: unread })).rejects.toThrow(
+    `The file model-00002-of-00002.safetensors cannot be read from ${usb}: expected ${tinyModel()['model-00002-of-00002.safetensors']?.length} bytes, found ENOENT after 0; connect the disk again`,
+  );
+  expectUnlisted();
+  writeFiles(usb, tinyModel());
+  await run();
+  expectWhole();
+});
+
 test('a bad model is refused before weights move', async () => {
   const bad: readonly (readonly [Record<string, string | Buffer>, string])[] = [
     [{ 'config.json': '{"model_type":"fly"}' }, 'model_type'],
