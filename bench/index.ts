@@ -7,13 +7,14 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describeCheckpoint, metadataInteger, openCheckpoint } from '../runtime/checkpoint/index.ts';
-import { ensureDefaultModel, ensureDevice } from '../scripts/setup/index.ts';
+import { ensureDevice } from '../scripts/setup/index.ts';
 import { UsageError } from '../server/cli/options.ts';
 import { readVersion } from '../server/privacy/version.ts';
 import { summarize } from './arithmetic.ts';
 import { writeCharts } from './charts.ts';
 import { PeerError } from './child.ts';
 import { describeMachine } from './machine.ts';
+import { findModel } from './model.ts';
 import { type BenchOptions, comparedWorkload, longestSequence, parseOptions } from './options.ts';
 import { installPeers } from './peer.ts';
 import { formatProfile, measureProfile, type StepProfile } from './profile.ts';
@@ -50,7 +51,7 @@ async function measureRecord(options: BenchOptions): Promise<BenchRecord> {
     await orUsageError(installPeers());
   }
   const device = await ensureDevice(options.device);
-  const model = options.model ?? (await ensureDefaultModel());
+  const model = await findModel(options.model);
   checkContext(model, longestSequence(options));
   const prepared = { ...options, model, device: device.name };
   return createRecord(prepared, await orUsageError(measureRounds(prepared)));
@@ -58,7 +59,7 @@ async function measureRecord(options: BenchOptions): Promise<BenchRecord> {
 
 async function profileSteps({ model, device, promptTokens, batch, deterministic }: BenchOptions): Promise<readonly StepProfile[]> {
   const driver = await ensureDevice(device);
-  const options = { model: model ?? (await ensureDefaultModel()), device: driver.name, promptTokens: promptTokens[0] ?? 1, batch, deterministic };
+  const options = { model: await findModel(model), device: driver.name, promptTokens: promptTokens[0] ?? 1, batch, deterministic };
   say(`profile on ${driver.name}`);
   return orUsageError(measureProfile(options));
 }

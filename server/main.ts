@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { type EngineRestart, toInwardError } from '../runtime/index.ts';
 import { buildApp } from './app.ts';
+import { demandSums } from './cli/model/trust.ts';
 import { type Prepared, prepareEngine } from './cli/options.ts';
 import { openEngine } from './cli/progress.ts';
 import { createStyle } from './cli/style.ts';
@@ -73,6 +74,7 @@ export async function serve(options: ServeOptions, world: World): Promise<number
     const { modelPath, device = 'auto' } = prepared.engine;
     const { sharedGpu, swap } = settings;
     const deployment = await demandDeployment(gate, { deviceName: device, modelPath, sharedGpu, swap, root: world.hostRoot });
+    await demandSums(settings, modelPath, world, deployment?.weights);
     // For PHI nothing is kept.
     const engine = deployment === undefined ? prepared.engine : { ...prepared.engine, keepsNothing: true };
     return openModels({ ...prepared, engine }, settings, log, world);

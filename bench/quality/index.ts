@@ -9,10 +9,11 @@ import { type Engine, type EngineOptions, kvFormats, logprobsLimit, openEngine, 
 import { blockLength } from '../../runtime/plan.ts';
 import { openText } from '../../runtime/text/index.ts';
 import { startProgress } from '../../scripts/progress.mjs';
-import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
+import { ensureDevice } from '../../scripts/setup/index.ts';
 import { UsageError } from '../../server/cli/options.ts';
 import { readVersion } from '../../server/privacy/version.ts';
 import { describeMachine } from '../machine.ts';
+import { findModel } from '../model.ts';
 import { demandFolder } from '../suite/index.ts';
 import { parseQualityOptions, type QualityOptions } from './options.ts';
 import { drawPassages, readTexts } from './passages.ts';
@@ -47,7 +48,7 @@ function chooseFormats(int8: boolean): Format[] {
 async function measure(options: QualityOptions): Promise<QualityRecord> {
   const texts = (options.file.length > 0 ? options.file : findTexts()).map(readTexts);
   const device = (await ensureDevice(options.device)).name;
-  const modelPath = options.model ?? (await ensureDefaultModel());
+  const modelPath = await findModel(options.model);
   const { modelContextLength } = await planModel({ modelPath });
   if (options.longest > modelContextLength)
     throw new UsageError(`The context of this model holds ${modelContextLength} tokens, and --longest asks for ${options.longest}.`);

@@ -6,8 +6,9 @@ import { basename } from 'node:path';
 import { openCheckpoint } from '../../runtime/checkpoint/index.ts';
 import { type DeviceName, engineNumbers } from '../../runtime/index.ts';
 import { readModel } from '../../runtime/plan.ts';
-import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
+import { ensureDevice } from '../../scripts/setup/index.ts';
 import { UsageError } from '../../server/cli/options.ts';
+import { findModel } from '../model.ts';
 import type { Target } from './client.ts';
 import { planBurst } from './load.ts';
 import { type LoadOptions, standardVocabulary } from './options.ts';
@@ -38,7 +39,7 @@ export async function prepareSubject(options: SubjectOptions): Promise<Prepared>
     return { own: undefined, name, context: context ?? engineNumbers.contextLength.standard, ids: idRange(vocabulary ?? standardVocabulary) };
   }
   const device = (await ensureDevice(options.device)).name;
-  const model = options.model ?? (await ensureDefaultModel());
+  const model = await findModel(options.model);
   using checkpoint = openCheckpoint(model);
   const { config } = readModel(checkpoint);
   if (context !== undefined && context > config.contextLength)

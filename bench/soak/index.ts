@@ -6,8 +6,9 @@
 import { basename } from 'node:path';
 import type { DeviceName } from '../../runtime/index.ts';
 import { startProgress } from '../../scripts/progress.mjs';
-import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
+import { ensureDevice } from '../../scripts/setup/index.ts';
 import { readVersion } from '../../server/privacy/version.ts';
+import { findModel } from '../model.ts';
 import { joinSeeds } from '../serve/random.ts';
 import { type ClientOptions, createTally, runClients, type Tally } from './clients.ts';
 import { killAgain } from './crashes.ts';
@@ -26,7 +27,7 @@ const judgedRequests = 1000;
 export async function main(args: readonly string[]): Promise<void> {
   const options = parseSoakOptions(args);
   const device = (await ensureDevice(options.device)).name;
-  const model = options.model ?? (await ensureDefaultModel());
+  const model = await findModel(options.model);
   const known = await learn(model, device, options.seed);
   const started = performance.now();
   await using subject = await openSubject(model, device);

@@ -83,6 +83,11 @@ function readJsonFile(folder: string, name: string): JsonObject {
   }
 }
 
+/** Names of the safetensors files that a folder's index asks for, or the one that there is without. Throws file_missing, checkpoint_invalid. */
+export function listShards(folder: string): string[] {
+  return [...readShards(folder).keys()];
+}
+
 /** Names of the files, with the tensors that the index puts in each; undefined where there is no index. */
 function readShards(folder: string): Map<string, readonly string[] | undefined> {
   const index = 'model.safetensors.index.json';

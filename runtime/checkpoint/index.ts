@@ -12,6 +12,7 @@ import { findStorageByName } from './storage.ts';
 import type { Checkpoint, StorageName } from './types.ts';
 import { isSystemError } from './window.ts';
 
+export { listShards } from './folder.ts';
 export {
   metadataBoolean,
   metadataInteger,

@@ -6,6 +6,7 @@ import { type Engine, InwardError } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
 import { type Settings, toTextOptions } from '../config.ts';
 import type { World } from '../world.ts';
+import { demandSums } from './model/trust.ts';
 import { prepareEngine } from './options.ts';
 import { openEngine } from './progress.ts';
 import { type SamplingValues, toSampling } from './sampling.ts';
@@ -20,6 +21,7 @@ export interface OpenModel extends AsyncDisposable {
 /** Engine and text for one reader; fetches what is missing. */
 export async function openModel(settings: Settings, world: World): Promise<OpenModel> {
   const { engine: options, deviceReason } = await prepareEngine({ ...settings, maxSequences: 1 }, world);
+  await demandSums(settings, options.modelPath, world);
   await using opened = new AsyncDisposableStack();
   // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
   const text = opened.use(await world.openText(toTextOptions(settings, options.modelPath)));

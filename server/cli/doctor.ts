@@ -10,6 +10,7 @@ import type { World } from '../world.ts';
 import { formatReport } from './doctor/format.ts';
 import { type DeviceState, type DoctorReport, type InspectedModel, judgeDevices, judgeFit, listMissing, type SizedModel } from './doctor/report.ts';
 import { knownModels } from './doctor/shapes.ts';
+import { resolveModel } from './model/shelf.ts';
 import { addSettings, type Flags, readSettings } from './options.ts';
 import { createStyle } from './style.ts';
 
@@ -41,7 +42,7 @@ async function examine(settings: Settings, world: World): Promise<DoctorReport> 
   const devices = judgeDevices(inspection, settings.device);
   const facts = devices.find(({ state }) => state === 'chosen')?.facts;
   const { path, isThere } = inspection.defaultModel;
-  const modelPath = settings.model ?? (isThere ? path : undefined);
+  const modelPath = settings.model === undefined ? (isThere ? path : undefined) : resolveModel(settings.model, settings, world);
   const model = modelPath === undefined ? undefined : await examineModel(settings, modelPath, facts, world);
   const tuning = model?.plan === undefined ? undefined : await examineTuning(settings, model.path, devices);
   const missing = listMissing(inspection, devices, settings.device, model);

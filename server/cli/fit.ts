@@ -9,6 +9,7 @@ import { type Settings, toEngineOptions } from '../config.ts';
 import { formatCount } from '../panel.ts';
 import type { World } from '../world.ts';
 import { judgeDevices } from './doctor/report.ts';
+import { resolveModel } from './model/shelf.ts';
 import { addSettings, type Flags, parser, readSettings } from './options.ts';
 import { createStyle, type Style } from './style.ts';
 import { formatTable } from './table.ts';
@@ -26,7 +27,7 @@ interface Room {
 export function createFitCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('fit')
     .description('Say what a model needs (weights, KV cache, working memory), and the longest context that fits; reads headers only.')
-    .argument('<model>', 'GGUF file, checkpoint folder, or the config.json of a model that is not here yet')
+    .argument('<model>', 'GGUF file, checkpoint folder, name of an imported model, or the config.json of a model that is not here yet')
     .addOption(new Option('--memory <size>', 'size it for so much memory instead of the present device, as 80GiB').argParser(parser(byteSize)))
     .option('--json', 'print the sizes as JSON, in bytes');
   return addSettings(command, settings)
@@ -46,8 +47,9 @@ Examples:
 
 async function runFit(model: string, flags: Flags, world: World): Promise<number> {
   const given = readSettings(flags, world);
+  const path = resolveModel(model, given, world);
   const room = await findRoom(flags['memory'] as number | undefined, given, world);
-  const fits = await fitModel(model, toEngineOptions(given, model), { memory: room.memory ?? Number.POSITIVE_INFINITY, binding: room.binding });
+  const fits = await fitModel(path, toEngineOptions(given, path), { memory: room.memory ?? Number.POSITIVE_INFINITY, binding: room.binding });
   const report = fits.map((fit) => ({ ...fit, totalSize: totalOf(fit), fits: judge(fit, room) }));
   const text =
     flags['json'] === true ? `${JSON.stringify({ room, fits: report }, undefined, 2)}\n` : format(fits, room, createStyle(world.out, world.environment));

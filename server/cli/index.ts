@@ -19,6 +19,7 @@ import { createFitCommand } from './fit.ts';
 import { createKeyCommand } from './key.ts';
 import { createLogitsCommand } from './logits.ts';
 import { createManifestCommand } from './manifest.ts';
+import { createModelCommand } from './model.ts';
 import { UsageError } from './options.ts';
 import { createPersonCommand } from './person.ts';
 import { createProveCommand } from './prove.ts';
@@ -79,6 +80,7 @@ const commands = [
   createConfigCommand,
   createLogitsCommand,
   createTuneCommand,
+  createModelCommand,
   createAgreementCommand,
   createBenchCommand,
   createSiteCommand,

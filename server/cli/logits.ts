@@ -37,7 +37,7 @@ export function createLogitsCommand(world: World, onExit: (code: number) => void
   const count = integer(1);
   return new Command('logits')
     .description('Show what a model predicts after given token ids; for checks against a reference.')
-    .argument('<model>', 'GGUF file, or folder of safetensors files')
+    .argument('<model>', 'GGUF file, folder of safetensors files, or name of an imported model')
     .addOption(new Option('--ids <list>', 'prompt as token ids with commas between; repeat it for a batch').argParser(collect).makeOptionMandatory())
     .addOption(
       new Option('--top <count>', 'tokens to show for each position, or all').argParser((value) => (value === 'all' ? value : count(value))).default(20),

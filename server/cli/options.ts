@@ -8,6 +8,7 @@ import { type Kind, wholeNumber } from '../config/kinds.ts';
 import { describeStandard, environmentName, flagName, type Setting, type SettingName, settingTable } from '../config/table.ts';
 import { loadSettings, type Settings, toEngineOptions } from '../config.ts';
 import type { World } from '../world.ts';
+import { resolveModel } from './model/shelf.ts';
 import { createProgress } from './progress.ts';
 
 /** A command line that cannot be used; exit code 2. */
@@ -73,7 +74,7 @@ export interface Prepared {
 /** Fetches what is missing, if that may be, and gives the engine's options, with a progress bar on the terminal. */
 export async function prepareEngine(settings: Settings, world: World, mayFetch = true): Promise<Prepared> {
   const device = await world.ensureDevice(settings.device, mayFetch);
-  const modelPath = settings.model ?? (await world.ensureDefaultModel(mayFetch));
+  const modelPath = await findModel(settings, world, mayFetch);
   return {
     engine: {
       ...toEngineOptions(settings, modelPath),
@@ -83,6 +84,11 @@ export async function prepareEngine(settings: Settings, world: World, mayFetch =
     },
     deviceReason: device.reason,
   };
+}
+
+/** Path of the model of the settings: an imported one by its name, the default one where none is named, fetched if that may be. */
+export async function findModel(settings: Settings, world: World, mayFetch = true): Promise<string> {
+  return settings.model === undefined ? world.ensureDefaultModel(mayFetch) : resolveModel(settings.model, settings, world);
 }
 
 /** What is in force for a command with these flags. Throws SettingsError. */

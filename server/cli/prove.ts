@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { type SettingName, settingTable } from '../config/table.ts';
+import { importSettings, type SettingName, settingTable } from '../config/table.ts';
 import { type Settings, toTextOptions } from '../config.ts';
 import { hashSoftware } from '../privacy/deployment/software.ts';
 import { type Envelope, envelopeLimit, hashRecord, readEnvelope, readPublicKey, signEnvelope, verifyEnvelope, writeEnvelope } from '../privacy/envelope.ts';
@@ -22,7 +22,7 @@ import type { World } from '../world.ts';
 import { Interrupted } from './ask.ts';
 import { unprovenCode } from './exit.ts';
 import { formatExamples } from './group.ts';
-import { addSettings, type Flags, integer, readSettings, UsageError } from './options.ts';
+import { addSettings, type Flags, findModel, integer, readSettings, UsageError } from './options.ts';
 import { createBar } from './progress.ts';
 import { type Access, type AccessFlags, readAccess } from './prove/access.ts';
 import { formatProof } from './prove/format.ts';
@@ -65,7 +65,9 @@ export function createProveCommand(world: World, onExit: (code: number) => void)
     .addOption(new Option('--site <folder>', 'with --attach: the site that the server has (default: by its environment)'))
     .addOption(new Option('--verify <file>', 'prove nothing: check the signature of this report (JSON)').conflicts(['out', 'key']))
     .addOption(new Option('--signer <file>', 'for --verify: the public key that must have signed it'));
-  const names = (Object.keys(settingTable) as SettingName[]).filter((name) => !replacedSettings.includes(name));
+  // Its own --verify is another one; file and environment have the setting.
+  const others: readonly SettingName[] = ['verify', ...importSettings, ...replacedSettings];
+  const names = (Object.keys(settingTable) as SettingName[]).filter((name) => !others.includes(name));
   return addSettings(addSigningOptions(command), names)
     .addHelpText(
       'after',
@@ -105,7 +107,7 @@ interface Work {
 }
 
 async function runProof({ flags, settings, running, folder, signal }: Work, world: World): Promise<Proof> {
-  const text = await world.openText(toTextOptions(settings, settings.model ?? (await world.ensureDefaultModel())));
+  const text = await world.openText(toTextOptions(settings, await findModel(settings, world)));
   const encode = (word: string): Promise<Uint32Array> => text.encode(word, { addSpecial: false }).finally(() => text[Symbol.asyncDispose]());
   const { environment } = world;
   const common = { settings, encode, environment, folder, requests: flags.requests, idleMs: flags.idle * 1000, onProgress: createBar(world.err), signal };

@@ -2,7 +2,7 @@
  * Owns `inward serve`, and `inward evaluate`, which `npm start` is: the same server, after what an evaluation needs was made.
  */
 import { Command } from 'commander';
-import { type SettingName, settingTable } from '../config/table.ts';
+import { importSettings, type SettingName, settingTable } from '../config/table.ts';
 import type { World } from '../world.ts';
 import { addSettings, type Flags, readSettings } from './options.ts';
 
@@ -17,7 +17,8 @@ export function createEvaluateCommand(world: World, onExit: (code: number) => vo
 
 function createCommand(name: 'serve' | 'evaluate', description: string, world: World, onExit: (code: number) => void): Command {
   const command = new Command(name).description(description);
-  return addSettings(command, Object.keys(settingTable) as SettingName[])
+  const names = (Object.keys(settingTable) as SettingName[]).filter((name) => !importSettings.includes(name));
+  return addSettings(command, names)
     .addHelpText(
       'after',
       `

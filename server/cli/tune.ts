@@ -8,6 +8,8 @@ import type { SettingName } from '../config/table.ts';
 import { type Settings, toEngineOptions } from '../config.ts';
 import type { World } from '../world.ts';
 import { judgeDevices } from './doctor/report.ts';
+import { resolveModel } from './model/shelf.ts';
+import { demandSums } from './model/trust.ts';
 import { addSettings, type Flags, prepareEngine, readSettings } from './options.ts';
 import { openEngine } from './progress.ts';
 import { createStyle } from './style.ts';
@@ -19,7 +21,7 @@ const settingsOfShapes: readonly SettingName[] = ['device', 'kv', 'activations',
 export function createTuneCommand(world: World, onExit: (code: number) => void): Command {
   const command = new Command('tune')
     .description('Measure which kernels are fastest for a model on this device, and keep that for every later start.')
-    .argument('[model]', 'GGUF file, or folder of safetensors files; the one that a server would load if left out')
+    .argument('[model]', 'GGUF file, folder of safetensors files, or name of an imported model; the one that a server would load if left out')
     .option('--explain', 'show what is kept and why each was chosen, without measuring')
     .addOption(new Option('--force', 'measure everything anew').conflicts('explain'))
     .option('--json', 'print the measurements as JSON');
@@ -38,6 +40,7 @@ async function runTune(model: string | undefined, flags: Flags, world: World): P
 
 async function measure(settings: Settings, isForced: boolean, world: World): Promise<Tuning> {
   const { engine: options } = await prepareEngine(settings, world);
+  await demandSums(settings, options.modelPath, world);
   await using engine = await openEngine({ ...options, tune: isForced ? 'anew' : 'complete' }, world);
   return engine.info.tuning;
 }
@@ -50,7 +53,7 @@ async function explain(settings: Settings, world: World): Promise<Tuning> {
     const available = inspection.drivers.map(({ name }) => name).join(', ') || 'none';
     throw new InwardError('device_missing', { wanted: settings.device, available });
   }
-  const modelPath = settings.model ?? inspection.defaultModel.path;
+  const modelPath = settings.model === undefined ? inspection.defaultModel.path : resolveModel(settings.model, settings, world);
   const tuning = await readTuning(toEngineOptions(settings, modelPath), { ...device.facts, name: device.name });
   if (tuning.notice !== undefined) world.err.write(`${tuning.notice}\n`);
   return tuning;

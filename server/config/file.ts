@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { describeFound } from './kinds.ts';
+import { bareName, describeFound } from './kinds.ts';
 import { type Layer, SettingsError } from './resolve.ts';
 import type { Setting, SettingTable } from './table.ts';
 
@@ -27,9 +27,15 @@ export function readConfigFile<T>(table: SettingTable<T>, path: string): Layer {
   const { [schemaKey]: _, ...values } = parse(path, readText(path));
   for (const [name, row] of Object.entries<Setting>(table)) {
     const value = values[name];
-    if (row.isPath && typeof value === 'string' && value !== '') values[name] = resolve(dirname(path), value);
+    if (row.isPath && typeof value === 'string' && value !== '') values[name] = placeOf(value, dirname(path), row);
   }
   return { values, source: () => ({ from: 'file', name: path }) };
+}
+
+/** A name that is no file beside the configuration stays a name. */
+function placeOf(value: string, folder: string, { isName = false }: Setting): string {
+  const path = resolve(folder, value);
+  return isName && bareName.test(value) && !existsSync(path) ? value : path;
 }
 
 function readText(path: string): string {

@@ -4,6 +4,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
+import { parseAddress } from '../privacy/address.ts';
 import { parseWitness, witnessForms } from '../privacy/audit/witness/setting.ts';
 import { forms } from '../privacy/words.ts';
 
@@ -18,6 +19,8 @@ export interface Kind<T = unknown> {
   readonly isToggle?: boolean;
   /** The value names a file; a relative one means the folder of whoever wrote it. */
   readonly isPath?: boolean;
+  /** It may be a name without a folder instead, which means the same wherever it is written. */
+  readonly isName?: boolean;
 }
 
 export function wholeNumber(low: number, high: number): Kind<number> {
@@ -49,11 +52,23 @@ export const toggle: Kind<boolean> = {
 
 export const filePath: Kind<string> = { schema: z.string().min(1), expected: 'the path of a file', read: (text) => text, isPath: true };
 
+/** The name of an imported model: a folder of its own. */
+export const bareName: RegExp = /^\w[\w.+-]{0,119}$/;
+
+/** The name of an imported model goes over the path of a file that is called the same. */
+export const modelPlace: Kind<string> = { ...filePath, expected: 'the name of an imported model, or the path of a GGUF file or a folder', isName: true };
+
 /** Set-up copies keys there: a URL would be one more way out of the machine. */
 export const localFile: Kind<string> = {
   ...filePath,
   schema: z.string().regex(/^(?!.*\bhttps?:\/)./i),
   expected: 'the path of a file, not a URL',
+};
+
+export const sha256: Kind<string> = {
+  schema: z.string().regex(forms.sha256),
+  expected: 'a SHA-256 in 64 hexadecimal digits, letters small',
+  read: (text) => text,
 };
 
 /** Only literal addresses, and the name `localhost`, which becomes 127.0.0.1, so that no hosts file can widen it. */
@@ -72,6 +87,13 @@ export function isLoopback(address: string): boolean {
 export const witnessPlace: Kind<string> = {
   schema: z.string().refine((text) => parseWitness(text) !== undefined),
   expected: witnessForms,
+  read: (text) => text,
+};
+
+/** Where models are fetched from. */
+export const hubAddress: Kind<string> = {
+  schema: z.string().refine((text) => parseAddress(text) !== undefined),
+  expected: 'the https address of a model hub (http only on loopback)',
   read: (text) => text,
 };
 

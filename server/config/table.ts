@@ -4,12 +4,17 @@
  */
 import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
-import { choice, claim, filePath, ipAddress, type Kind, localFile, toggle, wholeNumber, witnessPlace } from './kinds.ts';
+import { choice, claim, filePath, hubAddress, ipAddress, type Kind, localFile, modelPlace, sha256, toggle, wholeNumber, witnessPlace } from './kinds.ts';
 
 /** Meanings and units: the table below. */
 export interface Settings {
   readonly site?: string;
   readonly model?: string;
+  readonly modelFolder?: string;
+  readonly verify: boolean;
+  readonly modelSums?: string;
+  readonly hub?: string;
+  readonly hubTokenFile?: string;
   readonly device: DeviceName | 'auto';
   readonly context?: number;
   readonly maxSequences: number;
@@ -79,7 +84,12 @@ const milliseconds = (low: number): Kind<number> => wholeNumber(low, 3_600_000);
 // biome-ignore format: a table
 export const settingTable: SettingTable<Settings> = {
   site: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder with the agreements, keys and manifest of this site', standardWords: '$XDG_STATE_HOME/inward, else ~/.local/state/inward' },
-  model: { ...filePath, value: 'path', help: 'GGUF file to load', standardWords: 'SmolLM2-135M-Instruct, fetched when missing and not for PHI' },
+  model: { ...modelPlace, value: 'path', help: 'GGUF file or checkpoint folder to load, or the name of an imported model', standardWords: 'SmolLM2-135M-Instruct, fetched when missing and not for PHI' },
+  modelFolder: { ...filePath, value: 'folder', expected: 'the path of a folder', help: 'folder of the imported models (inward model add)', standardWords: 'models in the folder of INWARD_CACHE' },
+  verify: { ...toggle, value: '', help: 'before a model is loaded, hold every byte of it against the list SHA256SUMS beside it', standard: false },
+  modelSums: { ...sha256, value: 'sha256', help: 'SHA-256 that this list must have; with it verify is on' },
+  hub: { ...hubAddress, value: 'url', help: 'address of the model hub that `inward model add hf:ORG/NAME` fetches from; a server never connects to it' },
+  hubTokenFile: { ...filePath, value: 'path', help: 'file with the token for this hub, readable by its user only' },
   device: { ...choice(['auto', ...deviceNames]), value: 'name', help: 'where to compute; auto takes the first that works', standard: 'auto' },
   context: { ...wholeNumber(engineNumbers.contextLength.low, engineNumbers.contextLength.high), value: 'tokens', help: 'tokens of prompt and answer together', standardWords: `the model's limit, at most ${engineNumbers.contextLength.standard}` },
   maxSequences: { ...numberOf(engineNumbers.maxSequences), value: 'count', help: 'requests that run at the same time' },
@@ -120,9 +130,15 @@ export const settingTable: SettingTable<Settings> = {
   log: { ...choice(['auto', 'json', 'human']), value: 'format', help: 'log lines as JSON or for people; auto: for people on a terminal', standard: 'auto' },
 };
 
+/** Settings of the import of models alone: no server has them as flags. */
+export const importSettings: readonly SettingName[] = ['hub', 'hubTokenFile'];
+
 /** Settings of the engine; `run`, `chat` and `doctor` have these. */
 export const engineSettings: readonly SettingName[] = [
   'model',
+  'modelFolder',
+  'verify',
+  'modelSums',
   'device',
   'context',
   'kvTokens',

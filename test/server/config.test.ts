@@ -39,7 +39,21 @@ test('defaults, over them the file, over that the environment, over that the fla
 
 test('every setting can be given in the file, the environment, and as a flag', async () => {
   const samples: Record<string, string | number | boolean> = {
-    ...{ site: '/site', model: '/m.gguf', device: 'lavapipe', context: 100, maxSequences: 2, kvTokens: 200, queueLength: 3, tokenBudget: 16 },
+    ...{
+      site: '/site',
+      model: '/m.gguf',
+      modelFolder: '/models',
+      verify: true,
+      modelSums: 'ab'.repeat(32),
+      hub: 'https://models.hospital.example/hub',
+      hubTokenFile: '/token',
+      device: 'lavapipe',
+      context: 100,
+      maxSequences: 2,
+      kvTokens: 200,
+      queueLength: 3,
+      tokenBudget: 16,
+    },
     ...{ prefixSeconds: 0, prefixQuota: 25, draftLength: 0, kv: 'f32', activations: 'int8' },
     ...{ deterministic: false, tune: false },
     ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0 },
@@ -58,7 +72,9 @@ test('every setting can be given in the file, the environment, and as a flag', a
   expect(fromEnvironment.settings).toEqual(samples);
   const world = new FakeWorld();
   world.folder = folder;
-  const args = rows.flatMap(([name, row]) => (row.isToggle ? [`--no-${flagName(name, row)}`] : [`--${flagName(name, row)}`, String(samples[name])]));
+  const args = rows.flatMap(([name, row]) =>
+    row.isToggle ? [`--${samples[name] === true ? '' : 'no-'}${flagName(name, row)}`] : [`--${flagName(name, row)}`, String(samples[name])],
+  );
   expect(await runCommand(['config', '--json', ...args], world)).toBe(0);
   const shown = JSON.parse(world.printed) as { settings: Record<string, { value: unknown; from: string }> };
   expect(Object.fromEntries(Object.entries(shown.settings).map(([name, { value }]) => [name, value]))).toEqual(samples);
@@ -108,7 +124,7 @@ test.each<[string, unknown, string]>([
   ['a list', { kv: ['f16'] }, 'FILE: kv must be one of f16, f32, q8; found a list.'],
   ['an object', { kv: { a: 1 } }, 'FILE: kv must be one of f16, f32, q8; found an object.'],
   ['none of the choices', { log: 'loud\u0007' }, 'FILE: log must be one of auto, json, human; found "loud\\u0007".'],
-  ['an empty path', { model: '' }, 'FILE: model must be the path of a file; found "".'],
+  ['an empty path', { model: '' }, 'FILE: model must be the name of an imported model, or the path of a GGUF file or a folder; found "".'],
   ['a name for an address', { host: 'example.org' }, 'FILE: host must be an IP address or localhost; found "example.org".'],
   ['an address of others', { host: '0.0.0.0' }, 'The setting host is 0.0.0.0, which other machines reach: set tlsCert and tlsKey, or a loopback address (127.0.0.1, ::1).'],
   ['a certificate alone', { tlsCert: 'c' }, 'The settings tlsCert, tlsKey go together; found tlsCert without tlsKey.'],

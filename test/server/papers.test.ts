@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { heldReasons, lackingReasons } from '../../runtime/layers/types.ts';
+import { readImports } from '../../scripts/check/imports.ts';
 import { root } from '../../scripts/node.mjs';
 import { createProgram } from '../../server/cli/index.ts';
 import { environmentName, flagName, type Setting, settingTable } from '../../server/config/table.ts';
@@ -156,13 +157,15 @@ test('each leak path has a file or a test for what is closed, and somebody for w
   expect(flawed.map(([path]) => path)).toEqual([]);
 });
 
-test('nothing but a witness is connected to', () => {
+test('nothing but a witness is connected to, and by an import the hub', () => {
   // What can be a client: of http and https everything but types, of net and tls what connects, and the rest whole.
   const client =
     /^import (?!type)[^;]*from 'node:(?:https?|http2|dgram|dns)(?:\/promises)?'|\bfetch\(|\bconnect\(|createConnection|new (?:WebSocket|EventSource|Socket)\(/m;
   const found = sources.filter((path) => client.test(read(path).replaceAll(/^\s*(?:\/\/|\*|\/\*\*).*$/gm, '')));
   const clients = [
     'server/privacy/audit/witness/http.ts',
+    // `inward model add hf:ORG/NAME`.
+    'server/cli/model/client.ts',
     // The server of `inward audit witness`.
     'server/privacy/audit/witness/desk.ts',
     // The pipe to a process of ours.
@@ -176,6 +179,20 @@ test('nothing but a witness is connected to', () => {
   ];
   expect(found.sort()).toEqual(clients.sort());
   expect(read('server/privacy/audit/witness/desk.ts')).not.toMatch(/\brequest\(|\.get\(/);
+});
+
+test('no command but the import from a hub loads what connects to it', () => {
+  const loaded = new Set<string>();
+  const load = (path: string): void => {
+    if (loaded.has(path) || !path.endsWith('.ts')) return;
+    loaded.add(path);
+    // Only what is imported at the head of a file; what is imported where it is needed is not loaded before.
+    const heads = read(path).replaceAll(/\bimport\(/g, '');
+    for (const { target, isType } of readImports(path, heads)) if (!isType && isThere(target)) load(target);
+  };
+  for (const path of ['server/cli/index.ts', 'server/main.ts']) load(path);
+  expect(loaded.has('server/cli/model/add.ts')).toBe(true);
+  expect([...loaded].filter((path) => /model\/(?:hub|client|tries)\.ts$/.test(path))).toEqual([]);
 });
 
 test('Dawn is told to leave out no check', () => {

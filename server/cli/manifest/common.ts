@@ -9,7 +9,7 @@ import { type Manifest, readManifest } from '../../privacy/deployment/manifest.t
 import { type Envelope, hashRecord } from '../../privacy/envelope.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import type { World } from '../../world.ts';
-import { type Flags, readSettings } from '../options.ts';
+import { type Flags, findModel, readSettings } from '../options.ts';
 import { createBar } from '../progress.ts';
 import { readTime, type Site } from '../site.ts';
 
@@ -28,7 +28,7 @@ export async function findTarget(flags: Flags, model: string | undefined, world:
   const draw = createBar(world.err);
   return {
     deviceName: name,
-    modelPath: resolve(world.folder, settings.model ?? (await world.ensureDefaultModel())),
+    modelPath: resolve(world.folder, await findModel(settings, world)),
     root: world.hostRoot,
     onProgress: (done, total) => draw('Hashing weights', done, total),
   };

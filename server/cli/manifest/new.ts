@@ -15,7 +15,8 @@ import { writeNewFile } from '../../privacy/files.ts';
 import type { Snapshot } from '../../privacy/store.ts';
 import type { World } from '../../world.ts';
 import { formatExamples } from '../group.ts';
-import { addSettings, collect, type Flags, parser, UsageError } from '../options.ts';
+import { resolveModel } from '../model/shelf.ts';
+import { addSettings, collect, type Flags, parser, readSettings, UsageError } from '../options.ts';
 import { addSigningOptions, createSigner } from '../signing.ts';
 import { addSiteOptions, openSite, readTime } from '../site.ts';
 import { agreementId } from '../values.ts';
@@ -41,7 +42,10 @@ export function createManifestNewCommand(world: World, onExit: (code: number) =>
     .description('Make the manifest of this host: what is here now becomes what a server is held to. Reads every byte of the weights.')
     .addOption(new Option('--agreement <id>', 'the agreement (default: the one in force for this site)').argParser(parser(agreementId)))
     .addOption(
-      new Option('--model <path>', 'GGUF file or folder that may be loaded; once for each (default: the one that a server would load)').argParser(collect()),
+      new Option(
+        '--model <path>',
+        'GGUF file, folder or imported model that may be loaded; once for each (default: the one that a server would load)',
+      ).argParser(collect()),
     )
     .addOption(new Option('--outbound <host:port>', 'what the server may connect to; once for each (default: none)').argParser(collect(parser(destination))))
     .option('--out <file>', 'new file for the record (default: its id, with .json, in the current folder; with --add none)')
@@ -91,7 +95,8 @@ async function createRecord(flags: NewFlags, snapshot: Snapshot, world: World): 
   const now = readTime(snapshot);
   const models = flags.model ?? [];
   const { modelPath, ...target } = await findTarget(flags, models[0], world);
-  const others = models.slice(1).map((path) => resolve(world.folder, path));
+  const settings = readSettings({ ...flags, model: undefined }, world);
+  const others = models.slice(1).map((model) => resolve(world.folder, resolveModel(model, settings, world)));
   const { hosts, ...facts } = await gatherFacts({ ...target, modelPaths: [modelPath, ...others] });
   if (readHost(target.root).knownBy === 'machine-id') {
     world.out.write(

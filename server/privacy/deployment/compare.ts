@@ -102,6 +102,6 @@ function compareAgreement(expected: string, found: DeploymentFacts['agreements']
 }
 
 /** Enough of a hash to tell it from others by eye. */
-function shorten(hash: string): string {
+export function shorten(hash: string): string {
   return hash.slice(0, 12);
 }

@@ -12,7 +12,7 @@ import type { Policy, Snapshot } from '../store.ts';
 import { listTerms, stateOf } from '../term.ts';
 import { compareManifest, type DeploymentFacts } from './compare.ts';
 import { readHost } from './host.ts';
-import { type DeviceIdentity, type Manifest, readManifest } from './manifest.ts';
+import { type DeviceIdentity, type Manifest, readManifest, type WeightFile } from './manifest.ts';
 import { countNeighbours, judgeNeighbours, type Neighbours, type SharedGpuPolicy } from './neighbours.ts';
 import { hashSoftware } from './software.ts';
 import { judgeSwap, type SwapPolicy } from './swap.ts';
@@ -60,6 +60,8 @@ export interface Deployment {
   readonly manifest: Manifest;
   /** Of the record: names the manifest in answers. */
   readonly hash: string;
+  /** As they were found. */
+  readonly weights: readonly WeightFile[];
   /** A sentence for each; none: the server may start. */
   readonly differences: readonly string[];
   /** For the record, also where they refuse nothing. */
@@ -81,7 +83,7 @@ export async function checkDeployment(request: DeploymentRequest): Promise<Deplo
   const neighbours = countNeighbours(deviceName === 'gpu' ? findGpus(found.devices) : [], root);
   const refusals = [judgeNeighbours(neighbours, sharedGpu), judgeSwap(examineSwap(root), swap)].filter((line) => line !== undefined);
   const differences = compareManifest(manifest, { ...found, site: policy.site, region: policy.region, agreements });
-  return { manifest, hash: hashRecord(envelope), differences: [...differences, ...refusals], neighbours };
+  return { manifest, hash: hashRecord(envelope), weights: found.weights, differences: [...differences, ...refusals], neighbours };
 }
 
 /** What of a gate decides about a start. */

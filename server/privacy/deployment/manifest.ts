@@ -55,8 +55,12 @@ export const deviceForms: Readonly<Record<'address' | 'id' | 'uuid' | 'uniqueId'
   uuid: /^GPU-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   uniqueId: /^[0-9a-f]{16}$/,
 };
-/** A file of weights, or a folder and a file in it. */
-export const weightForm: RegExp = /^(?:\w[\w.+-]{0,119}\/)?\w[\w.+-]{0,119}$/;
+/** Chat templates for requests of their own kind: the only folder in a model's folder. */
+export const templateFolder = 'additional_chat_templates';
+/** A file of a model's folder. */
+export const memberForm: RegExp = /^(?:additional_chat_templates\/)?\w[\w.+-]{0,119}$/;
+/** A file of weights, or a folder and a file of it. */
+export const weightForm: RegExp = /^(?:\w[\w.+-]{0,119}\/(?:additional_chat_templates\/)?)?\w[\w.+-]{0,119}$/;
 /** Names of software devices. */
 const softwareDevices = ['lavapipe', 'swiftshader'] as const;
 

@@ -46,6 +46,7 @@ test('a server that stands where it was signed for', async () => {
   expect(await checkDeployment(request(snapshot))).toEqual({
     manifest,
     hash: record && hashRecord(record),
+    weights: manifest.weights,
     differences: [],
     neighbours: { compute: 0, holders: 0, unseen: 0 },
   });

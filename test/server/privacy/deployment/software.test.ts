@@ -150,15 +150,35 @@ test('a model of one file, and of a folder', async () => {
   write('large/model.safetensors', 'weights');
   write('large/config.json', '{}');
   write('large/chat_template.jinja', 'template');
-  for (const path of ['large/README.md', 'large/.hidden.json', 'large/model.safetensors.verified', 'large/picture.png']) write(path, '');
+  write('large/additional_chat_templates/tool_use.jinja', 'tools');
+  write('large/SHA256SUMS', 'sums');
+  for (const path of [
+    'large/README.md',
+    'large/.hidden.json',
+    'large/model.safetensors.verified',
+    'large/picture.png',
+    'large/additional_chat_templates/a.txt',
+  ])
+    write(path, '');
   const progress: (readonly [number, number])[] = [];
   const weights = await hashWeights([`${folder}/large/`], (done, total) => progress.push([done, total]));
   expect(weights).toEqual([
+    { name: 'large/SHA256SUMS', sha256: sha256('sums') },
+    { name: 'large/additional_chat_templates/tool_use.jinja', sha256: sha256('tools') },
     { name: 'large/chat_template.jinja', sha256: sha256('template') },
     { name: 'large/config.json', sha256: sha256('{}') },
     { name: 'large/model.safetensors', sha256: sha256('weights') },
   ]);
-  expect(progress.at(-1)).toEqual([17, 17]);
+  expect(progress.at(-1)).toEqual([26, 26]);
+});
+
+test('a GGUF model in parts: all of them', async () => {
+  const name = (part: number): string => `m-0000${part}-of-00003.gguf`;
+  for (const part of [1, 2, 3]) write(name(part), `part ${part}`);
+  write('m.gguf', 'another one');
+  expect(await hashWeights([join(folder, name(1))])).toEqual([1, 2, 3].map((part) => ({ name: name(part), sha256: sha256(`part ${part}`) })));
+  rmSync(join(folder, name(2)));
+  await expect(hashWeights([join(folder, name(1))])).rejects.toThrow('The file "m-00002-of-00003.gguf" cannot be hashed');
 });
 
 test('several models, with different names only', async () => {
