@@ -11,11 +11,13 @@ import type { StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
 export interface StoredExperts {
+  /** Of the first tensor. */
+  readonly name: string;
   readonly storage: StorageWithKernels;
   /** Of one expert on the device, all parts. */
   readonly rows: number;
-  /** Stored matrices, and where their rows go among those of all experts. */
-  readonly sources: readonly ExpertSource[];
+  /** Stored matrices, and where their rows go among those of all experts. Throws as findExperts does. */
+  readonly sources: () => Iterable<ExpertSource>;
 }
 
 interface ExpertSource {
@@ -30,31 +32,44 @@ export function expertRows({ rows, padding = 0, parts }: ExpertTensors): number 
 
 /** Throws model_unsupported where a tensor is missing, has another shape, no kernel for its storage, or another storage than those before it. */
 export function findExperts(checkpoint: Checkpoint, spec: ExpertsSpec): StoredExperts {
-  const sources = findSources(checkpoint, spec);
-  const storage = sources[0]?.stored.storage ?? 'F32';
-  for (const { stored } of sources) {
-    if (stored.storage !== storage) throw unsupported(`tensor ${stored.name}`, `storage ${storage}, as the experts before it`, stored.storage);
-    if (stored.order !== undefined) throw unsupported(`tensor ${stored.name}`, `columns of experts in their own order, storage ${storage}`, 'another order');
-  }
-  return { storage, rows: expertRows(spec), sources };
+  const form = findForm(checkpoint, spec);
+  // What one tensor has of an expert is as what it has of the others.
+  const checked = Array.from(findSources(checkpoint, spec, form, form === 'each' ? spec.experts : 1), ({ stored }) => stored);
+  const { name = '', storage = 'F32' } = checked[0] ?? {};
+  return { name, storage, rows: expertRows(spec), sources: () => findSources(checkpoint, spec, form, spec.experts) };
 }
 
-function findSources(checkpoint: Checkpoint, spec: ExpertsSpec): ExpertSource[] {
-  const { rows, columns, storedColumns, parts, joined } = spec;
-  const numbers = Array.from({ length: spec.experts }, (_, expert) => expert);
-  const form = findForm(checkpoint, spec);
-  if (form === 'joined' && joined !== undefined) {
-    const stored = findAll(checkpoint, joined.tensor, spec, rows * parts.length);
-    const order = orderOf(checkpoint, joined);
-    return numbers.map((expert) => ({ stored: stored(expert), placements: parts.map((_, part) => placementOf(spec, expert, part, order)) }));
+/** Of so many experts. */
+function* findSources(checkpoint: Checkpoint, spec: ExpertsSpec, form: ExpertForm, experts: number): Generator<ExpertSource> {
+  let first: StorageWithKernels | undefined;
+  for (const [find, placementsOf] of listFinders(checkpoint, spec, form)) {
+    for (let expert = 0; expert < experts; expert++) {
+      const stored = find(expert);
+      first ??= stored.storage;
+      if (stored.storage !== first) throw unsupported(`tensor ${stored.name}`, `storage ${first}, as the experts before it`, stored.storage);
+      if (stored.order !== undefined) throw unsupported(`tensor ${stored.name}`, `columns of experts in their own order, storage ${first}`, 'another order');
+      yield { stored, placements: placementsOf(expert) };
+    }
   }
-  return parts.flatMap((name, part) => {
-    const all = form === 'parts' ? findAll(checkpoint, nameOfAll(name), spec, rows) : undefined;
-    const find = all ?? ((expert: number) => findMatrix(checkpoint, { tensor: `${name.replace('*', String(expert))}.weight`, rows }, columns, storedColumns));
-    return numbers.map((expert) => ({ stored: find(expert), placements: [placementOf(spec, expert, part)] }));
+}
+
+type Finder = readonly [find: (expert: number) => StoredMatrix, placementsOf: (expert: number) => readonly Placement[]];
+
+/** For each tensor, or for each part that has a tensor an expert: the matrix of an expert, and where its rows go. */
+function listFinders(checkpoint: Checkpoint, spec: ExpertsSpec, form: ExpertForm): Finder[] {
+  const { rows, columns, storedColumns, parts, joined } = spec;
+  if (form === 'joined' && joined !== undefined) {
+    const order = orderOf(checkpoint, joined);
+    return [[findAll(checkpoint, joined.tensor, spec, rows * parts.length), (expert) => parts.map((_, part) => placementOf(spec, expert, part, order))]];
+  }
+  return parts.map((name, part): Finder => {
+    const each = (expert: number): StoredMatrix =>
+      findMatrix(checkpoint, { tensor: `${name.replace('*', String(expert))}.weight`, rows }, columns, storedColumns);
+    return [form === 'parts' ? findAll(checkpoint, nameOfAll(name), spec, rows) : each, (expert) => [placementOf(spec, expert, part)]];
   });
 }
 
+type ExpertForm = 'each' | 'parts' | 'joined';
 type JoinedOrder = NonNullable<ExpertTensors['joined']>['rows'];
 
 function orderOf({ format }: Checkpoint, { rows }: NonNullable<ExpertTensors['joined']>): JoinedOrder {
@@ -86,7 +101,7 @@ function hasMatrix(checkpoint: Checkpoint, name: string): boolean {
 }
 
 /** Where there is none of them, what a file of this format would have. */
-function findForm(checkpoint: Checkpoint, { parts: [first = ''], joined }: ExpertTensors): 'each' | 'parts' | 'joined' {
+function findForm(checkpoint: Checkpoint, { parts: [first = ''], joined }: ExpertTensors): ExpertForm {
   if (hasMatrix(checkpoint, first.replace('*', '0'))) return 'each';
   if (hasMatrix(checkpoint, nameOfAll(first))) return 'parts';
   if (joined !== undefined && hasMatrix(checkpoint, joined.tensor)) return 'joined';

@@ -201,10 +201,10 @@ class Loader {
   /** Whole experts a shard, which is what a kernel binds. */
   async experts(label: string, spec: ExpertsSpec): Promise<ExpertMatrix> {
     const { experts, columns } = spec;
-    const { storage, rows, sources } = findExperts(this.#checkpoint, spec);
+    const { name, storage, rows, sources } = findExperts(this.#checkpoint, spec);
     const shards = this.#packer.createShards(label, storage, experts * rows, columns, rows);
-    if (shards === undefined) throw unsupported(`tensor ${sources[0]?.stored.name}`, 'rows of an expert that one binding holds', `${rows} x ${columns}`);
-    for (const { stored, placements } of sources) await this.#packer.pack(stored, placements, shards);
+    if (shards === undefined) throw unsupported(`tensor ${name}`, 'rows of an expert that one binding holds', `${rows} x ${columns}`);
+    for (const { stored, placements } of sources()) await this.#packer.pack(stored, placements, shards);
     return {
       storage,
       rows,
