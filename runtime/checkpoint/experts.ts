@@ -4,14 +4,14 @@
  */
 import { quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { ExpertBiasSpec, ExpertsSpec, ExpertTensors } from '../../models/index.ts';
-import { describeShape, unsupported } from './json.ts';
+import { describeShape, tensorPart, unsupported } from './json.ts';
 import type { Placement } from './packer.ts';
-import { findMatrix, findTransposed, hasTensor, readFloats } from './stored.ts';
+import { findFloats, findMatrix, findTransposed, hasTensor, readFloats } from './stored.ts';
 import type { StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
 export interface StoredExperts {
-  /** Of the first tensor. */
+  /** The first tensor, as errors call it. */
   readonly name: string;
   readonly storage: StorageWithKernels;
   /** Of one expert on the device, all parts. */
@@ -46,8 +46,8 @@ function* findSources(checkpoint: Checkpoint, spec: ExpertsSpec, form: ExpertFor
     for (let expert = 0; expert < experts; expert++) {
       const stored = find(expert);
       first ??= stored.storage;
-      if (stored.storage !== first) throw unsupported(`tensor ${stored.name}`, `storage ${first}, as the experts before it`, stored.storage);
-      if (stored.order !== undefined) throw unsupported(`tensor ${stored.name}`, `columns of experts in their own order, storage ${first}`, 'another order');
+      if (stored.storage !== first) throw unsupported(stored.name, `storage ${first}, as the experts before it`, stored.storage);
+      if (stored.order !== undefined) throw unsupported(stored.name, `columns of experts in their own order, storage ${first}`, 'another order');
       yield { stored, placements: placementsOf(expert) };
     }
   }
@@ -121,7 +121,7 @@ function findAll(
   const stem = stemOf(checkpoint, name);
   const own = Array.from(checkpoint.tensors.values()).filter((header) => header.name.startsWith(stem) && /^(?:[._]|$)/.test(header.name.slice(stem.length)));
   const odd = own.find(({ shape }) => shape[0] !== experts);
-  if (odd !== undefined) throw unsupported(`tensor ${odd.name}`, `${experts} experts as the first dimension`, describeShape(odd.shape));
+  if (odd !== undefined) throw unsupported(tensorPart(checkpoint, odd), `${experts} experts as the first dimension`, describeShape(odd.shape));
   const names = { ...checkpoint.names, nameOf: (tensor: string) => tensor };
   const isPlain = own.some((header) => matrixSuffix(header.name.slice(stem.length)) === '.weight' && plain.includes(header.storage));
   return (expert) => {
@@ -141,13 +141,28 @@ function sliceOf({ name, storage, shape, offset, size }: TensorHeader, experts: 
   return { name: `${name}[${expert}]`, storage, shape: shape.slice(1), offset: offset + (expert * size) / experts, size: size / experts };
 }
 
-/** Numbers in the order of the packed rows. */
-export function readExpertBias(checkpoint: Checkpoint, spec: ExpertBiasSpec): Float32Array<ArrayBuffer> {
-  const { experts, rows, parts, joined } = spec;
+interface StoredBias {
+  readonly names: readonly string[];
+  readonly shape: readonly [experts: number, rows: number];
+  /** Where one tensor has all parts. */
+  readonly order: JoinedOrder | undefined;
+}
+
+/** Throws model_unsupported where a tensor is missing, has another shape, or numbers that are not stored by themselves. */
+export function findExpertBias(checkpoint: Checkpoint, { experts, rows, parts, joined }: ExpertBiasSpec): StoredBias {
   const order = joined && hasTensor(checkpoint, joined.tensor) ? orderOf(checkpoint, joined) : undefined;
   const names = order === undefined ? parts : [joined?.tensor ?? ''];
-  const stored = (rows * parts.length) / names.length;
-  const all = names.map((name) => readFloats(checkpoint, name, [experts, stored]));
+  const shape = [experts, (rows * parts.length) / names.length] as const;
+  for (const name of names) findFloats(checkpoint, name, shape);
+  return { names, shape, order };
+}
+
+/** Numbers in the order of the packed rows. Throws as findExpertBias does. */
+export function readExpertBias(checkpoint: Checkpoint, spec: ExpertBiasSpec): Float32Array<ArrayBuffer> {
+  const { experts, rows, parts } = spec;
+  const { names, shape, order } = findExpertBias(checkpoint, spec);
+  const [, stored] = shape;
+  const all = names.map((name) => readFloats(checkpoint, name, shape));
   const values = new Float32Array(experts * expertRows(spec));
   for (let expert = 0; expert < experts; expert++) {
     for (const part of parts.keys()) {

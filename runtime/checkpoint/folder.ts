@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { families } from '../../models/families.ts';
 import type { Family, ModelConfig } from '../../models/family.ts';
 import { createConfigReader } from './config.ts';
-import { describe, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
+import { describe, fileName, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
 import { readQuantization } from './quantization.ts';
 import { readSafetensors } from './safetensors.ts';
 import { Shards } from './shards.ts';
@@ -126,7 +126,7 @@ function addTensor(tensors: Map<string, TensorHeader>, header: TensorHeader, fil
 function checkIndex(headers: readonly TensorHeader[], file: string, expected: readonly string[]): void {
   const names = new Set(headers.map(({ name }) => name));
   const missing = expected.find((name) => !names.has(name));
-  if (missing !== undefined) throw invalidCheckpoint(`tensor ${printable(missing, 'of the index')}`, `to be in ${file}`, 'nothing');
+  if (missing !== undefined) throw invalidCheckpoint(`tensor ${printable(missing, 'of the index')} in ${file}`, 'to be there, as the index says', 'nothing');
 }
 
 function createCheckpoint(
@@ -143,6 +143,7 @@ function createCheckpoint(
     tensors,
     ...meaning,
     read: (position, into) => files.read(position, into),
+    fileAt: (position) => (position === undefined ? fileName(path) : files.nameAt(position)),
     [Symbol.dispose]: () => files[Symbol.dispose](),
   };
 }

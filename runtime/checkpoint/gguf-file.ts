@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { families } from '../../models/families.ts';
 import { type GgufHeader, readGguf } from './gguf.ts';
 import { createGgufConfig, createGgufNames } from './gguf-config.ts';
-import { printable } from './json.ts';
+import { fileName, inFile, printable } from './json.ts';
 import { optionalInteger } from './metadata.ts';
 import { type Shard, Shards } from './shards.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
@@ -31,12 +31,14 @@ export function openGguf(path: string): Checkpoint {
   }
 }
 
-function readHeader({ fd, start, end }: Shard): GgufHeader {
-  return readGguf(fd, end - start, (strings, key) => {
-    const bytes = Buffer.allocUnsafeSlow(strings.size);
-    readFully(fd, strings.position, bytes);
-    return strings.decode(bytes, `metadata ${key}`);
-  });
+function readHeader({ fd, path, start, end }: Shard): GgufHeader {
+  const read = (): GgufHeader =>
+    readGguf(fd, end - start, (strings, key) => {
+      const bytes = Buffer.allocUnsafeSlow(strings.size);
+      readFully(fd, strings.position, bytes);
+      return strings.decode(bytes, `metadata ${key}`);
+    });
+  return inFile(fileName(path), read);
 }
 
 function readCount(header: GgufHeader, key: string): number {
@@ -80,6 +82,7 @@ function createCheckpoint(path: string, shards: Shards, header: GgufHeader): Che
     names: { nameOf: family === undefined ? (name) => name : createGgufNames(family), hasPairs: family?.gguf?.hasPairs ?? false, hasWholeNorms: true },
     quantization: { method: 'none' },
     read: (position, into) => shards.read(position, into),
+    fileAt: (position) => (position === undefined ? fileName(path) : shards.nameAt(position)),
     [Symbol.dispose]: () => shards[Symbol.dispose](),
   };
 }

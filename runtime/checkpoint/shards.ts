@@ -1,6 +1,7 @@
 /** Owns the files of a checkpoint as one: each lies behind the one before. Refuses a read past the last of them. */
 import { closeSync, fstatSync } from 'node:fs';
 import { InwardError } from '../errors.ts';
+import { fileName } from './json.ts';
 import { openFile, readFully } from './window.ts';
 
 /** Makes the error of a format. */
@@ -8,6 +9,7 @@ type Refuse = (part: string, expected: string | number, found: string | number) 
 
 export interface Shard {
   readonly fd: number;
+  readonly path: string;
   /** Of its bytes among those of all files. */
   readonly start: number;
   readonly end: number;
@@ -30,7 +32,7 @@ export class Shards implements Disposable {
   /** Opens a file behind the others. Throws file_missing. */
   add(path: string): Shard {
     const fd = openFile(path);
-    const shard = { fd, start: this.size, end: this.size + fstatSync(fd).size };
+    const shard = { fd, path, start: this.size, end: this.size + fstatSync(fd).size };
     this.#files.push(shard);
     return shard;
   }
@@ -43,6 +45,11 @@ export class Shards implements Disposable {
       const [from, to] = [Math.max(position, start), Math.min(last, end)];
       if (from < to) readFully(fd, from - start, into.subarray(from - position, to - position), this.#refuse);
     }
+  }
+
+  /** The name of the file with this position. */
+  nameAt(position: number): string {
+    return fileName(this.#files.find(({ end }) => position < end)?.path ?? '');
   }
 
   [Symbol.dispose](): void {
