@@ -26,7 +26,7 @@ export function openFolder(path: string): Checkpoint {
     const quantization = readQuantization(config);
     const tensors = new Map<string, TensorHeader>();
     for (const [name, expected] of readShards(path)) {
-      const file = files.add(join(path, name));
+      const file = files.add(join(path, name), expected && describeShard(expected));
       const headers = readSafetensors(file.fd, file.end - file.start, name, file.start);
       for (const header of headers) addTensor(tensors, header, name);
       checkIndex(headers, name, expected ?? []);
@@ -105,6 +105,11 @@ function readShards(folder: string): Map<string, readonly string[] | undefined> 
   }
   if (shards.size === 0 || shards.size > shardLimit) throw invalidCheckpoint(`files of ${index}`, `1 to ${shardLimit}`, shards.size);
   return shards;
+}
+
+/** What the index says of a file. */
+function describeShard([first = '', ...others]: readonly string[]): string {
+  return `tensor ${printable(first, 'of another name')} and ${others.length} more, as the index says`;
 }
 
 function isThere(path: string): boolean {

@@ -56,14 +56,13 @@ function otherParts(path: string, first: GgufHeader, count: number): string[] {
 }
 
 function addPart(tensors: Map<string, TensorHeader>, shards: Shards, path: string, count: number): void {
-  const shard = shards.add(path);
+  const due = Number(/-(\d{5})-of-/.exec(basename(path))?.[1]);
+  const shard = shards.add(path, `part ${due} of ${count}`);
   const header = readHeader(shard);
   const [found, number] = [readCount(header, 'split.count'), readCount(header, 'split.no') + 1];
-  const expected = Number(/-(\d{5})-of-/.exec(basename(path))?.[1]);
-  if (found !== count || number !== expected)
-    throw invalid(`file ${printable(basename(path), 'of the model')}`, `part ${expected} of ${count}`, `part ${number} of ${found}`);
+  if (found !== count || number !== due) throw invalid(`file ${fileName(path)}`, `part ${due} of ${count}`, `part ${number} of ${found}`);
   for (const [name, tensor] of header.tensors) {
-    if (tensors.has(name)) throw invalid(`tensor ${printable(name, 'with another name')}`, 'one of this name', 'a second one in another part');
+    if (tensors.has(name)) throw invalid(`tensor ${printable(name, 'with another name')}`, 'one of this name', `a second one in ${fileName(path)}`);
     tensors.set(name, { ...tensor, offset: tensor.offset + shard.start });
   }
 }

@@ -29,12 +29,21 @@ export class Shards implements Disposable {
     return this.#files.at(-1)?.end ?? 0;
   }
 
-  /** Opens a file behind the others. Throws file_missing. */
-  add(path: string): Shard {
-    const fd = openFile(path);
+  /** Opens a file behind the others. `expected`: what it is where others name it, else whoever gave its path. Throws file_missing, or that nothing was found of what was expected. */
+  add(path: string, expected?: string): Shard {
+    const fd = this.#open(path, expected);
     const shard = { fd, path, start: this.size, end: this.size + fstatSync(fd).size };
     this.#files.push(shard);
     return shard;
+  }
+
+  #open(path: string, expected: string | undefined): number {
+    try {
+      return openFile(path);
+    } catch (error) {
+      const isMissing = error instanceof InwardError && error.code === 'file_missing';
+      throw isMissing && expected !== undefined ? this.#refuse(`file ${fileName(path)}`, expected, 'no readable file') : error;
+    }
   }
 
   read(position: number, into: Uint8Array): void {

@@ -175,13 +175,13 @@ describe('a model in parts', () => {
   });
 
   test.each([
-    ['a part that is missing', { ...good, 3: undefined }, 'file_missing'],
+    ['a part that is missing', { ...good, 3: undefined }, 'gguf_invalid'],
     ['a part of another model', { ...good, 2: part(later(1, 4), 'a') }, 'gguf_invalid'],
     ['a part with another number', { ...good, 2: part(later(2), 'a') }, 'gguf_invalid'],
     ['a tensor in two parts', { ...good, 3: part(later(2), 'a') }, 'gguf_invalid'],
     ['fewer tensors than the first part counts', { ...good, 3: part(later(2)) }, 'gguf_invalid'],
     ['a part that is no GGUF file', { ...good, 2: Buffer.from('nothing of the kind') }, 'gguf_invalid'],
-    ['only the first part', { 1: good[1] }, 'file_missing'],
+    ['only the first part', { 1: good[1] }, 'gguf_invalid'],
   ])('with %s is refused', (_, files, expected) => {
     expect(() => openCheckpoint(parts.write(files))).toThrow(code(expected));
   });
