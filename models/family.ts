@@ -147,6 +147,7 @@ export interface GgufFacts {
   number(key: string): number | undefined;
   /** Of a list with a number a layer, or of one number for all of them; true is 1. */
   numbers(key: string): readonly number[] | undefined;
+  string(key: string): string | undefined;
 }
 
 /** How GGUF files of a family differ from what they share with those of others (runtime/checkpoint/gguf-config.ts). */

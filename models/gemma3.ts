@@ -49,8 +49,8 @@ export const gemma3: Family<Gemma3Config> = {
     keys: {
       // The file does not say it. Of the releases the one of 62 layers divides by the root of what 32 heads would share.
       query_pre_attn_scalar: (file) => (file.number('block_count') === 62 ? 168 : file.number('attention.key_length')),
-      // Written only where there are layers with a window.
-      sliding_window_pattern: (file) => (file.number('attention.sliding_window') ? 6 : 1),
+      // The window is written only where layers have one, and the period by few.
+      sliding_window_pattern: (file) => (file.number('attention.sliding_window') ? (file.number('attention.sliding_window_pattern') ?? 6) : 1),
       rope_local_base_freq: 'rope.freq_base_swa',
     },
     tensors: gemmaTensors,

@@ -42,7 +42,11 @@ export const phi3: Family<Phi3Config> = {
   modelTypes: ['phi3'],
   gguf: {
     architecture: 'phi3',
-    keys: { original_max_position_embeddings: 'rope.scaling.original_context_length' },
+    keys: {
+      original_max_position_embeddings: 'rope.scaling.original_context_length',
+      // The converter writes factors, and no type.
+      rope_type: (file) => file.string('rope.scaling.type') ?? (file.hasTensor('rope_factors_long.weight') ? 'longrope' : undefined),
+    },
     tensors: [
       [/^model\.layers\.(\d+)\.self_attn\.qkv_proj\./, 'blk.$1.attn_qkv.'],
       [/^model\.layers\.(\d+)\.mlp\.gate_up_proj\./, 'blk.$1.ffn_up.'],

@@ -36,23 +36,33 @@ function sizeModel(opened: Checkpoint, options: PlanOptions, room: MemoryRoom, s
     ...asked,
     ...(storage !== undefined && { storage }),
     kvTokenSize: asked.kvSize / (asked.kvBlocks * blockLength),
-    largestContext: findLargest(asked, (contextLength) => fits(plan({ ...options, contextLength, kvTokens: contextLength * asked.maxSequences }), room)),
+    largestContext: findLargest(asked, (contextLength) => excessOf(plan({ ...options, contextLength, kvTokens: contextLength * asked.maxSequences }), room)),
   };
 }
 
-export function fits(plan: ModelPlan, { memory, binding }: MemoryRoom): boolean {
-  const { weightSize, kvSize, kvLayerSize, stateSize, stateLayerSize, scratchSize } = plan;
-  return weightSize + kvSize + stateSize + scratchSize <= memory && Math.max(kvLayerSize, stateLayerSize) <= binding;
+export function fits(plan: ModelPlan, room: MemoryRoom): boolean {
+  return excessOf(plan, room) <= 0;
 }
 
-/** In whole blocks, by halving; 0: not even one. Needs grow with the context. */
-function findLargest({ modelContextLength }: ModelPlan, isEnough: (contextLength: number) => boolean): number {
-  if (isEnough(modelContextLength)) return modelContextLength;
-  let [enough, tooMuch] = [0, Math.ceil(modelContextLength / blockLength)];
-  while (tooMuch - enough > 1) {
-    const middle = Math.floor((enough + tooMuch) / 2);
-    if (isEnough(middle * blockLength)) enough = middle;
-    else tooMuch = middle;
+/** Bytes that are wanting, on the device or in a binding; zero or below: none. */
+function excessOf({ weightSize, kvSize, kvLayerSize, stateSize, stateLayerSize, scratchSize }: ModelPlan, { memory, binding }: MemoryRoom): number {
+  return Math.max(weightSize + kvSize + stateSize + scratchSize - memory, Math.max(kvLayerSize, stateLayerSize) - binding);
+}
+
+/** In whole blocks; 0: not even one. Needs grow with the context, nearly in a line. */
+function findLargest({ modelContextLength }: ModelPlan, excessAt: (contextLength: number) => number): number {
+  const at = (blocks: number): { readonly blocks: number; readonly excess: number } => ({ blocks, excess: excessAt(blocks * blockLength) });
+  let tooMuch = { blocks: Math.ceil(modelContextLength / blockLength), excess: excessAt(modelContextLength) };
+  if (tooMuch.excess <= 0) return modelContextLength;
+  let enough = at(1);
+  if (enough.excess > 0) return 0;
+  for (let step = 0; tooMuch.blocks - enough.blocks > 1; step++) {
+    // Every second step halves, so that none is far off where they are no line.
+    const share = step % 2 === 0 ? enough.excess / (enough.excess - tooMuch.excess) : 0.5;
+    const between = enough.blocks + Math.floor(share * (tooMuch.blocks - enough.blocks));
+    const next = at(Math.min(Math.max(between, enough.blocks + 1), tooMuch.blocks - 1));
+    if (next.excess > 0) tooMuch = next;
+    else enough = next;
   }
-  return enough * blockLength;
+  return enough.blocks * blockLength;
 }

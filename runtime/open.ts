@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import { type Family, Graph, type ModelShape, poolShapeOf } from '../models/index.ts';
+import { type Family, Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -52,22 +52,36 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
   const started = performance.now();
   using checkpoint = openCheckpoint(options.modelPath);
   const { family, config } = readModel(checkpoint);
+  const specs = family.weights(config);
+  // Every tensor is looked at before there is a device that could be left with some of them.
+  const weightsSize = weightSize(checkpoint, specs);
   const open = await openDevice(host.driver ?? options.device ?? 'auto', pretence);
+  const memory = new DeviceMemory(open.device, open.memoryLimit);
   try {
-    const { parts, info } = await assemble(options, checkpoint, family, config, open, host);
+    const { parts, info } = await assemble(options, { checkpoint, family, config, specs, weightsSize }, open, memory, host);
     return { parts, info: { ...info, loadMs: performance.now() - started } };
   } catch (error) {
+    memory[Symbol.dispose]();
     open[Symbol.dispose]();
     throw error;
   }
 }
 
+/** A model all of whose tensors are as its family wants them. */
+interface CheckedModel {
+  readonly checkpoint: Checkpoint;
+  readonly family: Family;
+  readonly config: ModelShape;
+  readonly specs: ReadonlyMap<string, WeightSpec>;
+  /** Of all weights on the device, in bytes. */
+  readonly weightsSize: number;
+}
+
 async function assemble(
   options: EngineOptions,
-  checkpoint: Checkpoint,
-  family: Family,
-  config: ModelShape,
+  { checkpoint, family, config, specs, weightsSize }: CheckedModel,
   open: OpenDevice,
+  memory: DeviceMemory,
   host: EngineHost,
 ): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
   const { device, subgroupSize: lanes } = open;
@@ -76,9 +90,6 @@ async function assemble(
   const plan = planMemory(config, options);
   const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvSize, stateLayerSize, stateSize } = plan;
   const window = effectiveWindow(windowOf(config.caches), contextLength);
-  const memory = new DeviceMemory(device, open.memoryLimit);
-  const specs = family.weights(config);
-  const weightsSize = weightSize(checkpoint, specs);
   memory.reserve('weights', weightsSize);
   memory.reserve('kv', kvSize, weightsSize);
   memory.reserve('state', stateSize, weightsSize + kvSize);

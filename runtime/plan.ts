@@ -7,7 +7,7 @@ import { type KernelFamily, steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
 import { type Family, families, type LayerCache, type ModelShape, poolShapeOf } from '../models/index.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
-import { plainName } from './checkpoint/json.ts';
+import { inFile, plainName } from './checkpoint/json.ts';
 import { weightSize } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
@@ -35,12 +35,14 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
   const { model } = checkpoint;
   if (model === undefined) {
     throw new InwardError('model_unsupported', {
-      part: 'general.architecture',
+      part: `general.architecture in ${checkpoint.fileAt()}`,
       expected: families.flatMap(({ gguf }) => (gguf === undefined ? [] : [gguf.architecture])).join(', '),
       found: plainName(describeCheckpoint(checkpoint).family, 'something else'),
     });
   }
-  return { family: model.family, config: model.family.readConfig(model.config) };
+  const read = (): ModelShape => model.family.readConfig(model.config);
+  // Those of a folder name config.json.
+  return { family: model.family, config: checkpoint.format === 'gguf' ? inFile(checkpoint.fileAt(), read) : read() };
 }
 
 export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;

@@ -60,20 +60,31 @@ function valuesOf(name: string, count: number, kind: Kind, exponent: number): Fl
   return Float32Array.from(bytes, value);
 }
 
-/** Writes config.json and model.safetensors, in BF16, which has all values exactly. */
-export function writeSeeded({ config, tensors }: SeededFamily, folder: string): void {
-  const stored = new Map(
+export interface SeededTensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+  /** Values are signed bytes times 2^-exponent. */
+  readonly exponent?: number;
+}
+
+/** The tensors of a model, by name. */
+export function seededTensors({ tensors }: SeededFamily): Map<string, SeededTensor> {
+  return new Map(
     tensors.map(([name, shape, kind, exponent]) => {
-      const values = valuesOf(
-        name,
-        shape.reduce((product, dimension) => product * dimension, 1),
-        kind,
-        exponent,
-      );
-      const words = Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
-      return [name, { storage: 'BF16', shape, bytes: new Uint8Array(words.buffer) }];
+      const count = shape.reduce((product, dimension) => product * dimension, 1);
+      return [name, { shape, values: valuesOf(name, count, kind, exponent), ...(kind === 'weight' && { exponent }) }];
     }),
   );
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  writeFileSync(join(folder, 'model.safetensors'), tensorsFile(stored));
+}
+
+/** In BF16, which has all values of seeded tensors exactly. */
+export function bf16Bytes(values: Float32Array): Uint8Array {
+  return new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (bits) => bits >>> 16).buffer);
+}
+
+/** Writes config.json and model.safetensors. */
+export function writeSeeded(family: SeededFamily, folder: string): void {
+  const stored = Array.from(seededTensors(family), ([name, { shape, values }]) => [name, { storage: 'BF16', shape, bytes: bf16Bytes(values) }] as const);
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(family.config));
+  writeFileSync(join(folder, 'model.safetensors'), tensorsFile(new Map(stored)));
 }

@@ -45,6 +45,7 @@ export function createCheckpoint(matrices: Readonly<Record<string, Stored>>): Ch
       if (part === undefined || start + into.length > part.length) throw new RangeError('read past the end of a tensor');
       into.set(part.subarray(start, start + into.length));
     },
+    fileAt: () => 'no file',
     [Symbol.dispose]: () => undefined,
   };
 }

@@ -4,18 +4,20 @@
  */
 import { quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { ExpertBiasSpec, ExpertsSpec, ExpertTensors } from '../../models/index.ts';
-import { describeShape, unsupported } from './json.ts';
+import { describeShape, tensorPart, unsupported } from './json.ts';
 import type { Placement } from './packer.ts';
-import { findMatrix, findTransposed, hasTensor, readFloats } from './stored.ts';
+import { findFloats, findMatrix, findTransposed, hasTensor, readFloats } from './stored.ts';
 import type { StoredMatrix } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
 export interface StoredExperts {
+  /** The first tensor, as errors call it. */
+  readonly name: string;
   readonly storage: StorageWithKernels;
   /** Of one expert on the device, all parts. */
   readonly rows: number;
-  /** Stored matrices, and where their rows go among those of all experts. */
-  readonly sources: readonly ExpertSource[];
+  /** Stored matrices, and where their rows go among those of all experts. Throws as findExperts does. */
+  readonly sources: () => Iterable<ExpertSource>;
 }
 
 interface ExpertSource {
@@ -30,31 +32,44 @@ export function expertRows({ rows, padding = 0, parts }: ExpertTensors): number 
 
 /** Throws model_unsupported where a tensor is missing, has another shape, no kernel for its storage, or another storage than those before it. */
 export function findExperts(checkpoint: Checkpoint, spec: ExpertsSpec): StoredExperts {
-  const sources = findSources(checkpoint, spec);
-  const storage = sources[0]?.stored.storage ?? 'F32';
-  for (const { stored } of sources) {
-    if (stored.storage !== storage) throw unsupported(`tensor ${stored.name}`, `storage ${storage}, as the experts before it`, stored.storage);
-    if (stored.order !== undefined) throw unsupported(`tensor ${stored.name}`, `columns of experts in their own order, storage ${storage}`, 'another order');
-  }
-  return { storage, rows: expertRows(spec), sources };
+  const form = findForm(checkpoint, spec);
+  // What one tensor has of an expert is as what it has of the others.
+  const checked = Array.from(findSources(checkpoint, spec, form, form === 'each' ? spec.experts : 1), ({ stored }) => stored);
+  const { name = '', storage = 'F32' } = checked[0] ?? {};
+  return { name, storage, rows: expertRows(spec), sources: () => findSources(checkpoint, spec, form, spec.experts) };
 }
 
-function findSources(checkpoint: Checkpoint, spec: ExpertsSpec): ExpertSource[] {
-  const { rows, columns, storedColumns, parts, joined } = spec;
-  const numbers = Array.from({ length: spec.experts }, (_, expert) => expert);
-  const form = findForm(checkpoint, spec);
-  if (form === 'joined' && joined !== undefined) {
-    const stored = findAll(checkpoint, joined.tensor, spec, rows * parts.length);
-    const order = orderOf(checkpoint, joined);
-    return numbers.map((expert) => ({ stored: stored(expert), placements: parts.map((_, part) => placementOf(spec, expert, part, order)) }));
+/** Of so many experts. */
+function* findSources(checkpoint: Checkpoint, spec: ExpertsSpec, form: ExpertForm, experts: number): Generator<ExpertSource> {
+  let first: StorageWithKernels | undefined;
+  for (const [find, placementsOf] of listFinders(checkpoint, spec, form)) {
+    for (let expert = 0; expert < experts; expert++) {
+      const stored = find(expert);
+      first ??= stored.storage;
+      if (stored.storage !== first) throw unsupported(stored.name, `storage ${first}, as the experts before it`, stored.storage);
+      if (stored.order !== undefined) throw unsupported(stored.name, `columns of experts in their own order, storage ${first}`, 'another order');
+      yield { stored, placements: placementsOf(expert) };
+    }
   }
-  return parts.flatMap((name, part) => {
-    const all = form === 'parts' ? findAll(checkpoint, nameOfAll(name), spec, rows) : undefined;
-    const find = all ?? ((expert: number) => findMatrix(checkpoint, { tensor: `${name.replace('*', String(expert))}.weight`, rows }, columns, storedColumns));
-    return numbers.map((expert) => ({ stored: find(expert), placements: [placementOf(spec, expert, part)] }));
+}
+
+type Finder = readonly [find: (expert: number) => StoredMatrix, placementsOf: (expert: number) => readonly Placement[]];
+
+/** For each tensor, or for each part that has a tensor an expert: the matrix of an expert, and where its rows go. */
+function listFinders(checkpoint: Checkpoint, spec: ExpertsSpec, form: ExpertForm): Finder[] {
+  const { rows, columns, storedColumns, parts, joined } = spec;
+  if (form === 'joined' && joined !== undefined) {
+    const order = orderOf(checkpoint, joined);
+    return [[findAll(checkpoint, joined.tensor, spec, rows * parts.length), (expert) => parts.map((_, part) => placementOf(spec, expert, part, order))]];
+  }
+  return parts.map((name, part): Finder => {
+    const each = (expert: number): StoredMatrix =>
+      findMatrix(checkpoint, { tensor: `${name.replace('*', String(expert))}.weight`, rows }, columns, storedColumns);
+    return [form === 'parts' ? findAll(checkpoint, nameOfAll(name), spec, rows) : each, (expert) => [placementOf(spec, expert, part)]];
   });
 }
 
+type ExpertForm = 'each' | 'parts' | 'joined';
 type JoinedOrder = NonNullable<ExpertTensors['joined']>['rows'];
 
 function orderOf({ format }: Checkpoint, { rows }: NonNullable<ExpertTensors['joined']>): JoinedOrder {
@@ -86,7 +101,7 @@ function hasMatrix(checkpoint: Checkpoint, name: string): boolean {
 }
 
 /** Where there is none of them, what a file of this format would have. */
-function findForm(checkpoint: Checkpoint, { parts: [first = ''], joined }: ExpertTensors): 'each' | 'parts' | 'joined' {
+function findForm(checkpoint: Checkpoint, { parts: [first = ''], joined }: ExpertTensors): ExpertForm {
   if (hasMatrix(checkpoint, first.replace('*', '0'))) return 'each';
   if (hasMatrix(checkpoint, nameOfAll(first))) return 'parts';
   if (joined !== undefined && hasMatrix(checkpoint, joined.tensor)) return 'joined';
@@ -106,7 +121,7 @@ function findAll(
   const stem = stemOf(checkpoint, name);
   const own = Array.from(checkpoint.tensors.values()).filter((header) => header.name.startsWith(stem) && /^(?:[._]|$)/.test(header.name.slice(stem.length)));
   const odd = own.find(({ shape }) => shape[0] !== experts);
-  if (odd !== undefined) throw unsupported(`tensor ${odd.name}`, `${experts} experts as the first dimension`, describeShape(odd.shape));
+  if (odd !== undefined) throw unsupported(tensorPart(checkpoint, odd), `${experts} experts as the first dimension`, describeShape(odd.shape));
   const names = { ...checkpoint.names, nameOf: (tensor: string) => tensor };
   const isPlain = own.some((header) => matrixSuffix(header.name.slice(stem.length)) === '.weight' && plain.includes(header.storage));
   return (expert) => {
@@ -126,13 +141,28 @@ function sliceOf({ name, storage, shape, offset, size }: TensorHeader, experts: 
   return { name: `${name}[${expert}]`, storage, shape: shape.slice(1), offset: offset + (expert * size) / experts, size: size / experts };
 }
 
-/** Numbers in the order of the packed rows. */
-export function readExpertBias(checkpoint: Checkpoint, spec: ExpertBiasSpec): Float32Array<ArrayBuffer> {
-  const { experts, rows, parts, joined } = spec;
+interface StoredBias {
+  readonly names: readonly string[];
+  readonly shape: readonly [experts: number, rows: number];
+  /** Where one tensor has all parts. */
+  readonly order: JoinedOrder | undefined;
+}
+
+/** Throws model_unsupported where a tensor is missing, has another shape, or numbers that are not stored by themselves. */
+export function findExpertBias(checkpoint: Checkpoint, { experts, rows, parts, joined }: ExpertBiasSpec): StoredBias {
   const order = joined && hasTensor(checkpoint, joined.tensor) ? orderOf(checkpoint, joined) : undefined;
   const names = order === undefined ? parts : [joined?.tensor ?? ''];
-  const stored = (rows * parts.length) / names.length;
-  const all = names.map((name) => readFloats(checkpoint, name, [experts, stored]));
+  const shape = [experts, (rows * parts.length) / names.length] as const;
+  for (const name of names) findFloats(checkpoint, name, shape);
+  return { names, shape, order };
+}
+
+/** Numbers in the order of the packed rows. Throws as findExpertBias does. */
+export function readExpertBias(checkpoint: Checkpoint, spec: ExpertBiasSpec): Float32Array<ArrayBuffer> {
+  const { experts, rows, parts } = spec;
+  const { names, shape, order } = findExpertBias(checkpoint, spec);
+  const [, stored] = shape;
+  const all = names.map((name) => readFloats(checkpoint, name, shape));
   const values = new Float32Array(experts * expertRows(spec));
   for (let expert = 0; expert < experts; expert++) {
     for (const part of parts.keys()) {

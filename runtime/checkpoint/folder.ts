@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { families } from '../../models/families.ts';
 import type { Family, ModelConfig } from '../../models/family.ts';
 import { createConfigReader } from './config.ts';
-import { describe, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
+import { describe, fileName, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
 import { readQuantization } from './quantization.ts';
 import { readSafetensors } from './safetensors.ts';
 import { Shards } from './shards.ts';
@@ -26,7 +26,7 @@ export function openFolder(path: string): Checkpoint {
     const quantization = readQuantization(config);
     const tensors = new Map<string, TensorHeader>();
     for (const [name, expected] of readShards(path)) {
-      const file = files.add(join(path, name));
+      const file = files.add(join(path, name), expected && describeShard(expected));
       const headers = readSafetensors(file.fd, file.end - file.start, name, file.start);
       for (const header of headers) addTensor(tensors, header, name);
       checkIndex(headers, name, expected ?? []);
@@ -112,6 +112,11 @@ function readShards(folder: string): Map<string, readonly string[] | undefined> 
   return shards;
 }
 
+/** What the index says of a file. */
+function describeShard([first = '', ...others]: readonly string[]): string {
+  return `tensor ${printable(first, 'of another name')} and ${others.length} more, as the index says`;
+}
+
 function isThere(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -131,7 +136,7 @@ function addTensor(tensors: Map<string, TensorHeader>, header: TensorHeader, fil
 function checkIndex(headers: readonly TensorHeader[], file: string, expected: readonly string[]): void {
   const names = new Set(headers.map(({ name }) => name));
   const missing = expected.find((name) => !names.has(name));
-  if (missing !== undefined) throw invalidCheckpoint(`tensor ${printable(missing, 'of the index')}`, `to be in ${file}`, 'nothing');
+  if (missing !== undefined) throw invalidCheckpoint(`tensor ${printable(missing, 'of the index')} in ${file}`, 'to be there, as the index says', 'nothing');
 }
 
 function createCheckpoint(
@@ -148,6 +153,7 @@ function createCheckpoint(
     tensors,
     ...meaning,
     read: (position, into) => files.read(position, into),
+    fileAt: (position) => (position === undefined ? fileName(path) : files.nameAt(position)),
     [Symbol.dispose]: () => files[Symbol.dispose](),
   };
 }

@@ -22,7 +22,6 @@ const keys: Keys = {
   num_key_value_heads: 'attention.head_count_kv',
   head_dim: 'attention.key_length',
   rms_norm_eps: 'attention.layer_norm_rms_epsilon',
-  sliding_window: 'attention.sliding_window',
   rope_theta: 'rope.freq_base',
   attn_logit_softcapping: 'attn_logit_softcapping',
   final_logit_softcapping: 'final_logit_softcapping',
@@ -38,6 +37,8 @@ const keys: Keys = {
   n_routed_experts: 'expert_count',
   // A count of zero says that there are none.
   num_local_experts: (file) => file.number('expert_count') || undefined,
+  // Phi-4 has zero where the first Phi-3 has a window.
+  sliding_window: (file) => file.number('attention.sliding_window') || undefined,
   vocab_size: (file) => file.number('vocab_size'),
   tie_word_embeddings: (file) => !file.hasTensor('output.weight'),
   partial_rotary_factor(file) {
@@ -89,6 +90,7 @@ export function createGgufConfig(checkpoint: GgufFile, { gguf }: Family): ModelC
     hasTensor: (name) => checkpoint.tensors.has(name),
     number: (key) => (key === 'vocab_size' ? vocabularySize(checkpoint, architecture) : optionalNumber(checkpoint, `${architecture}.${key}`)),
     numbers: (key) => optionalNumbers(checkpoint, `${architecture}.${key}`),
+    string: (key) => optionalString(checkpoint, `${architecture}.${key}`),
   };
   const own = gguf?.keys ?? {};
   return createConfig(checkpoint, architecture, { ...keys, ...own }, facts, own);
@@ -131,8 +133,9 @@ function createConfig(checkpoint: GgufFile, architecture: string, table: Keys, f
     string: (key, fallback) => need(key, find(key, optionalString) ?? fallback, 'a string'),
     boolean: (key, fallback) => need(key, find(key, optionalBoolean) ?? fallback, 'a boolean'),
     object(key) {
-      const type = key === 'rope_scaling' ? optionalString(checkpoint, `${architecture}.rope.scaling.type`) : undefined;
-      return type === undefined || type === 'none' ? undefined : createConfig(checkpoint, architecture, { ...ropeKeys, ...own }, facts, own);
+      if (key !== 'rope_scaling') return undefined;
+      const scaling = createConfig(checkpoint, architecture, { ...ropeKeys, ...own }, facts, own);
+      return scaling.string('rope_type', 'none') === 'none' ? undefined : scaling;
     },
     numbers: (key) =>
       find(key, (from, name) => {

@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { families } from '../../models/families.ts';
 import { type GgufHeader, readGguf } from './gguf.ts';
 import { createGgufConfig, createGgufNames } from './gguf-config.ts';
-import { printable } from './json.ts';
+import { fileName, inFile, printable } from './json.ts';
 import { optionalInteger } from './metadata.ts';
 import { type Shard, Shards } from './shards.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
@@ -31,12 +31,14 @@ export function openGguf(path: string): Checkpoint {
   }
 }
 
-function readHeader({ fd, start, end }: Shard): GgufHeader {
-  return readGguf(fd, end - start, (strings, key) => {
-    const bytes = Buffer.allocUnsafeSlow(strings.size);
-    readFully(fd, strings.position, bytes);
-    return strings.decode(bytes, `metadata ${key}`);
-  });
+function readHeader({ fd, path, start, end }: Shard): GgufHeader {
+  const read = (): GgufHeader =>
+    readGguf(fd, end - start, (strings, key) => {
+      const bytes = Buffer.allocUnsafeSlow(strings.size);
+      readFully(fd, strings.position, bytes);
+      return strings.decode(bytes, `metadata ${key}`);
+    });
+  return inFile(fileName(path), read);
 }
 
 function readCount(header: GgufHeader, key: string): number {
@@ -54,14 +56,13 @@ function otherParts(path: string, first: GgufHeader, count: number): string[] {
 }
 
 function addPart(tensors: Map<string, TensorHeader>, shards: Shards, path: string, count: number): void {
-  const shard = shards.add(path);
+  const due = Number(/-(\d{5})-of-/.exec(basename(path))?.[1]);
+  const shard = shards.add(path, `part ${due} of ${count}`);
   const header = readHeader(shard);
   const [found, number] = [readCount(header, 'split.count'), readCount(header, 'split.no') + 1];
-  const expected = Number(/-(\d{5})-of-/.exec(basename(path))?.[1]);
-  if (found !== count || number !== expected)
-    throw invalid(`file ${printable(basename(path), 'of the model')}`, `part ${expected} of ${count}`, `part ${number} of ${found}`);
+  if (found !== count || number !== due) throw invalid(`file ${fileName(path)}`, `part ${due} of ${count}`, `part ${number} of ${found}`);
   for (const [name, tensor] of header.tensors) {
-    if (tensors.has(name)) throw invalid(`tensor ${printable(name, 'with another name')}`, 'one of this name', 'a second one in another part');
+    if (tensors.has(name)) throw invalid(`tensor ${printable(name, 'with another name')}`, 'one of this name', `a second one in ${fileName(path)}`);
     tensors.set(name, { ...tensor, offset: tensor.offset + shard.start });
   }
 }
@@ -80,6 +81,7 @@ function createCheckpoint(path: string, shards: Shards, header: GgufHeader): Che
     names: { nameOf: family === undefined ? (name) => name : createGgufNames(family), hasPairs: family?.gguf?.hasPairs ?? false, hasWholeNorms: true },
     quantization: { method: 'none' },
     read: (position, into) => shards.read(position, into),
+    fileAt: (position) => (position === undefined ? fileName(path) : shards.nameAt(position)),
     [Symbol.dispose]: () => shards[Symbol.dispose](),
   };
 }

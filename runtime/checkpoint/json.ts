@@ -2,7 +2,9 @@
  * Owns the strict reading of JSON in files of others: UTF-8, no byte order mark, no key twice in an object, bounded depth, whole numbers
  * kept apart from others. Refuses with checkpoint_invalid.
  */
+import { basename } from 'node:path';
 import { InwardError } from '../errors.ts';
+import type { Checkpoint } from './types.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 /** Keys are the file's, `__proto__` among them: a key that the file chose is read by Object.hasOwn or Object.entries. */
@@ -25,6 +27,22 @@ export function unsupported(part: string, expected: string | number, found: stri
   return new InwardError('model_unsupported', { part, expected, found });
 }
 
+/** A tensor as errors call it, with the file that it is in. */
+export function tensorPart(checkpoint: Pick<Checkpoint, 'fileAt'>, { name, offset }: { readonly name: string; readonly offset?: number }): string {
+  return `tensor ${name} in ${checkpoint.fileAt(offset)}`;
+}
+
+/** What this reads; an error that it throws is said of this file. */
+export function inFile<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const part = error instanceof InwardError ? error.fields['part'] : undefined;
+    if (!(error instanceof InwardError) || part === undefined || error.code === 'internal') throw error;
+    throw new InwardError(error.code, { ...error.fields, part: `${part} in ${file}` });
+  }
+}
+
 /** A value of the file as an error may show it: what looks like the name of a family, a method or a format. */
 export function plainName(name: string, instead: string): string {
   return /^[\w.-]{1,40}$/.test(name) ? name : instead;
@@ -33,6 +51,11 @@ export function plainName(name: string, instead: string): string {
 /** The name of a tensor or key of the file as an error may show it: short printable ASCII. */
 export function printable(name: string, instead: string): string {
   return /^[\x21-\x7e]{1,160}$/.test(name) ? name : instead;
+}
+
+/** The last name of a path as an error may show it. */
+export function fileName(path: string): string {
+  return printable(basename(path), 'the model');
 }
 
 /** The object that these bytes hold. `numbers`: whether fractions and exponents may be written. */

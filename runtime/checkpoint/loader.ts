@@ -6,12 +6,12 @@ import type { ExpertMatrix } from '../../kernels/experts.ts';
 import type { Slice } from '../../kernels/kernel.ts';
 import type { Heads } from '../../kernels/repack.ts';
 import { type PackedMatrix, packedSize, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
-import type { ExpertsSpec, LoadedMatrix, MatrixSpec, VectorSpec, WeightSpec, Weights } from '../../models/index.ts';
+import type { ExpertsSpec, HostSpec, LoadedMatrix, MatrixSpec, TensorPart, VectorSpec, WeightSpec, Weights } from '../../models/index.ts';
 import { wholeBuffer } from '../memory.ts';
-import { expertRows, findExperts, readExpertBias } from './experts.ts';
+import { expertRows, findExpertBias, findExperts, readExpertBias } from './experts.ts';
 import { unsupported } from './json.ts';
 import { Packer, type PackerTarget } from './packer.ts';
-import { findMatrix, hasTensor, readFloats } from './stored.ts';
+import { findFloats, findMatrix, hasTensor, readFloats } from './stored.ts';
 import type { StoredMatrix } from './strips.ts';
 import type { Checkpoint } from './types.ts';
 
@@ -45,12 +45,23 @@ function sizeOf(checkpoint: Checkpoint, spec: WeightSpec): number {
     case 'experts':
       return packedSize(findExperts(checkpoint, spec).storage, spec.experts * expertRows(spec), spec.columns);
     case 'vector':
+      for (const part of spec.parts) findFloats(checkpoint, part.tensor, shapeOf(part, spec));
       return vectorSize(vectorLength(spec));
     case 'expertBias':
+      findExpertBias(checkpoint, spec);
       return vectorSize(spec.experts * expertRows(spec));
     case 'host':
+      if (isWanted(checkpoint, spec)) findFloats(checkpoint, spec.tensor, [spec.length]);
       return 0;
   }
+}
+
+function shapeOf({ rows }: TensorPart, { columns }: VectorSpec): readonly number[] {
+  return columns === undefined ? [rows] : [rows, columns];
+}
+
+function isWanted(checkpoint: Checkpoint, { tensor, optional = false }: HostSpec): boolean {
+  return !optional || hasTensor(checkpoint, tensor);
 }
 
 function vectorLength({ parts, columns = 1 }: VectorSpec): number {
@@ -74,7 +85,7 @@ export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<str
     else if (spec.kind === 'experts') experts.set(name, await loader.experts(name, spec));
     else if (spec.kind === 'vector') vectors.set(name, loader.vector(name, readVector(checkpoint, spec)));
     else if (spec.kind === 'expertBias') vectors.set(name, loader.vector(name, readExpertBias(checkpoint, spec)));
-    else if (!spec.optional || hasTensor(checkpoint, spec.tensor)) hosts.set(name, readFloats(checkpoint, spec.tensor, [spec.length]));
+    else if (isWanted(checkpoint, spec)) hosts.set(name, readFloats(checkpoint, spec.tensor, [spec.length]));
   }
   loader.finish();
   return {
@@ -121,9 +132,9 @@ function planPieces(checkpoint: Checkpoint, spec: MatrixSpec): Piece[] {
     const stored = findMatrix(checkpoint, part, spec.columns, spec.storedColumns);
     const { storage, name, order } = stored;
     const last = pieces.at(-1);
-    if (row % quadRows !== 0) throw unsupported(`tensor ${name}`, `a first row in multiples of ${quadRows}`, row);
+    if (row % quadRows !== 0) throw unsupported(name, `a first row in multiples of ${quadRows}`, row);
     if ((spec.isTable || spec.headRows !== undefined) && order !== undefined)
-      throw unsupported(`tensor ${name}`, `columns in their own order, storage ${storage}`, 'another order');
+      throw unsupported(name, `columns in their own order, storage ${storage}`, 'another order');
     if (last?.storage === storage && isSameOrder(last.order, order)) {
       last.rows += stored.rows;
       last.parts.push(stored);
@@ -147,8 +158,9 @@ function readVector(checkpoint: Checkpoint, spec: VectorSpec): Float32Array<Arra
   const { hasPairs, hasWholeNorms: isWhole } = checkpoint.names;
   const values = new Float32Array(vectorLength(spec));
   let at = 0;
-  for (const { tensor, rows, heads } of spec.parts) {
-    const read = readFloats(checkpoint, tensor, spec.columns === undefined ? [rows] : [rows, spec.columns]);
+  for (const part of spec.parts) {
+    const { tensor, heads } = part;
+    const read = readFloats(checkpoint, tensor, shapeOf(part, spec));
     values.set(heads === undefined || hasPairs ? read : pairHalves(read, heads), at);
     at += read.length;
   }
@@ -201,10 +213,10 @@ class Loader {
   /** Whole experts a shard, which is what a kernel binds. */
   async experts(label: string, spec: ExpertsSpec): Promise<ExpertMatrix> {
     const { experts, columns } = spec;
-    const { storage, rows, sources } = findExperts(this.#checkpoint, spec);
+    const { name, storage, rows, sources } = findExperts(this.#checkpoint, spec);
     const shards = this.#packer.createShards(label, storage, experts * rows, columns, rows);
-    if (shards === undefined) throw unsupported(`tensor ${sources[0]?.stored.name}`, 'rows of an expert that one binding holds', `${rows} x ${columns}`);
-    for (const { stored, placements } of sources) await this.#packer.pack(stored, placements, shards);
+    if (shards === undefined) throw unsupported(name, 'rows of an expert that one binding holds', `${rows} x ${columns}`);
+    for (const { stored, placements } of sources()) await this.#packer.pack(stored, placements, shards);
     return {
       storage,
       rows,
@@ -221,7 +233,7 @@ class Loader {
 
   async #piece(label: string, { storage, rows, parts, isInterleaved, ...piece }: Piece, { columns, headRows }: MatrixSpec): Promise<PackedMatrix> {
     const shards = this.#packer.createShards(label, storage, rows, columns, headRows);
-    if (shards === undefined) throw unsupported(`tensor ${parts[0]?.name}`, 'rows of a head that one binding holds', `${headRows} x ${columns}`);
+    if (shards === undefined) throw unsupported(parts[0]?.name ?? label, 'rows of a head that one binding holds', `${headRows} x ${columns}`);
     let quad = 0;
     for (const [i, stored] of parts.entries()) {
       const quads = isInterleaved ? { firstQuad: i, quadStep: parts.length } : { firstQuad: quad, quadStep: 1 };

@@ -14,13 +14,13 @@ export function readOrder(checkpoint: Checkpoint, header: TensorHeader, group: n
   const columns = groups.length;
   const counts = new Uint32Array(Math.ceil(columns / group));
   for (const index of groups) {
-    if (!(index >= 0 && index < counts.length)) throw unsupported(`tensor ${part}`, `groups 0 to ${counts.length - 1}`, index);
+    if (!(index >= 0 && index < counts.length)) throw unsupported(part, `groups 0 to ${counts.length - 1}`, index);
     counts[index] = (counts[index] ?? 0) + 1;
   }
   counts.forEach((count, index) => {
     const expected = Math.min(group, columns - index * group);
     if (count !== expected || count % blockColumns !== 0)
-      throw unsupported(`tensor ${part}`, `${expected} columns in group ${index}, a multiple of ${blockColumns}`, count);
+      throw unsupported(part, `${expected} columns in group ${index}, a multiple of ${blockColumns}`, count);
   });
   if (groups.every((index, column) => index >= (groups[column - 1] ?? 0))) return undefined;
   return Uint32Array.from(Array.from(groups.keys()).sort((a, b) => (groups[a] ?? 0) - (groups[b] ?? 0) || a - b));

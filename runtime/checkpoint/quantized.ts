@@ -6,7 +6,7 @@ import type { ScaleKind } from '../../kernels/repack.ts';
 import { blockColumns, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { InwardError } from '../errors.ts';
 import { readAbsmax } from './absmax.ts';
-import { describeShape, unsupported } from './json.ts';
+import { describeShape, tensorPart, unsupported } from './json.ts';
 import { readOrder } from './order.ts';
 import type { Quantization } from './quantization.ts';
 import { columnLines, rowLines, type StoredMatrix, type Strip, wholeLine } from './strips.ts';
@@ -53,9 +53,13 @@ class Tensors {
     return this.checkpoint.tensors.has(this.name.stem + suffix);
   }
 
+  /** One of them, as errors call it. */
+  part(name: string): string {
+    return tensorPart(this.checkpoint, this.checkpoint.tensors.get(name) ?? { name });
+  }
+
   refuse(suffix: string, storage: string, expected: string | number, found: string | number): InwardError {
-    const name = this.name.stem + suffix;
-    return unsupported(`tensor ${this.checkpoint.tensors.get(name)?.name ?? name} of storage ${storage}`, expected, found);
+    return unsupported(`${this.part(this.name.stem + suffix)} of storage ${storage}`, expected, found);
   }
 
   /** One with these dimensions (or one of several shapes) and this type (or one of several). */
@@ -85,7 +89,7 @@ class Tensors {
     order?: StoredMatrix['order'],
   ): StoredMatrix {
     const { name, rows, columns } = this;
-    return { name: name.weight, storage, rows, columns, rowStep, strips, layout, ...(order && { order }) };
+    return { name: this.part(name.weight), storage, rows, columns, rowStep, strips, layout, ...(order && { order }) };
   }
 }
 
@@ -123,7 +127,7 @@ function gptq(tensors: Tensors, quantization: Quantization): StoredMatrix {
   const scales = tensors.get('.scales', storage, halves, [groups, rows]);
   const needsOrder = quantization.hasOrder || tensors.has('.g_idx');
   const order = needsOrder
-    ? readOrder(checkpoint, tensors.get('.g_idx', storage, ['I32'], [columns]), group, `${name.stem}.g_idx of storage ${storage}`)
+    ? readOrder(checkpoint, tensors.get('.g_idx', storage, ['I32'], [columns]), group, `${tensors.part(`${name.stem}.g_idx`)} of storage ${storage}`)
     : undefined;
   const strips = { codes, zeros, scales: columnLines(checkpoint, scales, groups, rows * 2, 16), ...orderStrip(order) };
   return tensors.stored(storage, packedRowStep, strips, { scaleKind: kindOf(scales), groupColumns: group, zeroBias }, order);
@@ -149,7 +153,7 @@ function packed(tensors: Tensors, { method }: Quantization): StoredMatrix {
   const zeros = tensors.has('.weight_zero_point')
     ? tensors.get('.weight_zero_point', storage, ['I32'], [Math.ceil(rows / perWord), columns / group])
     : undefined;
-  const orderPart = `${name.stem}.weight_g_idx of storage ${storage}`;
+  const orderPart = `${tensors.part(`${name.stem}.weight_g_idx`)} of storage ${storage}`;
   const order = tensors.has('.weight_g_idx')
     ? readOrder(checkpoint, tensors.get('.weight_g_idx', storage, ['I32', 'I64'], [columns]), group, orderPart)
     : undefined;

@@ -3,7 +3,7 @@
  * come twice, numbers that are no whole numbers below 2^53, holes, overlaps, bytes behind the last tensor. All failures are
  * checkpoint_invalid. Source of the layout: the README of huggingface/safetensors, and safetensors/src/tensor.rs.
  */
-import { describe, describeShape, invalidCheckpoint, isObject, type Json, type JsonObject, printable, readJsonObject } from './json.ts';
+import { describe, describeShape, invalidCheckpoint, isObject, type Json, type JsonObject, plainName, printable, readJsonObject } from './json.ts';
 import type { TensorHeader } from './types.ts';
 import { readFully } from './window.ts';
 
@@ -39,7 +39,7 @@ export function readSafetensors(fd: number, fileSize: number, part: string, base
   const header = readJsonObject(bytes, `header of ${part}`, 'whole');
   const tensors = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
-    .map(([name, entry], index) => readTensor(name, entry, index));
+    .map(([name, entry], index) => readTensor(name, entry, index, part));
   if (tensors.length > tensorLimit) throw invalidCheckpoint(`tensors of ${part}`, `at most ${tensorLimit}`, tensors.length);
   checkMetadata(header['__metadata__'], part);
   return place(tensors, fileSize - dataStart, base + dataStart, part);
@@ -51,12 +51,13 @@ function checkMetadata(metadata: Json | undefined, part: string): void {
 }
 
 /** With its offset in the data section. */
-function readTensor(name: string, entry: Json, index: number): TensorHeader {
-  const part = `tensor ${printable(name, `number ${index}`)}`;
+function readTensor(name: string, entry: Json, index: number, file: string): TensorHeader {
+  const part = `tensor ${printable(name, `number ${index}`)} in ${file}`;
   if (!isObject(entry)) throw invalidCheckpoint(part, 'an object', describe(entry));
   const dtype = entry['dtype'];
   const bits = typeof dtype === 'string' ? elementBits.get(dtype) : undefined;
-  if (typeof dtype !== 'string' || bits === undefined) throw invalidCheckpoint(`dtype of ${part}`, [...elementBits.keys()].join(', '), describe(dtype));
+  if (typeof dtype !== 'string' || bits === undefined)
+    throw invalidCheckpoint(`dtype of ${part}`, [...elementBits.keys()].join(', '), typeof dtype === 'string' ? plainName(dtype, 'another') : describe(dtype));
   const shape = readCounts(entry, 'shape', part);
   const offsets = readCounts(entry, 'data_offsets', part);
   const [begin = 0, end = 0] = offsets;
@@ -81,7 +82,7 @@ function place(tensors: TensorHeader[], dataSize: number, base: number, part: st
   const placed = tensors.toSorted((a, b) => a.offset - b.offset || a.size - b.size);
   let next = 0;
   for (const [index, { name, offset, size }] of placed.entries()) {
-    if (offset !== next) throw invalidCheckpoint(`offset of tensor ${printable(name, `number ${index}`)}`, next, offset);
+    if (offset !== next) throw invalidCheckpoint(`offset of tensor ${printable(name, `number ${index}`)} in ${part}`, next, offset);
     next = offset + size;
   }
   if (next !== dataSize) throw invalidCheckpoint(`data of ${part}`, `${next} bytes, as its tensors say`, `${dataSize} bytes`);

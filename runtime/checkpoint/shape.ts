@@ -8,6 +8,7 @@ import { InwardError } from '../errors.ts';
 import { nameOfAll } from './experts.ts';
 import { readConfigFile } from './folder.ts';
 import { tensorSize } from './index.ts';
+import { fileName } from './json.ts';
 import { findStorageByName } from './storage.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
 
@@ -43,6 +44,7 @@ export function openShape(path: string, storage: StorageWithKernels): Checkpoint
     read() {
       throw new InwardError('internal', { part: 'a shape has no bytes' });
     },
+    fileAt: () => fileName(path),
     [Symbol.dispose]: () => undefined,
   };
 }

@@ -5,7 +5,7 @@
 import { fileRowSize } from '../../kernels/repack.ts';
 import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { TensorPart } from '../../models/family.ts';
-import { describeShape, unsupported } from './json.ts';
+import { describeShape, tensorPart, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
 import { padMatrix, rowLines, type StoredMatrix, sliceRows, transposedLines } from './strips.ts';
 import type { Checkpoint, TensorHeader } from './types.ts';
@@ -19,8 +19,9 @@ export function hasTensor({ names, tensors }: Checkpoint, name: string): boolean
 function findTensor(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
   const fileName = checkpoint.names.nameOf(name);
   const header = checkpoint.tensors.get(fileName);
-  if (header === undefined) throw unsupported(`tensor ${fileName}`, `shape ${shape.join(' x ')}`, 'nothing');
-  if (withoutOnes(header.shape) !== withoutOnes(shape)) throw unsupported(`tensor ${header.name}`, `shape ${shape.join(' x ')}`, describeShape(header.shape));
+  if (header === undefined) throw unsupported(tensorPart(checkpoint, { name: fileName }), `shape ${shape.join(' x ')}`, 'nothing');
+  if (withoutOnes(header.shape) !== withoutOnes(shape))
+    throw unsupported(tensorPart(checkpoint, header), `shape ${shape.join(' x ')}`, describeShape(header.shape));
   return header;
 }
 
@@ -40,7 +41,7 @@ export function findMatrix(
   const whole = findQuantized(checkpoint, quantizedName(checkpoint.names.nameOf(name)), all, storedColumns) ?? findPlain(checkpoint, name, all, storedColumns);
   const stored = pad(within === undefined ? whole : takeRows(whole, within.firstRow, rows), rows + padding, columns);
   const step = columnStep(stored.storage);
-  if (columns % step !== 0) throw unsupported(`tensor ${stored.name}`, `rows of a multiple of ${step} elements, storage ${stored.storage}`, columns);
+  if (columns % step !== 0) throw unsupported(stored.name, `rows of a multiple of ${step} elements, storage ${stored.storage}`, columns);
   if (heads === undefined || checkpoint.names.hasPairs) return stored;
   return { ...stored, rowStep: leastCommonMultiple(stored.rowStep, heads.headLength), layout: { ...stored.layout, heads } };
 }
@@ -49,9 +50,9 @@ export function findMatrix(
 export function findTransposed(checkpoint: Checkpoint, name: string, rows: number, columns: number, storedColumns: number = columns): StoredMatrix {
   const header = findTensor(checkpoint, name, [storedColumns, rows]);
   const storage = (['F32', 'F16', 'BF16'] as const).find((known) => known === header.storage);
-  if (storage === undefined) throw unsupported(`tensor ${header.name}`, 'storage F32, F16, BF16', header.storage);
+  if (storage === undefined) throw unsupported(tensorPart(checkpoint, header), 'storage F32, F16, BF16', header.storage);
   const codes = transposedLines(checkpoint, header, storedColumns, rows, storage === 'F32' ? 4 : 2);
-  return pad({ name: header.name, storage, rows, columns: storedColumns, rowStep: quadRows, strips: { codes }, layout: {} }, rows, columns);
+  return pad({ name: tensorPart(checkpoint, header), storage, rows, columns: storedColumns, rowStep: quadRows, strips: { codes }, layout: {} }, rows, columns);
 }
 
 /** With zeros behind its rows and below them. */
@@ -59,13 +60,12 @@ function pad(stored: StoredMatrix, rows: number, columns: number): StoredMatrix 
   if (rows === stored.rows && columns === stored.columns) return stored;
   const { storage } = stored;
   if (!['F32', 'F16', 'BF16'].includes(storage))
-    throw unsupported(`tensor ${stored.name}`, `${rows} rows of ${columns} elements, storage ${storage}`, `${stored.rows} of ${stored.columns}`);
+    throw unsupported(stored.name, `${rows} rows of ${columns} elements, storage ${storage}`, `${stored.rows} of ${stored.columns}`);
   return padMatrix(stored, rows, columns, fileRowSize(storage, columns));
 }
 
 function takeRows(stored: StoredMatrix, first: number, rows: number): StoredMatrix {
-  if (first % stored.rowStep !== 0)
-    throw unsupported(`tensor ${stored.name}`, `parts in multiples of ${stored.rowStep} rows, storage ${stored.storage}`, first);
+  if (first % stored.rowStep !== 0) throw unsupported(stored.name, `parts in multiples of ${stored.rowStep} rows, storage ${stored.storage}`, first);
   return sliceRows(stored, first, rows);
 }
 
@@ -78,21 +78,27 @@ function findPlain(checkpoint: Checkpoint, name: string, rows: number, columns: 
   const header = findTensor(checkpoint, name, [rows, columns]);
   const names = (Object.keys(packedStorages) as StorageWithKernels[]).filter((known) => isBlockStorage(known));
   const storage = names.find((known) => known === header.storage);
-  if (storage === undefined) throw unsupported(`tensor ${header.name}`, `storage ${names.join(', ')}`, header.storage);
+  if (storage === undefined) throw unsupported(tensorPart(checkpoint, header), `storage ${names.join(', ')}`, header.storage);
   const codes = rowLines(checkpoint, header, fileRowSize(storage, columns));
-  return { name: header.name, storage, rows, columns, rowStep: quadRows, strips: { codes }, layout: {} };
+  return { name: tensorPart(checkpoint, header), storage, rows, columns, rowStep: quadRows, strips: { codes }, layout: {} };
 }
 
-/** A small tensor as f32 on the host; F32, F16 or BF16. */
-export function readFloats(checkpoint: Checkpoint, name: string, shape: readonly number[]): Float32Array<ArrayBuffer> {
+/** A small tensor whose numbers are stored by themselves; throws model_unsupported if it is missing, of another shape or storage. */
+export function findFloats(checkpoint: Checkpoint, name: string, shape: readonly number[]): TensorHeader {
   const header = findTensor(checkpoint, name, shape);
+  if (!['F32', 'F16', 'BF16'].includes(header.storage)) throw unsupported(tensorPart(checkpoint, header), 'storage F32, F16, BF16', header.storage);
+  return header;
+}
+
+/** The same as f32 on the host. */
+export function readFloats(checkpoint: Checkpoint, name: string, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const header = findFloats(checkpoint, name, shape);
   const bytes = new Uint8Array(header.size);
   checkpoint.read(header.offset, bytes);
   if (header.storage === 'F32') return new Float32Array(bytes.buffer);
   if (header.storage === 'F16') return Float32Array.from(new Float16Array(bytes.buffer));
   // BF16 is the upper half of an f32.
-  if (header.storage === 'BF16') return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
-  throw unsupported(`tensor ${header.name}`, 'storage F32, F16, BF16', header.storage);
+  return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
 }
 
 function leastCommonMultiple(a: number, b: number): number {

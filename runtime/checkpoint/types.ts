@@ -49,4 +49,6 @@ export interface Checkpoint extends Disposable {
   readonly quantization: Quantization;
   /** Fills `into` from the absolute file position (of all files of a folder as one); throws gguf_invalid or checkpoint_invalid when a file has become shorter. */
   read(position: number, into: Uint8Array): void;
+  /** The name of the file that has this position, as an error may show it; without one that of the model. */
+  fileAt(position?: number): string;
 }

@@ -3,6 +3,7 @@
  * Refuses nothing itself: the readers of GGUF keys and of a folder's files do.
  */
 import type { Checkpoint } from '../checkpoint/index.ts';
+import { inFile } from '../checkpoint/json.ts';
 import type { TokenId } from '../types.ts';
 import type { AddedToken } from './added.ts';
 import { readFolderVocabulary } from './folder-vocabulary.ts';
@@ -43,5 +44,6 @@ export interface ChatTemplates {
 
 /** Throws model_unsupported (a kind of tokenizer), gguf_invalid, checkpoint_invalid, file_missing. */
 export function readVocabulary(checkpoint: Checkpoint): Vocabulary {
-  return checkpoint.format === 'gguf' ? readGgufVocabulary(checkpoint) : readFolderVocabulary(checkpoint.path);
+  if (checkpoint.format === 'folder') return readFolderVocabulary(checkpoint.path);
+  return inFile(checkpoint.fileAt(), () => readGgufVocabulary(checkpoint));
 }

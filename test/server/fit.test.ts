@@ -61,6 +61,14 @@ test('the longest context is the longest that fits: so much fits, sixteen tokens
   expect([await verdict(largestContext), await verdict(largestContext + 16)]).toEqual([true, false]);
 });
 
+test('a model of 512 experts in 48 layers is sized in seconds', async () => {
+  // Of the processor, not of the clock: other processes may have it meanwhile. Looking at every expert takes three times as long.
+  const started = process.cpuUsage();
+  const { fits } = await sizes(join(import.meta.dirname, '../fixtures/configs/qwen3-next-80b-a3b.json'), '--memory', '80GiB');
+  expect(process.cpuUsage(started).user / 1e6).toBeLessThan(3);
+  expect((fits[0]?.weightSize ?? 0) / (2 * 79_674_391_296)).toBeCloseTo(1, 3);
+});
+
 test('q8 takes a little more than half the KV cache of f16', async () => {
   const [f16, q8] = await Promise.all(['f16', 'q8'].map(async (kv) => (await sizes(config, '--memory', '80GiB', '--kv', kv)).fits[0]?.kvTokenSize ?? 0));
   // 128 numbers of a head: 128 bytes and a factor, which has a vector of 16 bytes with that of its values.

@@ -1,5 +1,5 @@
 /**
- * GGUF files of mixtures of experts say the same as config.json does, and have tensors under the names of gguf-py's tables
+ * GGUF files say the same as config.json does, and have tensors under the names of gguf-py's tables
  * (constants.py, tensor_mapping.py): keys and names here are copied from files that gguf-py 0.19 wrote.
  */
 import { expect, test } from 'vitest';
@@ -76,6 +76,18 @@ const cases: Readonly<Record<string, Case>> = {
     keys: { ...deepseekKeys, 'attention.head_count_kv': 128, 'attention.key_length': 192, 'attention.value_length': 128 },
     tensors: ['output.weight', 'blk.0.attn_kv_b.weight'],
     vocabulary: 129_280,
+  },
+  // A window of zero is none; the first Phi-3 had one.
+  phi3: {
+    config: 'phi-4',
+    architecture: 'phi3',
+    keys: {
+      ...{ block_count: 40, context_length: 16_384, embedding_length: 5120, feed_forward_length: 17_920 },
+      ...{ 'attention.head_count': 40, 'attention.head_count_kv': 10, 'attention.layer_norm_rms_epsilon': Math.fround(1e-5), 'attention.sliding_window': 0 },
+      ...{ 'rope.freq_base': 250_000, 'rope.dimension_count': 128, 'rope.scaling.original_context_length': 16_384 },
+    },
+    tensors: ['output.weight'],
+    vocabulary: 100_352,
   },
   gpt_oss: {
     config: 'gpt-oss-20b',

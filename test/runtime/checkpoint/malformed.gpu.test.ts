@@ -10,7 +10,7 @@ afterAll(folder.remove);
 
 test('every model that is to be refused, in bounded time and memory', async () => {
   const cases = malformedCases().filter(({ id, expect: expected }) => id.startsWith('model-') && expected === 'reject' && !id.includes('tokenizer'));
-  // Refused for its tensors, after the device was opened.
+  // Refused for its tensors, as late as any.
   const late = cases.find(({ id }) => id === 'model-block_count-513');
   const { growth, files } = await measurePeak({
     first: folder.write(late?.bytes ?? Buffer.alloc(0)),

@@ -178,13 +178,13 @@ test.each([
 test('a plain tensor with more than eight dimensions, too', () => {
   const example = randomStored('FP8', 64, 64, 3);
   const plain: Change = (tensors) => tensors.set('.weight', { storage: 'F32', shape: manyOnes, bytes: new Uint8Array(4) });
-  expect(refusal(changed(example, plain))).toMatchObject({ part: 'tensor m.weight', found: '5000 dimensions' });
+  expect(refusal(changed(example, plain))).toMatchObject({ part: 'tensor m.weight in no file', found: '5000 dimensions' });
 });
 
 test('a plain tensor of a type without kernels, and none at all', () => {
   const example = randomStored('FP8', 64, 64, 3);
-  expect(refusal(changed(example, retype('.weight', 'F8_E5M2')))).toMatchObject({ part: 'tensor m.weight', found: 'F8_E5M2' });
-  expect(refusal(changed(example, remove('.weight')))).toMatchObject({ part: 'tensor m.weight', expected: 'shape 64 x 64', found: 'nothing' });
+  expect(refusal(changed(example, retype('.weight', 'F8_E5M2')))).toMatchObject({ part: 'tensor m.weight in no file', found: 'F8_E5M2' });
+  expect(refusal(changed(example, remove('.weight')))).toMatchObject({ part: 'tensor m.weight in no file', expected: 'shape 64 x 64', found: 'nothing' });
 });
 
 test.each(['AWQ', 'GPTQ3', 'GPTQ8', 'CT_INT4', 'FP8', 'NF4'] as const)(
