@@ -1,5 +1,17 @@
 /** Owns the door of the models: the families, and what their forward passes are made with. */
 export { poolShapeOf } from './caches.ts';
 export { families } from './families.ts';
-export type { ExpertBiasSpec, ExpertsSpec, ExpertTensors, Family, LayerCache, MatrixSpec, ModelShape, VectorSpec, WeightSpec, Weights } from './family.ts';
+export type {
+  Encoder,
+  ExpertBiasSpec,
+  ExpertsSpec,
+  ExpertTensors,
+  Family,
+  LayerCache,
+  MatrixSpec,
+  ModelShape,
+  VectorSpec,
+  WeightSpec,
+  Weights,
+} from './family.ts';
 export { Graph, type GraphMatmul, type GraphSettings, type LoadedMatrix, type Pool, type StatePool } from './graph.ts';
