@@ -1,4 +1,5 @@
-// y[token, :] = W[id of token, :] * scale. One lane takes one block of 32 columns.
+// y[token, :] = sum[token, :] + W[row of token, :] * scale; PLACE_SUM: what is added to, or nothing; LOOKUP: which row it is. One lane takes
+// one block of 32 columns.
 const Y = 1u;
 const BATCH = 2u;
 
@@ -8,10 +9,12 @@ struct Shape {
   rows: u32,
   scale: f32,
 }
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(SHAPE) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
+#include LOOKUP
 #include PLACE_Y
+#include PLACE_SUM
 #include QUANT
 #include "lib/weights.wgsl"
 #include "lib/dequantize.wgsl"
@@ -19,7 +22,7 @@ struct Shape {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let token = group.x;
-  let row = batch[BATCH_IDS + token] - shape.firstRow;
+  let row = rowOf(token) - shape.firstRow;
   if (row >= shape.rows) {
     return;
   }
@@ -29,7 +32,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let words = loadCodeWords(place, block);
     let scales = loadScales(place, block);
     for (var quad = 0u; quad < 8u; quad++) {
-      storeY(token, shape.blocks * 8u, block * 8u + quad, weightQuad(weights, words, scales, row % 4u, quad) * shape.scale);
+      let at = block * 8u + quad;
+      let value = weightQuad(weights, words, scales, row % 4u, quad) * shape.scale;
+      storeY(token, shape.blocks * 8u, at, sumAt(token, shape.blocks * 8u, at) + value);
     }
   }
 }

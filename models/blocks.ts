@@ -26,18 +26,20 @@ export interface DecoderConfig extends StackConfig {
 interface StackOptions {
   /** Where the file does not say. */
   readonly isTied?: boolean;
+  /** Key of the number that norms add to a variance. */
+  readonly epsilonKey?: string;
 }
 
 /** All but caches, which the family knows. */
-export function readStack(config: ModelConfig, { isTied = false }: StackOptions = {}): Omit<StackConfig, 'caches'> {
+export function readStack(config: ModelConfig, { isTied = false, epsilonKey = 'rms_norm_eps' }: StackOptions = {}): Omit<StackConfig, 'caches'> {
   const embeddingLength = config.integer('hidden_size');
   const layerCount = config.integer('num_hidden_layers');
-  const epsilon = config.number('rms_norm_eps');
+  const epsilon = config.number(epsilonKey);
   // What the kernels rely on; the shapes of all tensors are checked against these numbers at load.
   config.demand(layerCount <= 1024, 'num_hidden_layers', 'at most 1024', layerCount);
   // A norm is a uniform buffer, of 64 KiB at most.
   config.demand(embeddingLength % 32 === 0 && embeddingLength <= 16_384, 'hidden_size', 'a multiple of 32, at most 16384', embeddingLength);
-  config.demand(epsilon > 0 && epsilon < 1, 'rms_norm_eps', 'between 0 and 1', epsilon);
+  config.demand(epsilon > 0 && epsilon < 1, epsilonKey, 'between 0 and 1', epsilon);
   return {
     layerCount,
     embeddingLength,

@@ -1,4 +1,5 @@
 /** Owns the static table of model families. */
+import { bert } from './bert.ts';
 import { deepseekV3 } from './deepseek_v3.ts';
 import type { Family } from './family.ts';
 import { gemma2 } from './gemma2.ts';
@@ -19,6 +20,7 @@ import { qwen3Next } from './qwen3_next.ts';
 import { smollm3 } from './smollm3.ts';
 
 export const families: readonly Family[] = [
+  bert,
   deepseekV3,
   gemma2,
   gemma3,

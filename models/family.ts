@@ -4,6 +4,7 @@
  */
 import type { ExpertMatrix } from '../kernels/experts.ts';
 import type { Slice } from '../kernels/kernel.ts';
+import type { Pooling } from '../kernels/pool.ts';
 import type { Heads } from '../kernels/repack.ts';
 import type { Graph, LoadedMatrix } from './graph.ts';
 
@@ -122,6 +123,13 @@ export type LayerCache =
   /** Nothing: it reads what another layer has stored. */
   | { readonly kind: 'none' };
 
+/** What an encoder makes of a sequence. */
+export interface Encoder {
+  readonly pooling: Pooling;
+  /** What it gives has length 1, unless other vectors are asked for. */
+  readonly isNormalized: boolean;
+}
+
 /** What every family says about its size, so that memory can be planned. */
 export interface ModelShape {
   readonly embeddingLength: number;
@@ -132,6 +140,8 @@ export interface ModelShape {
   readonly caches: readonly LayerCache[];
   /** Sequences that may become longer than so many tokens turn their heads by other frequencies than shorter ones (`Graph.rotation`). */
   readonly longFrom?: number | undefined;
+  /** Every token sees all of its sequence, which is computed in one step, and what comes of it is one vector of the embedding length; undefined: a decoder. */
+  readonly encoder?: Encoder | undefined;
 }
 
 /** A name as folders have it, and what GGUF has in its place. */
@@ -167,6 +177,8 @@ export interface Family<Config extends ModelShape = ModelShape> {
   /** `model_type`, of the text part where there are several, that are read so. */
   readonly modelTypes: readonly string[];
   readonly gguf?: GgufForm;
+  /** Its `readConfig` gives an encoder, for which folders may have the files of sentence-transformers. */
+  readonly isEncoder?: true;
   readConfig(config: ModelConfig): Config;
   /** By the name that `forward` uses. */
   weights(config: Config): ReadonlyMap<string, WeightSpec>;

@@ -88,7 +88,7 @@ export class GemmaBlocks {
 
   /** Ids times the root of their length, which the reference rounds to the type that it computes in; here that is f32. */
   embed(): Vectors {
-    return this.#graph.embed(this.#weights.matrix('embedding'), Math.fround(Math.sqrt(this.#config.embeddingLength)));
+    return this.#graph.embed(this.#weights.matrix('embedding'), { scale: Math.fround(Math.sqrt(this.#config.embeddingLength)) });
   }
 
   /** (x + norm(W y)) * scale; `name`: of W. */

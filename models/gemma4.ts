@@ -171,7 +171,7 @@ function layerInputs(
   if (layerInput === undefined) return undefined;
   const { length } = layerInput;
   const table = w.matrix('layer table');
-  const own = g.embed(table, Math.fround(Math.sqrt(length)), 'layer rows');
+  const own = g.embed(table, { scale: Math.fround(Math.sqrt(length)), label: 'layer rows' });
   const context = g.linear('layer context', w.matrix('layer projection'), x, { scale: embeddingLength ** -0.5 });
   const parts = { count: layerCount, stride: table.columns };
   const rows = g.norm('layer inputs', context, blocks.norm('layer projection norm'), length, { to: own, scale: Math.SQRT1_2, parts });

@@ -5,7 +5,7 @@
 import { type AttentionShape, attention, attentionMerge, clearBlocks, copyBlocks, copySize, valueLength } from '../kernels/attention.ts';
 import { attentionWide } from '../kernels/attention_wide.ts';
 import { clearStates, type DeltaShape, deltaInputLength, deltaRow, deltaRule } from '../kernels/delta.ts';
-import { embed } from '../kernels/embed.ts';
+import { type EmbedOptions, embed } from '../kernels/embed.ts';
 import { type ExpertMatrix, expertMatmul, expertsSum, needsSort } from '../kernels/experts.ts';
 import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } from '../kernels/gated.ts';
 import { gatedHeads } from '../kernels/gated_heads.ts';
@@ -16,6 +16,7 @@ import { type LatentShape, latentQueries, latentRows } from '../kernels/latent.t
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
+import { type Pooling, pool as poolRows } from '../kernels/pool.ts';
 import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, rowLanes, sample } from '../kernels/sample.ts';
 import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
@@ -220,9 +221,9 @@ export class Graph {
     this.settings = settings;
   }
 
-  /** Rows of f32 logits, as many as the vocabulary or up to three more, and what came of each row (kernels/sample.ts); there once the family has called `choose`. */
+  /** Rows of f32 logits, as many as the vocabulary or up to three more, and what came of each row (kernels/sample.ts), or vectors; there once the family has called `choose` or `pool`. */
   get results(): { logits: Slice; rows: Slice; masks: Slice; vocabulary: number } {
-    if (this.#logits === undefined || this.#rows === undefined || this.#masks === undefined) throw new Error('the forward pass chose no token');
+    if (this.#logits === undefined || this.#rows === undefined || this.#masks === undefined) throw new Error('the forward pass gave nothing');
     return { logits: this.#logits, rows: this.#rows, masks: this.#masks, vocabulary: this.#vocabulary };
   }
 
@@ -240,12 +241,15 @@ export class Graph {
     });
   }
 
-  /** Rows of the batch's ids, times `scale`; without a label of their own they are the residual stream [token][embedding length]. */
-  embed(table: LoadedMatrix, scale = 1, label = 'residual'): Vectors {
-    const x = this.#perToken(label, table.columns);
+  /**
+   * Rows of the batch's ids (or what `lookup` says), times `scale`; without a label of their own they are the residual stream [token][embedding length].
+   * Added to `to`, they are good as long as what addLinear gives.
+   */
+  embed(table: LoadedMatrix, { label = 'residual', ...options }: EmbedOptions & { readonly label?: string } = {}): Vectors {
     const { lanes, batch, layout } = this.settings;
-    for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, x, batch, lanes, layout, scale));
-    return x;
+    const y = options.to === undefined ? this.#perToken(label, table.columns) : this.#otherResidual(options.to, table.columns);
+    for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, y, batch, lanes, layout, options));
+    return y;
   }
 
   /** activate(W x + bias): rows of their own, shared with other calls of the same label. */
@@ -279,10 +283,10 @@ export class Graph {
   }
 
   /**
-   * Queries, keys and values of the normed x, rotary position embedding, KV store and causal attention:
-   * [token][heads * head length].
+   * Queries, keys and values of x, normed if asked, rotary position embedding, KV store and attention over the positions that the batch gives
+   * each token: [token][heads * head length].
    */
-  attention(layer: number, x: Vectors, norm: Norm, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
+  attention(layer: number, x: Vectors, norm: Norm | undefined, projections: LoadedMatrix, heads: AttentionHeads, rotation: Slice): Vectors {
     const { batch, kv, blockLength, lanes, layout, pools } = this.settings;
     const found = pools[heads.keysOf ?? layer];
     if (found === undefined) throw new Error(`no KV pool for layer ${layer}`);
@@ -457,6 +461,16 @@ export class Graph {
         layout,
       ),
     );
+  }
+
+  /** One vector of `columns` numbers for each logit row in place of logits, of all rows of its sequence; nothing is chosen. */
+  pool(x: Vectors, columns: number, pooling: Pooling): void {
+    const { batch, lanes, layout, maxLogitRows } = this.settings;
+    const y = this.settings.create('logits', 'embeddings', maxLogitRows * columns * 4);
+    this.#vocabulary = columns;
+    this.#logits = y;
+    this.#rows = this.#masks = this.settings.create('logits', 'results', 16);
+    this.operations.push(poolRows({ x, y, batch, columns, pooling, lanes, layout }));
   }
 
   /** Table [position][pair] of (cos, sin), for every position that the engine has room for; `long`: the same for sequences longer than `longFrom`, behind it. */

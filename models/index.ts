@@ -2,6 +2,7 @@
 export { poolShapeOf } from './caches.ts';
 export { families } from './families.ts';
 export type {
+  Encoder,
   ExpertBiasSpec,
   ExpertsSpec,
   ExpertTensors,

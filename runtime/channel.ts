@@ -144,7 +144,8 @@ export class EventChannel implements AsyncIterable<TokenEvent>, AsyncIterator<To
   }
 }
 
-/** Overwrites the logits of an event that nobody gets; ids are numbers, which cannot be overwritten. */
-function zero(event: TokenEvent): void {
-  if (event.type !== 'end') event.logits?.fill(0);
+/** Overwrites logits or the embedding of an event that nobody gets; ids are numbers, which cannot be overwritten. */
+export function zero(event: TokenEvent): void {
+  if (event.type === 'end') event.embedding?.fill(0);
+  else event.logits?.fill(0);
 }

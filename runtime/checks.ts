@@ -45,11 +45,13 @@ export function rule(isKept: boolean, path: string, text: string): void {
 
 const isWhole = (value: number, low: number, high: number): boolean => Number.isInteger(value) && value >= low && value <= high;
 
-/** Throws prompt_empty, prompt_too_long, token_out_of_range, invalid_request. */
+/** Throws generation_unsupported, prompt_empty, prompt_too_long, token_out_of_range, invalid_request. */
 export function checkRequest(request: GenerateRequest, info: EngineInfo): void {
   const { promptIds, maxTokens, logprobs = 0, promptLogprobs = 0, deadlineMs = 1 } = request;
   rule(promptIds instanceof Uint32Array, 'promptIds', 'a Uint32Array');
   rule(isWhole(maxTokens, 0, Number.MAX_SAFE_INTEGER), 'maxTokens', 'a whole number from 0');
+  if (info.encoder !== undefined && (maxTokens > 0 || (request.logits ?? 'none') !== 'none' || request.promptLogprobs !== undefined))
+    throw new InwardError('generation_unsupported', { family: info.family });
   if (promptIds.length === 0) throw new InwardError('prompt_empty');
   const room = info.contextLength - (maxTokens > 0 ? 1 : 0);
   if (promptIds.length > room) throw new InwardError('prompt_too_long', { found: promptIds.length, limit: info.contextLength });

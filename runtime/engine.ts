@@ -5,11 +5,12 @@
 import { EventChannel } from './channel.ts';
 import { checkOptions, checkRequest } from './checks.ts';
 import type { DevicePretence } from './device.ts';
+import { embedTexts } from './embed.ts';
 import { InwardError, toInwardError } from './errors.ts';
 import { type EngineHost, openParts, type Parts } from './open.ts';
 import { Recorder } from './recorder.ts';
 import { Sequence } from './scheduling/sequence.ts';
-import type { Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent, ZeroReport } from './types.ts';
+import type { Embedding, EmbedOptions, Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent, ZeroReport } from './types.ts';
 
 /** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests; `host`: for an engine of runtime/host. */
 export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<Engine> {
@@ -68,6 +69,10 @@ class LocalEngine implements Engine {
       };
       return { cancel, park: (isParked) => change({ isParked }) };
     });
+  }
+
+  embed(texts: readonly Uint32Array[], options?: EmbedOptions, signal?: AbortSignal): Promise<Embedding[]> {
+    return embedTexts(this, texts, options, signal);
   }
 
   stats(): EngineStats {

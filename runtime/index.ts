@@ -85,12 +85,15 @@ export function examineHibernation(root?: string): Layer {
 }
 
 export { cacheFolder } from './drivers.ts';
+export { embedTexts } from './embed.ts';
 export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';
 export type { Layer, LayerName, LayerReason } from './layers/types.ts';
 export type {
   ActivationFormat,
   AdapterFacts,
   DeviceName,
+  Embedding,
+  EmbedOptions,
   Engine,
   EngineInfo,
   EngineOptions,

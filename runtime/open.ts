@@ -158,7 +158,7 @@ async function assemble(
   const states = stateSize > 0 ? new BlockPool(maxSequences) : undefined;
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),
@@ -182,6 +182,8 @@ async function assemble(
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
   const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, (done, total) => reportKernels({ done, total: 2 * total }));
+  // Every step of an encoder needs it.
+  if (config.encoder !== undefined) runner.reserveLogits();
   // On a scheduler of its own, so that no one sees it in the counts.
   await warmUp(new Scheduler(limits, blocks), batch, runner, kernels, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
@@ -199,6 +201,7 @@ async function assemble(
       vocabularySize: config.vocabularySize,
       contextLength,
       maxSequences,
+      encoder: config.encoder && { ...config.encoder, length: config.embeddingLength },
       kv,
       activations,
       weightBytes: memory.usage()['weights'] ?? 0,

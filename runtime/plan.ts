@@ -46,18 +46,21 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
 }
 
 export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
-type KvShape = Pick<ModelShape, 'contextLength' | 'caches'>;
+type KvShape = Pick<ModelShape, 'contextLength' | 'caches' | 'encoder'>;
 
 /** The options with their defaults, and the KV pool and recurrent state that they ask for. */
 export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const contextLength = Math.min(options.contextLength ?? engineNumbers.contextLength.standard, shape.contextLength);
   const maxSequences = options.maxSequences ?? engineNumbers.maxSequences.standard;
   const kv = options.kv ?? kvFormats[0];
-  const tokenBudget = Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences);
-  // What the longest sequence holds at once. With a window nothing else is kept, and room for more than all of them would stay empty.
+  const isEncoder = shape.encoder !== undefined;
+  // An encoder computes a whole text in a step.
+  const tokenBudget = Math.max(options.tokenBudget ?? engineNumbers.tokenBudget.standard, maxSequences, isEncoder ? contextLength : 0);
+  // What the longest sequence holds at once. With a window nothing else is kept, and of an encoder nothing beyond a step: room for more would stay empty.
   const window = effectiveWindow(windowOf(shape.caches), contextLength);
   const longest = Math.min(contextLength, blocksHeld(contextLength, window, tokenBudget, blockLength) * blockLength);
-  const most = window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
+  const stepTokens = tokenBudget + maxSequences * blockLength;
+  const most = isEncoder ? stepTokens : window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
   const kvTokens = Math.max(longest, Math.min(options.kvTokens ?? engineNumbers.kvTokens.standard, most));
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
   if (kv === 'q8' && shape.caches.some(({ kind }) => kind === 'latent'))
@@ -87,7 +90,7 @@ const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => 
 
 /** What a step of this plan can hold. */
 export function limitsOf(
-  config: Pick<ModelShape, 'vocabularySize' | 'longFrom'>,
+  config: Pick<ModelShape, 'vocabularySize' | 'longFrom' | 'encoder'>,
   { contextLength, maxSequences, tokenBudget, kvBlocks }: MemoryPlan,
   kernels: KernelFamily = 'narrow',
 ): BatchLimits {
@@ -101,6 +104,7 @@ export function limitsOf(
     leastItem: kernels === 'narrow' ? leastItems.cpu : leastItems.gpu,
     maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
     longFrom: config.longFrom,
+    isEncoder: config.encoder !== undefined,
   };
 }
 
@@ -130,6 +134,7 @@ function planOf(model: ModelOutline, facts: Pick<ModelPlan, 'name' | 'parameterC
     family: family.name,
     ...facts,
     modelContextLength: config.contextLength,
+    encoder: config.encoder,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { MatrixUnit } from '../kernels/matrix_unit.ts';
 import type { KernelFamily } from '../kernels/tiles.ts';
+import type { Encoder } from '../models/index.ts';
 import type { ErrorCode } from './errors.ts';
 
 declare const brand: unique symbol;
@@ -195,6 +196,8 @@ export interface ModelPlan extends MemoryPlan {
   readonly parameterCount: number;
   /** Positions that the model was trained for. */
   readonly modelContextLength: number;
+  /** What it makes of a text; undefined: a decoder. The KV cache of an encoder is that of one step. */
+  readonly encoder?: Encoder | undefined;
   readonly weightSize: number;
   /** What a step works in, beside weights and KV cache. */
   readonly scratchSize: number;
@@ -339,6 +342,8 @@ export type TokenEvent =
       readonly completionTokens: number;
       /** Of the prompt's tokens, those whose keys and values were kept from before. */
       readonly cachedTokens: number;
+      /** Of an encoder: the vector of the whole prompt, not normalized. */
+      readonly embedding?: Float32Array;
     };
 
 /** An open engine: what it runs on, the model, and what both allow. Sizes in bytes. */
@@ -357,6 +362,8 @@ export interface EngineInfo {
   readonly vocabularySize: number;
   readonly contextLength: number;
   readonly maxSequences: number;
+  /** What the model gives of a text, with so many numbers; undefined: it generates. */
+  readonly encoder?: (Encoder & { readonly length: number }) | undefined;
   readonly kv: KvFormat;
   readonly activations: ActivationFormat;
   readonly weightBytes: number;
@@ -443,6 +450,25 @@ export interface EngineStats {
   readonly tenants: readonly TenantStats[];
 }
 
+/** How texts become vectors. */
+export interface EmbedOptions {
+  /** Texts of more tokens than the model takes lose those before their last one, which closes them. Default false: they are refused. */
+  readonly truncates?: boolean;
+  /** Vectors have length 1. Default: as the model says. */
+  readonly normalizes?: boolean;
+  /** As those of `GenerateRequest`, of all texts together. */
+  readonly deadlineMs?: number;
+  readonly tenant?: number;
+  readonly priority?: Priority;
+}
+
+/** A text as a vector. */
+export interface Embedding {
+  readonly values: Float32Array;
+  /** Tokens that were computed. */
+  readonly tokens: number;
+}
+
 /** What was found where nothing of a request may be: 32-bit words on the device that are not zero, by owner. All 0, unless something is wrong. */
 export interface ZeroReport {
   /** In free KV blocks of every layer. */
@@ -468,10 +494,15 @@ export interface Engine extends AsyncDisposable {
   /** False while the process is being started anew (requests wait meanwhile), and once the engine has failed or is disposed. */
   readonly isReady: boolean;
   /**
-   * Queues a request and gives its events. The iterable is returned at once; errors (prompt_too_long, queue_full,
+   * Queues a request and gives its events; an encoder refuses to generate (generation_unsupported). The iterable is returned at once; errors (prompt_too_long, queue_full,
    * aborted ...) come from its first `next()`. Ending the loop early or aborting frees the sequence within one step.
    */
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<TokenEvent>;
+  /**
+   * Vectors of texts, given as token ids with those that the tokenizer puts around a text, in their order; many share a step, and none depends on
+   * the others. Fails as a whole: embeddings_unsupported (a decoder), text_too_long and token_out_of_range before anything is computed.
+   */
+  embed(texts: readonly Uint32Array[], options?: EmbedOptions, signal?: AbortSignal): Promise<Embedding[]>;
   /** Counts as of the last step. */
   stats(): EngineStats;
   /** Forgets the prefixes that are kept for a tenant's next prompts, or for those of all tenants; their blocks are zeroed by the next step. */

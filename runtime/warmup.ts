@@ -27,13 +27,14 @@ export async function warmUp(
   family: KernelFamily,
   onStep: (done: number, total: number) => void,
 ): Promise<void> {
-  const { contextLength, maxLogitRows, maxTokens } = batch.limits;
+  const { contextLength, maxLogitRows, maxTokens: most, isEncoder = false } = batch.limits;
   const silent = { event: () => undefined, fail: () => undefined };
-  const fits = ({ tokens, logits }: Step): boolean => tokens < contextLength && tokens <= Math.min(logits === 'all' ? maxLogitRows : maxTokens, maxTokens);
+  const fits = ({ tokens, logits }: Step): boolean => tokens < contextLength && tokens <= Math.min(logits === 'all' ? maxLogitRows : most, most);
   const steps = (family === 'narrow' ? narrowSteps : wideSteps).filter(fits);
   for (const [i, { tokens, logits }] of steps.entries()) {
-    const asked = logits === 'all' ? { logits } : {};
-    scheduler.add(new Sequence({ promptIds: new Uint32Array(tokens), maxTokens: 1, keepsPrefix: false, ...asked }, contextLength, silent));
+    const asked = logits === 'all' && !isEncoder ? { logits } : {};
+    const maxTokens = isEncoder ? 0 : 1;
+    scheduler.add(new Sequence({ promptIds: new Uint32Array(tokens), maxTokens, keepsPrefix: false, ...asked }, contextLength, silent));
     scheduler.schedule(batch);
     batch.wantsLogits = false;
     scheduler.commit(batch, await runner.run(batch));

@@ -187,6 +187,10 @@ export class FakeEngine implements Engine {
     yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens, cachedTokens };
   }
 
+  async embed(): Promise<never> {
+    throw new InwardError('embeddings_unsupported', { family: this.info.family });
+  }
+
   flushPrefixes(): void {
     this.flushes++;
   }

@@ -17,12 +17,20 @@ interface SeededPrompt {
   readonly last: readonly number[];
 }
 
+/** Hidden states of a text, pooled. */
+interface SeededText extends Readonly<Record<'mean' | 'cls' | 'max', readonly number[]>> {
+  readonly ids: readonly number[];
+}
+
 export interface SeededFamily {
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: readonly (readonly [name: string, shape: readonly number[], kind: Kind, exponent: number])[];
   /** Largest difference between the reference in float32 and in float64. */
   readonly tolerance: number;
+  /** None of an encoder. */
   readonly prompts: Readonly<Record<string, SeededPrompt>>;
+  /** Of an encoder only. */
+  readonly texts: Readonly<Record<string, SeededText>>;
 }
 
 const fixtures = join(import.meta.dirname, 'fixtures/families');
@@ -35,7 +43,7 @@ export function listSeeded(): string[] {
 }
 
 export function readSeeded(name: string): SeededFamily {
-  return JSON.parse(readFileSync(join(fixtures, `${name}.json`), 'utf8'));
+  return { prompts: {}, texts: {}, ...JSON.parse(readFileSync(join(fixtures, `${name}.json`), 'utf8')) };
 }
 
 const mask = (1n << 64n) - 1n;

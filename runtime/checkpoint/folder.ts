@@ -7,9 +7,10 @@ import { basename, dirname, join } from 'node:path';
 import { families } from '../../models/families.ts';
 import type { Family, ModelConfig } from '../../models/family.ts';
 import { createConfigReader } from './config.ts';
-import { describe, fileName, invalidCheckpoint, isObject, type JsonObject, printable, readJsonObject } from './json.ts';
+import { describe, fileName, invalidCheckpoint, isObject, type Json, type JsonObject, printable, readJson } from './json.ts';
 import { readQuantization } from './quantization.ts';
 import { readSafetensors } from './safetensors.ts';
+import { readSentenceKeys } from './sentence.ts';
 import { Shards } from './shards.ts';
 import type { Checkpoint, TensorHeader, TensorNames } from './types.ts';
 import { openFile } from './window.ts';
@@ -20,7 +21,8 @@ const shardLimit = 4096;
 
 /** Throws file_missing, checkpoint_invalid, model_unsupported. */
 export function openFolder(path: string): Checkpoint {
-  const { family, config } = readConfigFile(join(path, 'config.json'));
+  const readBeside = (name: string): Json | undefined => (isThere(join(path, name)) ? readJsonFile(path, name) : undefined);
+  const { family, config } = readConfigFile(join(path, 'config.json'), (own) => (own.isEncoder ? readSentenceKeys(readBeside) : {}));
   const files = new Shards(invalidCheckpoint);
   try {
     const quantization = readQuantization(config);
@@ -63,21 +65,25 @@ const prefixes: readonly (readonly [model: string, head: string])[] = [
 function createNames(tensors: ReadonlyMap<string, TensorHeader>): TensorNames {
   const has = (stem: string): boolean => ['.weight', '.qweight', '.weight_packed'].some((suffix) => tensors.has(stem + suffix));
   const [model, head] = prefixes.find(([prefix]) => has(`${prefix}embed_tokens`)) ?? ['model.', 'lm_head.'];
+  if (has('bert.embeddings.word_embeddings')) return { nameOf: (name) => `bert.${name}`, hasPairs: false, hasWholeNorms: false };
   return { nameOf: (name) => name.replace(/^model\./, model).replace(/^lm_head\./, head), hasPairs: false, hasWholeNorms: false };
 }
 
-/** A config.json and the family that it names. Throws file_missing, checkpoint_invalid, model_unsupported. */
-export function readConfigFile(path: string): NonNullable<Checkpoint['model']> {
-  const config = createConfigReader(withTextPart(readJsonFile(dirname(path), basename(path))));
-  return { family: findFamily(config), config };
+/** A config.json and the family that it names; `more`: keys that other files have for it. Throws file_missing, checkpoint_invalid, model_unsupported. */
+export function readConfigFile(path: string, more: (family: Family) => JsonObject = () => ({})): NonNullable<Checkpoint['model']> {
+  const json = readJsonFile(dirname(path), basename(path));
+  if (!isObject(json)) throw invalidCheckpoint(basename(path), 'an object', describe(json));
+  const own = withTextPart(json);
+  const family = findFamily(createConfigReader(own));
+  return { family, config: createConfigReader({ ...own, ...more(family) }) };
 }
 
-function readJsonFile(folder: string, name: string): JsonObject {
+function readJsonFile(folder: string, name: string): Json {
   const fd = openFile(join(folder, name));
   try {
     const { size } = fstatSync(fd);
     if (size > jsonLimit) throw invalidCheckpoint(name, `at most ${jsonLimit} bytes`, size);
-    return readJsonObject(readFileSync(fd), name);
+    return readJson(readFileSync(fd), name);
   } finally {
     closeSync(fd);
   }
@@ -92,7 +98,8 @@ export function listShards(folder: string): string[] {
 function readShards(folder: string): Map<string, readonly string[] | undefined> {
   const index = 'model.safetensors.index.json';
   if (isThere(join(folder, 'model.safetensors')) || !isThere(join(folder, index))) return new Map([['model.safetensors', undefined]]);
-  const map = readJsonFile(folder, index)['weight_map'];
+  const json = readJsonFile(folder, index);
+  const map = isObject(json) ? json['weight_map'] : undefined;
   if (!isObject(map)) throw invalidCheckpoint(`weight_map of ${index}`, 'an object', describe(map));
   const shards = new Map<string, string[]>();
   for (const [tensor, file] of Object.entries(map)) {

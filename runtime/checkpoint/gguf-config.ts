@@ -88,7 +88,7 @@ export function createGgufConfig(checkpoint: GgufFile, { gguf }: Family): ModelC
   const architecture = gguf?.architecture ?? '';
   const facts: GgufFacts = {
     hasTensor: (name) => checkpoint.tensors.has(name),
-    number: (key) => (key === 'vocab_size' ? vocabularySize(checkpoint, architecture) : optionalNumber(checkpoint, `${architecture}.${key}`)),
+    number: (key) => rowCount(checkpoint, key) ?? optionalNumber(checkpoint, `${architecture}.${key}`),
     numbers: (key) => optionalNumbers(checkpoint, `${architecture}.${key}`),
     string: (key) => optionalString(checkpoint, `${architecture}.${key}`),
   };
@@ -96,8 +96,11 @@ export function createGgufConfig(checkpoint: GgufFile, { gguf }: Family): ModelC
   return createConfig(checkpoint, architecture, { ...keys, ...own }, facts, own);
 }
 
-function vocabularySize(checkpoint: GgufFile, architecture: string): number | undefined {
-  return checkpoint.tensors.get('token_embd.weight')?.shape[0] ?? optionalNumber(checkpoint, `${architecture}.vocab_size`);
+/** Counts that files need not say, because they are the rows of a table. */
+const tables: Readonly<Record<string, string>> = { vocab_size: 'token_embd.weight', type_vocab_size: 'token_types.weight' };
+
+function rowCount({ tensors }: GgufFile, key: string): number | undefined {
+  return Object.hasOwn(tables, key) ? tensors.get(tables[key] ?? '')?.shape[0] : undefined;
 }
 
 /** `own`: keys that the family has for itself, also for the scaling of positions. */

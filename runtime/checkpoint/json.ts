@@ -58,11 +58,16 @@ export function fileName(path: string): string {
   return printable(basename(path), 'the model');
 }
 
-/** The object that these bytes hold. `numbers`: whether fractions and exponents may be written. */
-export function readJsonObject(bytes: Uint8Array, part: string, numbers: 'any' | 'whole' = 'any'): JsonObject {
+/** What these bytes hold. `numbers`: whether fractions and exponents may be written. */
+export function readJson(bytes: Uint8Array, part: string, numbers: 'any' | 'whole' = 'any'): Json {
   const text = decode(bytes, part);
   walk(text, part, numbers);
-  const value = parse(text, part);
+  return parse(text, part);
+}
+
+/** The same, which must be an object. */
+export function readJsonObject(bytes: Uint8Array, part: string, numbers: 'any' | 'whole' = 'any'): JsonObject {
+  const value = readJson(bytes, part, numbers);
   if (!isObject(value)) throw invalidCheckpoint(part, 'an object', describe(value));
   return value;
 }

@@ -6,10 +6,13 @@
 import { EventChannel } from '../channel.ts';
 import { checkRequest } from '../checks.ts';
 import { chooseDriver } from '../drivers.ts';
+import { embedTexts } from '../embed.ts';
 import { InwardError } from '../errors.ts';
 import type { SequenceSink } from '../scheduling/sequence.ts';
 import { isStoredDevice, tuningFile, writeTuningFile } from '../tuning/file.ts';
 import {
+  type Embedding,
+  type EmbedOptions,
   type Engine,
   type EngineInfo,
   type EngineOptions,
@@ -110,6 +113,10 @@ class HostedEngine implements Engine {
         park: (isParked) => this.#tell(isParked ? 'park' : 'go on', id),
       };
     });
+  }
+
+  embed(texts: readonly Uint32Array[], options?: EmbedOptions, signal?: AbortSignal): Promise<Embedding[]> {
+    return embedTexts(this, texts, options, signal);
   }
 
   stats(): EngineStats {

@@ -2,6 +2,7 @@
  * The engine's own process: an in-process engine behind messages. Started by launcher.ts. Refuses to outlive its parent, and to
  * open a file once it serves.
  */
+import { zero } from '../channel.ts';
 import { createEngine } from '../engine.ts';
 import { toInwardError } from '../errors.ts';
 import { Link } from '../link/link.ts';
@@ -52,7 +53,7 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
     if (engine === undefined) return;
     for await (const event of engine.generate(body, state.abort.signal)) {
       send({ type: 'event', request, event: packEvent(event) });
-      if (event.type !== 'end') event.logits?.fill(0);
+      zero(event);
       // Not reading on makes the engine's own channel park the sequence.
       await state.parked?.promise;
     }

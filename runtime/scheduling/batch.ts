@@ -22,6 +22,8 @@ export interface BatchLimits {
   readonly maxEdits: number;
   /** See ModelShape. */
   readonly longFrom?: number | undefined;
+  /** A token sees all of its sequence, not only what stands before it; a sequence's tokens are all in one step. */
+  readonly isEncoder?: boolean;
 }
 
 /** Words for the counts. */
@@ -171,7 +173,7 @@ export class Batch {
       words[this.#at('BATCH_SLOTS') + token] =
         (sequence.blocks[Math.floor(position / limits.blockLength)] ?? 0) * limits.blockLength + (position % limits.blockLength);
       words[this.#at('BATCH_ROWS') + token] = table;
-      this.#addItems(token, position + 1);
+      this.#addItems(token, limits.isEncoder ? sequence.length : position + 1);
     }
   }
 
@@ -210,7 +212,7 @@ export class Batch {
     this.words[this.#at('BATCH_MASKED') + row] = 0;
     this.rowSequences.push(sequence);
     this.rowPositions.push(position);
-    this.wantsLogits ||= sequence.logits !== 'none';
+    this.wantsLogits ||= this.limits.isEncoder === true || sequence.logits !== 'none';
     return row;
   }
 

@@ -35,6 +35,8 @@ export interface SchedulerLimits {
    * a state holds all tokens up to one of them, and does not go back.
    */
   readonly states?: BlockPool | undefined;
+  /** A sequence is computed as a whole in one step, which ends it: what comes of its row is its embedding. Nothing of it is used again. */
+  readonly isEncoder?: boolean;
 }
 
 /**
@@ -87,7 +89,8 @@ export class Scheduler {
 
   /** Whether the blocks of one sequence can be the beginning of another. */
   get #isShared(): boolean {
-    return this.#limits.window === undefined && this.#limits.states === undefined;
+    const { window, states, isEncoder = false } = this.#limits;
+    return window === undefined && states === undefined && !isEncoder;
   }
 
   get runningCount(): number {
@@ -222,6 +225,7 @@ export class Scheduler {
       // What stands behind a wrong guess is nobody's.
       if (isChoice && position !== sequence.computed - 1) continue;
       if (results.isBroken(row)) this.#break(sequence);
+      else if (this.#limits.isEncoder) this.#finishText(sequence, results.logits(row));
       else if (!isChoice) {
         sequence.reported = position + 1;
         sequence.sink.event({ type: 'prompt', position, ...details(results, row, sequence.logits === 'all', sequence.promptLogprobs) });
@@ -287,8 +291,8 @@ export class Scheduler {
 
   /** Prompt tokens that a step may take beside so many choices. */
   #promptRoom(choices: number): number {
-    if (choices === 0) return Number.POSITIVE_INFINITY;
-    const { maxSequences, tokenBudget } = this.#limits;
+    const { maxSequences, tokenBudget, isEncoder = false } = this.#limits;
+    if (choices === 0 || isEncoder) return Number.POSITIVE_INFINITY;
     const most = Math.min(maxSequences, this.#running.length + this.#waiting.length);
     const room = this.pace.isKnown ? this.pace.room(choices, most, mixedStretch) : tokenBudget / 4;
     // Whole tiles of tokens.
@@ -328,7 +332,7 @@ export class Scheduler {
     const scoring = sequence.isScoring && sequence.computed < sequence.promptLength - 1;
     const freeRows = batch.limits.maxLogitRows - batch.counts.logitRows;
     if (scoring) count = Math.min(count, freeRows);
-    if (count <= 0 || freeRows <= 0) return 0;
+    if (count <= 0 || freeRows <= 0 || (this.#limits.isEncoder && count < sequence.pending)) return 0;
     // The last token asks for a choice, which brings its edits; without room for them it waits for the next step.
     if (count === sequence.pending && (sequence.edits?.length ?? 0) > batch.freeEdits) return 0;
     if (sequence.original !== undefined && batch.freeCopies === 0) return 0;
@@ -552,17 +556,23 @@ export class Scheduler {
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
   }
 
+  #finishText(sequence: Sequence, values: Float32Array): void {
+    if (values.every(Number.isFinite)) this.#finish(sequence, 'length', values);
+    else this.#break(sequence);
+  }
+
   /** What it has stored may be broken too, and is not for others. */
   #break(sequence: Sequence): void {
     if (sequence.chain !== undefined) this.cache.discard(sequence.chain);
     fail(sequence, new InwardError('logits_invalid'));
   }
 
-  #finish(sequence: Sequence, reason: FinishReason): void {
+  #finish(sequence: Sequence, reason: FinishReason, embedding?: Float32Array): void {
     this.pace.observeAnswer(sequence.generated);
     // What its last step has computed is worth keeping too; for a short answer that is the whole prompt.
     this.#offer(sequence);
-    sequence.sink.event({ type: 'end', reason, promptTokens: sequence.promptLength, completionTokens: sequence.generated, cachedTokens: sequence.cached });
+    const counts = { promptTokens: sequence.promptLength, completionTokens: sequence.generated, cachedTokens: sequence.cached };
+    sequence.sink.event({ type: 'end', reason, ...counts, ...(embedding && { embedding }) });
     this.#leave(sequence);
   }
 

@@ -79,10 +79,13 @@ function judge(fit: ModelFit, { memory, binding }: Room): boolean | undefined {
 function format(fits: readonly ModelFit[], room: Room, style: Style): string {
   const [first] = fits;
   if (first === undefined) return '';
-  const { family, name, parameterCount, modelContextLength, contextLength, maxSequences, kvTokens, kv, kvTokenSize } = first;
+  const { family, name, parameterCount, modelContextLength, contextLength, maxSequences, tokenBudget, kvTokens, kv, kvTokenSize, encoder } = first;
+  const what = encoder === undefined ? '' : `an encoder (${encoder.pooling} of the rows of a text), `;
+  const keys = `${kvTokens} tokens of KV cache in ${kv}, ${formatBytes(kvTokenSize)} each`;
+  const [one, several] = encoder === undefined ? ['sequence', 'sequences'] : ['text', 'texts'];
   const head = [
-    style.bold(`${name === '' ? family : `${name} (${family})`}, ${formatCount(parameterCount)} parameters, trained for ${modelContextLength} tokens`),
-    `for ${room.name}: ${maxSequences} ${maxSequences === 1 ? 'sequence' : 'sequences'} of up to ${contextLength} tokens, ${kvTokens} tokens of KV cache in ${kv}, ${formatBytes(kvTokenSize)} each`,
+    style.bold(`${name === '' ? family : `${name} (${family})`}, ${formatCount(parameterCount)} parameters, ${what}trained for ${modelContextLength} tokens`),
+    `for ${room.name}: ${maxSequences} ${maxSequences === 1 ? one : several} of up to ${contextLength} tokens${encoder === undefined ? '' : ` in a step of ${tokenBudget}`}, ${keys}`,
     '',
   ];
   const rows = fits.map((fit) => [

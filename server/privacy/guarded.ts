@@ -3,7 +3,7 @@
  * same refusals. Refuses to load a model without an agreement in force, and gives it up when that ends.
  */
 import { hash } from 'node:crypto';
-import { type Engine, type EngineOptions, type GenerateRequest, InwardError, openEngine, type TokenEvent } from '../../runtime/index.ts';
+import { type Engine, type EngineOptions, embedTexts, type GenerateRequest, InwardError, openEngine, type TokenEvent } from '../../runtime/index.ts';
 import type { Caller, RouteRule } from './admission.ts';
 import { nameModel } from './audit/describe.ts';
 import type { ProcessFacts } from './audit/trail.ts';
@@ -83,7 +83,7 @@ function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine 
     if (event.event === 'gate_closed' || event.event === 'deployment_changed') void end();
     if (event.event === 'tenant_closed' && over === undefined) engine.flushPrefixes(event.tenant);
   });
-  return {
+  const guarded: GuardedEngine = {
     info: engine.info,
     get isReady() {
       return over === undefined && gate.isOpen && engine.isReady;
@@ -95,12 +95,14 @@ function guardEngine(engine: Engine, gate: Gate, caller: Caller): GuardedEngine 
       engine.flushPrefixes(tenant);
     },
     generate: (request, signal) => generate(engine, gate, caller, request, signal, () => over !== undefined),
+    embed: (texts, options, signal) => embedTexts(guarded, texts, options, signal),
     [Symbol.asyncDispose]: async () => {
       gate.cut();
       await end();
       await gate[Symbol.asyncDispose]();
     },
   };
+  return guarded;
 }
 
 async function* generate(

@@ -16,6 +16,7 @@ import type { MatrixUnit } from '../../kernels/matrix_unit.ts';
 import { normRowsVariant } from '../../kernels/norms.ts';
 import { permuteVariant } from '../../kernels/permute.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
+import { poolVariant } from '../../kernels/pool.ts';
 import { repackVariant } from '../../kernels/repack.ts';
 import { expertsSortVariant, type RouterShape, routeConstants, routerVariant } from '../../kernels/router.ts';
 import { softmaxVariant, topKVariant } from '../../kernels/rows.ts';
@@ -270,6 +271,8 @@ function variants(lanes: number, place: Place): Variant[] {
     ...(['rms', 'rms_unweighted', 'layer'] as const).flatMap((kind) =>
       [true, false].map((isAdded) => normRowsVariant({ kind, isAdded, columns: 64, place }, lanes)),
     ),
+    ...(['position', 'first'] as const).map((lookup) => embedVariant('F32', { weights: place, y: place }, lanes, layout, { lookup, isAdded: true })),
+    ...(['mean', 'cls', 'max'] as const).map((pooling) => poolVariant(pooling, place, lanes, layout)),
     softmaxVariant(place, lanes),
     topKVariant(40, 8, place, lanes),
     ...storages.flatMap((storage) => [embedVariant(storage, { weights: place, y: place }, lanes, layout), repackVariant(storage, place)]),

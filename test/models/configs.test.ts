@@ -46,6 +46,8 @@ function qwenExtras(sizes: QwenSizes): number {
 const mixture = (width: number, experts: number, inner: number): number => experts * width + (experts + 1) * 3 * inner * width + width;
 
 const releases: Readonly<Record<string, Release>> = {
+  // Without the pooler, a layer over the first token that nothing of it uses.
+  'all-minilm-l6-v2': { parameters: 22_713_216 - (384 + 1) * 384, kvBytes: 6 * 2 * 12 * 32 * 2 },
   // Without the layer for multi-token prediction.
   'deepseek-v3': { parameters: 671_026_419_200, kvBytes: 61 * (512 + 64) * 2 },
   'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },

@@ -113,7 +113,7 @@ it('embedding, router, experts, dense layers with biases, norms, capped logits, 
     throw new Error('no vectors');
 
   const norm = (of: { slice: Slice }) => ({ weight: of.slice, epsilon });
-  let x = graph.embed(table.matrix, 0.5);
+  let x = graph.embed(table.matrix, { scale: 0.5 });
   const logits = graph.linear('router', routing.matrix, x, { norm: norm(first) });
   const more = { selectionBias: selection.slice, factors: factors.slice, downBias: downBias.slice };
   x = graph.experts(x, logits, { shape, norm: norm(second), gate: gates.swiglu, gateAndUp: gateAndUp.experts, down: down.experts, to: x, ...more });

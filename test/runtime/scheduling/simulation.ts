@@ -1,7 +1,7 @@
 /**
  * Owns a device that computes nothing but keeps books: it carries a batch out word by word as the kernels would, on a
  * KV pool of ids, and complains about whatever a kernel would silently get wrong. The next token of its model is a
- * hash of all ids that attention would see, so that a lost, repeated or foreign one changes everything after it.
+ * hash of all ids that attention would see, so that a lost, repeated or foreign one changes everything after it. An encoder's vector is that hash.
  */
 import { noId } from '../../../kernels/sample.ts';
 import type { InwardError } from '../../../runtime/errors.ts';
@@ -16,7 +16,7 @@ export const vocabularySize = 64;
 /** An id whose rows are broken, and all that see it. The model never says it. */
 export const poison = 64;
 
-function hashOf(ids: readonly number[]): number {
+export function hashOf(ids: Iterable<number>): number {
   let hash = 2166136261;
   for (const id of ids) hash = Math.imul(hash ^ (id + 1), 16777619) >>> 0;
   return hash;
@@ -45,6 +45,11 @@ export function expectedTokens({ promptIds, maxTokens, stopIds = [] }: GenerateR
 
 /** Without those that were given back behind its window. */
 const ownedBlocks = ({ blocks }: Sequence): BlockId[] => blocks.filter((block) => block !== noBlock);
+
+/** As two numbers that an f32 has exactly. */
+export function splitHash(hash: number): [number, number] {
+  return [hash % 2 ** 16, hash / 2 ** 16 - ((hash / 2 ** 16) % 1)];
+}
 
 export interface Client {
   readonly request: GenerateRequest;
@@ -119,7 +124,7 @@ export class Simulation {
     this.scheduler.commit(this.batch, {
       isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
-      logits: (row) => Float32Array.of(row),
+      logits: (row) => new Float32Array(this.world.isEncoder ? splitHash(ids[row] === noId ? Number.NaN : (this.#seen[row] ?? 0)) : [row]),
       logprobs: (row) => ({ logprob: -(this.#seen[row] ?? 0) - (this.section('TARGETS')[row] ?? 0), top: [] }),
     });
     for (const sequence of this.batch.sequences)
@@ -276,10 +281,11 @@ export class Simulation {
     this.#holders = this.clients.filter(({ sequence }) => sequence.blocks.length > 0);
   }
 
-  /** The items of each token cover what it sees, once, cut as its position alone says. */
+  /** The items of each token cover what it sees, once, cut as its position alone says, or the length of its text. */
   #checkItems(tokens: number, items: number): void {
     for (let token = 0; token < tokens; token++) {
-      const length = (this.section('POSITIONS')[token] ?? 0) + 1;
+      const sequence = this.batch.sequences[this.section('ROWS')[token] ?? 0];
+      const length = this.world.isEncoder ? (sequence?.length ?? 0) : (this.section('POSITIONS')[token] ?? 0) + 1;
       let covered = 0;
       for (let item = this.section('TOKEN_ITEMS')[token] ?? 0; item < (this.section('TOKEN_ITEMS')[token + 1] ?? 0); item++) {
         const end = Math.min(length, covered + itemLength(length, this.world.blockLength));
