@@ -14,8 +14,8 @@ import { type Log, toRoutePattern } from './log.ts';
 import { AnswerCounts } from './metrics/answered.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
-import { createChatDialect } from './openai/chat.ts';
-import { createCompletionsDialect } from './openai/completions.ts';
+import { chatDialect } from './openai/chat.ts';
+import { completionsDialect } from './openai/completions.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
@@ -97,8 +97,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
-  addAnswerRoute(app, context, '/v1/chat/completions', createChatDialect);
-  addAnswerRoute(app, context, '/v1/completions', createCompletionsDialect);
+  for (const dialect of [chatDialect, completionsDialect]) addAnswerRoute(app, context, dialect);
   addMethodRefusals(app);
   return app;
 }

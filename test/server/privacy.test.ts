@@ -28,6 +28,12 @@ afterEach(async () => {
 const json = { 'content-type': 'application/json' };
 const base = { model: 'default', messages: [user('Hi')] };
 const completions = '/v1/completions';
+/** A turn that calls a tool. */
+const calling = (json: string) => ({
+  role: 'assistant',
+  reasoning_content: marker,
+  tool_calls: [{ id: marker, type: 'function', function: { name: marker, arguments: json } }],
+});
 const send = (body: unknown, path = '/v1/chat/completions', headers: Record<string, string> = json): Promise<Response> =>
   fetch(`${bench.url}${path}`, { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
 
@@ -87,7 +93,20 @@ const places: readonly (readonly [string, number, () => Promise<Response | strin
   ['a wrong type', 400, () => send({ ...base, messages: [{ role: 'user', content: { [marker]: marker } }] })],
   ['messages as text', 400, () => send({ ...base, messages: marker })],
   ['a setting', 400, () => send({ ...base, temperature: marker })],
-  ['a refused field', 400, () => send({ ...base, tools: [{ [marker]: marker }] })],
+  ['a refused field', 400, () => send({ ...base, audio: [{ [marker]: marker }] })],
+  ['a tool', 200, () => send({ ...base, tools: [{ type: 'function', function: { name: marker, description: marker, parameters: { [marker]: marker } } }] })],
+  ['a tool that is none', 400, () => send({ ...base, tools: [{ [marker]: marker }] })],
+  ['a name of a tool', 400, () => send({ ...base, tools: [{ type: 'function', function: { name: `${marker} ${marker}` } }] })],
+  ['a choice of a tool', 400, () => send({ ...base, tool_choice: { type: 'function', function: { name: marker } } })],
+  [
+    'a turn of a tool',
+    200,
+    () => send({ ...base, messages: [calling(JSON.stringify({ [marker]: marker })), { role: 'tool', tool_call_id: marker, content: marker }] }),
+  ],
+  ['arguments that are no JSON', 400, () => send({ ...base, messages: [calling(marker)] })],
+  ['an effort', 400, () => send({ ...base, reasoning_effort: marker })],
+  ['a variable of templates', 400, () => send({ ...base, chat_template_kwargs: { [marker]: marker } })],
+  ['a key of the cache', 200, () => send({ ...base, prompt_cache_key: marker })],
   ['a stop string too long', 400, () => send({ ...base, stop: marker.repeat(10) })],
   ['a model', 404, () => send({ ...base, model: marker })],
   ['a body over the limit', 413, () => send({ ...base, messages: [user(marker.repeat(200))] })],
