@@ -10,12 +10,12 @@ import { Refusal } from '../privacy/errors.ts';
 import type { Grant, Use } from '../privacy/gate.ts';
 import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
 import type { Dialect, Presentation, WholeChoice } from './dialect.ts';
-import { ApiError, toApiError } from './errors.ts';
+import { type ApiError, toApiError } from './errors.ts';
 import type { AnswerRequest } from './fields.ts';
 import type { Usage } from './frames.ts';
 import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
-import { isServedModel } from './models.ts';
+import { demandServed } from './models.ts';
 import { type Pace, padJson, waitForTick } from './pace.ts';
 import { PartRuns } from './parts.ts';
 import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, zero } from './plan.ts';
@@ -50,12 +50,12 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
   const { life, settings } = context;
   app.post(dialect.url, async (request, reply) => {
     const { granted, signal: admitted } = demandAdmission(request);
-    const pace = granted.shape === 'paced' ? { cadenceMs: settings.streamCadenceMs, gridSize: settings.streamGridBytes, start: performance.now() } : undefined;
+    const pace = readPace(granted, settings);
     const models = demandModels(context.models);
     const { engine } = models;
     const terms = { ...readHeaders(request.headers), tenant: granted.tenant, priority: granted.priority };
     const { asked, present } = dialect.read(request.body, models.text);
-    if (!isServedModel(engine, asked.model)) throw new ApiError('model_not_found', { path: 'model', model: engine.info.modelName });
+    demandServed(engine, asked.model);
     granted.checkModel(engine.info.modelName);
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
@@ -75,7 +75,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
       const presentation = present({ model: engine.info.modelName, promptTokens: plan.promptTokens, choiceCount: choices.length });
       const answer = { dialect, request, asked, presentation, plan, parts, signal, pace };
-      if (!asked.stream) return await sendWhole(answer, reply);
+      if (!asked.stream) return await sendJson(await fold(answer), reply, pace, signal);
       // The first part decides the status: a full queue must not become a 200.
       const first = await parts.next();
       await sendStream(answer, first, reply, (error) => {
@@ -96,7 +96,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
 }
 
 /** How all choices together ended, for the audit trail. */
-function describeEnd(endings: ReadonlySet<Ending>, failure: unknown): Pick<Use, 'ending' | 'refusal' | 'error'> {
+export function describeEnd(endings: ReadonlySet<Ending>, failure: unknown): Pick<Use, 'ending' | 'refusal' | 'error'> {
   if (failure instanceof Refusal) return { ending: endings.size > 0 ? 'cancelled' : 'refused', refusal: failure.code };
   const error = failure instanceof InwardError ? failure.code : undefined;
   if (error === 'aborted' || endings.has('abort')) return { ending: 'cancelled', error };
@@ -106,7 +106,7 @@ function describeEnd(endings: ReadonlySet<Ending>, failure: unknown): Pick<Use, 
 }
 
 /** By construction there is one here; without it nothing is answered. */
-function demandAdmission({ admission }: FastifyRequest): { readonly granted: Grant; readonly signal: AbortSignal } {
+export function demandAdmission({ admission }: FastifyRequest): { readonly granted: Grant; readonly signal: AbortSignal } {
   if (admission?.granted === undefined) throw new InwardError('internal', { part: 'a route without admission' });
   return { granted: admission.granted, signal: admission.signal };
 }
@@ -133,9 +133,13 @@ async function* watchEnd(
 /** So that the engine always finds the next choice waiting, and a large request leaves places of its queue to others. */
 const placesPerSequence = 2;
 
-async function sendWhole(answer: Answer, reply: FastifyReply): Promise<unknown> {
-  const { pace, signal } = answer;
-  const whole = await fold(answer);
+/** As the key wants its answers. */
+export function readPace({ shape }: Grant, { streamCadenceMs: cadenceMs, streamGridBytes: gridSize }: Settings): Pace | undefined {
+  return shape === 'paced' ? { cadenceMs, gridSize, start: performance.now() } : undefined;
+}
+
+/** What Fastify is to send; rejects when `signal` aborts before. */
+export async function sendJson(whole: object, reply: FastifyReply, pace: Pace | undefined, signal: AbortSignal): Promise<unknown> {
   if (pace === undefined) return whole;
   await waitForTick(pace, signal);
   reply.type('application/json; charset=utf-8');
@@ -214,6 +218,6 @@ function sendRun(presentation: Presentation, index: number, runs: PartRuns): Eve
 }
 
 /** An abort is told by its reason (client gone, server stopping), whatever the thing that noticed it threw. */
-function nameAbort(error: unknown, signal: AbortSignal): unknown {
+export function nameAbort(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted ? signal.reason : error;
 }

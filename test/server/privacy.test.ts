@@ -28,6 +28,8 @@ afterEach(async () => {
 const json = { 'content-type': 'application/json' };
 const base = { model: 'default', messages: [user('Hi')] };
 const completions = '/v1/completions';
+const messages = '/v1/messages';
+const anthropic = { ...base, max_tokens: 5 };
 /** A turn that calls a tool. */
 const calling = (json: string) => ({
   role: 'assistant',
@@ -106,6 +108,13 @@ const places: readonly (readonly [string, number, () => Promise<Response | strin
   ['arguments that are no JSON', 400, () => send({ ...base, messages: [calling(marker)] })],
   ['an effort', 400, () => send({ ...base, reasoning_effort: marker })],
   ['a variable of templates', 400, () => send({ ...base, chat_template_kwargs: { [marker]: marker } })],
+  ['a message of Anthropic', 200, () => send({ ...anthropic, system: marker, metadata: { user_id: marker }, stop_sequences: [marker] }, messages)],
+  ['a key of Anthropic', 200, () => send(anthropic, messages, { ...json, 'x-api-key': marker, 'anthropic-beta': marker })],
+  ['a field of Anthropic', 400, () => send({ ...anthropic, [marker]: marker }, messages)],
+  ['a block of another type', 400, () => send({ ...anthropic, messages: [{ role: 'user', content: [{ type: marker, [marker]: marker }] }] }, messages)],
+  ['a key of a block', 400, () => send({ ...anthropic, messages: [{ role: 'user', content: [{ type: 'text', text: marker, [marker]: marker }] }] }, messages)],
+  ['a counted prompt', 200, () => send({ model: 'default', messages: [user(marker)] }, `${messages}/count_tokens`)],
+  ['a model that is counted', 404, () => send({ model: marker, messages: [user(marker)] }, `${messages}/count_tokens`)],
   ['a key of the cache', 200, () => send({ ...base, prompt_cache_key: marker })],
   ['a stop string too long', 400, () => send({ ...base, stop: marker.repeat(10) })],
   ['a model', 404, () => send({ ...base, model: marker })],

@@ -70,7 +70,48 @@ const cases: readonly Case[] = [
         };
       }),
   },
+  {
+    url: '/v1/messages',
+    ask: ({ hasTools, isParallel, stop, maxTokens }) => ({
+      ...{ model: 'default', messages: [user('Hi')], stop_sequences: stop, max_tokens: maxTokens },
+      ...(hasTools && { tools: [{ name: 'f', input_schema: {} }], tool_choice: { type: 'auto', disable_parallel_tool_use: !isParallel } }),
+    }),
+    fold: (events) => {
+      let message: Value = {};
+      const content: Value[] = [];
+      for (const event of events) {
+        const { type, index, delta } = event as { type: string; index: number; delta: Record<string, string> };
+        if (type === 'message_start') message = { ...(event['message'] as Value), content };
+        if (type === 'content_block_start') content[index] = { ...(event['content_block'] as Value), json: '' };
+        const block = content[index] as Value;
+        if (type === 'content_block_delta') {
+          if (delta['type'] === 'text_delta') block['text'] += delta['text'] ?? '';
+          if (delta['type'] === 'thinking_delta') block['thinking'] += delta['thinking'] ?? '';
+          if (delta['type'] === 'input_json_delta') block['json'] += delta['partial_json'] ?? '';
+        }
+        if (type === 'message_delta') message = { ...message, ...delta, usage: event['usage'] };
+      }
+      return withoutIds({
+        ...message,
+        content: content.map(({ json, ...block }) => (block['type'] === 'tool_use' ? { ...block, input: parseWhole(json) } : block)),
+      });
+    },
+    whole: withoutIds,
+  },
 ];
+
+/** As a client does; what is cut is nothing. */
+function parseWhole(json: unknown): unknown {
+  try {
+    return JSON.parse(String(json));
+  } catch {
+    return {};
+  }
+}
+
+function withoutIds({ id: _, ...message }: Value): Value {
+  return { ...message, content: unnamed(message['content']) };
+}
 
 const parse = (body: string): Value[] =>
   body.split('\n').flatMap((line) => (line.startsWith('data: {') ? [JSON.parse(line.slice('data: '.length)) as Value] : []));
