@@ -31,6 +31,8 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/v1/models/:id': { scope: 'models', isInference: true, isDry: true },
   '/v1/chat/completions': { scope: 'chat', isInference: true },
   '/v1/completions': { scope: 'completions', isInference: true },
+  '/v1/messages': { scope: 'chat', isInference: true },
+  '/v1/messages/count_tokens': { scope: 'chat', isInference: true },
   '(unknown)': { isAnyone: true, isInference: false },
 };
 
@@ -74,7 +76,9 @@ export function describeDeployment({ view, agreement }: Doorkeeper): Readonly<Re
 }
 
 function readCaller({ headers, raw, id }: FastifyRequest): Caller {
-  const { authorization } = headers;
+  // Anthropic's clients say it there.
+  const key = single(headers, 'x-api-key');
+  const authorization = headers.authorization ?? (key === undefined ? undefined : `Bearer ${key}`);
   const [purpose, region] = [single(headers, 'x-inward-purpose'), single(headers, 'x-inward-region')];
   return { ...readPeer(raw.socket), authorization, purpose, region, request: id, correlation: single(headers, correlationHeader) };
 }

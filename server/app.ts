@@ -7,6 +7,9 @@ import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
 import { addAccess, type Doorkeeper, describeDeployment } from './access.ts';
+import { countRoute } from './anthropic/count.ts';
+import { speaksAnthropic, toAnthropicEnvelope } from './anthropic/errors.ts';
+import { messagesDialect } from './anthropic/messages.ts';
 import { addBodyParser } from './body.ts';
 import type { Settings } from './config.ts';
 import { createLife, type Life } from './life.ts';
@@ -14,12 +17,13 @@ import { type Log, toRoutePattern } from './log.ts';
 import { AnswerCounts } from './metrics/answered.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
-import { createChatDialect } from './openai/chat.ts';
-import { createCompletionsDialect } from './openai/completions.ts';
+import { chatDialect } from './openai/chat.ts';
+import { completionsDialect } from './openai/completions.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
+import { addTextRoute } from './openai/text-route.ts';
 import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
@@ -97,8 +101,8 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
-  addAnswerRoute(app, context, '/v1/chat/completions', createChatDialect);
-  addAnswerRoute(app, context, '/v1/completions', createCompletionsDialect);
+  for (const dialect of [chatDialect, completionsDialect, messagesDialect]) addAnswerRoute(app, context, dialect);
+  for (const route of [countRoute]) addTextRoute(app, context, route);
   addMethodRefusals(app);
   return app;
 }
@@ -150,6 +154,8 @@ function setHeaders(request: FastifyRequest, reply: FastifyReply, gate: Doorkeep
     ...(granted && { 'x-inward-agreement': granted.agreementId }),
     'cache-control': 'no-store',
     'x-request-id': request.id,
+    // Where Anthropic's clients look for it.
+    'request-id': request.id,
   });
 }
 
@@ -170,7 +176,8 @@ function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply
   setHeaders(request, reply, gate);
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   if (error.isBusy) reply.header('retry-after', String(error.retryAfter(settings.retryAfterSeconds)));
-  reply.status(error.status).type('application/json; charset=utf-8').send(JSON.stringify(error.toEnvelope()));
+  const envelope = speaksAnthropic(toRoutePattern(request.routeOptions.url)) ? toAnthropicEnvelope(error) : error.toEnvelope();
+  reply.status(error.status).type('application/json; charset=utf-8').send(JSON.stringify(envelope));
 }
 
 function logFailure(error: unknown, request: FastifyRequest, log: Log): void {

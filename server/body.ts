@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './openai/errors.ts';
 
-/** Levels of arrays and objects; the deepest valid request has 4. */
+/** Levels of arrays and objects; those of a tool's schema are a dozen at most. */
 const depthLimit = 32;
 const json = 'application/json';
 

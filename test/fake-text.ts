@@ -1,7 +1,9 @@
 /**
  * Owns a text side without a model file: a token is a byte, 256 ends the answer, 257 starts the prompt, 258 is silent.
  */
-import type { AnswerDecoder, ChatMessage, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
+import { createAnswerParser } from '../runtime/text/formats/parser.ts';
+import type { AnswerFormat } from '../runtime/text/formats/types.ts';
+import type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
 import type { TokenId } from '../runtime/types.ts';
 
 const names = ['<|end|>', '<|start|>', '<|silent|>'] as const;
@@ -10,8 +12,18 @@ const startId = 257;
 export const silentId = 258;
 
 export class FakeText implements TextModel {
-  readonly info: TextInfo = { vocabularySize: 300, bosId: startId as TokenId, stopIds: [endId as TokenId], hasChatTemplate: true };
+  readonly info: TextInfo = {
+    vocabularySize: 300,
+    bosId: startId as TokenId,
+    stopIds: [endId as TokenId],
+    hasChatTemplate: true,
+    reasoningVariables: ['reasoning_effort', 'enable_thinking'],
+  };
   readonly chats: (readonly ChatMessage[])[] = [];
+  /** What came with each of them. */
+  readonly options: (ChatOptions | undefined)[] = [];
+  /** How answers are written. */
+  format: AnswerFormat = { calls: 'none' };
   readonly texts: string[] = [];
   /** What was given for them; whoever got them may have written to them since. */
   readonly given: Uint32Array[] = [];
@@ -26,8 +38,9 @@ export class FakeText implements TextModel {
     return ids;
   }
 
-  async encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array> {
+  async encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): Promise<Uint32Array> {
     this.chats.push(messages);
+    this.options.push(options);
     return this.encode(messages.map(({ role, content }) => `${role}:${content}\n`).join(''));
   }
 
@@ -39,11 +52,10 @@ export class FakeText implements TextModel {
     };
   }
 
-  /** Everything is content. */
-  createAnswerDecoder(): AnswerDecoder {
+  createAnswerDecoder({ tools = [] }: AnswerOptions = {}): AnswerDecoder {
     const decoder = this.createDecoder();
-    const part = (text: string) => (text === '' ? [] : [{ kind: 'content', text } as const]);
-    return { push: (id) => part(decoder.push(id)), end: () => part(decoder.end()) };
+    const parser = createAnswerParser(this.format, { hasTools: tools.length > 0 });
+    return { push: (id) => parser.push(decoder.push(id)), end: () => [...parser.push(decoder.end()), ...parser.end()] };
   }
 
   readPiece(id: TokenId): Piece {

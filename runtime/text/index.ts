@@ -13,6 +13,7 @@ import type { TextModel, TextOptions } from './types.ts';
 export { textNumbers } from './checks.ts';
 export type { AnswerPart } from './formats/types.ts';
 export { type HarmonyFunction, type HarmonyMessage, renderHarmony } from './harmony.ts';
+export type { ReasoningVariable } from './reasoning.ts';
 export type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel, TextOptions, ToolCall } from './types.ts';
 
 /** Opens the text side of a model file. Errors: invalid_option, file_missing, gguf_invalid, checkpoint_invalid, model_unsupported (tokenizer). */

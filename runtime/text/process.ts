@@ -11,7 +11,8 @@ import { detectFormat } from './formats/detect.ts';
 import type { AnswerFormat } from './formats/types.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
-import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables } from './template.ts';
+import { findReasoningVariables } from './reasoning.ts';
+import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables, writeArguments } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
 import type { TextInfo } from './types.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
@@ -81,10 +82,11 @@ function start({ modelPath }: ProcessStart): void {
 
 function findFormat({ added, templates }: Vocabulary): AnswerFormat {
   const names = new Set(added.map(({ content }) => content));
-  return detectFormat(
-    [templates.standard, templates.toolUse].filter((source) => source !== undefined),
-    (name) => names.has(name),
-  );
+  return detectFormat(listSources(templates), (name) => names.has(name));
+}
+
+function listSources({ standard, toolUse }: Vocabulary['templates']): readonly string[] {
+  return [standard, toolUse].filter((source) => source !== undefined);
 }
 
 function createSourced(source: string | undefined, { tokens, bosId, eosId }: Vocabulary): Template | undefined {
@@ -99,6 +101,7 @@ function describe(vocabulary: Vocabulary): TextInfo {
     ...(vocabulary.bosId === undefined ? {} : { bosId: vocabulary.bosId }),
     stopIds: vocabulary.stopIds,
     hasChatTemplate: vocabulary.templates.standard !== undefined,
+    reasoningVariables: findReasoningVariables(listSources(vocabulary.templates)),
   };
 }
 
@@ -111,7 +114,18 @@ function encodeChat({ tokenizer, standard, toolUse, isChatWrapped }: Text, varia
   if (template === undefined) throw new InwardError('template_missing');
   const options = { addSpecial: isChatWrapped, parseSpecial: true };
   const { controlPattern } = tokenizer;
-  if (controlPattern === undefined) return tokenizer.encode(template.render(variables), options);
+  if (controlPattern === undefined) return tokenizer.encode(renderChat(template, variables), options);
   const marked = markVariables(variables, template.source, controlPattern);
-  return tokenizer.encode(template.render(marked.variables), { ...options, marker: marked.marker });
+  return tokenizer.encode(renderChat(template, marked.variables), { ...options, marker: marked.marker });
+}
+
+/** Most templates want arguments of calls as an object; those that put them together as a text fail with one. */
+function renderChat(template: Template, variables: TemplateVariables): string {
+  try {
+    return template.render(variables);
+  } catch (error) {
+    const written = writeArguments(variables);
+    if (written === undefined) throw error;
+    return template.render(written);
+  }
 }

@@ -3,7 +3,7 @@
  * the text process only. Refuses to pass on what a template says: every failure is template_failed.
  */
 import { type Node, parse, tokenize } from '@huggingface/jinja';
-import type { Json } from '../checkpoint/json.ts';
+import { isObject, type Json, type JsonObject } from '../checkpoint/json.ts';
 import { InwardError } from '../errors.ts';
 import { ChatInterpreter, createGlobals } from './jinja/interpreter.ts';
 import { write } from './jinja/values.ts';
@@ -48,6 +48,29 @@ export function markVariables(
   const marker = findUnused(used);
   const mark = (text: string): string => text.replace(pattern, (found) => found.replace(/./su, `$&${marker}`));
   return { marker, variables: changeTexts(variables, mark) as TemplateVariables };
+}
+
+/** The same with the arguments of calls as JSON text; undefined where no call has an object. */
+export function writeArguments(variables: TemplateVariables): TemplateVariables | undefined {
+  let hasChanged = false;
+  const messages = listOf(variables['messages']).map((message) => {
+    const calls = listOf(fieldsOf(message)['tool_calls']).map((call) => {
+      const { arguments: value, ...rest } = fieldsOf(fieldsOf(call)['function']);
+      if (typeof value !== 'object' || value === null) return call;
+      hasChanged = true;
+      return { ...fieldsOf(call), function: { ...rest, arguments: JSON.stringify(value) } };
+    });
+    return calls.length === 0 ? message : { ...fieldsOf(message), tool_calls: calls };
+  });
+  return hasChanged ? { ...variables, messages } : undefined;
+}
+
+function listOf(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function fieldsOf(value: Json | undefined): JsonObject {
+  return isObject(value) ? value : {};
 }
 
 /** Every text of a value, keys of objects included. */

@@ -3,6 +3,7 @@
  */
 import type { TokenId } from '../types.ts';
 import type { AnswerPart } from './formats/types.ts';
+import type { ReasoningVariable } from './reasoning.ts';
 
 /** What `openText` is given. Out of range: invalid_option. */
 export interface TextOptions {
@@ -60,6 +61,8 @@ export interface TextInfo {
   /** Every token that ends a generation (end of text, end of turn). */
   readonly stopIds: readonly TokenId[];
   readonly hasChatTemplate: boolean;
+  /** Of the variables by which templates are told how much to think, those that this model's templates read. */
+  readonly reasoningVariables: readonly ReasoningVariable[];
 }
 
 /** One token as the vocabulary spells it. */

@@ -5,7 +5,7 @@
  */
 import type { TokenId, TokenLogprobs } from '../../runtime/index.ts';
 import type { StreamDecoder, TextModel } from '../../runtime/text/index.ts';
-import { createStopMatcher, type StopMatcher } from './stop.ts';
+import { createStopMatcher, type StopMatcher, type Stopped } from './stop.ts';
 
 export interface ScoredToken {
   readonly id: TokenId;
@@ -34,25 +34,6 @@ export function joinPassages(passages: readonly Passage[]): Passage {
   return { text: passages.map(({ text }) => text).join(''), tokens: isReported ? passages.flatMap(({ tokens = [] }) => tokens) : undefined };
 }
 
-/** Text of choices that has not left yet: a choice's goes in one frame, whenever that leaves. */
-export class WaitingTexts {
-  readonly #passages = new Map<number, Passage[]>();
-
-  /** Whether it is the first to wait, so that a frame is to be sent. */
-  add(index: number, passage: Passage): boolean {
-    const waiting = this.#passages.get(index);
-    waiting?.push(passage);
-    if (waiting === undefined) this.#passages.set(index, [passage]);
-    return waiting === undefined;
-  }
-
-  take(index: number): Passage {
-    const waiting = this.#passages.get(index) ?? [];
-    this.#passages.delete(index);
-    return joinPassages(waiting);
-  }
-}
-
 export class AnswerText {
   readonly #model: TextModel;
   readonly #decoder: StreamDecoder;
@@ -75,15 +56,15 @@ export class AnswerText {
     return this.#release(tokens.map((token) => this.#decode(token)).join(''));
   }
 
-  push(token: ScoredToken): Passage & { readonly isStopped: boolean } {
-    const { text, isStopped } = this.#matcher.push(this.#decode(token));
-    return { ...this.#release(text), isStopped };
+  push(token: ScoredToken): Passage & Stopped {
+    const { text, ...stopped } = this.#matcher.push(this.#decode(token));
+    return { ...this.#release(text), ...stopped };
   }
 
   /** What was held back, once it is known that nothing follows. */
-  end(): Passage & { readonly isStopped: boolean } {
-    const { text, isStopped } = this.#matcher.push(this.#count(this.#decoder.end()));
-    return { ...this.#release(isStopped ? text : text + this.#matcher.end()), isStopped };
+  end(): Passage & Stopped {
+    const { text, ...stopped } = this.#matcher.push(this.#count(this.#decoder.end()));
+    return { ...this.#release(stopped.isStopped ? text : text + this.#matcher.end()), ...stopped };
   }
 
   #decode(token: ScoredToken): string {
@@ -109,7 +90,7 @@ export class AnswerText {
 }
 
 /** Unicode code points, as clients in Python count them. */
-function countCharacters(text: string): number {
+export function countCharacters(text: string): number {
   let count = text.length;
   for (let index = 0; index < text.length; index++) if ((text.charCodeAt(index) & 0xfc00) === 0xdc00) count--;
   return count;

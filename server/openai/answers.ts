@@ -4,23 +4,22 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FinishReason, InwardError } from '../../runtime/index.ts';
-import type { TextModel } from '../../runtime/text/index.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
 import { Refusal } from '../privacy/errors.ts';
 import type { Grant, Use } from '../privacy/gate.ts';
-import { joinPassages, type Passage, WaitingTexts } from './answer-text.ts';
 import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
-import type { Dialect } from './dialect.ts';
-import { ApiError, toApiError } from './errors.ts';
+import type { Dialect, Presentation, WholeChoice } from './dialect.ts';
+import { type ApiError, toApiError } from './errors.ts';
 import type { AnswerRequest } from './fields.ts';
-import { type AnswerHead, createFrame, createHead, type Usage } from './frames.ts';
+import type { Usage } from './frames.ts';
 import { readHeaders } from './headers.ts';
 import { type Merged, merge } from './merge.ts';
-import { isServedModel } from './models.ts';
+import { demandServed } from './models.ts';
 import { type Pace, padJson, waitForTick } from './pace.ts';
+import { PartRuns } from './parts.ts';
 import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, zero } from './plan.ts';
-import { type EventStream, type Frame, openEventStream } from './sse.ts';
+import { type EventStream, type Events, openEventStream } from './sse.ts';
 
 /** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */
 export type Ending = FinishReason | 'abort' | 'error';
@@ -39,7 +38,7 @@ interface Answer {
   readonly dialect: Dialect;
   readonly request: FastifyRequest;
   readonly asked: AnswerRequest;
-  readonly head: AnswerHead;
+  readonly presentation: Presentation;
   readonly plan: Plan;
   readonly parts: AsyncGenerator<Merged<Part>, void, undefined>;
   readonly signal: AbortSignal;
@@ -47,17 +46,16 @@ interface Answer {
   readonly pace: Pace | undefined;
 }
 
-export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url: Dialect['url'], createDialect: (text: TextModel) => Dialect): void {
+export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dialect: Dialect): void {
   const { life, settings } = context;
-  app.post(url, async (request, reply) => {
+  app.post(dialect.url, async (request, reply) => {
     const { granted, signal: admitted } = demandAdmission(request);
-    const pace = granted.shape === 'paced' ? { cadenceMs: settings.streamCadenceMs, gridSize: settings.streamGridBytes, start: performance.now() } : undefined;
+    const pace = readPace(granted, settings);
     const models = demandModels(context.models);
-    const dialect = createDialect(models.text);
     const { engine } = models;
     const terms = { ...readHeaders(request.headers), tenant: granted.tenant, priority: granted.priority };
-    const asked = dialect.parse(request.body);
-    if (!isServedModel(engine, asked.model)) throw new ApiError('model_not_found', { path: 'model', model: engine.info.modelName });
+    const { asked, present } = dialect.read(request.body, models.text);
+    demandServed(engine, asked.model);
     granted.checkModel(engine.info.modelName);
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
@@ -75,8 +73,9 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
       const { choices } = plan;
       const open = (either: AbortSignal) => choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
-      const answer = { dialect, request, asked, head: createHead(dialect.idPrefix, engine.info.modelName, asked.serviceTier), plan, parts, signal, pace };
-      if (!asked.stream) return await sendWhole(answer, reply);
+      const presentation = present({ model: engine.info.modelName, promptTokens: plan.promptTokens, choiceCount: choices.length });
+      const answer = { dialect, request, asked, presentation, plan, parts, signal, pace };
+      if (!asked.stream) return await sendJson(await fold(answer), reply, pace, signal);
       // The first part decides the status: a full queue must not become a 200.
       const first = await parts.next();
       await sendStream(answer, first, reply, (error) => {
@@ -97,7 +96,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, url
 }
 
 /** How all choices together ended, for the audit trail. */
-function describeEnd(endings: ReadonlySet<Ending>, failure: unknown): Pick<Use, 'ending' | 'refusal' | 'error'> {
+export function describeEnd(endings: ReadonlySet<Ending>, failure: unknown): Pick<Use, 'ending' | 'refusal' | 'error'> {
   if (failure instanceof Refusal) return { ending: endings.size > 0 ? 'cancelled' : 'refused', refusal: failure.code };
   const error = failure instanceof InwardError ? failure.code : undefined;
   if (error === 'aborted' || endings.has('abort')) return { ending: 'cancelled', error };
@@ -107,7 +106,7 @@ function describeEnd(endings: ReadonlySet<Ending>, failure: unknown): Pick<Use, 
 }
 
 /** By construction there is one here; without it nothing is answered. */
-function demandAdmission({ admission }: FastifyRequest): { readonly granted: Grant; readonly signal: AbortSignal } {
+export function demandAdmission({ admission }: FastifyRequest): { readonly granted: Grant; readonly signal: AbortSignal } {
   if (admission?.granted === undefined) throw new InwardError('internal', { part: 'a route without admission' });
   return { granted: admission.granted, signal: admission.signal };
 }
@@ -134,39 +133,41 @@ async function* watchEnd(
 /** So that the engine always finds the next choice waiting, and a large request leaves places of its queue to others. */
 const placesPerSequence = 2;
 
-async function sendWhole(answer: Answer, reply: FastifyReply): Promise<unknown> {
-  const { pace, signal } = answer;
-  const whole = await fold(answer);
+/** As the key wants its answers. */
+export function readPace({ shape }: Grant, { streamCadenceMs: cadenceMs, streamGridBytes: gridSize }: Settings): Pace | undefined {
+  return shape === 'paced' ? { cadenceMs, gridSize, start: performance.now() } : undefined;
+}
+
+/** What Fastify is to send; rejects when `signal` aborts before. */
+export async function sendJson(whole: object, reply: FastifyReply, pace: Pace | undefined, signal: AbortSignal): Promise<unknown> {
   if (pace === undefined) return whole;
   await waitForTick(pace, signal);
   reply.type('application/json; charset=utf-8');
   return padJson(JSON.stringify(whole), pace.gridSize);
 }
 
-async function fold({ dialect, request, asked, head, plan, parts }: Answer): Promise<object> {
-  const passages: Passage[][] = plan.choices.map(() => []);
-  const choices: object[] = [];
+async function fold({ request, asked, presentation, plan, parts }: Answer): Promise<object> {
+  const runs = plan.choices.map(() => new PartRuns());
   const ends: ChoiceEnd[] = [];
   for await (const { index, item } of parts) {
-    if (item.type === 'text') passages[index]?.push(item);
-    else {
-      choices[index] = dialect.whole(index, joinPassages(passages[index] ?? []), item.reason);
-      ends[index] = item;
-    }
+    if (item.type === 'end') ends[index] = item;
+    else runs[index]?.add(item);
   }
   request.usage = countUsage(plan, asked, ends);
-  const picked = pickChoices(ends, asked.candidateCount, asked.choiceCount).map((place, index) => ({ ...choices[place], index }));
-  return createFrame(head, dialect.objects.whole, picked, request.usage);
+  const picked = pickChoices(ends, asked.candidateCount, asked.choiceCount);
+  const choices = picked.map((place): WholeChoice => ({ parts: runs[place]?.takeAll() ?? [], end: ends[place] as ChoiceEnd }));
+  return presentation.whole(choices, request.usage);
 }
 
 /** Everything that was made, also what is not in the answer. Of a prompt's choices only the first can have found something kept: the others share with it. */
-function countUsage({ promptTokens }: Plan, { candidateCount }: AnswerRequest, ends: readonly ChoiceEnd[]): Usage {
-  let [cachedTokens, completionTokens] = [0, 0];
+function countUsage({ promptTokens }: Plan, { candidateCount, chat }: AnswerRequest, ends: readonly ChoiceEnd[]): Usage {
+  let [cachedTokens, completionTokens, reasoningTokens] = [0, 0, 0];
   for (const [index, end] of ends.entries()) {
     completionTokens += end.completionTokens;
+    reasoningTokens += end.reasoningTokens;
     if (index % candidateCount === 0) cachedTokens += end.cachedTokens;
   }
-  return { promptTokens, cachedTokens, completionTokens };
+  return { promptTokens, cachedTokens, completionTokens, reasoningTokens: chat === undefined ? undefined : reasoningTokens };
 }
 
 async function sendStream(
@@ -175,60 +176,48 @@ async function sendStream(
   reply: FastifyReply,
   onError: (error: unknown) => ApiError,
 ): Promise<void> {
-  const { parts, pace } = answer;
-  const stream = openEventStream(reply, pace);
+  const { dialect, presentation, parts, pace } = answer;
+  const stream = openEventStream(reply, pace, dialect.hasEventNames);
   try {
-    await sendChunks(answer, first, stream);
+    await sendEvents(answer, first, stream);
   } catch (error) {
-    const envelope = onError(error).toEnvelope();
-    // Not awaited for back-pressure: the frame is the last thing, and the signal may already be aborted.
-    void stream.send(() => envelope, new AbortController().signal).catch(() => undefined);
+    const told = onError(error);
+    // Not awaited for back-pressure: it is the last thing, and the signal may already be aborted.
+    void stream.send(() => presentation.failure(told), new AbortController().signal).catch(() => undefined);
   } finally {
     stream.end();
     await parts.return();
   }
 }
 
-async function sendChunks(
-  { dialect, request, asked, head, plan, parts, signal }: Answer,
+async function sendEvents(
+  { request, asked, presentation, plan, parts, signal }: Answer,
   first: IteratorResult<Merged<Part>, void>,
   stream: EventStream,
 ): Promise<void> {
-  // OpenAI sends `usage: null` in every chunk when usage was asked for.
-  const frame =
-    (create: () => object | undefined): Frame =>
-    () => {
-      const choice = create();
-      return choice && createFrame(head, dialect.objects.chunk, [choice], asked.includeUsage ? null : undefined);
-    };
   const ends: ChoiceEnd[] = [];
-  const texts = new WaitingTexts();
-  for (const index of plan.choices.keys())
-    await stream.send(
-      frame(() => dialect.opening(index)),
-      signal,
-    );
+  const waiting = plan.choices.map(() => new PartRuns());
+  await stream.send(() => presentation.opening(), signal);
   for (let next = first; !next.done; next = await parts.next()) {
     const { index, item } = next.value;
+    const runs = waiting[index];
     if (item.type === 'end') {
-      await stream.send(
-        frame(() => dialect.closing(index, item.reason)),
-        signal,
-      );
       ends[index] = item;
-    } else if (texts.add(index, item))
-      await stream.send(
-        frame(() => dialect.delta(index, texts.take(index))),
-        signal,
-      );
+      await stream.send(() => presentation.closing(index, item), signal);
+    } else if (runs?.add(item)) await stream.send(() => sendRun(presentation, index, runs), signal);
   }
-  request.usage = countUsage(plan, asked, ends);
-  const { usage } = request;
-  if (asked.includeUsage) await stream.send(() => createFrame(head, dialect.objects.chunk, [], usage), signal);
-  await stream.send(() => '[DONE]', signal);
+  const usage = countUsage(plan, asked, ends);
+  request.usage = usage;
+  await stream.send(() => presentation.ending(usage), signal);
+}
+
+/** What has come of it by now. */
+function sendRun(presentation: Presentation, index: number, runs: PartRuns): Events {
+  const run = runs.take();
+  return run === undefined ? [] : presentation.part(index, run);
 }
 
 /** An abort is told by its reason (client gone, server stopping), whatever the thing that noticed it threw. */
-function nameAbort(error: unknown, signal: AbortSignal): unknown {
+export function nameAbort(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted ? signal.reason : error;
 }

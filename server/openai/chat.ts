@@ -3,104 +3,133 @@
  * of its choices. Refuses every field that is not listed: a setting that silently does nothing would be a wrong answer.
  */
 import { z } from 'zod';
-import type { ChatMessage, TextModel } from '../../runtime/text/index.ts';
-import type { Dialect } from './dialect.ts';
+import type { FinishReason } from '../../runtime/index.ts';
+import type { TextInfo, TextModel } from '../../runtime/text/index.ts';
+import type { ChoiceEnd } from './choice.ts';
+import type { Dialect, WholeChoice } from './dialect.ts';
 import { ApiError } from './errors.ts';
 import { type AnswerRequest, alternatives, readShared, sharedShape, tokenLimit } from './fields.ts';
+import { type ChoiceShapes, createHead, presentChoices } from './frames.ts';
 import { toChatLogprobs } from './logprobs.ts';
-import { ignored, listOf, text, unsupported, validate } from './validate.ts';
-
-const part = z.strictObject({ type: z.literal('text'), text });
-
-const message = z.strictObject({
-  role: z
-    .enum(['system', 'developer', 'user', 'assistant', 'tool', 'function'])
-    .refine((role) => role !== 'tool' && role !== 'function', { params: { unsupported: true } }),
-  content: z.union([text, listOf(part, 1024)]),
-  name: text.nullish(),
-  // What clients send back when they repeat an answer of ours.
-  refusal: unsupported(),
-  annotations: unsupported(),
-  audio: unsupported(),
-  tool_calls: unsupported(),
-  function_call: unsupported(),
-});
+import { openaiMessages, toTurn } from './messages.ts';
+import { type CallPart, type ContentPart, callsOf, textOf } from './parts.ts';
+import { readEffort, readSwitches, reasoningEffort, templateSwitches } from './reasoning.ts';
+import { openaiTools, readTools, toolChoice, toTemplateTool } from './tools.ts';
+import { ignored, unsupported, unsupportedUnless, validate } from './validate.ts';
 
 const isText = (value: unknown): boolean => value === 'text';
-const unsupportedUnless = (isNeutral: (value: object) => boolean): z.ZodType<unknown> =>
-  z
-    .unknown()
-    .refine((value) => value === null || value === undefined || isNeutral(value), { params: { unsupported: true } })
-    .optional();
 
 const shape = {
   ...sharedShape,
-  messages: listOf(message, 4096),
+  messages: openaiMessages,
   max_tokens: tokenLimit(1),
   max_completion_tokens: tokenLimit(1),
   logprobs: z.boolean().nullish(),
   top_logprobs: alternatives,
+  tools: openaiTools,
+  tool_choice: toolChoice,
+  parallel_tool_calls: z.boolean().nullish(),
+  reasoning_effort: reasoningEffort,
+  chat_template_kwargs: templateSwitches,
 
   store: unsupported(false),
-  tools: unsupported(),
-  tool_choice: unsupported('none', 'auto'),
   functions: unsupported(),
   function_call: unsupported('none', 'auto'),
   response_format: unsupportedUnless((value) => isText((value as { readonly type?: unknown }).type)),
   modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText)),
   audio: unsupported(),
-  reasoning_effort: unsupported('none'),
   verbosity: unsupported('medium'),
   web_search_options: unsupported(),
   moderation: unsupported(),
 
+  // It goes with a stored answer, and none is: `store` is refused.
   metadata: ignored,
   safety_identifier: ignored,
-  prompt_cache_key: ignored,
   prompt_cache_retention: ignored,
-  parallel_tool_calls: ignored,
   prediction: ignored,
 };
 const body = z.strictObject(shape);
 
-export function createChatDialect(model: TextModel): Dialect {
+export const chatDialect: Dialect = {
+  url: '/v1/chat/completions',
+  promptField: 'messages',
+  hasEventNames: false,
+  read: (value, text) => {
+    const asked = parse(value, text.info);
+    return {
+      asked,
+      present: ({ model, choiceCount }) =>
+        presentChoices(createHead('chatcmpl-', model, asked.serviceTier), createShapes(text), choiceCount, asked.includeUsage),
+    };
+  },
+};
+
+function createShapes(model: TextModel): ChoiceShapes {
   return {
-    url: '/v1/chat/completions',
-    promptField: 'messages',
-    idPrefix: 'chatcmpl-',
     objects: { whole: 'chat.completion', chunk: 'chat.completion.chunk' },
-    parse,
-    whole: (index, { text: content, tokens }, reason) => ({
-      index,
-      message: { role: 'assistant', content, refusal: null },
-      logprobs: toChatLogprobs(model, tokens),
-      finish_reason: reason,
-    }),
+    whole: (index, choice) => describeChoice(model, index, choice),
     opening: (index) => ({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }),
-    delta: (index, { text: content, tokens }) => ({ index, delta: { content }, logprobs: toChatLogprobs(model, tokens), finish_reason: null }),
-    closing: (index, reason) => ({ index, delta: {}, logprobs: null, finish_reason: reason }),
+    delta: (index, part) => ({ index, delta: toDelta(part), logprobs: toChatLogprobs(model, part.tokens), finish_reason: null }),
+    closing: (index, end) => ({ index, delta: {}, logprobs: null, finish_reason: nameReason(end) }),
   };
 }
 
-function parse(value: unknown): AnswerRequest {
+function describeChoice(model: TextModel, index: number, { parts, end }: WholeChoice): object {
+  const [content, reasoning, calls] = [textOf(parts, 'text'), textOf(parts, 'reasoning'), callsOf(parts)];
+  const tokens = parts.some((part) => part.tokens !== undefined) ? parts.flatMap((part) => part.tokens ?? []) : undefined;
+  return {
+    index,
+    message: {
+      role: 'assistant',
+      content: content || (calls.length > 0 ? null : ''),
+      refusal: null,
+      ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls.map(describeCall) }),
+    },
+    logprobs: toChatLogprobs(model, tokens),
+    finish_reason: nameReason(end),
+  };
+}
+
+function describeCall({ id, name, text }: CallPart): object {
+  return { id, type: 'function', function: { name, arguments: text } };
+}
+
+function toDelta(part: ContentPart): object {
+  switch (part.type) {
+    case 'text':
+      return { content: part.text };
+    case 'reasoning':
+      return { reasoning_content: part.text };
+    case 'call':
+      return { tool_calls: [{ index: part.call, ...describeCall(part) }] };
+    case 'arguments':
+      return { tool_calls: [{ index: part.call, function: { arguments: part.text } }] };
+  }
+}
+
+/** An answer that was cut may have half a call, which is none. */
+function nameReason({ reason, callCount }: ChoiceEnd): FinishReason | 'tool_calls' {
+  return reason === 'stop' && callCount > 0 ? 'tool_calls' : reason;
+}
+
+function parse(value: unknown, info: TextInfo): AnswerRequest {
   const chat = validate(body, value, Object.keys(shape));
   const { logprobs, top_logprobs: top } = chat;
   if (top && logprobs !== true) throw new ApiError('invalid_value', { path: 'top_logprobs', rule: 'is only allowed with "logprobs": true' });
+  const tools = (chat.tools ?? []).map((tool) => toTemplateTool(tool.function));
+  const parsing = readTools(tools, chat.tool_choice, chat.parallel_tool_calls ?? true);
+  const variables = {
+    ...readEffort(chat.reasoning_effort, info, 'reasoning_effort'),
+    ...readSwitches(chat.chat_template_kwargs, info, 'chat_template_kwargs'),
+  };
   return {
     ...readShared(chat),
-    prompts: [chat.messages.map(toMessage)],
+    prompts: [{ messages: chat.messages.map(toTurn), options: { tools: parsing.tools, variables } }],
+    chat: parsing,
     maxTokens: chat.max_completion_tokens ?? chat.max_tokens ?? undefined,
     isEchoed: false,
     reportsEnd: false,
     logprobs: logprobs === true ? (top ?? 0) : undefined,
-  };
-}
-
-function toMessage({ role, content, name }: z.output<typeof message>): ChatMessage {
-  return {
-    // Chat templates know "system"; "developer" is OpenAI's newer name for it. Parts are joined as the field does it.
-    role: role === 'developer' ? 'system' : role,
-    content: typeof content === 'string' ? content : content.map((entry) => entry.text).join('\n'),
-    ...(name ? { name } : {}),
   };
 }

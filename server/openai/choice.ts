@@ -1,14 +1,24 @@
 /**
- * Owns the making of one choice: engine events -> pieces of text with their tokens, and an end. One generator, which
+ * Owns the making of one choice: engine events -> parts of the answer with their tokens, and an end. One generator, which
  * every presentation consumes. Refuses to know the wire format.
  */
 import type { FinishReason, TokenId, TokenLogprobs } from '../../runtime/index.ts';
-import { AnswerText, type Passage } from './answer-text.ts';
+import type { TextModel } from '../../runtime/text/index.ts';
+import { AnswerParts, type Grown } from './answer-parts.ts';
+import { AnswerText, type Passage, type ScoredToken } from './answer-text.ts';
+import type { ContentPart } from './parts.ts';
 import type { ChoicePlan, Models } from './plan.ts';
+import type { Stopped } from './stop.ts';
 
 export interface ChoiceEnd {
   readonly reason: FinishReason;
+  /** The stop string that ended it. */
+  readonly stop?: string | undefined;
+  /** Calls of tools in it. */
+  readonly callCount: number;
   readonly completionTokens: number;
+  /** Of those. */
+  readonly reasoningTokens: number;
   readonly cachedTokens: number;
   /** Mean log-probability of all tokens that were made, those of a stop string and the one that ends the text too; 0 where none was asked for. */
   readonly meanLogprob: number;
@@ -22,12 +32,12 @@ export interface Spent {
   cachedTokens: number;
 }
 
-export type Part = ({ readonly type: 'text' } & Passage) | ({ readonly type: 'end' } & ChoiceEnd);
+export type Part = ContentPart | ({ readonly type: 'end' } & ChoiceEnd);
 
 /** The parts of one choice. Throws InwardError: from the first `next()` when the engine refuses it, later when it fails. */
 export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, signal: AbortSignal, spent: Spent): AsyncGenerator<Part, void, undefined> {
   const { stopIds = [], promptIds } = plan.generate;
-  const answer = new AnswerText(text, plan.stops, plan.reportsLogprobs);
+  const answer = createAnswer(text, plan);
   const scores: TokenLogprobs[] = [];
   let { echoFrom } = plan;
   let [completionTokens, cachedTokens, logprobSum] = [0, 0, 0];
@@ -38,7 +48,7 @@ export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, si
       continue;
     }
     // Not before: the scores are complete now, and what the engine refuses must not have begun.
-    if (echoFrom !== undefined) yield { type: 'text', ...echo(answer, promptIds, echoFrom, scores) };
+    if (echoFrom !== undefined) yield { type: 'text', ...answer.echo(listPrompt(promptIds, echoFrom, scores)) };
     echoFrom = undefined;
     cachedTokens = event.cachedTokens ?? cachedTokens;
     spent.cachedTokens = Math.max(spent.cachedTokens, cachedTokens);
@@ -49,14 +59,39 @@ export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, si
     }
     const isEnd = event.type === 'token' && stopIds.includes(event.id);
     if (isEnd && !plan.reportsEnd) continue;
-    const { isStopped, ...passage } = event.type === 'end' ? answer.end() : answer.push({ id: event.id, logprobs: event.logprobs ?? null, isEnd });
-    if (passage.text !== '' || passage.tokens?.length) yield { type: 'text', ...passage };
+    const { parts, isStopped, stop } = event.type === 'end' ? answer.end() : answer.push({ id: event.id, logprobs: event.logprobs ?? null, isEnd });
+    yield* parts;
     if (isStopped || event.type === 'end') {
       const reason = isStopped || event.type !== 'end' ? 'stop' : event.reason;
-      yield { type: 'end', reason, completionTokens, cachedTokens, meanLogprob: logprobSum / Math.max(1, completionTokens) };
+      const { callCount, reasoningTokens } = answer;
+      const meanLogprob = logprobSum / Math.max(1, completionTokens);
+      yield { type: 'end', reason, stop, callCount, completionTokens, reasoningTokens, cachedTokens, meanLogprob };
       return;
     }
   }
+}
+
+/** An answer as it grows, whether it is text alone or has other parts too. */
+interface Answer {
+  readonly callCount: number;
+  readonly reasoningTokens: number;
+  echo(tokens: readonly ScoredToken[]): Passage;
+  push(token: ScoredToken): Grown;
+  end(): Grown;
+}
+
+function createAnswer(model: TextModel, { stops, reportsLogprobs, parsing, generate: { promptIds } }: ChoicePlan): Answer {
+  const text = new AnswerText(model, stops, reportsLogprobs);
+  const echo: Answer['echo'] = (tokens) => text.echo(tokens);
+  if (parsing === undefined) return { callCount: 0, reasoningTokens: 0, echo, push: (token) => toGrown(text.push(token)), end: () => toGrown(text.end()) };
+  const decoder = model.createAnswerDecoder({ prompt: promptIds, tools: parsing.tools });
+  return Object.assign(new AnswerParts(decoder, { stops, lengths: reportsLogprobs ? model.createDecoder() : undefined, callLimit: parsing.callLimit }), {
+    echo,
+  });
+}
+
+function toGrown({ text, tokens, ...stopped }: Passage & Stopped): Grown {
+  return { parts: text !== '' || tokens?.length ? [{ type: 'text', text, tokens }] : [], ...stopped };
 }
 
 /** The places of the choices that are the answer: of each prompt's `candidateCount` the likeliest `choiceCount`, likeliest first, equal ones as they stand. */
@@ -70,7 +105,6 @@ export function pickChoices(ends: readonly ChoiceEnd[], candidateCount: number, 
   );
 }
 
-function echo(answer: AnswerText, ids: Uint32Array, from: number, scores: readonly TokenLogprobs[]): Passage {
-  const tokens = Array.from(ids, (id, position) => ({ id: id as TokenId, logprobs: scores[position - 1] ?? null, isEnd: false }));
-  return answer.echo(tokens.slice(from));
+function listPrompt(ids: Uint32Array, from: number, scores: readonly TokenLogprobs[]): readonly ScoredToken[] {
+  return Array.from(ids, (id, position) => ({ id: id as TokenId, logprobs: scores[position - 1] ?? null, isEnd: false })).slice(from);
 }

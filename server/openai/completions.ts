@@ -4,9 +4,11 @@
  */
 import { z } from 'zod';
 import type { TextModel } from '../../runtime/text/index.ts';
+import { joinPassages } from './answer-text.ts';
 import type { Dialect } from './dialect.ts';
 import { ApiError } from './errors.ts';
 import { type AnswerRequest, alternatives, choiceLimit, readShared, sharedShape, tokenLimit } from './fields.ts';
+import { type ChoiceShapes, createHead, presentChoices } from './frames.ts';
 import { toLegacyLogprobs } from './logprobs.ts';
 import { unsupported, validate, wholeNumber } from './validate.ts';
 
@@ -24,17 +26,29 @@ const shape = {
 };
 const body = z.strictObject(shape);
 
-export function createCompletionsDialect(model: TextModel): Dialect {
+export const completionsDialect: Dialect = {
+  url: '/v1/completions',
+  promptField: 'prompt',
+  hasEventNames: false,
+  read: (value, model) => {
+    const asked = parse(value);
+    return {
+      asked,
+      present: (facts) => presentChoices(createHead('cmpl-', facts.model, asked.serviceTier), createShapes(model), facts.choiceCount, asked.includeUsage),
+    };
+  },
+};
+
+function createShapes(model: TextModel): ChoiceShapes {
   return {
-    url: '/v1/completions',
-    promptField: 'prompt',
-    idPrefix: 'cmpl-',
     objects: { whole: 'text_completion', chunk: 'text_completion' },
-    parse,
-    whole: (index, { text, tokens }, reason) => ({ text, index, logprobs: toLegacyLogprobs(model, tokens), finish_reason: reason }),
+    whole: (index, { parts, end }) => {
+      const { text, tokens } = joinPassages(parts);
+      return { text, index, logprobs: toLegacyLogprobs(model, tokens), finish_reason: end.reason };
+    },
     opening: () => undefined,
     delta: (index, { text, tokens }) => ({ text, index, logprobs: toLegacyLogprobs(model, tokens), finish_reason: null }),
-    closing: (index, reason) => ({ text: '', index, logprobs: null, finish_reason: reason }),
+    closing: (index, { reason }) => ({ text: '', index, logprobs: null, finish_reason: reason }),
   };
 }
 
@@ -51,7 +65,7 @@ function parse(value: unknown): AnswerRequest {
     refuse(candidateCount > shared.choiceCount ? 'best_of' : 'n', `times the number of prompts must be at most ${choiceLimit}`);
   }
   const tokens = { maxTokens: maxTokens ?? defaultMaxTokens, isEchoed: echo ?? false, reportsEnd: true, logprobs: asked.logprobs ?? undefined };
-  return { ...shared, ...tokens, prompts, candidateCount };
+  return { ...shared, ...tokens, prompts, chat: undefined, candidateCount };
 }
 
 /** A text, token ids, or a list of either. By hand, because a schema's check of millions of ids would hold up everybody else. */

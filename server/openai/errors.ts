@@ -18,12 +18,13 @@ const table = {
   bad_request: { status: 400, sentence: 'The request is not valid HTTP for this server.' },
   invalid_value: { status: 400, sentence: '{path} {rule}.' },
   unknown_parameter: { status: 400, sentence: '{path} has a field that this server does not know; it knows: {known}.' },
-  unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; leave it out.' },
+  unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; {remedy}.' },
   context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten {path}.' },
   rejected: { status: 400, sentence: '{sentence}' },
   route_not_found: {
     status: 404,
-    sentence: 'There is no such route; see /v1/chat/completions, /v1/completions, /v1/models, /inward/status, /inward/review, /health, /ready and /metrics.',
+    sentence:
+      'There is no such route; see /v1/chat/completions, /v1/completions, /v1/messages, /v1/models, /inward/status, /inward/review, /health, /ready and /metrics.',
   },
   model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
   method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },
@@ -62,6 +63,8 @@ interface ApiErrorFields extends Omit<RefusalFields, 'limit'> {
   readonly allowed?: string;
   readonly model?: string;
   readonly sentence?: string;
+  /** Of `unsupported_parameter`: what to do. */
+  readonly remedy?: string;
   readonly limit?: number;
   readonly found?: number;
   /** How long the engine would have kept the request waiting; 0 or left out: nobody knows. */
@@ -80,7 +83,7 @@ export class ApiError extends Error {
   readonly #waitMs: number;
 
   constructor(code: ApiErrorCode, fields: ApiErrorFields = {}) {
-    const values: Readonly<Record<string, unknown>> = { ...fields };
+    const values: Readonly<Record<string, unknown>> = { remedy: 'leave it out', ...fields };
     super(rows[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(values[key] ?? '?')));
     this.code = code;
     this.status = rows[code].status;
@@ -123,8 +126,11 @@ const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
+/** The field of a route that holds its prompt. */
+export type PromptField = 'messages' | 'prompt' | 'input';
+
 /** Any thrown thing as an answer. What is not known becomes a 500 that says nothing of it. `promptField`: what errors about a prompt name. */
-export function toApiError(error: unknown, bodyLimit: number, promptField: 'messages' | 'prompt' = 'messages'): ApiError {
+export function toApiError(error: unknown, bodyLimit: number, promptField: PromptField = 'messages'): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof Refusal) return new ApiError(error.code, error.fields);
   if (error instanceof InwardError) return fromInwardError(error, promptField);

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type LogitBias, logitBiasLimit, logprobsLimit, type Sampling, type TokenId } from '../../runtime/index.ts';
-import type { ChatMessage } from '../../runtime/text/index.ts';
+import type { ChatMessage, ChatOptions } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import { ApiError } from './errors.ts';
 import { readService, type Service, type ServiceBody, serviceShape } from './service.ts';
@@ -17,13 +17,29 @@ const stopCountLimit = 16;
 /** Choices of one request, over all its prompts. */
 export const choiceLimit = 128;
 
+/** A chat as its template gets it. */
+export interface ChatPrompt {
+  readonly messages: readonly ChatMessage[];
+  readonly options: ChatOptions;
+}
+
 /** A chat, text, or token ids. */
-export type Prompt = readonly ChatMessage[] | string | Uint32Array;
+export type Prompt = ChatPrompt | string | Uint32Array;
+
+/** How the parts of an answer are told apart. */
+export interface Parsing {
+  /** Those that the model was told of. */
+  readonly tools: NonNullable<ChatOptions['tools']>;
+  /** Calls that the answer may have. */
+  readonly callLimit: number;
+}
 
 /** A request of either route after all checks that need no model. */
 export interface AnswerRequest extends Service {
   readonly model: string;
   readonly prompts: readonly Prompt[];
+  /** Undefined: the answer is text. */
+  readonly chat: Parsing | undefined;
   /** Choices of each prompt in the answer. */
   readonly choiceCount: number;
   /** Choices that are made of each prompt; where they are more, the likeliest are the answer. */
@@ -114,7 +130,7 @@ export const tokenLimit = (low: number): z.ZodType<Optional<number>> => wholeNum
 export const alternatives: z.ZodType<Optional<number>> = wholeNumber(0, logprobsLimit).nullish();
 
 /** What the shared fields mean; throws ApiError where two of them do not go together. */
-export function readShared(body: SharedBody): Omit<AnswerRequest, 'prompts' | 'maxTokens' | 'isEchoed' | 'logprobs' | 'reportsEnd'> {
+export function readShared(body: SharedBody): Omit<AnswerRequest, 'prompts' | 'chat' | 'maxTokens' | 'isEchoed' | 'logprobs' | 'reportsEnd'> {
   if (body.stream_options && body.stream !== true) throw new ApiError('invalid_value', { path: 'stream_options', rule: 'is only allowed with "stream": true' });
   return {
     ...readService(body),

@@ -41,8 +41,8 @@ function readNoCache(headers: IncomingHttpHeaders): boolean {
   return value !== undefined;
 }
 
-/** Any other text would have room for what must not be recorded. */
-function checkCorrelation(headers: IncomingHttpHeaders): void {
+/** Throws ApiError: any other text would have room for what must not be recorded. */
+export function checkCorrelation(headers: IncomingHttpHeaders): void {
   const value = headers[correlationHeader];
   if (value === undefined || (typeof value === 'string' && isCorrelation(value))) return;
   throw new ApiError('invalid_value', { path: correlationHeader, rule: 'must be a UUID' });

@@ -6,8 +6,9 @@ import type { Engine } from '../../runtime/index.ts';
 import { ApiError } from './errors.ts';
 import { demandModels, type ModelSource, type Models } from './plan.ts';
 
-export function isServedModel(engine: Engine, id: string): boolean {
-  return id === engine.info.modelName || id === 'default';
+/** Throws ApiError unless the engine has that model. */
+export function demandServed({ info: { modelName: model } }: Engine, id: string): void {
+  if (id !== model && id !== 'default') throw new ApiError('model_not_found', { path: 'model', model });
 }
 
 export function addModelRoutes(app: FastifyInstance, models: ModelSource): void {
@@ -20,7 +21,7 @@ export function addModelRoutes(app: FastifyInstance, models: ModelSource): void 
   });
   app.get<{ Params: { id: string } }>('/v1/models/:id', (request) => {
     const loaded = demandModels(models);
-    if (!isServedModel(loaded.engine, request.params.id)) throw new ApiError('model_not_found', { path: 'model', model: loaded.engine.info.modelName });
+    demandServed(loaded.engine, request.params.id);
     request.admission?.granted?.checkModel(loaded.engine.info.modelName);
     return describe(loaded);
   });

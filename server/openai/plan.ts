@@ -6,7 +6,7 @@ import { type Engine, type GenerateRequest, InwardError, type Layer, type Priori
 import type { TextModel } from '../../runtime/text/index.ts';
 import type { Refusal } from '../privacy/errors.ts';
 import { ApiError } from './errors.ts';
-import type { AnswerRequest, Prompt } from './fields.ts';
+import type { AnswerRequest, Parsing, Prompt } from './fields.ts';
 import type { HeaderTerms } from './headers.ts';
 
 export interface Models {
@@ -40,6 +40,8 @@ export interface ChoicePlan {
   /** Position of the first token of the prompt that comes before the answer; undefined: none does. */
   readonly echoFrom: number | undefined;
   readonly reportsEnd: boolean;
+  /** How parts of the answer are told apart; undefined: it is text. */
+  readonly parsing: Parsing | undefined;
   /** Log-probabilities are part of the answer; `generate` asks for them also where they only decide which choices are. */
   readonly reportsLogprobs: boolean;
 }
@@ -71,7 +73,7 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
   try {
     // One after the other, so that other requests get their turn in the text process.
     for (const prompt of request.prompts) {
-      prompts.push(await inTime(encode(models.text, prompt), terms.deadline));
+      prompts.push(await inTime(encodePrompt(models.text, prompt), terms.deadline));
       signal.throwIfAborted();
     }
     return plan(prompts, models, request, terms);
@@ -98,7 +100,8 @@ function plan(prompts: readonly Uint32Array[], models: PlanContext, request: Ans
     const group = request.candidateCount > 1 ? { group: models.nextGroup() } : {};
     return Array.from({ length: request.candidateCount }, (_, order): ChoicePlan => {
       const generate = { ...shared, ...group, promptIds, maxTokens, sampling: seedChoice(request.sampling, order) };
-      return { generate, stops: request.stops, echoFrom, reportsEnd: request.reportsEnd, reportsLogprobs: request.logprobs !== undefined };
+      const { stops, reportsEnd, chat: parsing } = request;
+      return { generate, stops, echoFrom, reportsEnd, parsing, reportsLogprobs: request.logprobs !== undefined };
     });
   });
   const tokenLimit = choices.reduce((sum, { generate }) => sum + generate.maxTokens, promptTokens);
@@ -124,9 +127,9 @@ function readCommon(
   };
 }
 
-async function encode(text: TextModel, prompt: Prompt): Promise<Uint32Array> {
+export async function encodePrompt(text: TextModel, prompt: Prompt): Promise<Uint32Array> {
   if (prompt instanceof Uint32Array) return prompt;
-  return typeof prompt === 'string' ? text.encode(prompt) : text.encodeChat(prompt);
+  return typeof prompt === 'string' ? text.encode(prompt) : text.encodeChat(prompt.messages, prompt.options);
 }
 
 /** Template and tokenizer have a deadline of their own, which may be longer than what the client gave. */

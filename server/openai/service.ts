@@ -1,5 +1,5 @@
 /**
- * Owns what a client may say about how its request is served: OpenAI's `service_tier`, vLLM's `priority` and `cache_salt`.
+ * Owns what a client may say about how its request is served: OpenAI's `service_tier` and `prompt_cache_key`, vLLM's `priority` and `cache_salt`.
  * Refuses to pass a salt on: what leaves here is its hash.
  */
 import { createHash } from 'node:crypto';
@@ -18,15 +18,17 @@ export interface ServiceBody {
   readonly service_tier: TierName | null | undefined;
   readonly priority: number | null | undefined;
   readonly cache_salt: Uint32Array | null | undefined;
+  readonly prompt_cache_key: Uint32Array | null | undefined;
 }
+
+const salt = text.refine((value) => value.length > 0 && value.length <= 256, 'must have a length of 1 to 256').transform(hashSalt);
 
 export const serviceShape: { readonly [Name in keyof ServiceBody]-?: z.ZodType<ServiceBody[Name]> } = {
   service_tier: z.enum(Object.keys(tiers) as TierName[]).nullish(),
   priority: wholeNumber(-(2 ** 31), 2 ** 31 - 1).nullish(),
-  cache_salt: text
-    .refine((value) => value.length > 0 && value.length <= 256, 'must have a length of 1 to 256')
-    .transform(hashSalt)
-    .nullish(),
+  cache_salt: salt.nullish(),
+  // OpenAI's, for prompts that begin alike; here those of another key do not share.
+  prompt_cache_key: salt.nullish(),
 };
 
 export interface Service {
@@ -38,7 +40,7 @@ export interface Service {
 }
 
 /** Throws ApiError where tier and priority contradict each other. */
-export function readService({ service_tier: name, priority, cache_salt: salt }: ServiceBody): Service {
+export function readService({ service_tier: name, priority, cache_salt, prompt_cache_key }: ServiceBody): Service {
   const tier = name == null ? undefined : tiers[name];
   // vLLM's numbers: the lower, the earlier.
   const isBatch = priority == null ? tier === 'flex' : priority > 0;
@@ -47,11 +49,16 @@ export function readService({ service_tier: name, priority, cache_salt: salt }: 
     throw new ApiError('invalid_value', { path: 'priority', rule });
   }
   const serviceTier = name == null ? undefined : (tier ?? (isBatch ? 'flex' : 'default'));
-  return { priority: isBatch ? 'batch' : 'interactive', serviceTier, cacheSalt: salt ?? undefined };
+  return { priority: isBatch ? 'batch' : 'interactive', serviceTier, cacheSalt: joinSalts([cache_salt, prompt_cache_key].filter((hash) => hash != null)) };
+}
+
+/** Prefixes are shared where all of them are the same. */
+function joinSalts(hashes: readonly Uint32Array[]): Uint32Array | undefined {
+  return hashes.length > 1 ? hashSalt(Buffer.concat(hashes.map(({ buffer }) => Buffer.from(buffer)))) : hashes[0];
 }
 
 /** SHA-256, as the words that the engine takes. */
-function hashSalt(salt: string): Uint32Array {
-  const digest = createHash('sha256').update(salt).digest();
+function hashSalt(given: string | Buffer): Uint32Array {
+  const digest = createHash('sha256').update(given).digest();
   return Uint32Array.from({ length: saltLimit }, (_, word) => digest.readUInt32BE(4 * word));
 }

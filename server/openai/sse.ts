@@ -7,18 +7,20 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { type Pace, padFrames, untilTick } from './pace.ts';
 
-/** Makes a frame when it leaves, from what there is by then; undefined: there is none. */
-export type Frame = () => object | '[DONE]' | undefined;
+export type Events = readonly (object | '[DONE]')[];
+
+/** Makes events when they leave, from what there is by then. */
+export type Frame = () => Events;
 
 export interface EventStream {
-  /** Sends one frame; waits while the client reads slowly; rejects when `signal` aborts meanwhile. */
+  /** Sends the events of one frame; waits while the client reads slowly; rejects when `signal` aborts meanwhile. */
   send(frame: Frame, signal: AbortSignal): Promise<void>;
   /** Sends what is left. */
   end(): void;
 }
 
-/** Takes the reply from Fastify and sends the headers: at once, or with a `pace` at its next tick. */
-export function openEventStream(reply: FastifyReply, pace?: Pace): EventStream {
+/** Takes the reply from Fastify and sends the headers: at once, or with a `pace` at its next tick. `hasNames`: events are named by their `type`. */
+export function openEventStream(reply: FastifyReply, pace?: Pace, hasNames = false): EventStream {
   reply.hijack();
   const raw: ServerResponse = reply.raw;
   raw.writeHead(200, {
@@ -28,10 +30,13 @@ export function openEventStream(reply: FastifyReply, pace?: Pace): EventStream {
     connection: 'close',
     'x-accel-buffering': 'no',
   });
-  return pace === undefined ? openPlain(raw) : openPaced(raw, pace);
+  const format = (events: Events): string => events.map((event) => formatEvent(event, hasNames)).join('');
+  return pace === undefined ? openPlain(raw, format) : openPaced(raw, pace, format);
 }
 
-function openPlain(raw: ServerResponse): EventStream {
+type Format = (events: Events) => string;
+
+function openPlain(raw: ServerResponse, format: Format): EventStream {
   return {
     send: async (frame, signal) => {
       const text = format(frame());
@@ -44,7 +49,7 @@ function openPlain(raw: ServerResponse): EventStream {
 }
 
 /** One write at each tick, with what has come since the last one, or with nothing; the end is at a tick too. */
-function openPaced(raw: ServerResponse, pace: Pace): EventStream {
+function openPaced(raw: ServerResponse, pace: Pace, format: Format): EventStream {
   let waiting: Frame[] = [];
   let hasEnded = false;
   let failure: { readonly error: unknown } | undefined;
@@ -86,7 +91,8 @@ function openPaced(raw: ServerResponse, pace: Pace): EventStream {
   };
 }
 
-function format(data: ReturnType<Frame>): string {
-  if (data === undefined) return '';
-  return `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
+function formatEvent(data: Events[number], hasNames: boolean): string {
+  if (typeof data === 'string') return `data: ${data}\n\n`;
+  const name = hasNames ? `event: ${(data as { readonly type: string }).type}\n` : '';
+  return `${name}data: ${JSON.stringify(data)}\n\n`;
 }

@@ -3,8 +3,14 @@
  * Holds back the end of the text while a stop string could still begin there. The result does not depend on how the
  * text was cut into pieces: the stop string that is complete first wins, and of those the longest.
  */
+export interface Stopped {
+  readonly isStopped: boolean;
+  /** The stop string that it was. */
+  readonly stop?: string;
+}
+
 export interface StopMatcher {
-  push(piece: string): { readonly text: string; readonly isStopped: boolean };
+  push(piece: string): { readonly text: string } & Stopped;
   /** What was held back, once it is known that nothing follows. */
   end(): string;
 }
@@ -14,26 +20,25 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
   return {
     push: (piece) => {
       held += piece;
-      const start = findStop(held, stops);
-      const isStopped = start !== undefined;
-      const cut = start ?? held.length - countHeld(held, stops);
+      const found = findStop(held, stops);
+      const cut = found?.start ?? held.length - countHeld(held, stops);
       const text = held.slice(0, cut);
-      held = isStopped ? '' : held.slice(cut);
-      return { text, isStopped };
+      held = found === undefined ? held.slice(cut) : '';
+      return found === undefined ? { text, isStopped: false } : { text, isStopped: true, stop: found.stop };
     },
     end: () => held,
   };
 }
 
-/** Where the stop string begins that ends first. */
-function findStop(text: string, stops: readonly string[]): number | undefined {
-  let best: { readonly start: number; readonly end: number } | undefined;
+/** The stop string that ends first, and where it begins. */
+function findStop(text: string, stops: readonly string[]): { readonly start: number; readonly stop: string } | undefined {
+  let best: { readonly start: number; readonly end: number; readonly stop: string } | undefined;
   for (const stop of stops) {
     const start = text.indexOf(stop);
     const end = start + stop.length;
-    if (start >= 0 && (best === undefined || end < best.end || (end === best.end && start < best.start))) best = { start, end };
+    if (start >= 0 && (best === undefined || end < best.end || (end === best.end && start < best.start))) best = { start, end, stop };
   }
-  return best?.start;
+  return best;
 }
 
 /** Length of the longest end of `text` that begins a stop string. */

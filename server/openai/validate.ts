@@ -18,21 +18,22 @@ export const ignored: z.ZodOptional<z.ZodUnknown> = z.unknown().optional();
 
 /** A field that would change the answer and is not supported: only null, emptiness and the values given (its defaults) pass. */
 export function unsupported(...neutral: readonly (string | number | boolean)[]): z.ZodType<unknown> {
-  const isNeutral = (value: unknown): boolean => {
-    if (value === null || value === undefined) return true;
-    return typeof value === 'object' ? Object.keys(value).length === 0 : neutral.some((entry) => entry === value);
-  };
+  return unsupportedUnless((value) => (typeof value === 'object' ? Object.keys(value).length === 0 : neutral.some((entry) => entry === value)));
+}
+
+/** The same by a question; `remedy` ends the sentence of the refusal. */
+export function unsupportedUnless(isNeutral: (value: NonNullable<unknown>) => boolean, remedy?: string): z.ZodType<unknown> {
   return z
     .unknown()
-    .refine(isNeutral, { params: { unsupported: true } })
+    .refine((value) => value === null || value === undefined || isNeutral(value), { params: { unsupported: remedy ?? true } })
     .optional();
 }
 
 /** An array whose check ends at its first bad element: a body full of bad elements must not become a heap full of issues. */
-export function listOf<T>(element: z.ZodType<T>, limit: number): z.ZodType<readonly T[]> {
+export function listOf<T>(element: z.ZodType<T>, limit: number, least = 1): z.ZodType<readonly T[]> {
   return z
     .array(z.unknown())
-    .min(1)
+    .min(least)
     .max(limit)
     .transform((items, context) => {
       const parsed: T[] = [];
@@ -59,7 +60,8 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown, known: readonl
   if (found.code === 'unrecognized_keys') {
     throw new ApiError('unknown_parameter', { path, known: found.path.length === 0 ? known.join(', ') : 'only the fields of its documentation' });
   }
-  if (found.code === 'custom' && found.params?.['unsupported'] === true) throw new ApiError('unsupported_parameter', { path });
+  const { unsupported: remedy } = found.code === 'custom' ? (found.params ?? {}) : {};
+  if (remedy !== undefined) throw new ApiError('unsupported_parameter', { path, ...(typeof remedy === 'string' ? { remedy } : {}) });
   throw new ApiError('invalid_value', { path, rule: describeRule(found) });
 }
 

@@ -31,9 +31,21 @@ const bodySizeLimit = 2 ** 25;
 export function createRequest(route: RoutePattern, authorization: string, next: () => string, known: string): Sent {
   const common = { path: route.replace(':id', 'default'), headers: { authorization, 'content-type': 'application/json' } };
   const fields = { model: 'default', max_tokens: 4, temperature: 0 };
-  if (route === '/v1/chat/completions')
-    return { ...common, method: 'POST', body: JSON.stringify({ ...fields, messages: [{ role: 'user', content: `${known} ${next()}` }] }) };
-  if (route === '/v1/completions') return { ...common, method: 'POST', body: JSON.stringify({ ...fields, prompt: `${known} ${next()}` }) };
+  const messages = () => [{ role: 'user', content: `${known} ${next()}` }];
+  const body = ((): object | undefined => {
+    switch (route) {
+      case '/v1/chat/completions':
+      case '/v1/messages':
+        return { ...fields, messages: messages() };
+      case '/v1/completions':
+        return { ...fields, prompt: `${known} ${next()}` };
+      case '/v1/messages/count_tokens':
+        return { model: 'default', messages: messages() };
+      default:
+        return undefined;
+    }
+  })();
+  if (body !== undefined) return { ...common, method: 'POST', body: JSON.stringify(body) };
   return { ...common, method: 'GET', headers: { authorization } };
 }
 
@@ -91,6 +103,30 @@ export const bodyCases: readonly Case[] = [
       },
     ],
   })),
+  field('turns of a tool', (next) => ({
+    messages: [
+      { role: 'user', content: next() },
+      {
+        role: 'assistant',
+        reasoning_content: next(),
+        tool_calls: [{ id: next(), type: 'function', function: { name: next(), arguments: JSON.stringify({ [next()]: next() }) } }],
+      },
+      { role: 'tool', tool_call_id: next(), content: next() },
+    ],
+  })),
+  field('blocks of a message', (next) => ({
+    system: [{ type: 'text', text: next() }],
+    messages: [
+      {
+        role: 'assistant',
+        content: [
+          { type: 'thinking', thinking: next(), signature: next() },
+          { type: 'tool_use', id: next(), name: next(), input: { [next()]: next() } },
+        ],
+      },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: next(), content: next() }] },
+    ],
+  })),
   field('tools', (next) => ({ tools: [{ type: 'function', function: { name: next(), description: next() } }] })),
   field('an unknown field', (next) => ({ [next()]: next() })),
   field('text in place of numbers', (next) => ({ temperature: next(), n: next(), max_tokens: next(), logit_bias: { [next()]: 1 } })),
@@ -118,7 +154,7 @@ export const bodyCases: readonly Case[] = [
 
 // biome-ignore format: a list
 const headerNames = [
-  'x-inward-purpose', 'x-inward-region', 'x-inward-correlation', 'x-inward-no-cache', 'x-inward-tenant', 'x-request-id', 'accept', 'accept-language', 'cookie', 'user-agent',
+  'x-inward-purpose', 'x-inward-region', 'x-inward-correlation', 'x-inward-no-cache', 'x-inward-tenant', 'x-request-id', 'x-api-key', 'anthropic-version', 'accept', 'accept-language', 'cookie', 'user-agent',
   'referer', 'origin', 'forwarded', 'x-forwarded-for', 'traceparent', 'tracestate', 'baggage', 'idempotency-key', 'openai-organization', 'if-none-match',
 ] as const;
 

@@ -59,7 +59,7 @@ export interface Traffic {
   readonly quoting: readonly Flaw[];
 }
 
-const isComputing = (route: RoutePattern): boolean => route === '/v1/chat/completions' || route === '/v1/completions';
+const isComputing = (route: RoutePattern): boolean => createRequest(route, '', () => '', '').method === 'POST';
 const isForPeople = (route: RoutePattern): boolean => route.startsWith('/inward/') || route === '/metrics';
 /** No answer takes longer, in ms. */
 const answerLimitMs = 300_000;

@@ -78,6 +78,8 @@ interface Route {
   readonly roles?: readonly Role[];
   readonly isInference?: boolean;
   readonly isOpen?: boolean;
+  /** The device computes nothing for it. */
+  readonly isCounting?: boolean;
   /** Status once let in. */
   readonly status: number;
 }
@@ -97,6 +99,14 @@ const routes: Readonly<Record<string, Route>> = {
   '/v1/completions': {
     ...{ method: 'POST', url: '/v1/completions', scope: 'completions', isInference: true, status: 200 },
     payload: { model: 'default', prompt: 'Hi', max_tokens: 2 },
+  },
+  '/v1/messages': {
+    ...{ method: 'POST', url: '/v1/messages', scope: 'chat', isInference: true, status: 200 },
+    payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 2 },
+  },
+  '/v1/messages/count_tokens': {
+    ...{ method: 'POST', url: '/v1/messages/count_tokens', scope: 'chat', isInference: true, status: 200, isCounting: true },
+    payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }] },
   },
 };
 
@@ -135,8 +145,10 @@ describe.each(Object.entries(states))('agreement %s', (state, { open, make }) =>
       if (expected === 401) expect(json().error.type).toBe('authentication_error');
       if (expected === 403) expect(json().error.type).toBe('permission_error');
     }
-    const reached = open && holder.isDead !== true && (holder.scope === 'chat' || holder.scope === 'completions');
-    expect(engine.requests).toHaveLength(reached ? 1 : 0);
+    const computing = Object.values(routes).filter(
+      ({ scope, isInference, isCounting, method }) => isInference && !isCounting && method === 'POST' && scope === holder.scope,
+    );
+    expect(engine.requests).toHaveLength(open && holder.isDead !== true && holder.role === undefined ? computing.length : 0);
     expect(gate.running).toBe(0);
     // What is no route tells a stranger nothing, not even that it is none.
     const unknown = await app.inject({ method: 'GET', url: '/v1/nothing', headers: { authorization: `Bearer ${text}` } });

@@ -50,7 +50,7 @@ describe('values out of their rules', () => {
         ],
       },
       'messages[0].content[1].type',
-      'messages[0].content[1].type must be text.',
+      'messages[0].content[1].type must be text: images, audio and files are not taken.',
     ],
     ['half a surrogate pair', { messages: [user('\ud800')] }, 'messages[0].content', 'messages[0].content must be well-formed Unicode.'],
     ['model missing', { model: undefined }, 'model', 'model must be a string.'],
@@ -144,21 +144,123 @@ describe('values out of their rules', () => {
 describe('fields', () => {
   const refused: readonly (readonly [string, unknown])[] = [
     ['store', true],
-    ['tools', [{ type: 'function' }]],
     ['tool_choice', 'required'],
+    ['tool_choice', { type: 'function', function: { name: 'f' } }],
     ['functions', [{}]],
     ['response_format', { type: 'json_object' }],
     ['response_format', 'json'],
     ['modalities', ['text', 'audio']],
     ['audio', { voice: 'alloy' }],
-    ['reasoning_effort', 'high'],
   ];
   test.each(refused)('%s = %j is refused by name', async (name, value) => {
     expectEnvelope(await post({ ...base, [name]: value }), 400, 'unsupported_parameter', name);
   });
 
-  test('a tool message is refused by name', async () => {
-    expectEnvelope(await post({ ...base, messages: [{ role: 'tool', content: 'a' }] }), 400, 'unsupported_parameter', 'messages[0].role');
+  const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } };
+  const assistant = (more: object) => ({ messages: [{ role: 'assistant', ...more }] });
+  const places: readonly (readonly [string, object, string, string, string])[] = [
+    [
+      'a function message',
+      { messages: [{ role: 'function', content: 'a' }] },
+      'unsupported_parameter',
+      'messages[0].role',
+      'use tool, with the id of the call',
+    ],
+    [
+      'a tool message without its call',
+      { messages: [{ role: 'tool', content: 'a' }] },
+      'invalid_value',
+      'messages[0].tool_call_id',
+      'must be the id of the call that the message answers',
+    ],
+    [
+      'a user who answers a call',
+      { messages: [{ ...user('a'), tool_call_id: 'c' }] },
+      'invalid_value',
+      'messages[0].tool_call_id',
+      'is only allowed in messages of a tool',
+    ],
+    [
+      'a user who calls',
+      { messages: [{ ...user('a'), tool_calls: [call] }] },
+      'invalid_value',
+      'messages[0].tool_calls',
+      'is only allowed in messages of the assistant',
+    ],
+    [
+      'a user who thinks',
+      { messages: [{ ...user('a'), reasoning_content: 'b' }] },
+      'invalid_value',
+      'messages[0].reasoning_content',
+      'is only allowed in messages of the assistant',
+    ],
+    ['an assistant who says nothing', assistant({ content: null }), 'invalid_value', 'messages[0].content', 'must be a string or an array'],
+    [
+      'arguments that are no JSON',
+      assistant({ tool_calls: [{ ...call, function: { name: 'f', arguments: '{"a":' } }] }),
+      'invalid_value',
+      'messages[0].tool_calls[0].function.arguments',
+      'must be the JSON text of an object',
+    ],
+    [
+      'arguments that are a list',
+      assistant({ tool_calls: [{ ...call, function: { name: 'f', arguments: '[1]' } }] }),
+      'invalid_value',
+      'messages[0].tool_calls[0].function.arguments',
+      'must be the JSON text of an object',
+    ],
+    [
+      'a call without a name',
+      assistant({ tool_calls: [{ ...call, function: { arguments: '{}' } }] }),
+      'invalid_value',
+      'messages[0].tool_calls[0].function.name',
+      'must be a string',
+    ],
+    ['a tool without a function', { tools: [{ type: 'function' }] }, 'invalid_value', 'tools[0].function', 'must be an object'],
+    ['a tool of another type', { tools: [{ type: 'custom', custom: {} }] }, 'invalid_value', 'tools[0].type', 'must be function'],
+    [
+      'a name with blanks',
+      { tools: [{ type: 'function', function: { name: 'a b' } }] },
+      'invalid_value',
+      'tools[0].function.name',
+      'must be 1 to 128 letters, digits, _, - or .',
+    ],
+    [
+      'a strict tool',
+      { tools: [{ type: 'function', function: { name: 'f', strict: true } }] },
+      'unsupported_parameter',
+      'tools[0].function.strict',
+      'use false, because no grammar makes arguments keep to their schema yet',
+    ],
+    ['too many tools', { tools: Array(129).fill(0) }, 'invalid_value', 'tools', 'must have a length of at most 128'],
+    [
+      'a call that must be made',
+      { tools: [{ type: 'function', function: { name: 'f' } }], tool_choice: 'required' },
+      'unsupported_parameter',
+      'tool_choice',
+      'use none or auto, because no grammar makes a model call a tool yet',
+    ],
+    ['an effort of no name', { reasoning_effort: 'extreme' }, 'invalid_value', 'reasoning_effort', 'must be one of none, minimal, low, medium, high, xhigh'],
+    [
+      'a switch that the template does not read',
+      { chat_template_kwargs: { thinking: true } },
+      'unsupported_parameter',
+      'chat_template_kwargs.thinking',
+      'leave it out: the chat template of this model does not read it',
+    ],
+    ['another variable of templates', { chat_template_kwargs: { bos_token: 'a' } }, 'unknown_parameter', 'chat_template_kwargs', 'it knows'],
+  ];
+  test.each(places)('%s', async (_, change, code, param, rule) => {
+    expect(expectEnvelope(await post({ ...base, ...change }), 400, code, param)).toContain(rule);
+  });
+
+  test('an effort is refused where the template knows none, but for no thoughts at all', async () => {
+    await using plain = await listen();
+    Object.assign(plain.text.info, { reasoningVariables: [] });
+    const ask = (effort: string) => plain.app.inject({ method: 'POST', url: '/v1/chat/completions', payload: { ...base, reasoning_effort: effort } });
+    const message = expectEnvelope(await ask('high'), 400, 'unsupported_parameter', 'reasoning_effort');
+    expect(message).toBe('reasoning_effort is not supported with that value; leave it out: the chat template of this model knows no such setting.');
+    expect((await ask('none')).statusCode).toBe(200);
   });
 
   test('defaults of refused fields and harmless fields pass', async () => {

@@ -90,7 +90,7 @@ test('of any means the greatest, equal ones as they stand', () => {
       const prompts = Math.floor(means.length / candidates);
       const ends = means
         .slice(0, prompts * candidates)
-        .map((meanLogprob): ChoiceEnd => ({ reason: 'stop', completionTokens: 1, cachedTokens: 0, meanLogprob }));
+        .map((meanLogprob): ChoiceEnd => ({ reason: 'stop', callCount: 0, completionTokens: 1, reasoningTokens: 0, cachedTokens: 0, meanLogprob }));
       const places = pickChoices(ends, candidates, count);
       expect(places).toHaveLength(prompts * count);
       for (let prompt = 0; prompt < prompts; prompt++) {

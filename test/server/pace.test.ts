@@ -3,8 +3,9 @@ import { EventEmitter } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Passage, WaitingTexts } from '../../server/openai/answer-text.ts';
+import type { Passage } from '../../server/openai/answer-text.ts';
 import { padFrames, padJson } from '../../server/openai/pace.ts';
+import { PartRuns } from '../../server/openai/parts.ts';
 import { openEventStream } from '../../server/openai/sse.ts';
 import { say } from '../fake-text.ts';
 import { collect, listen, rawPost, talk, user } from './help.ts';
@@ -55,12 +56,12 @@ describe('with a clock of the test', () => {
     const wire = new Wire();
     const start = performance.now();
     const stream = open(wire);
-    await stream.send(() => ({ a: 1 }), never);
-    await stream.send(() => ({ b: 2 }), never);
+    await stream.send(() => [{ a: 1 }], never);
+    await stream.send(() => [{ b: 2 }], never);
     vi.advanceTimersByTime(69);
     expect(wire.writes).toEqual([]);
     vi.advanceTimersByTime(231);
-    await stream.send(() => '[DONE]', never);
+    await stream.send(() => ['[DONE]'], never);
     stream.end();
     vi.advanceTimersByTime(60);
     expect(wire.isEnded).toBe(false);
@@ -81,7 +82,7 @@ describe('with a clock of the test', () => {
     const stream = open(wire);
     wire.writableNeedDrain = true;
     let hasRoom = false;
-    const sent = stream.send(() => ({ a: 1 }), never).then(() => (hasRoom = true));
+    const sent = stream.send(() => [{ a: 1 }], never).then(() => (hasRoom = true));
     vi.advanceTimersByTime(1000);
     await Promise.resolve();
     expect([wire.writes, hasRoom]).toEqual([[], false]);
@@ -176,14 +177,14 @@ function countHits(open: (wire: Wire) => ReturnType<typeof openEventStream>): nu
   const record = (topic: readonly number[]): number[] => {
     const wire = new Wire();
     const stream = open(wire);
-    const texts = new WaitingTexts();
+    const texts = new PartRuns();
     for (const usual of topic) {
       vi.advanceTimersByTime(15 + Math.floor(random() * 10));
       const length = random() < 0.2 ? 1 + Math.floor(random() * 9) : usual;
       const passage: Passage = { text: 'x'.repeat(length), tokens: undefined };
-      if (texts.add(0, passage)) void stream.send(() => ({ choices: [{ index: 0, delta: { content: texts.take(0).text } }] }), never);
+      if (texts.add({ type: 'text', ...passage })) void stream.send(() => [{ choices: [{ index: 0, delta: { content: texts.take()?.text } }] }], never);
     }
-    void stream.send(() => '[DONE]', never);
+    void stream.send(() => ['[DONE]'], never);
     stream.end();
     vi.advanceTimersByTime(200);
     return wire.writes.flatMap(({ at, text }, index) => [text.length, at - (wire.writes[index - 1]?.at ?? at)]);

@@ -28,6 +28,14 @@ afterEach(async () => {
 const json = { 'content-type': 'application/json' };
 const base = { model: 'default', messages: [user('Hi')] };
 const completions = '/v1/completions';
+const messages = '/v1/messages';
+const anthropic = { ...base, max_tokens: 5 };
+/** A turn that calls a tool. */
+const calling = (json: string) => ({
+  role: 'assistant',
+  reasoning_content: marker,
+  tool_calls: [{ id: marker, type: 'function', function: { name: marker, arguments: json } }],
+});
 const send = (body: unknown, path = '/v1/chat/completions', headers: Record<string, string> = json): Promise<Response> =>
   fetch(`${bench.url}${path}`, { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
 
@@ -87,7 +95,27 @@ const places: readonly (readonly [string, number, () => Promise<Response | strin
   ['a wrong type', 400, () => send({ ...base, messages: [{ role: 'user', content: { [marker]: marker } }] })],
   ['messages as text', 400, () => send({ ...base, messages: marker })],
   ['a setting', 400, () => send({ ...base, temperature: marker })],
-  ['a refused field', 400, () => send({ ...base, tools: [{ [marker]: marker }] })],
+  ['a refused field', 400, () => send({ ...base, audio: [{ [marker]: marker }] })],
+  ['a tool', 200, () => send({ ...base, tools: [{ type: 'function', function: { name: marker, description: marker, parameters: { [marker]: marker } } }] })],
+  ['a tool that is none', 400, () => send({ ...base, tools: [{ [marker]: marker }] })],
+  ['a name of a tool', 400, () => send({ ...base, tools: [{ type: 'function', function: { name: `${marker} ${marker}` } }] })],
+  ['a choice of a tool', 400, () => send({ ...base, tool_choice: { type: 'function', function: { name: marker } } })],
+  [
+    'a turn of a tool',
+    200,
+    () => send({ ...base, messages: [calling(JSON.stringify({ [marker]: marker })), { role: 'tool', tool_call_id: marker, content: marker }] }),
+  ],
+  ['arguments that are no JSON', 400, () => send({ ...base, messages: [calling(marker)] })],
+  ['an effort', 400, () => send({ ...base, reasoning_effort: marker })],
+  ['a variable of templates', 400, () => send({ ...base, chat_template_kwargs: { [marker]: marker } })],
+  ['a message of Anthropic', 200, () => send({ ...anthropic, system: marker, metadata: { user_id: marker }, stop_sequences: [marker] }, messages)],
+  ['a key of Anthropic', 200, () => send(anthropic, messages, { ...json, 'x-api-key': marker, 'anthropic-beta': marker })],
+  ['a field of Anthropic', 400, () => send({ ...anthropic, [marker]: marker }, messages)],
+  ['a block of another type', 400, () => send({ ...anthropic, messages: [{ role: 'user', content: [{ type: marker, [marker]: marker }] }] }, messages)],
+  ['a key of a block', 400, () => send({ ...anthropic, messages: [{ role: 'user', content: [{ type: 'text', text: marker, [marker]: marker }] }] }, messages)],
+  ['a counted prompt', 200, () => send({ model: 'default', messages: [user(marker)] }, `${messages}/count_tokens`)],
+  ['a model that is counted', 404, () => send({ model: marker, messages: [user(marker)] }, `${messages}/count_tokens`)],
+  ['a key of the cache', 200, () => send({ ...base, prompt_cache_key: marker })],
   ['a stop string too long', 400, () => send({ ...base, stop: marker.repeat(10) })],
   ['a model', 404, () => send({ ...base, model: marker })],
   ['a body over the limit', 413, () => send({ ...base, messages: [user(marker.repeat(200))] })],

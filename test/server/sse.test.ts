@@ -20,8 +20,8 @@ const pause = (): Promise<string> => new Promise((resolve) => setTimeout(() => r
 test('a full socket holds the stream until it drains', async () => {
   const { reply, raw, written } = createReply();
   const stream = openEventStream(reply);
-  await stream.send(() => ({ a: 1 }), new AbortController().signal);
-  const second = stream.send(() => '[DONE]', new AbortController().signal).then(() => 'sent');
+  await stream.send(() => [{ a: 1 }], new AbortController().signal);
+  const second = stream.send(() => ['[DONE]'], new AbortController().signal).then(() => 'sent');
   expect(await Promise.race([second, pause()])).toBe('waits');
   raw.emit('drain');
   expect(await second).toBe('sent');
@@ -32,8 +32,8 @@ test('a client that goes away ends the wait', async () => {
   const { reply, raw } = createReply();
   const stream = openEventStream(reply);
   const abort = new AbortController();
-  await stream.send(() => ({}), abort.signal);
-  const waiting = expect(stream.send(() => ({}), abort.signal)).rejects.toThrow(/aborted/);
+  await stream.send(() => [{}], abort.signal);
+  const waiting = expect(stream.send(() => [{}], abort.signal)).rejects.toThrow(/aborted/);
   abort.abort();
   await waiting;
   expect(raw.listenerCount('drain')).toBe(0);
@@ -41,7 +41,7 @@ test('a client that goes away ends the wait', async () => {
 
 test('where there is no frame nothing is written', async () => {
   const { reply, written } = createReply();
-  await openEventStream(reply).send(() => undefined, new AbortController().signal);
+  await openEventStream(reply).send(() => [], new AbortController().signal);
   expect(written).toEqual([]);
 });
 
@@ -57,8 +57,8 @@ describe('a frame that cannot be made, in a paced stream', () => {
     const stream = openEventStream(reply, pace);
     await stream.send(failing, signal);
     await until(() => written.length > 0);
-    await expect(stream.send(() => '[DONE]', signal)).rejects.toThrow('no frame');
-    await stream.send(() => ({ error: 1 }), signal);
+    await expect(stream.send(() => ['[DONE]'], signal)).rejects.toThrow('no frame');
+    await stream.send(() => [{ error: 1 }], signal);
     stream.end();
     await until(() => written.includes('end'));
     expect(written.at(-2)).toMatch(/^data: \{"error":1\}\n\n:/);

@@ -87,3 +87,12 @@ test('a chat is rendered with its tools, and a tool that spells a control token 
   const decoder = text.createDecoder();
   expect(Array.from(ids, (one) => (one === 256 ? '|' : decoder.push(one as TokenId))).join('')).toBe('<|end|>False|rbcFalse');
 });
+
+test('arguments are an object for a template, and JSON text for one that puts them together as text', async () => {
+  const template = "{% for m in messages %}{{ '<|end|>' + m.tool_calls[0].function.arguments }}{% endfor %}";
+  await using text = await openText({ modelPath: folder.write(ggufBytes(tokenizerPairs({ template, control: ['<|end|>'] }))) });
+  const call = { id: 'c', type: 'function' as const, function: { name: 'f', arguments: { a: '<|end|>' } } };
+  const ids = await text.encodeChat([{ role: 'assistant', content: '', toolCalls: [call] }], { tools });
+  const decoder = text.createDecoder();
+  expect(Array.from(ids, (one) => decoder.push(one as TokenId)).join('')).toBe('{"a":"<|end|>"}');
+});

@@ -38,7 +38,7 @@ test('real chats give the ids of the reference', async () => {
   for (const { text: plain, chat: messages, ids } of cases) {
     expect(Array.from(messages === undefined ? await text.encode(plain as string) : await text.encodeChat(messages))).toEqual(ids);
   }
-  expect(text.info).toEqual({ vocabularySize: 49152, bosId: 1, stopIds: [0, 2], hasChatTemplate: true });
+  expect(text.info).toEqual({ vocabularySize: 49152, bosId: 1, stopIds: [0, 2], hasChatTemplate: true, reasoningVariables: [] });
   const decoder = text.createDecoder();
   expect([decoder.push(19556 as TokenId), decoder.push(2 as TokenId), decoder.end()]).toEqual(['Hello', '', '']);
 });
