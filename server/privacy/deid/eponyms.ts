@@ -2,8 +2,8 @@
 import { Word } from './lexicon.ts';
 import type { Scan } from './scan.ts';
 import { Gap } from './tokens.ts';
+import { set } from './words.ts';
 
-const set = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
 /** What people's names are given to. */
 const named =

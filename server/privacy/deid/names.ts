@@ -7,8 +7,8 @@ import { given, Word } from './lexicon.ts';
 import { isCountryOrState, isPeople } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap, Shape } from './tokens.ts';
+import { set } from './words.ts';
 
-const set = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
 const titles = set(
   'dr dra mr mrs ms miss mx prof professor doctor doctora nurse rev reverend fr father sister brother chaplain pastor rabbi imam judge officer detective sgt capt captain lt col attorney atty sir madam mister don dona sr sra srta lic coach principal',
@@ -76,8 +76,8 @@ function endOfName(scan: Scan, start: number, isFree: boolean): number {
     words += 1;
     end = at + 1;
   }
-  // The full stop of an initial belongs to it, unless the sentence ends there.
-  return end;
+  const isTitled = end > start && credentials.has(scan.at(end)) && scan.isUpper(end) && scan.gap(end) === Gap.space;
+  return isTitled ? end + 1 : end;
 }
 
 /** Up to two particles and then a capital. */
@@ -139,8 +139,10 @@ function findAfterTitle(scan: Scan, index: number, certain: Set<string>): void {
   if (isWeak && !scan.has(at, given | Word.surname) && scan.bits[at] !== 0) return;
   if (isWeak && scan.has(at, Word.common) && !scan.has(at, given)) return;
   const end = endOfName(scan, at, true);
-  if (end > at) takeName(scan, at, end, Sure.context, certain);
-  else if (!isWeak && scan.gap(at) <= Gap.space && !scan.isCapital(at) && (scan.bits[at] === 0 || scan.isPlainName(at)) && scan.length(at) > 2)
+  if (end > at) {
+    takeName(scan, at, end, Sure.context, certain);
+    scan.take(index, at, 'NAME', Sure.context);
+  } else if (!isWeak && scan.gap(at) <= Gap.space && !scan.isCapital(at) && (scan.bits[at] === 0 || scan.isPlainName(at)) && scan.length(at) > 2)
     scan.take(at, endOfLower(scan, at), 'NAME', Sure.context);
 }
 
@@ -194,7 +196,7 @@ function findAfterLabel(scan: Scan, index: number, certain: Set<string>): void {
   // An ordinary word needs a second name behind it, or a list that says it is a given name.
   const second = nextWord(scan, at);
   const hasSecond = second > 0 && scan.isCapital(second) && (scan.has(second, given | Word.surname) || scan.bits[second] === 0) && !stops.has(scan.at(second));
-  if (isOrdinary && !hasSecond && !(isStrong && scan.has(at, given)) && !(isStrong && isSurnameFirst(scan, at))) return;
+  if (isOrdinary && !hasSecond && !((isStrong || kin.has(word)) && scan.has(at, given)) && !(/^(?:baby|twin|infant|babe)$/.test(word) && isName) && !(isStrong && isSurnameFirst(scan, at))) return;
   if (!isName && !isStrong && scan.bits[at] !== 0) return;
   if (scan.isUpper(at) && !isName && scan.length(at) < 5) return;
   const end = endOfName(scan, at, true);
@@ -265,6 +267,7 @@ function findByLists(scan: Scan, index: number, certain: Set<string>): void {
   const end = endOfName(scan, index, false);
   const words = countWords(scan, index, end);
   const isGiven = scan.has(index, given);
+  if (words >= 2 && isGiven && !scan.isUpper(index) && hasNamePart(scan, index + 1, end, false)) return takeName(scan, index, end, Sure.list, certain);
   if (words >= 2 && isGiven && hasNamePart(scan, index + 1, end, isOrdinary)) return takeName(scan, index, end, Sure.list, certain);
   if (words >= 2 && !isOrdinary && hasNamePart(scan, index + 1, end, true)) return takeName(scan, index, end, Sure.list, certain);
   if (isCountryOrState(scan, index) > 0 || scan.has(index, Word.eponym)) return;

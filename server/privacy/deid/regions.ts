@@ -19,7 +19,7 @@ const byFirst = new Map<string, string[][]>();
 const stateByFirst = new Map<string, string[][]>();
 for (const [text, map] of [
   [states, stateByFirst],
-  [states.replace(/\n(?:al\||[a-z]{2}\|)[\s\S]*?pr\|\n/, '\n'), byFirst],
+  [states.replace('new york|washington|', '').replace(/\n(?:al\||[a-z]{2}\|)[\s\S]*?pr\|\n/, '\n'), byFirst],
   [countries, byFirst],
 ] as const)
   for (const phrase of text.split('|')) {

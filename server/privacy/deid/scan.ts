@@ -112,19 +112,26 @@ export class Scan {
     return this.#sure[index] ?? 0;
   }
 
-  /** What was found: pieces of one find, and neighbours of one category on one line, are one span. */
+  /** What was found: pieces of one find, and neighbours of one category on one line, are one span; parts of an address also across a comma. */
   spans(): Span[] {
     const spans: { start: number; end: number; type: Category }[] = [];
     const { starts, ends, count } = this.tokens;
+    let before = -1;
     for (let index = 0; index < count; index++) {
       const type = this.typeOf(index);
       if (type === undefined) continue;
-      const last = spans.at(-1);
-      const isSame = last !== undefined && index > 0 && this.typeOf(index - 1) === type;
-      if (isSame && (this.#finds[index] === this.#finds[index - 1] || (this.gap(index) <= Gap.space && joins.has(type)))) last.end = ends[index]!;
+      if (before >= 0 && this.typeOf(before) === type && this.#isOneFind(before, index, type)) spans.at(-1)!.end = ends[index]!;
       else spans.push({ start: starts[index]!, end: ends[index]!, type });
+      before = index;
     }
     return spans;
+  }
+
+  #isOneFind(before: number, index: number, type: Category): boolean {
+    const isNext = index === before + 1;
+    if (isNext && this.#finds[index] === this.#finds[before]) return true;
+    if (isNext) return joins.has(type) && this.gap(index) <= Gap.space;
+    return type === 'GEO' && index === before + 2 && this.at(before + 1) === ',' && this.gap(before + 1) === Gap.none && this.gap(index) <= Gap.line;
   }
 }
 
