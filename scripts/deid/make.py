@@ -112,6 +112,10 @@ given, female, male = set(), set(), set()
 census = package('names')
 for gender, kept in (('female', female), ('male', male)):
     kept |= {line.split()[0].lower() for line in (census / f'dist.{gender}.first').read_text().splitlines()}
+# Brands that are first names of people or frequent surnames too stay names.
+drugs -= female | male
+surnames = [line.split()[0].lower() for line in (census / 'dist.all.last').read_text().splitlines()][:25000]
+drugs -= set(surnames[:8000])
 near = {'US': 4000, 'GB': 3000, 'CA': 2500, 'IE': 1500, 'AU': 1500, 'ES': 1500, 'MX': 1500, 'PR': 800}
 for name, facts in pickle.load(gzip.open(package('names_dataset') / 'v3/first_names.pkl.gz')).items():
     key = fold(name)
@@ -122,7 +126,6 @@ for name, facts in pickle.load(gzip.open(package('names_dataset') / 'v3/first_na
     if key in common and not any(ranks.get(c, 10**9) <= 1500 for c in ('US', 'GB')):
         continue
     (female if (facts['gender'] or {}).get('F', 0) >= 0.5 else male).add(key)
-surnames = [line.split()[0].lower() for line in (census / 'dist.all.last').read_text().splitlines()][:25000]
 family = set(surnames)
 for name, facts in pickle.load(gzip.open(package('names_dataset') / 'v3/last_names.pkl.gz')).items():
     key = fold(name)

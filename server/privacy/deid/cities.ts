@@ -31,12 +31,18 @@ export function findCity(scan: Scan, index: number): void {
   }
   if (scan.length(index) < 3 && long === 0) return;
   if (scan.isUpper(index) && scan.length(index) <= 4 && !isStated && long === 0) return;
-  const isPlaced = prepositions.has(scan.at(index - 1)) && scan.gap(index) <= Gap.space;
+  const isAfterPlace = scan.at(index - 1) === ',' && scan.typeOf(index - 2) === 'GEO';
+  const isPlaced = (prepositions.has(scan.at(index - 1)) && scan.gap(index) <= Gap.space && !beginsName(scan, index, end)) || isAfterPlace;
   const isClinical = long === 0 && scan.has(index, Word.medical | Word.eponym) && !isStated;
   if (isStated) return takeCity(scan, index, end);
   if (isClinical) return;
   if (isPlaced || (long > 0 && !scan.has(index, Word.common | Word.english))) scan.take(index, end, 'GEO', Sure.context);
   else if (!isOther && !scan.has(index, Word.surname)) scan.take(index, end, 'GEO', Sure.list);
+}
+
+/** A name of people too, with another name behind it: `to Sharon Crane`. */
+function beginsName(scan: Scan, index: number, end: number): boolean {
+  return scan.has(index, Word.female | Word.male) && end === index + 1 && scan.isCapital(end) && scan.gap(end) === Gap.space && !scan.isUpper(end);
 }
 
 /** Words of a place's name after the first, where the lists have such a place. */

@@ -21,6 +21,11 @@ const before = set(
 );
 
 export function isEponymUse(scan: Scan, index: number): boolean {
+  return namesThing(scan, index) || (scan.has(index, Word.eponym) && !scan.has(index, Word.female | Word.male) && !followsName(scan, index));
+}
+
+/** By the words around alone, whatever the lists say of the name. */
+export function namesThing(scan: Scan, index: number): boolean {
   if (scan.gap(index) <= Gap.space && /^(?:de|del|d)$/.test(scan.at(index - 1)) && (before.has(scan.at(index - 2)) || before.has(scan.at(index - 3))))
     return true;
   const end = endOfEponym(scan, index);
@@ -35,7 +40,8 @@ export function isEponymUse(scan: Scan, index: number): boolean {
     scan.has(index, Word.eponym)
   )
     return true;
-  return scan.has(index, Word.eponym) && !scan.has(index, Word.female | Word.male) && !followsName(scan, index);
+  if (scan.at(index - 1) === '-' && scan.isJoined(index) && scan.has(index, Word.eponym) && scan.has(index - 2, Word.eponym)) return true;
+  return end > index + 1 && scan.at(index + 1) === '-' && scan.has(index, Word.eponym) && scan.has(index + 2, Word.eponym);
 }
 
 /** An eponym after somebody's first name, a title or an initial is that person's name. */

@@ -2,7 +2,7 @@
  * Owns named places of care: capitalised words that end in a word for a facility, and what stands where only a place can stand (`seen at UCSF`). Leaves what
  * names no place alone: `the Emergency Department`, `Primary Care Clinic`, `at Stage`.
  */
-import { isEponymUse } from './eponyms.ts';
+import { namesThing } from './eponyms.ts';
 import { given, Word } from './lexicon.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
@@ -10,11 +10,11 @@ import { set } from './words.ts';
 
 /** Last words of a facility's name. */
 const heads = set(`hospital hospitals hosp clinic clinics center centre ctr cntr infirmary sanatorium hospice health healthcare pediatrics paediatrics university college institute school academy campus group associates practice partners
-  pavilion rehabilitation rehab homecare surgicenter pharmacy church cathedral airport prison jail shelter library elementary system network foundation services care imaging labs laboratories
+  pavilion rehabilitation rehab homecare surgicenter pharmacy church cathedral airport prison jail shelter library elementary system network foundation services care imaging labs laboratories office branch location
   clinica clinico centro complejo ambulatorio policlinico policlinica consultorio`);
 /** Heads that clinical text uses for much else: they need a name of the lists before them, or one that no list knows. */
 const weakHeads = set(
-  'care health group practice partners system network services school rehab rehabilitation imaging pharmacy hospice labs library college academy institute foundation associates pediatrics',
+  'office branch location care health group practice partners system network services school rehab rehabilitation imaging pharmacy hospice labs library college academy institute foundation associates pediatrics',
 );
 /** Words of a facility's name that also head departments: alone they name nothing. */
 const generic = set(`the a an our this that your their his her my at in to from of and for hospital hosp clinic center centre ctr medical med health healthcare university general primary urgent care emergency department dept
@@ -64,7 +64,7 @@ function hasProperName(scan: Scan, start: number, end: number): boolean {
 function findLowerHead(scan: Scan, index: number): void {
   if (!/^(?:clinic|hospital|hosp|office|branch|campus|location)$/.test(scan.at(index)) || scan.gap(index) > Gap.space) return;
   const start = startOfFacility(scan, index);
-  if (start === index || countNames(scan, start, index) === 0 || isEponymUse(scan, start)) return;
+  if (start === index || /^(?:dr|mr|mrs|ms)$/.test(scan.at(scan.at(start - 1) === '.' ? start - 2 : start - 1)) || countNames(scan, start, index) === 0 || namesThing(scan, start)) return;
   const isKnown = scan.has(start, Word.city | Word.surname | given) || scan.lexicon.longPlaces.has(scan.at(start));
   const isFirst = scan.beginsSentence(start) && scan.has(start, Word.common | Word.english | Word.medical);
   if (!isFirst && (isKnown || hasProperName(scan, start, index))) scan.take(start, index + 1, 'GEO', Sure.context);
@@ -84,7 +84,7 @@ function findVisited(scan: Scan, index: number): void {
   }
   if (scan.at(end) === "'" && scan.at(end + 1) === 's' && scan.isJoined(end)) end += 2;
   const isAbbreviation = scan.isUpper(index) && end === index + 1;
-  if (end === index || isEponymUse(scan, index) || (isAbbreviation && (scan.length(index) < 3 || scan.has(index, Word.medical | Word.common)))) return;
+  if (end === index || namesThing(scan, index) || (isAbbreviation && (scan.length(index) < 3 || scan.has(index, Word.medical | Word.common)))) return;
   if (end === index + 1 && scan.at(end) === '-' && scan.isNumber(end + 1)) return;
   if (countNames(scan, index, end) > 0 && isSomePlace(scan, index, end)) scan.take(index, end, 'GEO', Sure.list);
 }
@@ -98,7 +98,7 @@ function isSomePlace(scan: Scan, start: number, end: number): boolean {
 
 function countNames(scan: Scan, start: number, end: number): number {
   let count = 0;
-  for (let at = start; at < end; at++) if (scan.isWord(at) && scan.length(at) > 1 && !generic.has(scan.at(at))) count += 1;
+  for (let at = start; at < end; at++) if (scan.isWord(at) && scan.length(at) > 1 && (!generic.has(scan.at(at)) || (scan.isUpper(at) && /^(?:la)$/.test(scan.at(at))))) count += 1;
   return count;
 }
 

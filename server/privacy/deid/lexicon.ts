@@ -93,14 +93,22 @@ function lookUp(bits: ReadonlyMap<string, number>, word: string): number {
 
 /** Names have no inflections here: `Peters` is no plural of a name. */
 function inflected(bits: ReadonlyMap<string, number>, word: string): number {
+  const found = stemBits(bits, word, 3);
+  if (found !== 0) return found;
+  return hasMedicalEnding(word) ? Word.medical : hasLongEnding(word) ? Word.english : 0;
+}
+
+/** Bits of what the word is an inflection of, over at most so many endings: `numbers`, `number`, `numb`. */
+function stemBits(bits: ReadonlyMap<string, number>, word: string, depth: number): number {
   for (const [ending, others] of endings) {
     if (!word.endsWith(ending) || word.length - ending.length < 4) continue;
     for (const other of others) {
-      const found = (bits.get(word.slice(0, -ending.length) + other) ?? 0) & languageBits;
+      const stem = word.slice(0, -ending.length) + other;
+      const found = ((bits.get(stem) ?? 0) & languageBits) || (depth > 1 ? stemBits(bits, stem, depth - 1) : 0);
       if (found !== 0) return found;
     }
   }
-  return hasMedicalEnding(word) ? Word.medical : hasLongEnding(word) ? Word.english : 0;
+  return 0;
 }
 
 /** Endings that words of medicine have and names of people all but never: new drugs and rare diseases are in no list. */

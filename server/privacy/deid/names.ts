@@ -2,7 +2,7 @@
  * Owns names of people: after titles, labels, kin and words such as `named`, before credentials, by lists, and by being unknown. A name that is certain in
  * one place is taken wherever it stands. Refuses names that stand for diseases, signs, tests, drugs and devices.
  */
-import { isEponymUse } from './eponyms.ts';
+import { isEponymUse, namesThing } from './eponyms.ts';
 import { given, Word } from './lexicon.ts';
 import { isCountryOrState, isPeople } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
@@ -97,8 +97,8 @@ function canBeNamed(scan: Scan, index: number, isFirst: boolean, isFree: boolean
   if (scan.length(index) === 1) return !isFirst || scan.at(index + 1) === '.' || isFree;
   if (credentials.has(word) && scan.isUpper(index)) return false;
   if (suffixes.has(word)) return !isFirst;
-  if (stops.has(word)) return false;
-  if (scan.has(index, given | Word.surname)) return isFree || isFirst || !scan.has(index, Word.medical) || scan.has(index, given);
+  if (stops.has(word) && (isFirst || !scan.has(index, Word.surname) || !/^(?:white|black|young|day|may|march|lane|english|french)$/.test(word))) return false;
+  if (scan.has(index, given | Word.surname)) return isFree || isFirst || !scan.has(index, Word.medical) || scan.has(index, given) || !scan.isUpper(index);
   if (scan.has(index, Word.medical | Word.common)) return isFree && isFirst && !scan.has(index, Word.medical) && scan.has(index, Word.surname);
   return !scan.isUpper(index) || scan.length(index) > 3;
 }
@@ -191,7 +191,7 @@ function findAfterLabel(scan: Scan, index: number, certain: Set<string>): void {
       scan.take(at, endOfLower(scan, at), 'NAME', Sure.context);
     return;
   }
-  if (isEponymUse(scan, at)) return;
+  if (namesThing(scan, at)) return;
   if (isOrdinary && !isName) return;
   // An ordinary word needs a second name behind it, or a list that says it is a given name.
   const second = nextWord(scan, at);
@@ -270,7 +270,8 @@ function findByLists(scan: Scan, index: number, certain: Set<string>): void {
   if (words >= 2 && isGiven && !scan.isUpper(index) && hasNamePart(scan, index + 1, end, false)) return takeName(scan, index, end, Sure.list, certain);
   if (words >= 2 && isGiven && hasNamePart(scan, index + 1, end, isOrdinary)) return takeName(scan, index, end, Sure.list, certain);
   if (words >= 2 && !isOrdinary && hasNamePart(scan, index + 1, end, true)) return takeName(scan, index, end, Sure.list, certain);
-  if (isCountryOrState(scan, index) > 0 || scan.has(index, Word.eponym)) return;
+  if (words === 2 && scan.length(index + 1) === 1 && scan.at(index + 2) === '.' && !scan.beginsSentence(index)) return takeName(scan, index, end, Sure.list, certain);
+  if (isCountryOrState(scan, index) > 0 || (scan.has(index, Word.eponym) && !isGiven)) return;
   if (scan.isUpper(index) && scan.length(index) <= 4 && !isGiven) return;
   if (scan.isUpper(index) && scan.length(index) <= 3) return;
   if (!isOrdinary) return scan.take(index, words >= 2 && !scan.has(index + 1, Word.common | Word.medical) ? end : index + 1, 'NAME', Sure.guess);

@@ -1,4 +1,5 @@
 /** Owns the order of the rules for geography below a state: addresses, then facilities and cities, then what belongs to a place that was found. */
+import { findAddressBlocks } from './blocks.ts';
 import { extendPlaces, findCity } from './cities.ts';
 import { findFacility } from './facilities.ts';
 import type { Scan } from './scan.ts';
@@ -12,5 +13,6 @@ export function findPlaces(scan: Scan): void {
     findCity(scan, index);
   }
   extendPlaces(scan);
+  findAddressBlocks(scan);
   for (let index = 0; index < scan.count; index++) if (scan.isNumber(index)) findZip(scan, index);
 }

@@ -18,6 +18,8 @@ export class Scan {
   readonly bits: Uint16Array;
   /** The ordinary words of the text are English: what no list knows may then be a name. */
   readonly isEnglish: boolean;
+  /** A text without any capital, where case says nothing. */
+  readonly isCaseless: boolean;
   readonly #types: Uint8Array;
   readonly #sure: Uint8Array;
   readonly #finds: Uint32Array;
@@ -33,6 +35,7 @@ export class Scan {
     this.#types = new Uint8Array(count);
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
+    this.isCaseless = hasNoCapital(this.tokens);
     this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
   }
 
@@ -150,4 +153,9 @@ function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): 
     if ((bits[index]! & (Word.common | Word.english | Word.medical)) !== 0) known += 1;
   }
   return all < 6 || known > all * 0.6;
+}
+
+function hasNoCapital({ count, shapes }: Tokens): boolean {
+  for (let index = 0; index < count; index++) if (shapes[index]! > Shape.lower) return false;
+  return true;
 }
