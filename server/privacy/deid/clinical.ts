@@ -74,7 +74,7 @@ export const clinicalEponyms: readonly string[] = list(`
   hachinski folstein zarit cornell stroop beery bayley denver vineland conners vanderbilt edinburgh hamd madrs columbia yale brown montreal addenbrooke boston wada rey osterrieth trail
   charlson elixhauser deyo apache sofa qsofa meld wells geneva perc heart grace timi killip cha has bled rcri gupta stone caprini padua khorana
   clavien dindo strasberg bismuth corlette forrest prague zargar rutgeerts mayo truelove witts harvey bradshaw bristol rome
-  enneking weiland frykman schatzker weber pauwels evans winquist vancouver paprosky crowe tonnis graf ficat steinberg kellgren lawrence outerbridge
+  enneking weiland frykman schatzker weber pauwels evans winquist paprosky crowe tonnis graf ficat steinberg kellgren lawrence outerbridge
   hinchey dukes haggitt nottingham scarff bloom richardson fuhrman gleason breslow clark ann arbor lugano binet rai durie salmon deauville
   fitzpatrick norwood hurley pasi hunt hess spetzler karnofsky lansky ecog engel
 `);

@@ -26,7 +26,22 @@ const generic = set(`the a an our this that your their his her my at in to from 
 const visits = set(`seen admitted treated evaluated operated hospitalized hospitalised discharged presented presents presenting transferred visited visiting visits visit referred diagnosed managed reviewed followed checked registered scheduled performed done delivered born
   received surgery care records appointment residing stay stayed workup`);
 
+const placeLabels = set('where location venue city town birthplace hometown residence facility hospital clinic site county municipality localidad provincia municipio lugar ciudad procedencia natural');
+
+/** `Where: ...`, `City: ...`: the words with capitals behind it. */
+function findLabelled(scan: Scan, index: number): void {
+  if (!placeLabels.has(scan.at(index)) || scan.at(index + 1) !== ':') return;
+  let end = index + 2;
+  let at = end;
+  for (; at < index + 12 && scan.gap(at) <= Gap.space; at++) {
+    if (scan.isCapital(at)) end = at + 1;
+    else if (!/^(?:'|-|\.|,|&|\/|of|de|la|el|del|s|the)$/.test(scan.at(at)) || (scan.at(at) === '.' && !/^(?:st|mt|ft|sta|ste)$/.test(scan.at(at - 1)))) break;
+  }
+  if (end > index + 2 && scan.at(end) !== ':' && hasProperName(scan, index + 2, end)) scan.take(index + 2, end, 'GEO', Sure.context);
+}
+
 export function findFacility(scan: Scan, index: number): void {
+  findLabelled(scan, index);
   if (heads.has(scan.at(index))) {
     if (scan.isCapital(index)) findHeaded(scan, index);
     else findLowerHead(scan, index);

@@ -22,7 +22,7 @@ const phrases: Readonly<Partial<Record<Category, string>>> = {
   DEVICE: `serial|serial number|serial no|s n|sn|device|device id|device serial|device serial number|device identifier|device number|implant|implant serial|udi|lot|lot number|lot no|model number|imei|mac address|mac|
     numero de serie|lote`,
   PHONE: `phone|phone number|telephone|telephone number|tel|tele|cell|cell phone|cellphone|mobile|mobile number|home phone|work phone|pager|pgr|beeper|call|callback|call back|text|contact|contact number|reach|desk|office|ph|
-    telefono|tlf|tfno|telf|tfn|movil|dial|extension|ext|x|voicemail|hotline|whatsapp`,
+    telefono|tlf|tfno|telf|tfn|movil|dial|extension|ext|x|voicemail|answering|hotline|whatsapp`,
   FAX: 'fax|fax number|facsimile|telefax',
   BIOMETRIC: 'fingerprint|fingerprint id|voiceprint|voice print|retina scan|iris scan|biometric|biometric id|face id|palm print',
   PHOTO: 'photo|photo id|photograph|photo file|image file|picture|foto',

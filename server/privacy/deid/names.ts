@@ -28,13 +28,13 @@ const labels =
 const credentials = set(
   'md do rn np pa pac phd dds dmd dpm lcsw msw lpn cna crna aprn fnp arnp bsn msn facs facp pharmd rph pt dpt ot otr slp rd rdn ldn psyd lmft lpc mph mba esq dvm od mbbs frcp facc faap facog dnp cnm ma ccc lmhc rrt cphq emt jd',
 );
-const callers = set('named called name nickname nicknamed alias aka llamado llamada');
+const callers = set('hi hello hey dear named called name nickname nicknamed alias aka llamado llamada');
 const particles = set('de del la las los van von der den ter ten di da du dos das do le el al bin ibn ben abu mac mc st san santa y e zu');
 const suffixes = set('jr sr ii iii iv junior senior phd');
 /** Verbs and marks that follow the name of somebody at the beginning of a sentence. */
 const actors =
   set(`is was has had have says said states stated reports reported reporting presents presented complains complained denies denied lives lived needs wants called calls came comes went goes returned asks asked told takes took will would
-  should can could does did says feels felt appears seems admits admitted arrived verbalized visited began gave given and`);
+  should can could does did says feels felt appears seems admits admitted arrived verbalized visited began gave given and spent flew bought wrote sent moved works worked`);
 
 export function findNames(scan: Scan): void {
   const certain = new Set<string>();
@@ -48,6 +48,15 @@ export function findNames(scan: Scan): void {
   }
   for (let index = 0; index < scan.count; index++) if (scan.isWord(index) && !scan.isTaken(index)) findUnknown(scan, index);
   spread(scan, certain);
+  findNeighbours(scan);
+}
+
+/** `Marie, April and Victor`: what could be a name stands in a row with names. */
+function findNeighbours(scan: Scan): void {
+  const canBe = (index: number): boolean => scan.isCapital(index) && !scan.isTaken(index) && scan.has(index, given) && !stops.has(scan.at(index).replace(/^april$/, ''));
+  const isRow = (mark: number): boolean => scan.at(mark) === ',' || scan.at(mark) === 'and' || scan.at(mark) === '&';
+  for (let index = 0; index < scan.count; index++) if (canBe(index) && isRow(index - 1) && scan.typeOf(index - 2) === 'NAME') scan.take(index, index + 1, 'NAME', Sure.guess);
+  for (let index = scan.count - 1; index >= 0; index--) if (canBe(index) && isRow(index + 1) && scan.typeOf(index + 2) === 'NAME' && !scan.isJoined(index + 2)) scan.take(index, index + 1, 'NAME', Sure.guess);
 }
 
 /** The end of the name that begins at a token: words with capitals, initials, particles, hyphens and apostrophes, at most six words. */
@@ -58,7 +67,7 @@ function endOfName(scan: Scan, start: number, isFree: boolean): number {
     if (at > start && scan.gap(at) > Gap.space) break;
     const word = scan.at(at);
     if (/^['-]$/.test(word)) {
-      if (!scan.isJoined(at) || !scan.isJoined(at + 1) || !scan.isCapital(at + 1) || (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's'))
+      if (!scan.isJoined(at) || !scan.isJoined(at + 1) || !(scan.isCapital(at + 1) || (word === '-' && scan.isPlainName(at + 1))) || (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's'))
         break;
       continue;
     }
@@ -72,7 +81,8 @@ function endOfName(scan: Scan, start: number, isFree: boolean): number {
     if (!scan.isWord(at)) break;
     if (particles.has(word) && scan.length(at) > 1 && at > start && leadsOn(scan, at)) continue;
     if (particles.has(word) && at === start && leadsOn(scan, at) && !scan.isCapital(at)) continue;
-    if (!canBeNamed(scan, at, at === start, isFree)) break;
+    const isSecondHalf = scan.at(at - 1) === '-' && scan.isJoined(at) && at > start + 1;
+    if (!isSecondHalf && !canBeNamed(scan, at, at === start, isFree)) break;
     words += 1;
     end = at + 1;
   }
@@ -316,7 +326,8 @@ function findLower(scan: Scan, index: number): void {
 
 /** A word with a capital that no list knows, in English text: more often a name than anything else. */
 function findUnknown(scan: Scan, index: number): void {
-  if (!scan.isEnglish || !scan.isCapital(index) || scan.length(index) < 3) return;
+  if (!scan.isEnglish || scan.length(index) < 3) return;
+  if (!scan.isCapital(index)) return;
   const shape = scan.tokens.shapes[index];
   const isKnown = (scan.bits[index]! & ~(Word.rare | Word.city)) !== 0;
   if (isKnown || isPeople(scan.at(index)) || isCountryOrState(scan, index) > 0 || isEponymUse(scan, index)) return;

@@ -151,7 +151,7 @@ function readGroups(scan: Scan, start: number): Groups {
   return { shape: shape.replace(/[-._/(+]+$/, ''), digits, end };
 }
 
-const nanp = /^(?:\+?1[-._]?)?(?:\(3\)[-._]?|3[-._])3[-._]4$|^(?:001[-._])?3[-._]3[-._]4$|^3-4$/;
+const nanp = /^(?:\+?1[-._]?)?(?:\(3\)[-._]?|3[-._])3[-._]4$|^(?:001[-._])?3[-._]3[-._]4$|^3[-_]4$|^4[-_]4$/;
 
 function findGroups(scan: Scan, start: number): void {
   const { shape, digits, end } = readGroups(scan, start);
@@ -159,7 +159,7 @@ function findGroups(scan: Scan, start: number): void {
   if (isUnit(scan, end) && !(scan.at(end) === 'x' && scan.isJoined(end + 1))) return;
   if (shape === '3-2-4' || shape === '3_2_4') return scan.take(start, end, 'SSN', Sure.format);
   const shapeOfCall = shape.replace(/^(\+?)1(?=[-._(])/, '$11').replace(/^3([-._])(?=3[-._]3[-._]4)/, digits.startsWith('001') ? '001$1' : '3$1');
-  if (isPhoneShape(shapeOfCall, digits) && !(shape === '3-4' && !hasLabel(scan, start)))
+  if (isPhoneShape(shapeOfCall, digits) && !(/^[34][-_]4$/.test(shape) && !hasLabel(scan, start)))
     return takePhone(scan, start, end, isFaxBefore(scan, start) ? 'FAX' : 'PHONE');
   const isPlain = /^[\d_-]+$/.test(shape);
   if (isPlain && digits.length >= 13 && digits.length <= 19 && isLuhn(digits)) return scan.take(start, end, 'ACCOUNT', Sure.format);

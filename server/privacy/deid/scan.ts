@@ -18,6 +18,8 @@ export class Scan {
   readonly bits: Uint16Array;
   /** The ordinary words of the text are English: what no list knows may then be a name. */
   readonly isEnglish: boolean;
+  /** Some word of it is one of medicine. */
+  readonly isClinical: boolean;
   /** A text without any capital, where case says nothing. */
   readonly isCaseless: boolean;
   readonly #types: Uint8Array;
@@ -31,12 +33,21 @@ export class Scan {
     this.year = year;
     const { count, kinds, folded } = this.tokens;
     this.bits = new Uint16Array(count);
-    for (let index = 0; index < count; index++) if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
+    for (let index = 0; index < count; index++) if (kinds[index] === Kind.word) this.bits[index] = this.#look(index, folded[index]!);
     this.#types = new Uint8Array(count);
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
+    this.isClinical = this.bits.some((bits) => (bits & (Word.medical | Word.eponym)) === Word.medical);
     this.isCaseless = hasNoCapital(this.tokens);
     this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
+  }
+
+  /** A word with accents is no English one, whatever it folds to: `Bašić`. */
+  #look(index: number, folded: string): number {
+    const bits = this.lexicon.look(folded);
+    const { text, starts, ends } = this.tokens;
+    const hasAccent = bits !== 0 && folded !== text.slice(starts[index]!, ends[index]!).toLowerCase();
+    return hasAccent && (bits & (given | Word.surname)) !== 0 ? bits & ~(Word.common | Word.english | Word.rare) : bits;
   }
 
   get count(): number {
@@ -69,9 +80,16 @@ export class Scan {
     return ((this.bits[index] ?? 0) & bits) !== 0;
   }
 
-  /** A word that begins with a capital. */
+  /** A word that begins with a capital; in a text without any, one that the lists hold for a name, or that no list knows. */
   isCapital(index: number): boolean {
-    return this.isWord(index) && this.tokens.shapes[index] !== Shape.lower;
+    if (!this.isWord(index)) return false;
+    return this.tokens.shapes[index] !== Shape.lower || (this.isCaseless && this.#isProper(index));
+  }
+
+  #isProper(index: number): boolean {
+    const bits = this.bits[index]!;
+    if (bits === 0) return !this.isClinical && this.length(index) > 3;
+    return (bits & (Word.common | Word.english | Word.medical | Word.eponym)) === 0;
   }
 
   isUpper(index: number): boolean {

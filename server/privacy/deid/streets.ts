@@ -82,13 +82,13 @@ const isBoxAfter = (scan: Scan, at: number): boolean => scan.at(at) === 'box' &&
 /** `P.O. Box 15`, `PSC 1, Box 20`, `APO AE 09123`, `USS Name`. */
 function findBox(scan: Scan, index: number): void {
   const word = scan.at(index);
-  if (word === 'box' && scan.isCapital(index) && scan.isNumber(index + 1)) {
+  if (word === 'box' && (scan.isCapital(index) || scan.at(index - 1) === '.' || scan.isCaseless) && scan.isNumber(index + 1)) {
     let start = index;
     while (start > index - 5 && /^(?:p|o|po|post|office|\.)$/.test(scan.at(start - 1)) && scan.gap(start) <= Gap.space) start -= 1;
     if (scan.at(start) === '.') start += 1;
     const isPostal = start < index || isGeo(scan, index - 1) || /^(?:unit|psc|cmr|rr|hc)$/.test(scan.at(index - 2)) || isGeo(scan, index - 2);
     if (isPostal) scan.take(start, index + 2, 'GEO', Sure.context);
-  } else if (/^(?:apo|fpo|dpo)$/.test(word) && scan.isUpper(index) && /^(?:aa|ae|ap)$/.test(scan.at(index + 1))) {
+  } else if (/^(?:apo|fpo|dpo)$/.test(word) && (scan.isUpper(index) || scan.isCaseless) && /^(?:aa|ae|ap)$/.test(scan.at(index + 1))) {
     scan.take(index, scan.isNumber(index + 2) ? index + 3 : index + 2, 'GEO', Sure.format);
     takeLineBefore(scan, index);
   } else if (/^(?:psc|cmr)$/.test(word) && scan.isUpper(index) && scan.isNumber(index + 1)) scan.take(index, index + 2, 'GEO', Sure.context);
