@@ -1,0 +1,179 @@
+/**
+ * Owns what the rules share of one text: its tokens, what the word lists say of each, what stands around it, and the finds. Refuses to let two finds
+ * overlap: the stronger one keeps its place, the weaker one keeps what is left of its own.
+ */
+import { given, type Lexicon, Word } from './lexicon.ts';
+import { Gap, Kind, Shape, type Tokens, tokenize } from './tokens.ts';
+import type { Category, Span } from './types.ts';
+
+/** How sure a rule is; of two finds in one place the surer gives the category. */
+export const Sure = { guess: 1, list: 2, context: 3, format: 4 } as const;
+
+export class Scan {
+  readonly tokens: Tokens;
+  readonly lexicon: Lexicon;
+  /** The year it is, for ages that follow from a year of birth. */
+  readonly year: number;
+  /** Bits of lexicon.ts, of words. */
+  readonly bits: Uint16Array;
+  /** The ordinary words of the text are English: what no list knows may then be a name. */
+  readonly isEnglish: boolean;
+  /** Some word of it is one of medicine. */
+  readonly isClinical: boolean;
+  /** A text without any capital, where case says nothing. */
+  readonly isCaseless: boolean;
+  readonly #types: Uint8Array;
+  readonly #sure: Uint8Array;
+  readonly #finds: Uint32Array;
+  #findCount = 0;
+
+  constructor(text: string, lexicon: Lexicon, year: number) {
+    this.tokens = tokenize(text);
+    this.lexicon = lexicon;
+    this.year = year;
+    const { count, kinds, folded } = this.tokens;
+    this.bits = new Uint16Array(count);
+    for (let index = 0; index < count; index++) if (kinds[index] === Kind.word) this.bits[index] = this.#look(index, folded[index]!);
+    this.#types = new Uint8Array(count);
+    this.#sure = new Uint8Array(count);
+    this.#finds = new Uint32Array(count);
+    this.isClinical = this.bits.some((bits) => (bits & (Word.medical | Word.eponym)) === Word.medical);
+    this.isCaseless = hasNoCapital(this.tokens);
+    this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
+  }
+
+  /** A word with accents is no English one, whatever it folds to: `Bašić`. */
+  #look(index: number, folded: string): number {
+    const bits = this.lexicon.look(folded);
+    const { text, starts, ends } = this.tokens;
+    const hasAccent = bits !== 0 && folded !== text.slice(starts[index]!, ends[index]!).toLowerCase();
+    return hasAccent && (bits & (given | Word.surname)) !== 0 ? bits & ~(Word.common | Word.english | Word.rare) : bits;
+  }
+
+  get count(): number {
+    return this.tokens.count;
+  }
+
+  /** The folded word, the digits or the mark at a place; empty outside of the text. */
+  at(index: number): string {
+    return this.tokens.folded[index] ?? '';
+  }
+
+  isWord(index: number): boolean {
+    return this.tokens.kinds[index] === Kind.word;
+  }
+
+  isNumber(index: number): boolean {
+    return this.tokens.kinds[index] === Kind.number;
+  }
+
+  gap(index: number): number {
+    return index < this.count ? this.tokens.gaps[index]! : Gap.blank;
+  }
+
+  /** Whether nothing stands between a token and the one before. */
+  isJoined(index: number): boolean {
+    return this.gap(index) === Gap.none;
+  }
+
+  has(index: number, bits: number): boolean {
+    return ((this.bits[index] ?? 0) & bits) !== 0;
+  }
+
+  /** A word that begins with a capital; in a text without any, one that the lists hold for a name, or that no list knows. */
+  isCapital(index: number): boolean {
+    if (!this.isWord(index)) return false;
+    return this.tokens.shapes[index] !== Shape.lower || (this.isCaseless && this.#isProper(index));
+  }
+
+  #isProper(index: number): boolean {
+    const bits = this.bits[index]!;
+    if (bits === 0) return !this.isClinical && this.length(index) > 3;
+    return (bits & (Word.common | Word.english | Word.medical | Word.eponym)) === 0;
+  }
+
+  isUpper(index: number): boolean {
+    return this.tokens.shapes[index] === Shape.upper;
+  }
+
+  length(index: number): number {
+    return this.at(index).length;
+  }
+
+  /** A word of the lists of names that no list of ordinary words has. */
+  isPlainName(index: number): boolean {
+    return this.has(index, given | Word.surname) && !this.has(index, Word.common | Word.english | Word.medical);
+  }
+
+  /** Where a sentence, line or item begins: a capital says nothing there. */
+  beginsSentence(index: number): boolean {
+    return this.gap(index) >= Gap.line || /^[.?!:;•*>"(-]$/.test(this.at(index - 1));
+  }
+
+  /** The tokens from first to before end are an identifier. */
+  take(first: number, end: number, type: Category, sure: number): void {
+    this.#findCount += 1;
+    for (let index = first; index < Math.min(end, this.count); index++) {
+      if (this.#sure[index]! >= sure) continue;
+      this.#sure[index] = sure;
+      this.#types[index] = categories.indexOf(type) + 1;
+      this.#finds[index] = this.#findCount;
+    }
+  }
+
+  isTaken(index: number): boolean {
+    return (this.#types[index] ?? 0) !== 0;
+  }
+
+  typeOf(index: number): Category | undefined {
+    return categories[(this.#types[index] ?? 0) - 1];
+  }
+
+  sureness(index: number): number {
+    return this.#sure[index] ?? 0;
+  }
+
+  /** What was found: pieces of one find, and neighbours of one category on one line, are one span; parts of an address also across a comma. */
+  spans(): Span[] {
+    const spans: { start: number; end: number; type: Category }[] = [];
+    const { starts, ends, count } = this.tokens;
+    let before = -1;
+    for (let index = 0; index < count; index++) {
+      const type = this.typeOf(index);
+      if (type === undefined) continue;
+      if (before >= 0 && this.typeOf(before) === type && this.#isOneFind(before, index, type)) spans.at(-1)!.end = ends[index]!;
+      else spans.push({ start: starts[index]!, end: ends[index]!, type });
+      before = index;
+    }
+    return spans;
+  }
+
+  #isOneFind(before: number, index: number, type: Category): boolean {
+    const isNext = index === before + 1;
+    if (isNext && this.#finds[index] === this.#finds[before]) return true;
+    if (isNext) return joins.has(type) && this.gap(index) <= Gap.space;
+    return type === 'GEO' && index === before + 2 && this.at(before + 1) === ',' && this.gap(before + 1) === Gap.none && this.gap(index) <= Gap.line;
+  }
+}
+
+/** Categories whose neighbours are one identifier: `John` `Smith`. */
+const joins: ReadonlySet<Category> = new Set(['NAME', 'GEO', 'DATE']);
+
+const categories: readonly Category[] =
+  'NAME GEO DATE PHONE FAX EMAIL SSN MRN HEALTH_PLAN ACCOUNT LICENSE VEHICLE DEVICE URL IP BIOMETRIC PHOTO OTHER_ID'.split(' ') as Category[];
+
+/** Half of the words in lower case are known, or there are too few to say. */
+function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): boolean {
+  let [known, all] = [0, 0];
+  for (let index = 0; index < count && all < 2000; index++) {
+    if (shapes[index] !== Shape.lower || folded[index]!.length < 2) continue;
+    all += 1;
+    if ((bits[index]! & (Word.common | Word.english | Word.medical)) !== 0) known += 1;
+  }
+  return all < 6 || known > all * 0.6;
+}
+
+function hasNoCapital({ count, shapes }: Tokens): boolean {
+  for (let index = 0; index < count; index++) if (shapes[index]! > Shape.lower) return false;
+  return true;
+}

@@ -1,0 +1,163 @@
+/** Owns addresses: streets, units, post boxes, ZIP codes and coordinates, in English and Spanish. */
+import { Word } from './lexicon.ts';
+import { stateLength } from './regions.ts';
+import { type Scan, Sure } from './scan.ts';
+import { Gap } from './tokens.ts';
+import { set } from './words.ts';
+
+const streets =
+  set(`street st avenue ave av road rd drive dr lane ln boulevard blvd court ct circle cir place pl way terrace ter trail trl parkway pkwy highway hwy route rte square sq plaza
+  loop alley crescent crossing run path pike row walk bypass expressway freeway turnpike mews close gardens grove ridge mall heights knoll knolls manor meadow meadows mill mills orchard point pointe
+  port prairie ranch shore shores spring springs spur station stream summit trace track trafficway tunnel union valley viaduct view village ville vista wells garden gateway glen green harbor haven
+  hills hollow inlet island isle junction key lakes landing light lodge ford forge fork forks estate estates extension fall falls ferry field fields flat flats bend bluff bluffs bottom branch bridge brook
+  brooks burg canyon cape causeway center cliff cliffs club common commons corner corners course cove creek crest curve dale dam divide mount mountain neck oval overpass park pass passage pine pines plain plains
+  strasse straße gata gatan gade vej vagen veien weg laan plein straat katu tie utca ulica rue calle`);
+/** Suffixes that are seldom anything else, so that they need no number before them. */
+const plainStreets = set('street avenue ave road rd boulevard blvd lane ln drive parkway pkwy highway hwy terrace court');
+const units = set('apt apartment suite ste unit floor flat lot bldg building box piso puerta portal departamento depto esc escalera planta');
+const spanishStreets = set(
+  'calle c avenida avda av paseo plaza pza carretera ctra camino ronda travesia urbanizacion urb poligono barrio barriada pasaje glorieta rambla via cl carrer pseo',
+);
+
+export function findStreets(scan: Scan): void {
+  for (let index = 0; index < scan.count; index++) {
+    if (scan.isNumber(index)) {
+      findStreet(scan, index);
+    } else if (scan.isWord(index)) {
+      findUnit(scan, index);
+      findBox(scan, index);
+      findSpanishStreet(scan, index);
+      if (/^(?:lat|latitude|lon|lng|long|longitude)$/.test(scan.at(index))) findCoordinate(scan, index);
+    }
+  }
+}
+
+/** `297 Welch Lock`, `123 N. Main St.`: a number, up to five words and a word for a street. */
+function findStreet(scan: Scan, start: number): void {
+  if (scan.length(start) > 6 || (scan.isJoined(start) && /^[-./:$]$/.test(scan.at(start - 1)) && start > 0 && scan.isNumber(start - 2))) return;
+  let names = 0;
+  for (let at = start + 1; at < start + 12 && at < scan.count && scan.gap(at) <= Gap.line; at++) {
+    const word = scan.at(at);
+    if (scan.gap(at) === Gap.line && names === 0) return;
+    if (/^[.'-]$/.test(word)) continue;
+    const isOrdinal = scan.isNumber(at) && scan.isWord(at + 1) && scan.isJoined(at + 1);
+    const isName = scan.isCapital(at) || isOrdinal || (scan.isNumber(at) && scan.length(at) <= 5) || /^(?:st|nd|rd|th|of|the|de|la|del|van|der)$/.test(word);
+    if (names > 0 && streets.has(word) && (scan.isCapital(at) || plainStreets.has(word))) {
+      const next = scan.at(at + 1);
+      if (scan.isCapital(at + 1) && streets.has(next) && scan.gap(at + 1) === Gap.space && !plainStreets.has(word)) continue;
+      if (!scan.isCapital(start + 1) && !scan.isNumber(start + 1) && !plainStreets.has(word)) return;
+      return takeAddress(scan, start, scan.at(at + 1) === '.' && word.length <= 4 ? at + 2 : at + 1);
+    }
+    if (!isName && !(names < 3 && scan.has(at, Word.surname | Word.city) && !scan.has(at, Word.common))) return;
+    if (scan.isWord(at)) names += 1;
+  }
+}
+
+/** What follows a street belongs to the address: unit, city, state and ZIP code. */
+function takeAddress(scan: Scan, start: number, end: number): void {
+  let last = end;
+  if (/^(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)$/.test(scan.at(last)) && scan.isCapital(last)) last += 1;
+  scan.take(start, last, 'GEO', Sure.context);
+}
+
+const isGeo = (scan: Scan, index: number): boolean => scan.typeOf(index) === 'GEO';
+
+function findUnit(scan: Scan, index: number): void {
+  if (!units.has(scan.at(index)) || (!scan.isCapital(index) && !/^(?:apt|apartment|suite|ste)$/.test(scan.at(index)))) return;
+  let at = index + 1;
+  while (/^[.#:]$/.test(scan.at(at))) at += 1;
+  if (scan.gap(at) > Gap.space) return;
+  const isValue = scan.isNumber(at) || (scan.isWord(at) && scan.length(at) === 1 && scan.isCapital(at));
+  if (!isValue) return;
+  const isSafe = /^(?:apt|apartment|suite|ste)$/.test(scan.at(index));
+  const follows = [1, 2, 3].some((offset) => isGeo(scan, index - offset));
+  if (!isSafe && !follows && !isBoxAfter(scan, at + 1)) return;
+  let end = at + 1;
+  while (scan.isJoined(end) && (scan.isWord(end) || scan.isNumber(end) || (scan.at(end) === '-' && scan.isNumber(end + 1)))) end += 1;
+  scan.take(index, end, 'GEO', Sure.context);
+}
+
+const isBoxAfter = (scan: Scan, at: number): boolean => scan.at(at) === 'box' && scan.isNumber(at + 1);
+
+/** `P.O. Box 15`, `PSC 1, Box 20`, `APO AE 09123`, `USS Name`. */
+function findBox(scan: Scan, index: number): void {
+  const word = scan.at(index);
+  if (word === 'box' && (scan.isCapital(index) || scan.at(index - 1) === '.' || scan.isCaseless) && scan.isNumber(index + 1)) {
+    let start = index;
+    while (start > index - 5 && /^(?:p|o|po|post|office|\.)$/.test(scan.at(start - 1)) && scan.gap(start) <= Gap.space) start -= 1;
+    if (scan.at(start) === '.') start += 1;
+    const isPostal = start < index || isGeo(scan, index - 1) || /^(?:unit|psc|cmr|rr|hc)$/.test(scan.at(index - 2)) || isGeo(scan, index - 2);
+    if (isPostal) scan.take(start, index + 2, 'GEO', Sure.context);
+  } else if (/^(?:apo|fpo|dpo)$/.test(word) && (scan.isUpper(index) || scan.isCaseless) && /^(?:aa|ae|ap)$/.test(scan.at(index + 1))) {
+    scan.take(index, scan.isNumber(index + 2) ? index + 3 : index + 2, 'GEO', Sure.format);
+    takeLineBefore(scan, index);
+  } else if (/^(?:psc|cmr)$/.test(word) && scan.isUpper(index) && scan.isNumber(index + 1)) scan.take(index, index + 2, 'GEO', Sure.context);
+}
+
+/** The line above a military post office is a unit or a ship. */
+function takeLineBefore(scan: Scan, index: number): void {
+  if (scan.gap(index) !== Gap.line && !scan.isUpper(index - 3)) return;
+  let start = index;
+  while (
+    start > 0 &&
+    start > index - 8 &&
+    (start === index ? scan.gap(start) <= Gap.line : scan.gap(start) <= Gap.space) &&
+    !/^[:.;]$/.test(scan.at(start - 1))
+  )
+    start -= 1;
+  const ship = [...Array(index - start).keys()].map((offset) => start + offset).find((at) => /^(?:uss|usns|usnv|usce|usav|unit|psc|cmr)$/.test(scan.at(at)));
+  if (ship !== undefined) scan.take(ship, index, 'GEO', Sure.context);
+}
+
+/** Five digits, or five and four, behind a state, a city, a label or an address. */
+export function findZip(scan: Scan, index: number): void {
+  const { length } = scan.at(index);
+  if (length < 4 || length > 6 || (scan.isJoined(index) && scan.at(index - 1) !== '-' && !isGeo(scan, index - 1))) return;
+  let before = index - 1;
+  while (/^[,:(#.]$/.test(scan.at(before)) || /^(?:is|code|no|postal|of)$/.test(scan.at(before))) before -= 1;
+  const isLabelled =
+    /^(?:zip|zipcode|postcode|postal|cp|codigo|plz)$/.test(scan.at(before)) ||
+    (scan.at(before + 1) === 'postal' && scan.at(before) === 'codigo') ||
+    scan.at(before + 1) === 'postal';
+  const isAfterPlace = length === 5 && (isGeo(scan, before) || stateEndsAt(scan, before)) && scan.gap(index) <= Gap.line;
+  if (!isLabelled && !isAfterPlace) return;
+  const isLong = scan.at(index + 1) === '-' && scan.isJoined(index + 1) && scan.isNumber(index + 2) && scan.length(index + 2) === 4;
+  scan.take(index, isLong ? index + 3 : index + 1, 'GEO', Sure.context);
+}
+
+function stateEndsAt(scan: Scan, index: number): boolean {
+  return [1, 2, 3].some((length) => stateLength(scan, index - length + 1) === length && scan.isCapital(index - length + 1));
+}
+
+/** `Calle Carmen Romero, 23, 1D`: up to the end of the line, a full stop or a bracket. */
+function findSpanishStreet(scan: Scan, index: number): void {
+  const word = scan.at(index);
+  if (!spanishStreets.has(word) || !scan.isCapital(index)) return;
+  if (word === 'c' && !(scan.at(index + 1) === '/' || (scan.at(index + 1) === '.' && !scan.isEnglish))) return;
+  let end = index + 1;
+  let hasName = false;
+  for (let at = index + 1; at < index + 24 && at < scan.count && scan.gap(at) <= Gap.space; at++) {
+    const token = scan.at(at);
+    const isInner = /^(?:[,./ºª°-]|de|del|la|las|los|el|y|s|n|num|numero|no|izq|dcha|bajo|km)$/.test(token);
+    if (scan.isCapital(at) || scan.isNumber(at)) {
+      if (scan.isNumber(at) && scan.length(at) === 5) break;
+      hasName ||= scan.isCapital(at);
+      end = at + 1;
+    } else if (!isInner && !(scan.isJoined(at) && scan.isWord(at)) && !(scan.isWord(at) && hasName && scan.length(at) <= 2)) {
+      if (!scan.isWord(at) || hasName) break;
+      hasName = true;
+      end = at + 1;
+    } else if (token === '.' && scan.gap(at + 1) >= Gap.line) break;
+    else if (/^[ºª]$/.test(token)) end = at + 1;
+  }
+  if (hasName) scan.take(index, end, 'GEO', Sure.context);
+}
+
+/** Degrees with decimals after their label. */
+function findCoordinate(scan: Scan, index: number): void {
+  for (let at = index + 1; at < index + 8 && at < scan.count; at++) {
+    if (!scan.isNumber(at) || scan.at(at + 1) !== '.' || scan.length(at) > 3 || !scan.isNumber(at + 2) || scan.length(at + 2) < 3) continue;
+    return scan.take(scan.at(at - 1) === '-' ? at - 1 : at, at + 3, 'GEO', Sure.format);
+  }
+}
+

@@ -1,0 +1,133 @@
+/**
+ * Owns the cutting of a text into tokens: runs of letters, runs of digits, and every other character alone, in one pass. Keeps of each what the
+ * rules ask for: its letters without case and accents, its shape, and what white space stands before it. Refuses nothing; any string has tokens.
+ */
+
+export const Kind = { word: 1, number: 2, mark: 3 } as const;
+export const Shape = { lower: 1, title: 2, upper: 3, mixed: 4 } as const;
+/** What stands before a token: nothing, spaces, one line break, or an empty line (also the start of the text). */
+export const Gap = { none: 0, space: 1, line: 2, blank: 3 } as const;
+
+export interface Tokens {
+  readonly text: string;
+  readonly count: number;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly kinds: Uint8Array;
+  readonly gaps: Uint8Array;
+  /** Of words; 0 for others. */
+  readonly shapes: Uint8Array;
+  /** Words folded (lower case, no accents), numbers as ASCII digits, marks as they are (full-width ones as ASCII, curly quotes straight). */
+  readonly folded: readonly string[];
+}
+
+export function tokenize(text: string): Tokens {
+  const room = text.length + 1;
+  const starts = new Int32Array(room);
+  const ends = new Int32Array(room);
+  const kinds = new Uint8Array(room);
+  const gaps = new Uint8Array(room);
+  const shapes = new Uint8Array(room);
+  const folded: string[] = [];
+  let gap: number = Gap.blank;
+  let at = 0;
+  while (at < text.length) {
+    const type = classAt(text, at);
+    if (type <= line) {
+      gap = widenGap(gap, type);
+      at += 1;
+      continue;
+    }
+    const start = at;
+    at = endOfRun(text, at, type);
+    const index = folded.length;
+    starts[index] = start;
+    ends[index] = at;
+    gaps[index] = gap;
+    gap = Gap.none;
+    kinds[index] = type === letter ? Kind.word : type === digit ? Kind.number : Kind.mark;
+    const piece = text.slice(start, at);
+    if (type === letter) shapes[index] = shapeOf(piece);
+    folded.push(
+      type === letter
+        ? foldWord(piece)
+        : isAscii(piece)
+          ? piece
+          : piece
+              .normalize('NFKC')
+              .replace(/[‘’ʼ´`]/g, "'")
+              .replace(/[“”]/g, '"')
+              .replace(/[‐‑‒–—−]/g, '-'),
+    );
+  }
+  return { text, count: folded.length, starts, ends, kinds, gaps, shapes, folded };
+}
+
+const space = 0;
+const line = 1;
+const letter = 2;
+const digit = 3;
+const mark = 4;
+
+/** Of every ASCII character; others are asked of the Unicode tables below, and remembered. */
+const classes = new Uint8Array(0x10000).fill(255);
+for (let code = 0; code < 128; code++) classes[code] = classify(String.fromCharCode(code));
+
+function classify(character: string): number {
+  if (character === '\n' || character === '\r' || character === '\u2028' || character === '\u2029') return line;
+  if (/^[\s\p{Cc}\u200b\u2060\ufeff]$/u.test(character)) return space;
+  if (/^[\p{L}\p{M}]$/u.test(character)) return letter;
+  return /^\p{Nd}$/u.test(character) ? digit : mark;
+}
+
+function classAt(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  const known = classes[unit]!;
+  if (known !== 255) return known;
+  if (unit >= 0xd800 && unit < 0xdc00) return classify(String.fromCodePoint(text.codePointAt(at)!));
+  return (classes[unit] = classify(text[at]!));
+}
+
+/** Marks stand alone, but never half of a pair; a soft hyphen inside of a word belongs to it. */
+function endOfRun(text: string, start: number, type: number): number {
+  let at = start + unitsAt(text, start);
+  if (type === mark) return at;
+  while (at < text.length && (classAt(text, at) === type || (text[at] === '\u00ad' && type === letter))) at += unitsAt(text, at);
+  return at;
+}
+
+function unitsAt(text: string, at: number): number {
+  return text.codePointAt(at)! > 0xffff ? 2 : 1;
+}
+
+function widenGap(gap: number, type: number): number {
+  if (type === line) return gap >= Gap.line ? Gap.blank : Gap.line;
+  return Math.max(gap, Gap.space);
+}
+
+function shapeOf(word: string): number {
+  const lower = word.toLowerCase();
+  const upper = word.toUpperCase();
+  if (word === lower) return word === upper ? Shape.title : Shape.lower;
+  if (word === upper) return word.length === 1 ? Shape.title : Shape.upper;
+  const rest = word.slice(1);
+  return word[0] !== lower[0] && rest === rest.toLowerCase() ? Shape.title : Shape.mixed;
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 127) return false;
+  return true;
+}
+
+/** Letters that have no decomposition but a usual spelling in ASCII. */
+const plain: Readonly<Record<string, string>> = { ß: 'ss', ø: 'o', ł: 'l', đ: 'd', ð: 'd', æ: 'ae', œ: 'oe', þ: 'th', ı: 'i' };
+
+/** Lower case without accents; the same as scripts/deid/make.py does to the lists. */
+export function foldWord(word: string): string {
+  const lower = word.toLowerCase();
+  if (isAscii(lower)) return lower;
+  return lower
+    .normalize('NFKD')
+    .replace(/[\p{M}\u00ad]/gu, '')
+    .replace(/[ßøłđðæœþı]/g, (character) => plain[character] ?? character);
+}
