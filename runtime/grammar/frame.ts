@@ -34,8 +34,9 @@ export class Exit {
 
 export abstract class Frame {
   readonly kind = 'frame';
-  #outcomes: (Outcome | null | undefined)[] | undefined;
-  readonly #resumed = new Map<Exit, Frame | null>();
+  /** By the upper three bits of a byte, then the others; most frames take few bytes, and what they do not take is quick to say. */
+  readonly #outcomes: (Outcome | undefined)[][] = [];
+  #resumed: Map<Exit, Frame | null> | undefined;
   /** How many more characters of any text this frame takes, quotes, backslashes and controls aside; -1 where it depends on them. */
   readonly freedom: number;
   /** What masks.ts remembers here. */
@@ -47,13 +48,17 @@ export abstract class Frame {
 
   /** What the byte leads to; null if it cannot come here. */
   step(byte: number): Outcome | null {
-    this.#outcomes ??= new Array(256);
-    const found = this.#outcomes[byte];
-    return found === undefined ? (this.#outcomes[byte] = this.answer(byte)) : found;
+    const row = this.#outcomes[byte >> 5];
+    const found = row?.[byte & 31];
+    if (found !== undefined) return found;
+    const answer = this.answer(byte);
+    if (answer !== null) (row ?? (this.#outcomes[byte >> 5] = new Array(32)))[byte & 31] = answer;
+    return answer;
   }
 
   /** The frame instead of this one once the frame above has left; null if what it read cannot be. */
   resume(exit: Exit): Frame | null {
+    this.#resumed ??= new Map();
     const found = this.#resumed.get(exit);
     if (found !== undefined) return found;
     const frame = this.receive(exit.taken);

@@ -6,18 +6,18 @@
 import { type Exit, type Frame, isComplete, type Place, type Stack } from './frame.ts';
 import type { Trie, Vocabulary } from './vocabulary.ts';
 
-/** What a frame knows of its tokens, all of them or, where there are few, their ids; and where tokens leave it. */
+/** What a frame knows of its tokens: those of `base`, which frames share, with those of `ids`; and where tokens leave it. */
 interface Known {
   readonly owner: Masks;
-  readonly words: Uint32Array | undefined;
-  readonly ids: Uint32Array | undefined;
+  readonly base: Uint32Array | undefined;
+  readonly ids: Uint32Array;
   readonly leaving: readonly { readonly exit: Exit; readonly trie: Trie; readonly nodes: readonly number[] }[];
 }
 
 type Leave = (exit: Exit, trie: Trie, node: number) => void;
 
-/** Frames whose masks are kept. With 150,000 tokens one takes 19 KB. */
-const keptMasks = 1024;
+/** Frames whose masks are kept. With 150,000 tokens one takes at most 19 KB. */
+const keptMasks = 2048;
 /** Lengths of strings for which the tokens that fit are listed ahead. */
 const listedLengths = 32;
 
@@ -28,23 +28,32 @@ export class Masks {
   readonly #stopIds: readonly number[];
   /** By number of characters, all plain tokens that are no longer. */
   readonly #plain: Uint32Array[] = [];
+  /** Plain tokens of more characters than are listed. */
+  readonly #long: Uint32Array;
+  /** Tokens that a walk has found. */
+  readonly #found: Uint32Array<ArrayBuffer>;
+  #count = 0;
   #kept: Frame[] = [];
 
   constructor(vocabulary: Vocabulary, stopIds: readonly number[]) {
     [this.vocabulary, this.#stopIds] = [vocabulary, stopIds];
     this.length = Math.ceil(vocabulary.size / 32);
+    this.#found = new Uint32Array(vocabulary.size * 2);
+    this.#long = vocabulary.plain.ids.filter((id) => vocabulary.lengths[id]! > listedLengths);
     for (let most = 0; most <= listedLengths + 1; most++) this.#plain.push(this.#listPlain(most > listedLengths ? Number.POSITIVE_INFINITY : most));
   }
 
   /** Writes the mask of a place; false if no token may come. */
   fill(place: Place, words: Uint32Array): boolean {
-    const known = this.#know(place.frame);
-    if (known.words === undefined) words.fill(0);
-    else words.set(known.words);
-    for (const id of known.ids ?? []) set(words, id);
-    if (place.stack !== null) for (const { exit, trie, nodes } of known.leaving) this.#follow(exit, trie, nodes, place.stack, words);
-    if (isComplete(place)) for (const id of this.#stopIds) set(words, id);
-    return words.some((word) => word !== 0);
+    const { base, ids, leaving } = this.#know(place.frame);
+    if (base === undefined) words.fill(0);
+    else words.set(base);
+    for (let i = 0; i < ids.length; i++) set(words, ids[i]!);
+    this.#count = 0;
+    if (place.stack !== null) for (const { exit, trie, nodes } of leaving) this.#follow(exit, trie, nodes, place.stack);
+    if (isComplete(place)) for (const id of this.#stopIds) this.#take(id);
+    for (let i = 0; i < this.#count; i++) set(words, this.#found[i]!);
+    return base !== undefined || ids.length + this.#count > 0;
   }
 
   #listPlain(most: number): Uint32Array {
@@ -68,7 +77,6 @@ export class Masks {
 
   #compute(frame: Frame): Known {
     const { plain, special } = this.vocabulary;
-    const words = new Uint32Array(this.length);
     const leaving = new Map<Exit, Map<Trie, number[]>>();
     const leave: Leave = (exit, trie, node) => {
       const byTrie = leaving.get(exit) ?? new Map<Trie, number[]>();
@@ -76,36 +84,46 @@ export class Masks {
       nodes.push(node);
       leaving.set(exit, byTrie.set(trie, nodes));
     };
-    if (frame.freedom >= 0) this.#fillFree(frame.freedom, words);
-    else this.#walk(plain, 0, plain.bytes.length, { frame, stack: null }, words, leave);
-    this.#walk(special, 0, special.bytes.length, { frame, stack: null }, words, leave);
+    this.#count = 0;
+    const base = frame.freedom > 0 ? this.#takeFree(frame.freedom) : undefined;
+    if (base === undefined) this.#walk(plain, 0, plain.bytes.length, { frame, stack: null }, leave);
+    this.#walk(special, 0, special.bytes.length, { frame, stack: null }, leave);
     const lists = Array.from(leaving, ([exit, byTrie]) => Array.from(byTrie, ([trie, nodes]) => ({ exit, trie, nodes }))).flat();
-    const ids = listIds(words, this.length / 4);
-    return { owner: this, words: ids === undefined ? words : undefined, ids, leaving: lists };
+    return { owner: this, ...this.#pack(base), leaving: lists };
   }
 
-  #fillFree(freedom: number, words: Uint32Array): void {
-    const { lengths, plain } = this.vocabulary;
-    words.set(this.#plain[freedom === Number.POSITIVE_INFINITY ? listedLengths + 1 : Math.min(freedom, listedLengths)]!);
-    if (freedom > listedLengths && freedom < Number.POSITIVE_INFINITY) for (const id of plain.ids) if (lengths[id]! <= freedom) set(words, id);
+  /** What was found, as ids, or as bits where those are shorter. */
+  #pack(base: Uint32Array | undefined): Pick<Known, 'base' | 'ids'> {
+    const found = this.#found.subarray(0, this.#count);
+    if (found.length <= this.length) return { base, ids: found.slice() };
+    const words = base?.slice() ?? new Uint32Array(this.length);
+    for (let i = 0; i < found.length; i++) set(words, found[i]!);
+    return { base: words, ids: new Uint32Array(0) };
+  }
+
+  /** Plain tokens of up to so many characters: those that are listed, and the few longer ones. */
+  #takeFree(freedom: number): Uint32Array {
+    if (freedom === Number.POSITIVE_INFINITY) return this.#plain[listedLengths + 1]!;
+    for (const id of this.#long) if (this.vocabulary.lengths[id]! <= freedom) this.#take(id);
+    return this.#plain[Math.min(freedom, listedLengths)]!;
   }
 
   /** Tokens that left their frame at a node, walked on from the frames below. */
-  #follow(exit: Exit, trie: Trie, nodes: readonly number[], { frame, below }: Stack, words: Uint32Array): void {
+  #follow(exit: Exit, trie: Trie, nodes: readonly number[], { frame, below }: Stack): void {
     const resumed = frame.resume(exit);
     if (resumed === null) return;
     const place = { frame: resumed, stack: below };
     for (const node of nodes) {
-      if (!exit.isConsumed) this.#walk(trie, node, trie.skip[node]!, place, words, undefined);
+      if (!exit.isConsumed) this.#walk(trie, node, trie.skip[node]!, place, undefined);
       else {
-        mark(trie, node, node + 1, words);
-        this.#walk(trie, node + 1, trie.skip[node]!, place, words, undefined);
+        this.#mark(trie, node, node + 1);
+        this.#walk(trie, node + 1, trie.skip[node]!, place, undefined);
       }
     }
   }
 
   /** Marks tokens of the nodes [from, to), siblings with all below them, that the automaton takes from a place on. */
-  #walk(trie: Trie, from: number, to: number, place: Place, words: Uint32Array, leave: Leave | undefined): void {
+  #walk(trie: Trie, from: number, to: number, place: Place, leave: Leave | undefined): void {
     if (from >= to) return;
     const { bytes, depths, skip } = trie;
     const start = depths[from]!;
@@ -136,11 +154,11 @@ export class Masks {
         frame = outcome.child;
       } else frame = outcome;
       if (isPlain && frame.freedom >= 0) {
-        this.#markFree(trie, node, frame.freedom, words);
+        this.#markFree(trie, node, frame.freedom);
         node = skip[node]!;
         continue;
       }
-      mark(trie, node, node + 1, words);
+      this.#mark(trie, node, node + 1);
       frames[depth + 1] = frame;
       stacks[depth + 1] = stack;
       node++;
@@ -148,11 +166,19 @@ export class Masks {
   }
 
   /** Behind a node any plain text of so many characters may follow. */
-  #markFree(trie: Trie, node: number, freedom: number, words: Uint32Array): void {
+  #markFree(trie: Trie, node: number, freedom: number): void {
     const end = trie.skip[node]!;
     const { lengths } = this.vocabulary;
     const before = freedom === Number.POSITIVE_INFINITY ? 0 : this.#countBefore(trie, node);
-    for (let i = trie.tokens[node]!; i < trie.tokens[end]!; i++) if (lengths[trie.ids[i]!]! - before <= freedom) set(words, trie.ids[i]!);
+    for (let i = trie.tokens[node]!; i < trie.tokens[end]!; i++) if (lengths[trie.ids[i]!]! - before <= freedom) this.#take(trie.ids[i]!);
+  }
+
+  #mark({ tokens, ids }: Trie, from: number, to: number): void {
+    for (let i = tokens[from]!; i < tokens[to]!; i++) this.#take(ids[i]!);
+  }
+
+  #take(id: number): void {
+    this.#found[this.#count++] = id;
   }
 
   /** Characters up to a node. */
@@ -166,19 +192,4 @@ export class Masks {
 
 function set(words: Uint32Array, id: number): void {
   words[id >>> 5]! |= 1 << (id & 31);
-}
-
-function mark({ tokens, ids }: Trie, from: number, to: number, words: Uint32Array): void {
-  for (let i = tokens[from]!; i < tokens[to]!; i++) set(words, ids[i]!);
-}
-
-/** The ids of a mask, if there are no more than `most`. */
-function listIds(words: Uint32Array, most: number): Uint32Array | undefined {
-  const found: number[] = [];
-  for (const [i, word] of words.entries())
-    for (let left = word; left !== 0; left &= left - 1) {
-      if (found.length >= most) return undefined;
-      found.push(i * 32 + 31 - Math.clz32(left & -left));
-    }
-  return Uint32Array.from(found);
 }

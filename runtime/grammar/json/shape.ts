@@ -45,7 +45,7 @@ export interface Contains {
 export interface ObjectForm {
   readonly id: number;
   readonly names: ReadonlyMap<string, Property>;
-  /** What keys that are no name may be, by the patterns that they match: disjoint terms. */
+  /** What keys that are no name may be, by the patterns that they match: disjoint terms, all texts together. */
   readonly open: readonly OpenKeys[];
   /** The shape of any key that is no name of this form. */
   readonly find: (name: string) => Shape;

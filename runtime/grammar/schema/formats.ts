@@ -48,7 +48,7 @@ function toUri(more: string, isAbsolute: boolean): string {
   const other = "!$&'()*+,;=";
   const encoded = '%[\\da-fA-F]{2}';
   const character = `([${plain}${other}:@]|${encoded})`;
-  const authority = `(([${plain}${other}:]|${encoded})*@)?(\\[(${ipv6}|v[\\da-fA-F]+\\.[${plain}${other}:]+)\\]|([${plain}${other}]|${encoded})*)(:\\d*)?`;
+  const authority = `(([${plain}${other}:]|${encoded})*@)?(\\[(${ipv6}|[vV][\\da-fA-F]+\\.[${plain}${other}:]+)\\]|([${plain}${other}]|${encoded})*)(:\\d*)?`;
   const path = `(/${character}*)*`;
   const rootless = `${character}+${path}`;
   const relative = `([${plain}${other}@]|${encoded})+${path}`;
@@ -60,7 +60,7 @@ const international = '\\u{a0}-\\u{d7ff}\\u{f900}-\\u{fdcf}\\u{fdf0}-\\u{ffef}\\
 
 /** RFC 6570: expressions in braces between literals. */
 const variable = '([A-Za-z\\d_]|%[\\da-fA-F]{2})(\\.?([A-Za-z\\d_]|%[\\da-fA-F]{2}))*(:[1-9]\\d{0,3}|\\*)?';
-const template = `([!#$&(-;=?@A-Z\\[\\]_a-z~\\u{a0}-\\u{d7ff}\\u{e000}-\\u{10ffff}]|%[\\da-fA-F]{2}|\\{[+#./;?&]?${variable}(,${variable})*\\})*`;
+const template = `([!#$&-;=?@A-Z\\[\\]_a-z~\\u{a0}-\\u{d7ff}\\u{e000}-\\u{10ffff}]|%[\\da-fA-F]{2}|\\{[+#./;?&]?${variable}(,${variable})*\\})*`;
 
 const pointer = '(/([^~/]|~[01])*)*';
 
@@ -82,6 +82,9 @@ const expressions: Readonly<Record<string, string>> = {
   'json-pointer': pointer,
   'relative-json-pointer': `(0|[1-9]\\d*)(#|${pointer})`,
 };
+
+/** RFC 4648 4, as draft 7 lets schemas demand it by contentEncoding. */
+export const base64 = '([A-Za-z\\d+/]{4})*([A-Za-z\\d+/]{2}==|[A-Za-z\\d+/]{3}=)?';
 
 /** Standard formats that no expression holds to. */
 const refused: ReadonlySet<string> = new Set(['idn-email', 'idn-hostname', 'regex']);

@@ -25,6 +25,9 @@ export function toDecimal(value: number): Decimal {
   return { isNegative: sign === '-' && (cut !== '0' || rest !== ''), whole: cut, part: rest };
 }
 
+/** The digits of divisors, as a whole number, are below. */
+const mostDivisor = 100_000n;
+
 export class Numbers {
   readonly #terms: Terms;
   /** What RFC 8259 calls a number. */
@@ -87,12 +90,13 @@ export class Numbers {
     return this.#terms.either(this.#below(decimal, isOpen), this.#terms.sequence(minus, negative));
   }
 
-  /** Decimal texts of multiples; undefined for a divisor that is none. */
+  /** Decimal texts of multiples; undefined for a divisor that is none, or has so many digits that rests cannot be told apart. */
   multiple(divisor: number): Term | undefined {
     if (!(divisor > 0) || !Number.isFinite(divisor)) return undefined;
     const { whole, part } = toDecimal(divisor);
     const terms = this.#terms;
     const unit = BigInt(whole + part);
+    if (unit >= mostDivisor) return undefined;
     const signed = (text: Term): Term => terms.sequence(terms.optional(terms.text('-')), text);
     // With so many digits behind the point, all digits together must be a multiple of the divisor's, as far as its power of ten has not done it.
     const parts = Array.from({ length: part.length + 1 }, (_, count) => {

@@ -9,7 +9,7 @@ import { checkDepth, refuse, rejectForm } from '../refusal.ts';
 import { isLive } from '../terms/derive.ts';
 import type { Term } from '../terms/term.ts';
 import type { Terms } from '../terms/terms.ts';
-import { findFormat } from './formats.ts';
+import { base64, findFormat } from './formats.ts';
 import { readCount, readList, readNumber } from './keywords.ts';
 import { Numbers } from './numbers.ts';
 import { type JsonObject, own, type Source, type Sources } from './source.ts';
@@ -104,11 +104,21 @@ export class Scalars {
       if (typeof pattern !== 'string') throw rejectForm('have a text as its pattern', source.path);
       found.push(compileSearch(terms, pattern, `${source.path}/pattern`));
     }
+    if (source.draft === 4) found.push(...this.#readContent(schema, source));
     const format = own(schema, 'format');
     const expression = typeof format === 'string' ? findFormat(format) : undefined;
     if (expression === 'refused') throw refuse(`format ${String(format)}`, `${source.path}/format`);
     if (expression !== undefined) found.push(compileWhole(terms, expression, `${source.path}/format`));
     return found;
+  }
+
+  /** In draft 7 an assertion that nobody must make; later an annotation. */
+  #readContent(schema: JsonObject, { path }: Source): Term[] {
+    if (own(schema, 'contentMediaType') !== undefined) throw refuse('contentMediaType', path);
+    const encoding = own(schema, 'contentEncoding');
+    if (encoding === undefined) return [];
+    if (encoding !== 'base64') throw refuse('contentEncoding', path);
+    return [compileWhole(this.#terms, base64, path)];
   }
 
   #readBare(schema: JsonObject, source: Source, form: Form): Term[] {
@@ -124,7 +134,7 @@ export class Scalars {
     const divisor = readNumber(schema, 'multipleOf', source);
     if (divisor !== undefined) {
       const multiple = this.#numbers.multiple(divisor);
-      if (multiple === undefined) throw rejectForm('have a positive multipleOf', source.path);
+      if (multiple === undefined) throw refuse('multipleOf (not above 0, or of more than 5 digits)', source.path);
       found.push(multiple);
     }
     if (found.length === 0) return [];

@@ -92,7 +92,7 @@ export class Shapes {
     return {
       id: this.#forms++,
       names: known,
-      open: this.#splitKeys(members, keys),
+      open: [...this.#splitKeys(members, keys), { keys: this.#terms.not(keys), shape: never }],
       // Names of other forms: few, and asked for again and again.
       find: (name) => others.get(name) ?? others.set(name, find(name)).get(name)!,
       required: [...required].reduce((bits, name) => bits | known.get(name)!.bit, 0n),
@@ -108,7 +108,7 @@ export class Shapes {
     return found.length === 0 && others !== undefined ? [others] : found;
   }
 
-  /** Keys that are no name, by the patterns that they match. */
+  /** Keys that propertyNames allows, by the patterns that they match. */
   #splitKeys(members: readonly Members[], keys: Term): OpenKeys[] {
     const patterns = [...new Set(members.flatMap((part) => part.patterns.map((pattern) => pattern.keys)))];
     let classes: { readonly keys: Term; readonly matched: readonly Term[] }[] = [{ keys, matched: [] }];
