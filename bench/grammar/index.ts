@@ -1,0 +1,117 @@
+/**
+ * `npm run bench:grammar`: how many schemas of public sets the compiler reaches, and what masks and compiling cost with a real vocabulary.
+ * No device is needed. What the words mean: bench/README.md.
+ */
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { Command } from 'commander';
+import { openCheckpoint } from '../../runtime/checkpoint/index.ts';
+import { compileSchema } from '../../runtime/grammar/schema/index.ts';
+import { ensureDefaultModel } from '../../scripts/setup/index.ts';
+import { UsageError } from '../../server/cli/options.ts';
+import { readVersion } from '../../server/privacy/version.ts';
+import { describeMachine } from '../machine.ts';
+import { describeSamples } from '../serve/statistics.ts';
+import { timeMasks } from './masks.ts';
+import { createReach, judgeSchema, type Reach, type SchemaCase, takes } from './reach.ts';
+
+interface GrammarOptions {
+  readonly data?: string;
+  readonly model?: readonly string[];
+  readonly schemas?: number;
+}
+
+/** Least part of MaskBench that must be reached; longest mask and compilation, in ms at p50. */
+const bounds = { reach: 0.85, mask: 0.05, compile: 50 };
+
+/** Measures and prints; exit code 1 where a bound is broken. */
+export async function main(args: readonly string[]): Promise<void> {
+  const options = new Command('inward bench grammar')
+    .description('Measure which JSON schemas can be enforced, and what masks cost. The last line is JSON.')
+    .option('--data <folder>', 'folder with maskbench.dev.jsonl.gz and the like; default json-schema in the data of INWARD_TEST_DATA')
+    .option('--model <path...>', 'models whose vocabularies are measured; default SmolLM2')
+    .option('--schemas <count>', 'only so many schemas of MaskBench', Number)
+    .addHelpText('after', '\nExamples:\n  npm run bench:grammar\n  npm run bench:grammar -- --schemas 200 --model large.gguf')
+    .exitOverride()
+    .showHelpAfterError('See --help.')
+    .parse([...args], { from: 'user' })
+    .opts<GrammarOptions>();
+  const folder = options.data ?? findData();
+  const cases = readCases(join(folder, 'maskbench.dev.jsonl.gz')).slice(0, options.schemas);
+  const reach = createReach();
+  for (const each of cases) judgeSchema(reach, each);
+  const suites = ['draft7', 'draft2020-12'].map((draft) => ({ name: `JSON-Schema-Test-Suite ${draft}`, reach: judgeSuite(folder, draft) }));
+  printReaches([{ name: 'MaskBench', reach }, ...suites]);
+  const parsing = judgeParsing(folder);
+  console.log(`\nRFC 8259: ${parsing.right} of ${parsing.count} texts as they must be${parsing.wrong.map((name) => `\n  not: ${name}`).join('')}`);
+  const vocabularies = [];
+  for (const path of options.model ?? [await ensureDefaultModel()]) {
+    using checkpoint = openCheckpoint(path);
+    const times = await timeMasks(checkpoint, cases);
+    console.log(`\n${basename(path)}, ${times.tokens} tokens; ${times.steps} masks of valid instances`);
+    for (const [name, { p50, p90, p99, max }] of Object.entries(times.ms))
+      console.log(`${name.padEnd(28)} ms  p50 ${p50.toFixed(4)}  p90 ${p90.toFixed(4)}  p99 ${p99.toFixed(3)}  max ${max.toFixed(1)}`);
+    vocabularies.push({ model: basename(path), ...times });
+  }
+  const compileMs = describeSamples(reach.compileMs)?.p50 ?? 0;
+  const found = [
+    {
+      name: 'share of MaskBench that is reached',
+      found: reach.reached / reach.schemas,
+      bound: bounds.reach,
+      isMet: reach.reached / reach.schemas > bounds.reach,
+    },
+    { name: 'invalid instances that are taken', found: reach.wrong, bound: 0, isMet: reach.wrong === 0 },
+    { name: 'compiling, ms at p50', found: compileMs, bound: bounds.compile, isMet: compileMs < bounds.compile },
+    ...vocabularies.map(({ model, ms }) => ({ name: `mask, ms at p50 (${model})`, found: ms.mask.p50, bound: bounds.mask, isMet: ms.mask.p50 <= bounds.mask })),
+  ];
+  console.log('');
+  for (const { name, found: value, bound, isMet } of found) console.log(`${name.padEnd(72)} ${value.toFixed(4)}  bound ${bound}  ${isMet ? 'met' : 'MISSED'}`);
+  const record = { date: new Date().toISOString().slice(0, 10), version: readVersion(), machine: describeMachine(), reach: toRecord(reach), vocabularies };
+  console.log(JSON.stringify(record));
+  if (found.some(({ isMet }) => !isMet)) process.exitCode = 1;
+}
+
+function findData(): string {
+  const folder = process.env['INWARD_TEST_DATA'];
+  if (folder === undefined) throw new UsageError('Expected the folder of the schemas: give it with --data, or set INWARD_TEST_DATA.');
+  return join(folder, 'data', 'json-schema');
+}
+
+function readCases(path: string): SchemaCase[] {
+  return gunzipSync(readFileSync(path)).toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as SchemaCase); // biome-ignore format: one line
+}
+
+/** Each group of a draft's files, with the formats as assertions where the suite means them so. */
+function judgeSuite(folder: string, draft: string): Reach {
+  const read = (name: string): Record<string, unknown> => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const others = new Map(Object.entries(read('json-schema-test-suite.remotes.json')));
+  const reach = createReach();
+  // Elsewhere the suite holds that formats are annotations, which a server that enforces them does not.
+  for (const [file, groups] of Object.entries(read('json-schema-test-suite.json')))
+    if (file.startsWith(`${draft}/`) && !/\/format\.json|format-assertion|optional\/format\/unknown/.test(file))
+      for (const group of groups as SchemaCase[]) judgeSchema(reach, group, { others, draft: draft === 'draft7' ? 4 : 2020 });
+  return reach;
+}
+
+function judgeParsing(folder: string): { readonly count: number; readonly right: number; readonly wrong: readonly string[] } {
+  const texts = JSON.parse(readFileSync(join(folder, 'json-parsing.json'), 'utf8')) as { name: string; expect: string; base64: string }[];
+  const start = compileSchema(true, { spacing: 'any' });
+  const wrong = texts.filter(({ expect, base64 }) => expect !== 'either' && takes(start, Buffer.from(base64, 'base64')) !== (expect === 'accept'));
+  const count = texts.filter(({ expect }) => expect !== 'either').length;
+  return { count, right: count - wrong.length, wrong: wrong.map(({ name }) => name) };
+}
+
+function printReaches(rows: readonly { readonly name: string; readonly reach: Reach }[]): void {
+  for (const { name, reach } of rows) {
+    const { schemas, reached, refused, missed, wrong, reasons } = reach;
+    console.log(`${name}: ${reached} of ${schemas} schemas (${((100 * reached) / schemas).toFixed(1)} %), ${refused} refused, ${missed} valid instances missed, ${wrong} invalid ones taken`); // biome-ignore format: one line
+    for (const [reason, count] of [...reasons].sort(([, a], [, b]) => b - a)) console.log(`${String(count).padStart(6)}  ${reason}`);
+  }
+}
+
+function toRecord({ reasons, compileMs, ...counts }: Reach): object {
+  const { curve: _, ...compile } = describeSamples(compileMs) ?? { curve: [] };
+  return { ...counts, reasons: Object.fromEntries(reasons), compileMs: compile };
+}

@@ -1,0 +1,37 @@
+/**
+ * Owns the kinds of grammar that a request may bring, and what each becomes: the frame before the answer.
+ * Refuses what cannot be enforced, by name, and whatever is longer than a bound before it is looked at.
+ */
+import { InwardError } from '../errors.ts';
+import { compileWhole } from './expression/compile.ts';
+import type { Frame } from './frame.ts';
+import { Budget } from './refusal.ts';
+import { parseGbnf } from './rules/gbnf.ts';
+import { buildRules } from './rules/rules.ts';
+import { Texts } from './rules/texts.ts';
+import { isLive } from './terms/derive.ts';
+import { Terms } from './terms/terms.ts';
+
+/** Characters of an expression or a grammar. */
+const longestSource = 200_000;
+
+/** Answers that a regular expression matches from end to end. Throws grammar_invalid, grammar_unenforceable, grammar_too_large, grammar_empty. */
+export function compileExpression(source: string): Frame {
+  checkLength(source);
+  const terms = new Terms(new Budget());
+  const term = compileWhole(terms, source, 'the expression');
+  if (!isLive(terms, term)) throw new InwardError('grammar_empty');
+  return new Texts(terms).start(term);
+}
+
+/** Answers that a grammar in GBNF makes. Throws the same. */
+export function compileGbnf(source: string): Frame {
+  checkLength(source);
+  const terms = new Terms(new Budget());
+  const { trees, start } = parseGbnf(terms, source);
+  return new Texts(terms).start(buildRules(terms, trees, start));
+}
+
+function checkLength(source: string): void {
+  if (source.length > longestSource) throw new InwardError('grammar_too_large', { what: 'characters', limit: longestSource });
+}

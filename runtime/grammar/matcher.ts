@@ -1,0 +1,83 @@
+/**
+ * Owns one answer under a grammar: where it is, which tokens may come next, what must come. One for each sequence; synchronous.
+ * Refuses tokens that the grammar does not take, and then stays where it was.
+ */
+import { advance, type Frame, isComplete, type Place } from './frame.ts';
+import type { Masks } from './masks.ts';
+
+/** Bytes that are looked ahead at once: an answer of one way without end is given in parts. */
+const mostForced = 4096;
+
+export class Matcher {
+  readonly #masks: Masks;
+  /** The mask of the place `#masked`; its reader may read it until the next token. */
+  readonly #words: Uint32Array<ArrayBuffer>;
+  #place: Place;
+  #masked: Place | undefined;
+
+  constructor(start: Frame, masks: Masks) {
+    this.#masks = masks;
+    this.#words = new Uint32Array(masks.length);
+    this.#place = { frame: start, stack: null };
+  }
+
+  /** Whether the answer may end here; end tokens are in the mask then. */
+  get isComplete(): boolean {
+    return isComplete(this.#place);
+  }
+
+  /** The tokens that may come next, a bit for each; undefined if there are none, because the vocabulary lacks the bytes. */
+  mask(): Uint32Array<ArrayBuffer> | undefined {
+    const { frame, stack } = this.#place;
+    if (this.#masked?.frame === frame && this.#masked.stack === stack) return this.#words;
+    this.#masked = undefined;
+    if (!this.#masks.fill(this.#place, this.#words)) return undefined;
+    this.#masked = this.#place;
+    return this.#words;
+  }
+
+  /** Goes on by a token's bytes; false if they cannot come. */
+  accept(id: number): boolean {
+    const { offsets, bytes, names } = this.#masks.vocabulary;
+    return names[id] === 0 && this.acceptBytes(bytes.subarray(offsets[id], offsets[id + 1]));
+  }
+
+  acceptBytes(bytes: Uint8Array): boolean {
+    let place: Place | undefined = this.#place;
+    for (const byte of bytes) {
+      place = advance(place, byte);
+      if (place === undefined) return false;
+    }
+    this.#place = place;
+    return true;
+  }
+
+  /** The bytes that must come next, as far as there is one way and the answer cannot end. They are not taken. */
+  forced(): Uint8Array {
+    const found: number[] = [];
+    for (let place = this.#place; found.length < mostForced && !isComplete(place); ) {
+      const next = findOnly(place);
+      if (next === undefined) break;
+      found.push(next.byte);
+      place = next.place;
+    }
+    return Uint8Array.from(found);
+  }
+
+  /** Forgets the answer. */
+  wipe(): void {
+    this.#words.fill(0);
+    this.#masked = undefined;
+  }
+}
+
+function findOnly(place: Place): { readonly byte: number; readonly place: Place } | undefined {
+  let found: { readonly byte: number; readonly place: Place } | undefined;
+  for (let byte = 0; byte < 256; byte++) {
+    const next = advance(place, byte);
+    if (next === undefined) continue;
+    if (found !== undefined) return undefined;
+    found = { byte, place: next };
+  }
+  return found;
+}

@@ -1,0 +1,50 @@
+/**
+ * Owns what the compiler of grammars refuses, and the counts that bound its work.
+ * Refuses to quote: a place in a schema is given by keywords and positions, because the names of properties are a client's own.
+ */
+import { InwardError } from '../errors.ts';
+
+/** A keyword or construct that no mask can hold an answer to. `path`: see `describePath`. */
+export function refuse(keyword: string, path: string): InwardError {
+  return new InwardError('grammar_unenforceable', { keyword, path });
+}
+
+/** What is not a schema, an expression or a grammar at all. */
+export function rejectForm(rule: string, path: string): InwardError {
+  return new InwardError('grammar_invalid', { rule, path });
+}
+
+/** How much of each thing one grammar may make; what a usual schema needs is a hundredth of it. */
+const limits = {
+  /** Expressions and states of them. */
+  terms: 400_000,
+  /** Parts of expressions that were looked at, so that long lists cost what they are. */
+  parts: 8_000_000,
+  /** Sets of schemas that one value must meet. */
+  nodes: 20_000,
+  /** Ways in which an object or array may meet its schemas. */
+  alternatives: 60_000,
+  /** Schemas, rules and expressions that were read. */
+  sources: 50_000,
+} as const;
+
+export type Counted = keyof typeof limits;
+
+/** Counts of one grammar, also of what is made while it runs. */
+export class Budget {
+  readonly #left: Record<Counted, number> = { ...limits };
+
+  /** Throws grammar_too_large. */
+  spend(what: Counted, count = 1): void {
+    this.#left[what] -= count;
+    if (this.#left[what] < 0) throw new InwardError('grammar_too_large', { what, limit: limits[what] });
+  }
+}
+
+/** How deep schemas, expressions and rules may nest. */
+export const deepest = 200;
+
+/** Throws grammar_too_large where something nests deeper. */
+export function checkDepth(depth: number): void {
+  if (depth > deepest) throw new InwardError('grammar_too_large', { what: 'levels', limit: deepest });
+}

@@ -1,0 +1,27 @@
+/** Owns JSON Schema as an automaton: drafts 4 to 2020-12 -> the frame before a text of JSON. Refuses what cannot be enforced, by name. */
+
+import { InwardError } from '../../errors.ts';
+import type { Frame } from '../frame.ts';
+import { type Spacing, Values } from '../json/values.ts';
+import { Budget } from '../refusal.ts';
+import { Terms } from '../terms/terms.ts';
+import { Shapes } from './shapes.ts';
+import { type Draft, Sources } from './source.ts';
+
+export interface SchemaOptions {
+  /** White space of answers; default usual. */
+  readonly spacing?: Spacing;
+  /** Draft of schemas that name none; default 2020. */
+  readonly draft?: Draft;
+  /** Documents that references may lead to, by address. */
+  readonly others?: ReadonlyMap<string, unknown>;
+}
+
+/** Throws grammar_invalid, grammar_unenforceable, grammar_too_large, grammar_empty. */
+export function compileSchema(schema: unknown, { spacing = 'usual', draft = 2020, others = new Map() }: SchemaOptions = {}): Frame {
+  const terms = new Terms(new Budget());
+  const sources = new Sources(schema, terms.budget, others, draft);
+  const shape = new Shapes(terms, sources).build(sources.top);
+  if (!shape.isLive) throw new InwardError('grammar_empty');
+  return new Values(terms, spacing).root(shape);
+}

@@ -1,0 +1,68 @@
+/** Texts that the automaton of a schema takes, by hand and by RFC 8259. */
+import { describe, expect, test } from 'vitest';
+import { takes } from '../../../bench/grammar/reach.ts';
+import { compileSchema } from '../../../runtime/grammar/index.ts';
+
+describe.each<[name: string, schema: unknown, taken: readonly string[], refused: readonly string[]]>([
+  ['a bounded integer', { type: 'integer', minimum: 3, maximum: 100 }, ['3', '100', '42'], ['2', '101', '5.0', '1e1', '-3', '03']],
+  ['a number above', { type: 'number', exclusiveMinimum: -1.5 }, ['-1.49', '0', '-0', '12.5', '1000'], ['-1.5', '-1.50', '-2', '-1.51']],
+  ['a multiple', { multipleOf: 0.25, type: 'number' }, ['0', '0.25', '1.5', '-2.75', '3', '0.50'], ['0.3', '1.26', '0.251']],
+  ['a string with a pattern', { type: 'string', pattern: '^a[0-9]+$' }, ['"a1"', '"\\u00611"', '"a\\u0031\\u0032"'], ['"a"', '"b1"', '"a1 "', 'a1']],
+  ['a string by length', { type: 'string', minLength: 1, maxLength: 2 }, ['"é😀"', '"\\ud83d\\ude00x"'], ['""', '"abc"', '"\\ud83d"', '"\\n\\n\\n"']],
+  [
+    'keys in any order, each once',
+    { type: 'object', properties: { a: { type: 'null' }, b: { type: 'boolean' } }, required: ['b'], additionalProperties: false },
+    ['{"b":true}', '{"a":null,"b":false}', '{ "b": true, "a": null }'],
+    ['{}', '{"a":null}', '{"b":true,"b":true}', '{"b":true,"c":1}', '{"b":1}', '{"b":true,}'],
+  ],
+  [
+    'a tuple and more',
+    { type: 'array', prefixItems: [{ type: 'integer' }, { type: 'string' }], items: { type: 'boolean' }, minItems: 2, maxItems: 3 },
+    ['[1,"a"]', '[1,"a",true]'],
+    ['[1]', '["a",1]', '[1,"a",2]', '[1,"a",true,true]', '[1,"a",]'],
+  ],
+  ['contains', { type: 'array', contains: { const: 5 }, maxContains: 1 }, ['[5]', '[1,5]', '[5,"x"]'], ['[]', '[1]', '[5,5]']],
+  [
+    'one of overlapping ones',
+    {
+      oneOf: [
+        { minimum: 2, type: 'integer' },
+        { maximum: 5, type: 'integer' },
+      ],
+    },
+    ['1', '6'],
+    ['2', '5', '3', '"a"'],
+  ],
+  [
+    'recursion',
+    {
+      $ref: '#/$defs/tree',
+      $defs: { tree: { type: 'object', properties: { of: { type: 'array', items: { $ref: '#/$defs/tree' } } }, additionalProperties: false } },
+    },
+    ['{}', '{"of":[]}', '{"of":[{},{"of":[{}]}]}'],
+    ['[]', '{"of":{}}', '{"of":[1]}'],
+  ],
+  [
+    'a choice by a constant',
+    {
+      oneOf: [1, 2].map((kind) => ({
+        type: 'object',
+        properties: { kind: { const: kind }, of: { type: kind === 1 ? 'string' : 'number' } },
+        required: ['kind', 'of'],
+      })),
+    },
+    ['{"kind":1,"of":"a"}', '{"of":2.5,"kind":2}'],
+    ['{"kind":1,"of":2}', '{"of":"a","kind":2}', '{"kind":3,"of":2}'],
+  ],
+])('%s', (_, schema, taken, refused) => {
+  const start = compileSchema(schema);
+  test.each(taken)('takes %s', (text) => expect(takes(start, text)).toBe(true));
+  test.each(refused)('refuses %s', (text) => expect(takes(start, text)).toBe(false));
+});
+
+test('what no value meets is an error, and so is what cannot be enforced, by its name', () => {
+  expect(() => compileSchema({ type: 'integer', minimum: 3, maximum: 2 })).toThrow(expect.objectContaining({ code: 'grammar_empty' }));
+  expect(() => compileSchema({ properties: { secret: { uniqueItems: true } } })).toThrow(
+    expect.objectContaining({ code: 'grammar_unenforceable', fields: { keyword: 'uniqueItems', path: '#/properties/0' } }),
+  );
+});
