@@ -2,6 +2,12 @@
 import { distance, type Result } from './engine-run.ts';
 import type { OraclePrompt } from './oracle.ts';
 
+/** Steps before the first whose lead over the second token is under `margin`. */
+export function stepsBeforeTie(golden: OraclePrompt, margin: number): number {
+  const step = golden.greedyTopLogits.findIndex(([first = 0, second = 0]) => first - second < margin);
+  return step < 0 ? golden.greedy.length : step;
+}
+
 /** Largest distance from everything that the golden knows of the prompt and its continuation. */
 export function distanceFrom(golden: OraclePrompt, { logits }: Result, steps: number): number {
   const promptLength = golden.ids.length;

@@ -6,6 +6,7 @@ import type { Operation, Place, Slice, StepCounts, Vectors } from '../kernels/ke
 import type { MatrixUnit } from '../kernels/matrix_unit.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type DevicePretence, type OpenDevice, openDevice } from '../runtime/device.ts';
+import { findDrivers } from '../runtime/drivers.ts';
 import { DeviceMemory, writeVectors } from '../runtime/memory.ts';
 import { type DeviceName, deviceNames } from '../runtime/types.ts';
 
@@ -13,6 +14,10 @@ import { type DeviceName, deviceNames } from '../runtime/types.ts';
 export function testDevice(): DeviceName | 'auto' {
   const name = process.env['INWARD_TEST_DEVICE'];
   return deviceNames.find((known) => known === name) ?? 'auto';
+}
+
+export function lacksSwiftshader(): boolean {
+  return !findDrivers().some(({ name }) => name === 'swiftshader');
 }
 
 /** What the device multiplies matrices with: whether it has f16, and its own units. */

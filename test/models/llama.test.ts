@@ -4,13 +4,12 @@
  * the distance of the reference's own f16 run; q8 KV and int8 activations, which are coarser than f16, see below.
  */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { findDrivers } from '../../runtime/drivers.ts';
 import { createEngine } from '../../runtime/engine.ts';
 import type { Engine, EngineOptions } from '../../runtime/types.ts';
 import { firstDifference, type Result, run } from '../engine-run.ts';
-import { distanceFrom } from '../golden.ts';
-import { testDevice } from '../gpu.ts';
-import { type Oracle, type OraclePrompt, type PromptName, promptNames, readOracle } from '../oracle.ts';
+import { distanceFrom, stepsBeforeTie } from '../golden.ts';
+import { lacksSwiftshader, testDevice } from '../gpu.ts';
+import { type Oracle, type PromptName, promptNames, readOracle } from '../oracle.ts';
 import { sampleCases } from '../sample.ts';
 
 const exact = { kv: 'f32', activations: 'f32', contextLength: 512, kvTokens: 4096 } as const;
@@ -18,12 +17,6 @@ const all = { maxTokens: 24, logits: 'all' } as const;
 
 const open = ({ modelPath }: Oracle, options: Partial<EngineOptions> = {}): Promise<Engine> =>
   createEngine({ modelPath, device: testDevice(), ...exact, ...options });
-
-/** Steps before the first whose lead over the second token is under `margin`. */
-function stepsBeforeTie(golden: OraclePrompt, margin: number): number {
-  const step = golden.greedyTopLogits.findIndex(([first = 0, second = 0]) => first - second < margin);
-  return step < 0 ? golden.greedy.length : step;
-}
 
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
@@ -124,8 +117,7 @@ test.each(['q4_0', 'q4_1'])('int8 activations, %s: within three times what a bf1
 });
 
 test('exact on SwiftShader, whatever the other tests run on', async (context) => {
-  const has = findDrivers().some(({ name }) => name === 'swiftshader');
-  context.skip(!has, 'SwiftShader is not on this machine');
+  context.skip(lacksSwiftshader(), 'SwiftShader is not on this machine');
   const oracle = readOracle('gguf_llama_q4_1');
   await using engine = await open(oracle, { device: 'swiftshader' });
   expect(engine.info.device).toBe('swiftshader');

@@ -1,14 +1,16 @@
 /**
  * Every family from files in the layout of real releases, against Hugging Face transformers: greedy tokens and logits of each prompt, all
- * prompts side by side. Bound: as in llama.test.ts, 20 x the distance of the reference's own float32 and float64.
+ * prompts side by side. Bound: as in llama.test.ts, 20 x the distance of the reference's own float32 and float64; in the default mode (KV in f16)
+ * the distance of its own f16 run.
  */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createEngine } from '../../runtime/engine.ts';
-import { run } from '../engine-run.ts';
-import { distanceFrom } from '../golden.ts';
-import { testDevice } from '../gpu.ts';
-import { readFolderOracle, readGgufOracle } from '../oracle.ts';
+import type { DeviceName, EngineOptions } from '../../runtime/types.ts';
+import { type Result, run } from '../engine-run.ts';
+import { distanceFrom, stepsBeforeTie } from '../golden.ts';
+import { lacksSwiftshader, testDevice } from '../gpu.ts';
+import { type FolderOracle, readFolderOracle, readGgufOracle } from '../oracle.ts';
 import { sampleCases } from '../sample.ts';
 import { findTestData } from '../test-data.ts';
 
@@ -44,25 +46,53 @@ const data = findTestData('oracles of all families');
 /** A device in software on a busy machine takes minutes to compile, in ms. */
 const patience = 400_000;
 
-test.each(data === undefined ? [] : sampleCases('oracles of families', oracles, 4))(
+type OracleName = (typeof oracles)[number];
+
+/** Opens the model of an oracle and runs all of its prompts side by side. */
+async function runOracle([name, format]: OracleName, options: Partial<EngineOptions>): Promise<{ oracle: FolderOracle; results: Result[] }> {
+  const folder = join(data ?? '', 'oracles', name);
+  const oracle = format === 'gguf' ? readGgufOracle(folder) : readFolderOracle(folder);
+  await using engine = await createEngine({ modelPath: oracle.modelPath, device: testDevice(), contextLength: 512, kvTokens: 4096, ...options });
+  const results = await Promise.all(oracle.names.map((prompt) => run(engine, oracle.prompts[prompt].ids, { maxTokens: 24, logits: 'all' })));
+  return { oracle, results };
+}
+
+async function expectExact(which: OracleName, device: DeviceName | 'auto'): Promise<void> {
+  const { oracle, results } = await runOracle(which, { device, kv: 'f32', activations: 'f32' });
+  for (const [i, prompt] of oracle.names.entries()) {
+    const [golden, result] = [oracle.prompts[prompt], results[i]];
+    expect(result?.tokens, prompt).toEqual(golden.greedy);
+    expect(result && distanceFrom(golden, result, 24), prompt).toBeLessThan(20 * oracle.tolerance);
+  }
+}
+
+const draw = (what: string, count: number, from = oracles): readonly OracleName[] => (data === undefined ? [] : sampleCases(what, from, count));
+
+test.each(draw('oracles of families', 3))(
   '%s as a %s: 24 tokens of each prompt, and the logits of every position',
   { timeout: patience },
+  async (name, format) => await expectExact([name, format], testDevice()),
+);
+
+test.for(draw('oracles on SwiftShader', 1))('%s as a %s on SwiftShader, whatever the others run on', { timeout: patience }, async (which, { skip }) => {
+  skip(lacksSwiftshader(), 'SwiftShader is not on this machine');
+  await expectExact(which, 'swiftshader');
+});
+
+// Rounding keys and values to f16 makes routers choose another expert where two are nearly level: docs/distances.md.
+const withoutExperts = oracles.filter(([name]) => !/moe|gpt_oss|deepseek|next/.test(name));
+
+test.each(draw('oracles in the default mode', 1, withoutExperts))(
+  '%s as a %s in the default mode: tokens until a near tie',
+  { timeout: patience },
   async (name, format) => {
-    const folder = join(data ?? '', 'oracles', name);
-    const oracle = format === 'gguf' ? readGgufOracle(folder) : readFolderOracle(folder);
-    await using engine = await createEngine({
-      modelPath: oracle.modelPath,
-      device: testDevice(),
-      kv: 'f32',
-      activations: 'f32',
-      contextLength: 512,
-      kvTokens: 4096,
-    });
-    const results = await Promise.all(oracle.names.map((prompt) => run(engine, oracle.prompts[prompt].ids, { maxTokens: 24, logits: 'all' })));
+    const { oracle, results } = await runOracle([name, format], {});
     for (const [i, prompt] of oracle.names.entries()) {
       const [golden, result] = [oracle.prompts[prompt], results[i]];
-      expect(result?.tokens, prompt).toEqual(golden.greedy);
-      expect(result && distanceFrom(golden, result, 24), prompt).toBeLessThan(20 * oracle.tolerance);
+      const bound = Math.max(...Object.values(oracle.half.f16));
+      const steps = stepsBeforeTie(golden, Math.max(0.05, bound));
+      expect(result?.tokens.slice(0, steps), prompt).toEqual(golden.greedy.slice(0, steps));
+      expect(result && distanceFrom(golden, result, steps), prompt).toBeLessThan(bound);
     }
   },
 );

@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { families } from '../../models/index.ts';
+import type { DeviceName } from '../../runtime/types.ts';
 import { convertSeeded } from '../gguf/convert.ts';
 import { modelBytes, partBytes } from '../gguf/model.ts';
 import { createParts } from '../gguf-file.ts';
+import { lacksSwiftshader } from '../gpu.ts';
 import { sampleCases } from '../sample.ts';
 import { listSeeded, readSeeded, writeSeeded } from '../seeded.ts';
 import { expectGolden } from '../seeded-golden.ts';
@@ -35,11 +37,18 @@ test.each(decoders)('%s: tokens and logits of each prompt, side by side', { time
   await expectGolden(folder, seeded);
 });
 
-test.each(sampleCases('seeded models as GGUF', decoders, 3))('%s as a GGUF file', { timeout: patience }, async (name) => {
+async function expectGguf(name: string, device?: DeviceName): Promise<void> {
   const seeded = readSeeded(name);
   const file = join(createFolder(), 'model.gguf');
   writeFileSync(file, modelBytes(convertSeeded(seeded)));
-  await expectGolden(file, seeded);
+  await expectGolden(file, seeded, device);
+}
+
+test.each(sampleCases('seeded models as GGUF', decoders, 2))('%s as a GGUF file', { timeout: patience }, async (name) => await expectGguf(name));
+
+test.for(sampleCases('seeded models on SwiftShader', decoders, 1))('%s as a GGUF file on SwiftShader', { timeout: patience }, async (name, { skip }) => {
+  skip(lacksSwiftshader(), 'SwiftShader is not on this machine');
+  await expectGguf(name, 'swiftshader');
 });
 
 // Weights are whole numbers times powers of two, which blocks of Q8_0 have exactly, so that the golden holds; the experts of all are one tensor, in three parts.
