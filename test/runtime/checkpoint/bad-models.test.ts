@@ -93,7 +93,7 @@ describe('a folder', () => {
       `tensor ${norm} in ${shards[1]}: expected storage F32, F16, BF16, found U8. ${familyRemedy}`,
     ],
     ['a storage that nobody knows', files(change(down, { storage: 'Q9' })), `dtype of tensor ${down} in ${shards[0]}: expected F4, F6_E2M3,`],
-    ['a family that nobody knows', files(undefined, { model_type: 'mamba2' }), 'config.json model_type: expected deepseek_v3, kimi_k2,'],
+    ['a family that nobody knows', files(undefined, { model_type: 'mamba2' }), 'config.json model_type: expected '],
     [
       'more tokens than rows',
       files(undefined, { vocab_size: 200 }),
@@ -154,7 +154,7 @@ describe('a GGUF file', () => {
   const up = 'blk.1.ffn_up.weight';
 
   test.each<[string, GgufModel, string]>([
-    ['an architecture that nobody knows', { ...good, architecture: 'mamba' }, 'general.architecture in FILE: expected deepseek2,'],
+    ['an architecture that nobody knows', { ...good, architecture: 'mamba' }, 'general.architecture in FILE: expected '],
     ['a key less', withoutKey('block_count'), 'metadata qwen2.block_count in FILE: expected a whole number from 1 to 16777216, found nothing.'],
     ['a tensor less', withTensors((tensors) => tensors.delete(up)), `tensor ${up} in FILE: expected shape 176 x 96, found nothing. ${familyRemedy}`],
     [
