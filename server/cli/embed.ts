@@ -7,6 +7,7 @@ import { Command, Option } from 'commander';
 import type { Embedding, EngineOptions } from '../../runtime/index.ts';
 import type { SettingName } from '../config/table.ts';
 import { type Settings, toTextOptions } from '../config.ts';
+import { toNumbers } from '../vectors.ts';
 import type { World } from '../world.ts';
 import { addSettings, collect, type Flags, parseIds, prepareEngine, readSettings, UsageError } from './options.ts';
 import { openEngine } from './progress.ts';
@@ -68,13 +69,10 @@ async function encodeLines(lines: readonly string[], settings: Settings & { read
   return Promise.all(lines.map((line) => text.encode(line, { addSpecial: true })));
 }
 
-/** As few digits as name an f32. */
-const shorten = (value: number): number => Number(value.toPrecision(9));
-
 function describe({ values, tokens }: Embedding): { readonly tokens: number; readonly embedding: readonly number[] } {
-  return { tokens, embedding: Array.from(values, shorten) };
+  return { tokens, embedding: toNumbers(values) };
 }
 
 function formatLine({ values }: Embedding): string {
-  return `${Array.from(values, shorten).join(' ')}\n`;
+  return `${toNumbers(values).join(' ')}\n`;
 }
