@@ -9,7 +9,7 @@ import type { Pooling } from '../kernels/pool.ts';
 import { type DecoderConfig, matrix, readDecoder, readWidth, vector } from './blocks.ts';
 import type { Encoder, Family, ModelConfig, WeightSpec } from './family.ts';
 
-interface BertConfig extends DecoderConfig {
+interface BertConfig extends Omit<DecoderConfig, 'isTied'> {
   readonly encoder: Encoder;
   /** Rows of the tables of positions and of kinds of text. */
   readonly positionCount: number;
@@ -53,7 +53,7 @@ export const bert: Family<BertConfig> = {
   },
 
   readConfig(config) {
-    const decoder = readDecoder(config, { epsilonKey: 'layer_norm_eps' });
+    const { isTied: _, ...stack } = readDecoder(config, { epsilonKey: 'layer_norm_eps' });
     for (const key of ['is_decoder', 'add_cross_attention']) config.demand(!config.boolean(key, false), key, 'false', 'true');
     const classifier = config.strings('architectures')?.find((name) => name.endsWith('Classification'));
     config.demand(classifier === undefined, 'architectures', 'a model without a classifier', classifier ?? '');
@@ -64,9 +64,9 @@ export const bert: Family<BertConfig> = {
     const feedForwardLength = readWidth(config);
     config.demand(feedForwardLength % 32 === 0, 'intermediate_size', 'a multiple of 32', feedForwardLength);
     return {
-      ...decoder,
-      contextLength: Math.min(decoder.contextLength, config.integer('max_seq_length', decoder.contextLength)),
-      positionCount: decoder.contextLength,
+      ...stack,
+      contextLength: Math.min(stack.contextLength, config.integer('max_seq_length', stack.contextLength)),
+      positionCount: stack.contextLength,
       typeCount: config.integer('type_vocab_size', 2),
       feedForwardLength,
       activation: activations[activation] ?? 'gelu',

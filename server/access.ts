@@ -31,6 +31,7 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/v1/models/:id': { scope: 'models', isInference: true, isDry: true },
   '/v1/chat/completions': { scope: 'chat', isInference: true },
   '/v1/completions': { scope: 'completions', isInference: true },
+  '/v1/embeddings': { scope: 'completions', isInference: true },
   '/v1/messages': { scope: 'chat', isInference: true },
   '/v1/messages/count_tokens': { scope: 'chat', isInference: true },
   '(unknown)': { isAnyone: true, isInference: false },

@@ -19,6 +19,7 @@ import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
 import { chatDialect } from './openai/chat.ts';
 import { completionsDialect } from './openai/completions.ts';
+import { addEmbeddingRoute } from './openai/embeddings.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
@@ -103,6 +104,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   };
   for (const dialect of [chatDialect, completionsDialect, messagesDialect]) addAnswerRoute(app, context, dialect);
   for (const route of [countRoute]) addTextRoute(app, context, route);
+  addEmbeddingRoute(app, context);
   addMethodRefusals(app);
   return app;
 }

@@ -3,12 +3,24 @@
  * Like the real one it works on its own clock, so that steps after an abort can be counted, parks requests whose readers are behind, checks what it is
  * asked, and gives log-probabilities. Settings of the sampler do not move it off its script.
  */
-import { EventChannel } from '../runtime/channel.ts';
+import { EventChannel, zero } from '../runtime/channel.ts';
 import { checkRequest } from '../runtime/checks.ts';
+import { embedTexts } from '../runtime/embed.ts';
 import { InwardError } from '../runtime/errors.ts';
 import { Recorder } from '../runtime/recorder.ts';
 import type { SequenceSink } from '../runtime/scheduling/sequence.ts';
-import type { Engine, EngineInfo, EngineStats, GenerateRequest, TokenEvent, TokenId, TokenLogprobs, ZeroReport } from '../runtime/types.ts';
+import type {
+  Embedding,
+  EmbedOptions,
+  Engine,
+  EngineInfo,
+  EngineStats,
+  GenerateRequest,
+  TokenEvent,
+  TokenId,
+  TokenLogprobs,
+  ZeroReport,
+} from '../runtime/types.ts';
 
 export interface FakeEngineOptions {
   /** The ids to answer with. */
@@ -22,6 +34,8 @@ export interface FakeEngineOptions {
   readonly places?: number;
   /** Tokens of the prompt that it says to have kept from before. Default 0. */
   readonly cached?: (request: GenerateRequest) => number;
+  /** The vector of a text, where `info` has an encoder. */
+  readonly embedding?: (ids: Uint32Array) => Float32Array;
   /** Thrown instead of the token with this index. */
   readonly failAt?: { readonly index: number; readonly error: unknown };
   /** Logits that the token after `ids` is chosen from. Default: something that differs from place to place. */
@@ -141,7 +155,10 @@ export class FakeEngine implements Engine {
         this.steps++;
         if (performance.now() > end) throw new InwardError('deadline_exceeded', { limit: request.deadlineMs ?? 0 });
         if (signal.aborted) this.stepsAfterAbort++;
-        if (signal.aborted) break;
+        if (signal.aborted) {
+          zero(event);
+          break;
+        }
         if (event.type === 'token') this.generatedTokens++;
         record.event(event);
       }
@@ -184,11 +201,12 @@ export class FakeEngine implements Engine {
         break;
       }
     }
-    yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens, cachedTokens };
+    const embedding = this.info.encoder && this.options.embedding?.(request.promptIds);
+    yield { type: 'end', reason, promptTokens: request.promptIds.length, completionTokens, cachedTokens, ...(embedding && { embedding }) };
   }
 
-  async embed(): Promise<never> {
-    throw new InwardError('embeddings_unsupported', { family: this.info.family });
+  embed(texts: readonly Uint32Array[], options?: EmbedOptions, signal?: AbortSignal): Promise<Embedding[]> {
+    return embedTexts(this, texts, options, signal);
   }
 
   flushPrefixes(): void {

@@ -14,6 +14,7 @@ import { createChatCommand } from './chat.ts';
 import { createCompletionCommand } from './completion.ts';
 import { createConfigCommand } from './config.ts';
 import { createDoctorCommand } from './doctor.ts';
+import { createEmbedCommand } from './embed.ts';
 import { closedPipeCode, exitCodes, interruptedCode } from './exit.ts';
 import { createFitCommand } from './fit.ts';
 import { createKeyCommand } from './key.ts';
@@ -79,6 +80,7 @@ const commands = [
   createFitCommand,
   createConfigCommand,
   createLogitsCommand,
+  createEmbedCommand,
   createTuneCommand,
   createModelCommand,
   createAgreementCommand,

@@ -17,7 +17,7 @@ import { parseSettings } from '../config.ts';
 import type { World } from '../world.ts';
 import { createDistribution, type Ranked } from './distribution.ts';
 import { formatReports, type LogitsReport, type PositionReport } from './logits-table.ts';
-import { deviceOption, integer, prepareEngine, UsageError } from './options.ts';
+import { deviceOption, integer, parseIds, prepareEngine } from './options.ts';
 
 interface LogitsFlags {
   readonly ids: readonly string[];
@@ -82,13 +82,6 @@ function toEngineOptions(prompts: readonly Uint32Array[], flags: LogitsFlags): P
     ...(kv === undefined ? {} : { kv }),
     ...(activations === undefined ? {} : { activations }),
   };
-}
-
-/** Strict: digits and commas. Commander would repeat the list in its message, so this is not one of its parsers. */
-function parseIds(list: string): Uint32Array {
-  const numbers = list.split(',').map((part) => (/^\d{1,10}$/.test(part.trim()) ? Number(part) : Number.NaN));
-  if (!numbers.every((number) => number <= 0xffff_ffff)) throw new UsageError('--ids must be whole numbers from 0 on with commas between, like 1,2,3.');
-  return Uint32Array.from(numbers);
 }
 
 async function report(engine: Engine, promptIds: Uint32Array, flags: LogitsFlags): Promise<LogitsReport> {

@@ -33,6 +33,13 @@ export function collect<T = string>(parse: (text: string) => T = (text) => text 
   return (text, before) => [...(Array.isArray(before) ? (before as T[]) : []), parse(text)];
 }
 
+/** Token ids. Strict: digits and commas. Commander would repeat the list in its message, so this is not one of its parsers. */
+export function parseIds(list: string): Uint32Array {
+  const numbers = list.split(',').map((part) => (/^\d{1,10}$/.test(part.trim()) ? Number(part) : Number.NaN));
+  if (!numbers.every((number) => number <= 0xffff_ffff)) throw new UsageError('--ids must be whole numbers from 0 on with commas between, like 1,2,3.');
+  return Uint32Array.from(numbers);
+}
+
 /** A parser of whole numbers from `low` to `high`. */
 export function integer(low: number, high: number = 2_147_483_647): (text: string) => number {
   return parser(wholeNumber(low, high));

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { TextModel } from '../../runtime/text/index.ts';
 import { joinPassages } from './answer-text.ts';
 import type { Dialect } from './dialect.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, type PromptField } from './errors.ts';
 import { type AnswerRequest, alternatives, choiceLimit, readShared, sharedShape, tokenLimit } from './fields.ts';
 import { type ChoiceShapes, createHead, presentChoices } from './frames.ts';
 import { toLegacyLogprobs } from './logprobs.ts';
@@ -54,7 +54,7 @@ function createShapes(model: TextModel): ChoiceShapes {
 
 function parse(value: unknown): AnswerRequest {
   const asked = validate(body, value, Object.keys(shape));
-  const prompts = readPrompts(asked.prompt);
+  const prompts = readPrompts(asked.prompt, 'prompt', choiceLimit);
   const shared = readShared(asked);
   const { max_tokens: maxTokens, echo } = asked;
   const candidateCount = asked.best_of ?? shared.choiceCount;
@@ -68,12 +68,12 @@ function parse(value: unknown): AnswerRequest {
   return { ...shared, ...tokens, prompts, chat: undefined, candidateCount };
 }
 
-/** A text, token ids, or a list of either. By hand, because a schema's check of millions of ids would hold up everybody else. */
-function readPrompts(value: unknown): readonly (string | Uint32Array)[] {
-  if (!Array.isArray(value) || typeof value[0] === 'number') return [readPrompt(value, 'prompt')];
-  if (value.length === 0) refuse('prompt', 'must have a length of at least 1');
-  if (value.length > choiceLimit) refuse('prompt', `must be at most ${choiceLimit} prompts`);
-  return value.map((entry, index) => readPrompt(entry, `prompt[${index}]`));
+/** A text, token ids, or a list of either, which is the field `path`. By hand, because a schema's check of millions of ids would hold up everybody else. */
+export function readPrompts(value: unknown, path: PromptField, limit: number): readonly (string | Uint32Array)[] {
+  if (!Array.isArray(value) || typeof value[0] === 'number') return [readPrompt(value, path)];
+  if (value.length === 0) refuse(path, 'must have a length of at least 1');
+  if (value.length > limit) refuse(path, `must be at most ${limit} ${path}s`);
+  return value.map((entry, index) => readPrompt(entry, `${path}[${index}]`));
 }
 
 function readPrompt(value: unknown, path: string): string | Uint32Array {

@@ -162,7 +162,8 @@ function checkEcho({ isEchoed, logprobs, candidateCount }: AnswerRequest, prompt
   throw new ApiError('invalid_value', { path: 'logprobs', rule });
 }
 
-function measureRest(deadline: number): number {
+/** Milliseconds that are left; throws ApiError where there are none. */
+export function measureRest(deadline: number): number {
   const rest = deadline - performance.now();
   if (rest <= 0) throw new ApiError('deadline_exceeded');
   return rest;

@@ -27,6 +27,7 @@ export type RouteScope = (typeof routeScopes)[number];
 export const routePatterns = [
   '/v1/chat/completions',
   '/v1/completions',
+  '/v1/embeddings',
   '/v1/messages',
   '/v1/messages/count_tokens',
   '/v1/models',

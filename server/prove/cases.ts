@@ -39,6 +39,8 @@ export function createRequest(route: RoutePattern, authorization: string, next: 
         return { ...fields, messages: messages() };
       case '/v1/completions':
         return { ...fields, prompt: `${known} ${next()}` };
+      case '/v1/embeddings':
+        return { model: 'default', input: `${known} ${next()}` };
       case '/v1/messages/count_tokens':
         return { model: 'default', messages: messages() };
       default:

@@ -100,6 +100,11 @@ const routes: Readonly<Record<string, Route>> = {
     ...{ method: 'POST', url: '/v1/completions', scope: 'completions', isInference: true, status: 200 },
     payload: { model: 'default', prompt: 'Hi', max_tokens: 2 },
   },
+  // The engine of this test is a decoder, which refuses it.
+  '/v1/embeddings': {
+    ...{ method: 'POST', url: '/v1/embeddings', scope: 'completions', isInference: true, status: 400, isCounting: true },
+    payload: { model: 'default', input: 'Hi' },
+  },
   '/v1/messages': {
     ...{ method: 'POST', url: '/v1/messages', scope: 'chat', isInference: true, status: 200 },
     payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 2 },

@@ -45,6 +45,16 @@ const deepseekKeys: Readonly<Record<string, MetadataValue>> = {
 
 /** Values of the releases in test/fixtures/configs. */
 const cases: Readonly<Record<string, Case>> = {
+  bert: {
+    config: 'all-minilm-l6-v2',
+    architecture: 'bert',
+    keys: {
+      ...{ block_count: 6, context_length: 512, embedding_length: 384, feed_forward_length: 1536, 'attention.head_count': 12 },
+      ...{ 'attention.layer_norm_epsilon': Math.fround(1e-12), 'attention.causal': false, pooling_type: 1 },
+    },
+    tensors: [],
+    vocabulary: 30_522,
+  },
   qwen3_moe: {
     config: 'qwen3-30b-a3b',
     architecture: 'qwen3moe',
@@ -121,10 +131,21 @@ function readFolder(family: Family, config: string): ModelShape {
 
 test.each(Object.entries(cases))('%s: the same configuration as in a folder', (name, { config, ...file }) => {
   const family = findFamily(name);
-  expect(rounded(readGguf(family, file))).toEqual(rounded(readFolder(family, config)));
+  const folder = readFolder(family, config);
+  // No file of GGUF says that vectors have another length than 1.
+  const encoder = folder.encoder && { ...folder.encoder, isNormalized: true };
+  expect(rounded(readGguf(family, file))).toEqual(rounded({ ...folder, ...(encoder && { encoder }) }));
 });
 
 const { deepseek_v3: whole } = cases;
+
+test('bert: pooling by its number, vectors of length 1; what sees only what stands before it is refused', () => {
+  const file = cases['bert'] as Case;
+  const withKeys = (keys: Case['keys']): ModelShape => readGguf(findFamily('bert'), { ...file, keys: { ...file.keys, ...keys } });
+  expect([withKeys({}).encoder, withKeys({ pooling_type: 2 }).encoder]).toEqual(['mean', 'cls'].map((pooling) => ({ pooling, isNormalized: true })));
+  for (const keys of [{ pooling_type: 0 }, { pooling_type: 3 }, { pooling_type: 4 }, { pooling_type: 9 }, { 'attention.causal': true }])
+    expect(() => withKeys(keys)).toThrow(expect.objectContaining({ code: 'model_unsupported' }));
+});
 
 test('deepseek_v3: keys and values of heads apart, whose attention is one over latents', () => {
   const family = findFamily('deepseek_v3');
@@ -168,4 +189,21 @@ test.each([
   ['gpt_oss', 'self_attn.o_proj.bias', 'attn_output.bias'],
 ])('%s: %s is %s', (name, tensor, expected) => {
   expect(createGgufNames(findFamily(name))(`model.layers.7.${tensor}`)).toBe(`blk.7.${expected}`);
+});
+
+test.each([
+  ['embeddings.word_embeddings.weight', 'token_embd.weight'],
+  ['embeddings.position_embeddings.weight', 'position_embd.weight'],
+  ['embeddings.token_type_embeddings.weight', 'token_types.weight'],
+  ['embeddings.LayerNorm.bias', 'token_embd_norm.bias'],
+  ['encoder.layer.7.attention.self.query.bias', 'blk.7.attn_q.bias'],
+  ['encoder.layer.7.attention.self.key.weight', 'blk.7.attn_k.weight'],
+  ['encoder.layer.7.attention.self.value.weight', 'blk.7.attn_v.weight'],
+  ['encoder.layer.7.attention.output.dense.weight', 'blk.7.attn_output.weight'],
+  ['encoder.layer.7.attention.output.LayerNorm.weight', 'blk.7.attn_output_norm.weight'],
+  ['encoder.layer.7.intermediate.dense.bias', 'blk.7.ffn_up.bias'],
+  ['encoder.layer.7.output.dense.weight', 'blk.7.ffn_down.weight'],
+  ['encoder.layer.7.output.LayerNorm.bias', 'blk.7.layer_output_norm.bias'],
+])('bert: %s is %s', (tensor, expected) => {
+  expect(createGgufNames(findFamily('bert'))(tensor)).toBe(expected);
 });
