@@ -8,7 +8,7 @@ import { randomFileRows } from '../../kernels/random.ref.ts';
 import type { ModelConfig, ModelShape, WeightSpec } from '../../models/family.ts';
 import { readConfigFile } from '../../runtime/checkpoint/folder.ts';
 import { safetensorsBytes } from '../../test/safetensors-file.ts';
-import { shapes, writeSynthetic } from '../synthetic.ts';
+import { type LlamaShape, shapes, writeSynthetic } from '../synthetic.ts';
 
 export const checkpointNames = ['bf16', 'q4_k', 'experts'] as const;
 export type CheckpointName = (typeof checkpointNames)[number];
@@ -29,12 +29,20 @@ export function writeCheckpoint(name: CheckpointName, folder: string, size: numb
   const path = join(folder, name);
   if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', {}, size);
   if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { vocab_size: fewWords }, size);
-  return writeGguf(`${path}.gguf`, size);
+  return writeGguf(`${path}.gguf`, { ...shapes['llama-3.1-8b'], vocabulary: fewWords } as LlamaShape, size);
 }
 
-/** Llama 3.1 8B in Q4_K with fewer words, its output in Q6_K. */
-function writeGguf(path: string, size: number): string {
-  const shape = { ...shapes['llama-3.1-8b'], vocabulary: fewWords } as NonNullable<(typeof shapes)[string]>;
+/** Of one layer and a few MB: with the same storages, and so the same kernels that repack them. */
+export function writeSmall(name: CheckpointName, folder: string): string {
+  const path = join(folder, `small-${name}`);
+  const sizes = { hidden_size: 256, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64, intermediate_size: 512, vocab_size: 512 };
+  if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', sizes, 1);
+  if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { ...sizes, moe_intermediate_size: 256, num_experts: 8 }, 1);
+  return writeGguf(`${path}.gguf`, { layers: 1, embedding: 256, feedForward: 512, heads: 4, kvHeads: 2, headLength: 64, vocabulary: 512, hasOutput: true }, 1);
+}
+
+/** In Q4_K, its output in Q6_K. */
+function writeGguf(path: string, shape: LlamaShape, size: number): string {
   const { embedding, feedForward, kvHeads, headLength } = shape;
   const layerSize = embedding * (2 * embedding + 2 * kvHeads * headLength + 3 * feedForward) * (144 / 256);
   writeSynthetic(path, { ...shape, layers: Math.max(1, Math.round(size / layerSize)) }, 'Q4_K');
@@ -42,7 +50,7 @@ function writeGguf(path: string, size: number): string {
 }
 
 /** A folder in BF16 with the configuration of a release, but for its layers and `changes`. */
-function writeFolder(path: string, release: string, changes: Readonly<Record<string, unknown>>, size: number): string {
+export function writeFolder(path: string, release: string, changes: Readonly<Record<string, unknown>>, size: number): string {
   mkdirSync(path);
   const config = { ...JSON.parse(readFileSync(join(configs, `${release}.json`), 'utf8')), ...changes };
   const tensorsWith = (layers: number): Tensor[] => {
@@ -101,7 +109,7 @@ function writeShards(path: string, tensors: readonly Tensor[]): void {
   }
   const nameOf = (i: number): string => `model-${String(i + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`;
   // A prime, so that rows far apart differ.
-  const pool = randomFileRows('BF16', 509, 8192, 1);
+  const pool = randomFileRows('BF16', 127, 8192, 1);
   for (const [i, own] of shards.entries()) writeShard(join(path, nameOf(i)), own, pool);
   const map = Object.fromEntries(shards.flatMap((own, i) => own.map(({ name }) => [name, nameOf(i)])));
   writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));

@@ -16,8 +16,8 @@ import { type Statistic, summarize } from '../arithmetic.ts';
 import { PeerError } from '../child.ts';
 import { describeMachine } from '../machine.ts';
 import { say } from '../rounds.ts';
-import { type CheckpointName, checkpointNames, writeCheckpoint } from './checkpoints.ts';
-import { type Load, measureLoad, sizeOfFiles, timeReading } from './measure.ts';
+import { type CheckpointName, checkpointNames, writeCheckpoint, writeSmall } from './checkpoints.ts';
+import { hostSizeOf, type Load, measureLoad, sizeOfFiles, timeReading } from './measure.ts';
 
 interface LoadOptions {
   readonly device: DeviceName | 'auto';
@@ -80,29 +80,33 @@ function parseNames(text: string): CheckpointName[] {
 async function measureCheckpoint(name: CheckpointName, folder: string, { size, rounds }: LoadOptions, driver: Driver) {
   say(`writing ${name}`);
   const modelPath = writeCheckpoint(name, folder, size);
+  const small = writeSmall(name, folder);
   const fileSize = sizeOfFiles(modelPath);
+  const open = (first?: string): Promise<Load> =>
+    measureLoad({ modelPath, device: driver.name, contextLength: 64, maxSequences: 1, kvTokens: 64 }, driver, first);
   const loads: Load[] = [];
   const readings: number[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
       say(`${name}, round ${round + 1} of ${rounds}`);
-      readings.push(timeReading(modelPath, chunkSize));
-      loads.push(await measureLoad({ modelPath, device: driver.name, contextLength: 64, maxSequences: 1, kvTokens: 64 }, driver));
+      readings.push(timeReading(modelPath));
+      loads.push(await open());
     }
+    say(`${name}, memory`);
+    return report(name, fileSize, readings, loads, await open(small));
   } finally {
     // One at a time is in the system's cache.
     rmSync(modelPath, { recursive: true });
   }
-  return report(name, fileSize, readings, loads);
 }
 
-function report(name: CheckpointName, fileSize: number, readings: readonly number[], loads: readonly Load[]) {
+function report(name: CheckpointName, fileSize: number, readings: readonly number[], loads: readonly Load[], last: Load) {
   const rate = (times: readonly number[]): Statistic => summarize(times.map((ms) => fileSize / 1e6 / ms));
   const share = (times: readonly number[]): Statistic => summarize(times.map((ms, round) => (readings[round] ?? Number.NaN) / ms));
   const weights = loads.map(({ weightsMs }) => weightsMs);
   const ready = loads.map(({ readyMs }) => readyMs);
-  const host = Math.max(...loads.map(({ residentPeak, residentBefore, deviceSize }) => residentPeak - residentBefore - deviceSize));
-  const heap = Math.max(...loads.map(({ heapPeak, externalPeak }) => heapPeak + externalPeak));
+  const host = hostSizeOf(last);
+  const heap = Math.max(...[...loads, last].map(({ heapPeak, externalPeak }) => heapPeak + externalPeak));
   const record = {
     ...{ name, fileSize, reading: rate(readings), weights: rate(weights), ready: rate(ready) },
     ...{ weightsShare: share(weights), readyShare: share(ready), host, hostOverChunk: host / chunkSize, heap },

@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chunkSize } from '../../runtime/checkpoint/stage.ts';
 import type { Driver } from '../../runtime/drivers.ts';
 import { launchEngine } from '../../runtime/host/launcher.ts';
 import type { EngineOptions } from '../../runtime/types.ts';
@@ -16,18 +17,20 @@ export interface Load extends LoadTimes {
   readonly readyMs: number;
 }
 
-const program = { file: new URL('./process.ts', import.meta.url), reads: ['..', '../../test'].map((path) => fileURLToPath(new URL(path, import.meta.url))) };
+const file = new URL('./process.ts', import.meta.url);
+const folders = ['..', '../../test'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 
-/** In a process like the server's. Throws PeerError. */
-export async function measureLoad(options: EngineOptions, driver: Driver): Promise<Load> {
+/** In a process like the server's, which opens the checkpoint `first` before. Throws PeerError. */
+export async function measureLoad(options: EngineOptions, driver: Driver, first?: string): Promise<Load> {
   const started = performance.now();
+  const program = { file, reads: first === undefined ? folders : [...folders, first] };
   const { process, link } = launchEngine<LoadQuestion, LoadAnswer>(options, driver, program);
   const { promise, resolve, reject } = Promise.withResolvers<Load>();
   process.on('exit', (code, signal) => reject(new PeerError(`the engine's process ended (${signal ?? `exit code ${code}`})`)));
   link.listen({
     message: (answer) => (answer.type === 'loaded' ? resolve({ ...answer, readyMs: performance.now() - started }) : reject(new PeerError(answer.reason))),
   });
-  link.send({ options, driver });
+  link.send({ options, driver, first });
   try {
     return await promise;
   } finally {
@@ -47,16 +50,21 @@ export function sizeOfFiles(path: string): number {
   return listFiles(path).reduce((total, file) => total + statSync(file).size, 0);
 }
 
+/** Bytes of the host beside what is the device's: its copy, and the buffer that the rows are repacked from. */
+export function hostSizeOf({ residentPeak, residentBefore, deviceSize }: Load): number {
+  return residentPeak - residentBefore - deviceSize - chunkSize / 2;
+}
+
 /** In ms: every byte once, into the same memory. */
-export function timeReading(path: string, chunkSize: number): number {
-  const bytes = new Uint8Array(chunkSize).fill(1);
+export function timeReading(path: string): number {
+  const bytes = new Uint8Array(chunkSize / 2).fill(1);
   const started = performance.now();
   for (const name of listFiles(path)) {
-    const file = openSync(name, 'r');
+    const fd = openSync(name, 'r');
     try {
-      for (let left = fstatSync(file).size; left > 0; ) left -= readSync(file, bytes, 0, Math.min(left, chunkSize), null);
+      for (let left = fstatSync(fd).size; left > 0; ) left -= readSync(fd, bytes, 0, Math.min(left, bytes.length), null);
     } finally {
-      closeSync(file);
+      closeSync(fd);
     }
   }
   return performance.now() - started;
