@@ -13,6 +13,7 @@ export function repackVariant(storage: StorageWithKernels, place: Place): Varian
     constants: {
       FILE_BLOCK_SIZE: fileBlockSize,
       FILE_BLOCKS: fileBlocks,
+      RAW_STEP: [16, 8, 4, 2].find((step) => fileBlockSize > 0 && fileBlockSize % step === 0) ?? 1,
       BLOCK_VECTORS: blockVectors,
       BLOCK_WORDS: blockWords,
       HAS_SUPER: hasSuper,

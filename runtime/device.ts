@@ -200,7 +200,7 @@ function adapterRequirements(adapter: GPUAdapter): Requirement[] {
   const atLeast = (name: string, needed: number, found: number): Requirement => ({ name, needed, found, isMet: found >= needed });
   return [
     atLeast('storage buffers of a kernel', 8, maxStorageBuffersPerShaderStage),
-    // File rows come in chunks of half of that (checkpoint/loader.ts); what may be larger is cut or refused when it is made.
+    // Rows of files are repacked from half of that (checkpoint/stage.ts); what may be larger is cut or refused when it is made.
     atLeast('bytes of a binding', 2 ** 24, maxStorageBufferBindingSize),
   ];
 }

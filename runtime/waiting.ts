@@ -5,6 +5,8 @@
 const cell = new Int32Array(new SharedArrayBuffer(4));
 /** Milliseconds between polls: short against a step, long against a poll. */
 export const stepPause = 0.25;
+/** For what takes many of them: each poll costs what the device could have. */
+export const longPause = 2;
 /** For what takes a fraction of that and is timed by the clock. */
 export const shortPause = 0.02;
 

@@ -3,7 +3,7 @@ import { embed } from '../kernels/embed.ts';
 import type { Place } from '../kernels/kernel.ts';
 import { gridWords, repackChunk, repackVariant } from '../kernels/repack.ts';
 import { type PackedMatrix, packedExtent, quadRows, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
-import { readChunk, type StoredMatrix } from '../runtime/checkpoint/strips.ts';
+import { rawSizeOf, readChunk, type StoredMatrix } from '../runtime/checkpoint/strips.ts';
 import type { Gpu } from './gpu.ts';
 
 /** Packs in two chunks, and F16 from three tiles on in two shards unless `isWhole`, as the loader would a large file. */
@@ -93,6 +93,7 @@ function blockChunk(file: Uint8Array, rowSize: number, row: number, count: numbe
 function storedChunk(stored: StoredMatrix, row: number, count: number): Chunk {
   const firstRow = row % stored.rowStep;
   const end = Math.min(stored.rows, Math.ceil((row + count) / stored.rowStep) * stored.rowStep);
-  const { bytes, layout } = readChunk(stored, row - firstRow, end - (row - firstRow));
-  return { bytes, place: { firstRow, layout } };
+  const chunk = [stored, row - firstRow, end - (row - firstRow)] as const;
+  const bytes = new Uint8Array(rawSizeOf(...chunk));
+  return { bytes, place: { firstRow, layout: readChunk(...chunk, bytes) } };
 }

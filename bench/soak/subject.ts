@@ -5,6 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { openHostedEngine } from '../../runtime/host/host.ts';
 import { launchEngine } from '../../runtime/host/launcher.ts';
+import type { RestartPolicy } from '../../runtime/host/supervisor.ts';
 import type { DeviceName, Engine, EngineOptions, ZeroReport } from '../../runtime/index.ts';
 import { collectGarbage } from '../../test/garbage.ts';
 import { readResident } from '../memory.ts';
@@ -26,7 +27,7 @@ const tightOptions: Partial<EngineOptions> = { contextLength: soakContext, kvTok
 
 export async function openSubject(model: string, device: DeviceName, options: Partial<EngineOptions> = tightOptions): Promise<Subject> {
   let child: ChildProcess | undefined;
-  const launch: typeof launchEngine = (...args) => {
+  const launch: RestartPolicy['launch'] = (...args) => {
     const launched = launchEngine(...args);
     child = launched.process;
     return launched;

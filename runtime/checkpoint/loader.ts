@@ -87,7 +87,7 @@ export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<str
     else if (spec.kind === 'expertBias') vectors.set(name, loader.vector(name, readExpertBias(checkpoint, spec)));
     else if (isWanted(checkpoint, spec)) hosts.set(name, readFloats(checkpoint, spec.tensor, [spec.length]));
   }
-  loader.finish();
+  await loader.finish();
   return {
     matrix: (name) => present(matrices.get(name), name),
     experts: (name) => present(experts.get(name), name),
@@ -191,6 +191,7 @@ class Loader {
     this.#packer = new Packer(target, (size) => this.#advance(size));
     this.#total = total;
     target.memory.reserve('weights', total);
+    this.#advance(0);
   }
 
   vector(label: string, values: Float32Array<ArrayBuffer>): Slice {
@@ -225,8 +226,9 @@ class Loader {
     };
   }
 
-  finish(): void {
-    this.#packer.release();
+  /** Resolves when everything is on the device. */
+  async finish(): Promise<void> {
+    await this.#packer.finish();
     // Sizes on the device are what is counted towards; small tensors that stay on the host are in none.
     this.#advance(this.#total - this.#done);
   }

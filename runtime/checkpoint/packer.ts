@@ -1,22 +1,15 @@
 /**
- * Owns the way of rows from a file to packed shards on the device: chunks of rows through one staging buffer, repacked there. Refuses to
- * hold more than one chunk on the host, and to know which tensors make up a matrix.
+ * Owns the way of rows from a file to packed shards on the device: as many rows at a time as the stage has room for, repacked on the device.
+ * Refuses to know which tensors make up a matrix.
  */
 import { type Place, placeOf, type Slice } from '../../kernels/kernel.ts';
-import type { PipelineCache } from '../../kernels/pipeline.ts';
 import { gridWords, type RawLayout, repackChunk, repackVariant } from '../../kernels/repack.ts';
 import { packedExtent, packedSize, quadRows, rowTile, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
-import { type DeviceMemory, wholeBuffer } from '../memory.ts';
-import { waitFor } from '../waiting.ts';
-import { chunkSizeOf, readChunk, type StoredMatrix } from './strips.ts';
+import { wholeBuffer } from '../memory.ts';
+import { Stage, type StageTarget } from './stage.ts';
+import { rawSizeOf, readChunk, type StoredMatrix } from './strips.ts';
 
-/** Bytes of the host's chunk. */
-const chunkSize = 8 * 2 ** 20;
-
-export interface PackerTarget {
-  readonly device: GPUDevice;
-  readonly memory: DeviceMemory;
-  readonly pipelines: PipelineCache;
+export interface PackerTarget extends StageTarget {
   readonly place: Place;
   /** Largest storage binding, in bytes. */
   readonly bindingLimit: number;
@@ -35,9 +28,8 @@ export interface Placement {
   readonly quadStep: number;
 }
 
-/** Rows of a file that are on the device for now. */
+/** Rows of a file on their way. */
 interface Chunk {
-  readonly raw: GPUBuffer;
   readonly row: number;
   readonly count: number;
   readonly layout: RawLayout;
@@ -47,7 +39,7 @@ export class Packer {
   readonly #target: PackerTarget;
   readonly #onPacked: (size: number) => void;
   readonly #grids = new Map<StorageWithKernels, GPUBuffer>();
-  #staging: GPUBuffer | undefined;
+  #stage: Stage | undefined;
 
   /** `onPacked`: told bytes on the device. */
   constructor(target: PackerTarget, onPacked: (size: number) => void) {
@@ -75,28 +67,33 @@ export class Packer {
     return shards;
   }
 
-  /** Reads all rows of a matrix once, and packs them where they belong. */
+  /** Reads all rows of a matrix once, and packs them where they belong. On the device they are after `finish`. */
   async pack(stored: StoredMatrix, placements: readonly Placement[], shards: readonly Shard[]): Promise<void> {
     const { rows, columns, storage } = stored;
+    this.#stage ??= await Stage.create(this.#target);
+    const stage = this.#stage;
     // So that rows that take turns begin quads of their own.
     const step = stored.rowStep * Math.max(...placements.map(({ rowStep }) => rowStep));
-    const most = Math.max(1, Math.floor(chunkSize / chunkSizeOf(stored, 0, step))) * step;
-    for (let row = 0; row < rows; row += most) {
-      const count = Math.min(most, rows - row);
-      const { bytes, layout } = readChunk(stored, row, count);
-      const raw = this.#stagingOf(bytes.byteLength);
-      this.#target.device.queue.writeBuffer(raw, 0, bytes);
-      for (const placement of placements) await this.#packChunk(stored, { raw, row, count, layout }, placement, shards);
+    for (let row = 0; row < rows; ) {
+      const least = Math.min(step, rows - row);
+      if (stage.room < rawSizeOf(stored, row, least)) await stage.turn();
+      const count = Math.max(least, countFitting(stored, row, step, stage.room));
+      const { bytes, offset } = await stage.take(rawSizeOf(stored, row, count));
+      const layout = readChunk(stored, row, count, bytes, offset);
+      for (const placement of placements) await this.#packChunk(stored, { row, count, layout }, placement, shards);
       this.#onPacked(packedSize(storage, count, columns));
+      row += count;
     }
   }
 
-  release(): void {
-    for (const buffer of [this.#staging, ...this.#grids.values()]) if (buffer !== undefined) this.#target.memory.release('staging', buffer);
+  /** Resolves when all of it is on the device. */
+  async finish(): Promise<void> {
+    await this.#stage?.finish();
+    for (const buffer of this.#grids.values()) this.#target.memory.release('staging', buffer);
   }
 
   /** What the chunk has of the placement's rows. */
-  async #packChunk({ storage, columns }: StoredMatrix, { raw, row, count, layout }: Chunk, placement: Placement, shards: readonly Shard[]): Promise<void> {
+  async #packChunk({ storage, columns }: StoredMatrix, { row, count, layout }: Chunk, placement: Placement, shards: readonly Shard[]): Promise<void> {
     const { firstRow, rowStep, firstQuad, quadStep } = placement;
     const end = Math.min(placement.rows, Math.ceil((row + count - firstRow) / rowStep));
     // It may end in another shard than it begins in.
@@ -108,27 +105,14 @@ export class Packer {
       const quadsLeft = Math.ceil((Math.ceil(shard.rows / quadRows) - inShard) / quadStep);
       const rows = Math.min(end - at, quadsLeft * quadRows);
       const from = { firstRow: firstRow + at * rowStep - row, rowStep, layout };
-      await this.#repack(storage, raw, shard, { columns, shardRows: shard.rows, rows, firstQuad: inShard, quadStep, ...from });
+      await this.#repack(storage, shard, { columns, shardRows: shard.rows, rows, firstQuad: inShard, quadStep, ...from });
       at += rows;
     }
   }
 
-  async #repack(storage: StorageWithKernels, raw: GPUBuffer, shard: Shard, chunk: Parameters<typeof repackChunk>[1]): Promise<void> {
-    const { device, pipelines } = this.#target;
-    const pipeline = await pipelines.get(repackVariant(storage, placeOf(shard.packed)));
-    const { params, grid } = repackChunk(storage, chunk);
-    const uniform = device.createBuffer({ label: 'repack', size: params.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-    device.queue.writeBuffer(uniform, 0, params);
-    const group = pipelines.bind(pipeline, [wholeBuffer(raw), shard.packed, ...this.#grid(storage), wholeBuffer(uniform)]);
-    const encoder = device.createCommandEncoder({ label: 'repack' });
-    const pass = encoder.beginComputePass({ label: 'repack' });
-    pass.setPipeline(pipeline.pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...grid);
-    pass.end();
-    device.queue.submit([encoder.finish()]);
-    await waitFor(device.queue.onSubmittedWorkDone());
-    uniform.destroy();
+  async #repack(storage: StorageWithKernels, shard: Shard, chunk: Parameters<typeof repackChunk>[1]): Promise<void> {
+    const pipeline = await this.#target.pipelines.get(repackVariant(storage, placeOf(shard.packed)));
+    this.#stage?.add({ pipeline, resources: [shard.packed, ...this.#grid(storage)], ...repackChunk(storage, chunk) });
   }
 
   /** The grid of a storage that has one. */
@@ -143,13 +127,13 @@ export class Packer {
     this.#grids.set(storage, buffer);
     return [wholeBuffer(buffer)];
   }
+}
 
-  /** One staging buffer, grown when a row is larger than the chunk. */
-  #stagingOf(size: number): GPUBuffer {
-    const { memory } = this.#target;
-    if (this.#staging !== undefined && this.#staging.size >= size) return this.#staging;
-    if (this.#staging !== undefined) memory.release('staging', this.#staging);
-    this.#staging = memory.create('staging', 'file rows', Math.max(size, chunkSize + 64), GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
-    return this.#staging;
-  }
+/** Rows from `row` on, in whole steps, that there is room for. */
+function countFitting(stored: StoredMatrix, row: number, step: number, room: number): number {
+  const left = stored.rows - row;
+  let count = Math.min(left, Math.floor(room / rawSizeOf(stored, row, Math.min(step, left))) * step);
+  // What they share may be more for all than for each.
+  while (count > step && rawSizeOf(stored, row, count) > room) count = (Math.ceil(count / step) - 1) * step;
+  return count;
 }

@@ -99,7 +99,7 @@ export function padMatrix(stored: StoredMatrix, rows: number, columns: number, s
     extent: (_, count) => ({ lines: count, size }),
     read(row, count, into) {
       const { size: own } = codes.extent(row, 1);
-      // The chunk is made of zeros.
+      into.fill(0);
       for (let i = 0; i < Math.min(count, stored.rows - row); i++) codes.read(row + i, 1, into.subarray(i * size, i * size + own));
     },
   };
@@ -122,9 +122,9 @@ export function sliceRows(stored: StoredMatrix, first: number, rows: number): St
   return { ...stored, rows, strips, firstRow: first };
 }
 
-/** Bytes that a chunk of `count` rows from `row` on takes. */
-export function chunkSizeOf({ strips }: StoredMatrix, row: number, count: number): number {
-  return Object.values(strips).reduce((sum, strip) => sum + alignedSize(strip, row, count), 0);
+/** Bytes that a chunk of `count` rows from `row` on takes, with a word behind it that unaligned reads may touch. */
+export function rawSizeOf({ strips }: StoredMatrix, row: number, count: number): number {
+  return Object.values(strips).reduce((sum, strip) => sum + alignedSize(strip, row, count), 4);
 }
 
 function alignedSize(strip: Strip, row: number, count: number): number {
@@ -132,10 +132,9 @@ function alignedSize(strip: Strip, row: number, count: number): number {
   return Math.ceil((lines * size) / 4) * 4;
 }
 
-/** The chunk, with a word behind it that unaligned reads may touch, and where everything lies in it. */
-export function readChunk(stored: StoredMatrix, row: number, count: number): { readonly bytes: Uint8Array<ArrayBuffer>; readonly layout: RawLayout } {
-  const bytes = new Uint8Array(chunkSizeOf(stored, row, count) + 4);
-  let at = 0;
+/** Reads the chunk to `start` of `bytes`, a multiple of 4, and says where everything lies in them. */
+export function readChunk(stored: StoredMatrix, row: number, count: number, bytes: Uint8Array, start = 0): RawLayout {
+  let at = start;
   const take = (strip: Strip): RawStrip => {
     const { lines, size } = strip.extent(row, count);
     strip.read(row, count, bytes.subarray(at, at + lines * size));
@@ -144,7 +143,7 @@ export function readChunk(stored: StoredMatrix, row: number, count: number): { r
     return place;
   };
   const { codes, scales, zeros, order } = stored.strips;
-  const layout = {
+  return {
     ...stored.layout,
     tensorRow: (stored.firstRow ?? 0) + row,
     codes: take(codes),
@@ -152,5 +151,4 @@ export function readChunk(stored: StoredMatrix, row: number, count: number): { r
     ...(zeros && { zeros: take(zeros) }),
     ...(order && { order: take(order) }),
   };
-  return { bytes, layout };
 }

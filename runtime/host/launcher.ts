@@ -42,8 +42,12 @@ const memoryFiles = ['/proc/meminfo', '/sys/fs/cgroup/memory.max', '/sys/fs/cgro
 
 export type LaunchedEngine = Launched<ToEngine, FromEngine>;
 
-/** Starts a process that waits for the message `open` with these options. */
-export function launchEngine(options: PlainOptions, driver: Driver, { file, reads }: EngineProgram = engineProgram): LaunchedEngine {
+/** Starts a process that waits for the message `open` with these options; a program of other words has them as `Sent` and `Received`. */
+export function launchEngine<Sent extends object = ToEngine, Received = FromEngine>(
+  options: PlainOptions,
+  driver: Driver,
+  { file, reads }: EngineProgram = engineProgram,
+): Launched<Sent, Received> {
   const { modelPath, tune = 'off', tuningFile: path = tuningFile(), keepsNothing = false } = options;
   const known = driverEnvironment(driver);
   const caches = keepsNothing ? [] : [known.MESA_SHADER_CACHE_DIR];

@@ -87,7 +87,8 @@ export async function prepareEngine(settings: Settings, world: World, mayFetch =
       ...toEngineOptions(settings, modelPath),
       // The one that was proved to work, not `auto`: the engine would take the first that is installed.
       device: device.name,
-      onProgress: createProgress(world.err),
+      // Standard error is then one JSON object a line.
+      ...(settings.log === 'json' ? {} : { onProgress: createProgress(world.err) }),
     },
     deviceReason: device.reason,
   };

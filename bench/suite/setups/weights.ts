@@ -14,7 +14,7 @@ import { matvecReference } from '../../../kernels/weights.ref.ts';
 import { isBlockStorage, type PackedMatrix, packedExtent, type StorageWithKernels } from '../../../kernels/weights.ts';
 import { loadWeights } from '../../../runtime/checkpoint/loader.ts';
 import { findMatrix } from '../../../runtime/checkpoint/stored.ts';
-import { readChunk } from '../../../runtime/checkpoint/strips.ts';
+import { rawSizeOf, readChunk } from '../../../runtime/checkpoint/strips.ts';
 import { createCheckpoint, type Stored, storeBlocks } from '../../kernels/stored.ts';
 import type { Sizes } from '../cases.ts';
 import { distance, noCounts, type Prepared, plainLayout, type Workbench } from '../workbench.ts';
@@ -141,7 +141,9 @@ export async function setUpRepack(bench: Workbench, { storage, rows, columns }: 
   const { width, height } = packedExtent(storage, rows, columns);
   const packed = bench.vectors(width, height, undefined, 'rgba32uint');
   const grid = gridWords(storage);
-  const { bytes, layout } = readChunk(findMatrix(createCheckpoint({ m: random.stored }), { tensor: 'm.weight', rows }, columns), 0, rows);
+  const stored = findMatrix(createCheckpoint({ m: random.stored }), { tensor: 'm.weight', rows }, columns);
+  const bytes = new Uint8Array(rawSizeOf(stored, 0, rows));
+  const layout = readChunk(stored, 0, rows, bytes);
   const { params, grid: groups } = repackChunk(storage, { columns, shardRows: rows, rows, firstQuad: 0, quadStep: 1, layout });
   const operation: Operation = {
     variants: [repackVariant(storage, bench.open.place)],

@@ -1,0 +1,134 @@
+/**
+ * Owns the checkpoints that a load is measured with: random weights in the shapes of released models, with as many layers as fill a size. Refuses
+ * to be more: what they answer means nothing, and no tokenizer is there.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomFileRows } from '../../kernels/random.ref.ts';
+import type { ModelConfig, ModelShape, WeightSpec } from '../../models/family.ts';
+import { readConfigFile } from '../../runtime/checkpoint/folder.ts';
+import { safetensorsBytes } from '../../test/safetensors-file.ts';
+import { type LlamaShape, shapes, writeSynthetic } from '../synthetic.ts';
+
+export const checkpointNames = ['bf16', 'q4_k', 'experts'] as const;
+export type CheckpointName = (typeof checkpointNames)[number];
+
+interface Tensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Files of a folder, as publishers cut them: a few, each of many tensors. */
+const shardCount = 4;
+const configs = join(import.meta.dirname, '../../test/fixtures/configs');
+/** Rows of the vocabulary where layers are large: both tables would be most of a small file. */
+const fewWords = 8192;
+
+/** Path of a new checkpoint of about `size` bytes, at least one layer, below `folder`. */
+export function writeCheckpoint(name: CheckpointName, folder: string, size: number): string {
+  const path = join(folder, name);
+  if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', {}, size);
+  if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { vocab_size: fewWords }, size);
+  return writeGguf(`${path}.gguf`, { ...shapes['llama-3.1-8b'], vocabulary: fewWords } as LlamaShape, size);
+}
+
+/** Of one layer and a few MB: with the same storages, and so the same kernels that repack them. */
+export function writeSmall(name: CheckpointName, folder: string): string {
+  const path = join(folder, `small-${name}`);
+  const sizes = { hidden_size: 256, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64, intermediate_size: 512, vocab_size: 512 };
+  if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', sizes, 1);
+  if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { ...sizes, moe_intermediate_size: 256, num_experts: 8 }, 1);
+  return writeGguf(`${path}.gguf`, { layers: 1, embedding: 256, feedForward: 512, heads: 4, kvHeads: 2, headLength: 64, vocabulary: 512, hasOutput: true }, 1);
+}
+
+/** In Q4_K, its output in Q6_K. */
+function writeGguf(path: string, shape: LlamaShape, size: number): string {
+  const { embedding, feedForward, kvHeads, headLength } = shape;
+  const layerSize = embedding * (2 * embedding + 2 * kvHeads * headLength + 3 * feedForward) * (144 / 256);
+  writeSynthetic(path, { ...shape, layers: Math.max(1, Math.round(size / layerSize)) }, 'Q4_K');
+  return path;
+}
+
+/** A folder in BF16 with the configuration of a release, but for its layers and `changes`. */
+export function writeFolder(path: string, release: string, changes: Readonly<Record<string, unknown>>, size: number): string {
+  mkdirSync(path);
+  const config = { ...JSON.parse(readFileSync(join(configs, `${release}.json`), 'utf8')), ...changes };
+  const tensorsWith = (layers: number): Tensor[] => {
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: layers }));
+    return listTensors(readConfigFile(join(path, 'config.json')));
+  };
+  const [one, two] = [1, 2].map((layers) => sum(tensorsWith(layers).map(sizeOf))) as [number, number];
+  writeShards(path, tensorsWith(Math.max(1, Math.round((size - one) / (two - one)) + 1)));
+  return path;
+}
+
+interface Model {
+  readonly family: { weights(config: ModelShape): ReadonlyMap<string, WeightSpec>; readConfig(config: ModelConfig): ModelShape };
+  readonly config: ModelConfig;
+}
+
+/** What the family asks for, as publishers store it: a tensor an expert. */
+function listTensors({ family, config }: Model): Tensor[] {
+  const tensors = Array.from(family.weights(family.readConfig(config)).values(), tensorsOf).flat();
+  return [...new Map(tensors.map((tensor) => [tensor.name, tensor])).values()];
+}
+
+function tensorsOf(spec: WeightSpec): Tensor[] {
+  switch (spec.kind) {
+    case 'matrix':
+      return spec.parts.map(({ tensor, rows, within }) => ({ name: tensor, shape: [within?.rows ?? rows, spec.columns] }));
+    case 'vector':
+      return spec.parts.map(({ tensor, rows }) => ({ name: tensor, shape: spec.columns === undefined ? [rows] : [rows, spec.columns] }));
+    case 'experts':
+      return Array.from({ length: spec.experts }, (_, expert) => expert).flatMap((expert) =>
+        spec.parts.map((part) => ({ name: `${part.replace('*', String(expert))}.weight`, shape: [spec.rows, spec.columns] })),
+      );
+    case 'expertBias':
+    case 'host':
+      return [];
+  }
+}
+
+function sizeOf({ shape }: Tensor): number {
+  return 2 * shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** In files of equal size, with an index. */
+function writeShards(path: string, tensors: readonly Tensor[]): void {
+  const most = sum(tensors.map(sizeOf)) / shardCount;
+  const shards: Tensor[][] = [[]];
+  let filled = 0;
+  for (const tensor of tensors) {
+    if (filled + sizeOf(tensor) / 2 > most * shards.length && shards.length < shardCount) shards.push([]);
+    shards.at(-1)?.push(tensor);
+    filled += sizeOf(tensor);
+  }
+  const nameOf = (i: number): string => `model-${String(i + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`;
+  // A prime, so that rows far apart differ.
+  const pool = randomFileRows('BF16', 127, 8192, 1);
+  for (const [i, own] of shards.entries()) writeShard(join(path, nameOf(i)), own, pool);
+  const map = Object.fromEntries(shards.flatMap((own, i) => own.map(({ name }) => [name, nameOf(i)])));
+  writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
+}
+
+function writeShard(path: string, tensors: readonly Tensor[], pool: Uint8Array): void {
+  let size = 0;
+  const header = Object.fromEntries(
+    tensors.map((tensor) => {
+      const begin = size;
+      size += sizeOf(tensor);
+      return [tensor.name, { dtype: 'BF16', shape: tensor.shape, data_offsets: [begin, size] }];
+    }),
+  );
+  const file = openSync(path, 'w');
+  try {
+    writeSync(file, safetensorsBytes(header));
+    for (let done = 0; done < size; done += pool.length) writeSync(file, pool, 0, Math.min(pool.length, size - done));
+  } finally {
+    closeSync(file);
+  }
+}
