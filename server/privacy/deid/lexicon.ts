@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { clinicalAbbreviations, clinicalEponyms, clinicalWords } from './clinical.ts';
+import { spanishRegions, spanishWords } from './spanish.ts';
 
 /** Bits of what a word is; a word can be several things. */
 export const Word = {
@@ -61,6 +62,8 @@ function readLexicon(): Lexicon {
     else longPlaces.set(first, [...(longPlaces.get(first) ?? []), rest]);
   }
   for (const rests of longPlaces.values()) rests.sort((a, b) => b.length - a.length);
+  for (const word of spanishWords) if (((bits.get(word) ?? 0) & given) === 0 || word.length < 5) add([word], Word.english);
+  add(spanishRegions, Word.city);
   return { look: (word) => lookUp(bits, word), longPlaces };
 }
 

@@ -67,7 +67,7 @@ function endOfName(scan: Scan, start: number, isFree: boolean): number {
     if (at > start && scan.gap(at) > Gap.space) break;
     const word = scan.at(at);
     if (/^['-]$/.test(word)) {
-      if (!scan.isJoined(at) || !scan.isJoined(at + 1) || !(scan.isCapital(at + 1) || (word === '-' && scan.isPlainName(at + 1))) || (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's'))
+      if (!scan.isJoined(at) || !scan.isJoined(at + 1) || !(scan.isCapital(at + 1) || (word === '-' && particles.has(scan.at(at + 1)) && leadsOn(scan, at + 1)) || (word === '-' && scan.isPlainName(at + 1))) || (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's'))
         break;
       continue;
     }
@@ -103,7 +103,7 @@ function leadsOn(scan: Scan, index: number): boolean {
 /** Whether a word can be part of a name; free names stand where only a name can stand. */
 function canBeNamed(scan: Scan, index: number, isFirst: boolean, isFree: boolean): boolean {
   const word = scan.at(index);
-  if (!scan.isCapital(index)) return isFree && isFirst === false ? scan.isPlainName(index) : false;
+  if (!scan.isCapital(index)) return isFree && !isFirst && scan.isEnglish ? scan.isPlainName(index) : false;
   if (scan.length(index) === 1) return !isFirst || scan.at(index + 1) === '.' || isFree;
   if (credentials.has(word) && scan.isUpper(index)) return false;
   if (suffixes.has(word)) return !isFirst;
@@ -120,7 +120,7 @@ const stops =
   september october november december positive negative normal stable alert awake hospital clinic center department emergency ed icu er status signed electronically team service services family seen please can could would should will may do does did there here per see note notes
   home work cell fax email tel ext id ssn license insurance medicare medicaid group member policy yo year old white black hispanic asian doctor nurse physician attending resident primary care provider mother father mom dad sister brother
   gender sex race ethnicity language religion marital single married widowed divorced english spanish also then now since after before during while because although however both all any each every more most some such other another same
-  las los el la un una con sin por para fecha edad sexo hombre nhc cp domicilio pais localidad provincia servicio medico informe historia datos`);
+  las los el la un una con sin por para fecha edad sexo hombre nhc cp domicilio localidad provincia servicio medico informe historia datos`);
 
 function takeName(scan: Scan, start: number, end: number, sure: number, certain: Set<string>): void {
   scan.take(start, end, 'NAME', sure);
@@ -271,7 +271,7 @@ function findBeforeCredential(scan: Scan, index: number, certain: Set<string>): 
 function findByLists(scan: Scan, index: number, certain: Set<string>): void {
   if (scan.isTaken(index) || !scan.has(index, given | Word.surname) || scan.length(index) < 2) return;
   if (stops.has(scan.at(index)) || titles.has(scan.at(index))) return;
-  if (!scan.isCapital(index)) return findLower(scan, index);
+  if (!scan.isCapital(index)) return scan.isEnglish ? findLower(scan, index) : undefined;
   if (isEponymUse(scan, index) || isPeople(scan.at(index))) return;
   const isOrdinary = scan.has(index, Word.common | Word.english | Word.medical);
   const end = endOfName(scan, index, false);
@@ -282,6 +282,7 @@ function findByLists(scan: Scan, index: number, certain: Set<string>): void {
   if (words >= 2 && !isOrdinary && hasNamePart(scan, index + 1, end, true)) return takeName(scan, index, end, Sure.list, certain);
   if (words === 2 && scan.length(index + 1) === 1 && scan.at(index + 2) === '.' && !scan.beginsSentence(index)) return takeName(scan, index, end, Sure.list, certain);
   if (isCountryOrState(scan, index) > 0 || (scan.has(index, Word.eponym) && !isGiven)) return;
+  if (!scan.isEnglish && scan.beginsSentence(index) && words < 2) return;
   if (scan.isUpper(index) && scan.length(index) <= 4 && !isGiven) return;
   if (scan.isUpper(index) && scan.length(index) <= 3) return;
   if (!isOrdinary) return scan.take(index, words >= 2 && !scan.has(index + 1, Word.common | Word.medical) ? end : index + 1, 'NAME', Sure.guess);

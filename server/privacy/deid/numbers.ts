@@ -9,6 +9,7 @@ import { Gap } from './tokens.ts';
 import type { Category } from './types.ts';
 
 export function findNumbers(scan: Scan): void {
+  findUuids(scan);
   /** No label begins inside of another. */
   let labelled = 0;
   for (let index = 0; index < scan.count; index++) {
@@ -114,6 +115,18 @@ function findCode(scan: Scan, index: number): void {
   const least = scan.at(index - 1) === '#' ? 4 : 5;
   if (digits >= least && (scan.length(index) <= 6 || scan.tokens.shapes[index] === 3) && !isUnit(scan, end))
     scan.take(withHash(scan, index), end, 'OTHER_ID', Sure.list);
+}
+
+/** 8-4-4-4-12 hexadecimal digits (RFC 9562), which the tokens cut at every change between letters and digits. */
+function findUuids(scan: Scan): void {
+  const { text, starts } = scan.tokens;
+  let index = 0;
+  for (const match of text.matchAll(/(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])/g)) {
+    while (index < scan.count && starts[index]! < match.index) index += 1;
+    const start = index;
+    while (index < scan.count && starts[index]! < match.index + 36) index += 1;
+    scan.take(start, index, 'OTHER_ID', Sure.format);
+  }
 }
 
 interface Groups {
