@@ -28,6 +28,8 @@ const visits = set(`seen admitted treated evaluated operated hospitalized hospit
 
 const placeLabels = set('where location venue city town birthplace hometown residence facility hospital clinic site county municipality localidad provincia municipio lugar ciudad procedencia natural');
 
+const isSurePlace = /^(?:where|city|town|venue|birthplace|hometown|localidad|provincia|municipio|ciudad)$/;
+
 /** `Where: ...`, `City: ...`: the words with capitals behind it. */
 function findLabelled(scan: Scan, index: number): void {
   if (!placeLabels.has(scan.at(index)) || scan.at(index + 1) !== ':') return;
@@ -37,7 +39,7 @@ function findLabelled(scan: Scan, index: number): void {
     if (scan.isCapital(at)) end = at + 1;
     else if (!/^(?:'|-|\.|,|&|\/|of|de|la|el|del|s|the)$/.test(scan.at(at)) || (scan.at(at) === '.' && !/^(?:st|mt|ft|sta|ste)$/.test(scan.at(at - 1)))) break;
   }
-  if (end > index + 2 && scan.at(end) !== ':' && hasProperName(scan, index + 2, end)) scan.take(index + 2, end, 'GEO', Sure.context);
+  if (end > index + 2 && scan.at(end) !== ':' && (isSurePlace.test(scan.at(index)) || hasProperName(scan, index + 2, end))) scan.take(index + 2, end, 'GEO', Sure.context);
 }
 
 export function findFacility(scan: Scan, index: number): void {

@@ -174,6 +174,7 @@ function findGroups(scan: Scan, start: number): void {
   const shapeOfCall = shape.replace(/^(\+?)1(?=[-._(])/, '$11').replace(/^3([-._])(?=3[-._]3[-._]4)/, digits.startsWith('001') ? '001$1' : '3$1');
   if (isPhoneShape(shapeOfCall, digits) && !(/^[34][-_]4$/.test(shape) && !hasLabel(scan, start)))
     return takePhone(scan, start, end, isFaxBefore(scan, start) ? 'FAX' : 'PHONE');
+  if (/^[6-9]/.test(digits) && shape === '3_3_3') return takePhone(scan, start, end, 'PHONE');
   const isPlain = /^[\d_-]+$/.test(shape);
   if (isPlain && digits.length >= 13 && digits.length <= 19 && isLuhn(digits)) return scan.take(start, end, 'ACCOUNT', Sure.format);
   if (/^\d+$/.test(shape) && digits.length >= 7) scan.take(start, end, digits.length >= 12 ? 'ACCOUNT' : 'OTHER_ID', Sure.list);
