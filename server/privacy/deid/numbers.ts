@@ -22,7 +22,9 @@ export function findNumbers(scan: Scan): void {
       findCode(scan, index);
     } else if (scan.isNumber(index) || scan.at(index) === '+' || scan.at(index) === '(') {
       const before = scan.at(index - 1);
-      if (scan.isJoined(index) && (scan.isNumber(index - 1) || /^[+(]$/.test(before))) continue;
+      if (scan.isJoined(index) && scan.isNumber(index) && /^[+(]$/.test(before)) continue;
+      // Inside of a run that was read from its beginning.
+      if (scan.isJoined(index) && scan.isJoined(index - 1) && before === '-' && scan.isNumber(index - 2)) continue;
       findGroups(scan, index);
     }
   }
