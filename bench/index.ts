@@ -35,6 +35,7 @@ export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'load') return (await import('./load/index.ts')).main(args.slice(1));
   if (args[0] === 'gate') return (await import('./gate.ts')).main(args.slice(1));
   if (args[0] === 'grammar') return (await import('./grammar/index.ts')).main(args.slice(1));
+  if (args[0] === 'deid') return (await import('./deid/index.ts')).main(args.slice(1));
   if (args[0] === 'model') return (await import('./synthetic.ts')).main(args.slice(1));
   const options = parseOptions(args);
   if (options.profile) {

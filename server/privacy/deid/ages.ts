@@ -9,9 +9,9 @@ const oldest = 125;
 
 export function findAges(scan: Scan): void {
   for (let index = 0; index < scan.count; index++) {
-    if (!scan.isNumber(index)) continue;
+    if (!scan.isNumber(index) || scan.length(index) > 4) continue;
     const value = Number(scan.at(index));
-    if (value >= 90 && value <= oldest && scan.length(index) <= 3 && isAge(scan, index)) scan.take(index, index + 1, 'DATE', Sure.context);
+    if (value >= 90 && value <= oldest && isAge(scan, index)) scan.take(index, index + 1, 'DATE', Sure.context);
     else if (scan.length(index) === 4 && value <= scan.year - 90 && value >= scan.year - oldest && isBirth(scan, index))
       scan.take(index, index + 1, 'DATE', Sure.context);
   }

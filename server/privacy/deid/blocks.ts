@@ -15,7 +15,7 @@ const lines = 4;
 const inner = set('s de del la las los el of the van von der den het aan en y do da dos das di du le les sur und am im an der st ul u nan no n o os as');
 
 /** Where an address is certain: streets by their endings and beginnings in other languages, with a number beside them. */
-const endings = ['strasse', 'straat', 'stigen', 'laan', 'plein', 'gatan', 'gata', 'gate', 'vej', 'veien', 'vegen', 'vagen', 'katu', 'kuja', 'gasse', 'platz', 'allee', 'utca'];
+const endings = ['strasse', 'straat', 'stigen', 'laan', 'plein', 'gatan', 'gata', 'gate', 'vej', 'veien', 'vegen', 'vagen', 'katu', 'kuja', 'gasse', 'platz', 'allee', 'utca', 'weg', 'vegur', 'gade', 'ufer', 'damm'];
 const beginnings = set('via viale rue avenida av rua calle camino carrer chemin ulica ul piazza corso largo travessa praca impasse allee quai vicolo strada');
 const nouns = set('weg utca ut ulica gate gata vei vej tee tie katu laan street road avenue strasse straat plein straede gade dreef pad hof');
 

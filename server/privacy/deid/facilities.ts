@@ -28,6 +28,8 @@ const visits = set(`seen admitted treated evaluated operated hospitalized hospit
 
 const placeLabels = set('where location venue city town birthplace hometown residence facility hospital clinic site county municipality localidad provincia municipio lugar ciudad procedencia natural');
 
+const isSurePlace = /^(?:where|city|town|venue|birthplace|hometown|localidad|provincia|municipio|ciudad)$/;
+
 /** `Where: ...`, `City: ...`: the words with capitals behind it. */
 function findLabelled(scan: Scan, index: number): void {
   if (!placeLabels.has(scan.at(index)) || scan.at(index + 1) !== ':') return;
@@ -37,12 +39,13 @@ function findLabelled(scan: Scan, index: number): void {
     if (scan.isCapital(at)) end = at + 1;
     else if (!/^(?:'|-|\.|,|&|\/|of|de|la|el|del|s|the)$/.test(scan.at(at)) || (scan.at(at) === '.' && !/^(?:st|mt|ft|sta|ste)$/.test(scan.at(at - 1)))) break;
   }
-  if (end > index + 2 && scan.at(end) !== ':' && hasProperName(scan, index + 2, end)) scan.take(index + 2, end, 'GEO', Sure.context);
+  if (end > index + 2 && scan.at(end) !== ':' && (isSurePlace.test(scan.at(index)) || hasProperName(scan, index + 2, end))) scan.take(index + 2, end, 'GEO', Sure.context);
 }
 
 export function findFacility(scan: Scan, index: number): void {
   findLabelled(scan, index);
-  if (heads.has(scan.at(index))) {
+  if (!scan.isEnglish && spanishHeads.has(scan.at(index)) && scan.isCapital(index)) findSpanishFacility(scan, index);
+  else if (heads.has(scan.at(index))) {
     if (scan.isCapital(index)) findHeaded(scan, index);
     else findLowerHead(scan, index);
   }
@@ -50,6 +53,19 @@ export function findFacility(scan: Scan, index: number): void {
   const isVisited = /^(?:at|@|visited|visiting|to|from|in)$/.test(before) && scan.isCapital(index);
   if (isVisited && (/^(?:at|@|visited|visiting)$/.test(before) || visits.has(scan.at(index - 2)))) findVisited(scan, index);
 }
+
+/** `Hospital Universitario Virgen del Rocío`: in Spanish the name stands behind the word. */
+function findSpanishFacility(scan: Scan, index: number): void {
+  let end = index + 1;
+  for (let at = index + 1; at < index + 14 && scan.gap(at) <= Gap.space; at++) {
+    if (scan.isCapital(at) && scan.at(at + 1) !== ':') end = at + 1;
+    else if (!/^(?:de|del|la|las|los|el|y|dr|dra|general|san|universitario|universitari|clinico)$/.test(scan.at(at)) && !(scan.at(at) === '.' && /^(?:dr|dra|sta|sto|j|n|s)$/.test(scan.at(at - 1))) && !(scan.isNumber(at) && scan.at(at + 1) === 'de')) break;
+    if (/^(?:universitario|clinico|general)$/.test(scan.at(at))) end = at + 1;
+  }
+  if (end > index + 1 && countNames(scan, index, end) > 0) scan.take(index, end, 'GEO', Sure.context);
+}
+
+const spanishHeads = set('hospital clinica complejo centro residencia policlinica policlinico fundacion instituto ambulatorio sanatorio consultorio universidad facultad');
 
 function findHeaded(scan: Scan, index: number): void {
   let end = index + 1;

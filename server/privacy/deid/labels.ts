@@ -17,7 +17,7 @@ const phrases: Readonly<Partial<Record<Category, string>>> = {
   ACCOUNT: `account|account number|account no|acct|acct number|acct no|a c|fin|har|csn|billing|billing number|billing account|invoice|invoice number|claim|claim number|claim id|card|credit card|credit card number|card number|card no|debit card|
     iban|routing|routing number|bank account|guarantor|guarantor number|guarantor id|cuenta|numero de cuenta|tarjeta`,
   LICENSE: `license|license number|license no|licence|licence number|lic|dl|driver license|driver s license|drivers license|driver s license number|drivers license number|driver licence|dea|dea number|npi|npi number|upin|certificate|certificate number|certification|
-    certification number|cert|board certification|medical license|state license|registration|registration number|reg no|ncol|n col|num col|no col|numero de colegiado|colegiado|colegiada|col`,
+    certification number|cert|board certification|medical license|state license|registration|registration number|reg no|ncol|nocol|no col|n col|num col|no col|numero de colegiado|colegiado|colegiada|col`,
   VEHICLE: 'vin|vehicle|vehicle identification number|vehicle id|license plate|licence plate|plate|plate number|plates|tag number|registration plate|matricula',
   DEVICE: `serial|serial number|serial no|s n|sn|device|device id|device serial|device serial number|device identifier|device number|implant|implant serial|udi|lot|lot number|lot no|model number|imei|mac address|mac|
     numero de serie|lote`,

@@ -3,7 +3,9 @@
  * them; origins and licences in data/README.md).
  */
 import { readFileSync } from 'node:fs';
+import { brands } from './brands.ts';
 import { clinicalAbbreviations, clinicalEponyms, clinicalWords } from './clinical.ts';
+import { spanishRegions, spanishWords } from './spanish.ts';
 
 /** Bits of what a word is; a word can be several things. */
 export const Word = {
@@ -21,6 +23,8 @@ export const Word = {
   city: 128,
   /** Rare in English, so that a name is as likely. */
   rare: 256,
+  /** An everyday Spanish word. */
+  spanish: 512,
 } as const;
 export const given: number = Word.female | Word.male;
 
@@ -53,6 +57,7 @@ function readLexicon(): Lexicon {
   add(readList('given-male'), Word.male);
   add(readList('surnames'), Word.surname);
   add(clinicalWords, Word.medical);
+  add(brands, Word.medical);
   add(clinicalAbbreviations, Word.medical);
   add(clinicalEponyms, Word.eponym);
   for (const place of [...readList('cities'), ...readList('counties')]) {
@@ -61,6 +66,8 @@ function readLexicon(): Lexicon {
     else longPlaces.set(first, [...(longPlaces.get(first) ?? []), rest]);
   }
   for (const rests of longPlaces.values()) rests.sort((a, b) => b.length - a.length);
+  for (const word of spanishWords) if (((bits.get(word) ?? 0) & given) === 0 || word.length < 5) add([word], Word.spanish);
+  add(spanishRegions, Word.city);
   return { look: (word) => lookUp(bits, word), longPlaces };
 }
 

@@ -53,7 +53,7 @@ export function findNames(scan: Scan): void {
 
 /** `Marie, April and Victor`: what could be a name stands in a row with names. */
 function findNeighbours(scan: Scan): void {
-  const canBe = (index: number): boolean => scan.isCapital(index) && !scan.isTaken(index) && scan.has(index, given) && !stops.has(scan.at(index).replace(/^april$/, ''));
+  const canBe = (index: number): boolean => scan.isCapital(index) && !scan.isTaken(index) && scan.has(index, given | Word.surname) && !scan.has(index, Word.medical) && !/^(?:male|female|man|woman)$/.test(scan.at(index + 1)) && !stops.has(scan.at(index).replace(/^april$/, ''));
   const isRow = (mark: number): boolean => scan.at(mark) === ',' || scan.at(mark) === 'and' || scan.at(mark) === '&';
   for (let index = 0; index < scan.count; index++) if (canBe(index) && isRow(index - 1) && scan.typeOf(index - 2) === 'NAME') scan.take(index, index + 1, 'NAME', Sure.guess);
   for (let index = scan.count - 1; index >= 0; index--) if (canBe(index) && isRow(index + 1) && scan.typeOf(index + 2) === 'NAME' && !scan.isJoined(index + 2)) scan.take(index, index + 1, 'NAME', Sure.guess);
@@ -67,7 +67,7 @@ function endOfName(scan: Scan, start: number, isFree: boolean): number {
     if (at > start && scan.gap(at) > Gap.space) break;
     const word = scan.at(at);
     if (/^['-]$/.test(word)) {
-      if (!scan.isJoined(at) || !scan.isJoined(at + 1) || !(scan.isCapital(at + 1) || (word === '-' && scan.isPlainName(at + 1))) || (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's'))
+      if (!scan.isJoined(at) || !scan.isJoined(at + 1) || !(scan.isCapital(at + 1) || (word === '-' && particles.has(scan.at(at + 1)) && leadsOn(scan, at + 1)) || (word === '-' && scan.isPlainName(at + 1))) || (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's'))
         break;
       continue;
     }
@@ -103,7 +103,7 @@ function leadsOn(scan: Scan, index: number): boolean {
 /** Whether a word can be part of a name; free names stand where only a name can stand. */
 function canBeNamed(scan: Scan, index: number, isFirst: boolean, isFree: boolean): boolean {
   const word = scan.at(index);
-  if (!scan.isCapital(index)) return isFree && isFirst === false ? scan.isPlainName(index) : false;
+  if (!scan.isCapital(index)) return isFree && !isFirst && scan.isEnglish ? scan.isPlainName(index) : false;
   if (scan.length(index) === 1) return !isFirst || scan.at(index + 1) === '.' || isFree;
   if (credentials.has(word) && scan.isUpper(index)) return false;
   if (suffixes.has(word)) return !isFirst;
@@ -120,7 +120,7 @@ const stops =
   september october november december positive negative normal stable alert awake hospital clinic center department emergency ed icu er status signed electronically team service services family seen please can could would should will may do does did there here per see note notes
   home work cell fax email tel ext id ssn license insurance medicare medicaid group member policy yo year old white black hispanic asian doctor nurse physician attending resident primary care provider mother father mom dad sister brother
   gender sex race ethnicity language religion marital single married widowed divorced english spanish also then now since after before during while because although however both all any each every more most some such other another same
-  las los el la un una con sin por para fecha edad sexo hombre nhc cp domicilio pais localidad provincia servicio medico informe historia datos`);
+  las los el la un una con sin por para fecha edad sexo hombre nhc cp domicilio localidad provincia servicio medico informe historia datos`);
 
 function takeName(scan: Scan, start: number, end: number, sure: number, certain: Set<string>): void {
   scan.take(start, end, 'NAME', sure);
@@ -159,16 +159,14 @@ function findAfterTitle(scan: Scan, index: number, certain: Set<string>): void {
 /** Names in lower case go on while words are names or unknown. */
 function endOfLower(scan: Scan, start: number): number {
   let end = start + 1;
-  while (
-    end < start + 4 &&
-    scan.isWord(end) &&
-    scan.gap(end) === Gap.space &&
-    !scan.isCapital(end) &&
-    (scan.bits[end] === 0 || scan.isPlainName(end)) &&
-    scan.length(end) > 1
-  )
-    end += 1;
+  while (end < start + 4 && scan.isWord(end) && scan.gap(end) === Gap.space && scan.tokens.shapes[end] === Shape.lower && isLowerPart(scan, end)) end += 1;
   return end;
+}
+
+function isLowerPart(scan: Scan, index: number): boolean {
+  if (scan.length(index) < 2) return false;
+  if (scan.bits[index] === 0 || scan.isPlainName(index)) return true;
+  return scan.isCaseless && scan.has(index, Word.surname) && !scan.has(index, Word.medical) && scan.has(index - 1, given);
 }
 
 /** `Patient: John Smith`, `Name: Smith, John`, `named John`, `mother Jane`, `(mom) Jane`, `/es/ Jane`. */
@@ -270,8 +268,8 @@ function findBeforeCredential(scan: Scan, index: number, certain: Set<string>): 
 /** A given name and what follows it, or a surname that is nothing else. */
 function findByLists(scan: Scan, index: number, certain: Set<string>): void {
   if (scan.isTaken(index) || !scan.has(index, given | Word.surname) || scan.length(index) < 2) return;
-  if (stops.has(scan.at(index)) || titles.has(scan.at(index))) return;
-  if (!scan.isCapital(index)) return findLower(scan, index);
+  if (stops.has(scan.at(index)) || titles.has(scan.at(index)) || kin.has(scan.at(index))) return;
+  if (!scan.isCapital(index)) return scan.isEnglish ? findLower(scan, index) : undefined;
   if (isEponymUse(scan, index) || isPeople(scan.at(index))) return;
   const isOrdinary = scan.has(index, Word.common | Word.english | Word.medical);
   const end = endOfName(scan, index, false);
@@ -282,10 +280,11 @@ function findByLists(scan: Scan, index: number, certain: Set<string>): void {
   if (words >= 2 && !isOrdinary && hasNamePart(scan, index + 1, end, true)) return takeName(scan, index, end, Sure.list, certain);
   if (words === 2 && scan.length(index + 1) === 1 && scan.at(index + 2) === '.' && !scan.beginsSentence(index)) return takeName(scan, index, end, Sure.list, certain);
   if (isCountryOrState(scan, index) > 0 || (scan.has(index, Word.eponym) && !isGiven)) return;
+  if (!scan.isEnglish && scan.beginsSentence(index) && words < 2) return;
   if (scan.isUpper(index) && scan.length(index) <= 4 && !isGiven) return;
   if (scan.isUpper(index) && scan.length(index) <= 3) return;
   if (!isOrdinary) return scan.take(index, words >= 2 && !scan.has(index + 1, Word.common | Word.medical) ? end : index + 1, 'NAME', Sure.guess);
-  if (isGiven && !scan.has(index, Word.medical) && isSubject(scan, index)) scan.take(index, index + 1, 'NAME', Sure.guess);
+  if (isGiven && !scan.has(index, Word.medical) && (isSubject(scan, index) || isSpeaker(scan, index))) scan.take(index, index + 1, 'NAME', Sure.guess);
 }
 
 /** A word that is a name too, where only somebody can stand: `Grace reports`, `with Rose`, `Mark's`. */
@@ -295,6 +294,11 @@ function isSubject(scan: Scan, index: number): boolean {
   if (next === "'" && scan.at(index + 2) === 's' && scan.isJoined(index + 1)) return true;
   if (scan.beginsSentence(index)) return actors.has(next) && !/^(?:will|may)$/.test(scan.at(index));
   return !scan.isCapital(index - 1) && (!scan.isCapital(index + 1) || scan.gap(index + 1) > Gap.space);
+}
+
+/** `Amber: "Who are you?"` at the beginning of a line. */
+function isSpeaker(scan: Scan, index: number): boolean {
+  return scan.gap(index) >= Gap.line && scan.at(index + 1) === ':' && /^["\\]$/.test(scan.at(index + 2));
 }
 
 function countWords(scan: Scan, start: number, end: number): number {
@@ -332,11 +336,16 @@ function findUnknown(scan: Scan, index: number): void {
   const isKnown = (scan.bits[index]! & ~(Word.rare | Word.city)) !== 0;
   if (isKnown || isPeople(scan.at(index)) || isCountryOrState(scan, index) > 0 || isEponymUse(scan, index)) return;
   if (scan.has(index, Word.rare) && scan.beginsSentence(index)) return;
-  if (shape === Shape.upper && scan.length(index) < 6) return;
+  if (shape === Shape.upper && scan.length(index) < 6 && isLatin(scan.at(index))) return;
   if (shape === Shape.mixed && !/^(?:mc|mac|de|la|le|van|di|du|o|fitz)/.test(scan.at(index))) return;
   if (isJoinedToCode(scan, index)) return;
   const isPlace = /^(?:in|at|to|from|near)$/.test(scan.at(index - 1)) || scan.typeOf(index - 1) === 'GEO';
   scan.take(index, index + 1, isPlace ? 'GEO' : 'NAME', Sure.guess);
+}
+
+/** Words of another script are no abbreviations of English. */
+function isLatin(word: string): boolean {
+  return word.charCodeAt(0) < 0x370;
 }
 
 /** Part of a code or a compound: `GenX-12`, `anti-Xa`, `SomeWord2`. */

@@ -74,6 +74,7 @@ const openTopLevels: ReadonlySet<string> = new Set('com org net edu gov mil info
 /** `www.example.org/path` and `example.com`. */
 function findBareHost(scan: Scan, dot: number): void {
   if (!scan.isJoined(dot) || !scan.isJoined(dot + 1) || !scan.isWord(dot + 1) || !isPart(scan, dot - 1) || scan.isTaken(dot)) return;
+  if (scan.at(dot - 2) === '.' && scan.isJoined(dot - 1)) return;
   let start = dot - 1;
   while (start > Math.max(0, dot - reach) && scan.isJoined(start) && (isPart(scan, start - 1) || /^[-.]$/.test(scan.at(start - 1)))) start -= 1;
   if (scan.at(start - 1) === '@' || scan.at(start - 1) === '/' || !isPart(scan, start)) return;
@@ -100,7 +101,8 @@ function findIpv4(scan: Scan, start: number): void {
 
 /** IPv6 and MAC: hexadecimal groups between colons, at least three of them or a double colon. */
 function findColons(scan: Scan, colon: number): void {
-  if (scan.isTaken(colon)) return;
+  // The first colon of a run reads all of it.
+  if (scan.isTaken(colon) || (scan.at(colon - 2) === ':' && scan.isJoined(colon) && scan.isJoined(colon - 1))) return;
   let start = colon;
   while (start > Math.max(0, colon - 4) && scan.isJoined(start) && isHexadecimal(scan, start - 1)) start -= 1;
   let [end, colons, groups] = [start, 0, 0];

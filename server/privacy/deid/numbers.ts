@@ -9,6 +9,7 @@ import { Gap } from './tokens.ts';
 import type { Category } from './types.ts';
 
 export function findNumbers(scan: Scan): void {
+  findUuids(scan);
   /** No label begins inside of another. */
   let labelled = 0;
   for (let index = 0; index < scan.count; index++) {
@@ -21,7 +22,9 @@ export function findNumbers(scan: Scan): void {
       findCode(scan, index);
     } else if (scan.isNumber(index) || scan.at(index) === '+' || scan.at(index) === '(') {
       const before = scan.at(index - 1);
-      if (scan.isJoined(index) && (scan.isNumber(index - 1) || /^[+(]$/.test(before))) continue;
+      if (scan.isJoined(index) && scan.isNumber(index) && /^[+(]$/.test(before)) continue;
+      // Inside of a run that was read from its beginning.
+      if (scan.isJoined(index) && scan.isJoined(index - 1) && before === '-' && scan.isNumber(index - 2)) continue;
       findGroups(scan, index);
     }
   }
@@ -116,6 +119,18 @@ function findCode(scan: Scan, index: number): void {
     scan.take(withHash(scan, index), end, 'OTHER_ID', Sure.list);
 }
 
+/** 8-4-4-4-12 hexadecimal digits (RFC 9562), which the tokens cut at every change between letters and digits. */
+function findUuids(scan: Scan): void {
+  const { text, starts } = scan.tokens;
+  let index = 0;
+  for (const match of text.matchAll(/(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])/g)) {
+    while (index < scan.count && starts[index]! < match.index) index += 1;
+    const start = index;
+    while (index < scan.count && starts[index]! < match.index + 36) index += 1;
+    scan.take(start, index, 'OTHER_ID', Sure.format);
+  }
+}
+
 interface Groups {
   /** Digits of each group with what stands between: `3-3-4`, `(3)_3-4`. */
   readonly shape: string;
@@ -161,6 +176,7 @@ function findGroups(scan: Scan, start: number): void {
   const shapeOfCall = shape.replace(/^(\+?)1(?=[-._(])/, '$11').replace(/^3([-._])(?=3[-._]3[-._]4)/, digits.startsWith('001') ? '001$1' : '3$1');
   if (isPhoneShape(shapeOfCall, digits) && !(/^[34][-_]4$/.test(shape) && !hasLabel(scan, start)))
     return takePhone(scan, start, end, isFaxBefore(scan, start) ? 'FAX' : 'PHONE');
+  if (/^[6-9]/.test(digits) && shape === '3_3_3') return takePhone(scan, start, end, 'PHONE');
   const isPlain = /^[\d_-]+$/.test(shape);
   if (isPlain && digits.length >= 13 && digits.length <= 19 && isLuhn(digits)) return scan.take(start, end, 'ACCOUNT', Sure.format);
   if (/^\d+$/.test(shape) && digits.length >= 7) scan.take(start, end, digits.length >= 12 ? 'ACCOUNT' : 'OTHER_ID', Sure.list);

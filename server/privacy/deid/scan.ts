@@ -33,21 +33,27 @@ export class Scan {
     this.year = year;
     const { count, kinds, folded } = this.tokens;
     this.bits = new Uint16Array(count);
-    for (let index = 0; index < count; index++) if (kinds[index] === Kind.word) this.bits[index] = this.#look(index, folded[index]!);
+    for (let index = 0; index < count; index++) if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
     this.#types = new Uint8Array(count);
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
-    this.isClinical = this.bits.some((bits) => (bits & (Word.medical | Word.eponym)) === Word.medical);
+    this.isClinical = this.bits.some((bits, index) => (bits & (Word.medical | Word.common | Word.english | Word.eponym)) === Word.medical && this.length(index) > 4);
     this.isCaseless = hasNoCapital(this.tokens);
     this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
+    this.#settleLanguage();
   }
 
-  /** A word with accents is no English one, whatever it folds to: `Bašić`. */
-  #look(index: number, folded: string): number {
-    const bits = this.lexicon.look(folded);
-    const { text, starts, ends } = this.tokens;
-    const hasAccent = bits !== 0 && folded !== text.slice(starts[index]!, ends[index]!).toLowerCase();
-    return hasAccent && (bits & (given | Word.surname)) !== 0 ? bits & ~(Word.common | Word.english | Word.rare) : bits;
+  /** What is an everyday word depends on the language: in English one with accents is none, whatever it folds to (`Bašić`, `Kárpáthy`). */
+  #settleLanguage(): void {
+    const { text, starts, ends, folded } = this.tokens;
+    for (let index = 0; index < this.count; index++) {
+      let bits = this.bits[index]!;
+      if (bits === 0) continue;
+      if ((bits & Word.spanish) !== 0) bits = (bits & ~Word.spanish) | (this.isEnglish ? 0 : Word.english);
+      else if (this.isEnglish && this.tokens.shapes[index] !== Shape.lower && folded[index]!.length === ends[index]! - starts[index]! && folded[index] !== text.slice(starts[index]!, ends[index]!).toLowerCase())
+        bits &= ~(Word.common | Word.english | Word.rare | Word.medical);
+      this.bits[index] = bits;
+    }
   }
 
   get count(): number {
@@ -162,13 +168,14 @@ const joins: ReadonlySet<Category> = new Set(['NAME', 'GEO', 'DATE']);
 const categories: readonly Category[] =
   'NAME GEO DATE PHONE FAX EMAIL SSN MRN HEALTH_PLAN ACCOUNT LICENSE VEHICLE DEVICE URL IP BIOMETRIC PHOTO OTHER_ID'.split(' ') as Category[];
 
-/** Half of the words in lower case are known, or there are too few to say. */
+/** Six of ten words in lower case are known and no Spanish ones, or there are too few to say. */
 function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): boolean {
   let [known, all] = [0, 0];
   for (let index = 0; index < count && all < 2000; index++) {
     if (shapes[index] !== Shape.lower || folded[index]!.length < 2) continue;
     all += 1;
-    if ((bits[index]! & (Word.common | Word.english | Word.medical)) !== 0) known += 1;
+    const isSpanish = (bits[index]! & Word.spanish) !== 0 && (bits[index]! & Word.common) === 0;
+    if (!isSpanish && (bits[index]! & (Word.common | Word.english | Word.medical)) !== 0) known += 1;
   }
   return all < 6 || known > all * 0.6;
 }

@@ -16,7 +16,7 @@ const streets =
 const plainStreets = set('street avenue ave road rd boulevard blvd lane ln drive parkway pkwy highway hwy terrace court');
 const units = set('apt apartment suite ste unit floor flat lot bldg building box piso puerta portal departamento depto esc escalera planta');
 const spanishStreets = set(
-  'calle c avenida avda av paseo plaza pza carretera ctra camino ronda travesia urbanizacion urb poligono barrio barriada pasaje glorieta rambla via cl carrer pseo',
+  'calle c avenida avda av paseo plaza pza carretera ctra camino ronda travesia urbanizacion urb poligono barrio barriada pasaje glorieta rambla via cl carrer pseo crta avinguda pz apartado kalea',
 );
 
 export function findStreets(scan: Scan): void {
@@ -27,6 +27,7 @@ export function findStreets(scan: Scan): void {
       findUnit(scan, index);
       findBox(scan, index);
       findSpanishStreet(scan, index);
+      findAddressLine(scan, index);
       if (/^(?:lat|latitude|lon|lng|long|longitude)$/.test(scan.at(index))) findCoordinate(scan, index);
     }
   }
@@ -112,7 +113,8 @@ function takeLineBefore(scan: Scan, index: number): void {
 /** Five digits, or five and four, behind a state, a city, a label or an address. */
 export function findZip(scan: Scan, index: number): void {
   const { length } = scan.at(index);
-  if (length < 4 || length > 6 || (scan.isJoined(index) && scan.at(index - 1) !== '-' && !isGeo(scan, index - 1))) return;
+  if (length < 4 || length > 6 || (scan.isJoined(index) && !/^[-:,(>]$/.test(scan.at(index - 1)) && !isGeo(scan, index - 1))) return;
+  if (length === 5 && findSpanishTown(scan, index)) return;
   let before = index - 1;
   while (/^[,:(#.]$/.test(scan.at(before)) || /^(?:is|code|no|postal|of)$/.test(scan.at(before))) before -= 1;
   const isLabelled =
@@ -125,37 +127,67 @@ export function findZip(scan: Scan, index: number): void {
   scan.take(index, isLong ? index + 3 : index + 1, 'GEO', Sure.context);
 }
 
+/** `28041, Madrid`, `46021 Valencia`: in Spanish text a code of the post (01 to 52) stands before the town. */
+function findSpanishTown(scan: Scan, index: number): boolean {
+  if (scan.isEnglish || Number(scan.at(index).slice(0, 2)) > 52) return false;
+  let at = index + 1;
+  while (/^[,.-]$/.test(scan.at(at)) && at < index + 3) at += 1;
+  if (!scan.isCapital(at) || scan.gap(at) > Gap.space || scan.has(at, Word.medical)) return false;
+  let end = at + 1;
+  while (end < at + 6 && scan.gap(end) <= Gap.space && (scan.isCapital(end) || /^(?:de|del|la|el|los|las)$/.test(scan.at(end))) && scan.at(end + 1) !== ':') end += 1;
+  while (!scan.isCapital(end - 1)) end -= 1;
+  scan.take(index, end, 'GEO', Sure.context);
+  return true;
+}
+
 function stateEndsAt(scan: Scan, index: number): boolean {
   return [1, 2, 3].some((length) => stateLength(scan, index - length + 1) === length && scan.isCapital(index - length + 1));
 }
 
-/** `Calle Carmen Romero, 23, 1D`: up to the end of the line, a full stop or a bracket. */
+const tails = set('s n sn izq izda izquierda dcha derecha bajo puerta planta piso portal escalera esc ed edificio bloque num no n km de del la las los el y');
+
+/** `Calle Carmen Romero, 23, 1D`, `Avda. del Puerto, s/n`: up to the end of the line, the code of the post or a full stop. */
 function findSpanishStreet(scan: Scan, index: number): void {
   const word = scan.at(index);
-  if (!spanishStreets.has(word) || !scan.isCapital(index)) return;
-  if (word === 'c' && !(scan.at(index + 1) === '/' || (scan.at(index + 1) === '.' && !scan.isEnglish))) return;
-  let end = index + 1;
-  let hasName = false;
-  for (let at = index + 1; at < index + 24 && at < scan.count && scan.gap(at) <= Gap.space; at++) {
+  if (!spanishStreets.has(word) || (!scan.isCapital(index) && (scan.isEnglish || word.length < 4 || word === 'barrio'))) return;
+  if (word.length === 1 && !(scan.at(index + 1) === '/' || (!scan.isEnglish && (scan.at(index + 1) === '.' || scan.isUpper(index + 1))))) return;
+  let [end, names, lower] = [index + 1, 0, 0];
+  for (let at = index + 1; at < index + 28 && at < scan.count && scan.gap(at) <= Gap.space; at++) {
     const token = scan.at(at);
-    const isInner = /^(?:[,./ºª°-]|de|del|la|las|los|el|y|s|n|num|numero|no|izq|dcha|bajo|km)$/.test(token);
-    if (scan.isCapital(at) || scan.isNumber(at)) {
-      if (scan.isNumber(at) && scan.length(at) === 5) break;
-      hasName ||= scan.isCapital(at);
+    if (scan.isNumber(at)) {
+      if (scan.length(at) === 5 && names > 0) break;
       end = at + 1;
-    } else if (!isInner && !(scan.isJoined(at) && scan.isWord(at)) && !(scan.isWord(at) && hasName && scan.length(at) <= 2)) {
-      if (!scan.isWord(at) || hasName) break;
-      hasName = true;
-      end = at + 1;
-    } else if (token === '.' && scan.gap(at + 1) >= Gap.line) break;
-    else if (/^[ºª]$/.test(token)) end = at + 1;
+    } else if (scan.isWord(at)) {
+      if (scan.at(at + 1) === ':') break;
+      const isTail = tails.has(token) || scan.isJoined(at) || (scan.length(at) <= 2 && names > 0);
+      if (scan.isCapital(at)) names += 1;
+      else if (!isTail && (scan.isEnglish || (lower += 1) > 2 || scan.isNumber(at - 1))) break;
+      if (scan.isCapital(at) || (isTail && !/^(?:de|del|la|las|los|el|y)$/.test(token)) || lower > 0) end = at + 1;
+    } else if (/^[ºª°]$/.test(token)) end = at + 1;
+    else if (!/^[-,./]$/.test(token) || (token === '.' && scan.gap(at + 1) >= Gap.line) || (token === '.' && names > 0 && scan.isNumber(at - 1))) break;
   }
-  if (hasName) scan.take(index, end, 'GEO', Sure.context);
+  if (names > 0 || lower > 0) scan.take(index, end, 'GEO', Sure.context);
+}
+
+/** `Address: 12 Elm Court, Springfield`: the rest of the line behind the label, up to another label. */
+function findAddressLine(scan: Scan, index: number): void {
+  if (!/^(?:address|addr|domicilio|direccion|residence|adresse)$/.test(scan.at(index)) || scan.at(index + 1) !== ':') return;
+  let end = index + 2;
+  let isPlace = false;
+  for (let at = end; at < index + 30 && at < scan.count && scan.gap(at) <= (at === index + 2 ? Gap.line : Gap.space); at++) {
+    if (scan.isTaken(at) && scan.typeOf(at) !== 'GEO') break;
+    if (scan.isWord(at) && scan.at(at + 1) === ':') break;
+    if (scan.at(at) === '.' && scan.gap(at + 1) >= Gap.line) break;
+    isPlace ||= scan.isNumber(at) || (scan.isCapital(at) && !scan.has(at, Word.common | Word.medical));
+    if (scan.isWord(at) || scan.isNumber(at)) end = at + 1;
+    else if (/^[ºª°]$/.test(scan.at(at))) end = at + 1;
+  }
+  if (isPlace) scan.take(index + 2, end, 'GEO', Sure.context);
 }
 
 /** Degrees with decimals after their label. */
 function findCoordinate(scan: Scan, index: number): void {
-  for (let at = index + 1; at < index + 8 && at < scan.count; at++) {
+  for (let at = index + 1; at < index + 14 && at < scan.count; at++) {
     if (!scan.isNumber(at) || scan.at(at + 1) !== '.' || scan.length(at) > 3 || !scan.isNumber(at + 2) || scan.length(at + 2) < 3) continue;
     return scan.take(scan.at(at - 1) === '-' ? at - 1 : at, at + 3, 'GEO', Sure.format);
   }
