@@ -1,0 +1,48 @@
+/**
+ * Owns how a name is read: which of its words name a person, which are initials, and which only title or suffix. Refuses to decide
+ * whose name it is (mapping/people.ts).
+ */
+
+/** A part of a name as written. */
+export interface NamePart {
+  readonly text: string;
+  /** `other`: spaces, commas, titles: nobody's name. */
+  readonly kind: 'given' | 'family' | 'initial' | 'other';
+}
+
+const neutral = new Set(
+  'mr mrs ms miss mx dr prof sir dame rev fr sr sra srta don doña d dña jr ii iii iv md do rn np pa phd lpn cna pharmd bsn msn dnp facs mba and y de del la las los van von der den di da'.split(
+    ' ',
+  ),
+);
+const splitter = /([\p{L}\p{M}'’-]+)|[^\p{L}\p{M}'’-]+/gu;
+
+/** The parts of a name in order; together they are the text. */
+export function readName(text: string): NamePart[] {
+  const pieces = Array.from(text.matchAll(splitter), ([piece, word]) => ({ piece, isWord: word !== undefined && /\p{L}/u.test(word) }));
+  const isName = ({ piece, isWord }: { readonly piece: string; readonly isWord: boolean }): boolean => isWord && !neutral.has(foldWord(piece));
+  const comma = pieces.findIndex(({ piece, isWord }) => !isWord && piece.includes(','));
+  const words = pieces.flatMap((piece, index) => (isName(piece) && letterCount(piece.piece) > 1 ? [index] : []));
+  // `SMITH, JOHN A`: what follows the comma are given names, unless it is only `MD`.
+  const isReversed = comma > 0 && words.some((index) => index > comma) && words.some((index) => index < comma);
+  const isFamily = (index: number): boolean => (isReversed ? index < comma : index === words.at(-1));
+  return pieces.map((piece, index) => {
+    if (!isName(piece)) return { text: piece.piece, kind: 'other' };
+    if (letterCount(piece.piece) === 1) return { text: piece.piece, kind: 'initial' };
+    return { text: piece.piece, kind: isFamily(index) ? 'family' : 'given' };
+  });
+}
+
+/** One spelling for all cases of a word. */
+export function foldWord(word: string): string {
+  return word.normalize('NFC').toLowerCase().replaceAll('’', "'");
+}
+
+/** Length of `'s` at the end of a name, else 0: it belongs to the sentence. */
+export function possessiveLength(text: string): number {
+  return /\p{L}['’]s$/iu.test(text.slice(-4)) ? 2 : 0;
+}
+
+function letterCount(word: string): number {
+  return word.replace(/[^\p{L}]/gu, '').length;
+}

@@ -1,0 +1,55 @@
+/**
+ * Owns the list of categories in the order of the rule, and what tags of them look like: `[NAME-1]`, or `[NAME-1.2]` for a
+ * second spelling of the same value. Refuses to know what such a tag stands for.
+ */
+import type { Category, Span } from './types.ts';
+
+/** 45 CFR 164.514(b)(2)(i), (A) to (R). */
+export const categories: readonly Category[] = [
+  'NAME',
+  'GEO',
+  'DATE',
+  'PHONE',
+  'FAX',
+  'EMAIL',
+  'SSN',
+  'MRN',
+  'HEALTH_PLAN',
+  'ACCOUNT',
+  'LICENSE',
+  'VEHICLE',
+  'DEVICE',
+  'URL',
+  'IP',
+  'BIOMETRIC',
+  'PHOTO',
+  'OTHER_ID',
+];
+
+/** How many of each were found; those with none are left out. */
+export type Counts = Readonly<Partial<Record<Category, number>>>;
+
+export function countCategories(spans: readonly Span[]): Counts {
+  const counts: Partial<Record<Category, number>> = {};
+  for (const { type } of spans) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
+
+/** `[NAME-3]`; the first spelling of a value has no number of its own. */
+export function formatTag(category: Category, number: number, spelling = 1): string {
+  return `[${category}-${number}${spelling === 1 ? '' : `.${spelling}`}]`;
+}
+
+const tagPattern = new RegExp(`\\[(?:${categories.join('|')})-\\d{1,9}(?:\\.\\d{1,9})?\\]`, 'gi');
+/** Also without brackets, as models write tags at times: their numbers are not given to anything else. */
+const numberPattern = new RegExp(`\\b(${categories.join('|')})-(\\d{1,9})`, 'gi');
+
+/** Where a text already has tags. */
+export function findTags(text: string): { readonly start: number; readonly end: number }[] {
+  return Array.from(text.matchAll(tagPattern), ({ index, 0: tag }) => ({ start: index, end: index + tag.length }));
+}
+
+/** Which numbers of tags a text already has. */
+export function findTagNumbers(text: string): { readonly category: Category; readonly number: number }[] {
+  return Array.from(text.matchAll(numberPattern), ([, name = '', number]) => ({ category: name.toUpperCase() as Category, number: Number(number) }));
+}

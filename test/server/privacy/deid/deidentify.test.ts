@@ -1,0 +1,123 @@
+/** The whole, with a detector that is told what to find: what goes out, and that it comes back. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Action } from '../../../../server/privacy/deid/actions/plan.ts';
+import { replaceIdentifiers } from '../../../../server/privacy/deid/deidentify.ts';
+import { Mapping } from '../../../../server/privacy/deid/mapping/mapping.ts';
+import { restore } from '../../../../server/privacy/deid/restore/restorer.ts';
+import type { Category } from '../../../../server/privacy/deid/types.ts';
+import { createListDetector, writeNote } from './detector.ts';
+
+const today = new Date('2026-11-26T00:00:00Z');
+const note = "John Smith (MRN 4417-22), born 03/14/1951, of 02139. Smith's wife Mary called 617-253-1000. Seen 02/28/2024; age 93.";
+const detector = createListDetector({
+  NAME: ['John Smith', 'Smith', 'Mary'],
+  MRN: ['4417-22'],
+  DATE: ['03/14/1951', '02/28/2024', '93'],
+  GEO: ['02139'],
+  PHONE: ['617-253-1000'],
+});
+
+test('tags', () => {
+  const { text, counts, spans } = replaceIdentifiers(note, detector);
+  expect(text).toBe("[NAME-1] (MRN [MRN-1]), born [DATE-1], of [GEO-1]. [NAME-1.2]'s wife [NAME-2] called [PHONE-1]. Seen [DATE-2]; age [DATE-3].");
+  expect(counts).toEqual({ NAME: 3, MRN: 1, DATE: 3, GEO: 1, PHONE: 1 });
+  expect(spans.map(({ start, end }) => note.slice(start, end))).toEqual([
+    ...['John Smith', '4417-22', '03/14/1951', '02139', 'Smith', 'Mary', '617-253-1000', '02/28/2024', '93'],
+  ]);
+});
+
+test('removed, kept, and in general form', () => {
+  expect(replaceIdentifiers(note, detector, { actions: 'remove' }).text).toBe(" (MRN ), born , of . 's wife  called . Seen ; age .");
+  expect(replaceIdentifiers(note, detector, { actions: 'keep' }).text).toBe(note);
+  expect(replaceIdentifiers(note, detector, { actions: { DATE: 'generalize', GEO: 'generalize', MRN: 'remove' }, today }).text).toBe(
+    "[NAME-1] (MRN ), born 1951, of 021. [NAME-1.2]'s wife [NAME-2] called [PHONE-1]. Seen 2024; age 90+.",
+  );
+});
+
+test('surrogates: one person stays one, the days between dates stay, nothing of the note is left', () => {
+  const { text, mapping } = replaceIdentifiers(note, detector, { actions: 'surrogate', today });
+  const form = /^(\w+) (\w+) \(MRN \d{4}-\d\d\), born (\S+), of \d{5}\. (\w+)'s wife (\w+) called \d{3}-555-01\d\d\. Seen (\S+); age 90\+\.$/;
+  const [, given, family, born = '', again, wife, seen = ''] = form.exec(text) ?? [];
+  expect(again).toBe(family);
+  expect(new Set([given, family, wife]).size).toBe(3);
+  const day = (date: string): number => Date.parse(date) / 86_400_000;
+  expect(Math.round(day(seen) - day(born))).toBe(day('02/28/2024') - day('03/14/1951'));
+  for (const word of ['John', 'Smith', 'Mary', '4417', '02139', '253-1000', '02/28/2024', '93']) expect(text).not.toContain(word);
+  expect(restore(text, mapping)).toBe(note.replace('age 93', 'age 90+'));
+});
+
+test('a date that tells an age over 89 is never shifted, for it would still tell it', () => {
+  const old = createListDetector({ DATE: ['03/14/1934'] });
+  expect(replaceIdentifiers('born 03/14/1934', old, { actions: 'surrogate', today }).text).toBe('born [DATE-1]');
+});
+
+test('a shifted date that stands in the text for itself is not used', () => {
+  // Every day of three years is kept, so that none is free; one more is a date to be shifted.
+  const days = Array.from({ length: 1100 }, (_, day) => new Date(Date.UTC(2023, 0, 1 + day)).toISOString().slice(0, 10));
+  const text = `${days.join(' ')} seen 2024-06-30.`;
+  const only = { detect: () => [{ start: text.length - 11, end: text.length - 1, type: 'DATE' as const }] };
+  const { text: out, mapping } = replaceIdentifiers(text, only, { actions: 'surrogate', today });
+  expect(out.endsWith('seen [DATE-1].')).toBe(true);
+  expect(restore(out, mapping)).toBe(text);
+});
+
+test('tags in the text are no identifiers, and their numbers are not given again', () => {
+  const { text, mapping } = replaceIdentifiers('[NAME-1] and John Smith, NAME-2', detector);
+  expect(text).toBe('[NAME-1] and [NAME-3], NAME-2');
+  expect(restore(text, mapping)).toBe('[NAME-1] and John Smith, NAME-2');
+});
+
+test('a conversation knows its values again', () => {
+  using mapping = new Mapping();
+  expect(replaceIdentifiers('John Smith', detector, { mapping }).text).toBe('[NAME-1]');
+  expect(replaceIdentifiers('Mary and Smith and John Smith', detector, { mapping }).text).toBe('[NAME-2] and [NAME-1.2] and [NAME-1]');
+});
+
+test('a number of JSON becomes a text in quotes, and a number again', () => {
+  const text = '{"resourceType":"Location","position":{"latitude":42.474862,"longitude":-70.5}}';
+  const { text: out, mapping } = replaceIdentifiers(text, createListDetector({}));
+  expect(JSON.parse(out)).toEqual({ resourceType: 'Location', position: { latitude: '[GEO-1]', longitude: '[GEO-2]' } });
+  for (const format of ['text', 'json'] as const) expect(restore(out, mapping, { format })).toBe(text);
+  expect(JSON.parse(replaceIdentifiers(text, createListDetector({}), { actions: 'remove' }).text).position).toEqual({ latitude: null, longitude: null });
+});
+
+const value: fc.Arbitrary<readonly [Category, string]> = fc.oneof(
+  fc.tuple(
+    fc.constant<Category>('NAME'),
+    fc.constantFrom('John Smith', 'SMITH, JOHN', 'Smith', 'Mary Wong', 'Wong', 'José Ángel Núñez', 'J. S.', "O'Brien", '😀 Wu'),
+  ),
+  fc.tuple(fc.constant<Category>('DATE'), fc.constantFrom('03/14/2024', '3/14', 'March 3, 2020', '2019-02-28', 'Tuesday', 'May 2001', '1931', '20200229')),
+  fc.tuple(fc.constant<Category>('PHONE'), fc.constantFrom('617-253-1000', '(617) 253-1000', '253-1000', '+34 91 123 45 67')),
+  fc.tuple(fc.constant<Category>('GEO'), fc.constantFrom('02139', 'Boston', '5 Old Road', '5 Old Road,\nBoston', 'General Hospital')),
+  fc.tuple(
+    fc.constantFrom<Category>('MRN', 'ACCOUNT', 'OTHER_ID', 'SSN', 'EMAIL', 'URL', 'IP'),
+    fc.constantFrom('12', '4417-22', '123-45-6789', 'a@b.org', 'http://x.org/y', '10.0.0.1', 'x'),
+  ),
+);
+const filler = fc.oneof(
+  fc.constantFrom(' ', ', ', '. ', '\n', "'s ", ' [NAME-1] ', ' NAME-2 ', ' and ', ' 3/14/2023 ', ' Smith ', ' 617 ', '-', '/', ' [', '] ', '😀', ' May '),
+  fc.string({ maxLength: 6 }),
+);
+
+for (const actions of ['tag', 'surrogate'] as const satisfies readonly Action[])
+  test(`${actions}: putting back gives the note, sign by sign`, () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(filler, value), { maxLength: 12 }), filler, (parts, last) => {
+        const { text, detector: known } = writeNote([...parts.flat().map((part) => part as string | readonly [Category, string]), last]);
+        fc.pre(known.detect(text).length > 0);
+        using mapping = new Mapping();
+        const { text: out, spans } = replaceIdentifiers(text, known, { actions, mapping, today });
+        expect(restore(out, mapping)).toBe(text);
+        for (const [index, { start }] of spans.entries()) expect(start).toBeGreaterThanOrEqual(spans[index - 1]?.end ?? 0);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+test('twice is once', () => {
+  for (const actions of ['tag', 'remove', 'generalize'] as const) {
+    const once = replaceIdentifiers(note, detector, { actions, today }).text;
+    expect(replaceIdentifiers(once, detector, { actions, today }).text).toBe(once);
+  }
+});
