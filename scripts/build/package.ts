@@ -1,6 +1,6 @@
 /**
  * Owns what the published package is: the clone's own layout with JavaScript and declarations in place of TypeScript,
- * the kernels beside their modules, the launcher, the papers, and a package.json whose doors lead to JavaScript.
+ * kernels and word lists beside their modules, the launcher, the papers, and a package.json whose doors lead to JavaScript.
  * Refuses tests, benches, references of kernels and anything else that only a developer needs.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,7 @@ export interface BuiltPackage {
 export async function buildPackage(folder: string): Promise<BuiltPackage> {
   rmSync(folder, { recursive: true, force: true });
   await compile(folder);
-  for (const path of [...copies, ...listKernels()]) {
+  for (const path of [...copies, ...listKernels(), ...listWordLists()]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(join(root, path), join(folder, path), { recursive: true });
   }
@@ -66,6 +66,14 @@ function listKernels(): string[] {
   return readdirSync(join(root, 'kernels'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.wgsl'))
     .map((path) => join('kernels', path));
+}
+
+/** Words of the detector of identifiers, with what says whose they are. */
+function listWordLists(): string[] {
+  const folder = join('server', 'privacy', 'deid', 'data');
+  return readdirSync(join(root, folder), { encoding: 'utf8' })
+    .filter((name) => /\.(?:txt|md)$/.test(name))
+    .map((name) => join(folder, name));
 }
 
 function publishedManifest(manifest: Manifest): object {

@@ -13,6 +13,7 @@ import { createBenchCommand } from './bench.ts';
 import { createChatCommand } from './chat.ts';
 import { createCompletionCommand } from './completion.ts';
 import { createConfigCommand } from './config.ts';
+import { createDeidCommand } from './deid.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { createEmbedCommand } from './embed.ts';
 import { closedPipeCode, exitCodes, interruptedCode } from './exit.ts';
@@ -91,6 +92,7 @@ const commands = [
   createManifestCommand,
   createKeyCommand,
   createReviewCommand,
+  createDeidCommand,
   createAuditCommand,
   createProveCommand,
   createStoreCommand,

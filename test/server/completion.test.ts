@@ -45,7 +45,7 @@ describe('bash', () => {
     const names = createProgram(new FakeWorld(), () => undefined).commands.map((command) => command.name());
     expect(complete('inward', '')).toEqual([...names, 'help', '--help'].sort());
     expect(complete('inward', 'co')).toEqual(['completion', 'config']);
-    expect(complete('inward', 'help', 'd')).toEqual(['doctor']);
+    expect(complete('inward', 'help', 'd')).toEqual(['deid', 'doctor']);
     expect(complete('inward', 'help', 'doctor', '')).toEqual([]);
   });
 

@@ -5,34 +5,46 @@ import type { DateStyle } from './actions/dates.ts';
 import { type Action, createPlan } from './actions/plan.ts';
 import { type Place, Replacer } from './actions/replacer.ts';
 import { type Counts, countCategories, findTagNumbers } from './categories.ts';
+import { createDetector } from './detector.ts';
 import { Mapping } from './mapping/mapping.ts';
 import { standsApart } from './restore/borders.ts';
 import { type FoundSpan, findIdentifiers } from './search.ts';
 import type { Category, Detector, Span } from './types.ts';
 
-export interface ReplaceOptions {
+/** How a text is de-identified; all of it may be left out. */
+export interface DeidentifyOptions {
   /** One action for all categories, or one for some; the others get tags. */
   readonly actions?: Action | Readonly<Partial<Record<Category, Action>>>;
-  /** Of a conversation: values that it knows become what they were before. Left out, a new one. */
+  /** Of a conversation: values that it knows become what they became before. Left out, a new one. */
   readonly mapping?: Mapping;
   /** `es` reads 03/04/2024 as the third of April; default `en`. */
   readonly language?: 'en' | 'es';
   /** What ages are counted to; default now. */
   readonly today?: Date;
+  /** What reads prose; default that of this package (`createDetector`). */
+  readonly detector?: Detector;
 }
 
+/** A text without its identifiers, and what was found. */
 export interface Deidentified {
   readonly text: string;
   /** Offsets into the text that was given. */
   readonly spans: readonly Span[];
+  /** What stands in the place of each. */
+  readonly replacements: readonly string[];
   readonly counts: Counts;
   /** Puts the originals back (`restore`); dispose of it when the request ends. */
   readonly mapping: Mapping;
 }
 
-/** Finds identifiers and puts something else in their places. Linear in the length of the text. */
-export function replaceIdentifiers(text: string, detector: Detector, options: ReplaceOptions = {}): Deidentified {
-  const spans = findIdentifiers(text, detector);
+let standard: Detector | undefined;
+
+/**
+ * Finds identifiers and puts something else in their places. Linear in the length of the text. Throws a TypeError for a mapping that
+ * was disposed. Free text is never perfect: Safe Harbor also asks that nobody knows what is left to identify somebody.
+ */
+export function deidentify(text: string, options: DeidentifyOptions = {}): Deidentified {
+  const spans = findIdentifiers(text, options.detector ?? (standard ??= createDetector()));
   const mapping = options.mapping ?? new Mapping();
   for (const { category, number } of findTagNumbers(text)) mapping.reserve(category, number);
   const style: DateStyle = { isDayFirst: options.language === 'es', year: (options.today ?? new Date()).getUTCFullYear() };
@@ -40,10 +52,11 @@ export function replaceIdentifiers(text: string, detector: Detector, options: Re
   const places = spans.map(({ start, end, type }): Place => ({ category: type, value: text.slice(start, end), isApart: standsApart(text, start, end) }));
   const kept = cutBetween(text, spans);
   replacer.prepare(places, kept);
-  const parts = places.map((place, index) => writePlace(place, spans[index] as FoundSpan, replacer, mapping) + (kept[index + 1] ?? ''));
+  const replacements = places.map((place, index) => writePlace(place, spans[index] as FoundSpan, replacer, mapping));
   return {
-    text: (kept[0] ?? '') + parts.join(''),
+    text: kept.map((part, index) => part + (replacements[index] ?? '')).join(''),
     spans: spans.map(({ start, end, type }) => ({ start, end, type })),
+    replacements,
     counts: countCategories(spans),
     mapping,
   };

@@ -11,6 +11,7 @@ import { findPlaces } from './places.ts';
 import { Scan } from './scan.ts';
 import type { Detector, Span } from './types.ts';
 
+/** How prose is read; all of it may be left out. */
 export interface DetectorOptions {
   /** The year in which it is, for ages that follow from a year of birth; default the clock's. */
   readonly year?: number;

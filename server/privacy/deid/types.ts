@@ -30,5 +30,6 @@ export interface Span {
 
 /** Finds identifiers. Linear in the length of the text; keeps nothing of it. */
 export interface Detector {
+  /** Spans in order; none overlaps another. */
   detect(text: string): readonly Span[];
 }

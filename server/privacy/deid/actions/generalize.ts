@@ -21,7 +21,7 @@ function isGeneral(category: Category, value: string): boolean {
   return category === 'GEO' ? /^\d{3}$/.test(value) : category === 'DATE' && /^(?:\d{4} or earlier|90\+.*)$/.test(value);
 }
 
-export function generalizeZip(value: string): string | undefined {
+function generalizeZip(value: string): string | undefined {
   const [, prefix] = /^\s*(\d{3})\d{2}(?:[-\s]?\d{4})?\s*$/.exec(value) ?? [];
   if (prefix === undefined) return undefined;
   return sparseZip3.prefixes.has(prefix) ? '000' : prefix;

@@ -11,6 +11,7 @@ import type { Category } from '../types.ts';
  * nobody; dates are shifted by one secret number of days.
  */
 export const actions = ['keep', 'remove', 'tag', 'generalize', 'surrogate'] as const;
+/** One of `keep`, `remove`, `tag`, `generalize`, `surrogate`. */
 export type Action = (typeof actions)[number];
 
 /** What is done with each category. */

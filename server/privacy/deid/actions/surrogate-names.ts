@@ -74,7 +74,7 @@ export class SurrogateNames {
 }
 
 /** In capitals where the other is; small letters only where the whole other is. */
-export function matchCase(word: string, like: string): string {
+function matchCase(word: string, like: string): string {
   if (like === like.toUpperCase() && like.length > 1 && like !== like.toLowerCase()) return word.toUpperCase();
   return like === like.toLowerCase() ? word.toLowerCase() : word;
 }

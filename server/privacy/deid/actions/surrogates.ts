@@ -95,7 +95,7 @@ function refill(form: string, digits: string): string {
   return form.replace(/\d/g, () => digits[at++] ?? '');
 }
 
-export function randomLetters(count: number, random: Random): string {
+function randomLetters(count: number, random: Random): string {
   let text = '';
   // No vowels: it becomes no word.
   for (let at = 0; at < count; at += 1) text += 'bcdfghjkmnpqrstvwx'[random(18)];

@@ -8,11 +8,13 @@ import { canBegin, canEnd, isFieldSign, pluralLength } from './borders.ts';
 import { JsonState } from './json-state.ts';
 import { createNode, foldUnit, insert, type Node } from './trie.ts';
 
+/** How an answer is read. */
 export interface RestoreOptions {
   /** `json`: the text is one JSON value, as arguments of tools and structured outputs are; default `text`. */
   readonly format?: 'text' | 'json';
 }
 
+/** The way back of one answer, part by part. */
 export interface Restorer {
   /** Takes the next part and gives what is certain by now. */
   push(part: string): string;

@@ -1,7 +1,12 @@
 /** Messages of each format: what the standards call an identifier goes, codes stay, the syntax too. Field numbers from the standards. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { deidentify } from '../../../../../server/privacy/deid/deidentify.ts';
+import { restore } from '../../../../../server/privacy/deid/restore/restorer.ts';
 import { findIdentifiers } from '../../../../../server/privacy/deid/search.ts';
 import { findDocuments } from '../../../../../server/privacy/deid/structured/find.ts';
+import { findTestData } from '../../../../test-data.ts';
 import { createListDetector } from '../detector.ts';
 
 const none = createListDetector({});
@@ -247,3 +252,43 @@ test('hostile texts are read in bounded time', () => {
     expect(performance.now() - begin, piece).toBeLessThan(8000);
   }
 });
+
+/** Messages and patients made by others. */
+const data = findTestData('messages with planted identifiers, and FHIR patients');
+const folder = join(data ?? '', 'data/deid');
+
+interface Patient {
+  readonly text: string;
+  readonly spans: readonly { readonly start: number; readonly end: number; readonly type: string }[];
+}
+
+if (data !== undefined) {
+  for (const name of readdirSync(join(folder, 'marker-fixtures')))
+    test(`no marker survives in ${name}, with fields and codes alone`, () => {
+      const text = readFileSync(join(folder, 'marker-fixtures', name), 'utf8');
+      for (const actions of ['tag', 'generalize', 'remove'] as const) {
+        const { text: out } = deidentify(text, { detector: createListDetector({}), actions });
+        expect(out.match(/ZZ[A-Z0-9]+/g)).toBeNull();
+        if (name.endsWith('.json')) expect(() => JSON.parse(out)).not.toThrow();
+        expect(deidentify(out, { detector: createListDetector({}), actions }).text).toBe(out);
+      }
+      const { text: out, mapping } = deidentify(text, { detector: createListDetector({}) });
+      expect(restore(out, mapping)).toBe(text);
+    });
+
+  test('of FHIR patients, 98 of 100 identifiers go by the standard alone, and nothing that is none', () => {
+    const [found, all] = [new Set<string>(), new Set<string>()];
+    for (const [index, line] of readFileSync(join(folder, 'fhir-patients.dev.jsonl'), 'utf8').trim().split('\n').entries()) {
+      const { text, spans }: Patient = JSON.parse(line);
+      const { text: out, spans: own, mapping } = deidentify(text, { detector: createListDetector({}) });
+      for (const { start, end } of spans.filter(({ type }) => type !== 'none')) {
+        all.add(`${index}:${start}`);
+        if (own.some((span) => span.start <= start && span.end >= end)) found.add(`${index}:${start}`);
+      }
+      for (const span of own) expect(spans.some(({ start, end }) => start < span.end && span.start < end)).toBe(true);
+      expect(restore(out, mapping)).toBe(text);
+      expect(() => JSON.parse(out)).not.toThrow();
+    }
+    expect(found.size / all.size).toBeGreaterThanOrEqual(0.98);
+  });
+}
