@@ -98,6 +98,8 @@ export type {
   EngineStats,
   FinishReason,
   GenerateRequest,
+  Grammar,
+  GrammarVocabulary,
   KvFormat,
   LatencyHistogram,
   LogitBias,
@@ -122,4 +124,4 @@ export type {
   Tuning,
   ZeroReport,
 } from './types.ts';
-export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit, saltLimit } from './types.ts';
+export { activationFormats, deviceNames, engineNumbers, grammarLimit, kvFormats, logitBiasLimit, logprobsLimit, saltLimit } from './types.ts';

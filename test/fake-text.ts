@@ -2,7 +2,7 @@
  * Owns a text side without a model file: a token is a byte, 256 ends the answer, 257 starts the prompt, 258 is silent.
  */
 import type { AnswerDecoder, ChatMessage, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
-import type { TokenId } from '../runtime/types.ts';
+import type { Grammar, GrammarVocabulary, TokenId } from '../runtime/types.ts';
 
 const names = ['<|end|>', '<|start|>', '<|silent|>'] as const;
 export const endId = 256;
@@ -29,6 +29,20 @@ export class FakeText implements TextModel {
   async encodeChat(messages: readonly ChatMessage[]): Promise<Uint32Array> {
     this.chats.push(messages);
     return this.encode(messages.map(({ role, content }) => `${role}:${content}\n`).join(''));
+  }
+
+  /** Grammars that were asked about. */
+  readonly grammars: Grammar[] = [];
+  readonly vocabulary: GrammarVocabulary = {
+    offsets: Uint32Array.from({ length: 301 }, (_, id) => Math.min(id, 256)),
+    bytes: Uint8Array.from({ length: 256 }, (_, byte) => byte),
+    names: new Uint8Array(300).fill(1, 256),
+    stopIds: [endId as TokenId],
+  };
+
+  async checkGrammar(grammar: Grammar): Promise<void> {
+    this.grammars.push(grammar);
+    if (this.failure !== undefined) throw this.failure;
   }
 
   createDecoder(): StreamDecoder {

@@ -3,6 +3,7 @@
  * of its choices. Refuses every field that is not listed: a setting that silently does nothing would be a wrong answer.
  */
 import { z } from 'zod';
+import { type Grammar, grammarLimit } from '../../runtime/index.ts';
 import type { ChatMessage, TextModel } from '../../runtime/text/index.ts';
 import type { Dialect } from './dialect.ts';
 import { ApiError } from './errors.ts';
@@ -33,6 +34,15 @@ const unsupportedUnless = (isNeutral: (value: object) => boolean): z.ZodType<unk
     .refine((value) => value === null || value === undefined || isNeutral(value), { params: { unsupported: true } })
     .optional();
 
+const responseFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    json_schema: z.strictObject({ name: text, description: text.nullish(), schema: z.record(z.string(), z.unknown()), strict: z.boolean().nullish() }),
+  }),
+]);
+
 const shape = {
   ...sharedShape,
   messages: listOf(message, 4096),
@@ -46,7 +56,7 @@ const shape = {
   tool_choice: unsupported('none', 'auto'),
   functions: unsupported(),
   function_call: unsupported('none', 'auto'),
-  response_format: unsupportedUnless((value) => isText((value as { readonly type?: unknown }).type)),
+  response_format: responseFormat.nullish(),
   modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText)),
   audio: unsupported(),
   reasoning_effort: unsupported('none'),
@@ -85,15 +95,28 @@ export function createChatDialect(model: TextModel): Dialect {
 function parse(value: unknown): AnswerRequest {
   const chat = validate(body, value, Object.keys(shape));
   const { logprobs, top_logprobs: top } = chat;
+  const grammar = toGrammar(chat.response_format);
+  if (grammar !== undefined && chat.ignore_eos) throw new ApiError('invalid_value', { path: 'ignore_eos', rule: 'is not allowed with a response_format' });
   if (top && logprobs !== true) throw new ApiError('invalid_value', { path: 'top_logprobs', rule: 'is only allowed with "logprobs": true' });
   return {
     ...readShared(chat),
     prompts: [chat.messages.map(toMessage)],
     maxTokens: chat.max_completion_tokens ?? chat.max_tokens ?? undefined,
     isEchoed: false,
+    ...(grammar && { grammar }),
     reportsEnd: false,
     logprobs: logprobs === true ? (top ?? 0) : undefined,
   };
+}
+
+/** A schema is held to, whether the request says strict or not. */
+function toGrammar(format: z.output<typeof responseFormat> | null | undefined): Grammar | undefined {
+  if (!format || format.type === 'text') return undefined;
+  const schema = format.type === 'json_object' ? { type: 'object' } : format.json_schema.schema;
+  const source = Buffer.from(JSON.stringify(schema));
+  if (source.length > grammarLimit)
+    throw new ApiError('invalid_value', { path: 'response_format', rule: `must have a schema of at most ${grammarLimit} bytes` });
+  return { kind: 'schema', source: Uint8Array.from(source) };
 }
 
 function toMessage({ role, content, name }: z.output<typeof message>): ChatMessage {

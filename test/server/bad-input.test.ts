@@ -147,8 +147,6 @@ describe('fields', () => {
     ['tools', [{ type: 'function' }]],
     ['tool_choice', 'required'],
     ['functions', [{}]],
-    ['response_format', { type: 'json_object' }],
-    ['response_format', 'json'],
     ['modalities', ['text', 'audio']],
     ['audio', { voice: 'alloy' }],
     ['reasoning_effort', 'high'],
