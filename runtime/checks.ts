@@ -9,6 +9,8 @@ import {
   type EngineOptions,
   engineNumbers,
   type GenerateRequest,
+  grammarKinds,
+  grammarLimit,
   kvFormats,
   logitBiasLimit,
   logprobsLimit,
@@ -64,6 +66,11 @@ export function checkRequest(request: GenerateRequest, info: EngineInfo): void {
   rule(priority === undefined || priorities.includes(priority), 'priority', `one of ${priorities.join(', ')}`);
   rule(isWhole(group, 0, Number.MAX_SAFE_INTEGER), 'group', 'a whole number from 0');
   rule(cacheSalt === undefined || (cacheSalt instanceof Uint32Array && cacheSalt.length <= saltLimit), 'cacheSalt', `a Uint32Array of at most ${saltLimit}`);
+  const { grammar } = request;
+  if (grammar !== undefined) {
+    rule(grammarKinds.includes(grammar.kind), 'grammar.kind', `one of ${grammarKinds.join(', ')}`);
+    rule(grammar.source instanceof Uint8Array && grammar.source.length <= grammarLimit, 'grammar.source', `a Uint8Array of at most ${grammarLimit}`);
+  }
   checkSampling(request.sampling ?? {}, info);
 }
 

@@ -7,16 +7,17 @@ import { checkOptions, checkRequest } from './checks.ts';
 import type { DevicePretence } from './device.ts';
 import { embedTexts } from './embed.ts';
 import { InwardError, toInwardError } from './errors.ts';
+import { Grammars } from './grammar/grammars.ts';
 import { type EngineHost, openParts, type Parts } from './open.ts';
 import { Recorder } from './recorder.ts';
 import { Sequence } from './scheduling/sequence.ts';
-import type { Embedding, EmbedOptions, Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, TokenEvent, ZeroReport } from './types.ts';
+import type { Embedding, EmbedOptions, Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, GrammarVocabulary, TokenEvent, ZeroReport } from './types.ts';
 
 /** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests; `host`: for an engine of runtime/host. */
 export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<Engine> {
   checkOptions(options);
   const { parts, info } = await openParts(options, pretence, host);
-  return new LocalEngine(parts, info);
+  return new LocalEngine(parts, info, options.vocabulary);
 }
 
 class LocalEngine implements Engine {
@@ -32,12 +33,14 @@ class LocalEngine implements Engine {
   #closing: Promise<void> | undefined;
   readonly #loop: Promise<void>;
   readonly #recorder = new Recorder();
+  readonly #grammars: Grammars | undefined;
   #steps = 0;
   #dispatchesPerStep = 0;
 
-  constructor(parts: Parts, info: EngineInfo) {
+  constructor(parts: Parts, info: EngineInfo, vocabulary: GrammarVocabulary | undefined) {
     this.#parts = parts;
     this.info = info;
+    this.#grammars = vocabulary && new Grammars(vocabulary);
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
     this.#fail = resolve;
@@ -55,8 +58,12 @@ class LocalEngine implements Engine {
       if (this.#isClosed) throw new InwardError('shutting_down');
       checkRequest(request, this.info);
       if ((request.logits ?? 'none') !== 'none') this.#parts.runner.reserveLogits();
+      if (request.grammar !== undefined && this.#grammars === undefined)
+        throw new InwardError('invalid_request', { path: 'grammar', rule: 'only for an engine that was opened with its vocabulary' });
+      const matcher = request.grammar && this.#grammars?.open(request.grammar, request.tenant ?? 0);
       const record = this.#recorder.arrived(sink);
       const sequence = new Sequence(request, this.info.contextLength, record, performance.now());
+      sequence.matcher = matcher;
       this.#parts.scheduler.add(sequence);
       this.#wake?.();
       const change = (values: Partial<Pick<Sequence, 'aborted' | 'isParked'>>): void => {
@@ -106,6 +113,7 @@ class LocalEngine implements Engine {
 
   flushPrefixes(tenant?: number): void {
     this.#parts.scheduler.flush(tenant);
+    this.#grammars?.flush();
     this.#wake?.();
   }
 
@@ -126,6 +134,7 @@ class LocalEngine implements Engine {
     this.#isClosed = true;
     this.#parts.scheduler.failAll(new InwardError('shutting_down'));
     this.#parts.scheduler.flush();
+    this.#grammars?.flush();
     this.#wake?.();
     await this.#loop;
     this.#parts.memory[Symbol.dispose]();

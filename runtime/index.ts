@@ -101,6 +101,8 @@ export type {
   EngineStats,
   FinishReason,
   GenerateRequest,
+  Grammar,
+  GrammarVocabulary,
   KvFormat,
   LatencyHistogram,
   LogitBias,
@@ -125,4 +127,4 @@ export type {
   Tuning,
   ZeroReport,
 } from './types.ts';
-export { activationFormats, deviceNames, engineNumbers, kvFormats, logitBiasLimit, logprobsLimit, saltLimit } from './types.ts';
+export { activationFormats, deviceNames, engineNumbers, grammarLimit, kvFormats, logitBiasLimit, logprobsLimit, saltLimit } from './types.ts';

@@ -143,6 +143,8 @@ export interface EngineOptions {
   readonly prefixQuota?: number;
   /** Tokens that are guessed from a sequence's own text and computed along with the next one, at most. What is drawn is the same. Default 3; 0: none. */
   readonly draftLength?: number;
+  /** The tokens of the model, for requests with a grammar (`TextModel.vocabulary`). Default: none, and such requests are refused. */
+  readonly vocabulary?: GrammarVocabulary;
   /** Storage of K and V. Default `f16`. */
   readonly kv?: KvFormat;
   /** What linear layers with quantized weights multiply by. Default `f32`, exact; `int8` is for weights of four and five bits, and makes long prompts and full batches faster on CPU devices. */
@@ -290,6 +292,29 @@ export interface Sampling {
 }
 
 /** One prompt and what to make of it. */
+/** Kinds of grammar that an answer can be held to. */
+export const grammarKinds = ['schema', 'expression', 'gbnf'] as const;
+/** Bytes of a grammar's source. */
+export const grammarLimit = 1_048_576;
+
+/** What an answer must keep to: texts that are an instance of a JSON schema, that an expression of ECMA-262 matches, or that a grammar in GBNF makes. */
+export interface Grammar {
+  readonly kind: (typeof grammarKinds)[number];
+  /** UTF-8; of a schema its JSON. */
+  readonly source: Uint8Array;
+}
+
+/** What an engine must know of tokens to hold answers to grammars. */
+export interface GrammarVocabulary {
+  /** The bytes of token i lie at [offsets[i], offsets[i + 1]). */
+  readonly offsets: Uint32Array;
+  readonly bytes: Uint8Array;
+  /** By id, 1 where the bytes are a name that no text has. */
+  readonly names: Uint8Array;
+  /** What may come once an answer is whole. */
+  readonly stopIds: readonly TokenId[];
+}
+
 export interface GenerateRequest {
   /** At least one token, and room for one more in the context. */
   readonly promptIds: Uint32Array;
@@ -298,6 +323,8 @@ export interface GenerateRequest {
   /** Generation ends with reason `stop` when one of these is chosen; that token is still reported. */
   readonly stopIds?: readonly TokenId[];
   readonly sampling?: Sampling;
+  /** Only tokens that keep to it are chosen; the engine must have been opened with `vocabulary`. Errors: grammar_*. Default: none. */
+  readonly grammar?: Grammar;
   /** `sampled`: logits with every generated token. `all`: also at every prompt position but the last. Default `none`. */
   readonly logits?: 'none' | 'sampled' | 'all';
   /** Log-probabilities with every generated token: how many of the likeliest tokens to name beside it, 0 to `logprobsLimit`. Default: none at all. */

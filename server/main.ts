@@ -148,7 +148,7 @@ async function openModels({ engine: options }: Prepared, settings: Settings, log
   const text = await world.openText({ ...toTextOptions(settings, options.modelPath), ...(options.keepsNothing && { keepsNothing: true }) });
   try {
     const onRestart = ({ code, count, isReady }: EngineRestart): void => log({ event: isReady ? 'engine_restarted' : 'engine_lost', code, count });
-    const engine = await openEngine({ ...options, onRestart }, world);
+    const engine = await openEngine({ ...options, vocabulary: text.vocabulary, onRestart }, world);
     return { text, engine, layers: await world.examineLayers() };
   } catch (error) {
     await text[Symbol.asyncDispose]();

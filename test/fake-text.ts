@@ -4,7 +4,7 @@
 import { createAnswerParser } from '../runtime/text/formats/parser.ts';
 import type { AnswerFormat } from '../runtime/text/formats/types.ts';
 import type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
-import type { TokenId } from '../runtime/types.ts';
+import type { Grammar, GrammarVocabulary, TokenId } from '../runtime/types.ts';
 
 const names = ['<|end|>', '<|start|>', '<|silent|>'] as const;
 export const endId = 256;
@@ -42,6 +42,20 @@ export class FakeText implements TextModel {
     this.chats.push(messages);
     this.options.push(options);
     return this.encode(messages.map(({ role, content }) => `${role}:${content}\n`).join(''));
+  }
+
+  /** Grammars that were asked about. */
+  readonly grammars: Grammar[] = [];
+  readonly vocabulary: GrammarVocabulary = {
+    offsets: Uint32Array.from({ length: 301 }, (_, id) => Math.min(id, 256)),
+    bytes: Uint8Array.from({ length: 256 }, (_, byte) => byte),
+    names: new Uint8Array(300).fill(1, 256),
+    stopIds: [endId as TokenId],
+  };
+
+  async checkGrammar(grammar: Grammar): Promise<void> {
+    this.grammars.push(grammar);
+    if (this.failure !== undefined) throw this.failure;
   }
 
   createDecoder(): StreamDecoder {

@@ -2,19 +2,17 @@
  * `npm run bench:grammar`: how many schemas of public sets the compiler reaches, and what masks and compiling cost with a real vocabulary.
  * No device is needed. What the words mean: bench/README.md.
  */
-import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import { openCheckpoint } from '../../runtime/checkpoint/index.ts';
-import { compileSchema } from '../../runtime/grammar/schema/index.ts';
 import { ensureDefaultModel } from '../../scripts/setup/index.ts';
 import { UsageError } from '../../server/cli/options.ts';
 import { readVersion } from '../../server/privacy/version.ts';
 import { describeMachine } from '../machine.ts';
 import { describeSamples } from '../serve/statistics.ts';
 import { timeMasks } from './masks.ts';
-import { createReach, judgeSchema, type Reach, type SchemaCase, takes } from './reach.ts';
+import { createReach, judgeSchema, type Reach } from './reach.ts';
+import { judgeParsing, judgeSuite, readCases } from './sets.ts';
 
 interface GrammarOptions {
   readonly data?: string;
@@ -41,10 +39,12 @@ export async function main(args: readonly string[]): Promise<void> {
   const cases = readCases(join(folder, 'maskbench.dev.jsonl.gz')).slice(0, options.schemas);
   const reach = createReach();
   for (const each of cases) judgeSchema(reach, each);
-  const suites = ['draft7', 'draft2020-12'].map((draft) => ({ name: `JSON-Schema-Test-Suite ${draft}`, reach: judgeSuite(folder, draft) }));
+  const suites = (['draft7', 'draft2020-12'] as const).map((draft) => ({ name: `JSON-Schema-Test-Suite ${draft}`, reach: judgeSuite(folder, draft) }));
   printReaches([{ name: 'MaskBench', reach }, ...suites]);
   const parsing = judgeParsing(folder);
-  console.log(`\nRFC 8259: ${parsing.right} of ${parsing.count} texts as they must be${parsing.wrong.map((name) => `\n  not: ${name}`).join('')}`);
+  console.log(
+    `\nRFC 8259: ${parsing.count - parsing.wrong.length} of ${parsing.count} texts as they must be${parsing.wrong.map((name) => `\n  not: ${name}`).join('')}`,
+  );
   const vocabularies = [];
   for (const path of options.model ?? [await ensureDefaultModel()]) {
     using checkpoint = openCheckpoint(path);
@@ -77,30 +77,6 @@ function findData(): string {
   const folder = process.env['INWARD_TEST_DATA'];
   if (folder === undefined) throw new UsageError('Expected the folder of the schemas: give it with --data, or set INWARD_TEST_DATA.');
   return join(folder, 'data', 'json-schema');
-}
-
-function readCases(path: string): SchemaCase[] {
-  return gunzipSync(readFileSync(path)).toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as SchemaCase); // biome-ignore format: one line
-}
-
-/** Each group of a draft's files, with the formats as assertions where the suite means them so. */
-function judgeSuite(folder: string, draft: string): Reach {
-  const read = (name: string): Record<string, unknown> => JSON.parse(readFileSync(join(folder, name), 'utf8'));
-  const others = new Map(Object.entries(read('json-schema-test-suite.remotes.json')));
-  const reach = createReach();
-  // Elsewhere the suite holds that formats are annotations, which a server that enforces them does not.
-  for (const [file, groups] of Object.entries(read('json-schema-test-suite.json')))
-    if (file.startsWith(`${draft}/`) && !/\/format\.json|format-assertion|optional\/format\/unknown/.test(file))
-      for (const group of groups as SchemaCase[]) judgeSchema(reach, group, { others, draft: draft === 'draft7' ? 4 : 2020 });
-  return reach;
-}
-
-function judgeParsing(folder: string): { readonly count: number; readonly right: number; readonly wrong: readonly string[] } {
-  const texts = JSON.parse(readFileSync(join(folder, 'json-parsing.json'), 'utf8')) as { name: string; expect: string; base64: string }[];
-  const start = compileSchema(true, { spacing: 'any' });
-  const wrong = texts.filter(({ expect, base64 }) => expect !== 'either' && takes(start, Buffer.from(base64, 'base64')) !== (expect === 'accept'));
-  const count = texts.filter(({ expect }) => expect !== 'either').length;
-  return { count, right: count - wrong.length, wrong: wrong.map(({ name }) => name) };
 }
 
 function printReaches(rows: readonly { readonly name: string; readonly reach: Reach }[]): void {

@@ -5,7 +5,7 @@
 import { InwardError } from '../errors.ts';
 import { compileWhole } from './expression/compile.ts';
 import type { Frame } from './frame.ts';
-import { Budget } from './refusal.ts';
+import { Budget, guard } from './refusal.ts';
 import { parseGbnf } from './rules/gbnf.ts';
 import { buildRules } from './rules/rules.ts';
 import { Texts } from './rules/texts.ts';
@@ -19,7 +19,7 @@ const longestSource = 200_000;
 export function compileExpression(source: string): Frame {
   checkLength(source);
   const terms = new Terms(new Budget());
-  const term = compileWhole(terms, source, 'the expression');
+  const term = guard(() => compileWhole(terms, source, 'the expression'));
   if (!isLive(terms, term)) throw new InwardError('grammar_empty');
   return new Texts(terms).start(term);
 }
@@ -28,8 +28,10 @@ export function compileExpression(source: string): Frame {
 export function compileGbnf(source: string): Frame {
   checkLength(source);
   const terms = new Terms(new Budget());
-  const { trees, start } = parseGbnf(terms, source);
-  return new Texts(terms).start(buildRules(terms, trees, start));
+  return guard(() => {
+    const { trees, start } = parseGbnf(terms, source);
+    return new Texts(terms).start(buildRules(terms, trees, start));
+  });
 }
 
 function checkLength(source: string): void {

@@ -17,15 +17,17 @@ export function rejectForm(rule: string, path: string): InwardError {
 /** How much of each thing one grammar may make; what a usual schema needs is a hundredth of it. */
 const limits = {
   /** Expressions and states of them. */
-  terms: 400_000,
+  terms: 100_000,
   /** Parts of expressions that were looked at, so that long lists cost what they are. */
-  parts: 8_000_000,
+  parts: 2_000_000,
   /** Sets of schemas that one value must meet. */
-  nodes: 20_000,
+  nodes: 10_000,
   /** Ways in which an object or array may meet its schemas. */
-  alternatives: 60_000,
+  alternatives: 20_000,
+  /** Names of properties of one object. */
+  names: 4096,
   /** Schemas, rules and expressions that were read. */
-  sources: 50_000,
+  sources: 20_000,
 } as const;
 
 export type Counted = keyof typeof limits;
@@ -33,6 +35,11 @@ export type Counted = keyof typeof limits;
 /** Counts of one grammar, also of what is made while it runs. */
 export class Budget {
   readonly #left: Record<Counted, number> = { ...limits };
+
+  /** Throws grammar_too_large where there are more of one kind than it may have. */
+  check(what: Counted, count: number): void {
+    if (count > limits[what]) throw new InwardError('grammar_too_large', { what, limit: limits[what] });
+  }
 
   /** Throws grammar_too_large. */
   spend(what: Counted, count = 1): void {
@@ -47,4 +54,13 @@ export const deepest = 200;
 /** Throws grammar_too_large where something nests deeper. */
 export function checkDepth(depth: number): void {
   if (depth > deepest) throw new InwardError('grammar_too_large', { what: 'levels', limit: deepest });
+}
+
+/** Runs a compiler. What it nests or lists beyond what the engine of JavaScript takes is an error of the grammar. */
+export function guard<T>(compile: () => T): T {
+  try {
+    return compile();
+  } catch (error) {
+    throw error instanceof RangeError ? new InwardError('grammar_too_large', { what: 'levels', limit: deepest }) : error;
+  }
 }

@@ -63,6 +63,7 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
   } finally {
     // The sequence has its own copy, and zeroes that.
     body.promptIds.fill(0);
+    body.grammar?.source.fill(0);
     running.delete(request);
     sendStats();
   }

@@ -189,9 +189,10 @@ export class Batch {
     this.words[this.#at('BATCH_DRAWS') + row] = position;
     this.words[this.#at('BATCH_TOPS') + row] = logprobs === undefined ? 0 : logprobs + 1;
     this.words[this.#at('BATCH_TARGETS') + row] = chosen;
-    if (sequence.mask !== undefined) {
+    const { allowed } = sequence;
+    if (allowed !== undefined) {
       this.words[this.#at('BATCH_MASKED') + row] = 1;
-      this.masks.push({ row, words: sequence.mask });
+      this.masks.push({ row, words: allowed });
     }
     edits?.write(this.words, this.#floats, this.#at('BATCH_EDITS') + this.#edits * editLength);
     this.#edits += edits?.length ?? 0;

@@ -4,9 +4,10 @@
  * be used again: prefix.ts, groups.ts. Pure and synchronous: no GPU, no I/O, and time only through the clock that it is given.
  */
 
-import { InwardError } from '../errors.ts';
+import { InwardError, toInwardError } from '../errors.ts';
+import type { Matcher } from '../grammar/matcher.ts';
 import type { RowResults } from '../results.ts';
-import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenLogprobs } from '../types.ts';
+import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenId, type TokenLogprobs } from '../types.ts';
 import type { Batch } from './batch.ts';
 import type { BlockPool } from './blocks.ts';
 import { Drafts } from './drafts.ts';
@@ -305,7 +306,7 @@ export class Scheduler {
     const { draftLength = 0, states } = this.#limits;
     const asked = states === undefined ? Math.min(most, draftLength, tokensLeft) : 0;
     // Edits and masks change with each token that is drawn.
-    if (asked <= 0 || !this.pace.isKnown || sequence.edits !== undefined || sequence.mask !== undefined || sequence.isParked) return 0;
+    if (asked <= 0 || !this.pace.isKnown || sequence.edits !== undefined || sequence.allowed !== undefined || sequence.isParked) return 0;
     const room = Math.min(asked, this.#slotsBehind(sequence));
     if (room <= 0) return 0;
     const drafts = (sequence.drafts ??= new Drafts(sequence.ids));
@@ -554,6 +555,7 @@ export class Scheduler {
     sequence.sink.event({ type: 'token', id, ...first, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
+    else if (sequence.matcher !== undefined) follow(sequence, sequence.matcher, id);
   }
 
   #finishText(sequence: Sequence, values: Float32Array): void {
@@ -613,6 +615,15 @@ function some<T>(values: Iterable<T>, is: (value: T) => boolean): boolean {
 const late = ({ deadlineMs }: Sequence): InwardError => new InwardError('deadline_exceeded', { limit: deadlineMs });
 const unreachable = ({ deadlineMs }: Sequence, waitMs: number): InwardError =>
   new InwardError('deadline_unreachable', { limit: deadlineMs, waitMs: Math.ceil(waitMs) });
+
+/** The grammar goes on by a token; what it cannot say of the next one ends this sequence alone. */
+function follow(sequence: Sequence, matcher: Matcher, id: TokenId): void {
+  try {
+    if (!matcher.accept(id) || matcher.mask() === undefined) fail(sequence, new InwardError('grammar_stuck'));
+  } catch (error) {
+    fail(sequence, toInwardError(error, 'a grammar'));
+  }
+}
 
 function fail(sequence: Sequence, error: InwardError): void {
   sequence.sink.fail(error);

@@ -4,6 +4,7 @@
  */
 
 import type { InwardError } from '../errors.ts';
+import type { Matcher } from '../grammar/matcher.ts';
 import { type BlockId, type GenerateRequest, type Priority, priorities, type Sampling, type TokenEvent, type TokenId } from '../types.ts';
 import type { Drafts } from './drafts.ts';
 import { LogitEdits } from './edits.ts';
@@ -78,6 +79,8 @@ export class Sequence {
   yielded = 0;
   /** Ids that the next token may be, as bits (kernels/sample.ts); undefined: all. */
   mask: Uint32Array<ArrayBuffer> | undefined;
+  /** Where the answer is in its grammar; its mask is that of the next token. */
+  matcher: Matcher | undefined;
   aborted = false;
   /** It is over, and its arrays are zeroed. */
   hasEnded = false;
@@ -112,6 +115,11 @@ export class Sequence {
     return this.length - this.promptLength;
   }
 
+  /** Ids that the next token may be; undefined: all. */
+  get allowed(): Uint32Array<ArrayBuffer> | undefined {
+    return this.matcher?.mask() ?? this.mask;
+  }
+
   /** Tokens not yet computed; 1 while decoding. */
   get pending(): number {
     return this.length - this.computed;
@@ -133,6 +141,8 @@ export class Sequence {
     this.ids.fill(0);
     this.edits?.clear();
     this.drafts?.zero();
+    this.matcher?.wipe();
+    this.matcher = undefined;
     this.mask?.fill(0);
     this.mask = undefined;
     this.length = this.promptLength;

@@ -75,7 +75,7 @@ export class TextChild {
   async encode(request: ProcessRequest): Promise<Uint32Array> {
     this.requestCount++;
     const answer = await this.#ask(request, this.#limits.deadlineMs);
-    if (answer.kind === 'failed') throw new InwardError(answer.code, answer.code === 'internal' ? { part: 'the text process' } : {});
+    if (answer.kind === 'failed') throw new InwardError(answer.code, answer.code === 'internal' ? { part: 'the text process' } : answer.fields);
     if (answer.kind !== 'ids') throw failure();
     return answer.ids;
   }

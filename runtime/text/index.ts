@@ -25,6 +25,8 @@ export async function openText(options: TextOptions): Promise<TextModel> {
       info,
       encode: async (text, options) => supervisor.encode(textRequest(text, options)),
       encodeChat: async (messages, options) => supervisor.encode(chatRequest(messages, options)),
+      checkGrammar: async (grammar) => void (await supervisor.encode({ kind: 'grammar', grammar })),
+      vocabulary: { ...pieces, stopIds: info.stopIds },
       createDecoder: () => createDecoder(pieces),
       createAnswerDecoder: (options = {}) => createAnswerDecoder(pieces, format, options),
       readPiece: (id) => readPiece(pieces, id),

@@ -5,8 +5,10 @@
 import { hashHeader } from '../checkpoint/fingerprint.ts';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
+import { compileGrammar } from '../grammar/grammars.ts';
 import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
+import type { Grammar } from '../types.ts';
 import { detectFormat } from './formats/detect.ts';
 import type { AnswerFormat } from './formats/types.ts';
 import { createPieces } from './pieces.ts';
@@ -41,7 +43,8 @@ function receive(message: ProcessStart | ProcessRequest): void {
   } catch (error) {
     const { code, fields } = toInwardError(error, 'the text process');
     if (text === undefined) send({ kind: 'refused', code, fields });
-    else send({ kind: 'failed', code: requestFailures.includes(code as RequestFailure) ? (code as RequestFailure) : 'internal' });
+    else if (!requestFailures.includes(code as RequestFailure)) send({ kind: 'failed', code: 'internal' });
+    else send({ kind: 'failed', code: code as RequestFailure, ...(code.startsWith('grammar_') && { fields }) });
   } finally {
     forgetMatches();
   }
@@ -106,7 +109,18 @@ function describe(vocabulary: Vocabulary): TextInfo {
 }
 
 function answer(text: Text, request: ProcessRequest): Uint32Array<ArrayBuffer> {
+  if (request.kind === 'grammar') return checkGrammar(request.grammar);
   return request.kind === 'text' ? text.tokenizer.encode(request.text, request) : encodeChat(text, request.variables);
+}
+
+/** Compiled here to see that it can be: this process has a deadline and a limit of memory, and serves nobody else meanwhile. */
+function checkGrammar(grammar: Grammar): Uint32Array<ArrayBuffer> {
+  try {
+    compileGrammar(grammar);
+    return new Uint32Array(0);
+  } finally {
+    grammar.source.fill(0);
+  }
 }
 
 function encodeChat({ tokenizer, standard, toolUse, isChatWrapped }: Text, variables: TemplateVariables): Uint32Array<ArrayBuffer> {

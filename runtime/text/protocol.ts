@@ -7,6 +7,7 @@
  * Strings cannot be; in the text process its end takes them away, here the garbage collector.
  */
 import { type ErrorCode, type ErrorFields, isErrorCode } from '../errors.ts';
+import type { Grammar } from '../types.ts';
 import type { AnswerFormat } from './formats/types.ts';
 import type { Pieces } from './pieces.ts';
 import type { TemplateVariables } from './template.ts';
@@ -19,11 +20,15 @@ export interface ProcessStart {
 
 export type ProcessRequest =
   | { readonly kind: 'text'; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
-  | { readonly kind: 'chat'; readonly variables: TemplateVariables };
+  | { readonly kind: 'chat'; readonly variables: TemplateVariables }
+  /** Whether it can be compiled within the limits; answered by no ids. */
+  | { readonly kind: 'grammar'; readonly grammar: Grammar };
 
 /** What a request may fail with, beside the limits, which the parent enforces. */
-export const requestFailures = ['template_failed', 'template_missing', 'text_unencodable', 'internal'] as const;
-export type RequestFailure = (typeof requestFailures)[number];
+const grammarFailures = ['grammar_invalid', 'grammar_unenforceable', 'grammar_empty', 'grammar_too_large'] as const;
+const textFailures = ['template_failed', 'template_missing', 'text_unencodable', 'internal'] as const;
+export type RequestFailure = (typeof textFailures)[number] | (typeof grammarFailures)[number];
+export const requestFailures: readonly RequestFailure[] = [...textFailures, ...grammarFailures];
 
 /** The first answer is `ready` or `refused`; then one `ids` or `failed` for each request, in order. */
 export type ProcessAnswer =
@@ -37,14 +42,16 @@ export type ProcessAnswer =
     }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly fields: ErrorFields }
   | { readonly kind: 'ids'; readonly ids: Uint32Array }
-  | { readonly kind: 'failed'; readonly code: RequestFailure };
+  /** `fields`: of failures of a grammar, which name keywords and positions of it. */
+  | { readonly kind: 'failed'; readonly code: RequestFailure; readonly fields?: ErrorFields };
 
 /** The message as an answer, or undefined if it is none. */
 export function readAnswer(message: unknown): ProcessAnswer | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const { kind, ids, code, fields, info, pieces, format, fingerprint } = message as Record<string, unknown>;
   if (kind === 'ids' && ids instanceof Uint32Array) return { kind, ids };
-  if (kind === 'failed' && requestFailures.includes(code as RequestFailure)) return { kind, code: code as RequestFailure };
+  if (kind === 'failed' && requestFailures.includes(code as RequestFailure))
+    return { kind, code: code as RequestFailure, ...(grammarFailures.some((known) => known === code) && { fields: fields as ErrorFields }) };
   // Before the first request there is nothing to hide, so these may have fields.
   if (kind === 'refused' && isErrorCode(code)) return { kind, code, fields: fields as ErrorFields };
   if (kind === 'ready' && typeof fingerprint === 'string')

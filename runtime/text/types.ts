@@ -1,7 +1,7 @@
 /**
  * Owns the types of the door `inward/text`. Refuses behaviour.
  */
-import type { TokenId } from '../types.ts';
+import type { Grammar, GrammarVocabulary, TokenId } from '../types.ts';
 import type { AnswerPart } from './formats/types.ts';
 import type { ReasoningVariable } from './reasoning.ts';
 
@@ -112,6 +112,13 @@ export interface TextModel extends AsyncDisposable {
    * a message or a tool that spells one stays text. Errors: those of encode, template_missing, template_failed.
    */
   encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): Promise<Uint32Array>;
+  /**
+   * Whether an engine can hold answers to the grammar: compiled in the text process, under its limits.
+   * Errors: grammar_invalid, grammar_unenforceable, grammar_empty, grammar_too_large, text_deadline, text_memory, shutting_down.
+   */
+  checkGrammar(grammar: Grammar): Promise<void>;
+  /** The tokens, for an engine that holds answers to grammars. Valid as long as this object; not to be written to. */
+  readonly vocabulary: GrammarVocabulary;
   /** A decoder for one completion. Needs no process: it reads a table of bytes. */
   createDecoder(): StreamDecoder;
   /** A decoder that tells thoughts, text and tool calls apart, in the format that template and vocabulary show. */

@@ -3,7 +3,7 @@
  * of its choices. Refuses every field that is not listed: a setting that silently does nothing would be a wrong answer.
  */
 import { z } from 'zod';
-import type { FinishReason } from '../../runtime/index.ts';
+import { type FinishReason, type Grammar, grammarLimit } from '../../runtime/index.ts';
 import type { TextInfo, TextModel } from '../../runtime/text/index.ts';
 import type { ChoiceEnd } from './choice.ts';
 import type { Dialect, WholeChoice } from './dialect.ts';
@@ -15,9 +15,18 @@ import { openaiMessages, toTurn } from './messages.ts';
 import { type CallPart, type ContentPart, callsOf, textOf } from './parts.ts';
 import { readEffort, readSwitches, reasoningEffort, templateSwitches } from './reasoning.ts';
 import { openaiTools, readTools, toolChoice, toTemplateTool } from './tools.ts';
-import { ignored, unsupported, unsupportedUnless, validate } from './validate.ts';
+import { ignored, text, unsupported, unsupportedUnless, validate } from './validate.ts';
 
 const isText = (value: unknown): boolean => value === 'text';
+
+const responseFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    json_schema: z.strictObject({ name: text, description: text.nullish(), schema: z.record(z.string(), z.unknown()), strict: z.boolean().nullish() }),
+  }),
+]);
 
 const shape = {
   ...sharedShape,
@@ -35,7 +44,7 @@ const shape = {
   store: unsupported(false),
   functions: unsupported(),
   function_call: unsupported('none', 'auto'),
-  response_format: unsupportedUnless((value) => isText((value as { readonly type?: unknown }).type)),
+  response_format: responseFormat.nullish(),
   modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText)),
   audio: unsupported(),
   verbosity: unsupported('medium'),
@@ -116,6 +125,8 @@ function nameReason({ reason, callCount }: ChoiceEnd): FinishReason | 'tool_call
 function parse(value: unknown, info: TextInfo): AnswerRequest {
   const chat = validate(body, value, Object.keys(shape));
   const { logprobs, top_logprobs: top } = chat;
+  const grammar = toGrammar(chat.response_format);
+  if (grammar !== undefined && chat.ignore_eos) throw new ApiError('invalid_value', { path: 'ignore_eos', rule: 'is not allowed with a response_format' });
   if (top && logprobs !== true) throw new ApiError('invalid_value', { path: 'top_logprobs', rule: 'is only allowed with "logprobs": true' });
   const tools = (chat.tools ?? []).map((tool) => toTemplateTool(tool.function));
   const parsing = readTools(tools, chat.tool_choice, chat.parallel_tool_calls ?? true);
@@ -129,7 +140,18 @@ function parse(value: unknown, info: TextInfo): AnswerRequest {
     chat: parsing,
     maxTokens: chat.max_completion_tokens ?? chat.max_tokens ?? undefined,
     isEchoed: false,
+    ...(grammar && { grammar }),
     reportsEnd: false,
     logprobs: logprobs === true ? (top ?? 0) : undefined,
   };
+}
+
+/** A schema is held to, whether the request says strict or not. */
+function toGrammar(format: z.output<typeof responseFormat> | null | undefined): Grammar | undefined {
+  if (!format || format.type === 'text') return undefined;
+  const schema = format.type === 'json_object' ? { type: 'object' } : format.json_schema.schema;
+  const source = Buffer.from(JSON.stringify(schema));
+  if (source.length > grammarLimit)
+    throw new ApiError('invalid_value', { path: 'response_format', rule: `must have a schema of at most ${grammarLimit} bytes` });
+  return { kind: 'schema', source: Uint8Array.from(source) };
 }

@@ -3,7 +3,7 @@
  * these fields.
  */
 import { z } from 'zod';
-import { type LogitBias, logitBiasLimit, logprobsLimit, type Sampling, type TokenId } from '../../runtime/index.ts';
+import { type Grammar, type LogitBias, logitBiasLimit, logprobsLimit, type Sampling, type TokenId } from '../../runtime/index.ts';
 import type { ChatMessage, ChatOptions } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import { ApiError } from './errors.ts';
@@ -58,6 +58,8 @@ export interface AnswerRequest extends Service {
   /** The token that ends the text is reported too. */
   readonly reportsEnd: boolean;
   readonly sampling: Sampling;
+  /** What the answer must keep to. */
+  readonly grammar?: Grammar | undefined;
 }
 
 type Optional<T> = T | null | undefined;

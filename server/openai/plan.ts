@@ -71,6 +71,7 @@ const echoedLogprobsLimit = 1_000_000;
 export async function planChoices(models: PlanContext, request: AnswerRequest, terms: Terms, signal: AbortSignal): Promise<Plan> {
   const prompts: Uint32Array[] = [];
   try {
+    if (request.grammar !== undefined) await models.text.checkGrammar(request.grammar);
     // One after the other, so that other requests get their turn in the text process.
     for (const prompt of request.prompts) {
       prompts.push(await inTime(encodePrompt(models.text, prompt), terms.deadline));
@@ -123,6 +124,7 @@ function readCommon(
     ...(logprobs === undefined ? {} : { logprobs }),
     ...(isEchoed && request.logprobs !== undefined ? { promptLogprobs: request.logprobs } : {}),
     ...(cacheSalt === undefined ? {} : { cacheSalt }),
+    ...(request.grammar && { grammar: request.grammar }),
     ...(deadline === undefined ? {} : { deadlineMs: measureRest(deadline) }),
   };
 }

@@ -147,8 +147,6 @@ describe('fields', () => {
     ['tool_choice', 'required'],
     ['tool_choice', { type: 'function', function: { name: 'f' } }],
     ['functions', [{}]],
-    ['response_format', { type: 'json_object' }],
-    ['response_format', 'json'],
     ['modalities', ['text', 'audio']],
     ['audio', { voice: 'alloy' }],
   ];

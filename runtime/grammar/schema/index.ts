@@ -3,7 +3,7 @@
 import { InwardError } from '../../errors.ts';
 import type { Frame } from '../frame.ts';
 import { type Spacing, Values } from '../json/values.ts';
-import { Budget } from '../refusal.ts';
+import { Budget, guard } from '../refusal.ts';
 import { Terms } from '../terms/terms.ts';
 import { Shapes } from './shapes.ts';
 import { type Draft, Sources } from './source.ts';
@@ -20,8 +20,10 @@ export interface SchemaOptions {
 /** Throws grammar_invalid, grammar_unenforceable, grammar_too_large, grammar_empty. */
 export function compileSchema(schema: unknown, { spacing = 'usual', draft = 2020, others = new Map() }: SchemaOptions = {}): Frame {
   const terms = new Terms(new Budget());
-  const sources = new Sources(schema, terms.budget, others, draft);
-  const shape = new Shapes(terms, sources).build(sources.top);
+  const shape = guard(() => {
+    const sources = new Sources(schema, terms.budget, others, draft);
+    return new Shapes(terms, sources).build(sources.top);
+  });
   if (!shape.isLive) throw new InwardError('grammar_empty');
   return new Values(terms, spacing).root(shape);
 }

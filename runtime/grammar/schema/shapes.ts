@@ -83,6 +83,7 @@ export class Shapes {
     const keys = this.#terms.both(this.#terms.all, ...demands.flatMap((demand) => (demand.kind === 'keys' ? [demand.keys] : [])));
     const names = [...new Set([...members.flatMap((part) => [...part.names.keys()]), ...required])];
     const never = this.#get([{ source: { id: -1, schema: false, base: '', draft: 2020, path: '#' }, isWanted: true }]);
+    this.#budget.check('names', names.length);
     const find = (name: string): Shape => {
       if (keys !== this.#terms.all && !matches(this.#terms, keys, name)) return never;
       return this.#get(members.flatMap((part) => this.#under(part, name)));

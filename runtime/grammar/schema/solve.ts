@@ -31,6 +31,7 @@ function descend(search: Search, open: readonly Clause[], simple: readonly Simpl
   const rest = open.filter((other) => other !== clause);
   for (const way of clause) {
     search.budget.spend('alternatives');
+    search.budget.spend('parts', open.length + simple.length + met.size);
     const taken = new Map(met);
     const clauses = [...rest];
     const own = [...simple];

@@ -41,6 +41,7 @@ export function isLive(terms: Terms, term: Term): boolean {
       for (let alive: Term | undefined = reached; alive !== undefined; alive = parents.get(alive)) alive.isLive = true;
       return true;
     }
+    terms.budget.spend('parts', 4);
     if (reached.isLive === undefined && reached !== terms.empty)
       for (const next of deriveEdges(terms, reached).next) if (!parents.has(next)) parents.set(next, reached);
   }
@@ -52,6 +53,7 @@ export function isLive(terms: Terms, term: Term): boolean {
 /** Whether the whole text is one of the term's. */
 export function matches(terms: Terms, term: Term, text: string): boolean {
   let at: Term | undefined = term;
+  terms.budget.spend('parts', text.length);
   for (const character of text) {
     at = step(terms, at, character.codePointAt(0)!);
     if (at === undefined) return false;
