@@ -33,6 +33,7 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/v1/completions': { scope: 'completions', isInference: true },
   '/v1/messages': { scope: 'chat', isInference: true },
   '/v1/messages/count_tokens': { scope: 'chat', isInference: true },
+  '/v1/responses': { scope: 'chat', isInference: true },
   '(unknown)': { isAnyone: true, isInference: false },
 };
 

@@ -23,6 +23,7 @@ import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
+import { responsesDialect } from './openai/responses.ts';
 import { addTextRoute } from './openai/text-route.ts';
 import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
@@ -101,7 +102,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
-  for (const dialect of [chatDialect, completionsDialect, messagesDialect]) addAnswerRoute(app, context, dialect);
+  for (const dialect of [chatDialect, completionsDialect, messagesDialect, responsesDialect]) addAnswerRoute(app, context, dialect);
   for (const route of [countRoute]) addTextRoute(app, context, route);
   addMethodRefusals(app);
   return app;

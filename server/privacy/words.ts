@@ -29,6 +29,7 @@ export const routePatterns = [
   '/v1/completions',
   '/v1/messages',
   '/v1/messages/count_tokens',
+  '/v1/responses',
   '/v1/models',
   '/v1/models/:id',
   '/inward/status',

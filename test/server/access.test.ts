@@ -104,6 +104,10 @@ const routes: Readonly<Record<string, Route>> = {
     ...{ method: 'POST', url: '/v1/messages', scope: 'chat', isInference: true, status: 200 },
     payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 2 },
   },
+  '/v1/responses': {
+    ...{ method: 'POST', url: '/v1/responses', scope: 'chat', isInference: true, status: 200 },
+    payload: { model: 'default', input: 'Hi', max_output_tokens: 2 },
+  },
   '/v1/messages/count_tokens': {
     ...{ method: 'POST', url: '/v1/messages/count_tokens', scope: 'chat', isInference: true, status: 200, isCounting: true },
     payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }] },

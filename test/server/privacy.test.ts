@@ -29,6 +29,7 @@ const json = { 'content-type': 'application/json' };
 const base = { model: 'default', messages: [user('Hi')] };
 const completions = '/v1/completions';
 const messages = '/v1/messages';
+const responses = '/v1/responses';
 const anthropic = { ...base, max_tokens: 5 };
 /** A turn that calls a tool. */
 const calling = (json: string) => ({
@@ -115,6 +116,10 @@ const places: readonly (readonly [string, number, () => Promise<Response | strin
   ['a key of a block', 400, () => send({ ...anthropic, messages: [{ role: 'user', content: [{ type: 'text', text: marker, [marker]: marker }] }] }, messages)],
   ['a counted prompt', 200, () => send({ model: 'default', messages: [user(marker)] }, `${messages}/count_tokens`)],
   ['a model that is counted', 404, () => send({ model: marker, messages: [user(marker)] }, `${messages}/count_tokens`)],
+  ['a response', 200, () => send({ model: 'default', input: marker, instructions: marker, user: marker, stream: true }, responses)],
+  ['an item of another type', 400, () => send({ model: 'default', input: [{ type: marker, [marker]: marker }] }, responses)],
+  ['a key of an item', 400, () => send({ model: 'default', input: [{ role: 'user', content: marker, [marker]: marker }] }, responses)],
+  ['a response to go on from', 400, () => send({ model: 'default', input: 'a', previous_response_id: marker }, responses)],
   ['a key of the cache', 200, () => send({ ...base, prompt_cache_key: marker })],
   ['a stop string too long', 400, () => send({ ...base, stop: marker.repeat(10) })],
   ['a model', 404, () => send({ ...base, model: marker })],
