@@ -33,6 +33,9 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/v1/completions': { scope: 'completions', isInference: true },
   '/v1/messages': { scope: 'chat', isInference: true },
   '/v1/messages/count_tokens': { scope: 'chat', isInference: true },
+  '/v1/chat/completions/render': { scope: 'chat', isInference: true },
+  '/tokenize': { scope: ['chat', 'completions'], isInference: true },
+  '/detokenize': { scope: ['chat', 'completions'], isInference: true },
   '/v1/responses': { scope: 'chat', isInference: true },
   '(unknown)': { isAnyone: true, isInference: false },
 };

@@ -25,6 +25,7 @@ import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { responsesDialect } from './openai/responses.ts';
 import { addTextRoute } from './openai/text-route.ts';
+import { detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
 import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
@@ -103,7 +104,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
   for (const dialect of [chatDialect, completionsDialect, messagesDialect, responsesDialect]) addAnswerRoute(app, context, dialect);
-  for (const route of [countRoute]) addTextRoute(app, context, route);
+  for (const route of [countRoute, tokenizeRoute, detokenizeRoute, renderRoute]) addTextRoute(app, context, route);
   addMethodRefusals(app);
   return app;
 }

@@ -18,7 +18,7 @@ export interface TextWork {
   readonly text: TextModel;
   readonly engine: Engine;
   /** Ids that are zeroed when the answer has been sent. */
-  encode(prompt: Prompt): Promise<Uint32Array>;
+  encode(prompt: Prompt, addsSpecial?: boolean): Promise<Uint32Array>;
 }
 
 export interface TextRoute {
@@ -40,8 +40,8 @@ export function addTextRoute(app: FastifyInstance, { models, life, settings }: P
     granted.checkModel(engine.info.modelName);
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const encoded: Uint32Array[] = [];
-    const encode = async (prompt: Prompt): Promise<Uint32Array> => {
-      const ids = await encodePrompt(text, prompt);
+    const encode = async (prompt: Prompt, addSpecial = true): Promise<Uint32Array> => {
+      const ids = typeof prompt === 'string' ? await text.encode(prompt, { addSpecial }) : await encodePrompt(text, prompt);
       encoded.push(ids);
       signal.throwIfAborted();
       return ids;

@@ -35,10 +35,15 @@ export function createRequest(route: RoutePattern, authorization: string, next: 
   const body = ((): object | undefined => {
     switch (route) {
       case '/v1/chat/completions':
+      case '/v1/chat/completions/render':
       case '/v1/messages':
         return { ...fields, messages: messages() };
       case '/v1/completions':
         return { ...fields, prompt: `${known} ${next()}` };
+      case '/tokenize':
+        return { model: 'default', prompt: `${known} ${next()}` };
+      case '/detokenize':
+        return { model: 'default', tokens: [1, 2, 3] };
       case '/v1/responses':
         return { model: 'default', max_output_tokens: 4, temperature: 0, input: `${known} ${next()}` };
       case '/v1/messages/count_tokens':
