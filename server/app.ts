@@ -12,6 +12,7 @@ import { speaksAnthropic, toAnthropicEnvelope } from './anthropic/errors.ts';
 import { messagesDialect } from './anthropic/messages.ts';
 import { addBodyParser } from './body.ts';
 import type { Settings } from './config.ts';
+import { addCors } from './cors.ts';
 import { createLife, type Life } from './life.ts';
 import { type Log, toRoutePattern } from './log.ts';
 import { AnswerCounts } from './metrics/answered.ts';
@@ -88,6 +89,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   if (scrubber !== undefined) watchContent(app, scrubber);
   addBodyParser(app, settings.bodyLimit);
   addHooks(app, life, gate, log);
+  addCors(app, settings);
   addAccess(app, gate, models);
   addErrors(app, { settings, gate }, log);
   addStateRoutes(app, life, models, gate);

@@ -5,6 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
+import { speaksAnthropic } from '../anthropic/errors.ts';
 import type { RoutePattern } from '../privacy/words.ts';
 import { type AnswerContext, demandAdmission, describeEnd, nameAbort, readPace, sendJson } from './answers.ts';
 import { type PromptField, toApiError } from './errors.ts';
@@ -12,6 +13,7 @@ import type { Prompt } from './fields.ts';
 import { checkCorrelation } from './headers.ts';
 import { demandServed } from './models.ts';
 import { demandModels, encodePrompt, zero } from './plan.ts';
+import { reserve } from './rate.ts';
 
 /** What is known while it works. */
 export interface TextWork {
@@ -48,7 +50,7 @@ export function addTextRoute(app: FastifyInstance, { models, life, settings }: P
     };
     let failure: unknown;
     try {
-      await granted.begin(0);
+      await reserve(granted, 0, reply, speaksAnthropic(route.url));
       return await sendJson(await answer({ text, engine, encode }), reply, pace, signal);
     } catch (error) {
       failure = nameAbort(error, signal);
