@@ -34,6 +34,10 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/v1/embeddings': { scope: 'completions', isInference: true },
   '/v1/messages': { scope: 'chat', isInference: true },
   '/v1/messages/count_tokens': { scope: 'chat', isInference: true },
+  '/v1/chat/completions/render': { scope: 'chat', isInference: true },
+  '/tokenize': { scope: ['chat', 'completions'], isInference: true },
+  '/detokenize': { scope: ['chat', 'completions'], isInference: true },
+  '/v1/responses': { scope: 'chat', isInference: true },
   '(unknown)': { isAnyone: true, isInference: false },
 };
 

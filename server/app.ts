@@ -12,6 +12,7 @@ import { speaksAnthropic, toAnthropicEnvelope } from './anthropic/errors.ts';
 import { messagesDialect } from './anthropic/messages.ts';
 import { addBodyParser } from './body.ts';
 import type { Settings } from './config.ts';
+import { addCors } from './cors.ts';
 import { createLife, type Life } from './life.ts';
 import { type Log, toRoutePattern } from './log.ts';
 import { AnswerCounts } from './metrics/answered.ts';
@@ -24,7 +25,9 @@ import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
+import { responsesDialect } from './openai/responses.ts';
 import { addTextRoute } from './openai/text-route.ts';
+import { detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
 import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
@@ -87,6 +90,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   if (scrubber !== undefined) watchContent(app, scrubber);
   addBodyParser(app, settings.bodyLimit);
   addHooks(app, life, gate, log);
+  addCors(app, settings);
   addAccess(app, gate, models);
   addErrors(app, { settings, gate }, log);
   addStateRoutes(app, life, models, gate);
@@ -102,8 +106,8 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
-  for (const dialect of [chatDialect, completionsDialect, messagesDialect]) addAnswerRoute(app, context, dialect);
-  for (const route of [countRoute]) addTextRoute(app, context, route);
+  for (const dialect of [chatDialect, completionsDialect, messagesDialect, responsesDialect]) addAnswerRoute(app, context, dialect);
+  for (const route of [countRoute, tokenizeRoute, detokenizeRoute, renderRoute]) addTextRoute(app, context, route);
   addEmbeddingRoute(app, context);
   addMethodRefusals(app);
   return app;

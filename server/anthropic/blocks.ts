@@ -80,9 +80,12 @@ class BlockStream {
   }
 
   close(): Events {
-    if (this.#type === undefined) return [];
+    const [type, index] = [this.#type, this.#index];
     this.#type = undefined;
-    return [{ type: 'content_block_stop', index: this.#index }];
+    if (type === undefined) return [];
+    // Clients send a thought back only if its signature has come, even this one.
+    const signature = type === 'reasoning' ? [{ type: 'content_block_delta', index, delta: { type: 'signature_delta', signature: '' } }] : [];
+    return [...signature, { type: 'content_block_stop', index }];
   }
 
   #open(part: ContentPart): object {

@@ -97,6 +97,13 @@ export const hubAddress: Kind<string> = {
   read: (text) => text,
 };
 
+/** Origins of web pages as browsers send them, between commas; never `*`. */
+export const origins: Kind<string> = {
+  schema: z.string().regex(/^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?(?:,https?:\/\/[a-z0-9.-]+(?::\d{1,5})?)*$/),
+  expected: 'origins like https://notes.example.org, with commas between them',
+  read: (text) => text,
+};
+
 /** What names a server or a service in tokens. */
 export const claim: Kind<string> = { schema: z.string().regex(forms.claim), expected: 'up to 200 printable characters without blanks', read: (text) => text };
 

@@ -4,7 +4,21 @@
  */
 import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
-import { choice, claim, filePath, hubAddress, ipAddress, type Kind, localFile, modelPlace, sha256, toggle, wholeNumber, witnessPlace } from './kinds.ts';
+import {
+  choice,
+  claim,
+  filePath,
+  hubAddress,
+  ipAddress,
+  type Kind,
+  localFile,
+  modelPlace,
+  origins,
+  sha256,
+  toggle,
+  wholeNumber,
+  witnessPlace,
+} from './kinds.ts';
 
 /** Meanings and units: the table below. */
 export interface Settings {
@@ -42,6 +56,7 @@ export interface Settings {
   readonly oidcIssuer?: string;
   readonly oidcAudience?: string;
   readonly oidcKeys?: string;
+  readonly corsOrigins?: string;
   readonly bodyLimit: number;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -117,6 +132,7 @@ export const settingTable: SettingTable<Settings> = {
   oidcIssuer: { ...claim, value: 'url', help: 'identity provider whose bearer tokens are taken, exactly as they name it (iss)' },
   oidcAudience: { ...claim, value: 'name', help: 'what tokens for this server name as their audience (aud)' },
   oidcKeys: { ...localFile, value: 'path', help: "file of the identity provider's public keys (JWKS)" },
+  corsOrigins: { ...origins, value: 'origins', help: 'web pages whose scripts may read answers, by their origins; none unless set' },
   bodyLimit: { ...wholeNumber(1024, 2 ** 30), value: 'bytes', help: 'largest request body', standard: 2 ** 23 },
   requestTimeoutMs: { ...milliseconds(10), value: 'ms', help: 'longest time from the first byte of a request to its last', standard: 60_000 },
   drainTimeoutMs: { ...milliseconds(0), value: 'ms', help: 'time that running requests get to end after a stop signal', standard: 30_000 },

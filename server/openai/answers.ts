@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FinishReason, InwardError } from '../../runtime/index.ts';
+import { speaksAnthropic } from '../anthropic/errors.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
 import { Refusal } from '../privacy/errors.ts';
@@ -19,6 +20,7 @@ import { demandServed } from './models.ts';
 import { type Pace, padJson, waitForTick } from './pace.ts';
 import { PartRuns } from './parts.ts';
 import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, zero } from './plan.ts';
+import { reserve } from './rate.ts';
 import { type EventStream, type Events, openEventStream } from './sse.ts';
 
 /** How a choice ended. `abort`: nobody waited for it any more, or another choice of the answer failed. */
@@ -69,7 +71,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     let failure: unknown;
     try {
       plan = await planChoices({ ...models, nextGroup: context.nextGroup }, asked, terms, signal);
-      await granted.begin(plan.tokenLimit);
+      await reserve(granted, plan.tokenLimit, reply, speaksAnthropic(dialect.url));
       const { choices } = plan;
       const open = (either: AbortSignal) => choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);

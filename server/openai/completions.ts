@@ -76,7 +76,8 @@ export function readPrompts(value: unknown, path: PromptField, limit: number): r
   return value.map((entry, index) => readPrompt(entry, `${path}[${index}]`));
 }
 
-function readPrompt(value: unknown, path: string): string | Uint32Array {
+/** Throws ApiError. */
+export function readPrompt(value: unknown, path: string): string | Uint32Array {
   if (typeof value === 'string') return value.isWellFormed() ? value : refuse(path, 'must be well-formed Unicode');
   if (!Array.isArray(value)) return refuse(path, 'must be a string or an array');
   if (value.length === 0) refuse(path, 'must have a length of at least 1');

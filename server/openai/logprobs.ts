@@ -46,7 +46,7 @@ export function toLegacyLogprobs(text: TextModel, tokens: readonly AnswerToken[]
 }
 
 /** `prefix` stands before bytes that are no whole characters, written as \xe2\x82. */
-function nameToken(text: TextModel, id: TokenId, prefix: string): string {
+export function nameToken(text: TextModel, id: TokenId, prefix: string): string {
   const { bytes } = text.readPiece(id);
   const { buffer, byteOffset, length } = bytes;
   const view = Buffer.from(buffer, byteOffset, length);

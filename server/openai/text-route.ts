@@ -5,6 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
+import { speaksAnthropic } from '../anthropic/errors.ts';
 import type { RoutePattern } from '../privacy/words.ts';
 import { type AnswerContext, demandAdmission, describeEnd, nameAbort, readPace, sendJson } from './answers.ts';
 import { type PromptField, toApiError } from './errors.ts';
@@ -12,13 +13,14 @@ import type { Prompt } from './fields.ts';
 import { checkCorrelation } from './headers.ts';
 import { demandServed } from './models.ts';
 import { demandModels, encodePrompt, zero } from './plan.ts';
+import { reserve } from './rate.ts';
 
 /** What is known while it works. */
 export interface TextWork {
   readonly text: TextModel;
   readonly engine: Engine;
   /** Ids that are zeroed when the answer has been sent. */
-  encode(prompt: Prompt): Promise<Uint32Array>;
+  encode(prompt: Prompt, addsSpecial?: boolean): Promise<Uint32Array>;
 }
 
 export interface TextRoute {
@@ -40,15 +42,15 @@ export function addTextRoute(app: FastifyInstance, { models, life, settings }: P
     granted.checkModel(engine.info.modelName);
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const encoded: Uint32Array[] = [];
-    const encode = async (prompt: Prompt): Promise<Uint32Array> => {
-      const ids = await encodePrompt(text, prompt);
+    const encode = async (prompt: Prompt, addSpecial = true): Promise<Uint32Array> => {
+      const ids = typeof prompt === 'string' ? await text.encode(prompt, { addSpecial }) : await encodePrompt(text, prompt);
       encoded.push(ids);
       signal.throwIfAborted();
       return ids;
     };
     let failure: unknown;
     try {
-      await granted.begin(0);
+      await reserve(granted, 0, reply, speaksAnthropic(route.url));
       return await sendJson(await answer({ text, engine, encode }), reply, pace, signal);
     } catch (error) {
       failure = nameAbort(error, signal);

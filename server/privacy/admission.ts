@@ -48,7 +48,8 @@ export interface Attempt {
 
 /** Who may use a route: keys with a scope, people with a permission, or both. */
 export interface RouteRule {
-  readonly scope?: RouteScope;
+  /** Of several, any. */
+  readonly scope?: RouteScope | readonly RouteScope[];
   readonly permission?: Permission;
   /** Any holder may use it: what it answers tells nothing. */
   readonly isAnyone?: boolean;
@@ -105,7 +106,8 @@ export function checkRoute(view: View, holder: Holder, rule: RouteRule, caller: 
     return;
   }
   const { key } = holder;
-  if (rule.scope === undefined || !key.scopes.routes.includes(rule.scope)) throw new Refusal('route_denied', { key: key.id });
+  const scopes = [rule.scope ?? []].flat();
+  if (!scopes.some((scope) => key.scopes.routes.includes(scope))) throw new Refusal('route_denied', { key: key.id });
   if (key.scopes.region !== undefined && key.scopes.region !== view.region) throw new Refusal('region_mismatch', { region: view.region });
   if (key.isSealed) return;
   if (!view.isFromNetwork(key, caller.address)) throw new Refusal('network_denied', { key: key.id });

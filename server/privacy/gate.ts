@@ -31,7 +31,7 @@ import { checkClock, TrustedClock } from './clock.ts';
 import { Refusal, type RefusalCode, SiteError, type StopCause } from './errors.ts';
 import { storeFile } from './folder.ts';
 import type { AccessKey } from './grants.ts';
-import { type Account, dayOf, Quotas } from './quota.ts';
+import { type Account, type Allowance, dayOf, Quotas } from './quota.ts';
 import { openStore } from './store/sqlite.ts';
 import type { Store } from './store.ts';
 import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
@@ -102,6 +102,8 @@ export interface Grant {
   begin(tokens: number): Promise<void>;
   /** What it has used in the end, and how that was. */
   settle(use: Use): void;
+  /** What is left of the quotas that it counts for; undefined where there are none. */
+  readAllowance(): Allowance | undefined;
 }
 
 /** What an answer has come to. */
@@ -392,6 +394,7 @@ export class Gate implements AsyncDisposable {
         reservation?.settle(used.promptTokens + used.completionTokens);
         course?.settle(used);
       },
+      readAllowance: () => this.#quotas.read(accounts, this.#clock.latest),
     };
   }
 

@@ -18,6 +18,14 @@ export interface Account {
   readonly limits: Limits;
 }
 
+/** What is left of the limit that is nearest to its end, in tokens. */
+export interface Allowance {
+  readonly limit: number;
+  readonly remaining: number;
+  /** Until all of it is there again. */
+  readonly resetMs: number;
+}
+
 export interface Reservation {
   /** What was used in the end; once. */
   settle(tokens: number): void;
@@ -82,6 +90,14 @@ export class Quotas {
     };
   }
 
+  /** Undefined where none of the accounts has a limit. */
+  read(accounts: readonly Account[], now: number): Allowance | undefined {
+    this.#turnDay(now);
+    return accounts
+      .flatMap((account) => listAllowances(account, this.#meter(account.scope, account.id), now))
+      .reduce<Allowance | undefined>((least, next) => (least === undefined || next.remaining < least.remaining ? next : least), undefined);
+  }
+
   /** What has been used since the last call, for the store. */
   take(): readonly Usage[] {
     const taken = [...this.#unsaved.values()];
@@ -117,6 +133,16 @@ export class Quotas {
     if (meter === undefined) this.#meters.set(key, (meter = new Meter()));
     return meter;
   }
+}
+
+function listAllowances({ limits }: Account, meter: Meter, now: number): readonly Allowance[] {
+  const { tokensPerMinute: minute, tokensPerDay: day } = limits;
+  if (minute !== undefined) meter.fill(minute, now);
+  const left = (limit: number, remaining: number, resetMs: number): Allowance => ({ limit, remaining: Math.max(0, Math.floor(remaining)), resetMs });
+  return [
+    ...(minute === undefined ? [] : [left(minute, meter.level, ((minute - meter.level) * minuteMs) / minute)]),
+    ...(day === undefined ? [] : [left(day, day - meter.settled - meter.reserved, (dayOf(now) + 1) * dayMs - now)]),
+  ];
 }
 
 /** Throws Refusal. A request that is larger than a whole minute waits for a full bucket, and leaves a debt. */

@@ -26,12 +26,16 @@ export type RouteScope = (typeof routeScopes)[number];
 /** Every route of the server as it is registered; what is no route is `(unknown)`. */
 export const routePatterns = [
   '/v1/chat/completions',
+  '/v1/chat/completions/render',
   '/v1/completions',
   '/v1/embeddings',
   '/v1/messages',
   '/v1/messages/count_tokens',
+  '/v1/responses',
   '/v1/models',
   '/v1/models/:id',
+  '/tokenize',
+  '/detokenize',
   '/inward/status',
   '/inward/review',
   '/health',

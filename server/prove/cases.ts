@@ -35,12 +35,19 @@ export function createRequest(route: RoutePattern, authorization: string, next: 
   const body = ((): object | undefined => {
     switch (route) {
       case '/v1/chat/completions':
+      case '/v1/chat/completions/render':
       case '/v1/messages':
         return { ...fields, messages: messages() };
       case '/v1/completions':
         return { ...fields, prompt: `${known} ${next()}` };
       case '/v1/embeddings':
         return { model: 'default', input: `${known} ${next()}` };
+      case '/tokenize':
+        return { model: 'default', prompt: `${known} ${next()}` };
+      case '/detokenize':
+        return { model: 'default', tokens: [1, 2, 3] };
+      case '/v1/responses':
+        return { model: 'default', max_output_tokens: 4, temperature: 0, input: `${known} ${next()}` };
       case '/v1/messages/count_tokens':
         return { model: 'default', messages: messages() };
       default:
@@ -59,11 +66,15 @@ const field = (name: string, make: (next: () => string) => Fields): Case => ({
   make: (next, sent) => ({ ...sent, body: JSON.stringify({ ...(JSON.parse(String(sent.body)) as Fields), ...make(next) }) }),
 });
 const whole = (name: string, make: Case['make']): Case => ({ name, make });
-const leading = (next: () => string) => ({ prompt: `${next()} and ${next()}`, messages: [{ role: 'user', content: `${next()} and ${next()}` }] });
-/** Of the two forms of a prompt, the one that this request has. */
+const leading = (next: () => string) => ({
+  prompt: `${next()} and ${next()}`,
+  input: `${next()} and ${next()}`,
+  messages: [{ role: 'user', content: `${next()} and ${next()}` }],
+});
+/** Of the forms of a prompt, the one that this request has. */
 const keepPrompt = (sent: Sent, fields: Fields): Fields => {
-  const other = 'messages' in (JSON.parse(String(sent.body)) as Fields) ? 'prompt' : 'messages';
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== other));
+  const known = JSON.parse(String(sent.body)) as Fields;
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => name in known));
 };
 const prompted = (name: string, extra: Fields, change: Partial<Sent> = {}): Case =>
   whole(name, (next, sent) => ({
@@ -129,6 +140,16 @@ export const bodyCases: readonly Case[] = [
       { role: 'user', content: [{ type: 'tool_result', tool_use_id: next(), content: next() }] },
     ],
   })),
+  field('items of a response', (next) => ({
+    instructions: next(),
+    input: [
+      { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: next() }] },
+      { type: 'function_call', call_id: next(), name: next(), arguments: JSON.stringify({ [next()]: next() }) },
+      { type: 'function_call_output', call_id: next(), output: next() },
+      { type: next(), [next()]: next() },
+    ],
+  })),
+  field('what would be stored', (next) => ({ previous_response_id: next(), conversation: next() })),
   field('tools', (next) => ({ tools: [{ type: 'function', function: { name: next(), description: next() } }] })),
   field('an unknown field', (next) => ({ [next()]: next() })),
   field('text in place of numbers', (next) => ({ temperature: next(), n: next(), max_tokens: next(), logit_bias: { [next()]: 1 } })),
@@ -150,7 +171,7 @@ export const bodyCases: readonly Case[] = [
   whole('another encoding', (next, sent) => ({ ...sent, headers: { ...sent.headers, 'content-encoding': next() } })),
   field('text that is too long', (next) => {
     const text = `${next()}${' word'.repeat(50_000)}`;
-    return { prompt: text, messages: [{ role: 'user', content: text }] };
+    return { prompt: text, input: text, messages: [{ role: 'user', content: text }] };
   }),
 ];
 

@@ -74,7 +74,7 @@ interface Route {
   readonly url: string;
   readonly payload?: object;
   /** What lets a key in, and which roles. */
-  readonly scope?: RouteScope;
+  readonly scope?: RouteScope | readonly RouteScope[];
   readonly roles?: readonly Role[];
   readonly isInference?: boolean;
   readonly isOpen?: boolean;
@@ -109,6 +109,22 @@ const routes: Readonly<Record<string, Route>> = {
     ...{ method: 'POST', url: '/v1/messages', scope: 'chat', isInference: true, status: 200 },
     payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 2 },
   },
+  '/v1/chat/completions/render': {
+    ...{ method: 'POST', url: '/v1/chat/completions/render', scope: 'chat', isInference: true, status: 200, isCounting: true },
+    payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }] },
+  },
+  '/tokenize': {
+    ...{ method: 'POST', url: '/tokenize', scope: ['chat', 'completions'], isInference: true, status: 200, isCounting: true },
+    payload: { prompt: 'Hi' },
+  },
+  '/detokenize': {
+    ...{ method: 'POST', url: '/detokenize', scope: ['chat', 'completions'], isInference: true, status: 200, isCounting: true },
+    payload: { tokens: [72, 105] },
+  },
+  '/v1/responses': {
+    ...{ method: 'POST', url: '/v1/responses', scope: 'chat', isInference: true, status: 200 },
+    payload: { model: 'default', input: 'Hi', max_output_tokens: 2 },
+  },
   '/v1/messages/count_tokens': {
     ...{ method: 'POST', url: '/v1/messages/count_tokens', scope: 'chat', isInference: true, status: 200, isCounting: true },
     payload: { model: 'default', messages: [{ role: 'user', content: 'Hi' }] },
@@ -121,7 +137,8 @@ function expectedStatus(route: Route, holder: Holder, isOpen: boolean, hasAny: b
   // Nobody learns anything about keys while the gate is closed to all.
   if (route.isInference && !hasAny) return 403;
   if (holder.isDead) return 401;
-  const isAllowed = holder.role === undefined ? holder.scope === route.scope : (route.roles?.includes(holder.role) ?? false);
+  const isAllowed =
+    holder.role === undefined ? holder.scope !== undefined && [route.scope ?? []].flat().includes(holder.scope) : (route.roles?.includes(holder.role) ?? false);
   if (!isAllowed) return 403;
   return route.isInference && !isOpen ? 403 : route.status;
 }

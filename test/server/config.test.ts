@@ -58,7 +58,13 @@ test('every setting can be given in the file, the environment, and as a flag', a
     ...{ deterministic: false, tune: false },
     ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0 },
     ...{ tlsCert: '/c.pem', tlsKey: '/k.pem', tlsClientCa: '/a.pem', tlsClients: 'required', tlsMinVersion: '1.3' },
-    ...{ oidcIssuer: 'https://id.example.org', oidcAudience: 'inward', oidcKeys: '/jwks.json', bodyLimit: 2048 },
+    ...{
+      oidcIssuer: 'https://id.example.org',
+      oidcAudience: 'inward',
+      oidcKeys: '/jwks.json',
+      corsOrigins: 'https://notes.example.org,http://localhost:3000',
+      bodyLimit: 2048,
+    },
     ...{ requestTimeoutMs: 11, drainTimeoutMs: 0, streamCadenceMs: 50, streamGridBytes: 1024, retryAfterSeconds: 9, sharedGpu: 'record', swap: 'allow' },
     ...{ auditWitness: 'file:/mnt/second/checkpoints', auditWitnessLag: 30, log: 'human' },
   };

@@ -19,6 +19,7 @@ const granted: Grant = {
   checkModel: () => undefined,
   begin: async () => undefined,
   settle: () => undefined,
+  readAllowance: () => undefined,
 };
 
 /** As in an evaluation. */

@@ -29,6 +29,7 @@ const json = { 'content-type': 'application/json' };
 const base = { model: 'default', messages: [user('Hi')] };
 const completions = '/v1/completions';
 const messages = '/v1/messages';
+const responses = '/v1/responses';
 const anthropic = { ...base, max_tokens: 5 };
 /** A turn that calls a tool. */
 const calling = (json: string) => ({
@@ -117,6 +118,15 @@ const places: readonly (readonly [string, number, () => Promise<Response | strin
   ['a model that is counted', 404, () => send({ model: marker, messages: [user(marker)] }, `${messages}/count_tokens`)],
   ['a text to embed', 400, () => send({ model: 'default', input: [marker] }, '/v1/embeddings')],
   ['a field of embeddings', 400, () => send({ model: 'default', input: 'a', [marker]: marker, encoding_format: marker }, '/v1/embeddings')],
+  ['a text that is tokenized', 200, () => send({ prompt: marker }, '/tokenize')],
+  ['a chat that is tokenized', 200, () => send({ messages: [user(marker)], tools: [{ type: 'function', function: { name: marker } }] }, '/tokenize')],
+  ['no text to tokenize', 400, () => send({ prompt: [marker] }, '/tokenize')],
+  ['tokens that are none', 400, () => send({ tokens: [marker] }, '/detokenize')],
+  ['a chat that is rendered', 200, () => send({ ...base, messages: [user(marker)] }, '/v1/chat/completions/render')],
+  ['a response', 200, () => send({ model: 'default', input: marker, instructions: marker, user: marker, stream: true }, responses)],
+  ['an item of another type', 400, () => send({ model: 'default', input: [{ type: marker, [marker]: marker }] }, responses)],
+  ['a key of an item', 400, () => send({ model: 'default', input: [{ role: 'user', content: marker, [marker]: marker }] }, responses)],
+  ['a response to go on from', 400, () => send({ model: 'default', input: 'a', previous_response_id: marker }, responses)],
   ['a key of the cache', 200, () => send({ ...base, prompt_cache_key: marker })],
   ['a stop string too long', 400, () => send({ ...base, stop: marker.repeat(10) })],
   ['a model', 404, () => send({ ...base, model: marker })],

@@ -80,7 +80,8 @@ test('events of a stream: each block begins, grows and ends, and the names are t
   await using bench = await open(`<think>ab</think>c${writeCall('count', { a: 1 })}`);
   const events = readEvents((await post(bench, { tools, stream: true })).body);
   expect(events.every(({ name, data }) => name === data['type'])).toBe(true);
-  const joined = events.filter(({ name }, place) => name !== 'content_block_delta' || events[place - 1]?.name !== name).map(({ data }) => data);
+  const kindOf = (event: Event | undefined): unknown => (event?.data['delta'] as { type?: string } | undefined)?.type ?? event?.name;
+  const joined = events.filter((event, place) => event.name !== 'content_block_delta' || kindOf(events[place - 1]) !== kindOf(event)).map(({ data }) => data);
   const usage = { input_tokens: 9, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
   expect(joined).toEqual([
     {
@@ -93,6 +94,7 @@ test('events of a stream: each block begins, grows and ends, and the names are t
     { type: 'ping' },
     { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } },
     { type: 'content_block_delta', index: 0, delta: { type: 'thinking_delta', thinking: 'a' } },
+    { type: 'content_block_delta', index: 0, delta: { type: 'signature_delta', signature: '' } },
     { type: 'content_block_stop', index: 0 },
     { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } },
     { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'c' } },

@@ -98,7 +98,45 @@ const cases: readonly Case[] = [
     },
     whole: withoutIds,
   },
+  {
+    url: '/v1/responses',
+    ask: ({ hasTools, isParallel, logprobs, maxTokens }) => ({
+      ...{ model: 'default', input: 'Hi', max_output_tokens: maxTokens, include: logprobs ? ['message.output_text.logprobs'] : [] },
+      ...(hasTools && { tools: [{ type: 'function', name: 'f', parameters: {} }], parallel_tool_calls: isParallel }),
+    }),
+    fold: (events) => {
+      const items: { text: string; logprobs: unknown[] }[] = [];
+      let response: Value = {};
+      const ended: Value[] = [];
+      for (const event of events) {
+        const { type, output_index: place } = event as { type: string; output_index: number };
+        if (type === 'response.output_item.added') items[place] = { text: '', logprobs: [] };
+        if (type.endsWith('.delta')) {
+          const item = items[place] as { text: string; logprobs: unknown[] };
+          item.text += String(event['delta']);
+          item.logprobs.push(...((event['logprobs'] as unknown[] | undefined) ?? []));
+        }
+        if (type === 'response.output_item.done') ended[place] = event['item'] as Value;
+        if (event['response'] !== undefined) response = event['response'] as Value;
+      }
+      // The deltas of each item are what the item has in the end.
+      expect(items).toEqual(ended.map(readItem));
+      expect(ended).toEqual(response['output']);
+      return withoutItemIds(response);
+    },
+    whole: withoutItemIds,
+  },
 ];
+
+function readItem({ type, content, arguments: json }: Value): { text: string; logprobs: unknown[] } {
+  if (type === 'function_call') return { text: String(json), logprobs: [] };
+  const [part] = content as { text: string; logprobs?: unknown[] }[];
+  return { text: part?.text ?? '', logprobs: part?.logprobs ?? [] };
+}
+
+function withoutItemIds({ id: _, created_at: __, ...response }: Value): Value {
+  return { ...response, output: (response['output'] as Value[]).map(({ id: ___, call_id: ____, ...item }) => item) };
+}
 
 /** As a client does; what is cut is nothing. */
 function parseWhole(json: unknown): unknown {

@@ -122,3 +122,17 @@ test('what runs over midnight counts on the day on which it ends, here as in the
   refusalOf(() => quotas.reserve([account], 41, begin + day));
   quotas.reserve([account], 40, begin + day);
 });
+
+test('what is left is that of the nearest limit, and says when all of it is there again', () => {
+  const quotas = new Quotas(begin);
+  const accounts = [key({ tokensPerMinute: 600, tokensPerDay: 1000 }), tenant({ tokensPerDay: 5000 })];
+  expect(quotas.read([key({}), tenant({})], begin)).toBeUndefined();
+  expect(quotas.read(accounts, begin)).toEqual({ limit: 600, remaining: 600, resetMs: 0 });
+  const first = quotas.reserve(accounts, 300, begin);
+  expect(quotas.read(accounts, begin)).toEqual({ limit: 600, remaining: 300, resetMs: 30_000 });
+  first.settle(450);
+  // 450 of 600 were used; 10 a second come back. Of the day 550 are left, which is less than a full minute.
+  expect(quotas.read(accounts, begin)).toEqual({ limit: 600, remaining: 150, resetMs: 45_000 });
+  expect(quotas.read(accounts, begin + 45_000)).toEqual({ limit: 1000, remaining: 550, resetMs: 12 * 3_600_000 - 45_000 });
+  expect(quotas.read(accounts, begin + day)).toEqual({ limit: 600, remaining: 600, resetMs: 0 });
+});
