@@ -4,7 +4,7 @@
  */
 import { basename, matchesGlob } from 'node:path';
 import { quote } from '../../config/kinds.ts';
-import { templateFolder } from '../../privacy/deployment/manifest.ts';
+import { innerForm } from '../../privacy/deployment/manifest.ts';
 import { SiteError } from '../../privacy/errors.ts';
 import { partForm, plainPath, type Source, type SourceFile, stemOf } from './source.ts';
 
@@ -18,9 +18,11 @@ const companions = [
   'chat_template.jinja',
   'chat_template.json',
   'model.safetensors.index.json',
+  'modules.json',
+  'sentence_bert_config.json',
 ];
 
-const isCompanion = (path: string): boolean => companions.includes(path) || (path.startsWith(`${templateFolder}/`) && path.endsWith('.jinja'));
+const isCompanion = (path: string): boolean => companions.includes(path) || innerForm.test(path);
 
 /** `weights` of a folder are known when its index has been read. */
 export type Choice =

@@ -4,7 +4,7 @@
  */
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { templateFolder } from '../../privacy/deployment/manifest.ts';
+import { innerFolders } from '../../privacy/deployment/manifest.ts';
 import { readSums } from '../../privacy/deployment/sums.ts';
 import { sumsFile } from '../../privacy/deployment/weights.ts';
 import { SiteError } from '../../privacy/errors.ts';
@@ -59,7 +59,7 @@ export function openFolderSource(path: string): Source {
   const folder = isWhole ? path : dirname(path);
   const isMeant = (name: string): boolean => isWhole || stemOf(name) === stemOf(basename(path));
   const sums = existsSync(join(folder, sumsFile)) ? new Map(readSums(folder).files.map(({ name, sha256 }) => [name, sha256])) : undefined;
-  const names = [...listNames(folder), ...listNames(join(folder, templateFolder)).map((name) => `${templateFolder}/${name}`)];
+  const names = [...listNames(folder), ...innerFolders.flatMap((inner) => listNames(join(folder, inner)).map((name) => `${inner}/${name}`))];
   const files = names
     .filter((name) => plainPath.test(name) && isMeant(name))
     .flatMap((name): SourceFile[] => {

@@ -55,12 +55,13 @@ export const deviceForms: Readonly<Record<'address' | 'id' | 'uuid' | 'uniqueId'
   uuid: /^GPU-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   uniqueId: /^[0-9a-f]{16}$/,
 };
-/** Chat templates for requests of their own kind: the only folder in a model's folder. */
-export const templateFolder = 'additional_chat_templates';
+/** The only folders in a model's folder, and the files there: chat templates for requests of their own kind, and how an encoder pools. */
+export const innerFolders: readonly string[] = ['additional_chat_templates', '1_Pooling'];
+export const innerForm: RegExp = /^(?:additional_chat_templates\/\w[\w.+-]{0,119}\.jinja|1_Pooling\/config\.json)$/;
 /** A file of a model's folder. */
-export const memberForm: RegExp = /^(?:additional_chat_templates\/)?\w[\w.+-]{0,119}$/;
+export const memberForm: RegExp = /^(?:(?:additional_chat_templates|1_Pooling)\/)?\w[\w.+-]{0,119}$/;
 /** A file of weights, or a folder and a file of it. */
-export const weightForm: RegExp = /^(?:\w[\w.+-]{0,119}\/(?:additional_chat_templates\/)?)?\w[\w.+-]{0,119}$/;
+export const weightForm: RegExp = /^(?:\w[\w.+-]{0,119}\/(?:(?:additional_chat_templates|1_Pooling)\/)?)?\w[\w.+-]{0,119}$/;
 /** Names of software devices. */
 const softwareDevices = ['lavapipe', 'swiftshader'] as const;
 

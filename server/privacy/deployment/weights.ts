@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SiteError } from '../errors.ts';
-import { templateFolder, type WeightFile, weightForm, weightLimit } from './manifest.ts';
+import { innerFolders, innerForm, type WeightFile, weightForm, weightLimit } from './manifest.ts';
 import { hashFile } from './software.ts';
 
 /** The list of a model's files with their hashes, which an import makes (sums.ts). */
@@ -72,8 +72,10 @@ function listParts(name: string): readonly string[] {
 
 function listFolder(folder: string, name: string): readonly NamedPath[] {
   const files = listNames(folder).filter((file) => fileForm.test(file) || file === sumsFile);
-  const below = existsSync(join(folder, templateFolder)) ? listNames(join(folder, templateFolder)).filter((file) => file.endsWith('.jinja')) : [];
-  return [...files, ...below.map((file) => `${templateFolder}/${file}`)].sort().map((file) => ({ name: `${name}/${file}`, path: join(folder, file) }));
+  const inner = innerFolders
+    .filter((below) => existsSync(join(folder, below)))
+    .flatMap((below) => listNames(join(folder, below)).map((file) => `${below}/${file}`));
+  return [...files, ...inner.filter((file) => innerForm.test(file))].sort().map((file) => ({ name: `${name}/${file}`, path: join(folder, file) }));
 }
 
 function listNames(folder: string): string[] {

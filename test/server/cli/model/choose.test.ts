@@ -20,6 +20,9 @@ test('safetensors go before GGUF files, and bring what loader and tokenizer read
     'chat_template.jinja',
     'README.md',
     'onnx/config.json',
+    'modules.json',
+    '1_Pooling/config.json',
+    '1_Pooling/README.md',
     'additional_chat_templates/rag.jinja',
     'additional_chat_templates/rag.py',
     'x.gguf',
@@ -30,6 +33,8 @@ test('safetensors go before GGUF files, and bring what loader and tokenizer read
     'config.json',
     'tokenizer.json',
     'chat_template.jinja',
+    'modules.json',
+    '1_Pooling/config.json',
     'additional_chat_templates/rag.jinja',
   ]);
   expect(chooseShards(source, ['model.safetensors']).map(({ path }) => path)).toEqual(['model.safetensors']);

@@ -151,6 +151,7 @@ test('a model of one file, and of a folder', async () => {
   write('large/config.json', '{}');
   write('large/chat_template.jinja', 'template');
   write('large/additional_chat_templates/tool_use.jinja', 'tools');
+  write('large/1_Pooling/config.json', 'mean');
   write('large/SHA256SUMS', 'sums');
   for (const path of [
     'large/README.md',
@@ -163,13 +164,14 @@ test('a model of one file, and of a folder', async () => {
   const progress: (readonly [number, number])[] = [];
   const weights = await hashWeights([`${folder}/large/`], (done, total) => progress.push([done, total]));
   expect(weights).toEqual([
+    { name: 'large/1_Pooling/config.json', sha256: sha256('mean') },
     { name: 'large/SHA256SUMS', sha256: sha256('sums') },
     { name: 'large/additional_chat_templates/tool_use.jinja', sha256: sha256('tools') },
     { name: 'large/chat_template.jinja', sha256: sha256('template') },
     { name: 'large/config.json', sha256: sha256('{}') },
     { name: 'large/model.safetensors', sha256: sha256('weights') },
   ]);
-  expect(progress.at(-1)).toEqual([26, 26]);
+  expect(progress.at(-1)).toEqual([30, 30]);
 });
 
 test('a GGUF model in parts: all of them', async () => {

@@ -81,6 +81,7 @@ test.each([
   ['no line end', `${abc}  config.json`],
   ['a folder in a name', `${abc}  ../config.json\n`],
   ['another folder', `${abc}  onnx/config.json\n`],
+  ['a folder of weights', `${abc}  2_Dense/config.json\n`],
   ['an absolute name', `${abc}  /etc/passwd\n`],
   ['a hidden name', `${abc}  .config.json\n`],
   ['itself', `${abc}  SHA256SUMS\n`],
