@@ -17,7 +17,7 @@ export async function embedTexts(
 ): Promise<Embedding[]> {
   const { info } = engine;
   if (info.encoder === undefined) throw new InwardError('embeddings_unsupported', { family: info.family });
-  for (const [index, ids] of texts.entries()) checkText(ids, index, truncates, info);
+  for (const [index, ids] of texts.entries()) checkText(ids, index + 1, texts.length, truncates, info);
   const deadline = performance.now() + (deadlineMs ?? Number.POSITIVE_INFINITY);
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
@@ -50,9 +50,9 @@ export async function embedTexts(
   }
 }
 
-function checkText(ids: Uint32Array, index: number, truncates: boolean, { contextLength: limit, vocabularySize }: EngineInfo): void {
+function checkText(ids: Uint32Array, place: number, count: number, truncates: boolean, { contextLength: limit, vocabularySize }: EngineInfo): void {
   if (ids.length === 0) throw new InwardError('prompt_empty');
-  if (!truncates && ids.length > limit) throw new InwardError('text_too_long', { index, found: ids.length, limit });
+  if (!truncates && ids.length > limit) throw new InwardError('text_too_long', { place, count, found: ids.length, limit });
   if (ids.some((id) => id >= vocabularySize)) throw new InwardError('token_out_of_range', { limit: vocabularySize });
 }
 

@@ -23,7 +23,7 @@ const table = {
   invalid_request: { kind: 'request', sentence: 'The request field {path} breaks the rule "{rule}".', remedy: 'Correct that field and send the request again.' },
   prompt_empty: { kind: 'request', sentence: 'The prompt has no tokens.', remedy: 'Send at least one token.' },
   prompt_too_long: { kind: 'request', sentence: 'The prompt has {found} tokens and the context holds {limit}.', remedy: 'Shorten the prompt, or start the server with a larger --context.' },
-  text_too_long: { kind: 'request', sentence: 'Text {index} has {found} tokens and the model takes {limit}.', remedy: 'Shorten the text, or ask for it to be truncated.' },
+  text_too_long: { kind: 'request', sentence: 'Text {place} of {count} has {found} tokens and the model takes {limit}.', remedy: 'Shorten the text, or ask for it to be truncated.' },
   generation_unsupported: { kind: 'request', sentence: 'The loaded model is an encoder ({family}), which gives embeddings and generates nothing.', remedy: 'Ask for embeddings, or load a decoder.' },
   embeddings_unsupported: { kind: 'request', sentence: 'The loaded model is a decoder ({family}), which gives no embeddings.', remedy: 'Load an encoder.' },
   token_out_of_range: { kind: 'request', sentence: 'A token id lies outside the vocabulary of {limit} tokens.', remedy: 'Encode the prompt with the tokenizer of the loaded model.' },

@@ -26,6 +26,8 @@ export async function openModel(settings: Settings, world: World): Promise<OpenM
   // First, because it is quick: what has no tokenizer is refused before weights are loaded and kernels measured.
   const text = opened.use(await world.openText(toTextOptions(settings, options.modelPath)));
   const engine = opened.use(await openEngine(options, world));
+  const { encoder, family } = engine.info;
+  if (encoder !== undefined) throw new InwardError('generation_unsupported', { family });
   const owned = opened.move();
   return { engine, text, deviceReason, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

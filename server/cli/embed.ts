@@ -34,9 +34,10 @@ async function runEmbed(model: string, file: string, flags: Flags, world: World)
   const { ids, truncate, normalize, exact } = flags;
   const given = { ...readSettings(flags, world), model, tune: false };
   const exactly: Partial<EngineOptions> = exact === true ? { kv: 'f32', activations: 'f32' } : {};
-  const texts = Array.isArray(ids) ? ids.map(parseIds) : await encodeLines(await readLines(file, world), given, world);
+  const texts: Uint32Array[] = Array.isArray(ids) ? ids.map(parseIds) : [];
   let embeddings: Embedding[] = [];
   try {
+    if (texts.length === 0) await encodeLines(await readLines(file, world), texts, given, world);
     const prepared = await prepareEngine(given, world);
     await using engine = await openEngine({ ...prepared.engine, ...exactly }, world);
     embeddings = await engine.embed(texts, { truncates: truncate === true, ...(typeof normalize === 'boolean' && { normalizes: normalize }) });
@@ -64,9 +65,9 @@ async function readTexts(file: string): Promise<string> {
   }
 }
 
-async function encodeLines(lines: readonly string[], settings: Settings & { readonly model: string }, world: World): Promise<Uint32Array[]> {
+async function encodeLines(lines: readonly string[], into: Uint32Array[], settings: Settings & { readonly model: string }, world: World): Promise<void> {
   await using text = await world.openText(toTextOptions(settings, settings.model));
-  return Promise.all(lines.map((line) => text.encode(line, { addSpecial: true })));
+  for (const line of lines) into.push(await text.encode(line, { addSpecial: true }));
 }
 
 function describe({ values, tokens }: Embedding): { readonly tokens: number; readonly embedding: readonly number[] } {

@@ -69,6 +69,8 @@ const echoedLogprobsLimit = 1_000_000;
 
 /** Throws ApiError and InwardError. */
 export async function planChoices(models: PlanContext, request: AnswerRequest, terms: Terms, signal: AbortSignal): Promise<Plan> {
+  const { encoder, family } = models.engine.info;
+  if (encoder !== undefined) throw new InwardError('generation_unsupported', { family });
   const prompts: Uint32Array[] = [];
   try {
     if (request.grammar !== undefined) await models.text.checkGrammar(request.grammar);

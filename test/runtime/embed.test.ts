@@ -29,7 +29,7 @@ test('a decoder is refused by its name, and every text is looked at before the f
   });
   const engine = createEngine();
   const last = (ids: Uint32Array, options = {}): Promise<unknown> => engine.embed([...texts(3), ids], options);
-  await expect(last(new Uint32Array(9))).rejects.toMatchObject({ code: 'text_too_long', fields: { index: 3, found: 9, limit: 8 } });
+  await expect(last(new Uint32Array(9))).rejects.toMatchObject({ code: 'text_too_long', fields: { place: 4, count: 4, found: 9, limit: 8 } });
   await expect(last(new Uint32Array())).rejects.toMatchObject({ code: 'prompt_empty' });
   await expect(last(Uint32Array.of(300))).rejects.toMatchObject({ code: 'token_out_of_range' });
   // Also where the id would be cut away.

@@ -47,6 +47,28 @@ test('texts of a file or of standard input, one a line, with what the tokenizer 
   expect(fromInput.complained).toMatch(/^Not for PHI/);
 });
 
+test('the text process ends when all texts are encoded, and not before', async () => {
+  const world = createWorld();
+  world.in.end('ab\nc\n');
+  let isOpen = true;
+  let isWorking = false;
+  const { encode } = world.text;
+  world.text.encode = async (text, options) => {
+    isWorking = true;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    if (!isOpen) throw new Error('closed');
+    isWorking = false;
+    return encode.call(world.text, text, options);
+  };
+  world.text[Symbol.asyncDispose] = async () => {
+    isOpen = false;
+    expect(isWorking).toBe(false);
+  };
+  expect(await runCommand(['embed', 'm', '--json'], world)).toBe(0);
+  expect(JSON.parse(world.printed)).toHaveLength(2);
+  expect(isOpen).toBe(false);
+});
+
 test('ids need no tokenizer; vectors as they come; options reach the engine', async () => {
   const world = createWorld();
   const args = ['embed', 'm', '--ids', '1,2,3', '--ids', '4', '--json', '--no-normalize', '--exact', '--max-sequences', '3', '--device', 'lavapipe'];
@@ -72,7 +94,7 @@ test('ids and vectors are zeroed once they are written', async () => {
 test('a text of too many tokens is refused with its place, or cut before its last token', async () => {
   const refused = createWorld();
   expect(await runCommand(['embed', 'm', '--ids', '1', '--ids', '1,2,3,4,5,6,7,8'], refused)).toBe(1);
-  expect(refused.complained).toBe('Text 1 has 8 tokens and the model takes 6. Shorten the text, or ask for it to be truncated.\n');
+  expect(refused.complained).toBe('Text 2 of 2 has 8 tokens and the model takes 6. Shorten the text, or ask for it to be truncated.\n');
   expect([refused.printed, refused.engine.requests.length]).toEqual(['', 0]);
   const cut = createWorld();
   expect(await runCommand(['embed', 'm', '--ids', '1,2,3,4,5,6,7,8', '--truncate', '--json', '--no-normalize'], cut)).toBe(0);
@@ -98,4 +120,12 @@ test('no text at all is refused', async () => {
   world.in.end('');
   expect(await runCommand(['embed', 'm'], world)).toBe(2);
   expect(world.opened).toEqual([]);
+});
+
+test.each([['run', 'Hi'], ['chat']])('an encoder has no answer for %s', async (...args) => {
+  const world = createWorld();
+  world.in.end('Hi');
+  expect(await runCommand(args, world)).toBe(1);
+  expect(world.complained).toMatch(/^The loaded model is an encoder \(fake\), which gives embeddings and generates nothing\./);
+  expect(world.engine.requests).toEqual([]);
 });

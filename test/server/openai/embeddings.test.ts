@@ -65,7 +65,7 @@ test.each([
   ['another format', { input: 'a', encoding_format: 'int8' }, 'encoding_format', 'encoding_format must be one of float, base64.'],
   ['more dimensions than there are', { input: 'a', dimensions: 4 }, 'dimensions', 'dimensions must be at most 3.'],
   ['an unknown field', { input: 'a', flux: 1 }, 'body', /^body has a field that this server does not know/],
-  ['a text that is too long', { input: ['a', 'abcdefghij'] }, 'input', /^Text 1 has 11 tokens and the model takes 8\./],
+  ['a text that is too long', { input: ['a', 'abcdefghij'] }, 'input', /^Text 2 of 2 has 11 tokens and the model takes 8\./],
   ['an id that the vocabulary has not', { input: [777] }, 'input', /^A token id lies outside the vocabulary of 300 tokens\./],
 ])('%s is refused by its name', async (_, body, param, message) => {
   await using bench = await open();
@@ -88,9 +88,16 @@ test('a decoder gives none, and an encoder answers nothing else', async () => {
   expect([refused.statusCode, refused.json().error.message]).toEqual([400, expect.stringMatching(/^The loaded model is a decoder \(fake\)/)]);
   expect(decoder.text.texts).toEqual([]);
   await using bench = await open();
-  const payload = { model: 'default', prompt: 'Hi', max_tokens: 4 };
-  const answer = await bench.app.inject({ method: 'POST', url: '/v1/completions', payload });
-  expect([answer.statusCode, answer.json().error.message]).toEqual([400, expect.stringMatching(/^The loaded model is an encoder \(fake\)/)]);
+  for (const [url, body] of [
+    ['/v1/completions', { prompt: 'Hi' }],
+    ['/v1/completions', { prompt: 'Hi', max_tokens: 0, echo: true, logprobs: 1 }],
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }] }],
+    ['/v1/messages', { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 }],
+  ] as const) {
+    const answer = await bench.app.inject({ method: 'POST', url, payload: { model: 'default', ...body } });
+    expect([answer.statusCode, answer.json().error.message]).toEqual([400, expect.stringMatching(/^The loaded model is an encoder \(fake\)/)]);
+  }
+  expect(bench.text.texts).toEqual([]);
 });
 
 test('ids and vectors are zeroed, also of an answer that fails', async () => {
