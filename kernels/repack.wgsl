@@ -34,14 +34,14 @@ fn rawAligned(i: u32) -> u32 {
 fn rawWord(at: u32) -> u32 {
   let shift = at % 4u * 8u;
   let low = rawAligned(at / 4u);
-  if (RAW_STEP % 4u == 0u || shift == 0u) {
+  if (shift == 0u) {
     return low;
   }
   return (low >> shift) | (rawAligned(at / 4u + 1u) << (32u - shift));
 }
 
 fn rawVector(at: u32) -> vec4u {
-  if (RAW_STEP == 16u) {
+  if (HAS_WHOLE_VECTORS) {
     return raw[at / 16u];
   }
   return vec4u(rawWord(at), rawWord(at + 4u), rawWord(at + 8u), rawWord(at + 12u));

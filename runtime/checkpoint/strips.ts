@@ -122,9 +122,10 @@ export function sliceRows(stored: StoredMatrix, first: number, rows: number): St
   return { ...stored, rows, strips, firstRow: first };
 }
 
-/** Bytes that a chunk of `count` rows from `row` on takes, with a word behind it that unaligned reads may touch. */
+/** Bytes that a chunk of `count` rows from `row` on takes: whole vectors of 16, with a word behind it that unaligned reads may touch. */
 export function rawSizeOf({ strips }: StoredMatrix, row: number, count: number): number {
-  return Object.values(strips).reduce((sum, strip) => sum + alignedSize(strip, row, count), 4);
+  const size = Object.values(strips).reduce((sum, strip) => sum + alignedSize(strip, row, count), 4);
+  return Math.ceil(size / 16) * 16;
 }
 
 function alignedSize(strip: Strip, row: number, count: number): number {

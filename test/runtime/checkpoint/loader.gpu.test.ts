@@ -1,12 +1,13 @@
 /** Matrices that are several tensors on their way to the device: shards that end within a head, parts whose quads take turns, orders of columns. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createCheckpoint } from '../../../bench/kernels/stored.ts';
+import { createCheckpoint, type Stored, storeBlocks } from '../../../bench/kernels/stored.ts';
 import { randomStored, type StoredExample } from '../../../kernels/random_stored.ref.ts';
 import type { Heads } from '../../../kernels/repack.ts';
 import { storedRow } from '../../../kernels/stored.ref.ts';
 import { isBlockStorage, packedSize, rowTile, type StorageWithKernels } from '../../../kernels/weights.ts';
 import type { LoadedMatrix, WeightSpec } from '../../../models/index.ts';
 import { loadWeights, weightSize } from '../../../runtime/checkpoint/loader.ts';
+import { chunkSize } from '../../../runtime/checkpoint/stage.ts';
 import type { Checkpoint } from '../../../runtime/checkpoint/types.ts';
 import { Gpu } from '../../gpu.ts';
 import { readRows } from '../../packed.ts';
@@ -114,4 +115,40 @@ test('parts with one order of columns are one matrix, with two orders two, and n
   await check({ ...b, matrix: { ...b.matrix, tensors } }, 1);
   const table = new Map<string, WeightSpec>([['m', { kind: 'matrix', parts: [{ tensor: 'a.weight', rows }], columns, isTable: true }]]);
   expect(() => weightSize(createCheckpoint({ a }), table)).toThrow(expect.objectContaining({ code: 'model_unsupported' }));
+});
+
+/** F32 numbers that tell their row. */
+function numbered(first: number, count: number, width: number): Stored {
+  const values = Float32Array.from({ length: count * width }, (_, i) => first + Math.floor(i / width));
+  return storeBlocks('F32', count, width, new Uint8Array(values.buffer));
+}
+
+test('matrices of several chunks, a chunk larger than a half, and a small one behind it', async () => {
+  const width = 2048;
+  const counts = { a: (1.25 * chunkSize) / 4 / width, b: (0.625 * chunkSize) / 4 / width, c: 64 };
+  const checkpoint = createCheckpoint({ a: numbered(0, counts.a, width), b: numbered(10_000, counts.b, width), c: numbered(20_000, counts.c, width) });
+  const specs = new Map<string, WeightSpec>(
+    // Rows of one head are not cut.
+    Object.entries(counts).map(([name, count]) => {
+      const heads = name === 'b' ? { headLength: count, rotaryLength: count } : undefined;
+      return [name, { kind: 'matrix', parts: [{ tensor: `${name}.weight`, rows: count, heads }], columns: width }];
+    }),
+  );
+  const staging = (): number => gpu.memory.usage()['staging'] ?? 0;
+  const before = staging();
+  let most = 0;
+  const { device } = gpu.open;
+  const onProgress = (): void => {
+    most = Math.max(most, staging() - before);
+  };
+  const target = { device, memory: gpu.memory, pipelines: gpu.pipelines, place: gpu.open.place, bindingLimit: gpu.open.bindingLimit };
+  const weights = await loadWeights(checkpoint, specs, { ...target, textureLimit: gpu.open.textureLimit, onProgress });
+  // Two halves and what is repacked from; one of the halves, and that, grown to a head.
+  expect(most).toBeLessThan(1.5 * chunkSize + 2 * 0.125 * chunkSize + 64);
+  expect(staging()).toBe(before);
+  const firsts = async (name: string): Promise<unknown[]> => (await lookUp(weights.matrix(name))).map((row) => (new Set(row).size === 1 ? row[0] : 'mixed'));
+  const halves = (row: number): number => Math.floor(row / 2) + (row % 2) * (counts.b / 2);
+  expect(await firsts('a')).toEqual(Array.from({ length: counts.a }, (_, row) => row));
+  expect(await firsts('b')).toEqual(Array.from({ length: counts.b }, (_, row) => 10_000 + halves(row)));
+  expect(await firsts('c')).toEqual(Array.from({ length: counts.c }, (_, row) => 20_000 + row));
 });
