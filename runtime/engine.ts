@@ -11,7 +11,18 @@ import { Grammars } from './grammar/grammars.ts';
 import { type EngineHost, openParts, type Parts } from './open.ts';
 import { Recorder } from './recorder.ts';
 import { Sequence } from './scheduling/sequence.ts';
-import type { Embedding, EmbedOptions, Engine, EngineInfo, EngineOptions, EngineStats, GenerateRequest, GrammarVocabulary, TokenEvent, ZeroReport } from './types.ts';
+import type {
+  Embedding,
+  EmbedOptions,
+  Engine,
+  EngineInfo,
+  EngineOptions,
+  EngineStats,
+  GenerateRequest,
+  GrammarVocabulary,
+  TokenEvent,
+  ZeroReport,
+} from './types.ts';
 
 /** An engine in this process. The process must have been started with the driver's environment (drivers.ts). `pretence`: for tests; `host`: for an engine of runtime/host. */
 export async function createEngine(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<Engine> {

@@ -291,7 +291,6 @@ export interface Sampling {
   readonly seed?: number;
 }
 
-/** One prompt and what to make of it. */
 /** Kinds of grammar that an answer can be held to. */
 export const grammarKinds = ['schema', 'expression', 'gbnf'] as const;
 /** Bytes of a grammar's source. */
@@ -315,6 +314,7 @@ export interface GrammarVocabulary {
   readonly stopIds: readonly TokenId[];
 }
 
+/** One prompt and what to make of it. */
 export interface GenerateRequest {
   /** At least one token, and room for one more in the context. */
   readonly promptIds: Uint32Array;

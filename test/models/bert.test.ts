@@ -98,7 +98,10 @@ describe('an engine of an encoder', () => {
 
   test('a text of more tokens than positions is refused with both numbers, or loses those before its last one', async () => {
     const long = Uint32Array.from({ length: 131 }, (_, i) => 3 + (i % 150));
-    await expect(engine.embed([texts[0] ?? long, long])).rejects.toMatchObject({ code: 'text_too_long', fields: { place: 2, count: 2, found: 131, limit: 128 } });
+    await expect(engine.embed([texts[0] ?? long, long])).rejects.toMatchObject({
+      code: 'text_too_long',
+      fields: { place: 2, count: 2, found: 131, limit: 128 },
+    });
     const [cut] = await engine.embed([long], { truncates: true });
     expect(cut?.tokens).toBe(128);
     const same = Uint32Array.from([...long.subarray(0, 127), long[130] ?? 0]);
