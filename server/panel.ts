@@ -30,7 +30,10 @@ export function describeStart({ engine: { info }, layers = [] }: Models, { url, 
     ['terms', agreement === undefined ? 'none' : describeTerms(agreement, style)],
     ['URL', style.bold(url)],
   ];
-  const body = '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32}';
+  const [route, body] =
+    info.encoder === undefined
+      ? ['/v1/chat/completions', '{"model":"default","messages":[{"role":"user","content":"Say hello."}],"max_tokens":32}']
+      : ['/v1/embeddings', '{"model":"default","input":"Hello."}'];
   return [
     '',
     agreement?.kind === 'synthetic'
@@ -40,7 +43,7 @@ export function describeStart({ engine: { info }, layers = [] }: Models, { url, 
     ...rows.map(([name, value]) => `  ${style.dim(name.padEnd(8))}${value}`),
     '',
     'First request:',
-    `  curl ${url}/v1/chat/completions -H 'authorization: Bearer ${key ?? 'KEY'}' -H 'content-type: application/json' -d '${body}'`,
+    `  curl ${url}${route} -H 'authorization: Bearer ${key ?? 'KEY'}' -H 'content-type: application/json' -d '${body}'`,
     '',
     '',
   ].join('\n');

@@ -62,8 +62,11 @@ function call(url: string, path: string, body?: object, agent?: Agent): Promise<
 }
 const chat = (stream: boolean): object => ({ model: 'default', messages: [user('Hi')], stream });
 
-test('the panel tells what is served, in which mode, and a curl line that works as pasted', async (context) => {
-  const { world, url, code } = await start();
+test.for<[string, Partial<FakeEngineOptions>, string]>([
+  ['a decoder', {}, '"content":"Hello, world."'],
+  ['an encoder', { info: { encoder: { pooling: 'mean', isNormalized: false, length: 2 } }, embedding: () => Float32Array.of(0.5, 2) }, '"embedding":[0.5,2]'],
+])('the panel tells what is served, in which mode, and a curl line that works as pasted: %s', async ([, options, content], context) => {
+  const { world, url, code } = await start(options);
   for (const part of [
     'EVALUATION MODE: not for PHI',
     'fake-model',
@@ -79,7 +82,7 @@ test('the panel tells what is served, in which mode, and a curl line that works 
   world.send('SIGTERM');
   expect(await code).toBe(0);
   if ('code' in answer && answer.code === 99) context.skip('there is no curl on this machine');
-  expect((answer as { stdout: string }).stdout).toContain('"content":"Hello, world."');
+  expect((answer as { stdout: string }).stdout).toContain(content);
 });
 
 test('a signal lets running answers end, refuses new ones, and is not held up by kept connections', async () => {
