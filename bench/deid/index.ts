@@ -67,7 +67,13 @@ function measureSets(options: DeidOptions): SetResult[] {
     }
     const score = scoreSet(examples, (text) => detector.detect(text));
     const folds = foldRecalls(examples, (text) => detector.detect(text));
-    results.push({ name, goal, score, folds, ...(typeof presidio === 'string' ? {} : { peer: scorePeer(examples, presidio.detectAll(examples.map(({ text }) => text))) }) });
+    results.push({
+      name,
+      goal,
+      score,
+      folds,
+      ...(typeof presidio === 'string' ? {} : { peer: scorePeer(examples, presidio.detectAll(examples.map(({ text }) => text))) }),
+    });
   }
   if (results.length === 0) throw new UsageError(`No set was found in ${folderOf(options)}: expected files such as ${sets[0]!.file}.dev.jsonl.`);
   return results;

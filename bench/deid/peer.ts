@@ -20,8 +20,14 @@ export function findPresidio(python: string | undefined, model: string): Peer | 
 function runPresidio(python: string, model: string, texts: readonly string[]): readonly (readonly Span[])[] {
   const input = texts.map((text) => JSON.stringify({ text })).join('\n');
   const script = fileURLToPath(new URL('presidio.py', import.meta.url));
-  const { status, stdout } = spawnSync(python, [script, model], { input: `${input}\n`, encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['pipe', 'pipe', 'ignore'] });
+  const { status, stdout } = spawnSync(python, [script, model], {
+    input: `${input}\n`,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
   const lines = stdout.split('\n').filter((line) => line !== '');
-  if (status !== 0 || lines.length !== texts.length) throw new Error(`Presidio was to answer ${texts.length} texts and answered ${lines.length}: run bench/deid/presidio.py by hand to see why.`);
+  if (status !== 0 || lines.length !== texts.length)
+    throw new Error(`Presidio was to answer ${texts.length} texts and answered ${lines.length}: run bench/deid/presidio.py by hand to see why.`);
   return lines.map((line) => JSON.parse(line) as Span[]);
 }

@@ -1,6 +1,6 @@
 /** Owns how the results are shown to people: a block of lines a set, a line a category. */
 import type { SetResult } from './index.ts';
-import { type Score, precisionOf, recallOf } from './score.ts';
+import { precisionOf, recallOf, type Score } from './score.ts';
 import type { Speed } from './speed.ts';
 
 const percent = (part: number): string => (Number.isNaN(part) ? '-' : `${(part * 100).toFixed(2)} %`);
@@ -14,9 +14,14 @@ export function formatSet({ name, goal, score, folds, peer }: SetResult): string
     );
   }
   if (score.holding > 0) lines.push(...formatTotals(score, goal, folds));
-  if (peer !== undefined && peer.holding > 0) lines.push(`  Presidio: recall ${percent(recallOf(peer))}, precision ${percent(precisionOf(peer))}, ${peer.leaking} of ${peer.holding} texts leak`);
-  if (score.empty > 0) lines.push(`  texts without identifiers: ${score.touchedEmpty} of ${score.empty} touched (${percent(score.touchedEmpty / score.empty)})${peer === undefined ? '' : `, Presidio ${peer.touchedEmpty}`}`);
-  if (score.decoys > 0) lines.push(`  decoys taken: ${score.decoysTaken.length} of ${score.decoys}${peer === undefined ? '' : `, Presidio ${peer.decoysTaken.length}`}`);
+  if (peer !== undefined && peer.holding > 0)
+    lines.push(`  Presidio: recall ${percent(recallOf(peer))}, precision ${percent(precisionOf(peer))}, ${peer.leaking} of ${peer.holding} texts leak`);
+  if (score.empty > 0)
+    lines.push(
+      `  texts without identifiers: ${score.touchedEmpty} of ${score.empty} touched (${percent(score.touchedEmpty / score.empty)})${peer === undefined ? '' : `, Presidio ${peer.touchedEmpty}`}`,
+    );
+  if (score.decoys > 0)
+    lines.push(`  decoys taken: ${score.decoysTaken.length} of ${score.decoys}${peer === undefined ? '' : `, Presidio ${peer.decoysTaken.length}`}`);
   return [...lines, ''];
 }
 
@@ -32,5 +37,7 @@ function formatTotals(score: Score, goal: number | undefined, folds: readonly [n
 }
 
 export function formatSpeed({ megabytesPerSecond, noteMilliseconds, noteLength }: Speed): string[] {
-  return [`speed: ${megabytesPerSecond.toFixed(2)} MB a second of one core (goal 2); a note of ${noteLength} characters ${noteMilliseconds.toFixed(1)} ms (goal 30)`];
+  return [
+    `speed: ${megabytesPerSecond.toFixed(2)} MB a second of one core (goal 2); a note of ${noteLength} characters ${noteMilliseconds.toFixed(1)} ms (goal 30)`,
+  ];
 }

@@ -15,7 +15,31 @@ const lines = 4;
 const inner = set('s de del la las los el of the van von der den het aan en y do da dos das di du le les sur und am im an der st ul u nan no n o os as');
 
 /** Where an address is certain: streets by their endings and beginnings in other languages, with a number beside them. */
-const endings = ['strasse', 'straat', 'stigen', 'laan', 'plein', 'gatan', 'gata', 'gate', 'vej', 'veien', 'vegen', 'vagen', 'katu', 'kuja', 'gasse', 'platz', 'allee', 'utca', 'weg', 'vegur', 'gade', 'ufer', 'damm'];
+const endings = [
+  'strasse',
+  'straat',
+  'stigen',
+  'laan',
+  'plein',
+  'gatan',
+  'gata',
+  'gate',
+  'vej',
+  'veien',
+  'vegen',
+  'vagen',
+  'katu',
+  'kuja',
+  'gasse',
+  'platz',
+  'allee',
+  'utca',
+  'weg',
+  'vegur',
+  'gade',
+  'ufer',
+  'damm',
+];
 const beginnings = set('via viale rue avenida av rua calle camino carrer chemin ulica ul piazza corso largo travessa praca impasse allee quai vicolo strada');
 const nouns = set('weg utca ut ulica gate gata vei vej tee tie katu laan street road avenue strasse straat plein straede gade dreef pad hof');
 
@@ -24,9 +48,13 @@ export function findAddressBlocks(scan: Scan): void {
   for (let index = 0; index < scan.count; index++) {
     const isNoun = nouns.has(scan.at(index)) && scan.isCapital(index - 1) && scan.isNumber(index + 1);
     if (scan.isTaken(index) || !(isNoun || isProper(scan, index) || (beginnings.has(scan.at(index)) && scan.isNumber(index - 1)))) continue;
-    const isStreet = endings.some((ending) => scan.length(index) > ending.length + 2 && scan.at(index).endsWith(ending)) || (nouns.has(scan.at(index)) && isProper(scan, index - 1) && scan.gap(index) === Gap.space);
-    if (isStreet && (scan.isNumber(index + 1) || isHouseNumberBefore(scan, index))) scan.take(index, scan.isNumber(index + 1) ? index + 2 : index + 1, 'GEO', Sure.context);
-    else if (beginnings.has(scan.at(index)) && (leadsToNumber(scan, index) || (scan.isNumber(index - 1) && leadsToName(scan, index)))) scan.take(index, index + 1, 'GEO', Sure.context);
+    const isStreet =
+      endings.some((ending) => scan.length(index) > ending.length + 2 && scan.at(index).endsWith(ending)) ||
+      (nouns.has(scan.at(index)) && isProper(scan, index - 1) && scan.gap(index) === Gap.space);
+    if (isStreet && (scan.isNumber(index + 1) || isHouseNumberBefore(scan, index)))
+      scan.take(index, scan.isNumber(index + 1) ? index + 2 : index + 1, 'GEO', Sure.context);
+    else if (beginnings.has(scan.at(index)) && (leadsToNumber(scan, index) || (scan.isNumber(index - 1) && leadsToName(scan, index))))
+      scan.take(index, index + 1, 'GEO', Sure.context);
   }
   findNumbered(scan);
   for (let index = 0; index < scan.count; index++) if (isAnchor(scan, index) && !isAnchor(scan, index - 1)) growAddress(scan, index);
@@ -103,7 +131,7 @@ function growAddress(scan: Scan, anchor: number): void {
   const grownStart = growBack(scan, start);
   const grownEnd = growOn(scan, end);
   const crossing = startOfCrossing(scan, grownStart);
-  scan.take(crossing, grownEnd, 'GEO', Sure.list);
+  scan.takeAddress(crossing, grownEnd, Sure.list);
   if (/^(?:and|&)$/.test(scan.at(grownEnd)) && crossing < grownStart) scan.take(crossing, growOn(scan, grownEnd + 1), 'GEO', Sure.list);
 }
 
@@ -168,13 +196,31 @@ function beginsWithNumber(scan: Scan, last: number): boolean {
 /** A token that an address can consist of. */
 function belongs(scan: Scan, index: number): boolean {
   if (scan.typeOf(index) === 'GEO' || scan.at(index) === 'nan') return true;
-  if (scan.isNumber(index)) return scan.length(index) <= 6 && !/^(?:mg|mcg|ml|units|mmhg|bpm|kg|%|x|years|year|yo)$/.test(scan.at(index + 1)) && !/^[:%]$/.test(scan.at(index + 1)) && !scan.isTaken(index);
-  if (!isProper(scan, index) || /^(?:phone|tel|telephone|fax|email|mobile|cell|dob|mrn|ssn|dr|mr|mrs|ms|the|i|he|she|they|we|it|patient|is|was|my|his|her|your)$/.test(scan.at(index))) return false;
-  return scan.at(index + 1) !== ':' && (!scan.has(index, Word.medical) || scan.has(index, Word.surname | Word.city | Word.eponym)) && scan.typeOf(index) !== 'DATE';
+  if (scan.isNumber(index))
+    return (
+      scan.length(index) <= 6 &&
+      !/^(?:mg|mcg|ml|units|mmhg|bpm|kg|%|x|years|year|yo)$/.test(scan.at(index + 1)) &&
+      !/^[:%]$/.test(scan.at(index + 1)) &&
+      !scan.isTaken(index)
+    );
+  if (
+    !isProper(scan, index) ||
+    /^(?:phone|tel|telephone|fax|email|mobile|cell|dob|mrn|ssn|dr|mr|mrs|ms|the|i|he|she|they|we|it|patient|is|was|my|his|her|your)$/.test(scan.at(index))
+  )
+    return false;
+  return (
+    scan.at(index + 1) !== ':' && (!scan.has(index, Word.medical) || scan.has(index, Word.surname | Word.city | Word.eponym)) && scan.typeOf(index) !== 'DATE'
+  );
 }
 
 function isJoint(scan: Scan, index: number): boolean {
   const word = scan.at(index);
-  if (word === '.') return (scan.length(index - 1) <= 4 || scan.isNumber(index - 1)) && (scan.isNumber(index + 1) || isProper(scan, index + 1) || scan.at(index + 1) === ',');
-  return /^[,'>/#-]$/.test(word) || (inner.has(word) && scan.gap(index + 1) <= Gap.space && (isProper(scan, index + 1) || inner.has(scan.at(index + 1)) || scan.isNumber(index + 1) || scan.at(index + 1) === '.'));
+  if (word === '.')
+    return (scan.length(index - 1) <= 4 || scan.isNumber(index - 1)) && (scan.isNumber(index + 1) || isProper(scan, index + 1) || scan.at(index + 1) === ',');
+  return (
+    /^[,'>/#-]$/.test(word) ||
+    (inner.has(word) &&
+      scan.gap(index + 1) <= Gap.space &&
+      (isProper(scan, index + 1) || inner.has(scan.at(index + 1)) || scan.isNumber(index + 1) || scan.at(index + 1) === '.'))
+  );
 }

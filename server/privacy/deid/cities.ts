@@ -14,7 +14,12 @@ export function findCity(scan: Scan, index: number): void {
   if (long === 0 && !scan.has(index, Word.city)) {
     // A county, or a city that no list has before a state.
     if (scan.isCapital(index) && isStateBehind(scan, end)) takeCity(scan, index, end);
-    else if (scan.isCapital(index) && /^(?:county|parish|township|borough)$/.test(scan.at(end)) && scan.isCapital(end) && !/^(?:the|this|our|a|each|every)$/.test(scan.at(index)))
+    else if (
+      scan.isCapital(index) &&
+      /^(?:county|parish|township|borough)$/.test(scan.at(end)) &&
+      scan.isCapital(end) &&
+      !/^(?:the|this|our|a|each|every)$/.test(scan.at(index))
+    )
       scan.take(index, end + 1, 'GEO', Sure.context);
     return;
   }
@@ -34,7 +39,10 @@ export function findCity(scan: Scan, index: number): void {
   const isAfterPlace = scan.at(index - 1) === ',' && scan.typeOf(index - 2) === 'GEO';
   const isPlaced = (prepositions.has(scan.at(index - 1)) && scan.gap(index) <= Gap.space && !beginsName(scan, index, end)) || isAfterPlace;
   const isClinical = long === 0 && scan.has(index, Word.medical | Word.eponym) && !isStated;
-  if (isStated) return takeCity(scan, index, end);
+  if (isStated) {
+    takeCity(scan, index, end);
+    return;
+  }
   if (isClinical) return;
   if (isPlaced || (long > 0 && !scan.has(index, Word.common | Word.english))) scan.take(index, end, 'GEO', Sure.context);
   else if (!isOther && !scan.has(index, Word.surname)) scan.take(index, end, 'GEO', Sure.list);
@@ -95,7 +103,6 @@ function takeCity(scan: Scan, index: number, end: number): void {
   scan.take(start, end, 'GEO', Sure.context);
 }
 
-
 /** A state that follows a place belongs to it, and so does the ZIP code behind: `Mercy Clinic, California`, `Boston, MA 02115`. */
 export function extendPlaces(scan: Scan): void {
   for (let index = 1; index < scan.count; index++) {
@@ -103,7 +110,8 @@ export function extendPlaces(scan: Scan): void {
     const at = scan.at(index) === ',' ? index + 1 : index;
     if (scan.gap(at) > Gap.line || !scan.isCapital(at)) continue;
     const length = stateLength(scan, at);
-    if (length === 0 || (scan.length(at) <= 2 && !scan.isUpper(at)) || (at === index && !(scan.isNumber(at + length) && scan.length(at + length) === 5))) continue;
+    if (length === 0 || (scan.length(at) <= 2 && !scan.isUpper(at)) || (at === index && !(scan.isNumber(at + length) && scan.length(at + length) === 5)))
+      continue;
     const zip = at + length;
     scan.take(at, scan.isNumber(zip) && scan.length(zip) === 5 && scan.gap(zip) <= Gap.line ? zip + 1 : zip, 'GEO', Sure.context);
   }

@@ -34,7 +34,7 @@ export const clinicalWords: readonly string[] = list(`
   gastroenterology pulmonology endocrinology rheumatology hematology dermatology ophthalmology psychiatry pediatrics pediatric neonatology obstetrics
   gynecology orthopedics orthopaedics anesthesiology anesthesia surgery surgical emergency trauma intensive critical care unit department clinic ward
   hospitalist intensivist physician resident fellow attending consult consultant consultation referring primary nurse practitioner therapist pharmacist
-  dietitian hospice palliative skilled nursing facility rehabilitation telehealth ambulatory urgent lab laboratory pharmacy monday
+  dietitian hospice palliative skilled nursing facility rehabilitation telehealth ambulatory urgent lab laboratory pharmacy monday tuesday wednesday thursday friday saturday sunday january february march july september october november december
   hispanic latino latina caucasian asian african american native english spanish mandarin cantonese vietnamese korean arabic russian tagalog
   medicare medicaid tricare aetna cigna humana kaiser hipaa fda cdc nih who ada aha acc asco nccn gold acog aap uspstf idsa kdigo esc easl aasld
   covid sars moderna pfizer biontech janssen astrazeneca google zoom epic cerner meditech uptodate pubmed cochrane medline embase

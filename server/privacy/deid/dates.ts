@@ -46,8 +46,14 @@ function isSeparated(scan: Scan, mark: number): boolean {
 function findFigures(scan: Scan, start: number): void {
   const before = scan.at(start - 1);
   if (scan.isJoined(start) && /^[-./:]$/.test(before) && scan.isJoined(start - 1) && scan.isNumber(start - 2)) return;
-  if (isDayAndMonth(scan, start)) return takeDate(scan, start, start + 5);
-  if (isCompact(scan, start)) return takeDate(scan, start, start + 1);
+  if (isDayAndMonth(scan, start)) {
+    takeDate(scan, start, start + 5);
+    return;
+  }
+  if (isCompact(scan, start)) {
+    takeDate(scan, start, start + 1);
+    return;
+  }
   if (findSpaced(scan, start)) return;
   if (!isSeparated(scan, start + 1) || scan.isTaken(start)) return;
   const isLast = !(/^[-./]$/.test(scan.at(start + 3)) && scan.isJoined(start + 3) && scan.isNumber(start + 4) && scan.isJoined(start + 4));
@@ -158,7 +164,10 @@ function findMonth(scan: Scan, month: number): void {
   while (/^(?:,|of|de|del|-|\/|')$/.test(scan.at(year)) && year < end + 2 && scan.gap(year) <= Gap.space) year += 1;
   if ((isYear(scan, year) || (isShortYear(scan, year) && (scan.at(year - 1) === "'" || scan.at(year - 1) === '-'))) && scan.gap(year) <= Gap.line)
     [hasYear, end] = [true, year + 1];
-  if (hasDay || hasYear) return takeDate(scan, start, end);
+  if (hasDay || hasYear) {
+    takeDate(scan, start, end);
+    return;
+  }
   if (isMonthAlone(scan, month)) scan.take(month, month + 1, 'DATE', Sure.context);
 }
 

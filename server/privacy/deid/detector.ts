@@ -8,6 +8,7 @@ import { findNames } from './names.ts';
 import { findNetworkAddresses } from './net.ts';
 import { findNumbers } from './numbers.ts';
 import { findPlaces } from './places.ts';
+import { findRecordValues } from './records.ts';
 import { Scan } from './scan.ts';
 import type { Detector, Span } from './types.ts';
 
@@ -26,6 +27,7 @@ export function createDetector(options: DetectorOptions = {}): Detector {
   return {
     detect(text: string): readonly Span[] {
       const scan = new Scan(text, lexicon, options.year ?? new Date().getFullYear());
+      findRecordValues(scan);
       findNetworkAddresses(scan);
       findDates(scan);
       findAges(scan);

@@ -4,7 +4,6 @@ import type { Scan } from './scan.ts';
 import { Gap } from './tokens.ts';
 import { set } from './words.ts';
 
-
 /** What people's names are given to. */
 const named =
   set(`disease diseases syndrome syndromes sign signs test tests testing criteria criterion score scores scale scales classification class grade grading staging stage index lymphoma sarcoma tumor tumour carcinoma
@@ -30,6 +29,8 @@ export function namesThing(scan: Scan, index: number): boolean {
     return true;
   const end = endOfEponym(scan, index);
   if (scan.gap(end) <= Gap.line && named.has(scan.at(end))) return true;
+  if (scan.gap(end) <= Gap.space && scan.has(index, Word.eponym) && scan.at(end - 1) === 's' && !scan.isCapital(end) && scan.has(end, Word.medical))
+    return true;
   // One word may stand between: `Barrett's dysplastic mucosa`, `Kaplan-Meier survival curves`.
   if (
     scan.gap(end) <= Gap.space &&

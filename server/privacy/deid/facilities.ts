@@ -9,7 +9,8 @@ import { Gap } from './tokens.ts';
 import { set } from './words.ts';
 
 /** Last words of a facility's name. */
-const heads = set(`hospital hospitals hosp clinic clinics center centre ctr cntr infirmary sanatorium hospice health healthcare pediatrics paediatrics university college institute school academy campus group associates practice partners
+const heads =
+  set(`hospital hospitals hosp clinic clinics center centre ctr cntr infirmary sanatorium hospice health healthcare pediatrics paediatrics university college institute school academy campus group associates practice partners
   pavilion rehabilitation rehab homecare surgicenter pharmacy church cathedral airport prison jail shelter library elementary system network foundation services care imaging labs laboratories office branch location
   clinica clinico centro complejo ambulatorio policlinico policlinica consultorio`);
 /** Heads that clinical text uses for much else: they need a name of the lists before them, or one that no list knows. */
@@ -17,16 +18,20 @@ const weakHeads = set(
   'office branch location care health group practice partners system network services school rehab rehabilitation imaging pharmacy hospice labs library college academy institute foundation associates pediatrics',
 );
 /** Words of a facility's name that also head departments: alone they name nothing. */
-const generic = set(`the a an our this that your their his her my at in to from of and for hospital hosp clinic center centre ctr medical med health healthcare university general primary urgent care emergency department dept
+const generic =
+  set(`the a an our this that your their his her my at in to from of and for hospital hosp clinic center centre ctr medical med health healthcare university general primary urgent care emergency department dept
   intensive unit surgical surgery outpatient inpatient pediatric pediatrics paediatrics family community regional county state city national nursing home rehabilitation rehab women womens children childrens mental
   behavioral public school college skilled facility cancer heart transplant trauma wound pain sleep diabetes eye dental dialysis infusion imaging day house same new local area outside referring group practice services system
   primary pharmacy hospice library academy institute church campus shelter academic tertiary teaching level i ii iii iv patient admit admission discharge visit provider physician support social respiratory
   de del la el los las centro hospitalario clinica clinico complejo`);
 /** Words of coming to a place: behind them `to`, `from` and `in` lead to one. */
-const visits = set(`seen admitted treated evaluated operated hospitalized hospitalised discharged presented presents presenting transferred visited visiting visits visit referred diagnosed managed reviewed followed checked registered scheduled performed done delivered born
+const visits =
+  set(`seen admitted treated evaluated operated hospitalized hospitalised discharged presented presents presenting transferred visited visiting visits visit referred diagnosed managed reviewed followed checked registered scheduled performed done delivered born
   received surgery care records appointment residing stay stayed workup`);
 
-const placeLabels = set('where location venue city town birthplace hometown residence facility hospital clinic site county municipality localidad provincia municipio lugar ciudad procedencia natural');
+const placeLabels = set(
+  'where location venue city town birthplace hometown residence facility hospital clinic site county municipality localidad provincia municipio lugar ciudad procedencia natural',
+);
 
 const isSurePlace = /^(?:where|city|town|venue|birthplace|hometown|localidad|provincia|municipio|ciudad)$/;
 
@@ -39,7 +44,8 @@ function findLabelled(scan: Scan, index: number): void {
     if (scan.isCapital(at)) end = at + 1;
     else if (!/^(?:'|-|\.|,|&|\/|of|de|la|el|del|s|the)$/.test(scan.at(at)) || (scan.at(at) === '.' && !/^(?:st|mt|ft|sta|ste)$/.test(scan.at(at - 1)))) break;
   }
-  if (end > index + 2 && scan.at(end) !== ':' && (isSurePlace.test(scan.at(index)) || hasProperName(scan, index + 2, end))) scan.take(index + 2, end, 'GEO', Sure.context);
+  if (end > index + 2 && scan.at(end) !== ':' && (isSurePlace.test(scan.at(index)) || hasProperName(scan, index + 2, end)))
+    scan.take(index + 2, end, 'GEO', Sure.context);
 }
 
 export function findFacility(scan: Scan, index: number): void {
@@ -59,13 +65,20 @@ function findSpanishFacility(scan: Scan, index: number): void {
   let end = index + 1;
   for (let at = index + 1; at < index + 14 && scan.gap(at) <= Gap.space; at++) {
     if (scan.isCapital(at) && scan.at(at + 1) !== ':') end = at + 1;
-    else if (!/^(?:de|del|la|las|los|el|y|dr|dra|general|san|universitario|universitari|clinico)$/.test(scan.at(at)) && !(scan.at(at) === '.' && /^(?:dr|dra|sta|sto|j|n|s)$/.test(scan.at(at - 1))) && !(scan.isNumber(at) && scan.at(at + 1) === 'de')) break;
+    else if (
+      !/^(?:de|del|la|las|los|el|y|dr|dra|general|san|universitario|universitari|clinico)$/.test(scan.at(at)) &&
+      !(scan.at(at) === '.' && /^(?:dr|dra|sta|sto|j|n|s)$/.test(scan.at(at - 1))) &&
+      !(scan.isNumber(at) && scan.at(at + 1) === 'de')
+    )
+      break;
     if (/^(?:universitario|clinico|general)$/.test(scan.at(at))) end = at + 1;
   }
   if (end > index + 1 && countNames(scan, index, end) > 0) scan.take(index, end, 'GEO', Sure.context);
 }
 
-const spanishHeads = set('hospital clinica complejo centro residencia policlinica policlinico fundacion instituto ambulatorio sanatorio consultorio universidad facultad');
+const spanishHeads = set(
+  'hospital clinica complejo centro residencia policlinica policlinico fundacion instituto ambulatorio sanatorio consultorio universidad facultad',
+);
 
 function findHeaded(scan: Scan, index: number): void {
   let end = index + 1;
@@ -95,7 +108,13 @@ function hasProperName(scan: Scan, start: number, end: number): boolean {
 function findLowerHead(scan: Scan, index: number): void {
   if (!/^(?:clinic|hospital|hosp|office|branch|campus|location)$/.test(scan.at(index)) || scan.gap(index) > Gap.space) return;
   const start = startOfFacility(scan, index);
-  if (start === index || /^(?:dr|mr|mrs|ms)$/.test(scan.at(scan.at(start - 1) === '.' ? start - 2 : start - 1)) || countNames(scan, start, index) === 0 || namesThing(scan, start)) return;
+  if (
+    start === index ||
+    /^(?:dr|mr|mrs|ms)$/.test(scan.at(scan.at(start - 1) === '.' ? start - 2 : start - 1)) ||
+    countNames(scan, start, index) === 0 ||
+    namesThing(scan, start)
+  )
+    return;
   const isKnown = scan.has(start, Word.city | Word.surname | given) || scan.lexicon.longPlaces.has(scan.at(start));
   const isFirst = scan.beginsSentence(start) && scan.has(start, Word.common | Word.english | Word.medical);
   if (!isFirst && (isKnown || hasProperName(scan, start, index))) scan.take(start, index + 1, 'GEO', Sure.context);
@@ -129,7 +148,8 @@ function isSomePlace(scan: Scan, start: number, end: number): boolean {
 
 function countNames(scan: Scan, start: number, end: number): number {
   let count = 0;
-  for (let at = start; at < end; at++) if (scan.isWord(at) && scan.length(at) > 1 && (!generic.has(scan.at(at)) || (scan.isUpper(at) && /^(?:la)$/.test(scan.at(at))))) count += 1;
+  for (let at = start; at < end; at++)
+    if (scan.isWord(at) && scan.length(at) > 1 && (!generic.has(scan.at(at)) || (scan.isUpper(at) && /^(?:la)$/.test(scan.at(at))))) count += 1;
   return count;
 }
 

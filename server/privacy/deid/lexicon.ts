@@ -111,7 +111,7 @@ function stemBits(bits: ReadonlyMap<string, number>, word: string, depth: number
     if (!word.endsWith(ending) || word.length - ending.length < 4) continue;
     for (const other of others) {
       const stem = word.slice(0, -ending.length) + other;
-      const found = ((bits.get(stem) ?? 0) & languageBits) || (depth > 1 ? stemBits(bits, stem, depth - 1) : 0);
+      const found = (bits.get(stem) ?? 0) & languageBits || (depth > 1 ? stemBits(bits, stem, depth - 1) : 0);
       if (found !== 0) return found;
     }
   }

@@ -9,7 +9,6 @@ import { type Scan, Sure } from './scan.ts';
 import { Gap, Shape } from './tokens.ts';
 import { set } from './words.ts';
 
-
 const titles = set(
   'dr dra mr mrs ms miss mx prof professor doctor doctora nurse rev reverend fr father sister brother chaplain pastor rabbi imam judge officer detective sgt capt captain lt col attorney atty sir madam mister don dona sr sra srta lic coach principal',
 );
@@ -53,10 +52,18 @@ export function findNames(scan: Scan): void {
 
 /** `Marie, April and Victor`: what could be a name stands in a row with names. */
 function findNeighbours(scan: Scan): void {
-  const canBe = (index: number): boolean => scan.isCapital(index) && !scan.isTaken(index) && scan.has(index, given | Word.surname) && !scan.has(index, Word.medical) && !/^(?:male|female|man|woman)$/.test(scan.at(index + 1)) && !stops.has(scan.at(index).replace(/^april$/, ''));
+  const canBe = (index: number): boolean =>
+    scan.isCapital(index) &&
+    !scan.isTaken(index) &&
+    scan.has(index, given | Word.surname) &&
+    !scan.has(index, Word.medical) &&
+    !/^(?:male|female|man|woman)$/.test(scan.at(index + 1)) &&
+    !stops.has(scan.at(index).replace(/^april$/, ''));
   const isRow = (mark: number): boolean => scan.at(mark) === ',' || scan.at(mark) === 'and' || scan.at(mark) === '&';
-  for (let index = 0; index < scan.count; index++) if (canBe(index) && isRow(index - 1) && scan.typeOf(index - 2) === 'NAME') scan.take(index, index + 1, 'NAME', Sure.guess);
-  for (let index = scan.count - 1; index >= 0; index--) if (canBe(index) && isRow(index + 1) && scan.typeOf(index + 2) === 'NAME' && !scan.isJoined(index + 2)) scan.take(index, index + 1, 'NAME', Sure.guess);
+  for (let index = 0; index < scan.count; index++)
+    if (canBe(index) && isRow(index - 1) && scan.typeOf(index - 2) === 'NAME') scan.take(index, index + 1, 'NAME', Sure.guess);
+  for (let index = scan.count - 1; index >= 0; index--)
+    if (canBe(index) && isRow(index + 1) && scan.typeOf(index + 2) === 'NAME' && !scan.isJoined(index + 2)) scan.take(index, index + 1, 'NAME', Sure.guess);
 }
 
 /** The end of the name that begins at a token: words with capitals, initials, particles, hyphens and apostrophes, at most six words. */
@@ -67,7 +74,12 @@ function endOfName(scan: Scan, start: number, isFree: boolean): number {
     if (at > start && scan.gap(at) > Gap.space) break;
     const word = scan.at(at);
     if (/^['-]$/.test(word)) {
-      if (!scan.isJoined(at) || !scan.isJoined(at + 1) || !(scan.isCapital(at + 1) || (word === '-' && particles.has(scan.at(at + 1)) && leadsOn(scan, at + 1)) || (word === '-' && scan.isPlainName(at + 1))) || (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's'))
+      if (
+        !scan.isJoined(at) ||
+        !scan.isJoined(at + 1) ||
+        !(scan.isCapital(at + 1) || (word === '-' && particles.has(scan.at(at + 1)) && leadsOn(scan, at + 1)) || (word === '-' && scan.isPlainName(at + 1))) ||
+        (word === "'" && scan.length(at + 1) === 1 && scan.at(at + 1) === 's')
+      )
         break;
       continue;
     }
@@ -204,7 +216,14 @@ function findAfterLabel(scan: Scan, index: number, certain: Set<string>): void {
   // An ordinary word needs a second name behind it, or a list that says it is a given name.
   const second = nextWord(scan, at);
   const hasSecond = second > 0 && scan.isCapital(second) && (scan.has(second, given | Word.surname) || scan.bits[second] === 0) && !stops.has(scan.at(second));
-  if (isOrdinary && !hasSecond && !((isStrong || kin.has(word)) && scan.has(at, given)) && !(/^(?:baby|twin|infant|babe)$/.test(word) && isName) && !(isStrong && isSurnameFirst(scan, at))) return;
+  if (
+    isOrdinary &&
+    !hasSecond &&
+    !((isStrong || kin.has(word)) && scan.has(at, given)) &&
+    !(/^(?:baby|twin|infant|babe)$/.test(word) && isName) &&
+    !(isStrong && isSurnameFirst(scan, at))
+  )
+    return;
   if (!isName && !isStrong && scan.bits[at] !== 0) return;
   if (scan.isUpper(at) && !isName && scan.length(at) < 5) return;
   const end = endOfName(scan, at, true);
@@ -269,21 +288,39 @@ function findBeforeCredential(scan: Scan, index: number, certain: Set<string>): 
 function findByLists(scan: Scan, index: number, certain: Set<string>): void {
   if (scan.isTaken(index) || !scan.has(index, given | Word.surname) || scan.length(index) < 2) return;
   if (stops.has(scan.at(index)) || titles.has(scan.at(index)) || kin.has(scan.at(index))) return;
-  if (!scan.isCapital(index)) return scan.isEnglish ? findLower(scan, index) : undefined;
+  if (!scan.isCapital(index)) {
+    if (scan.isEnglish) findLower(scan, index);
+    return;
+  }
   if (isEponymUse(scan, index) || isPeople(scan.at(index))) return;
   const isOrdinary = scan.has(index, Word.common | Word.english | Word.medical);
   const end = endOfName(scan, index, false);
   const words = countWords(scan, index, end);
   const isGiven = scan.has(index, given);
-  if (words >= 2 && isGiven && !scan.isUpper(index) && hasNamePart(scan, index + 1, end, false)) return takeName(scan, index, end, Sure.list, certain);
-  if (words >= 2 && isGiven && hasNamePart(scan, index + 1, end, isOrdinary)) return takeName(scan, index, end, Sure.list, certain);
-  if (words >= 2 && !isOrdinary && hasNamePart(scan, index + 1, end, true)) return takeName(scan, index, end, Sure.list, certain);
-  if (words === 2 && scan.length(index + 1) === 1 && scan.at(index + 2) === '.' && !scan.beginsSentence(index)) return takeName(scan, index, end, Sure.list, certain);
+  if (words >= 2 && isGiven && !scan.isUpper(index) && hasNamePart(scan, index + 1, end, false)) {
+    takeName(scan, index, end, Sure.list, certain);
+    return;
+  }
+  if (words >= 2 && isGiven && hasNamePart(scan, index + 1, end, isOrdinary)) {
+    takeName(scan, index, end, Sure.list, certain);
+    return;
+  }
+  if (words >= 2 && !isOrdinary && hasNamePart(scan, index + 1, end, true)) {
+    takeName(scan, index, end, Sure.list, certain);
+    return;
+  }
+  if (words === 2 && scan.length(index + 1) === 1 && scan.at(index + 2) === '.' && !scan.beginsSentence(index)) {
+    takeName(scan, index, end, Sure.list, certain);
+    return;
+  }
   if (isCountryOrState(scan, index) > 0 || (scan.has(index, Word.eponym) && !isGiven)) return;
   if (!scan.isEnglish && scan.beginsSentence(index) && words < 2) return;
   if (scan.isUpper(index) && scan.length(index) <= 4 && !isGiven) return;
   if (scan.isUpper(index) && scan.length(index) <= 3) return;
-  if (!isOrdinary) return scan.take(index, words >= 2 && !scan.has(index + 1, Word.common | Word.medical) ? end : index + 1, 'NAME', Sure.guess);
+  if (!isOrdinary) {
+    scan.take(index, words >= 2 && !scan.has(index + 1, Word.common | Word.medical) ? end : index + 1, 'NAME', Sure.guess);
+    return;
+  }
   if (isGiven && !scan.has(index, Word.medical) && (isSubject(scan, index) || isSpeaker(scan, index))) scan.take(index, index + 1, 'NAME', Sure.guess);
 }
 
@@ -377,11 +414,14 @@ function spread(scan: Scan, certain: ReadonlySet<string>): void {
   for (let index = 0; index < scan.count; index++) {
     if (scan.isTaken(index) || !certain.has(scan.at(index))) continue;
     const isOrdinary = scan.has(index, Word.common | Word.english | Word.medical);
-    if (
-      scan.isCapital(index)
-        ? !isEponymUse(scan, index) && !(isOrdinary && scan.beginsSentence(index))
-        : !isOrdinary && scan.bits[index]! <= 127 && scan.length(index) > 3
-    )
-      scan.take(index, index + 1, 'NAME', Sure.list);
+    const isCapital = scan.isCapital(index) && !namesThing(scan, index) && (!isOrdinary || !scan.beginsSentence(index) || isActing(scan, index));
+    const isLower = !scan.isCapital(index) && !isOrdinary && !scan.has(index, Word.city | Word.rare) && scan.length(index) > 3;
+    if (isCapital || isLower) scan.take(index, index + 1, 'NAME', Sure.list);
   }
+}
+
+/** At the beginning of a sentence a word that is certain elsewhere needs what follows somebody. */
+function isActing(scan: Scan, index: number): boolean {
+  const next = scan.at(index + 1);
+  return scan.isUpper(index) || actors.has(next) || next === ',' || (next === "'" && scan.at(index + 2) === 's');
 }

@@ -6,6 +6,8 @@ import { type Scan, Sure } from './scan.ts';
 
 /** Longest part of an address in tokens, so that no text makes the reading long. */
 const reach = 64;
+/** Longest path of a URL in tokens. */
+const longest = 400;
 
 export function findNetworkAddresses(scan: Scan): void {
   for (let index = 0; index < scan.count; index++) {
@@ -24,14 +26,14 @@ function findEmail(scan: Scan, at: number): void {
   let start = at;
   while (start > Math.max(0, at - reach) && scan.isJoined(start) && (isPart(scan, start - 1) || /^[-._+%']$/.test(scan.at(start - 1)))) start -= 1;
   while (start < at && !isPart(scan, start)) start += 1;
-  const end = endOfHost(scan, at + 1);
+  const end = scan.isJoined(at + 1) ? endOfHost(scan, at + 1) : at;
   if (start < at && end > at + 1) scan.take(start, end, 'EMAIL', Sure.format);
 }
 
 /** Labels with dots between, and hyphens inside of them. */
 function endOfHost(scan: Scan, start: number): number {
   let end = start;
-  for (let at = start; at < start + reach && at < scan.count && (at === start ? scan.isJoined(at) : scan.isJoined(at)); at++) {
+  for (let at = start; at < start + reach && at < scan.count && (at === start || scan.isJoined(at)); at++) {
     if (isPart(scan, at)) end = at + 1;
     else if (!/^[-.]$/.test(scan.at(at)) || !isPart(scan, at + 1)) break;
   }
@@ -44,7 +46,7 @@ const standards: ReadonlySet<string> = new Set(
 );
 
 function findUrl(scan: Scan, colon: number): void {
-  if (!scan.isWord(colon - 1)) return;
+  if (!scan.isWord(colon - 1) || scan.isTaken(colon)) return;
   const end = endOfPath(scan, endOfHost(scan, colon + 3));
   const host = scan.tokens.text.slice(scan.tokens.starts[colon + 3] ?? 0, scan.tokens.ends[endOfHost(scan, colon + 3) - 1] ?? 0).toLowerCase();
   if (isStandard(host)) return;
@@ -58,7 +60,7 @@ function isStandard(host: string): boolean {
 /** Everything up to white space, quotes and angle brackets, without the punctuation at its end. */
 function endOfPath(scan: Scan, start: number): number {
   let end = start;
-  for (let at = start; at < scan.count && scan.isJoined(at) && !/^["'<>`\\)\]}]$/.test(scan.at(at)); at++)
+  for (let at = start; at < Math.min(scan.count, start + longest) && scan.isJoined(at) && !/^["'<>`\\)\]}]$/.test(scan.at(at)); at++)
     if (isPart(scan, at) || /^[/=#%_~]$/.test(scan.at(at))) end = at + 1;
   return end;
 }

@@ -20,9 +20,12 @@ export function findNumbers(scan: Scan): void {
         labelled = label.end;
       }
       findCode(scan, index);
+    } else if (scan.isNumber(index) && scan.isWord(index + 1) && scan.isJoined(index + 1) && !scan.isJoined(index) && findChecked(scan, index)) {
+      // A code that begins with a digit.
     } else if (scan.isNumber(index) || scan.at(index) === '+' || scan.at(index) === '(') {
       const before = scan.at(index - 1);
       if (scan.isJoined(index) && scan.isNumber(index) && /^[+(]$/.test(before)) continue;
+      if (scan.isJoined(index) && publicPrefixes.has(before)) continue;
       // Inside of a run that was read from its beginning.
       if (scan.isJoined(index) && scan.isJoined(index - 1) && before === '-' && scan.isNumber(index - 2)) continue;
       findGroups(scan, index);
@@ -38,7 +41,10 @@ const weak: ReadonlySet<string> = new Set(
 );
 
 function findLabelled(scan: Scan, index: number, label: Label): void {
-  if (label.type === 'PHONE' || label.type === 'FAX') return findLabelledPhone(scan, label);
+  if (label.type === 'PHONE' || label.type === 'FAX') {
+    findLabelledPhone(scan, label);
+    return;
+  }
   const value = valueAfter(scan, label.end);
   if (value === undefined) return;
   const end = endOfCode(scan, value);
@@ -46,7 +52,8 @@ function findLabelled(scan: Scan, index: number, label: Label): void {
   const isShort = digits < (weak.has(label.word) ? 4 : label.word.length > 2 ? 3 : 4);
   if (isShort || isQuantity(scan, value, end)) return;
   // `MRN 123` and `MRN123` are one identifier; after a colon the label is a heading.
-  const start = value === label.end && scan.gap(value) <= Gap.space && label.end === index + 1 && scan.at(index).length <= 3 ? index : withHash(scan, value);
+  const isOne = /^(?:mrn|fin)$/.test(scan.at(index)) && value === label.end && scan.gap(value) <= Gap.space;
+  const start = isOne ? index : withHash(scan, value);
   scan.take(start, end, label.type, Sure.format);
 }
 
@@ -109,14 +116,38 @@ function findCode(scan: Scan, index: number): void {
   if (scan.isJoined(index) && (scan.isNumber(index - 1) || /^[-_./@]$/.test(scan.at(index - 1)))) return;
   if (publicPrefixes.has(scan.at(index)) || !startsCode(scan, index)) return;
   const end = endOfCode(scan, index);
-  const [start, size] = [scan.tokens.starts[index]!, scan.tokens.ends[Math.min(end, scan.count) - 1]!];
-  const code = scan.tokens.text.slice(start, size).replace(/[\s-]/g, '');
-  if (isVin(code)) return scan.take(index, end, 'VEHICLE', Sure.format);
+  if (findChecked(scan, index)) return;
   const digits = countDigits(scan, index, end);
-  if (isIban(code) || (digits >= 12 && /^[a-z]{2}\d\d/i.test(code) && code.length >= 15)) return scan.take(index, end, 'ACCOUNT', Sure.format);
+  if (digits >= 12 && /^[a-z]{2}$/.test(scan.at(index)) && scan.isNumber(index + 1)) {
+    scan.take(index, end, 'ACCOUNT', Sure.format);
+    return;
+  }
   const least = scan.at(index - 1) === '#' ? 4 : 5;
   if (digits >= least && (scan.length(index) <= 6 || scan.tokens.shapes[index] === 3) && !isUnit(scan, end))
     scan.take(withHash(scan, index), end, 'OTHER_ID', Sure.list);
+}
+
+/** A code that its check digits or its form make certain: IBAN (also in groups of four), VIN, the Medicare number (CMS: MBI format). */
+function findChecked(scan: Scan, start: number): boolean {
+  let code = '';
+  let [end, type] = [0, undefined as Category | undefined];
+  for (let at = start; at < start + 24 && at < scan.count && code.length < 36; at++) {
+    if (at > start && scan.gap(at) > Gap.space) break;
+    if (scan.isWord(at) || scan.isNumber(at)) code += scan.at(at);
+    else if (scan.at(at) !== '-') break;
+    if (code.length >= 15 && isIban(code)) [end, type] = [at + 1, 'ACCOUNT'];
+    else if (code.length === 17 && isVin(code) && !hasSpace(scan, start, at)) [end, type] = [at + 1, 'VEHICLE'];
+    else if (code.length === 11 && /^[1-9][a-z][a-z0-9]\d[a-z][a-z0-9]\d[a-z]{2}\d{2}$/.test(code) && !hasSpace(scan, start, at))
+      [end, type] = [at + 1, 'HEALTH_PLAN'];
+  }
+  if (type === undefined) return false;
+  scan.take(start, end, type, Sure.format);
+  return true;
+}
+
+function hasSpace(scan: Scan, start: number, last: number): boolean {
+  for (let at = start + 1; at <= last; at++) if (!scan.isJoined(at)) return true;
+  return false;
 }
 
 /** 8-4-4-4-12 hexadecimal digits (RFC 9562), which the tokens cut at every change between letters and digits. */
@@ -172,13 +203,24 @@ function findGroups(scan: Scan, start: number): void {
   const { shape, digits, end } = readGroups(scan, start);
   if (digits.length < 5) return;
   if (isUnit(scan, end) && !(scan.at(end) === 'x' && scan.isJoined(end + 1))) return;
-  if (shape === '3-2-4' || shape === '3_2_4') return scan.take(start, end, 'SSN', Sure.format);
+  if (shape === '3-2-4' || shape === '3_2_4') {
+    scan.take(start, end, 'SSN', Sure.format);
+    return;
+  }
   const shapeOfCall = shape.replace(/^(\+?)1(?=[-._(])/, '$11').replace(/^3([-._])(?=3[-._]3[-._]4)/, digits.startsWith('001') ? '001$1' : '3$1');
-  if (isPhoneShape(shapeOfCall, digits) && !(/^[34][-_]4$/.test(shape) && !hasLabel(scan, start)))
-    return takePhone(scan, start, end, isFaxBefore(scan, start) ? 'FAX' : 'PHONE');
-  if (/^[6-9]/.test(digits) && shape === '3_3_3') return takePhone(scan, start, end, 'PHONE');
+  if (isPhoneShape(shapeOfCall, digits) && !(/^[34][-_]4$/.test(shape) && !hasLabel(scan, start))) {
+    takePhone(scan, start, end, isFaxBefore(scan, start) ? 'FAX' : 'PHONE');
+    return;
+  }
+  if (/^[6-9]/.test(digits) && shape === '3_3_3') {
+    takePhone(scan, start, end, 'PHONE');
+    return;
+  }
   const isPlain = /^[\d_-]+$/.test(shape);
-  if (isPlain && digits.length >= 13 && digits.length <= 19 && isLuhn(digits)) return scan.take(start, end, 'ACCOUNT', Sure.format);
+  if (isPlain && digits.length >= 13 && digits.length <= 19 && isLuhn(digits)) {
+    scan.take(start, end, 'ACCOUNT', Sure.format);
+    return;
+  }
   if (/^\d+$/.test(shape) && digits.length >= 7) scan.take(start, end, digits.length >= 12 ? 'ACCOUNT' : 'OTHER_ID', Sure.list);
   else if (/^[1-9](?:-\d)+$/.test(shape) && digits.length >= 8) scan.take(start, end, 'OTHER_ID', Sure.list);
 }

@@ -25,6 +25,8 @@ export class Scan {
   readonly #types: Uint8Array;
   readonly #sure: Uint8Array;
   readonly #finds: Uint32Array;
+  /** Which address a token belongs to; 0 for none. */
+  readonly #addresses: Uint32Array;
   #findCount = 0;
 
   constructor(text: string, lexicon: Lexicon, year: number) {
@@ -37,7 +39,10 @@ export class Scan {
     this.#types = new Uint8Array(count);
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
-    this.isClinical = this.bits.some((bits, index) => (bits & (Word.medical | Word.common | Word.english | Word.eponym)) === Word.medical && this.length(index) > 4);
+    this.#addresses = new Uint32Array(count);
+    this.isClinical = this.bits.some(
+      (bits, index) => (bits & (Word.medical | Word.common | Word.english | Word.eponym)) === Word.medical && this.length(index) > 4,
+    );
     this.isCaseless = hasNoCapital(this.tokens);
     this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
     this.#settleLanguage();
@@ -50,7 +55,12 @@ export class Scan {
       let bits = this.bits[index]!;
       if (bits === 0) continue;
       if ((bits & Word.spanish) !== 0) bits = (bits & ~Word.spanish) | (this.isEnglish ? 0 : Word.english);
-      else if (this.isEnglish && this.tokens.shapes[index] !== Shape.lower && folded[index]!.length === ends[index]! - starts[index]! && folded[index] !== text.slice(starts[index]!, ends[index]!).toLowerCase())
+      else if (
+        this.isEnglish &&
+        this.tokens.shapes[index] !== Shape.lower &&
+        folded[index]!.length === ends[index]! - starts[index]! &&
+        folded[index] !== text.slice(starts[index]!, ends[index]!).toLowerCase()
+      )
         bits &= ~(Word.common | Word.english | Word.rare | Word.medical);
       this.bits[index] = bits;
     }
@@ -127,6 +137,12 @@ export class Scan {
     }
   }
 
+  /** The tokens from first to before end are one address, over its lines. */
+  takeAddress(first: number, end: number, sure: number): void {
+    this.take(first, end, 'GEO', sure);
+    this.#addresses.fill(this.#findCount, first, end);
+  }
+
   isTaken(index: number): boolean {
     return (this.#types[index] ?? 0) !== 0;
   }
@@ -157,6 +173,7 @@ export class Scan {
   #isOneFind(before: number, index: number, type: Category): boolean {
     const isNext = index === before + 1;
     if (isNext && this.#finds[index] === this.#finds[before]) return true;
+    if (isNext && this.#addresses[index] !== 0 && this.#addresses[index] === this.#addresses[before]) return true;
     if (isNext) return joins.has(type) && this.gap(index) <= Gap.space;
     return type === 'GEO' && index === before + 2 && this.at(before + 1) === ',' && this.gap(before + 1) === Gap.none && this.gap(index) <= Gap.line;
   }
@@ -168,16 +185,18 @@ const joins: ReadonlySet<Category> = new Set(['NAME', 'GEO', 'DATE']);
 const categories: readonly Category[] =
   'NAME GEO DATE PHONE FAX EMAIL SSN MRN HEALTH_PLAN ACCOUNT LICENSE VEHICLE DEVICE URL IP BIOMETRIC PHOTO OTHER_ID'.split(' ') as Category[];
 
-/** Six of ten words in lower case are known and no Spanish ones, or there are too few to say. */
+/** Six of ten words in lower case are known and no Spanish ones; in a text too short to say, no word is Spanish. */
 function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): boolean {
-  let [known, all] = [0, 0];
+  let [known, all, spanish] = [0, 0, 0];
   for (let index = 0; index < count && all < 2000; index++) {
-    if (shapes[index] !== Shape.lower || folded[index]!.length < 2) continue;
-    all += 1;
+    if (folded[index]!.length < 2 || shapes[index] === 0) continue;
     const isSpanish = (bits[index]! & Word.spanish) !== 0 && (bits[index]! & Word.common) === 0;
+    if (isSpanish && folded[index]!.length > 3) spanish += 1;
+    if (shapes[index] !== Shape.lower) continue;
+    all += 1;
     if (!isSpanish && (bits[index]! & (Word.common | Word.english | Word.medical)) !== 0) known += 1;
   }
-  return all < 6 || known > all * 0.6;
+  return all < 6 ? spanish <= known : known > all * 0.6;
 }
 
 function hasNoCapital({ count, shapes }: Tokens): boolean {

@@ -14,6 +14,7 @@ const streets =
   strasse straße gata gatan gade vej vagen veien weg laan plein straat katu tie utca ulica rue calle`);
 /** Suffixes that are seldom anything else, so that they need no number before them. */
 const plainStreets = set('street avenue ave road rd boulevard blvd lane ln drive parkway pkwy highway hwy terrace court');
+const shortStreets = set('st ave av rd dr ln blvd ct cir pl pkwy hwy rte sq ter trl');
 const units = set('apt apartment suite ste unit floor flat lot bldg building box piso puerta portal departamento depto esc escalera planta');
 const spanishStreets = set(
   'calle c avenida avda av paseo plaza pza carretera ctra camino ronda travesia urbanizacion urb poligono barrio barriada pasaje glorieta rambla via cl carrer pseo crta avinguda pz apartado kalea',
@@ -47,7 +48,8 @@ function findStreet(scan: Scan, start: number): void {
       const next = scan.at(at + 1);
       if (scan.isCapital(at + 1) && streets.has(next) && scan.gap(at + 1) === Gap.space && !plainStreets.has(word)) continue;
       if (!scan.isCapital(start + 1) && !scan.isNumber(start + 1) && !plainStreets.has(word)) return;
-      return takeAddress(scan, start, scan.at(at + 1) === '.' && word.length <= 4 ? at + 2 : at + 1);
+      takeAddress(scan, start, scan.at(at + 1) === '.' && shortStreets.has(word) ? at + 2 : at + 1);
+      return;
     }
     if (!isName && !(names < 3 && scan.has(at, Word.surname | Word.city) && !scan.has(at, Word.common))) return;
     if (scan.isWord(at)) names += 1;
@@ -134,7 +136,8 @@ function findSpanishTown(scan: Scan, index: number): boolean {
   while (/^[,.-]$/.test(scan.at(at)) && at < index + 3) at += 1;
   if (!scan.isCapital(at) || scan.gap(at) > Gap.space || scan.has(at, Word.medical)) return false;
   let end = at + 1;
-  while (end < at + 6 && scan.gap(end) <= Gap.space && (scan.isCapital(end) || /^(?:de|del|la|el|los|las)$/.test(scan.at(end))) && scan.at(end + 1) !== ':') end += 1;
+  while (end < at + 6 && scan.gap(end) <= Gap.space && (scan.isCapital(end) || /^(?:de|del|la|el|los|las)$/.test(scan.at(end))) && scan.at(end + 1) !== ':')
+    end += 1;
   while (!scan.isCapital(end - 1)) end -= 1;
   scan.take(index, end, 'GEO', Sure.context);
   return true;
@@ -189,7 +192,7 @@ function findAddressLine(scan: Scan, index: number): void {
 function findCoordinate(scan: Scan, index: number): void {
   for (let at = index + 1; at < index + 14 && at < scan.count; at++) {
     if (!scan.isNumber(at) || scan.at(at + 1) !== '.' || scan.length(at) > 3 || !scan.isNumber(at + 2) || scan.length(at + 2) < 3) continue;
-    return scan.take(scan.at(at - 1) === '-' ? at - 1 : at, at + 3, 'GEO', Sure.format);
+    scan.take(scan.at(at - 1) === '-' ? at - 1 : at, at + 3, 'GEO', Sure.format);
+    return;
   }
 }
-

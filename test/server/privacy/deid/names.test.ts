@@ -1,0 +1,40 @@
+/** Names: by title, label, kin, credential, list and by being unknown; everywhere once they are certain; eponyms, drugs and peoples stay. */
+import { describe, expect, test } from 'vitest';
+import { find, findType } from './find.ts';
+
+describe('found', () => {
+  test.each([
+    ['title', 'seen by Dr. Okonkwo today', ['Dr. Okonkwo']],
+    ['a title before a word', 'Dr. Young agrees', ['Dr. Young']],
+    ['label', 'Patient: Brown, Alice M.', ['Brown, Alice M.']],
+    ['label in capitals', 'NAME: SMITH, JOHN', ['SMITH, JOHN']],
+    ['kin', 'mother Theresa Vance at bedside', ['Theresa Vance']],
+    ['credential', 'Priya Raman, RN', ['Priya Raman']],
+    ['signature', '/es/ Harold Finch', ['Harold Finch']],
+    ['initial', 'a 52yo male, Robert K., with COPD', ['Robert K.']],
+    ['two words that are also words', 'for Grace Long, who', ['Grace Long']],
+    ['particles and hyphens', "named Anna van der Berg-O'Neill, here", ["Anna van der Berg-O'Neill"]],
+    ['accents', 'with José Núñez in', ['José Núñez']],
+    ['unknown word', 'transfer of Xochiquetzal arranged', ['Xochiquetzal']],
+    ['lower case', 'follow up with patricia desrosiers soon', ['patricia desrosiers']],
+    ['letters apart', 'patient J o h n here', ['J o h n']],
+    ['Spanish', 'Nombre: Lucía.\nApellidos: Prieto Salas.', ['Lucía', 'Prieto Salas']],
+  ])('%s', (_, text, expected) => expect(findType(text, 'NAME')).toEqual(expected));
+
+  test('a certain name is found everywhere: alone, possessive, in capitals', () => {
+    const text = "Patient: Walter Bishop. Bishop's wife called. BISHOP, then Walter slept.";
+    expect(findType(text, 'NAME')).toEqual(['Walter Bishop', 'Bishop', 'BISHOP', 'Walter']);
+  });
+});
+
+test.each([
+  "Parkinson's disease, Crohn disease, Wilson's disease, Hodgkin lymphoma",
+  'Foley catheter placed, Babinski negative, positive Murphy sign',
+  "Barrett's oesophagus, Marfan syndrome, Down syndrome, Bell's palsy",
+  'Mann-Whitney U test, Cox regression, Kaplan-Meier curves, Fisher exact test',
+  'on Coumadin, Lasix, Zoloft, Eliquis and Humira',
+  'African American male, Hispanic woman, speaks Spanish',
+  'HISTORY OF PRESENT ILLNESS: Alert, oriented. HEENT: Normal.',
+  'Mother is healthy. Father: hypertension. Sister with asthma.',
+  'Patient will call. Mark the site. Rose bengal stain.',
+])('left: %s', (text) => expect(find(text)).toEqual([]));
