@@ -5,9 +5,10 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Embedding, type EngineInfo, InwardError } from '../../runtime/index.ts';
+import type { BodyRoute } from '../openapi.ts';
 import { toBase64, toNumbers } from '../vectors.ts';
 import { type AnswerContext, demandAdmission, describeEnd, type Ending, nameAbort, readPace, sendJson } from './answers.ts';
-import { readPrompts } from './completions.ts';
+import { promptField, readPrompts } from './completions.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { readHeaders } from './headers.ts';
 import { demandServed } from './models.ts';
@@ -19,13 +20,14 @@ const inputLimit = 2048;
 
 const shape = {
   model: z.string().min(1),
-  input: z.unknown().optional(),
+  input: promptField.optional(),
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: wholeNumber(1, 2 ** 24).nullish(),
   truncate: z.boolean().nullish(),
   user: ignored,
 };
 const body = z.strictObject(shape);
+export const embeddingBody: BodyRoute = { url: '/v1/embeddings', body, canStream: false };
 
 interface Asked {
   readonly model: string;
