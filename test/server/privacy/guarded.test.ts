@@ -62,6 +62,20 @@ test('with an agreement and a key it answers as the engine does, for the tenant 
   expect(opened[0]?.requests[0]).toMatchObject({ tenant: tenant?.number, priority: 'interactive' });
 });
 
+test('texts are embedded for the tenant of the key, each as a request of its own, and not after the agreement', async () => {
+  const key = await evaluate();
+  const encoder = { pooling: 'mean', isNormalized: false, length: 1 } as const;
+  const engine = new FakeEngine({ script: () => [], info: { encoder }, embedding: (ids) => Float32Array.of(ids.length) });
+  await using guarded = await openGuardedEngine({ modelPath: 'm.gguf' }, { site: folder, key, open: async () => engine });
+  const texts = [promptIds, Uint32Array.of(4), Uint32Array.of(5, 6)];
+  expect((await guarded.embed(texts, { tenant: 99 })).map(({ values }) => [...values])).toEqual([[3], [1], [2]]);
+  const [tenant] = (await store.load()).tenants;
+  expect(engine.requests.map((request) => request.tenant)).toEqual([tenant?.number, tenant?.number, tenant?.number]);
+  const [agreement] = (await store.load()).agreements;
+  await store.revokeAgreement(String(agreement?.envelope.record['id']), 'officer', Date.now());
+  await expect(guarded.embed(texts)).rejects.toMatchObject({ code: 'agreement_revoked' });
+});
+
 test('a revocation ends an answer that runs and refuses the next, and the engine is given up', async () => {
   await using engine = await openWith(await evaluate());
   const answer = engine.generate({ promptIds, maxTokens: 4000 })[Symbol.asyncIterator]() as AsyncIterator<TokenEvent>;
