@@ -68,8 +68,9 @@ export class Stage {
     this.#runs.push(run);
   }
 
-  /** Gives what was taken to the device, and goes on with the other half as soon as the device has done with that. */
+  /** Gives what was taken to the device, and goes on with the other half as soon as the device has done with that; an empty half stays. */
   async turn(): Promise<void> {
+    if (this.#runs.length === 0) return;
     this.#submit();
     this.#halves.reverse();
     await this.#open();
