@@ -13,8 +13,6 @@ export function repackVariant(storage: StorageWithKernels, place: Place): Varian
     constants: {
       FILE_BLOCK_SIZE: fileBlockSize,
       FILE_BLOCKS: fileBlocks,
-      // Chunks begin at multiples of 16, and in such blocks so do vectors.
-      HAS_WHOLE_VECTORS: fileBlockSize > 0 && fileBlockSize % 16 === 0,
       BLOCK_VECTORS: blockVectors,
       BLOCK_WORDS: blockWords,
       HAS_SUPER: hasSuper,

@@ -17,7 +17,7 @@ struct Shape {
   rowStep: u32,       // from a row to the next one in the chunk
   strips: array<vec4u, 4>,  // (first byte in raw, bytes of a row, kind of number, -)
 }
-@group(0) @binding(0) var<storage, read> raw: array<vec4u>;
+@group(0) @binding(0) var<storage, read> raw: array<u32>;
 @group(0) @binding(SHAPE) var<uniform> shape: Shape;
 
 #include PLACE_REPACKED
@@ -25,25 +25,17 @@ struct Shape {
 const QUAD_TILE = 8u;
 const TILE_ROWS = BLOCK_VECTORS * 4u + BLOCK_WORDS;
 
-// Word i.
-fn rawAligned(i: u32) -> u32 {
-  return raw[i / 4u][i % 4u];
-}
-
 // Little-endian word at any byte.
 fn rawWord(at: u32) -> u32 {
   let shift = at % 4u * 8u;
-  let low = rawAligned(at / 4u);
+  let low = raw[at / 4u];
   if (shift == 0u) {
     return low;
   }
-  return (low >> shift) | (rawAligned(at / 4u + 1u) << (32u - shift));
+  return (low >> shift) | (raw[at / 4u + 1u] << (32u - shift));
 }
 
 fn rawVector(at: u32) -> vec4u {
-  if (HAS_WHOLE_VECTORS) {
-    return raw[at / 16u];
-  }
   return vec4u(rawWord(at), rawWord(at + 4u), rawWord(at + 8u), rawWord(at + 12u));
 }
 
@@ -52,7 +44,7 @@ fn rawHalf(at: u32) -> u32 {
 }
 
 fn rawByte(at: u32) -> u32 {
-  return (rawAligned(at / 4u) >> (at % 4u * 8u)) & 0xffu;
+  return (raw[at / 4u] >> (at % 4u * 8u)) & 0xffu;
 }
 
 // Of a block of the file at a byte, and of the block of 32 columns in it: fileVector(at, block, v), fileWord(at, block, w), fileSuper(at).

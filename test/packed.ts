@@ -84,7 +84,7 @@ export async function readRows(gpu: Gpu, matrix: PackedMatrix): Promise<number[]
 type Chunk = { readonly bytes: Uint8Array; readonly place: Partial<Parameters<typeof repackChunk>[1]> };
 
 function blockChunk(file: Uint8Array, rowSize: number, row: number, count: number): Chunk {
-  const bytes = new Uint8Array(Math.ceil((count * rowSize + 4) / 16) * 16);
+  const bytes = new Uint8Array(count * rowSize + 8);
   bytes.set(file.subarray(row * rowSize, (row + count) * rowSize));
   return { bytes, place: {} };
 }

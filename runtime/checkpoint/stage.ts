@@ -54,7 +54,7 @@ export class Stage {
     return this.#bytes.length - this.#used;
   }
 
-  /** The memory to fill, and from where on `size` bytes of it, a multiple of 16, are free; they hold anything. Throws out_of_memory where a half has not so many. */
+  /** The memory to fill, and from where on `size` bytes of it, whole words, are free; they hold anything. Throws out_of_memory where a half has not so many. */
   async take(size: number): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly offset: number }> {
     if (size > this.room) await this.turn();
     if (size > this.room) await this.#grow(size);
@@ -68,8 +68,9 @@ export class Stage {
     this.#runs.push(run);
   }
 
-  /** Gives what was taken to the device, and goes on with the other half as soon as the device has done with that. */
+  /** Gives what was taken to the device, and goes on with the other half as soon as the device has done with that; an empty half stays. */
   async turn(): Promise<void> {
+    if (this.#runs.length === 0) return;
     this.#submit();
     this.#halves.reverse();
     await this.#open();

@@ -122,10 +122,9 @@ export function sliceRows(stored: StoredMatrix, first: number, rows: number): St
   return { ...stored, rows, strips, firstRow: first };
 }
 
-/** Bytes that a chunk of `count` rows from `row` on takes: whole vectors of 16, with a word behind it that unaligned reads may touch. */
+/** Bytes that a chunk of `count` rows from `row` on takes: whole words, and one behind them that unaligned reads may touch. */
 export function rawSizeOf({ strips }: StoredMatrix, row: number, count: number): number {
-  const size = Object.values(strips).reduce((sum, strip) => sum + alignedSize(strip, row, count), 4);
-  return Math.ceil(size / 16) * 16;
+  return Object.values(strips).reduce((sum, strip) => sum + alignedSize(strip, row, count), 4);
 }
 
 function alignedSize(strip: Strip, row: number, count: number): number {
