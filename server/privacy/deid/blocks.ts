@@ -57,7 +57,24 @@ export function findAddressBlocks(scan: Scan): void {
       scan.take(index, index + 1, 'GEO', Sure.context);
   }
   findNumbered(scan);
+  for (let index = 0; index < scan.count; index++) if (scan.at(index) === 'and') findCrossing(scan, index);
   for (let index = 0; index < scan.count; index++) if (isAnchor(scan, index) && !isAnchor(scan, index - 1)) growAddress(scan, index);
+}
+
+/** `return to Ries and Tylova 1036`: two names where a place must stand, the second with a number. */
+function findCrossing(scan: Scan, and: number): void {
+  let start = and;
+  while (start > and - 5 && isProper(scan, start - 1) && scan.gap(start) === Gap.space) start -= 1;
+  if (start === and || !/^(?:to|at|in|is|on|same|:)$/.test(scan.at(start - 1))) return;
+  let foreign = 0;
+  for (let at = and + 1; at < and + 9 && scan.gap(at) <= Gap.space; at++) {
+    if (scan.isNumber(at) && scan.length(at) <= 5) {
+      if (at > and + 1 && foreign > 0) scan.take(start, at + 1, 'GEO', Sure.context);
+      return;
+    }
+    if (!isProper(scan, at) && !inner.has(scan.at(at)) && scan.at(at) !== '.') return;
+    if (isProper(scan, at) && !scan.has(at, Word.common | Word.english | Word.medical)) foreign += 1;
+  }
 }
 
 /** `the corner of Auenweg 85 and Main Street`. */

@@ -192,7 +192,9 @@ function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): 
     if (folded[index]!.length < 2 || shapes[index] === 0) continue;
     const isSpanish = (bits[index]! & Word.spanish) !== 0 && (bits[index]! & Word.common) === 0;
     if (isSpanish && folded[index]!.length > 3) spanish += 1;
-    if (shapes[index] !== Shape.lower) continue;
+    // Names are of no language.
+    const isName = bits[index] !== 0 && (bits[index]! & ~(given | Word.surname | Word.city)) === 0;
+    if (shapes[index] !== Shape.lower || isName) continue;
     all += 1;
     if (!isSpanish && (bits[index]! & (Word.common | Word.english | Word.medical)) !== 0) known += 1;
   }
