@@ -108,7 +108,7 @@ function leadsToNumber(scan: Scan, index: number): boolean {
 function leadsToName(scan: Scan, index: number): boolean {
   let at = index + 1;
   while (inner.has(scan.at(at)) && at < index + 4) at += 1;
-  return isProper(scan, at) && scan.gap(at) === Gap.space;
+  return (isProper(scan, at) || (scan.isWord(at) && scan.bits[at] === 0)) && scan.gap(at) === Gap.space;
 }
 
 /** `78 Camino Ancho 91`: words that are no English between two numbers, from the beginning of a line or behind a comma. */

@@ -27,7 +27,7 @@ export function findNames(scan: Scan): void {
 /** `Marie, April and Victor`: what could be a name stands in a row with names. */
 function findNeighbours(scan: Scan): void {
   const canBe = (index: number): boolean =>
-    scan.isCapital(index) &&
+    (scan.isCapital(index) || scan.isCaseless) &&
     !scan.isTaken(index) &&
     scan.has(index, given | Word.surname) &&
     !scan.has(index, Word.medical) &&
