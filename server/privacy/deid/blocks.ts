@@ -53,8 +53,10 @@ export function findAddressBlocks(scan: Scan): void {
       (nouns.has(scan.at(index)) && isProper(scan, index - 1) && scan.gap(index) === Gap.space);
     if (isStreet && (scan.isNumber(index + 1) || isHouseNumberBefore(scan, index)))
       scan.take(index, scan.isNumber(index + 1) ? index + 2 : index + 1, 'GEO', Sure.context);
-    else if (beginnings.has(scan.at(index)) && (leadsToNumber(scan, index) || (scan.isNumber(index - 1) && leadsToName(scan, index))))
-      scan.take(index, index + 1, 'GEO', Sure.context);
+    else if (beginnings.has(scan.at(index))) {
+      const hasNumber = scan.isNumber(index - 1) && scan.gap(index) <= Gap.space;
+      if (leadsToNumber(scan, index) || (hasNumber && leadsToName(scan, index))) scan.take(hasNumber ? index - 1 : index, index + 2, 'GEO', Sure.context);
+    }
   }
   findNumbered(scan);
   for (let index = 0; index < scan.count; index++) if (scan.at(index) === 'and') findCrossing(scan, index);

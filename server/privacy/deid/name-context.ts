@@ -34,8 +34,8 @@ export function findAfterLabel(scan: Scan, index: number, certain: Set<string>):
   if (!isLabel && !isCaller && !isSigned) return;
   let at = index + 1;
   let hasMark = false;
-  while (at < index + 6 && at < scan.count && !scan.isWord(at) && /^[:#\-,./|=()"]$/.test(scan.at(at))) {
-    if (/^[:|=/]$/.test(scan.at(at))) hasMark = true;
+  while (at < index + 6 && at < scan.count && !scan.isWord(at) && /^[:?#\-,./|=()"]$/.test(scan.at(at))) {
+    if (/^[:?|=/]$/.test(scan.at(at))) hasMark = true;
     if (/^[,.)(-]$/.test(scan.at(at)) && !hasMark && !isSigned && scan.at(at) !== '(' && scan.at(at) !== ',') return;
     at += 1;
   }

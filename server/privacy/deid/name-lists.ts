@@ -93,7 +93,7 @@ export function findUnknown(scan: Scan, index: number): void {
   if (shape === Shape.mixed && !/^(?:mc|mac|de|la|le|van|di|du|o|fitz)/.test(scan.at(index))) return;
   if (isJoinedToCode(scan, index)) return;
   const isPlace = /^(?:in|at|to|from|near)$/.test(scan.at(index - 1)) || scan.typeOf(index - 1) === 'GEO';
-  scan.take(index, index + 1, isPlace ? 'GEO' : 'NAME', Sure.guess);
+  scan.take(index, Math.max(index + 1, endOfName(scan, index, false)), isPlace ? 'GEO' : 'NAME', Sure.guess);
 }
 
 /** Words of another script are no abbreviations of English. */

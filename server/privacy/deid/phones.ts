@@ -93,9 +93,16 @@ function takePhone(scan: Scan, start: number, end: number, type: Category): void
 function hasLabel(scan: Scan, index: number): boolean {
   for (let at = index - 1; at >= Math.max(0, index - 5) && scan.gap(at + 1) <= Gap.line; at--) {
     const type = labelAt(scan, at)?.type;
-    if (type === 'PHONE' || type === 'FAX' || scan.at(at) === 'at') return true;
+    if (type === 'PHONE' || type === 'FAX' || (scan.at(at) === 'at' && !hasStreetBehind(scan, index))) return true;
   }
   return false;
+}
+
+/** `at 7943 2027 Prospect St`: house numbers of an address. */
+function hasStreetBehind(scan: Scan, index: number): boolean {
+  let at = index;
+  while (scan.isNumber(at) || scan.at(at) === '-') at += 1;
+  return scan.isCapital(at) && scan.gap(at) === Gap.space;
 }
 
 function isFaxBefore(scan: Scan, index: number): boolean {
