@@ -53,11 +53,30 @@ export function findAddressBlocks(scan: Scan): void {
       (nouns.has(scan.at(index)) && isProper(scan, index - 1) && scan.gap(index) === Gap.space);
     if (isStreet && (scan.isNumber(index + 1) || isHouseNumberBefore(scan, index)))
       scan.take(index, scan.isNumber(index + 1) ? index + 2 : index + 1, 'GEO', Sure.context);
-    else if (beginnings.has(scan.at(index)) && (leadsToNumber(scan, index) || (scan.isNumber(index - 1) && leadsToName(scan, index))))
-      scan.take(index, index + 1, 'GEO', Sure.context);
+    else if (beginnings.has(scan.at(index))) {
+      const hasNumber = scan.isNumber(index - 1) && scan.gap(index) <= Gap.space;
+      if (leadsToNumber(scan, index) || (hasNumber && leadsToName(scan, index))) scan.take(hasNumber ? index - 1 : index, index + 2, 'GEO', Sure.context);
+    }
   }
   findNumbered(scan);
+  for (let index = 0; index < scan.count; index++) if (scan.at(index) === 'and') findCrossing(scan, index);
   for (let index = 0; index < scan.count; index++) if (isAnchor(scan, index) && !isAnchor(scan, index - 1)) growAddress(scan, index);
+}
+
+/** `return to Ries and Tylova 1036`: two names where a place must stand, the second with a number. */
+function findCrossing(scan: Scan, and: number): void {
+  let start = and;
+  while (start > and - 5 && isProper(scan, start - 1) && scan.gap(start) === Gap.space) start -= 1;
+  if (start === and || !/^(?:to|at|in|is|on|same|:)$/.test(scan.at(start - 1))) return;
+  let foreign = 0;
+  for (let at = and + 1; at < and + 9 && scan.gap(at) <= Gap.space; at++) {
+    if (scan.isNumber(at) && scan.length(at) <= 5) {
+      if (at > and + 1 && foreign > 0) scan.take(start, at + 1, 'GEO', Sure.context);
+      return;
+    }
+    if (!isProper(scan, at) && !inner.has(scan.at(at)) && scan.at(at) !== '.') return;
+    if (isProper(scan, at) && !scan.has(at, Word.common | Word.english | Word.medical)) foreign += 1;
+  }
 }
 
 /** `the corner of Auenweg 85 and Main Street`. */
@@ -91,7 +110,7 @@ function leadsToNumber(scan: Scan, index: number): boolean {
 function leadsToName(scan: Scan, index: number): boolean {
   let at = index + 1;
   while (inner.has(scan.at(at)) && at < index + 4) at += 1;
-  return isProper(scan, at) && scan.gap(at) === Gap.space;
+  return (isProper(scan, at) || (scan.isWord(at) && scan.bits[at] === 0)) && scan.gap(at) === Gap.space;
 }
 
 /** `78 Camino Ancho 91`: words that are no English between two numbers, from the beginning of a line or behind a comma. */

@@ -29,7 +29,13 @@ export function namesThing(scan: Scan, index: number): boolean {
     return true;
   const end = endOfEponym(scan, index);
   if (scan.gap(end) <= Gap.line && named.has(scan.at(end))) return true;
-  if (scan.gap(end) <= Gap.space && scan.has(index, Word.eponym) && scan.at(end - 1) === 's' && !scan.isCapital(end) && scan.has(end, Word.medical))
+  if (
+    scan.gap(end) <= Gap.space &&
+    scan.has(index, Word.eponym) &&
+    scan.at(end - 1) === 's' &&
+    !scan.isCapital(end) &&
+    scan.has(end, Word.medical | Word.english)
+  )
     return true;
   // One word may stand between: `Barrett's dysplastic mucosa`, `Kaplan-Meier survival curves`.
   if (

@@ -6,8 +6,12 @@ import { type Scan, Sure } from './scan.ts';
 import type { Category } from './types.ts';
 
 const keys: ReadonlyMap<string, Category> = new Map<string, Category>([
-  ...'family given firstname lastname middlename surname maidenname fullname patientname givenname familyname nickname'.split(' ').map((key): [string, Category] => [key, 'NAME']),
-  ...'line city district postalcode zip zipcode street streetaddress address1 address2 county latitude longitude birthplace'.split(' ').map((key): [string, Category] => [key, 'GEO']),
+  ...'family given firstname lastname middlename surname maidenname fullname patientname givenname familyname nickname'
+    .split(' ')
+    .map((key): [string, Category] => [key, 'NAME']),
+  ...'line city district postalcode zip zipcode street streetaddress address1 address2 county latitude longitude birthplace'
+    .split(' ')
+    .map((key): [string, Category] => [key, 'GEO']),
   ...'birthdate dateofbirth dob deceaseddatetime deceaseddate'.split(' ').map((key): [string, Category] => [key, 'DATE']),
 ]);
 /** Most tokens of one value, and most from a name of an extension to its value. */
@@ -18,7 +22,8 @@ export function findRecordValues(scan: Scan): void {
     if (!scan.isWord(index) || scan.at(index + 1) !== '"') continue;
     const type = keys.get(scan.at(index));
     if (type !== undefined && scan.at(index - 1) === '"' && scan.at(index + 2) === ':') takeValue(scan, index + 3, type);
-    else if (scan.at(index) === 'mothersmaidenname' || scan.at(index) === 'latitude' || scan.at(index) === 'longitude') findExtension(scan, index, scan.at(index) === 'mothersmaidenname' ? 'NAME' : 'GEO');
+    else if (scan.at(index) === 'mothersmaidenname' || scan.at(index) === 'latitude' || scan.at(index) === 'longitude')
+      findExtension(scan, index, scan.at(index) === 'mothersmaidenname' ? 'NAME' : 'GEO');
   }
 }
 

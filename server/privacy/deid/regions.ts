@@ -12,7 +12,8 @@ united kingdom|uk|england|scotland|wales|ireland|northern ireland|france|germany
 russia|ukraine|belarus|serbia|croatia|bosnia|slovenia|albania|macedonia|kosovo|montenegro|estonia|latvia|lithuania|moldova|georgia|armenia|azerbaijan|kazakhstan|uzbekistan|china|taiwan|japan|korea|south korea|north korea|mongolia|vietnam|thailand|laos|cambodia|burma|myanmar|malaysia|singapore|
 indonesia|philippines|india|pakistan|bangladesh|nepal|sri lanka|afghanistan|iran|iraq|syria|lebanon|israel|palestine|jordan|saudi arabia|yemen|oman|qatar|kuwait|bahrain|united arab emirates|egypt|libya|tunisia|algeria|morocco|sudan|south sudan|ethiopia|eritrea|somalia|kenya|uganda|rwanda|burundi|
 tanzania|congo|democratic republic of the congo|angola|zambia|zimbabwe|malawi|mozambique|madagascar|south africa|namibia|botswana|nigeria|ghana|ivory coast|cameroon|senegal|mali|niger|chad|liberia|sierra leone|guinea|equatorial guinea|gambia|togo|benin|burkina faso|gabon|australia|new zealand|fiji|samoa|tonga|
-papua new guinea|bahamas|barbados|trinidad|tobago|trinidad and tobago|belize|guyana|suriname|antigua and barbuda|swaziland|lesotho|solomon islands|turkmenistan|tajikistan|kyrgyzstan|cyprus|malta|monaco|andorra|brunei|djibouti|mauritius|maldives|europe|asia|africa|south america|north america|latin america|
+papua new guinea|bahamas|barbados|trinidad|tobago|trinidad and tobago|belize|guyana|suriname|antigua and barbuda|swaziland|lesotho|solomon islands|turkmenistan|tajikistan|kyrgyzstan|cyprus|malta|monaco|andorra|brunei|djibouti|mauritius|maldives|cape verde|cabo verde|comoros|dominica|grenada|saint lucia|saint vincent and the grenadines|saint kitts and nevis|sao tome and principe|seychelles|kiribati|nauru|palau|micronesia|marshall islands|tuvalu|vanuatu|bhutan|liechtenstein|san marino|vatican city|central african republic|
+guinea bissau|mauritania|timor leste|east timor|hong kong|macau|greenland|faroe islands|bosnia and herzegovina|north macedonia|people s republic of china|republic of korea|cayman islands|bermuda|aruba|curacao|gibraltar|isle of man|jersey|guernsey|french guiana|french polynesia|new caledonia|martinique|guadeloupe|reunion|europe|asia|africa|south america|north america|latin america|
 espana|estados unidos|reino unido|francia|alemania|italia|marruecos|rumania|brasil|mejico|suiza|ecuador|inglaterra|paises bajos|republica dominicana|rusia|ucrania`;
 
 const byFirst = new Map<string, string[][]>();
@@ -30,19 +31,25 @@ for (const [text, map] of [
     );
   }
 
-/** Words of the state or its postal code that begins at a token; 0 for none. */
+/** Tokens of the state or its postal code that begins at a token; 0 for none. */
 export function stateLength(scan: Scan, index: number): number {
   return lengthIn(stateByFirst, scan, index);
 }
 
-/** Words of the state or country that begins at a token; 0 for none. */
+/** Tokens of the state or country that begins at a token; 0 for none. */
 export function isCountryOrState(scan: Scan, index: number): number {
   return lengthIn(byFirst, scan, index);
 }
 
 function lengthIn(map: ReadonlyMap<string, readonly (readonly string[])[]>, scan: Scan, index: number): number {
-  for (const rest of map.get(scan.at(index)) ?? [])
-    if (rest.every((word, offset) => scan.at(index + 1 + offset) === word && scan.gap(index + 1 + offset) <= Gap.line)) return rest.length + 1;
+  for (const rest of map.get(scan.at(index)) ?? []) {
+    let at = index + 1;
+    const isHere = rest.every((word) => {
+      while (/^['.-]$/.test(scan.at(at)) && scan.isJoined(at)) at += 1;
+      return scan.at(at) === word && scan.gap(at++) <= Gap.line;
+    });
+    if (isHere) return at - index;
+  }
   return 0;
 }
 

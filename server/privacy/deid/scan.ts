@@ -18,7 +18,7 @@ export class Scan {
   readonly bits: Uint16Array;
   /** The ordinary words of the text are English: what no list knows may then be a name. */
   readonly isEnglish: boolean;
-  /** Some word of it is one of medicine. */
+  /** Two words of it or more are of medicine. */
   readonly isClinical: boolean;
   /** A text without any capital, where case says nothing. */
   readonly isCaseless: boolean;
@@ -40,9 +40,7 @@ export class Scan {
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
     this.#addresses = new Uint32Array(count);
-    this.isClinical = this.bits.some(
-      (bits, index) => (bits & (Word.medical | Word.common | Word.english | Word.eponym)) === Word.medical && this.length(index) > 4,
-    );
+    this.isClinical = countClinical(this.tokens, this.bits) > 1;
     this.isCaseless = hasNoCapital(this.tokens);
     this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
     this.#settleLanguage();
@@ -192,7 +190,9 @@ function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): 
     if (folded[index]!.length < 2 || shapes[index] === 0) continue;
     const isSpanish = (bits[index]! & Word.spanish) !== 0 && (bits[index]! & Word.common) === 0;
     if (isSpanish && folded[index]!.length > 3) spanish += 1;
-    if (shapes[index] !== Shape.lower) continue;
+    // Names are of no language.
+    const isName = bits[index] !== 0 && (bits[index]! & ~(given | Word.surname | Word.city)) === 0;
+    if (shapes[index] !== Shape.lower || isName) continue;
     all += 1;
     if (!isSpanish && (bits[index]! & (Word.common | Word.english | Word.medical)) !== 0) known += 1;
   }
@@ -202,4 +202,11 @@ function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): 
 function hasNoCapital({ count, shapes }: Tokens): boolean {
   for (let index = 0; index < count; index++) if (shapes[index]! > Shape.lower) return false;
   return true;
+}
+
+function countClinical({ count, folded }: Tokens, bits: Uint16Array): number {
+  let found = 0;
+  for (let index = 0; index < count && found < 2; index++)
+    if (folded[index]!.length > 4 && (bits[index]! & (Word.medical | Word.common | Word.english | Word.eponym)) === Word.medical) found += 1;
+  return found;
 }

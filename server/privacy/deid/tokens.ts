@@ -123,7 +123,7 @@ function isAscii(text: string): boolean {
 const plain: Readonly<Record<string, string>> = { ß: 'ss', ø: 'o', ł: 'l', đ: 'd', ð: 'd', æ: 'ae', œ: 'oe', þ: 'th', ı: 'i' };
 
 /** Lower case without accents; the same as scripts/deid/make.py does to the lists. */
-export function foldWord(word: string): string {
+function foldWord(word: string): string {
   const lower = word.toLowerCase();
   if (isAscii(lower)) return lower;
   return lower
