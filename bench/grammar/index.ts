@@ -49,7 +49,7 @@ export async function main(args: readonly string[]): Promise<void> {
   for (const path of options.model ?? [await ensureDefaultModel()]) {
     using checkpoint = openCheckpoint(path);
     const times = await timeMasks(checkpoint, cases);
-    console.log(`\n${basename(path)}, ${times.tokens} tokens; ${times.steps} masks of valid instances`);
+    console.log(`\n${basename(path)}, ${times.tokens} tokens; ${times.steps} masks of valid instances, ${times.stopped} instances stopped by a bound`);
     for (const [name, { p50, p90, p99, max }] of Object.entries(times.ms))
       console.log(`${name.padEnd(28)} ms  p50 ${p50.toFixed(4)}  p90 ${p90.toFixed(4)}  p99 ${p99.toFixed(3)}  max ${max.toFixed(1)}`);
     vocabularies.push({ model: basename(path), ...times });

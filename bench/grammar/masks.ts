@@ -18,6 +18,8 @@ interface Quantiles {
 export interface MaskTimes {
   readonly tokens: number;
   readonly steps: number;
+  /** Instances at which the grammar needed more than its bound. */
+  readonly stopped: number;
   readonly ms: { readonly mask: Quantiles; readonly 'first mask of a schema': Quantiles; readonly 'a token taken': Quantiles; readonly 'getting the vocabulary ready': Quantiles }; // biome-ignore format: one line
 }
 
@@ -27,14 +29,21 @@ export async function timeMasks(checkpoint: Checkpoint, cases: readonly SchemaCa
   const masks = new Masks(createVocabulary(createPieces(vocabulary)), vocabulary.stopIds);
   const ready = performance.now() - started;
   const tokenizer = createTokenizer(vocabulary);
+  let stopped = 0;
   const times = { mask: [] as number[], first: [] as number[], accept: [] as number[] };
   for (const { schema, tests } of cases) {
     const create = prepareMatchers(schema, masks);
     if (create === undefined) continue;
-    for (const [i, { data }] of tests.filter(({ valid }) => valid).entries()) walk(create(), tokenizer, JSON.stringify(data), times, i === 0);
+    for (const [i, { data }] of tests.filter(({ valid }) => valid).entries())
+      try {
+        walk(create(), tokenizer, JSON.stringify(data), times, i === 0);
+      } catch (error) {
+        if (!(error instanceof InwardError)) throw error;
+        stopped++;
+      }
   }
   const ms = { mask: describe(times.mask), 'first mask of a schema': describe(times.first), 'a token taken': describe(times.accept), 'getting the vocabulary ready': describe([ready]) }; // biome-ignore format: one line
-  return { tokens: vocabulary.tokens.length, steps: times.mask.length, ms };
+  return { tokens: vocabulary.tokens.length, steps: times.mask.length, stopped, ms };
 }
 
 function prepareMatchers(schema: unknown, masks: Masks): (() => Matcher) | undefined {

@@ -7,7 +7,7 @@ import { compileWhole } from './expression/compile.ts';
 import type { Frame } from './frame.ts';
 import { Budget, guard } from './refusal.ts';
 import { parseGbnf } from './rules/gbnf.ts';
-import { buildRules } from './rules/rules.ts';
+import { buildRules, type RuleSymbol } from './rules/rules.ts';
 import { Texts } from './rules/texts.ts';
 import { isLive } from './terms/derive.ts';
 import { Terms } from './terms/terms.ts';
@@ -21,7 +21,7 @@ export function compileExpression(source: string): Frame {
   const terms = new Terms(new Budget());
   const term = guard(() => compileWhole(terms, source, 'the expression'));
   if (!isLive(terms, term)) throw new InwardError('grammar_empty');
-  return new Texts(terms).start(term);
+  return begin(terms, term);
 }
 
 /** Answers that a grammar in GBNF makes. Throws the same. */
@@ -30,8 +30,14 @@ export function compileGbnf(source: string): Frame {
   const terms = new Terms(new Budget());
   return guard(() => {
     const { trees, start } = parseGbnf(terms, source);
-    return new Texts(terms).start(buildRules(terms, trees, start));
+    return begin(terms, buildRules(terms, trees, start));
   });
+}
+
+function begin(terms: Terms, symbol: RuleSymbol): Frame {
+  const start = new Texts(terms).start(symbol);
+  start.budget = terms.budget;
+  return start;
 }
 
 function checkLength(source: string): void {

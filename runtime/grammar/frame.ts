@@ -4,6 +4,7 @@
  * say when a value of JSON begins and ends; a grammar without such marks is one frame that holds all that it may be in.
  * Answers are remembered, so an automaton is made as far as it was used. Refuses nothing: no answer means that the byte cannot be.
  */
+import type { Budget } from './refusal.ts';
 
 /** What a byte leads to: a frame instead of this one, a frame on top of another one instead of this one, or an exit. */
 export type Outcome = Frame | Push | Exit;
@@ -39,6 +40,8 @@ export abstract class Frame {
   #resumed: Map<Exit, Frame | null> | undefined;
   /** How many more characters of any text this frame takes, quotes, backslashes and controls aside; -1 where it depends on them. */
   readonly freedom: number;
+  /** Of the frame that a grammar begins with: what bounds its work. */
+  budget: Budget | undefined;
   /** What masks.ts remembers here. */
   known: unknown;
 
@@ -101,7 +104,7 @@ export class Interned<T> {
   #made = new Map<string, T>();
 
   /** More than `limit` are not remembered together: what is forgotten is made anew, and what is in use stays. */
-  constructor(limit = 50_000) {
+  constructor(limit = 10_000) {
     this.#limit = limit;
   }
 

@@ -14,7 +14,7 @@ import { compileSchema } from './schema/index.ts';
 import { createVocabulary } from './vocabulary.ts';
 
 /** Grammars that are kept; the least recently used goes first. */
-const kept = 64;
+const kept = 32;
 
 /** Throws grammar_invalid, grammar_unenforceable, grammar_empty, grammar_too_large. */
 export function compileGrammar({ kind, source }: Grammar): Frame {

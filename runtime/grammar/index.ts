@@ -5,5 +5,5 @@
 export { compileExpression, compileGbnf } from './compile.ts';
 export { Masks } from './masks.ts';
 export { Matcher } from './matcher.ts';
-export { compileSchema, type SchemaOptions } from './schema/index.ts';
-export { createVocabulary, type Vocabulary } from './vocabulary.ts';
+export { compileSchema } from './schema/index.ts';
+export { createVocabulary } from './vocabulary.ts';

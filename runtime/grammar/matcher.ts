@@ -4,19 +4,21 @@
  */
 import { advance, type Frame, isComplete, type Place } from './frame.ts';
 import type { Masks } from './masks.ts';
+import type { Budget } from './refusal.ts';
 
 /** Bytes that are looked ahead at once: an answer of one way without end is given in parts. */
 const mostForced = 4096;
 
 export class Matcher {
   readonly #masks: Masks;
+  readonly #budget: Budget | undefined;
   /** The mask of the place `#masked`; its reader may read it until the next token. */
   readonly #words: Uint32Array<ArrayBuffer>;
   #place: Place;
   #masked: Place | undefined;
 
   constructor(start: Frame, masks: Masks) {
-    this.#masks = masks;
+    [this.#masks, this.#budget] = [masks, start.budget];
     this.#words = new Uint32Array(masks.length);
     this.#place = { frame: start, stack: null };
   }
@@ -26,11 +28,12 @@ export class Matcher {
     return isComplete(this.#place);
   }
 
-  /** The tokens that may come next, a bit for each; undefined if there are none, because the vocabulary lacks the bytes. */
+  /** The tokens that may come next, a bit for each; undefined if there are none, because the vocabulary lacks the bytes. Throws grammar_too_large. */
   mask(): Uint32Array<ArrayBuffer> | undefined {
     const { frame, stack } = this.#place;
     if (this.#masked?.frame === frame && this.#masked.stack === stack) return this.#words;
     this.#masked = undefined;
+    this.#budget?.renew();
     if (!this.#masks.fill(this.#place, this.#words)) return undefined;
     this.#masked = this.#place;
     return this.#words;
@@ -44,6 +47,7 @@ export class Matcher {
 
   acceptBytes(bytes: Uint8Array): boolean {
     let place: Place | undefined = this.#place;
+    this.#budget?.renew();
     for (const byte of bytes) {
       place = advance(place, byte);
       if (place === undefined) return false;

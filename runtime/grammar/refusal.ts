@@ -32,9 +32,22 @@ const limits = {
 
 export type Counted = keyof typeof limits;
 
+/** Parts that one step of an answer may look at, so that no answer keeps the others waiting. */
+const partsOfStep = 500_000;
+/** Terms that answers may make beyond those of compiling. */
+const termsOfAnswers = 200_000;
+
 /** Counts of one grammar, also of what is made while it runs. */
 export class Budget {
   readonly #left: Record<Counted, number> = { ...limits };
+  #isRunning = false;
+
+  /** Before each step of an answer. */
+  renew(): void {
+    if (!this.#isRunning) this.#left.terms = termsOfAnswers;
+    this.#isRunning = true;
+    this.#left.parts = partsOfStep;
+  }
 
   /** Throws grammar_too_large where there are more of one kind than it may have. */
   check(what: Counted, count: number): void {
@@ -49,7 +62,7 @@ export class Budget {
 }
 
 /** How deep schemas, expressions and rules may nest. */
-export const deepest = 200;
+const deepest = 200;
 
 /** Throws grammar_too_large where something nests deeper. */
 export function checkDepth(depth: number): void {

@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, describe, expect, test } from 'vitest';
+import { InwardError } from '../../runtime/index.ts';
 import { type Bench, listen, rawPost, talk, user } from './help.ts';
 
 const bench: Bench = await listen({}, { bodyLimit: 2048, requestTimeoutMs: 300 });
@@ -259,6 +260,32 @@ describe('fields', () => {
     const message = expectEnvelope(await ask('high'), 400, 'unsupported_parameter', 'reasoning_effort');
     expect(message).toBe('reasoning_effort is not supported with that value; leave it out: the chat template of this model knows no such setting.');
     expect((await ask('none')).statusCode).toBe(200);
+  });
+
+  const schema = { type: 'object', properties: { age: { type: 'integer' } } };
+  test.each([
+    [{ type: 'json_object' }, { type: 'object' }],
+    [{ type: 'json_schema', json_schema: { name: 'n', schema, strict: true } }, schema],
+  ])('%j becomes a grammar, which the text side has looked at', async (format, meant) => {
+    expect((await post({ ...base, response_format: format })).statusCode).toBe(200);
+    const grammar = bench.engine.requests.at(-1)?.grammar;
+    expect({ kind: grammar?.kind, schema: JSON.parse(Buffer.from(grammar?.source ?? []).toString()) }).toEqual({ kind: 'schema', schema: meant });
+    expect(bench.text.grammars).toContain(grammar);
+  });
+
+  test.each([
+    ['json', 'response_format'],
+    [{ type: 'yaml' }, 'response_format.type'],
+    [{ type: 'json_schema', json_schema: { schema } }, 'response_format.json_schema.name'],
+    [{ type: 'json_schema', json_schema: { name: 'n', schema: 'x' } }, 'response_format.json_schema.schema'],
+  ])('response_format %j is refused', async (format, path) => {
+    expectEnvelope(await post({ ...base, response_format: format }), 400, 'invalid_value', path);
+  });
+
+  test('a schema that cannot be enforced is the fault of response_format', async () => {
+    bench.text.failure = new InwardError('grammar_unenforceable', { keyword: 'uniqueItems', path: '#' });
+    expectEnvelope(await post({ ...base, response_format: { type: 'json_object' } }), 400, 'rejected', 'response_format');
+    bench.text.failure = undefined;
   });
 
   test('defaults of refused fields and harmless fields pass', async () => {

@@ -4,7 +4,7 @@
  */
 import { anyRanges, complement, includes, lastCodePoint, type Ranges, toRanges } from '../terms/ranges.ts';
 
-export const digits: Ranges = [0x30, 0x39];
+const digits: Ranges = [0x30, 0x39];
 export const wordCharacters: Ranges = toRanges([[0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]]); // biome-ignore format: one line
 // WhiteSpace and LineTerminator; U+FEFF and the category Space_Separator among them.
 const spaces: Ranges = toRanges([[0x09, 0x0d], [0x20, 0x20], [0xa0, 0xa0], [0x1680, 0x1680], [0x2000, 0x200a], [0x2028, 0x2029], [0x202f, 0x202f], [0x205f, 0x205f], [0x3000, 0x3000], [0xfeff, 0xfeff]]); // biome-ignore format: one line

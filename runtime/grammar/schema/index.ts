@@ -25,5 +25,7 @@ export function compileSchema(schema: unknown, { spacing = 'usual', draft = 2020
     return new Shapes(terms, sources).build(sources.top);
   });
   if (!shape.isLive) throw new InwardError('grammar_empty');
-  return new Values(terms, spacing).root(shape);
+  const start = new Values(terms, spacing).root(shape);
+  start.budget = terms.budget;
+  return start;
 }

@@ -13,7 +13,7 @@ interface Decimal {
 }
 
 /** A number as its decimal digits. */
-export function toDecimal(value: number): Decimal {
+function toDecimal(value: number): Decimal {
   const [, sign, whole, part = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(String(value)) as unknown as string[];
   const shift = Number(exponent);
   const digits = whole! + part;

@@ -63,6 +63,18 @@ test('BOS is added where asked for, and not twice', async () => {
   expect((await without.encodeChat(say('a')))[0]).toBe(256);
 });
 
+test('a grammar is compiled there, and refused by its keyword and place; its bytes cross as bytes', async () => {
+  await using text = await open(chat);
+  const check = (schema: unknown): Promise<void> => text.checkGrammar({ kind: 'schema', source: new Uint8Array(Buffer.from(JSON.stringify(schema))) });
+  await check({ type: 'object', properties: { a: { type: 'string', format: 'date' } } });
+  await expect(check({ properties: { a: { uniqueItems: true } } })).rejects.toMatchObject({
+    code: 'grammar_unenforceable',
+    fields: { keyword: 'uniqueItems', path: '#/properties/0' },
+  });
+  await expect(text.checkGrammar({ kind: 'schema', source: Uint8Array.of(0xff) })).rejects.toMatchObject({ code: 'grammar_invalid' });
+  await expect(text.checkGrammar({ kind: 'gbnf', source: new Uint8Array(Buffer.from('root ::= "a" root')) })).rejects.toMatchObject({ code: 'grammar_empty' });
+});
+
 test('a request over a limit fails alone; those behind it are answered', async () => {
   await using text = await open(harmful, { deadlineMs: 5000, memoryMiB: 64 });
   const contents = ['a', 'time', 'b', 'memory', 'c', 'd'];
