@@ -20,10 +20,12 @@ declare module 'fastify' {
   }
 }
 
-/** `open`: whoever reaches the port; they say alive and ready, nothing more. What is no route is for holders of any key. */
+/** `open`: whoever reaches the port; they say alive and ready, and what the API is, nothing of the site. What is no route is for holders of any key. */
 const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/health': 'open',
   '/ready': 'open',
+  '/openapi.json': 'open',
+  '/docs': 'open',
   '/metrics': { scope: 'metrics', permission: 'metrics.read', isInference: false },
   '/inward/status': { permission: 'status.read', isInference: false },
   '/inward/review': { permission: 'review.read', isInference: false },

@@ -7,9 +7,8 @@ import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
 import { addAccess, type Doorkeeper, describeDeployment } from './access.ts';
-import { countRoute } from './anthropic/count.ts';
 import { speaksAnthropic, toAnthropicEnvelope } from './anthropic/errors.ts';
-import { messagesDialect } from './anthropic/messages.ts';
+import { countRoute, messagesDialect } from './anthropic/messages.ts';
 import { addBodyParser } from './body.ts';
 import type { Settings } from './config.ts';
 import { addCors } from './cors.ts';
@@ -20,7 +19,7 @@ import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
 import { chatDialect } from './openai/chat.ts';
 import { completionsDialect } from './openai/completions.ts';
-import { addEmbeddingRoute } from './openai/embeddings.ts';
+import { addEmbeddingRoute, embeddingShape } from './openai/embeddings.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
@@ -28,8 +27,10 @@ import type { ModelSource } from './openai/plan.ts';
 import { responsesDialect } from './openai/responses.ts';
 import { addTextRoute } from './openai/text-route.ts';
 import { detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
+import { addDocumentRoutes } from './openapi.ts';
 import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
+import { readVersion } from './privacy/version.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
 import type { Scrubber } from './scrub.ts';
 import { addSiteRoutes } from './site-routes.ts';
@@ -106,12 +107,20 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
-  for (const dialect of [chatDialect, completionsDialect, messagesDialect, responsesDialect]) addAnswerRoute(app, context, dialect);
-  for (const route of [countRoute, tokenizeRoute, detokenizeRoute, renderRoute]) addTextRoute(app, context, route);
+  for (const dialect of dialects) addAnswerRoute(app, context, dialect);
+  for (const route of textRoutes) addTextRoute(app, context, route);
   addEmbeddingRoute(app, context);
+  const bodies = [
+    ...dialects.map((dialect) => ({ ...dialect, canStream: true })),
+    ...[...textRoutes, embeddingShape].map((route) => ({ ...route, canStream: false })),
+  ];
+  addDocumentRoutes(app, bodies, readVersion());
   addMethodRefusals(app);
   return app;
 }
+
+const dialects = [chatDialect, completionsDialect, messagesDialect, responsesDialect];
+const textRoutes = [countRoute, tokenizeRoute, detokenizeRoute, renderRoute];
 
 /** Answered in every state: they say which it is. */
 const stateRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'] satisfies RoutePattern[]);

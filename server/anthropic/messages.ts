@@ -7,6 +7,7 @@ import type { TextInfo } from '../../runtime/text/index.ts';
 import type { Dialect } from '../openai/dialect.ts';
 import { type AnswerRequest, type ChatPrompt, type Parsing, readShared, type SharedBody, sharedShape } from '../openai/fields.ts';
 import { readEffort, type TemplateVariables } from '../openai/reasoning.ts';
+import type { TextRoute } from '../openai/text-route.ts';
 import { type JsonSchema, jsonSchema, readTools, strictTool, toolLimit, toolName, toTemplateTool } from '../openai/tools.ts';
 import { ignored, listOf, text, unsupported, unsupportedUnless, validate, wholeNumber } from '../openai/validate.ts';
 import { presentMessage } from './blocks.ts';
@@ -56,6 +57,7 @@ const promptShape = {
   context_management: unsupported(),
 };
 const prompt = z.strictObject(promptShape);
+type Prompt = z.output<typeof prompt>;
 
 const shape = {
   ...promptShape,
@@ -76,6 +78,7 @@ const body = z.strictObject(shape);
 export const messagesDialect: Dialect = {
   url: '/v1/messages',
   promptField: 'messages',
+  body,
   hasEventNames: true,
   read: (value, model) => {
     const asked = parse(value, model.info);
@@ -102,20 +105,26 @@ const none: SharedBody = {
   ...{ service_tier: null, priority: null, cache_salt: null, prompt_cache_key: null },
 };
 
-/** A body whose prompt is counted. */
-export function readCounted(value: unknown, info: TextInfo): { readonly model: string; readonly prompt: ChatPrompt } {
-  const asked = validate(prompt, value, Object.keys(promptShape));
-  return { model: asked.model, prompt: readChat(asked, info).prompt };
-}
+/** POST /v1/messages/count_tokens: how many tokens the prompt of such a request has. */
+export const countRoute: TextRoute = {
+  url: '/v1/messages/count_tokens',
+  promptField: 'messages',
+  body: prompt,
+  read: (value, { info }) => {
+    const asked = validate(prompt, value, Object.keys(promptShape));
+    const counted = readChat(asked, info).prompt;
+    return { model: asked.model, answer: async ({ encode }) => ({ input_tokens: (await encode(counted)).length }) };
+  },
+};
 
-function readChat(asked: z.output<typeof prompt>, info: TextInfo): { readonly chat: Parsing; readonly prompt: ChatPrompt } {
+function readChat(asked: Prompt, info: TextInfo): { readonly chat: Parsing; readonly prompt: ChatPrompt } {
   const tools = (asked.tools ?? []).map(({ name, description, input_schema: parameters }) => toTemplateTool({ name, description, parameters }));
   const { type, disable_parallel_tool_use: isSingle } = asked.tool_choice ?? {};
   const chat = readTools(tools, type, isSingle !== true);
   return { chat, prompt: { messages: toTurns(asked.messages, asked.system), options: { tools: chat.tools, variables: readThinking(asked, info) } } };
 }
 
-function readThinking({ thinking: given, output_config: output }: z.output<typeof prompt>, info: TextInfo): TemplateVariables {
+function readThinking({ thinking: given, output_config: output }: Prompt, info: TextInfo): TemplateVariables {
   if (given?.type === 'disabled') return readEffort('none', info, 'thinking');
   const { effort } = output ?? {};
   if (effort != null) return readEffort(effort === 'max' ? 'xhigh' : effort, info, 'output_config.effort');

@@ -7,7 +7,7 @@ import type { ChatMessage } from '../../runtime/text/index.ts';
 import { ApiError } from '../openai/errors.ts';
 import { joinContent, type TextContent } from '../openai/messages.ts';
 import { jsonSchema, toolName } from '../openai/tools.ts';
-import { ignored, listOf, text } from '../openai/validate.ts';
+import { byType, ignored, listOf, text } from '../openai/validate.ts';
 
 interface TextBlock {
   readonly type: 'text';
@@ -51,13 +51,7 @@ const kind = z.looseObject({
   type: z.string().refine((type) => kinds.some((one) => one === type), `must be one of ${kinds.join(', ')}: images and documents are not taken`),
 });
 
-/** By its type, so that an error names what is wrong with that one. */
-const block: z.ZodType<Block> = kind.transform((value, context) => {
-  const result = shapes[value.type as keyof typeof shapes].safeParse(value);
-  if (result.success) return result.data;
-  for (const issue of result.error.issues.slice(0, 1)) context.issues.push({ ...issue, input: undefined } as never);
-  return z.NEVER;
-});
+const block: z.ZodType<Block> = byType(shapes, kind);
 
 const message: z.ZodType<AnthropicMessage> = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.union([text, listOf(block, blockLimit, 0)]) });
 export const anthropicMessages: z.ZodType<readonly AnthropicMessage[]> = listOf(message, 4096);

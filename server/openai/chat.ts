@@ -62,6 +62,7 @@ const body = z.strictObject(shape);
 export const chatDialect: Dialect = {
   url: '/v1/chat/completions',
   promptField: 'messages',
+  body,
   hasEventNames: false,
   read: (value, text) => {
     const asked = parse(value, text.info);

@@ -10,14 +10,20 @@ import { ApiError, type PromptField } from './errors.ts';
 import { type AnswerRequest, alternatives, choiceLimit, readShared, sharedShape, tokenLimit } from './fields.ts';
 import { type ChoiceShapes, createHead, presentChoices } from './frames.ts';
 import { toLegacyLogprobs } from './logprobs.ts';
-import { unsupported, validate, wholeNumber } from './validate.ts';
+import { document, unsupported, validate, wholeNumber } from './validate.ts';
 
 /** OpenAI's default. */
 const defaultMaxTokens = 16;
 
+const ids = { type: 'array', items: { type: 'integer', minimum: 0 } };
+/** Read by `readPrompts`. */
+export const promptValue: z.ZodType<unknown> = document(z.unknown(), {
+  json: { anyOf: [{ type: 'string' }, ids, { type: 'array', items: { anyOf: [{ type: 'string' }, ids] } }] },
+}).optional();
+
 const shape = {
   ...sharedShape,
-  prompt: z.unknown().optional(),
+  prompt: promptValue,
   max_tokens: tokenLimit(0),
   echo: z.boolean().nullish(),
   logprobs: alternatives,
@@ -29,6 +35,7 @@ const body = z.strictObject(shape);
 export const completionsDialect: Dialect = {
   url: '/v1/completions',
   promptField: 'prompt',
+  body,
   hasEventNames: false,
   read: (value, model) => {
     const asked = parse(value);

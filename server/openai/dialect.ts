@@ -2,6 +2,7 @@
  * Owns the type of what differs between the routes that answer: how a body is read, and the shapes of an answer. A new one is a file of
  * schemas and shapes; planning, making, streaming and counting are shared (answers.ts).
  */
+import type { z } from 'zod';
 import type { TextModel } from '../../runtime/text/index.ts';
 import type { RoutePattern } from '../privacy/words.ts';
 import type { ChoiceEnd } from './choice.ts';
@@ -17,6 +18,8 @@ export interface Dialect {
   readonly promptField: PromptField;
   /** Events of a stream have a name, which is the `type` of their data. */
   readonly hasEventNames: boolean;
+  /** What `read` checks a body by, for the document of the API. */
+  readonly body: z.ZodType;
   /** Checks a body; throws ApiError with the path and the rule that it breaks. */
   read(body: unknown, text: TextModel): Question;
 }

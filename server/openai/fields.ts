@@ -8,7 +8,7 @@ import type { ChatMessage, ChatOptions } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import { ApiError } from './errors.ts';
 import { readService, type Service, type ServiceBody, serviceShape } from './service.ts';
-import { ignored, listOf, wholeNumber } from './validate.ts';
+import { document, ignored, listOf, wholeNumber } from './validate.ts';
 
 /** Bounds the cost of holding back text in which a stop string could still begin. */
 const stopLengthLimit = 256;
@@ -120,7 +120,7 @@ export const sharedShape: { readonly [Name in keyof SharedBody]-?: z.ZodType<Sha
   repetition_penalty: z.number().gt(0).max(2).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  logit_bias: logitBias.nullish(),
+  logit_bias: document(logitBias, { json: { type: 'object', additionalProperties: { type: 'number', minimum: -100, maximum: 100 } } }).nullish(),
   ignore_eos: z.boolean().nullish(),
   ...serviceShape,
   user: ignored,

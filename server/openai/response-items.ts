@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { ChatMessage, ToolCall } from '../../runtime/text/index.ts';
 import { joinContent, parseArguments, type TextContent } from './messages.ts';
 import { toolName } from './tools.ts';
-import { ignored, listOf, text } from './validate.ts';
+import { byType, ignored, listOf, text } from './validate.ts';
 
 type Item =
   | { readonly type: 'message'; readonly role: 'user' | 'system' | 'developer' | 'assistant'; readonly content: TextContent }
@@ -54,14 +54,7 @@ const kind = z.looseObject({
     .optional(),
 });
 
-/** By its type, so that an error names what is wrong with that one. */
-const item: z.ZodType<Item> = kind.transform((value, context) => {
-  const { type = 'message' } = value;
-  const result = shapes[type as keyof typeof shapes].safeParse({ ...value, type });
-  if (result.success) return result.data;
-  for (const issue of result.error.issues.slice(0, 1)) context.issues.push({ ...issue, input: undefined } as never);
-  return z.NEVER;
-});
+const item: z.ZodType<Item> = byType(shapes, kind, 'message');
 export const responseInput: z.ZodType<ResponseInput> = z.union([text, listOf(item, 4096)]);
 
 interface AssistantTurn {

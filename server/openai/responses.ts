@@ -70,6 +70,7 @@ const body = z.strictObject(shape);
 export const responsesDialect: Dialect = {
   url: '/v1/responses',
   promptField: 'input',
+  body,
   hasEventNames: true,
   read: (value, model) => {
     const { asked, echo } = parse(value, model.info);

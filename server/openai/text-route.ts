@@ -3,6 +3,7 @@
  * those that answer do, so that they are admitted, recorded and wiped like them; the device computes nothing for them.
  */
 import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
 import type { Engine } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
 import { speaksAnthropic } from '../anthropic/errors.ts';
@@ -27,6 +28,8 @@ export interface TextRoute {
   readonly url: RoutePattern;
   /** The field that errors about a prompt name. */
   readonly promptField: PromptField;
+  /** What `read` checks a body by, for the document of the API. */
+  readonly body: z.ZodType;
   /** Checks a body; throws ApiError. `model`: left out, the one that is served. */
   read(body: unknown, text: TextModel): { readonly model?: string | null | undefined; answer(work: TextWork): Promise<object> };
 }

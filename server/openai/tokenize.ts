@@ -14,10 +14,10 @@ import { openaiMessages, toTurn } from './messages.ts';
 import { readSwitches, templateSwitches } from './reasoning.ts';
 import type { TextRoute } from './text-route.ts';
 import { openaiTools, toTemplateTool } from './tools.ts';
-import { unsupported, validate } from './validate.ts';
+import { document, unsupported, validate } from './validate.ts';
 
 const shared = { model: z.string().min(1).nullish(), return_token_strs: z.boolean().nullish() };
-const textShape = { ...shared, prompt: z.unknown(), add_special_tokens: z.boolean().nullish() };
+const textShape = { ...shared, prompt: document(z.unknown(), { json: { type: 'string' } }), add_special_tokens: z.boolean().nullish() };
 const chatShape = {
   ...shared,
   messages: openaiMessages,
@@ -34,6 +34,7 @@ const textBody = z.strictObject(textShape);
 export const tokenizeRoute: TextRoute = {
   url: '/tokenize',
   promptField: 'prompt',
+  body: z.union([chatBody, textBody]),
   read: (body, text) => {
     const { model, prompt, addsSpecial, hasNames } = readTokenize(body, text);
     return {
@@ -74,12 +75,13 @@ function readTokenize(body: unknown, { info }: TextModel): Tokenize {
   return { model, prompt: readPrompt(prompt, 'prompt'), addsSpecial: addsSpecial ?? true, hasNames: hasNames ?? false };
 }
 
-const idsShape = { model: z.string().min(1).nullish(), tokens: z.unknown() };
+const idsShape = { model: z.string().min(1).nullish(), tokens: document(z.unknown(), { json: { type: 'array', items: { type: 'integer', minimum: 0 } } }) };
 const idsBody = z.strictObject(idsShape);
 
 export const detokenizeRoute: TextRoute = {
   url: '/detokenize',
   promptField: 'prompt',
+  body: idsBody,
   read: (body, text) => {
     const { model, tokens } = validate(idsBody, body, Object.keys(idsShape));
     if (!Array.isArray(tokens)) throw new ApiError('invalid_value', { path: 'tokens', rule: 'must be a list of token ids' });
@@ -109,6 +111,7 @@ function spell(text: TextModel, ids: Uint32Array): string {
 export const renderRoute: TextRoute = {
   url: '/v1/chat/completions/render',
   promptField: 'messages',
+  body: chatDialect.body,
   read: (body, text) => {
     const { asked } = chatDialect.read(body, text);
     return {

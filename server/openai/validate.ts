@@ -5,12 +5,27 @@
 import { z } from 'zod';
 import { ApiError } from './errors.ts';
 
+/** What a JSON schema says of a schema whose rules zod cannot write down. */
+export interface Documented {
+  readonly json?: Readonly<Record<string, unknown>>;
+  /** Of a list. */
+  readonly items?: z.ZodType;
+  readonly anyOf?: readonly z.ZodType[];
+}
+export const documented: WeakMap<object, Documented> = new WeakMap();
+
+/** The same schema, with what is to be said of it. */
+export function document<T extends z.ZodType>(schema: T, how: Documented): T {
+  documented.set(schema, how);
+  return schema;
+}
+
 /** Text that survives the way to UTF-8 and back. */
 export const text: z.ZodType<string> = z.string().refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
 
 /** A whole number; zod's own `int` would name the limit of float64 where ours is meant. */
 export function wholeNumber(low: number, high: number): z.ZodType<number> {
-  return z.number().refine(Number.isInteger, 'must be a whole number').min(low).max(high);
+  return document(z.number().refine(Number.isInteger, 'must be a whole number').min(low).max(high), { json: { type: 'integer' } });
 }
 
 /** A field that is accepted and has no effect. */
@@ -18,20 +33,38 @@ export const ignored: z.ZodOptional<z.ZodUnknown> = z.unknown().optional();
 
 /** A field that would change the answer and is not supported: only null, emptiness and the values given (its defaults) pass. */
 export function unsupported(...neutral: readonly (string | number | boolean)[]): z.ZodType<unknown> {
-  return unsupportedUnless((value) => (typeof value === 'object' ? Object.keys(value).length === 0 : neutral.some((entry) => entry === value)));
+  const schema = refuseUnless((value) => (typeof value === 'object' ? Object.keys(value).length === 0 : neutral.some((entry) => entry === value)), undefined);
+  return document(schema, { json: { enum: [null, ...neutral], description: 'every other value is refused by name' } }).optional();
 }
 
 /** The same by a question; `remedy` ends the sentence of the refusal. */
 export function unsupportedUnless(isNeutral: (value: NonNullable<unknown>) => boolean, remedy?: string): z.ZodType<unknown> {
-  return z
-    .unknown()
-    .refine((value) => value === null || value === undefined || isNeutral(value), { params: { unsupported: remedy ?? true } })
-    .optional();
+  return document(refuseUnless(isNeutral, remedy), { json: { description: remedy ?? 'most values are refused by name' } }).optional();
+}
+
+function refuseUnless(isNeutral: (value: NonNullable<unknown>) => boolean, remedy: string | undefined): z.ZodType<unknown> {
+  return z.unknown().refine((value) => value === null || value === undefined || isNeutral(value), { params: { unsupported: remedy ?? true } });
+}
+
+/** An object that is checked by the schema of its `type`, so that an error names what is wrong with that one; without a type by that of `standard`. */
+export function byType<T>(
+  shapes: Readonly<Record<string, z.ZodType<T>>>,
+  kind: z.ZodType<{ readonly type?: string | undefined }>,
+  standard?: string,
+): z.ZodType<T> {
+  const schema = kind.transform((value, context): T => {
+    const type = value.type ?? standard ?? '';
+    const result = (shapes[type] as z.ZodType<T>).safeParse({ ...value, type });
+    if (result.success) return result.data;
+    for (const issue of result.error.issues.slice(0, 1)) context.issues.push({ ...issue, input: undefined } as never);
+    return z.NEVER;
+  });
+  return document(schema, { anyOf: Object.values(shapes) });
 }
 
 /** An array whose check ends at its first bad element: a body full of bad elements must not become a heap full of issues. */
 export function listOf<T>(element: z.ZodType<T>, limit: number, least = 1): z.ZodType<readonly T[]> {
-  return z
+  const schema = z
     .array(z.unknown())
     .min(least)
     .max(limit)
@@ -47,6 +80,7 @@ export function listOf<T>(element: z.ZodType<T>, limit: number, least = 1): z.Zo
       }
       return parsed;
     });
+  return document(schema, { items: element });
 }
 
 /** The value as the schema gives it; throws ApiError with the path and the rule. */

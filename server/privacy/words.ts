@@ -41,6 +41,8 @@ export const routePatterns = [
   '/health',
   '/ready',
   '/metrics',
+  '/openapi.json',
+  '/docs',
 ] as const;
 export type RoutePattern = (typeof routePatterns)[number] | '(unknown)';
 

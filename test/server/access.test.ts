@@ -87,6 +87,8 @@ interface Route {
 const routes: Readonly<Record<string, Route>> = {
   '/health': { method: 'GET', url: '/health', isOpen: true, status: 200 },
   '/ready': { method: 'GET', url: '/ready', isOpen: true, status: 0 },
+  '/openapi.json': { method: 'GET', url: '/openapi.json', isOpen: true, status: 200 },
+  '/docs': { method: 'GET', url: '/docs', isOpen: true, status: 200 },
   '/metrics': { method: 'GET', url: '/metrics', scope: 'metrics', roles: ['admin', 'operator', 'auditor'], status: 200 },
   '/inward/status': { method: 'GET', url: '/inward/status', roles: ['admin', 'compliance', 'operator', 'auditor', 'viewer'], status: 200 },
   '/inward/review': { method: 'GET', url: '/inward/review', roles: ['compliance', 'auditor'], status: 200 },
@@ -178,7 +180,7 @@ describe.each(Object.entries(states))('agreement %s', (state, { open, make }) =>
   });
 });
 
-test('without a key every method of every path but the two open ones is refused, and is not told apart from what is no route', async () => {
+test('without a key every method of every path but the open ones is refused, and is not told apart from what is no route', async () => {
   const site = await createSite();
   const clock = new TestClock();
   await site.deploy(await site.agree());
@@ -191,7 +193,7 @@ test('without a key every method of every path but the two open ones is refused,
       expect(`${method} ${url} ${(await app.inject({ method, url })).statusCode}`).toBe(`${method} ${url} 401`);
     }
   }
-  for (const url of ['/health', '/ready']) expect((await app.inject({ method: 'GET', url })).statusCode).toBe(200);
+  for (const url of ['/health', '/ready', '/openapi.json', '/docs']) expect((await app.inject({ method: 'GET', url })).statusCode).toBe(200);
   expect(gate.running).toBe(0);
 });
 
