@@ -19,7 +19,7 @@ import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
 import { chatDialect } from './openai/chat.ts';
 import { completionsDialect } from './openai/completions.ts';
-import { addEmbeddingRoute, embeddingBody } from './openai/embeddings.ts';
+import { addEmbeddingRoute, embeddingShape } from './openai/embeddings.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
@@ -110,11 +110,11 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   for (const dialect of dialects) addAnswerRoute(app, context, dialect);
   for (const route of textRoutes) addTextRoute(app, context, route);
   addEmbeddingRoute(app, context);
-  addDocumentRoutes(
-    app,
-    [...dialects.map((dialect) => ({ ...dialect, canStream: true })), ...textRoutes.map((route) => ({ ...route, canStream: false })), embeddingBody],
-    readVersion(),
-  );
+  const bodies = [
+    ...dialects.map((dialect) => ({ ...dialect, canStream: true })),
+    ...[...textRoutes, embeddingShape].map((route) => ({ ...route, canStream: false })),
+  ];
+  addDocumentRoutes(app, bodies, readVersion());
   addMethodRefusals(app);
   return app;
 }

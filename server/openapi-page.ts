@@ -15,11 +15,11 @@ th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.6rem; border-b
 `;
 
 export function createPage(operations: readonly Operation[], version: string): string {
-  const links = operations.map(({ method, path }) => `<li><a href="#${toAnchor(path)}"><code>${method.toUpperCase()} ${escape(path)}</code></a></li>`);
+  const links = operations.map(({ method, path }) => `<li><a href="#${toAnchor(path)}"><code>${method.toUpperCase()} ${escapeText(path)}</code></a></li>`);
   return [
     '<!doctype html>',
-    `<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Inward ${escape(version)}: HTTP API</title><style>${style}</style></head><body>`,
-    `<h1>Inward ${escape(version)}: HTTP API</h1>`,
+    `<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Inward ${escapeText(version)}: HTTP API</title><style>${style}</style></head><body>`,
+    `<h1>Inward ${escapeText(version)}: HTTP API</h1>`,
     '<p>Keys go in <code>authorization: Bearer KEY</code> or <code>x-api-key: KEY</code>. <code>docs/api.md</code> of the package says what each field means; <a href="/openapi.json">openapi.json</a> is this page for programs.</p>',
     `<nav><ul>${links.join('')}</ul></nav>`,
     ...operations.map(describe),
@@ -29,7 +29,7 @@ export function createPage(operations: readonly Operation[], version: string): s
 
 function describe({ method, path, summary, isOpen, body, canStream }: Operation): string {
   const notes = [summary, ...(isOpen ? ['open to everybody'] : []), ...(canStream ? ['whole, or as server-sent events'] : [])];
-  const heading = `<h2 id="${toAnchor(path)}"><code>${method.toUpperCase()} ${escape(path)}</code></h2><p>${escape(notes.join('; '))}.</p>`;
+  const heading = `<h2 id="${toAnchor(path)}"><code>${method.toUpperCase()} ${escapeText(path)}</code></h2><p>${escapeText(notes.join('; '))}.</p>`;
   // A body of several forms has a table for each.
   const forms = body === undefined ? [] : ((body['anyOf'] as readonly Json[] | undefined) ?? [body]);
   return heading + forms.map(describeFields).join('<p>or</p>');
@@ -38,7 +38,7 @@ function describe({ method, path, summary, isOpen, body, canStream }: Operation)
 function describeFields({ properties = {}, required = [] }: Json): string {
   const rows = Object.entries(properties as Readonly<Record<string, Json>>).map(([name, schema]) => {
     const isRequired = (required as readonly string[]).includes(name);
-    return `<tr><td><code>${escape(name)}</code>${isRequired ? ' (must be there)' : ''}</td><td>${escape(describeType(schema))}</td></tr>`;
+    return `<tr><td><code>${escapeText(name)}</code>${isRequired ? ' (must be there)' : ''}</td><td>${escapeText(describeType(schema))}</td></tr>`;
   });
   return `<table><thead><tr><th>field</th><th>values</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
@@ -58,6 +58,6 @@ function toAnchor(path: string): string {
   return path.replace(/[^a-z0-9]+/gi, '-').replace(/^-|-$/g, '');
 }
 
-function escape(text: string): string {
+function escapeText(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

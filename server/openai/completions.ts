@@ -16,15 +16,14 @@ import { document, unsupported, validate, wholeNumber } from './validate.ts';
 const defaultMaxTokens = 16;
 
 const ids = { type: 'array', items: { type: 'integer', minimum: 0 } };
-
-/** What `readPrompts` takes. */
-export const promptField: z.ZodType<unknown> = document(z.unknown(), {
+/** Read by `readPrompts`. */
+export const promptValue: z.ZodType<unknown> = document(z.unknown(), {
   json: { anyOf: [{ type: 'string' }, ids, { type: 'array', items: { anyOf: [{ type: 'string' }, ids] } }] },
-});
+}).optional();
 
 const shape = {
   ...sharedShape,
-  prompt: promptField.optional(),
+  prompt: promptValue,
   max_tokens: tokenLimit(0),
   echo: z.boolean().nullish(),
   logprobs: alternatives,

@@ -5,14 +5,15 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Embedding, type EngineInfo, InwardError } from '../../runtime/index.ts';
-import type { BodyRoute } from '../openapi.ts';
+import type { RoutePattern } from '../privacy/words.ts';
 import { toBase64, toNumbers } from '../vectors.ts';
 import { type AnswerContext, demandAdmission, describeEnd, type Ending, nameAbort, readPace, sendJson } from './answers.ts';
-import { promptField, readPrompts } from './completions.ts';
+import { promptValue, readPrompts } from './completions.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { readHeaders } from './headers.ts';
 import { demandServed } from './models.ts';
 import { demandModels, encodePrompt, measureRest, zero } from './plan.ts';
+import { reserve } from './rate.ts';
 import { ignored, validate, wholeNumber } from './validate.ts';
 
 /** Texts of one request: OpenAI's limit. */
@@ -20,14 +21,16 @@ const inputLimit = 2048;
 
 const shape = {
   model: z.string().min(1),
-  input: promptField.optional(),
+  input: promptValue,
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: wholeNumber(1, 2 ** 24).nullish(),
   truncate: z.boolean().nullish(),
   user: ignored,
 };
 const body = z.strictObject(shape);
-export const embeddingBody: BodyRoute = { url: '/v1/embeddings', body, canStream: false };
+
+/** For the document of the API. */
+export const embeddingShape: { readonly url: RoutePattern; readonly body: z.ZodType } = { url: '/v1/embeddings', body };
 
 interface Asked {
   readonly model: string;
@@ -57,7 +60,8 @@ export function addEmbeddingRoute(app: FastifyInstance, { models, life, settings
         ids.push(await encodePrompt(text, input));
         signal.throwIfAborted();
       }
-      await granted.begin(ids.reduce((sum, { length }) => sum + length, 0));
+      const length = ids.reduce((sum, one) => sum + one.length, 0);
+      await reserve(granted, length, reply);
       const whose = { tenant: granted.tenant, priority: granted.priority, ...(deadline !== undefined && { deadlineMs: measureRest(deadline) }) };
       // What is cut anew gets its length below.
       const plain = asked.length === undefined ? {} : { normalizes: false };
