@@ -20,6 +20,7 @@ import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
 import { chatDialect } from './openai/chat.ts';
 import { completionsDialect } from './openai/completions.ts';
+import { deidentifyRoute } from './openai/deidentify.ts';
 import { addEmbeddingRoute } from './openai/embeddings.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
@@ -107,7 +108,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
   for (const dialect of [chatDialect, completionsDialect, messagesDialect, responsesDialect]) addAnswerRoute(app, context, dialect);
-  for (const route of [countRoute, tokenizeRoute, detokenizeRoute, renderRoute]) addTextRoute(app, context, route);
+  for (const route of [countRoute, tokenizeRoute, detokenizeRoute, renderRoute, deidentifyRoute]) addTextRoute(app, context, route);
   addEmbeddingRoute(app, context);
   addMethodRefusals(app);
   return app;
