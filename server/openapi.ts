@@ -36,6 +36,7 @@ const summaries: Readonly<Record<Exclude<RoutePattern, '(unknown)'>, string>> = 
   '/v1/responses': 'A response, of which nothing is stored',
   '/v1/messages': "A message, in Anthropic's format",
   '/v1/messages/count_tokens': 'How many tokens the prompt of a message has',
+  '/v1/deidentify': 'A text without its identifiers, and where they were',
   '/v1/models': 'The models that are served',
   '/v1/models/:id': 'One of them',
   '/tokenize': 'The token ids of a text or chat',

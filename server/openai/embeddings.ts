@@ -5,7 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Embedding, type EngineInfo, InwardError } from '../../runtime/index.ts';
-import type { RoutePattern } from '../privacy/words.ts';
+import type { DeidMode, RoutePattern } from '../privacy/words.ts';
 import { toBase64, toNumbers } from '../vectors.ts';
 import { type AnswerContext, demandAdmission, describeEnd, type Ending, nameAbort, readPace, sendJson } from './answers.ts';
 import { promptValue, readPrompts } from './completions.ts';
@@ -32,6 +32,12 @@ const body = z.strictObject(shape);
 /** For the document of the API. */
 export const embeddingShape: { readonly url: RoutePattern; readonly body: z.ZodType } = { url: '/v1/embeddings', body };
 
+/** Vectors of a text tell much of it, and nothing could be put back. */
+function refuseIdentifiers(mode: DeidMode): void {
+  if (mode !== 'off' && mode !== 'report')
+    throw new ApiError('invalid_value', { path: 'input', rule: `is not taken with a key whose mode for identifiers is ${mode}` });
+}
+
 interface Asked {
   readonly model: string;
   readonly inputs: readonly (string | Uint32Array)[];
@@ -50,6 +56,7 @@ export function addEmbeddingRoute(app: FastifyInstance, { models, life, settings
     const asked = read(request.body, engine.info);
     demandServed(engine, asked.model);
     granted.checkModel(engine.info.modelName);
+    refuseIdentifiers(granted.deid);
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const ids: Uint32Array[] = [];
     const endings = new Set<Ending>();

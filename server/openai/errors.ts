@@ -20,11 +20,15 @@ const table = {
   unknown_parameter: { status: 400, sentence: '{path} has a field that this server does not know; it knows: {known}.' },
   unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; {remedy}.' },
   context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten {path}.' },
+  identifiers_found: {
+    status: 422,
+    sentence: 'The request has identifiers ({known}), which this key may not send; take them out, for example with `inward deid`.',
+  },
   rejected: { status: 400, sentence: '{sentence}' },
   route_not_found: {
     status: 404,
     sentence:
-      'There is no such route; see /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages, /v1/responses, /v1/models, /tokenize, /detokenize, /inward/status, /inward/review, /health, /ready and /metrics.',
+      'There is no such route; see /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages, /v1/responses, /v1/models, /tokenize, /detokenize, /v1/deidentify, /inward/status, /inward/review, /health, /ready and /metrics.',
   },
   model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
   method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },
@@ -127,7 +131,7 @@ const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
 };
 
 /** The field of a route that holds its prompt. */
-export type PromptField = 'messages' | 'prompt' | 'input';
+export type PromptField = 'messages' | 'prompt' | 'input' | 'text';
 
 /** Any thrown thing as an answer. What is not known becomes a 500 that says nothing of it. `promptField`: what errors about a prompt name. */
 export function toApiError(error: unknown, bodyLimit: number, promptField: PromptField = 'messages'): ApiError {
