@@ -7,6 +7,7 @@ import { type FinishReason, InwardError } from '../../runtime/index.ts';
 import { speaksAnthropic } from '../anthropic/errors.ts';
 import type { Settings } from '../config.ts';
 import type { Life } from '../life.ts';
+import { formatCounts } from '../privacy/deid/categories.ts';
 import { Refusal } from '../privacy/errors.ts';
 import type { Grant, Use } from '../privacy/gate.ts';
 import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
@@ -15,6 +16,7 @@ import { type ApiError, toApiError } from './errors.ts';
 import type { AnswerRequest } from './fields.ts';
 import type { Usage } from './frames.ts';
 import { readHeaders } from './headers.ts';
+import { guardIdentifiers } from './identifiers.ts';
 import { type Merged, merge } from './merge.ts';
 import { demandServed } from './models.ts';
 import { type Pace, padJson, waitForTick } from './pace.ts';
@@ -56,9 +58,16 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     const models = demandModels(context.models);
     const { engine } = models;
     const terms = { ...readHeaders(request.headers), tenant: granted.tenant, priority: granted.priority };
-    const { asked, present } = dialect.read(request.body, models.text);
-    demandServed(engine, asked.model);
+    const { asked: parsed, present } = dialect.read(request.body, models.text);
+    demandServed(engine, parsed.model);
     granted.checkModel(engine.info.modelName);
+    using guarded = guardIdentifiers(parsed, granted.deid);
+    const { asked, found } = guarded;
+    if (found !== undefined) reply.header('x-inward-identifiers', formatCounts(found) || 'none');
+    if (guarded.refusal !== undefined) {
+      granted.settle({ promptTokens: 0, completionTokens: 0, ending: 'refused', found });
+      throw guarded.refusal;
+    }
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
     const spent: Spent = { hasBegun: false, completionTokens: 0, cachedTokens: 0 };
@@ -73,7 +82,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
       plan = await planChoices({ ...models, nextGroup: context.nextGroup }, asked, terms, signal);
       await reserve(granted, plan.tokenLimit, reply, speaksAnthropic(dialect.url));
       const { choices } = plan;
-      const open = (either: AbortSignal) => choices.map((choice) => watchEnd(makeChoice(models, choice, either, spent), either, onEnd));
+      const open = (either: AbortSignal) => choices.map((choice) => watchEnd(guarded.answer(makeChoice(models, choice, either, spent)), either, onEnd));
       const parts = merge(open, engine.info.maxSequences * placesPerSequence, signal);
       const presentation = present({ model: engine.info.modelName, promptTokens: plan.promptTokens, choiceCount: choices.length });
       const answer = { dialect, request, asked, presentation, plan, parts, signal, pace };
@@ -92,7 +101,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     } finally {
       const { hasBegun, completionTokens, cachedTokens } = spent;
       zero(plan?.prompts ?? []);
-      granted.settle({ promptTokens: hasBegun && plan ? plan.promptTokens : 0, completionTokens, cachedTokens, ...describeEnd(endings, failure) });
+      granted.settle({ promptTokens: hasBegun && plan ? plan.promptTokens : 0, completionTokens, cachedTokens, found, ...describeEnd(endings, failure) });
     }
   });
 }

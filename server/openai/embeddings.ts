@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Embedding, type EngineInfo, InwardError } from '../../runtime/index.ts';
 import type { BodyRoute } from '../openapi.ts';
+import type { DeidMode } from '../privacy/words.ts';
 import { toBase64, toNumbers } from '../vectors.ts';
 import { type AnswerContext, demandAdmission, describeEnd, type Ending, nameAbort, readPace, sendJson } from './answers.ts';
 import { promptField, readPrompts } from './completions.ts';
@@ -29,6 +30,12 @@ const shape = {
 const body = z.strictObject(shape);
 export const embeddingBody: BodyRoute = { url: '/v1/embeddings', body, canStream: false };
 
+/** Vectors of a text tell much of it, and nothing could be put back. */
+function refuseIdentifiers(mode: DeidMode): void {
+  if (mode !== 'off' && mode !== 'report')
+    throw new ApiError('invalid_value', { path: 'input', rule: `is not taken with a key whose mode for identifiers is ${mode}` });
+}
+
 interface Asked {
   readonly model: string;
   readonly inputs: readonly (string | Uint32Array)[];
@@ -47,6 +54,7 @@ export function addEmbeddingRoute(app: FastifyInstance, { models, life, settings
     const asked = read(request.body, engine.info);
     demandServed(engine, asked.model);
     granted.checkModel(engine.info.modelName);
+    refuseIdentifiers(granted.deid);
     const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const ids: Uint32Array[] = [];
     const endings = new Set<Ending>();

@@ -20,6 +20,10 @@ const table = {
   unknown_parameter: { status: 400, sentence: '{path} has a field that this server does not know; it knows: {known}.' },
   unsupported_parameter: { status: 400, sentence: '{path} is not supported with that value; {remedy}.' },
   context_length_exceeded: { status: 400, sentence: 'The prompt has {found} tokens and the context holds {limit}, the answer included; shorten {path}.' },
+  identifiers_found: {
+    status: 422,
+    sentence: 'The request has identifiers ({known}), which this key may not send; take them out, for example with `inward deid`.',
+  },
   rejected: { status: 400, sentence: '{sentence}' },
   route_not_found: {
     status: 404,

@@ -28,6 +28,7 @@ import { describeBreakGlass, describeIntent, describeRefusal } from './audit/des
 import type { AuditEvent, EndingName } from './audit/events.ts';
 import { openTrail, type ProcessFacts, type Trail } from './audit/trail.ts';
 import { checkClock, TrustedClock } from './clock.ts';
+import type { Counts } from './deid/categories.ts';
 import { Refusal, type RefusalCode, SiteError, type StopCause } from './errors.ts';
 import { storeFile } from './folder.ts';
 import type { AccessKey } from './grants.ts';
@@ -37,7 +38,7 @@ import type { Store } from './store.ts';
 import { daysLeft, findWarning, stateOf, type Term } from './term.ts';
 import type { TokenVerifier } from './tokens/tokens.ts';
 import { createView, type View } from './view.ts';
-import type { AnswerShape, PriorityClass, Purpose } from './words.ts';
+import type { AnswerShape, DeidMode, PriorityClass, Purpose } from './words.ts';
 
 /** How a gate is opened. */
 export interface GateOptions {
@@ -92,6 +93,8 @@ export interface Grant {
   /** The most urgent class that it gets. */
   readonly priority: PriorityClass;
   readonly shape: AnswerShape;
+  /** What is done with identifiers in it. */
+  readonly deid: DeidMode;
   readonly isBreakGlass: boolean;
   /** Throws Refusal. */
   checkModel(name: string): void;
@@ -112,6 +115,8 @@ export interface Use {
   readonly completionTokens: number;
   /** Tokens of the prompt that were in the tenant's cache. */
   readonly cachedTokens?: number;
+  /** Identifiers that were found in the request, by category; undefined where nothing was looked for. */
+  readonly found?: Counts | undefined;
   readonly ending: EndingName;
   /** What it was ended by. */
   readonly refusal?: RefusalCode | undefined;
@@ -378,6 +383,7 @@ export class Gate implements AsyncDisposable {
       purpose,
       priority: key.scopes.priority,
       shape: key.scopes.shape ?? 'plain',
+      deid: purpose === 'emergency' ? 'off' : (key.scopes.deid?.[purpose] ?? 'off'),
       isBreakGlass: key.isSealed,
       checkModel: (name) => {
         if (key.scopes.models.length === 0 || key.scopes.models.includes(name)) return;

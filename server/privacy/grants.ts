@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { answerShapes, dataClasses, forms, priorityClasses, purposes, roles, routeScopes } from './words.ts';
+import { answerShapes, dataClasses, deidModes, forms, priorityClasses, purposes, roles, routeScopes } from './words.ts';
 
 /** Milliseconds of the epoch. */
 const time: z.ZodType<number> = z.int().min(0).max(253_402_300_799_999);
@@ -52,6 +52,8 @@ export interface Scopes {
   readonly region?: string | undefined;
   /** Left out, as in keys that were made before there was a choice: plain. */
   readonly shape?: (typeof answerShapes)[number] | undefined;
+  /** What is done with identifiers, by purpose; off for those that are not named. */
+  readonly deid?: Readonly<Partial<Record<(typeof purposes)[number], (typeof deidModes)[number]>>> | undefined;
 }
 
 const scopesSchema: z.ZodType<Scopes> = z.strictObject({
@@ -65,6 +67,7 @@ const scopesSchema: z.ZodType<Scopes> = z.strictObject({
   priority: z.enum(priorityClasses),
   region: z.string().regex(forms.region).optional(),
   shape: z.enum(answerShapes).optional(),
+  deid: z.partialRecord(z.enum(purposes), z.enum(deidModes)).optional(),
 });
 
 /** How a holder is known. */

@@ -15,6 +15,7 @@ const granted: Grant = {
   purpose: 'evaluation',
   priority: 'interactive',
   shape: 'plain',
+  deid: 'off',
   isBreakGlass: false,
   checkModel: () => undefined,
   begin: async () => undefined,

@@ -3,8 +3,10 @@
  * with its class of data.
  */
 import { Command, Option } from 'commander';
+import { z } from 'zod';
+import type { Kind } from '../../config/kinds.ts';
 import type { Hours, Scopes } from '../../privacy/grants.ts';
-import { type AnswerShape, answerShapes, type PriorityClass, type Purpose, priorityClasses, purposes } from '../../privacy/words.ts';
+import { type AnswerShape, answerShapes, type DeidMode, deidModes, type PriorityClass, type Purpose, priorityClasses, purposes } from '../../privacy/words.ts';
 import type { World } from '../../world.ts';
 import { addCredentialOptions, type CredentialFlags, readCredential } from '../credentials.ts';
 import { formatExamples } from '../group.ts';
@@ -23,6 +25,7 @@ interface CreateFlags extends KeyFlags, CredentialFlags {
   readonly priority: PriorityClass;
   readonly region?: string;
   readonly shape?: AnswerShape;
+  readonly deid?: readonly ChosenMode[];
   readonly synthetic?: true;
 }
 
@@ -54,8 +57,38 @@ function scopeOptions(): Option[] {
     new Option('--shape <shape>', 'how answers leave: paced hides from the network what they are about (default: paced, and plain with --synthetic)').choices(
       answerShapes,
     ),
+    new Option(
+      '--deid <modes>',
+      `what is done with identifiers: ${deidModes.join(', ')}; for one purpose as messaging=block, with commas (default: off)`,
+    ).argParser(parser(chosenModes)),
     new Option('--synthetic', 'for synthetic data, which is an evaluation and not for PHI'),
   ];
+}
+
+/** Of one purpose, or of all. */
+interface ChosenMode {
+  readonly purpose: Purpose | undefined;
+  readonly mode: DeidMode;
+}
+
+const chosenModes: Kind<readonly ChosenMode[]> = {
+  schema: z.array(z.custom<ChosenMode>((value) => value !== undefined)).min(1),
+  expected: `one of ${deidModes.join(', ')}, or purpose=mode with commas between them`,
+  read: (text) =>
+    text.split(',').map((part) => {
+      const [first, second] = part.trim().split('=', 2);
+      const mode = deidModes.find((name) => name === (second ?? first));
+      const purpose = purposes.find((name) => name === first);
+      return mode === undefined || (second !== undefined && purpose === undefined) ? undefined : { purpose: second === undefined ? undefined : purpose, mode };
+    }),
+};
+
+/** Of each purpose of the key; what is said of one goes before what is said of all. */
+function toModes(chosen: readonly ChosenMode[], of: readonly Purpose[]): Readonly<Partial<Record<Purpose, DeidMode>>> {
+  const stranger = chosen.find(({ purpose }) => purpose !== undefined && !of.includes(purpose));
+  if (stranger !== undefined) throw new UsageError(`--deid names the purpose ${stranger.purpose}, which is none of --purposes: add it there, or leave it out.`);
+  const all = chosen.findLast(({ purpose }) => purpose === undefined)?.mode ?? 'off';
+  return Object.fromEntries(of.map((wanted) => [wanted, chosen.findLast(({ purpose }) => purpose === wanted)?.mode ?? all]));
 }
 
 async function runCreate(flags: CreateFlags, world: World): Promise<number> {
@@ -93,5 +126,6 @@ function readScopes(flags: CreateFlags): Scopes {
     ...(tokensPerMinute === undefined ? {} : { tokensPerMinute }),
     ...(tokensPerDay === undefined ? {} : { tokensPerDay }),
     ...(region === undefined ? {} : { region }),
+    ...(flags.deid === undefined ? {} : { deid: toModes(flags.deid, purposes) }),
   };
 }

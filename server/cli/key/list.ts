@@ -44,7 +44,7 @@ export function describePurposes({ scopes, isSealed }: Pick<KeyEntry, 'scopes' |
 
 /** `chat,models; from 10.1.0.0/16; 1000 tokens/day; batch`. */
 export function describeScopes({ scopes, isSealed, knownBy }: Pick<KeyEntry, 'scopes' | 'isSealed' | 'knownBy'>): string {
-  const { routes, models, networks, hours, tokensPerMinute, tokensPerDay, priority, region, shape } = scopes;
+  const { routes, models, networks, hours, tokensPerMinute, tokensPerDay, priority, region, shape, deid } = scopes;
   const parts = [
     ...(isSealed ? ['break-glass'] : []),
     ...(knownBy === 'secret' ? [] : [`by ${knownBy}`]),
@@ -57,6 +57,7 @@ export function describeScopes({ scopes, isSealed, knownBy }: Pick<KeyEntry, 'sc
     ...(priority === 'batch' ? ['batch'] : []),
     ...(region === undefined ? [] : [`in ${region}`]),
     ...(shape === 'paced' ? [shape] : []),
+    ...Object.entries(deid ?? {}).map(([purpose, mode]) => `${purpose}: ${mode}`),
   ];
   return parts.join('; ');
 }

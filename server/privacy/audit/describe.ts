@@ -12,6 +12,7 @@ import type { View } from '../view.ts';
 import { forms } from '../words.ts';
 import type { Told } from './course.ts';
 import { type AuditEvent, type EventOf, toBucket } from './events.ts';
+import { describeFound } from './found.ts';
 
 const unauthorized = 401;
 
@@ -68,6 +69,7 @@ export function describeOutcome(request: string, use: Use | undefined, duration:
       promptTokens: toBucket(use.promptTokens),
       completionTokens: toBucket(use.completionTokens),
       cached: (use.cachedTokens ?? 0) > 0,
+      ...describeFound(use.found, toBucket),
     }),
   };
 }

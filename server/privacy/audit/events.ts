@@ -22,6 +22,7 @@ import {
   roles,
   routePatterns,
 } from '../words.ts';
+import { type Found, foundKinds } from './found.ts';
 import { address, choice, count, flag, form, type Kind, type KindsOf, optional } from './kinds.ts';
 
 /** Times a power of two is doubled at most: 2^40 tokens or milliseconds are beyond everything. */
@@ -80,7 +81,7 @@ interface IntentFields extends Asked {
   readonly manifest?: string | undefined;
 }
 
-interface OutcomeFields {
+interface OutcomeFields extends Found {
   readonly request: string;
   readonly ending: EndingName;
   readonly status?: number | undefined;
@@ -254,6 +255,7 @@ const table: { readonly [Name in EventName]: KindsOf<Events[Name]> } = {
     promptTokens: optional(bucket),
     completionTokens: optional(bucket),
     cached: optional(flag),
+    ...foundKinds(bucket),
     duration: optional(bucket),
   },
   auth_failed: { ...asked, refusal, key: optional(keyId), person: optional(personId) },

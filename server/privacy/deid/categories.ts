@@ -35,6 +35,11 @@ export function countCategories(spans: readonly Span[]): Counts {
   return counts;
 }
 
+/** `NAME=3, DATE=1`, in the order of the rule: for headers and refusals, which have no values. */
+export function formatCounts(counts: Counts): string {
+  return categories.flatMap((category) => (counts[category] === undefined ? [] : [`${category}=${counts[category]}`])).join(', ');
+}
+
 /** `[NAME-3]`; the first spelling of a value has no number of its own. */
 export function formatTag(category: Category, number: number, spelling = 1): string {
   return `[${category}-${number}${spelling === 1 ? '' : `.${spelling}`}]`;

@@ -39,6 +39,21 @@ describe('create', () => {
     expect(presented && isSecretOf(presented, key?.credential)).toBe(true);
   });
 
+  test('what is done with identifiers: one mode for all purposes, others for some, and none that is not of the key', async () => {
+    using site = template.copy();
+    const create = (modes: string): Promise<string> =>
+      site.do('anna', 'key', 'create', '--label', 'scribe', '--purposes', 'documentation,messaging,coding', '--deid', modes);
+    await create('deidentify+restore');
+    await create('messaging=block, report, coding=off');
+    const [same, mixed] = (await site.load()).keys
+      .map(({ scopes }) => scopes.deid)
+      .sort((a, b) => Number(a?.messaging === 'block') - Number(b?.messaging === 'block'));
+    expect(same).toEqual({ documentation: 'deidentify+restore', messaging: 'deidentify+restore', coding: 'deidentify+restore' });
+    expect(mixed).toEqual({ documentation: 'report', messaging: 'block', coding: 'off' });
+    expect(await site.do('anna', 'key', 'list')).toContain('messaging: block');
+    for (const modes of ['shred', 'messaging=shred', 'unknown=block', 'quality=block', '']) await expect(create(modes)).rejects.toThrow();
+  });
+
   test('every scope', async () => {
     using site = template.copy();
     await site.do('anna', 'tenant', 'add', 'cardiology');

@@ -1,17 +1,20 @@
 /** The closed list of events: no field has room for a sentence, and a record is the same bytes everywhere. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { describeOutcome } from '../../../../server/privacy/audit/describe.ts';
 import {
   type AuditEvent,
   checkEvent,
   decodeRecord,
   EventError,
+  type EventOf,
   encodeRecord,
   eventTable,
   type Place,
   toBucket,
 } from '../../../../server/privacy/audit/events.ts';
 import type { Kind } from '../../../../server/privacy/audit/kinds.ts';
+import { type Counts, categories } from '../../../../server/privacy/deid/categories.ts';
 import { canonicalize } from '../../../../server/privacy/envelope.ts';
 import { anyRecord, eventNames } from './any-record.ts';
 import { listFrames, readLog } from './logs.ts';
@@ -199,4 +202,17 @@ test('buckets are powers of two that are not below the number, and more than hal
     }),
     { seed: 5 },
   );
+});
+
+test('identifiers are told by category and power of two, and by nothing else', () => {
+  const outcomeWith = (found: Counts | undefined): EventOf<'outcome'> =>
+    describeOutcome('6f2c9d3e-0b1a-4c5d-8e7f-1234567890ab', { promptTokens: 1, completionTokens: 1, ending: 'stop', found }, 1, { status: 200 });
+  const told = (found: Counts | undefined): object => Object.fromEntries(Object.entries(outcomeWith(found)).filter(([name]) => name.startsWith('found')));
+  expect(told({ DATE: 5, NAME: 2, OTHER_ID: 1 })).toEqual({ found: 8, foundDate: 8, foundName: 2, foundOtherId: 1 });
+  expect(told({})).toEqual({ found: 0 });
+  expect(told(undefined)).toEqual({});
+  const all = outcomeWith(Object.fromEntries(categories.map((category) => [category, 2 ** 41])));
+  expect(Object.keys(all).filter((name) => name.startsWith('found'))).toHaveLength(19);
+  for (const event of [outcomeWith({ DATE: 5, NAME: 2 }), outcomeWith({}), outcomeWith(undefined), all]) checkEvent(event);
+  for (const value of ['Smith', -1, 1.5]) expect(() => checkEvent({ ...outcomeWith({}), foundName: value as number })).toThrow(EventError);
 });

@@ -1,0 +1,145 @@
+/** Identifiers in requests: what reaches the model, what comes back, what is counted, and what is refused. */
+import { expect, test } from 'vitest';
+import { buildApp } from '../../../server/app.ts';
+import { parseSettings } from '../../../server/config.ts';
+import type { Use } from '../../../server/privacy/gate.ts';
+import type { DeidMode } from '../../../server/privacy/words.ts';
+import { FakeEngine } from '../../fake-engine.ts';
+import { FakeText, say } from '../../fake-text.ts';
+import { openTo } from '../doorkeeper.ts';
+import { format, writeCall } from './answering.ts';
+
+const message = 'PID|1||77-1234^^^HOSP^MR||Smith^John';
+const hidden = 'PID|1||[MRN-1]^^^HOSP^MR||[NAME-1]^[NAME-2]';
+
+interface Answered {
+  readonly status: number;
+  readonly body: string;
+  readonly header: string | undefined;
+  /** Contents that reached the template, or texts of prompts. */
+  readonly seen: readonly unknown[];
+  readonly used: readonly Use[];
+}
+
+async function ask(mode: DeidMode, payload: object, answer = 'none', url = '/v1/chat/completions'): Promise<Answered> {
+  const [text, used] = [new FakeText(), [] as Use[]];
+  text.format = format;
+  const engine = new FakeEngine({ script: say(answer) });
+  await using app = buildApp({ ...openTo({ engine, text }, { deid: mode, settle: (use) => void used.push(use) }), settings: parseSettings({}) });
+  const reply = await app.inject({ method: 'POST', url, payload: { model: 'default', ...payload } });
+  const seen = url.endsWith('chat/completions') ? text.chats.flatMap((chat) => chat.map(({ content }) => content)) : text.texts;
+  return { status: reply.statusCode, body: reply.body, header: reply.headers['x-inward-identifiers']?.toString(), seen, used };
+}
+
+const chat = (...contents: string[]): object => ({ messages: contents.map((content) => ({ role: 'user', content })) });
+const contentOf = (body: string): string => JSON.parse(body).choices[0].message.content;
+/** The text of a stream's frames. */
+const joinDeltas = (body: string): string =>
+  body
+    .split('\n')
+    .filter((line) => line.startsWith('data: {'))
+    .map((line) => JSON.parse(line.slice(6)).choices[0]?.delta?.content ?? '')
+    .join('');
+
+test('off and report change nothing; report counts', async () => {
+  const off = await ask('off', chat(message), '[NAME-1]');
+  expect([off.seen, contentOf(off.body), off.header, off.used[0]?.found]).toEqual([[message], '[NAME-1]', undefined, undefined]);
+  const report = await ask('report', chat(message), '[NAME-1]');
+  expect([report.seen, contentOf(report.body), report.header]).toEqual([[message], '[NAME-1]', 'NAME=2, MRN=1']);
+  expect(report.used[0]).toMatchObject({ found: { NAME: 2, MRN: 1 }, ending: 'stop' });
+  expect((await ask('report', chat('flu'))).header).toBe('none');
+});
+
+test('deidentify: the model sees tags, and so does the client, also of what the model makes up', async () => {
+  const answer = `[NAME-1] again, and\n${message}`;
+  const { seen, body, header } = await ask('deidentify', chat(message), answer);
+  expect(seen).toEqual([hidden]);
+  expect(contentOf(body)).toBe(`[NAME-1] again, and\n${hidden}`);
+  expect(header).toBe('NAME=2, MRN=1');
+  expect(joinDeltas((await ask('deidentify', { ...chat(message), stream: true }, answer)).body)).toBe(`[NAME-1] again, and\n${hidden}`);
+});
+
+test('deidentify+restore: the model sees tags, the client the originals, whole and as a stream of bytes', async () => {
+  const answer = "Mr. [NAME-1]'s number is [mrn-1]; [NAME-7] stays.";
+  const expected = "Mr. Smith's number is 77-1234; [NAME-7] stays.";
+  const whole = await ask('deidentify+restore', { ...chat(message), n: 2 }, answer);
+  expect(whole.seen).toEqual([hidden]);
+  expect(JSON.parse(whole.body).choices.map((choice: { message: { content: string } }) => choice.message.content)).toEqual([expected, expected]);
+  const stream = await ask('deidentify+restore', { ...chat(message), stream: true }, answer);
+  expect(joinDeltas(stream.body)).toBe(expected);
+  expect(stream.header).toBe('NAME=2, MRN=1');
+  const legacy = await ask('deidentify+restore', { prompt: [message, 'of [NAME-1]'] }, answer, '/v1/completions');
+  expect(legacy.seen).toEqual([hidden.replaceAll(/NAME-(\d)/g, (_, number) => `NAME-${Number(number) + 1}`), 'of [NAME-1]']);
+});
+
+test('several messages are searched as one: a name that is certain in one goes from the others', async () => {
+  const { seen } = await ask('deidentify', chat('Who is Smith?', message, 'And John?'));
+  expect(seen).toEqual(['Who is [NAME-1]?', 'PID|1||[MRN-1]^^^HOSP^MR||[NAME-1]^[NAME-2]', 'And [NAME-2]?']);
+});
+
+const tools = [{ type: 'function', function: { name: 'find', parameters: { type: 'object' } } }];
+const called = `<think>of [NAME-1]</think>I find [NAME-2].\n${writeCall('find', { who: '[NAME-1]', where: 'at [GEO-1]' })}`;
+const street = 'MSH|^~\\&|A\nPID|1||77-1234^^^HOSP^MR||Smith^John||||||5 "Old" Road';
+
+test('thoughts, text and arguments of calls get the originals; arguments stay JSON, also in a stream', async () => {
+  const { body, seen } = await ask('deidentify+restore', { ...chat(street), tools }, called);
+  expect(seen[0]).toContain('[GEO-1]');
+  const { message } = JSON.parse(body).choices[0];
+  expect([message.reasoning_content, message.content.trim()]).toEqual(['of Smith', 'I find John.']);
+  const expected = { who: 'Smith', where: 'at 5 "Old" Road' };
+  expect(JSON.parse(message.tool_calls[0].function.arguments)).toEqual(expected);
+  const stream = await ask('deidentify+restore', { ...chat(street), tools, stream: true }, called);
+  const deltas = stream.body.split('\n').flatMap((line) => (line.startsWith('data: {') ? [JSON.parse(line.slice(6)).choices[0]?.delta] : []));
+  const calls = deltas.flatMap((delta) => delta?.tool_calls ?? []);
+  expect(calls[0].function.name).toBe('find');
+  expect(JSON.parse(calls.map((call) => call.function.arguments).join(''))).toEqual(expected);
+  expect(deltas.map((delta) => delta?.reasoning_content ?? '').join('')).toBe('of Smith');
+});
+
+test('deidentify: arguments that name somebody get tags, and stay JSON', async () => {
+  const { body } = await ask('deidentify', { ...chat('x'), tools }, writeCall('find', { patientName: 'Smith', n: 5, mrn: 771234 }));
+  expect(JSON.parse(JSON.parse(body).choices[0].message.tool_calls[0].function.arguments)).toEqual({ patientName: '[NAME-1]', n: 5, mrn: '[MRN-1]' });
+});
+
+test('what a chat had before: thoughts, calls and results of tools lose their identifiers too', async () => {
+  const call = { id: 'call_1', type: 'function', function: { name: 'find', arguments: '{"patientName":"Smith"}' } };
+  const messages = [
+    { role: 'user', content: message },
+    { role: 'assistant', reasoning_content: 'Smith?', tool_calls: [call] },
+    { role: 'tool', tool_call_id: 'call_1', content: 'Smith is in' },
+  ];
+  const text = new FakeText();
+  const engine = new FakeEngine({ script: say('none') });
+  await using app = buildApp({ ...openTo({ engine, text }, { deid: 'deidentify' }), settings: parseSettings({}) });
+  expect((await app.inject({ method: 'POST', url: '/v1/chat/completions', payload: { model: 'default', messages, tools } })).statusCode).toBe(200);
+  expect(JSON.stringify(text.chats)).not.toMatch(/Smith|John|77-1234/);
+  expect(text.chats[0]?.[1]).toMatchObject({ reasoning: '[NAME-1]?', toolCalls: [{ function: { name: 'find', arguments: { patientName: '[NAME-1]' } } }] });
+});
+
+test('vectors of texts are refused where identifiers must not pass', async () => {
+  const { status, body } = await ask('deidentify', { input: 'x' }, 'none', '/v1/embeddings');
+  expect([status, JSON.parse(body).error.param]).toEqual([400, 'input']);
+});
+
+test('block: identifiers are refused by category and number, never by value, and nothing is computed', async () => {
+  const { status, body, header, seen, used } = await ask('block', chat(message));
+  expect([status, header, seen]).toEqual([422, 'NAME=2, MRN=1', []]);
+  expect(JSON.parse(body).error).toMatchObject({ code: 'identifiers_found', message: expect.stringContaining('(NAME=2, MRN=1)') });
+  expect(body).not.toMatch(/Smith|77-1234/);
+  expect(used).toEqual([{ promptTokens: 0, completionTokens: 0, ending: 'refused', found: { NAME: 2, MRN: 1 } }]);
+  expect((await ask('block', chat('flu'))).status).toBe(200);
+});
+
+test('what cannot be searched or put back is refused by its field', async () => {
+  for (const [mode, payload, url, path] of [
+    ['deidentify', { prompt: [1, 2] }, '/v1/completions', 'prompt'],
+    ['block', { prompt: [[1, 2]] }, '/v1/completions', 'prompt'],
+    ['deidentify+restore', { ...chat('x'), logprobs: true }, undefined, 'logprobs'],
+    ['deidentify', chat('a\n\u001e\u001e\nb'), undefined, 'The prompt'],
+    ['report', chat('x'.repeat(600_000)), undefined, 'The prompt'],
+  ] as const) {
+    const { status, body } = await ask(mode, payload, 'none', url);
+    expect([status, JSON.parse(body).error.code, body.includes(path)]).toEqual([400, 'invalid_value', true]);
+  }
+  expect((await ask('report', { prompt: [97] }, 'none', '/v1/completions')).status).toBe(200);
+});
