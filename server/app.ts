@@ -19,6 +19,7 @@ import { addMetricsRoute } from './metrics.ts';
 import { type AnswerContext, addAnswerRoute } from './openai/answers.ts';
 import { chatDialect } from './openai/chat.ts';
 import { completionsDialect } from './openai/completions.ts';
+import { deidentifyRoute } from './openai/deidentify.ts';
 import { addEmbeddingRoute, embeddingBody } from './openai/embeddings.ts';
 import { ApiError, toApiError } from './openai/errors.ts';
 import type { Usage } from './openai/frames.ts';
@@ -120,7 +121,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
 }
 
 const dialects = [chatDialect, completionsDialect, messagesDialect, responsesDialect];
-const textRoutes = [countRoute, tokenizeRoute, detokenizeRoute, renderRoute];
+const textRoutes = [countRoute, tokenizeRoute, detokenizeRoute, renderRoute, deidentifyRoute];
 
 /** Answered in every state: they say which it is. */
 const stateRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'] satisfies RoutePattern[]);

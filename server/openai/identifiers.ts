@@ -16,7 +16,7 @@ import type { ContentPart } from './parts.ts';
 import { ProseGate } from './prose-gate.ts';
 
 /** Characters of all texts of a request, so that finding holds up nobody else for long: some tenths of a second. */
-const mostLength = 2 ** 19;
+export const mostLength: number = 2 ** 19;
 /** Between texts that are read as one. No text of a request may have it. */
 const border = '\n\u001e\u001e\n';
 

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { Engine } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
 import { speaksAnthropic } from '../anthropic/errors.ts';
+import { type Counts, formatCounts } from '../privacy/deid/categories.ts';
 import type { RoutePattern } from '../privacy/words.ts';
 import { type AnswerContext, demandAdmission, describeEnd, nameAbort, readPace, sendJson } from './answers.ts';
 import { type PromptField, toApiError } from './errors.ts';
@@ -22,6 +23,8 @@ export interface TextWork {
   readonly engine: Engine;
   /** Ids that are zeroed when the answer has been sent. */
   encode(prompt: Prompt, addsSpecial?: boolean): Promise<Uint32Array>;
+  /** Identifiers that were found, for the answer's header and the record. */
+  note(found: Counts): void;
 }
 
 export interface TextRoute {
@@ -51,16 +54,21 @@ export function addTextRoute(app: FastifyInstance, { models, life, settings }: P
       signal.throwIfAborted();
       return ids;
     };
+    let found: Counts | undefined;
+    const note = (counts: Counts): void => {
+      found = counts;
+      reply.header('x-inward-identifiers', formatCounts(counts) || 'none');
+    };
     let failure: unknown;
     try {
       await reserve(granted, 0, reply, speaksAnthropic(route.url));
-      return await sendJson(await answer({ text, engine, encode }), reply, pace, signal);
+      return await sendJson(await answer({ text, engine, encode, note }), reply, pace, signal);
     } catch (error) {
       failure = nameAbort(error, signal);
       throw toApiError(failure, settings.bodyLimit, route.promptField);
     } finally {
       zero(encoded);
-      granted.settle({ promptTokens: 0, completionTokens: 0, ...describeEnd(new Set(['stop'] as const), failure) });
+      granted.settle({ promptTokens: 0, completionTokens: 0, found, ...describeEnd(new Set(['stop'] as const), failure) });
     }
   });
 }

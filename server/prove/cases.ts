@@ -44,6 +44,8 @@ export function createRequest(route: RoutePattern, authorization: string, next: 
         return { model: 'default', input: `${known} ${next()}` };
       case '/tokenize':
         return { model: 'default', prompt: `${known} ${next()}` };
+      case '/v1/deidentify':
+        return { text: `${known} ${next()}` };
       case '/detokenize':
         return { model: 'default', tokens: [1, 2, 3] };
       case '/v1/responses':

@@ -123,6 +123,10 @@ const routes: Readonly<Record<string, Route>> = {
     ...{ method: 'POST', url: '/detokenize', scope: ['chat', 'completions'], isInference: true, status: 200, isCounting: true },
     payload: { tokens: [72, 105] },
   },
+  '/v1/deidentify': {
+    ...{ method: 'POST', url: '/v1/deidentify', scope: ['chat', 'completions'], isInference: true, status: 200, isCounting: true },
+    payload: { text: 'Hi' },
+  },
   '/v1/responses': {
     ...{ method: 'POST', url: '/v1/responses', scope: 'chat', isInference: true, status: 200 },
     payload: { model: 'default', input: 'Hi', max_output_tokens: 2 },

@@ -1,5 +1,5 @@
 /** Identifiers in requests: what reaches the model, what comes back, what is counted, and what is refused. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildApp } from '../../../server/app.ts';
 import { parseSettings } from '../../../server/config.ts';
 import type { Use } from '../../../server/privacy/gate.ts';
@@ -142,4 +142,35 @@ test('what cannot be searched or put back is refused by its field', async () => 
     expect([status, JSON.parse(body).error.code, body.includes(path)]).toEqual([400, 'invalid_value', true]);
   }
   expect((await ask('report', { prompt: [97] }, 'none', '/v1/completions')).status).toBe(200);
+});
+
+describe('POST /v1/deidentify', () => {
+  const send = async (payload: object): Promise<Answered> => ask('off', { ...payload, model: undefined }, 'none', '/v1/deidentify');
+
+  test('text, spans and counts, by tags or as asked; counted on record', async () => {
+    const { status, body, header, used } = await send({ text: message });
+    expect(status).toBe(200);
+    const { text, spans, counts } = JSON.parse(body);
+    expect([text, counts, header]).toEqual([hidden, { NAME: 2, MRN: 1 }, 'NAME=2, MRN=1']);
+    expect(spans.map(({ start, end, type }: { start: number; end: number; type: string }) => `${type} ${message.slice(start, end)}`)).toEqual([
+      ...['MRN 77-1234', 'NAME Smith', 'NAME John'],
+    ]);
+    expect(used).toEqual([{ promptTokens: 0, completionTokens: 0, ending: 'stop', found: { NAME: 2, MRN: 1 } }]);
+    expect(JSON.parse((await send({ text: message, actions: { NAME: 'remove', MRN: 'keep' } })).body).text).toBe('PID|1||77-1234^^^HOSP^MR||^');
+    expect(JSON.parse((await send({ text: message, actions: 'remove', language: 'es' })).body).text).toBe('PID|1||^^^HOSP^MR||^');
+    expect(JSON.parse((await send({ text: '' })).body)).toEqual({ text: '', spans: [], counts: {} });
+  });
+
+  test.each([
+    [{}, 'text'],
+    [{ text: 5 }, 'text'],
+    [{ text: 'a', actions: 'shred' }, 'actions'],
+    [{ text: 'a', actions: { WHAT: 'tag' } }, 'actions'],
+    [{ text: 'a', language: 'fr' }, 'language'],
+    [{ text: 'x'.repeat(600_000) }, 'text'],
+    [{ text: 'a', other: 1 }, 'body'],
+  ])('refused: case %#', async (payload, param) => {
+    const { status, body } = await send(payload);
+    expect([status, JSON.parse(body).error.param]).toEqual([400, param]);
+  });
 });
