@@ -122,6 +122,7 @@ const places: readonly (readonly [string, number, () => Promise<Response | strin
   ['a chat that is tokenized', 200, () => send({ messages: [user(marker)], tools: [{ type: 'function', function: { name: marker } }] }, '/tokenize')],
   ['no text to tokenize', 400, () => send({ prompt: [marker] }, '/tokenize')],
   ['a text without identifiers', 200, () => send({ text: marker }, '/v1/deidentify')],
+  ['an identifier that is taken out', 200, () => send({ text: `{"mrn":"${marker}"}`, actions: 'remove' }, '/v1/deidentify')],
   ['no text to de-identify', 400, () => send({ text: [marker], [marker]: 1 }, '/v1/deidentify')],
   ['tokens that are none', 400, () => send({ tokens: [marker] }, '/detokenize')],
   ['a chat that is rendered', 200, () => send({ ...base, messages: [user(marker)] }, '/v1/chat/completions/render')],
