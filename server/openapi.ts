@@ -40,6 +40,7 @@ const summaries: Readonly<Record<Exclude<RoutePattern, '(unknown)'>, string>> = 
   '/v1/models/:id': 'One of them',
   '/tokenize': 'The token ids of a text or chat',
   '/detokenize': 'The text of token ids',
+  '/v1/deidentify': 'A text without its identifiers, where they were and how many',
   '/inward/status': 'How the site stands; for people',
   '/inward/review': 'Who may do what; for compliance and auditors',
   '/health': 'Whether the process lives',
