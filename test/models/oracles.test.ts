@@ -76,10 +76,10 @@ test.each(draw('oracles of families', 3))(
   async (name, format) => await expectExact(readOracle([name, format]), testDevice()),
 );
 
-test.for(draw('oracles on SwiftShader', 1))('%s as a %s on SwiftShader, whatever the others run on', { timeout: patience }, async (which, { skip }) => {
+// Only in full: SwiftShader compiles each anew. test/models/seeded.test.ts and llama.test.ts draw one each.
+test.for(draw('oracles on SwiftShader', 0))('%s as a %s on SwiftShader, whatever the others run on', { timeout: patience }, async (which, { skip }) => {
   skip(lacksSwiftshader(), 'SwiftShader is not on this machine');
-  const oracle = readOracle(which);
-  await expectExact({ ...oracle, names: sampleCases('prompts on SwiftShader', oracle.names, 2) }, 'swiftshader');
+  await expectExact(readOracle(which), 'swiftshader');
 });
 
 // Rounding keys and values to f16 makes routers choose another expert where two are nearly level: docs/distances.md.
