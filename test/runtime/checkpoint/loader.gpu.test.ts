@@ -124,7 +124,7 @@ function numbered(first: number, count: number, width: number): Stored {
 }
 
 test('matrices of several chunks, a chunk larger than a half, and a small one behind it', async () => {
-  const width = 2048;
+  const width = 16_384;
   const counts = { a: (1.25 * chunkSize) / 4 / width, b: (0.625 * chunkSize) / 4 / width, c: 64 };
   const checkpoint = createCheckpoint({ a: numbered(0, counts.a, width), b: numbered(10_000, counts.b, width), c: numbered(20_000, counts.c, width) });
   const specs = new Map<string, WeightSpec>(

@@ -24,5 +24,6 @@ test('a chunk, and no whole tensor or file', async () => {
   const load = await measureLoad({ modelPath, contextLength: 64, maxSequences: 1, kvTokens: 64 }, driver, writeSmall('bf16', folder));
   expect(load.deviceSize).toBeGreaterThan(5 * chunkSize);
   expect((load.externalPeak - load.externalBefore) / chunkSize).toBeLessThan(1.2);
-  expect(hostSizeOf(load) / chunkSize).toBeLessThan(1.2);
+  // One chunk more for what V8 and the driver come to need besides; the embedding would be four.
+  expect(hostSizeOf(load) / chunkSize).toBeLessThan(2.2);
 });
