@@ -9,7 +9,7 @@ export interface Speed {
   readonly noteLength: number;
 }
 
-const rounds = 9;
+const rounds = 15;
 /** Some 4,000 tokens of a model, at four characters each. */
 const noteLength = 16_000;
 

@@ -9,6 +9,7 @@ const prepositions = set('in at to from near of outside around via');
 
 /** Names of cities and counties. What is a word or a person's name too needs a sign: a preposition, a state behind it. */
 export function findCity(scan: Scan, index: number): void {
+  if (!scan.isCapital(index) && scan.has(index, Word.common)) return;
   const long = longPlace(scan, index);
   const end = index + 1 + long;
   if (long === 0 && !scan.has(index, Word.city)) {

@@ -13,7 +13,8 @@ const named =
   inventory questionnaire assessment interview checklist protocol regimen diet line lines point triangle angle space canal duct gland glands body bodies cells cell corpuscle fibers loop membrane fascia ligament tendon muscle area
   palsies smear smears blot probe block anesthesia incision flap graft bypass anastomosis resection prosthesis implant ring lens scan study trial cohort risk score murmur pulse breathing respiration respirations sound sounds triad tetrad pentad
   virus fever encephalitis encephalopathy epilepsy seizures seizure tic tics neuroma cyst cysts hernia diverticulum spots spot lines patch rash purpura vasculitis granulomatosis sinus tachycardia arrhythmia effect law
-  lengthening stretching rupture release insufficiency crisis psychosis amnesia aphasia agnosia apraxia facies gait posture stones bladder kidney lobe lung hip knee elbow wheal phalanx criteria chart frame hook hooks lift mask
+  lengthening stretching rupture release insufficiency crisis psychosis amnesia aphasia agnosia apraxia facies gait posture stones bladder kidney lobe lung hip knee elbow wheal phalanx criteria chart frame hook hooks lift mask tear tears abscess angina stone crystals plexus foramen fissure ampulla ganglion nevus keratosis aneurysm sphincter tubercle vertigo contrast correction adjustment charts vaccine exercise exercises
+  diagram stocking stockings dressing solution ointment needles speculum elevator dilator dilators scissors collar traction cage tray pack suture sutures gauze bands band bundle fibers node operation repair
   enfermedad sindrome signo prueba escala criterios clasificacion linfoma sarcoma tumor indice maniobra`);
 const before = set(
   'sindrome enfermedad signo prueba escala criterios clasificacion linfoma sarcoma tumor indice maniobra test tecnica metodo fractura sonda tubo placa tincion anemia linfoma granulomatosis',
@@ -35,6 +36,16 @@ export function namesThing(scan: Scan, index: number): boolean {
     scan.at(end - 1) === 's' &&
     !scan.isCapital(end) &&
     scan.has(end, Word.medical | Word.english)
+  )
+    return true;
+  // `Mallory-Weiss tear`, `Brodie abscess`: a word of medicine behind a name of the list, which is no verb of somebody.
+  if (
+    scan.gap(end) === Gap.space &&
+    scan.has(index, Word.eponym) &&
+    !scan.isCapital(end) &&
+    scan.has(end, Word.medical) &&
+    !/(?:s|ed|ing)$/.test(scan.at(end)) &&
+    !followsName(scan, index)
   )
     return true;
   // One word may stand between: `Barrett's dysplastic mucosa`, `Kaplan-Meier survival curves`.

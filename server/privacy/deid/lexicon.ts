@@ -37,7 +37,7 @@ export interface Lexicon {
 
 let shared: Lexicon | undefined;
 
-/** The lists, read at the first call (some 70 ms) and kept. */
+/** The lists, read at the first call (some tenths of a second) and kept. */
 export function loadLexicon(): Lexicon {
   return (shared ??= readLexicon());
 }

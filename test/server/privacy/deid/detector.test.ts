@@ -139,14 +139,14 @@ describe('adversarial input', () => {
     'http://',
   ];
   test.each(pieces)('%j: twice the text takes about twice the time', (piece) => {
-    const seconds = [1, 2, 4].map((times) => best(() => detect(piece.repeat((times * 5_000) / piece.length))));
+    const seconds = [1, 2, 4].map((times) => best(() => detect(piece.repeat((times * 3_000) / piece.length))));
     // Quadratic work would be sixteen times as long; the floor keeps the clock's own steps out.
     expect(seconds[2]!).toBeLessThan(Math.max(seconds[0]!, 0.004) * 9);
   });
 
-  test('ten million digits, spaces and brackets', () => {
+  test('ten million digits or spaces, 200,000 brackets', () => {
     for (const piece of ['7', ' ']) expect(detect(piece.repeat(10_000_000)).length).toBeLessThanOrEqual(1);
-    expect(detect('('.repeat(1_000_000))).toEqual([]);
+    expect(detect('('.repeat(200_000))).toEqual([]);
   });
 });
 
