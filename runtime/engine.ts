@@ -159,7 +159,11 @@ class LocalEngine implements Engine {
       while (this.#failure === undefined && !(this.#isClosed && !scheduler.hasWork)) {
         if (scheduler.hasWork) await this.#step();
         else if (this.#checks.length > 0) await this.#check();
-        else await this.#sleep();
+        else {
+          // The words of a schema may be somebody's: they stay no longer than those who work with them.
+          this.#grammars?.flush();
+          await this.#sleep();
+        }
       }
     } catch (error) {
       this.#stop(toInwardError(error, 'a step'));

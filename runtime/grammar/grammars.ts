@@ -1,6 +1,6 @@
 /**
- * Owns the grammars that requests bring to an engine: compiled once each, and kept for a while for the next request of the same tenant, by a
- * hash. Refuses to share them between tenants, who could tell by the time what others ask for, and keeps none of which the budget ran out.
+ * Owns the grammars that requests bring to an engine: compiled once each, and kept for other requests of the same tenant, by a
+ * hash, while the engine works. Refuses to share them between tenants, who could tell by the time what others ask for, and keeps none of which the budget ran out.
  */
 import { createHash } from 'node:crypto';
 import { InwardError } from '../errors.ts';
