@@ -2,6 +2,7 @@
  * Owns how tests run: pure ones side by side, those that load a device one file after the other, because a CPU
  * device takes every core and a measurement or a deadline beside it would lie.
  */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Needs Dawn, but no device: its null backend compiles on one core. */
@@ -23,6 +24,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...exclude, ...gpu.slice(1), 'test/kernels/**/!(validate).test.ts'],
+          // On two cores Vitest would take one: much of what these do is waiting.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
         },
       },

@@ -98,7 +98,8 @@ async function scrubProcess(signal: AbortSignal): Promise<void> {
  */
 const blocks: readonly (readonly [size: number, count: number])[] = [
   ...Array.from({ length: 64 }, (_, step) => [8 + 16 * (step + 1), 8] as const),
-  ...[65_536, 16_384, 4096, 1024].map((size) => [size, 2 ** 22 / size] as const),
+  [65_536, 2 ** 25 / 65_536],
+  ...[16_384, 4096, 1024].map((size) => [size, 2 ** 22 / size] as const),
 ];
 
 /**
@@ -106,7 +107,8 @@ const blocks: readonly (readonly [size: number, count: number])[] = [
  * are asked for zeroed are zeroed then.
  */
 function overwriteFreed(): void {
-  for (const [size, count] of blocks) Array.from({ length: count }, () => new ArrayBuffer(size));
+  // All are held until the last is there: none is to be made of another.
+  blocks.map(([size, count]) => Array.from({ length: count }, () => new ArrayBuffer(size)));
 }
 
 function collectAll(flavor: 'regular' | 'last-resort'): void {

@@ -14,7 +14,7 @@ import { toChatLogprobs } from './logprobs.ts';
 import { openaiMessages, toTurn } from './messages.ts';
 import { type CallPart, type ContentPart, callsOf, textOf } from './parts.ts';
 import { readEffort, readSwitches, reasoningEffort, templateSwitches } from './reasoning.ts';
-import { openaiTools, readTools, toolChoice, toTemplateTool } from './tools.ts';
+import { jsonSchema, openaiTools, readTools, toolChoice, toTemplateTool } from './tools.ts';
 import { ignored, text, unsupported, unsupportedUnless, validate } from './validate.ts';
 
 const isText = (value: unknown): boolean => value === 'text';
@@ -24,7 +24,7 @@ const responseFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('json_object') }),
   z.strictObject({
     type: z.literal('json_schema'),
-    json_schema: z.strictObject({ name: text, description: text.nullish(), schema: z.record(z.string(), z.unknown()), strict: z.boolean().nullish() }),
+    json_schema: z.strictObject({ name: text, description: text.nullish(), schema: jsonSchema, strict: z.boolean().nullish() }),
   }),
 ]);
 

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { ChatOptions } from '../../runtime/text/index.ts';
 import type { Parsing } from './fields.ts';
-import { listOf, text, unsupportedUnless } from './validate.ts';
+import { document, listOf, text, unsupportedUnless } from './validate.ts';
 
 export type Tools = NonNullable<ChatOptions['tools']>;
 
@@ -16,7 +16,14 @@ export const toolName: z.ZodType<string> = z.string().refine((name) => /^[\w.-]{
 
 /** A JSON schema as it came: templates show it to the model, nothing here reads it but the types of arguments. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
-export const jsonSchema: z.ZodType<JsonSchema> = z.record(z.string(), z.unknown());
+/**
+ * Any object. Not zod's `record`: it reads the names of fields one by one, and the place in V8's code that does so remembers the last name, which is
+ * a client's.
+ */
+export const jsonSchema: z.ZodType<JsonSchema> = document(
+  z.custom<JsonSchema>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object'),
+  { json: { type: 'object' } },
+);
 
 export const strictTool: z.ZodType<unknown> = unsupportedUnless(
   (value) => value === false,

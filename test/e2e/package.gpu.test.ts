@@ -60,7 +60,7 @@ test('it holds what runs, and nothing that only a developer needs', () => {
   );
   const { exports, dependencies } = JSON.parse(readFileSync(join(project, 'node_modules/inward/package.json'), 'utf8'));
   const doors = Object.values(exports).flatMap((door) => (typeof door === 'string' ? [door] : Object.values(door as Record<string, string>)));
-  expect(doors.length).toBe(9);
+  expect(doors.length).toBe(11);
   for (const door of doors) expect(packed).toContain(door.slice(2));
   expect(dependencies).toEqual(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies);
 });

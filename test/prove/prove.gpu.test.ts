@@ -17,6 +17,7 @@ import { createReport } from '../../server/prove/report.ts';
 import { type Proof, type ProveOptions, prove } from '../../server/prove/run.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
+import { sampleCases } from '../sample.ts';
 import { plant, plants } from './plants.ts';
 
 const isTraced = canTrace(process.env);
@@ -82,32 +83,36 @@ describe('a tiny model', () => {
     expect(JSON.stringify(report)).not.toContain(clean.markers.stem);
   });
 
-  test.each(['first', 'second'] as const)('planted leaks are caught, the %s program', { timeout: slowMs }, async (name) => {
-    using program = plant(plants[name]);
-    // What is kept for good is there at the first look.
-    const proof = await proveProgram(program.folder, name === 'second' ? { idleMs: 500 } : {});
-    const caught = plants[name].flatMap((leak) => Object.entries(leak.caught).map(([claim, place]) => ({ leak: leak.name, claim, place })));
-    for (const { leak, claim, place } of caught) {
-      const finding = findingOf(proof, claim);
-      // A connection that fails at once is seen by a trace only.
-      if (claim === 'network' && !isTraced) continue;
-      expect([leak, finding?.result]).toEqual([leak, 'failed']);
-      if (!traced.includes(claim as Claim))
-        expect(
-          finding?.places.some(({ where, process }) => place.where.test(where) && process === place.process),
-          leak,
-        ).toBe(true);
-    }
-    // And no other.
-    const expected = new Set(caught.map(({ claim }) => claim));
-    expect(proof.findings.filter(({ claim, result }) => result === 'failed' && !expected.has(claim))).toEqual([]);
-    // There the others keep theirs: what is caught is the server's own limit.
-    if (name === 'first') return expect(findingOf(proof, 'core')?.places.filter(({ process }) => process === 'engine' || process === 'text')).toEqual([]);
-    // Both plants fail the claim, so the number tells: 200 of each of the bodies that are JSON, of which there are more than
-    // ten; the ids of each request that was computed, of which there are more than fifteen.
-    expect(copiesOf(proof, 'server')).toBeGreaterThan(copiesOf(clean, 'server') + 2000);
-    expect(copiesOf(proof, 'engine')).toBeGreaterThan(copiesOf(clean, 'engine') + 10);
-  });
+  test.each(sampleCases('programs with planted leaks', ['first', 'second'] as const, 1))(
+    'planted leaks are caught, the %s program',
+    { timeout: slowMs },
+    async (name) => {
+      using program = plant(plants[name]);
+      // What is kept for good is there at the first look.
+      const proof = await proveProgram(program.folder, name === 'second' ? { idleMs: 500 } : {});
+      const caught = plants[name].flatMap((leak) => Object.entries(leak.caught).map(([claim, place]) => ({ leak: leak.name, claim, place })));
+      for (const { leak, claim, place } of caught) {
+        const finding = findingOf(proof, claim);
+        // A connection that fails at once is seen by a trace only.
+        if (claim === 'network' && !isTraced) continue;
+        expect([leak, finding?.result]).toEqual([leak, 'failed']);
+        if (!traced.includes(claim as Claim))
+          expect(
+            finding?.places.some(({ where, process }) => place.where.test(where) && process === place.process),
+            leak,
+          ).toBe(true);
+      }
+      // And no other.
+      const expected = new Set(caught.map(({ claim }) => claim));
+      expect(proof.findings.filter(({ claim, result }) => result === 'failed' && !expected.has(claim))).toEqual([]);
+      // There the others keep theirs: what is caught is the server's own limit.
+      if (name === 'first') return expect(findingOf(proof, 'core')?.places.filter(({ process }) => process === 'engine' || process === 'text')).toEqual([]);
+      // Both plants fail the claim, so the number tells: 200 of each of the bodies that are JSON, of which there are more than
+      // ten; the ids of each request that was computed, of which there are more than fifteen.
+      expect(copiesOf(proof, 'server')).toBeGreaterThan(copiesOf(clean, 'server') + 2000);
+      expect(copiesOf(proof, 'engine')).toBeGreaterThan(copiesOf(clean, 'engine') + 10);
+    },
+  );
 });
 
 const smollm2 = join(cacheFolder(), 'models', defaultModel.file);
