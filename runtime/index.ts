@@ -84,6 +84,7 @@ export function examineHibernation(root?: string): Layer {
   return { name: 'hibernation', ...judgeHibernation(root) };
 }
 
+export { collectGarbage } from './collect.ts';
 export { cacheFolder } from './drivers.ts';
 export { embedTexts } from './embed.ts';
 export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';

@@ -60,5 +60,6 @@ export class Grammars {
   /** Forgets every grammar. Answers that run go on. */
   flush(): void {
     this.#kept.clear();
+    this.#masks.forget();
   }
 }

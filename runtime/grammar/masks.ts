@@ -56,6 +56,13 @@ export class Masks {
     return base !== undefined || ids.length + this.#count > 0;
   }
 
+  /** What was computed for grammars, whose words it tells. */
+  forget(): void {
+    for (const frame of this.#kept) frame.known = undefined;
+    this.#kept = [];
+    this.#found.fill(0);
+  }
+
   #listPlain(most: number): Uint32Array {
     const words = new Uint32Array(this.length);
     for (const id of this.vocabulary.plain.ids) if (this.vocabulary.lengths[id]! <= most) set(words, id);

@@ -3,6 +3,7 @@
  * open a file once it serves.
  */
 import { zero } from '../channel.ts';
+import { collectGarbage } from '../collect.ts';
 import { createEngine } from '../engine.ts';
 import { toInwardError } from '../errors.ts';
 import { Link } from '../link/link.ts';
@@ -14,6 +15,10 @@ import { type FromEngine, packEvent, type ToEngine, toWire } from './messages.ts
 const running = new Map<number, { readonly abort: AbortController; parked?: PromiseWithResolvers<void> | undefined }>();
 let engine: Engine | undefined;
 let sentStats = '';
+/** From the last request on, so that one that follows at once waits for nothing, in ms. */
+const restMs = 1000;
+/** Since the last collection a request had a grammar: its words were strings here, which only a collection takes away. */
+let hadWords = false;
 
 const parent = Link.toParent<FromEngine, ToEngine>();
 const send = (message: FromEngine): undefined => parent.send(message);
@@ -46,6 +51,12 @@ async function open({ options, driver }: ToEngine & { type: 'open' }): Promise<v
   send({ type: 'opened', info: engine.info });
 }
 
+function forgetWords(): void {
+  if (!hadWords || running.size > 0) return;
+  hadWords = false;
+  collectGarbage();
+}
+
 async function generate({ request, body }: ToEngine & { type: 'generate' }): Promise<void> {
   const state = { abort: new AbortController(), parked: undefined as PromiseWithResolvers<void> | undefined };
   running.set(request, state);
@@ -65,6 +76,8 @@ async function generate({ request, body }: ToEngine & { type: 'generate' }): Pro
     body.promptIds.fill(0);
     body.grammar?.source.fill(0);
     running.delete(request);
+    hadWords ||= body.grammar !== undefined;
+    if (hadWords && running.size === 0) setTimeout(forgetWords, restMs).unref();
     sendStats();
   }
 }

@@ -151,8 +151,9 @@ function parse(value: unknown, info: TextInfo): AnswerRequest {
 function toGrammar(format: z.output<typeof responseFormat> | null | undefined): Grammar | undefined {
   if (!format || format.type === 'text') return undefined;
   const schema = format.type === 'json_object' ? { type: 'object' } : format.json_schema.schema;
-  const source = Buffer.from(JSON.stringify(schema));
+  // Not `Buffer.from`: small texts would lie in a pool of Node's that nobody wipes.
+  const source = new TextEncoder().encode(JSON.stringify(schema));
   if (source.length > grammarLimit)
     throw new ApiError('invalid_value', { path: 'response_format', rule: `must have a schema of at most ${grammarLimit} bytes` });
-  return { kind: 'schema', source: Uint8Array.from(source) };
+  return { kind: 'schema', source };
 }

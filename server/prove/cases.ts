@@ -151,6 +151,11 @@ export const bodyCases: readonly Case[] = [
       { type: next(), [next()]: next() },
     ],
   })),
+  field('a schema of the answer', (next) => {
+    const [name, word] = [next(), next()];
+    const schema = { type: 'object', description: next(), properties: { [name]: { enum: [word] } }, required: [name], additionalProperties: false };
+    return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } };
+  }),
   field('what would be stored', (next) => ({ previous_response_id: next(), conversation: next() })),
   field('tools', (next) => ({ tools: [{ type: 'function', function: { name: next(), description: next() } }] })),
   field('an unknown field', (next) => ({ [next()]: next() })),
