@@ -44,7 +44,7 @@ export class FakeText implements TextModel {
     return this.encode(messages.map(({ role, content }) => `${role}:${content}\n`).join(''));
   }
 
-  /** Grammars that were asked about. */
+  /** Grammars that were asked about, as they were then. */
   readonly grammars: Grammar[] = [];
   readonly vocabulary: GrammarVocabulary = {
     offsets: Uint32Array.from({ length: 301 }, (_, id) => Math.min(id, 256)),
@@ -54,7 +54,7 @@ export class FakeText implements TextModel {
   };
 
   async checkGrammar(grammar: Grammar): Promise<void> {
-    this.grammars.push(grammar);
+    this.grammars.push({ ...grammar, source: grammar.source.slice() });
     if (this.failure !== undefined) throw this.failure;
   }
 

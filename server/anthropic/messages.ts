@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { TextInfo } from '../../runtime/text/index.ts';
 import type { Dialect } from '../openai/dialect.ts';
-import { type AnswerRequest, type ChatPrompt, type Parsing, readShared, type SharedBody, sharedShape } from '../openai/fields.ts';
+import { type AnswerRequest, type ChatPrompt, type Parsing, readShared, type SharedBody, sharedShape, stopCountLimit, stopText } from '../openai/fields.ts';
 import { readEffort, type TemplateVariables } from '../openai/reasoning.ts';
 import type { TextRoute } from '../openai/text-route.ts';
 import { type JsonSchema, jsonSchema, readTools, strictTool, toolLimit, toolName, toTemplateTool } from '../openai/tools.ts';
@@ -63,7 +63,7 @@ const shape = {
   ...promptShape,
   max_tokens: wholeNumber(1, 2 ** 31 - 1),
   stream: sharedShape.stream,
-  stop_sequences: listOf(sharedShape.stop as z.ZodType<string>, 16, 0).nullish(),
+  stop_sequences: listOf(stopText, stopCountLimit, 0).nullish(),
   temperature: z.number().min(0).max(1).nullish(),
   top_p: sharedShape.top_p,
   top_k: sharedShape.top_k,

@@ -21,7 +21,7 @@ import { type Merged, merge } from './merge.ts';
 import { demandServed } from './models.ts';
 import { type Pace, padJson, waitForTick } from './pace.ts';
 import { PartRuns } from './parts.ts';
-import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, zero } from './plan.ts';
+import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, wipeAfter, zero } from './plan.ts';
 import { reserve } from './rate.ts';
 import { type EventStream, type Events, openEventStream } from './sse.ts';
 
@@ -59,6 +59,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     const { engine } = models;
     const terms = { ...readHeaders(request.headers), tenant: granted.tenant, priority: granted.priority };
     const { asked: parsed, present } = dialect.read(request.body, models.text);
+    using _bytes = wipeAfter(parsed);
     demandServed(engine, parsed.model);
     granted.checkModel(engine.info.modelName);
     using guarded = guardIdentifiers(parsed, granted.deid);
@@ -101,7 +102,6 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     } finally {
       const { hasBegun, completionTokens, cachedTokens } = spent;
       zero(plan?.prompts ?? []);
-      asked.grammar?.source.fill(0);
       granted.settle({ promptTokens: hasBegun && plan ? plan.promptTokens : 0, completionTokens, cachedTokens, found, ...describeEnd(endings, failure) });
     }
   });

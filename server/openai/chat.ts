@@ -126,8 +126,8 @@ function nameReason({ reason, callCount }: ChoiceEnd): FinishReason | 'tool_call
 function parse(value: unknown, info: TextInfo): AnswerRequest {
   const chat = validate(body, value, Object.keys(shape));
   const { logprobs, top_logprobs: top } = chat;
-  const grammar = toGrammar(chat.response_format);
-  if (grammar !== undefined && chat.ignore_eos) throw new ApiError('invalid_value', { path: 'ignore_eos', rule: 'is not allowed with a response_format' });
+  const isHeld = chat.response_format != null && chat.response_format.type !== 'text';
+  if (isHeld && chat.ignore_eos) throw new ApiError('invalid_value', { path: 'ignore_eos', rule: 'is not allowed with a response_format' });
   if (top && logprobs !== true) throw new ApiError('invalid_value', { path: 'top_logprobs', rule: 'is only allowed with "logprobs": true' });
   const tools = (chat.tools ?? []).map((tool) => toTemplateTool(tool.function));
   const parsing = readTools(tools, chat.tool_choice, chat.parallel_tool_calls ?? true);
@@ -141,9 +141,10 @@ function parse(value: unknown, info: TextInfo): AnswerRequest {
     chat: parsing,
     maxTokens: chat.max_completion_tokens ?? chat.max_tokens ?? undefined,
     isEchoed: false,
-    ...(grammar && { grammar }),
     reportsEnd: false,
     logprobs: logprobs === true ? (top ?? 0) : undefined,
+    // Last: what throws above leaves no bytes of it.
+    grammar: toGrammar(chat.response_format),
   };
 }
 
@@ -153,7 +154,7 @@ function toGrammar(format: z.output<typeof responseFormat> | null | undefined): 
   const schema = format.type === 'json_object' ? { type: 'object' } : format.json_schema.schema;
   // Not `Buffer.from`: small texts would lie in a pool of Node's that nobody wipes.
   const source = new TextEncoder().encode(JSON.stringify(schema));
-  if (source.length > grammarLimit)
-    throw new ApiError('invalid_value', { path: 'response_format', rule: `must have a schema of at most ${grammarLimit} bytes` });
-  return { kind: 'schema', source };
+  if (source.length <= grammarLimit) return { kind: 'schema', source };
+  source.fill(0);
+  throw new ApiError('invalid_value', { path: 'response_format', rule: `must have a schema of at most ${grammarLimit} bytes` });
 }

@@ -12,7 +12,7 @@ import { promptValue, readPrompts } from './completions.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { readHeaders } from './headers.ts';
 import { demandServed } from './models.ts';
-import { demandModels, encodePrompt, measureRest, zero } from './plan.ts';
+import { demandModels, encodePrompt, measureRest, wipeAfter, zero } from './plan.ts';
 import { reserve } from './rate.ts';
 import { ignored, validate, wholeNumber } from './validate.ts';
 
@@ -54,6 +54,7 @@ export function addEmbeddingRoute(app: FastifyInstance, { models, life, settings
     const { engine, text } = demandModels(models);
     const { deadline } = readHeaders(request.headers);
     const asked = read(request.body, engine.info);
+    using _ids = wipeAfter({ prompts: asked.inputs });
     demandServed(engine, asked.model);
     granted.checkModel(engine.info.modelName);
     refuseIdentifiers(granted.deid);
@@ -80,6 +81,8 @@ export function addEmbeddingRoute(app: FastifyInstance, { models, life, settings
       return await sendJson(present(embeddings, asked, engine.info), reply, pace, signal);
     } catch (error) {
       failure = nameAbort(error, signal);
+      // Nothing of it has run.
+      if (failure instanceof InwardError && failure.code !== 'aborted' && (failure.kind === 'request' || failure.code === 'queue_full')) endings.clear();
       throw toApiError(failure, settings.bodyLimit, 'input');
     } finally {
       for (const ending of endings) onEnd(signal.aborted ? 'abort' : ending);

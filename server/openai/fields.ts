@@ -13,7 +13,7 @@ import { document, ignored, listOf, wholeNumber } from './validate.ts';
 /** Bounds the cost of holding back text in which a stop string could still begin. */
 const stopLengthLimit = 256;
 /** OpenAI takes 4; evaluation harnesses send more. */
-const stopCountLimit = 16;
+export const stopCountLimit = 16;
 /** Choices of one request, over all its prompts. */
 export const choiceLimit = 128;
 
@@ -83,7 +83,7 @@ export interface SharedBody extends ServiceBody {
   readonly user?: unknown;
 }
 
-const stopText = z
+export const stopText: z.ZodType<string> = z
   .string()
   .min(1)
   .max(stopLengthLimit)

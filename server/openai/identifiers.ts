@@ -12,7 +12,7 @@ import type { DeidMode } from '../privacy/words.ts';
 import type { Part } from './choice.ts';
 import { ApiError } from './errors.ts';
 import type { AnswerRequest, ChatPrompt, Prompt } from './fields.ts';
-import type { ContentPart } from './parts.ts';
+import { type ContentPart, continues } from './parts.ts';
 import { ProseGate } from './prose-gate.ts';
 
 /** Characters of all texts of a request, so that finding holds up nobody else for long: some tenths of a second. */
@@ -109,7 +109,20 @@ function writeChat({ messages, options }: ChatPrompt, write: (text: string) => s
     ...(reasoning === undefined ? {} : { reasoning: write(reasoning) }),
     ...(toolCalls === undefined ? {} : { toolCalls: toolCalls.map(writeCall) }),
   });
-  return { messages: messages.map(writeMessage), options: { ...options, ...(options.variables && { variables: writeJson(options.variables) }) } };
+  const { tools, variables } = options;
+  const written = { ...(tools && { tools: tools.map((tool) => writeDescriptions(tool, write)) }), ...(variables && { variables: writeJson(variables) }) };
+  return { messages: messages.map(writeMessage), options: { ...options, ...written } };
+}
+
+/** A tool with its descriptions and titles replaced. Names and values stay: calls are matched by them. */
+function writeDescriptions<T>(value: T, write: (text: string) => string): T {
+  if (Array.isArray(value)) return value.map((entry) => writeDescriptions(entry, write)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).map(([name, entry]) => [
+    name,
+    typeof entry === 'string' && (name === 'description' || name === 'title') ? write(entry) : writeDescriptions(entry, write),
+  ]);
+  return Object.fromEntries(fields) as T;
 }
 
 /** One way for each run of parts: what a run holds back leaves before the next one begins. */
@@ -121,7 +134,7 @@ async function* passParts(
   let last: ContentPart | undefined;
   let way: Restorer | undefined;
   for await (const part of parts) {
-    if (last !== undefined && way !== undefined && !isSameRun(last, part)) {
+    if (last !== undefined && way !== undefined && (part.type === 'end' || !continues(last, part))) {
       yield* showRest(last, way.end());
       way = undefined;
     }
@@ -135,10 +148,6 @@ async function* passParts(
     if (text !== '' || part.type === 'call') yield { ...part, text, tokens: undefined };
     last = part;
   }
-}
-
-function isSameRun(last: ContentPart, part: Part): boolean {
-  return part.type === 'arguments' ? last.type === 'call' || last.type === 'arguments' : part.type === last.type && part.type !== 'call';
 }
 
 function* showRest(last: ContentPart, text: string): Generator<Part> {

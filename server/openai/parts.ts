@@ -39,7 +39,8 @@ export class PartRuns {
   }
 }
 
-function continues(first: ContentPart, part: ContentPart): boolean {
+/** Whether a part goes on with what another began. */
+export function continues(first: ContentPart, part: ContentPart): boolean {
   return part.type === 'arguments' ? first.type === 'call' || first.type === 'arguments' : part.type !== 'call' && first.type === part.type;
 }
 

@@ -2,7 +2,7 @@
  * Owns what a request asks of the engine: prompts encoded, limits of the loaded model checked, one engine request for
  * each choice. Refuses before anything runs.
  */
-import { type Engine, type GenerateRequest, InwardError, type Layer, type Priority, type Sampling } from '../../runtime/index.ts';
+import { type Engine, type GenerateRequest, type Grammar, InwardError, type Layer, type Priority, type Sampling } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
 import type { Refusal } from '../privacy/errors.ts';
 import { ApiError } from './errors.ts';
@@ -84,6 +84,16 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
     zero(prompts);
     throw error;
   }
+}
+
+/** What of a request is bytes, prompts of ids and the text of a grammar: overwritten when the request is over, however it ends. */
+export function wipeAfter({ prompts, grammar }: { readonly prompts: readonly Prompt[]; readonly grammar?: Grammar | undefined }): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      zero(prompts.filter((prompt) => prompt instanceof Uint32Array));
+      grammar?.source.fill(0);
+    },
+  };
 }
 
 /** Overwrites token ids. */

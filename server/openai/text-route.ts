@@ -68,7 +68,7 @@ export function addTextRoute(app: FastifyInstance, { models, life, settings }: P
       throw toApiError(failure, settings.bodyLimit, route.promptField);
     } finally {
       zero(encoded);
-      granted.settle({ promptTokens: 0, completionTokens: 0, found, ...describeEnd(new Set(['stop'] as const), failure) });
+      granted.settle({ promptTokens: 0, completionTokens: 0, found, ...describeEnd(new Set(failure === undefined ? (['stop'] as const) : []), failure) });
     }
   });
 }

@@ -90,11 +90,7 @@ export const detokenizeRoute: TextRoute = {
     if (ids.some((id) => id >= vocabularySize)) throw new ApiError('invalid_value', { path: 'tokens', rule: `must name token ids below ${vocabularySize}` });
     return {
       model,
-      answer: async () => {
-        const prompt = spell(text, ids);
-        ids.fill(0);
-        return { prompt };
-      },
+      answer: async ({ encode }) => ({ prompt: spell(text, await encode(ids)) }),
     };
   },
 };
@@ -114,6 +110,8 @@ export const renderRoute: TextRoute = {
   body: chatDialect.body,
   read: (body, text) => {
     const { asked } = chatDialect.read(body, text);
+    // The prompt does not depend on it.
+    asked.grammar?.source.fill(0);
     return {
       model: asked.model,
       answer: async ({ engine, encode }) => {

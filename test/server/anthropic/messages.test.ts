@@ -184,6 +184,8 @@ describe('refusals', () => {
     ],
   };
   test.each([
+    ['a stop sequence that is none', { stop_sequences: [null] }, 'invalid_value', 'stop_sequences[0]', 'must be a string'],
+    ['stop sequences in a list of their own', { stop_sequences: [['a']] }, 'invalid_value', 'stop_sequences[0]', 'must be a string'],
     ['no limit', { max_tokens: undefined }, 'invalid_value', 'max_tokens', 'must be a number'],
     ['an image', { messages: [image] }, 'invalid_value', 'messages[0].content[1].type', 'images and documents are not taken'],
     ['a block without text', { messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'invalid_value', 'messages[0].content[0].text', 'must be a string'],

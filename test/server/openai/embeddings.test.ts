@@ -3,7 +3,12 @@ import type { LightMyRequestResponse } from 'fastify';
 import OpenAI from 'openai';
 import { expect, test } from 'vitest';
 import { InwardError } from '../../../runtime/errors.ts';
-import type { FakeEngineOptions } from '../../fake-engine.ts';
+import { buildApp } from '../../../server/app.ts';
+import { parseSettings } from '../../../server/config.ts';
+import type { Use } from '../../../server/privacy/gate.ts';
+import { FakeEngine, type FakeEngineOptions } from '../../fake-engine.ts';
+import { FakeText } from '../../fake-text.ts';
+import { openTo } from '../doorkeeper.ts';
 import { type Bench, listen } from '../help.ts';
 
 const encoder = { pooling: 'mean', isNormalized: true, length: 3 } as const;
@@ -115,6 +120,22 @@ test('ids and vectors are zeroed, also of an answer that fails', async () => {
   await expect.poll(() => failing.engine.running).toBe(0);
   for (const values of [...given, ...bench.text.given, ...failing.text.given]) expect(values.every((value) => value === 0)).toBe(true);
   expect(given.length).toBeGreaterThan(2);
+});
+
+test('what was refused before anything ran is recorded as that', async () => {
+  const used: Use[] = [];
+  const fake = (places: number): FakeEngine => new FakeEngine({ script: () => [], embedding, places, info: { encoder, contextLength: 8 } });
+  for (const [engine, input] of [
+    [fake(0), 'a'],
+    [fake(8), 'a text of many more bytes'],
+  ] as const) {
+    await using app = buildApp({ ...openTo({ engine, text: new FakeText() }, { settle: (use) => void used.push(use) }), settings: parseSettings({}) });
+    await app.inject({ method: 'POST', url: '/v1/embeddings', payload: { model: 'default', input } });
+  }
+  expect(used).toMatchObject([
+    { ending: 'refused', error: 'queue_full' },
+    { ending: 'refused', error: 'text_too_long' },
+  ]);
 });
 
 test('a deadline is kept, and a full queue is told', async () => {

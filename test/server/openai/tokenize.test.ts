@@ -1,6 +1,12 @@
 /** Tokens of texts and chats, and texts of tokens, in vLLM's shapes. */
 import { expect, test } from 'vitest';
-import { say, silentId } from '../../fake-text.ts';
+import { InwardError } from '../../../runtime/errors.ts';
+import { buildApp } from '../../../server/app.ts';
+import { parseSettings } from '../../../server/config.ts';
+import type { Use } from '../../../server/privacy/gate.ts';
+import { FakeEngine } from '../../fake-engine.ts';
+import { FakeText, say, silentId } from '../../fake-text.ts';
+import { openTo } from '../doorkeeper.ts';
 import { type Bench, listen, until, user } from '../help.ts';
 
 const post = async (bench: Bench, url: string, body: object) => {
@@ -46,7 +52,19 @@ test('nothing runs, and no ids are left', async () => {
   await post(bench, '/tokenize', { prompt: 'abc' });
   await post(bench, '/v1/chat/completions/render', { model: 'default', messages: [user('abc')] });
   expect(bench.engine.requests).toEqual([]);
+  expect(bench.text.given.length).toBe(2);
   await until(() => bench.text.given.every((ids) => ids.every((id) => id === 0)));
+});
+
+test('what is refused is recorded as that, and what was answered as answered', async () => {
+  const [text, used] = [new FakeText(), [] as Use[]];
+  const engine = new FakeEngine({ script: say('x') });
+  await using app = buildApp({ ...openTo({ engine, text }, { settle: (use) => void used.push(use) }), settings: parseSettings({}) });
+  const ask = async (): Promise<number> => (await app.inject({ method: 'POST', url: '/tokenize', payload: { prompt: 'a' } })).statusCode;
+  expect(await ask()).toBe(200);
+  text.failure = new InwardError('text_unencodable');
+  expect(await ask()).toBe(400);
+  expect(used.map(({ ending }) => ending)).toEqual(['stop', 'refused']);
 });
 
 test.each([
