@@ -109,20 +109,7 @@ function writeChat({ messages, options }: ChatPrompt, write: (text: string) => s
     ...(reasoning === undefined ? {} : { reasoning: write(reasoning) }),
     ...(toolCalls === undefined ? {} : { toolCalls: toolCalls.map(writeCall) }),
   });
-  const { tools, variables } = options;
-  const written = { ...(tools && { tools: tools.map((tool) => writeDescriptions(tool, write)) }), ...(variables && { variables: writeJson(variables) }) };
-  return { messages: messages.map(writeMessage), options: { ...options, ...written } };
-}
-
-/** A tool with its descriptions and titles replaced. Names and values stay: calls are matched by them. */
-function writeDescriptions<T>(value: T, write: (text: string) => string): T {
-  if (Array.isArray(value)) return value.map((entry) => writeDescriptions(entry, write)) as T;
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).map(([name, entry]) => [
-    name,
-    typeof entry === 'string' && (name === 'description' || name === 'title') ? write(entry) : writeDescriptions(entry, write),
-  ]);
-  return Object.fromEntries(fields) as T;
+  return { messages: messages.map(writeMessage), options: { ...options, ...(options.variables && { variables: writeJson(options.variables) }) } };
 }
 
 /** One way for each run of parts: what a run holds back leaves before the next one begins. */

@@ -116,22 +116,6 @@ test('what a chat had before: thoughts, calls and results of tools lose their id
   expect(text.chats[0]?.[1]).toMatchObject({ reasoning: '[NAME-1]?', toolCalls: [{ function: { name: 'find', arguments: { patientName: '[NAME-1]' } } }] });
 });
 
-test('descriptions of tools lose their identifiers; names and values, by which calls are matched, stay', async () => {
-  const parameters = { type: 'object', title: message, properties: { Smith: { description: 'of Smith', enum: ['Smith'] }, description: { type: 'string' } } };
-  const described = [{ type: 'function', function: { name: 'find', description: `Finds Smith`, parameters } }];
-  const text = new FakeText();
-  const engine = new FakeEngine({ script: say('none') });
-  await using app = buildApp({ ...openTo({ engine, text }, { deid: 'deidentify' }), settings: parseSettings({}) });
-  const payload = { model: 'default', ...chat(message), tools: described };
-  const reply = await app.inject({ method: 'POST', url: '/v1/chat/completions', payload });
-  expect([reply.statusCode, reply.headers['x-inward-identifiers']]).toEqual([200, expect.stringContaining('NAME=')]);
-  const properties = { Smith: { description: 'of [NAME-1]', enum: ['Smith'] }, description: { type: 'string' } };
-  expect(text.options[0]?.tools).toMatchObject([
-    { function: { name: 'find', description: 'Finds [NAME-1]', parameters: { type: 'object', title: hidden, properties } } },
-  ]);
-  expect((await ask('block', { ...chat('flu'), tools: described })).status).toBe(422);
-});
-
 test('vectors of texts are refused where identifiers must not pass', async () => {
   const { status, body } = await ask('deidentify', { input: 'x' }, 'none', '/v1/embeddings');
   expect([status, JSON.parse(body).error.param]).toEqual([400, 'input']);
