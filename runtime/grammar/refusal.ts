@@ -28,6 +28,8 @@ const limits = {
   names: 4096,
   /** Schemas, rules and expressions that were read. */
   sources: 20_000,
+  /** Each is looked for among all characters, for some hundredths of a second. */
+  'Unicode properties': 32,
 } as const;
 
 export type Counted = keyof typeof limits;

@@ -47,7 +47,7 @@ const shapes: { readonly [Kind in (typeof kinds)[number]]: z.ZodType<Block> } = 
     ...cached,
   }),
 };
-const kind = z.looseObject({
+const kind = z.object({
   type: z.string().refine((type) => kinds.some((one) => one === type), `must be one of ${kinds.join(', ')}: images and documents are not taken`),
 });
 

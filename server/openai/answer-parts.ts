@@ -32,9 +32,11 @@ export class AnswerParts {
   readonly #decoder: AnswerDecoder;
   readonly #options: AnswerPartsOptions;
   #matcher: StopMatcher;
-  /** Tokens of which no part is known yet. */
+  /** How many tokens there are of which no part is known yet. */
+  #pendingCount = 0;
+  /** Those, where tokens are reported. */
   #pending: Measured[] = [];
-  /** Tokens whose text waits for a stop string. */
+  /** Tokens whose text waits for a stop string, where they are reported. */
   #held: Measured[] = [];
   #givenLength = 0;
   #releasedLength = 0;
@@ -49,8 +51,9 @@ export class AnswerParts {
   }
 
   push(token: ScoredToken): Grown {
-    const length = countCharacters(this.#options.lengths?.push(token.id) ?? '');
-    this.#pending.push({ token: { ...token, offset: this.#givenLength }, length });
+    const { lengths } = this.#options;
+    this.#pendingCount++;
+    if (lengths !== undefined) this.#pending.push({ token: { ...token, offset: this.#givenLength }, length: countCharacters(lengths.push(token.id)) });
     return this.#take(this.#decoder.push(token.id));
   }
 
@@ -81,6 +84,13 @@ export class AnswerParts {
   }
 
   #pushText(text: string): { readonly text: string } & Stopped {
+    if (this.#hasTokens) this.#hold(text);
+    this.#pendingCount = 0;
+    return this.#matcher.push(text);
+  }
+
+  /** The tokens of which this text is. */
+  #hold(text: string): void {
     const start = this.#givenLength;
     this.#givenLength += countCharacters(text);
     // Their own texts are its end; what they wrote before it were marks and spaces beside them.
@@ -92,30 +102,30 @@ export class AnswerParts {
         return { token: { ...token, offset }, length };
       });
     this.#held.push(...placed.reverse());
-    return this.#matcher.push(text);
   }
 
   /** What is no text. */
   #describe(part: AnswerPart): ContentPart {
-    const pending = this.#takePending();
-    const tokens = this.#hasTokens ? pending.map(({ token }) => token) : undefined;
+    const count = this.#pendingCount;
+    const tokens = this.#hasTokens ? this.#takePending().map(({ token }) => token) : undefined;
+    this.#pendingCount = 0;
     if (part.kind === 'call') {
       this.callCount++;
       return { type: 'call', call: part.index, id: chooseId(part.id), name: part.name, text: '', tokens };
     }
     if (part.kind === 'arguments') return { type: 'arguments', call: part.index, text: part.text, tokens };
-    this.reasoningTokens += pending.length;
+    this.reasoningTokens += count;
     return { type: 'reasoning', text: part.text, tokens };
   }
 
   /** Text that nothing holds back, with its tokens and those in `more`; nothing where it is neither. */
   #release(text: string, more: readonly Measured[] = []): readonly ContentPart[] {
+    if (!this.#hasTokens) return text === '' ? [] : [{ type: 'text', text, tokens: undefined }];
     this.#releasedLength += countCharacters(text);
     const isHeld = ({ token: { offset }, length }: Measured): boolean => (length > 0 ? offset >= this.#releasedLength : offset > this.#releasedLength);
     const first = this.#held.findIndex(isHeld);
     const released = this.#held.splice(0, first < 0 ? this.#held.length : first);
     const tokens = [...released, ...more].map(({ token }) => token);
-    if (!this.#hasTokens) return text === '' ? [] : [{ type: 'text', text, tokens: undefined }];
     return text === '' && tokens.length === 0 ? [] : [{ type: 'text', text, tokens }];
   }
 

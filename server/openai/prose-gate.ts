@@ -14,6 +14,8 @@ export class ProseGate implements Restorer {
   readonly #mapping: Mapping;
   readonly #isWhole: boolean;
   #held = '';
+  /** Characters of it in which no sentence ends. */
+  #searched = 0;
 
   /** What the request had keeps its tags. `isWhole`: JSON, whose syntax is only known at its end. */
   constructor(mapping: Mapping, isWhole: boolean) {
@@ -27,6 +29,7 @@ export class ProseGate implements Restorer {
     const end = this.#findEnd();
     const ready = this.#held.slice(0, end);
     this.#held = this.#held.slice(end);
+    if (end > 0) this.#searched = 0;
     return this.#clean(ready);
   }
 
@@ -40,8 +43,11 @@ export class ProseGate implements Restorer {
   #findEnd(): number {
     const line = this.#held.lastIndexOf('\n') + 1;
     if (line > 0 || this.#held.length < mostHeld / 8) return line;
-    const sentence = [...this.#held.matchAll(sentenceEnd)].at(-1);
-    if (sentence !== undefined) return sentence.index + sentence[0].length;
+    // Its last two may begin what a sentence ends with.
+    const from = Math.max(0, this.#searched - 2);
+    const sentence = [...this.#held.slice(from).matchAll(sentenceEnd)].at(-1);
+    this.#searched = this.#held.length;
+    if (sentence !== undefined) return from + sentence.index + sentence[0].length;
     return this.#held.length < mostHeld ? 0 : this.#held.lastIndexOf(' ') + 1;
   }
 

@@ -46,7 +46,7 @@ const shapes: { readonly [Kind in (typeof kinds)[number]]: z.ZodType<Item> } = {
     ...common,
   }),
 };
-const kind = z.looseObject({
+const kind = z.object({
   type: z
     .string()
     .refine((type) => type !== 'item_reference', { params: { unsupported: 'send the item itself, because nothing is stored' } })

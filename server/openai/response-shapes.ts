@@ -97,7 +97,10 @@ class ItemStream {
     const isMore = part.type === 'arguments' || (this.#isOpen && part.type !== 'call' && this.#last?.type === itemTypes[part.type]);
     const begin = isMore ? [] : [...this.close('completed'), ...this.#open(part as Exclude<ContentPart, { type: 'arguments' }>)];
     this.#text += part.text;
-    if (part.tokens !== undefined) this.#tokens = [...(this.#tokens ?? []), ...part.tokens];
+    if (part.tokens !== undefined) {
+      this.#tokens ??= [];
+      for (const token of part.tokens) this.#tokens.push(token);
+    }
     const delta = this.#describeDelta(part);
     return delta === undefined ? begin : [...begin, delta];
   }

@@ -46,16 +46,22 @@ function refuseUnless(isNeutral: (value: NonNullable<unknown>) => boolean, remed
   return z.unknown().refine((value) => value === null || value === undefined || isNeutral(value), { params: { unsupported: remedy ?? true } });
 }
 
-/** An object that is checked by the schema of its `type`, so that an error names what is wrong with that one; without a type by that of `standard`. */
+/**
+ * An object that is checked by the schema of its `type`, so that an error names what is wrong with that one; without a type by that of `standard`.
+ * `kind` may not be loose: zod would read the fields that it does not know one by one, and the place in V8's code that does so remembers the last
+ * name, which is a client's.
+ */
 export function byType<T>(
   shapes: Readonly<Record<string, z.ZodType<T>>>,
-  kind: z.ZodType<{ readonly type?: string | undefined }>,
+  kind: z.ZodObject<{ readonly type: z.ZodType<string | undefined> }, z.core.$strip>,
   standard?: string,
 ): z.ZodType<T> {
-  const schema = kind.transform((value, context): T => {
-    const type = value.type ?? standard ?? '';
-    const result = (shapes[type] as z.ZodType<T>).safeParse({ ...value, type });
-    if (result.success) return result.data;
+  const parseTyped = (value: object, type: string | undefined) =>
+    type === undefined ? shapes[standard ?? '']!.safeParse({ ...value, type: standard }) : shapes[type]!.safeParse(value);
+  const schema = z.unknown().transform((value, context): T => {
+    const head = kind.safeParse(value);
+    const result = head.success ? parseTyped(value as object, head.data.type) : head;
+    if (result.success) return result.data as T;
     for (const issue of result.error.issues.slice(0, 1)) context.issues.push({ ...issue, input: undefined } as never);
     return z.NEVER;
   });
@@ -120,6 +126,8 @@ function describeRule(issue: Issue): string {
     case 'invalid_value':
       return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
     case 'invalid_union':
+      // None of a union whose members have a field that tells them apart.
+      if ('options' in issue && issue.options !== undefined) return `must be one of ${issue.options.map(String).join(', ')}`;
       return `must be ${issue.errors.flatMap((branch) => (branch[0]?.code === 'invalid_type' ? [article(branch[0].expected)] : [])).join(' or ')}`;
     case 'custom':
       return issue.message;

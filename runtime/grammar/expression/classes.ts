@@ -3,6 +3,7 @@
  * Refuses names of Unicode properties that the running JavaScript does not know.
  */
 import { anyRanges, complement, includes, lastCodePoint, type Ranges, toRanges } from '../terms/ranges.ts';
+import type { Terms } from '../terms/terms.ts';
 
 const digits: Ranges = [0x30, 0x39];
 export const wordCharacters: Ranges = toRanges([[0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]]); // biome-ignore format: one line
@@ -18,19 +19,22 @@ export function findClass(letter: string): Ranges | undefined {
   return found === undefined || letter === letter.toLowerCase() ? found : complement(found);
 }
 
-const properties = new Map<string, Ranges>();
-/** Properties that are kept: the names are a client's choice, and few exist. */
-const propertyLimit = 64;
-
-/** The set that \p{name} stands for; undefined where there is none of that name. */
-export function findProperty(name: string): Ranges | undefined {
+/** The set that \p{name} stands for; undefined where there is none of that name. Throws grammar_too_large. */
+export function findProperty({ properties, budget }: Terms, name: string): Ranges | undefined {
   if (!/^[\w=]{1,64}$/.test(name)) return undefined;
   const known = properties.get(name);
   if (known !== undefined) return known;
+  const expression = parseProperty(name);
+  if (expression === undefined) return undefined;
+  budget.spend('Unicode properties');
+  const ranges = listMatches(expression);
+  properties.set(name, ranges);
+  return ranges;
+}
+
+function parseProperty(name: string): RegExp | undefined {
   try {
-    const ranges = listMatches(new RegExp(`^\\p{${name}}$`, 'u'));
-    if (properties.size < propertyLimit) properties.set(name, ranges);
-    return ranges;
+    return new RegExp(`^\\p{${name}}$`, 'u');
   } catch {
     return undefined;
   }

@@ -15,9 +15,9 @@ type Left = 'start' | 'word' | 'other' | 'unknown';
 
 const otherCharacters = complement(wordCharacters);
 
-/** Texts in which the expression is found somewhere. Throws grammar_invalid, grammar_unenforceable. */
+/** Texts in which the expression is found somewhere. Throws grammar_invalid, grammar_unenforceable, grammar_too_large. */
 export function compileSearch(terms: Terms, source: string, path: string): Term {
-  const expression = parseExpression(source, path);
+  const expression = parseExpression(terms, source, path);
   const compile = (left: Left): Term => new Compiler(terms, path).compile(expression, terms.all, left);
   if (!hasAssertion(expression)) return terms.sequence(terms.all, compile('start'));
   const [word, other] = [terms.set(wordCharacters), terms.set(otherCharacters)];
@@ -26,7 +26,7 @@ export function compileSearch(terms: Terms, source: string, path: string): Term 
 
 /** Texts that are matched from end to end. */
 export function compileWhole(terms: Terms, source: string, path: string): Term {
-  return new Compiler(terms, path).compile(parseExpression(source, path), terms.epsilon, 'start');
+  return new Compiler(terms, path).compile(parseExpression(terms, source, path), terms.epsilon, 'start');
 }
 
 class Compiler {

@@ -4,6 +4,7 @@
  */
 import { checkDepth, refuse, rejectForm } from '../refusal.ts';
 import { complement, type Ranges, toPairs, toRanges } from '../terms/ranges.ts';
+import type { Terms } from '../terms/terms.ts';
 import { findClass, findProperty, notLineEnds } from './classes.ts';
 
 export type Expression =
@@ -15,13 +16,17 @@ export type Expression =
   | { readonly kind: 'border'; readonly isBorder: boolean }
   | { readonly kind: 'ahead'; readonly inner: Expression; readonly isWanted: boolean };
 
+/** Ends of the ranges of the longest Unicode properties, about. */
+const partsOfProperty = 1500;
 /** Times of a repetition that are told apart; more is more than any answer has. */
 const mostTimes = 1_000_000;
 
-/** Throws grammar_invalid, grammar_unenforceable. `path`: where the expression stands, for the error. */
-export function parseExpression(source: string, path: string): Expression {
+/** Throws grammar_invalid, grammar_unenforceable, grammar_too_large. `path`: where the expression stands, for the error. */
+export function parseExpression(terms: Terms, source: string, path: string): Expression {
+  // RegExp, too, lists them at each use.
+  terms.budget.spend('parts', partsOfProperty * (source.match(/\\p\{/gi)?.length ?? 0));
   checkSyntax(source, path);
-  return new Parser(source, path).parse();
+  return new Parser(terms, source, path).parse();
 }
 
 function checkSyntax(source: string, path: string): void {
@@ -37,12 +42,14 @@ function checkSyntax(source: string, path: string): void {
 
 /** Reads what RegExp has accepted already. */
 class Parser {
+  readonly #terms: Terms;
   readonly #points: readonly string[];
   readonly #path: string;
   #at = 0;
   #depth = 0;
 
-  constructor(source: string, path: string) {
+  constructor(terms: Terms, source: string, path: string) {
+    this.#terms = terms;
     this.#points = Array.from(source);
     this.#path = path;
   }
@@ -168,7 +175,7 @@ class Parser {
   #property(isOpposite: boolean): Ranges {
     let name = '';
     for (let character = this.#next(); character !== '}'; character = this.#next()) name += character;
-    const ranges = findProperty(name);
+    const ranges = findProperty(this.#terms, name);
     if (ranges === undefined) throw refuse('pattern (a Unicode property)', this.#path);
     return isOpposite ? complement(ranges) : ranges;
   }

@@ -11,6 +11,8 @@ export class Terms {
   readonly budget: Budget;
   readonly #made = new Map<string, Term>();
   readonly #texts = new Map<string, Term>();
+  /** Sets of Unicode properties by their names, which are a client's choice: they go with the grammar. */
+  readonly properties: Map<string, Ranges> = new Map();
   readonly empty: Term;
   readonly epsilon: Term;
   /** Any one character. */

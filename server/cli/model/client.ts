@@ -36,9 +36,14 @@ export function follow(from: URL, location: string | undefined, base: URL): URL 
   if (location === undefined || !URL.canParse(location, from.href)) throw refuse(base, 'no address');
   const url = new URL(location, from);
   // Who may not be asked from outside must not be asked by a hub that is outside.
-  const isPermitted = isLocal(url) ? isLocal(base) && /^https?:$/.test(url.protocol) : url.protocol === 'https:';
-  if (!isPermitted || url.username + url.password !== '') throw refuse(base, `${url.protocol}//${url.host}`);
+  const isGuarded = url.protocol === 'https:' || (isLocal(url) && url.protocol === 'http:');
+  if (!isGuarded || (leadsHere(url) && !isLocal(base)) || url.username + url.password !== '') throw refuse(base, `${url.protocol}//${url.host}`);
   return url;
+}
+
+/** Also by a name, by no address at all, or by an IPv4 address within IPv6. Not asked of a resolver: certificates hold against what it says. */
+function leadsHere(url: URL): boolean {
+  return isLocal(url) || /(?:^|\.)localhost\.?$|^0\.[\d.]+$|^\[::\]$|^\[::ffff:(?:7f[\da-f]{2}|[\da-f]{1,2}):/.test(url.hostname);
 }
 
 function refuse({ host }: URL, found: string): SiteError {

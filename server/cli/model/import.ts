@@ -3,11 +3,11 @@
  * its name. Refuses a second import of the same name beside the first, and to take the place of a model that is there.
  */
 import { hash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { listShards } from '../../../runtime/checkpoint/index.ts';
 import { fitModel, formatBytes } from '../../../runtime/index.ts';
-import type { WeightFile } from '../../privacy/deployment/manifest.ts';
+import { innerFolders, type WeightFile } from '../../privacy/deployment/manifest.ts';
 import { formatSums, listFiles, readSums, type Sums } from '../../privacy/deployment/sums.ts';
 import { sumsFile } from '../../privacy/deployment/weights.ts';
 import { SiteError } from '../../privacy/errors.ts';
@@ -50,8 +50,10 @@ export async function importModel(request: ImportRequest): Promise<Sums> {
   if (source.modelPath !== undefined) await checkModel(choice.kind === 'gguf' ? firstOf(choice, source.label) : source.modelPath);
   const draft = draftOf(shelf, name);
   makeFolder(draft);
+  demandFolders(draft);
   const files = await receiveModel(draft, request);
   for (const stranger of listFiles(draft)) if (!files.some(({ name }) => name === stranger)) rmSync(join(draft, stranger));
+  for (const folder of new Set(files.map(({ name }) => dirname(join(draft, name))))) syncFolder(folder);
   await checkModel(entryOf(draft));
   const sums = formatSums(files);
   demandPin(sums, request);
@@ -107,6 +109,15 @@ async function demandRoom(files: readonly SourceFile[], draft: string, disk: Dis
   throw new SiteError(
     `The disk of ${draft} has no room for the model: expected ${formatBytes(needed)}, found ${formatBytes(free)} free; make room, or name another folder with --model-folder.`,
   );
+}
+
+/** Files are not written through links, and a folder that is one would lead all of its files elsewhere. Throws SiteError. */
+function demandFolders(draft: string): void {
+  for (const folder of [draft, ...innerFolders.map((inner) => join(draft, inner))]) {
+    if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) {
+      throw new SiteError(`The folder ${folder} cannot be written into: expected a folder that an earlier import has left, found a link or a file; remove it.`);
+    }
+  }
 }
 
 function makeFolder(path: string): void {

@@ -2,16 +2,22 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { chooseFiles } from '../../../../server/cli/model/choose.ts';
 import { localDisk } from '../../../../server/cli/model/disk.ts';
 import { type ImportRequest, importModel } from '../../../../server/cli/model/import.ts';
 import { listNames } from '../../../../server/cli/model/shelf.ts';
 import { openFolderSource } from '../../../../server/cli/model/source.ts';
 import type { Sums } from '../../../../server/privacy/deployment/sums.ts';
+import { syncFolder } from '../../../../server/privacy/files.ts';
 import { createCutSource, createFullDisk, readFiles, sha256, sumsOf, tinyModel, writeFiles } from './help.ts';
+
+vi.mock(import('../../../../server/privacy/files.ts'), async (load) => {
+  const files = await load();
+  return { ...files, syncFolder: vi.fn(files.syncFolder) };
+});
 
 let folder = '';
 let shelf = '';
@@ -184,4 +190,24 @@ test('a place that a link has taken is not written through', async () => {
   symlinkSync(secret, join(draft(), 'config.json'));
   await expect(run()).rejects.toThrow('found ELOOP');
   expect(readFileSync(secret, 'utf8')).toBe('keep');
+});
+
+test.each(['', 'additional_chat_templates', '1_Pooling'])('a folder %j of the draft that is a link is not written into', async (inner) => {
+  const elsewhere = writeFiles(join(folder, 'elsewhere'), { 'tool_use.jinja': 'keep' });
+  const link = join(draft(), inner);
+  mkdirSync(dirname(link), { recursive: true });
+  symlinkSync(elsewhere, link.replace(/\/$/, ''));
+  await expect(run()).rejects.toThrow('found a link or a file; remove it.');
+  expect(readFiles(elsewhere)).toEqual({ 'tool_use.jinja': Buffer.from('keep') });
+  expectUnlisted();
+});
+
+test('names are on the disk before the model has its own', async () => {
+  const path = join(shelf, 'tiny');
+  const synced = vi.mocked(syncFolder).mockClear().mock;
+  await run();
+  const calls = synced.calls.map(([each]) => each);
+  expect(calls.slice(0, -1)).toEqual(expect.arrayContaining([draft(), join(draft(), 'additional_chat_templates')]));
+  expect(calls.at(-1)).toBe(shelf);
+  expect(existsSync(path)).toBe(true);
 });
