@@ -2,7 +2,6 @@
  * Owns how a process gets rid of what nobody in it needs any more: a collection of everything, whose memory V8 zeroes or gives back, and the
  * blocks that malloc has got back overwritten. It stops everything for some tens of milliseconds. What it is measured by: server/prove/memory.ts.
  */
-import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -14,11 +13,9 @@ type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; r
  */
 const blocks: readonly (readonly [size: number, count: number])[] = [
   ...Array.from({ length: 64 }, (_, step) => [8 + 16 * (step + 1), 8] as const),
+  [65_536, 2 ** 25 / 65_536],
   ...[16_384, 4096, 1024].map((size) => [size, 2 ** 22 / size] as const),
 ];
-const largeSize = 65_536;
-/** Bytes of free memory that are reckoned with where the system does not tell the size of malloc's heap. */
-const standardHeap = 2 ** 25;
 
 /** Texts that are no longer reachable are gone from this process's memory when it returns, as far as a program can have it so. */
 export function collectGarbage(): void {
@@ -35,20 +32,8 @@ export function collectGarbage(): void {
  * are asked for zeroed are zeroed then.
  */
 function overwriteFreed(): void {
-  // Large ones first, of which the small ones would be cut, as many as could be free: what is new costs nothing before it is written to.
-  const all = [[largeSize, Math.ceil(readHeapSize() / largeSize)] as const, ...blocks];
   // All are held until the last is there: none is to be made of another.
-  all.map(([size, count]) => Array.from({ length: count }, () => new ArrayBuffer(size)));
-}
-
-/** Of the heap that malloc grows, in bytes: all that it can have free there. */
-function readHeapSize(): number {
-  try {
-    const [, start = '0', end = '0'] = /^([\da-f]+)-([\da-f]+) .*\[heap\]$/m.exec(readFileSync('/proc/self/maps', 'latin1')) ?? [];
-    return Number.parseInt(end, 16) - Number.parseInt(start, 16) || standardHeap;
-  } catch {
-    return standardHeap;
-  }
+  blocks.map(([size, count]) => Array.from({ length: count }, () => new ArrayBuffer(size)));
 }
 
 function collectAll(flavor: 'regular' | 'last-resort'): void {
