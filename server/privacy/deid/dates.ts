@@ -2,14 +2,13 @@
  * Owns dates: day, month and year in figures or words, in English and Spanish, and ages over 89 with what shows them (45 CFR 164.514(b)(2)(i)(C)).
  * Leaves years alone, ages under 90, times of day, fractions, doses and scores.
  */
+import { months } from './months.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
 
-const english = 'january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec'.split(
-  ' ',
-);
-const spanish = 'enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre diciembre ene abr ago dic'.split(' ');
-const months: ReadonlySet<string> = new Set([...english, ...spanish]);
+const english = [...months.en, ...'jan feb mar apr jun jul aug sep sept oct nov dec'.split(' ')];
+const spanish: ReadonlySet<string> = new Set([...months.es, ...'setiembre ene abr ago dic'.split(' ')]);
+const monthWords: ReadonlySet<string> = new Set([...english, ...spanish]);
 /** Months that are words or names too: alone they need a day or a year beside them. */
 const doubtful: ReadonlySet<string> = new Set(['may', 'march', 'mar', 'jan', 'april', 'june', 'august', 'sep', 'dec', 'ago', 'abr', 'ene', 'dic', 'set']);
 const weekdays: ReadonlySet<string> = new Set(
@@ -24,7 +23,7 @@ export function findDates(scan: Scan): void {
     if (scan.isNumber(index)) findFigures(scan, index);
     else if (scan.isWord(index)) {
       const word = scan.at(index);
-      if (months.has(word)) findMonth(scan, index);
+      if (monthWords.has(word)) findMonth(scan, index);
       else if (weekdays.has(word)) findWeekday(scan, index);
       else if (holidays.has(word) && scan.isCapital(index))
         scan.take(index, scan.at(index + 1) === 'day' || scan.at(index + 1) === 'eve' ? index + 2 : index + 1, 'DATE', Sure.guess);
@@ -181,8 +180,7 @@ function isDose(scan: Scan, index: number): boolean {
 function isMonthAlone(scan: Scan, month: number): boolean {
   const word = scan.at(month);
   const before = scan.at(month - 1);
-  if (spanish.includes(word) && word.length > 3)
-    return /^(?:en|de|desde|hasta|a)$/.test(before) && !scan.isCapital(month) && word !== 'mayo' && word !== 'marzo';
+  if (spanish.has(word) && word.length > 3) return /^(?:en|de|desde|hasta|a)$/.test(before) && !scan.isCapital(month) && word !== 'mayo' && word !== 'marzo';
   if (!scan.isCapital(month) || scan.length(month) < 3) return false;
   const isTimed = /^(?:in|since|last|this|next|until|till|by|early|late|mid|during|from|through|of)$/.test(before);
   return isTimed && (!doubtful.has(word) || before !== 'by');

@@ -46,6 +46,16 @@ let standard: Detector | undefined;
 export function deidentify(text: string, options: DeidentifyOptions = {}): Deidentified {
   const spans = findIdentifiers(text, options.detector ?? (standard ??= createDetector()));
   const mapping = options.mapping ?? new Mapping();
+  try {
+    return replaceAll(text, spans, mapping, options);
+  } catch (error) {
+    // Nobody else could dispose of it: it was given to no one.
+    if (options.mapping === undefined) mapping[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function replaceAll(text: string, spans: readonly FoundSpan[], mapping: Mapping, options: DeidentifyOptions): Deidentified {
   for (const { category, number } of findTagNumbers(text)) mapping.reserve(category, number);
   const style: DateStyle = { isDayFirst: options.language === 'es', year: (options.today ?? new Date()).getUTCFullYear() };
   const replacer = new Replacer(mapping, createPlan(options.actions), style);

@@ -4,16 +4,13 @@
  */
 import { type Scan, Sure } from './scan.ts';
 import type { Category } from './types.ts';
+import { categoryByWord, recordKeys } from './words.ts';
 
-const keys: ReadonlyMap<string, Category> = new Map<string, Category>([
-  ...'family given firstname lastname middlename surname maidenname fullname patientname givenname familyname nickname'
-    .split(' ')
-    .map((key): [string, Category] => [key, 'NAME']),
-  ...'line city district postalcode zip zipcode street streetaddress address1 address2 county latitude longitude birthplace'
-    .split(' ')
-    .map((key): [string, Category] => [key, 'GEO']),
-  ...'birthdate dateofbirth dob deceaseddatetime deceaseddate'.split(' ').map((key): [string, Category] => [key, 'DATE']),
-]);
+const keys = categoryByWord(recordKeys, {
+  NAME: 'family given nickname',
+  GEO: 'line district address1 address2 latitude longitude birthplace',
+  DATE: 'deceaseddatetime deceaseddate',
+});
 /** Most tokens of one value, and most from a name of an extension to its value. */
 const longest = 24;
 

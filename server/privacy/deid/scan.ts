@@ -2,6 +2,7 @@
  * Owns what the rules share of one text: its tokens, what the word lists say of each, what stands around it, and the finds. Refuses to let two finds
  * overlap: the stronger one keeps its place, the weaker one keeps what is left of its own.
  */
+import { categories } from './categories.ts';
 import { given, type Lexicon, Word } from './lexicon.ts';
 import { Gap, Kind, Shape, type Tokens, tokenize } from './tokens.ts';
 import type { Category, Span } from './types.ts';
@@ -179,9 +180,6 @@ export class Scan {
 
 /** Categories whose neighbours are one identifier: `John` `Smith`. */
 const joins: ReadonlySet<Category> = new Set(['NAME', 'GEO', 'DATE']);
-
-const categories: readonly Category[] =
-  'NAME GEO DATE PHONE FAX EMAIL SSN MRN HEALTH_PLAN ACCOUNT LICENSE VEHICLE DEVICE URL IP BIOMETRIC PHOTO OTHER_ID'.split(' ') as Category[];
 
 /** Six of ten words in lower case are known and no Spanish ones; in a text too short to say, no word is Spanish. */
 function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): boolean {

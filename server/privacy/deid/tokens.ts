@@ -69,9 +69,8 @@ const letter = 2;
 const digit = 3;
 const mark = 4;
 
-/** Of every ASCII character; others are asked of the Unicode tables below, and remembered. */
-const classes = new Uint8Array(0x10000).fill(255);
-for (let code = 0; code < 128; code++) classes[code] = classify(String.fromCharCode(code));
+/** Of every code unit, so that no text leaves a trace in it. */
+const classes = Uint8Array.from({ length: 0x10000 }, (_, unit) => classify(String.fromCharCode(unit)));
 
 function classify(character: string): number {
   if (character === '\n' || character === '\r' || character === '\u2028' || character === '\u2029') return line;
@@ -82,10 +81,7 @@ function classify(character: string): number {
 
 function classAt(text: string, at: number): number {
   const unit = text.charCodeAt(at);
-  const known = classes[unit]!;
-  if (known !== 255) return known;
-  if (unit >= 0xd800 && unit < 0xdc00) return classify(String.fromCodePoint(text.codePointAt(at)!));
-  return (classes[unit] = classify(text[at]!));
+  return unit >= 0xd800 && unit < 0xdc00 ? classify(String.fromCodePoint(text.codePointAt(at)!)) : classes[unit]!;
 }
 
 /** Marks stand alone, but never half of a pair; a soft hyphen inside of a word belongs to it. */

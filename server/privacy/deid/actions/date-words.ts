@@ -2,14 +2,16 @@
  * Owns the words of dates in English and Spanish: months and weekdays, long and short, and how one of them is written in the
  * style of another. Refuses abbreviations that are no prefix of the word, save `Sept`, `Tues` and `Thurs`, which are.
  */
+import { months } from '../months.ts';
+
 interface Table {
   readonly language: 'en' | 'es';
   readonly words: readonly string[];
 }
 
-const months: readonly Table[] = [
-  { language: 'en', words: 'january february march april may june july august september october november december'.split(' ') },
-  { language: 'es', words: 'enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre'.split(' ') },
+const monthTables: readonly Table[] = [
+  { language: 'en', words: months.en },
+  { language: 'es', words: months.es },
 ];
 /** From Sunday, as Date counts. */
 const weekdays: readonly Table[] = [
@@ -27,7 +29,7 @@ export interface DateWord {
 export function readDateWord(text: string): DateWord | undefined {
   const folded = text.toLowerCase();
   if (folded.length < 3) return undefined;
-  for (const [kind, tables] of [['month', months] as const, ['weekday', weekdays] as const])
+  for (const [kind, tables] of [['month', monthTables] as const, ['weekday', weekdays] as const])
     for (const { language, words } of tables) {
       const index = words.findIndex((word) => word === folded || (folded.length <= 5 && word.startsWith(folded)));
       if (index >= 0) return { kind, index, language };
@@ -37,7 +39,7 @@ export function readDateWord(text: string): DateWord | undefined {
 
 /** Another month or weekday in the language, length and case of this one. */
 export function writeDateWord({ kind, language }: DateWord, index: number, like: string): string {
-  const tables = kind === 'month' ? months : weekdays;
+  const tables = kind === 'month' ? monthTables : weekdays;
   const words = tables.find((table) => table.language === language)?.words ?? [];
   const count = words.length;
   const word = words[((index % count) + count) % count] ?? '';

@@ -12,9 +12,12 @@ export type Random = (limit: number) => number;
 
 /** Shorter ones would stand in an answer by chance. */
 const fewestSigns = 5;
+/** Longer ones (pictures, keys) no answer repeats, and the way back would hold a tree of every sign of them. */
+const mostSigns = 256;
 
 /** A candidate; the caller asks again if it is taken. Names and dates are made elsewhere. */
 export function makeSurrogate(category: Category, value: string, random: Random): string | undefined {
+  if (value.length > mostSigns) return undefined;
   const make = makers[category];
   return value.replace(/[^\p{L}\p{N}]/gu, '').length < fewestSigns && category !== 'GEO' ? undefined : make?.(value, random);
 }

@@ -94,7 +94,7 @@ function typeOfNumber(text: string, value: string, { key, parent, parentKey, ext
 }
 
 function typeOfIdentifier(text: string, parent: JsonNode): Category {
-  const coding = find(find(parent, 'type'), 'coding')?.members[0]?.node;
+  const coding = parent.byKey.get('type')?.byKey.get('coding')?.members[0]?.node;
   return identifierType(coding === undefined ? undefined : read(text, coding, 'code'), read(text, parent, 'system'));
 }
 
@@ -123,12 +123,8 @@ function isLocal(value: string): boolean {
   return /^(?:urn:uuid:|#|[A-Z][A-Za-z]+\/)|\/[A-Z][A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/.test(value);
 }
 
-function find(node: JsonNode | undefined, key: string): JsonNode | undefined {
-  return node?.members.find((member) => member.key === key)?.node;
-}
-
 /** A string of an object. */
 export function read(text: string, node: JsonNode, key: string): string | undefined {
-  const found = find(node, key);
+  const found = node.byKey.get(key);
   return found?.kind === 'string' ? text.slice(found.start + 1, found.end - 1) : undefined;
 }

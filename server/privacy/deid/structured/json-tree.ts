@@ -8,6 +8,8 @@ export interface JsonNode {
   /** Exclusive; of strings with the quotes. */
   end: number;
   readonly members: JsonMember[];
+  /** Of an object: the first member of each key. */
+  readonly byKey: Map<string, JsonNode>;
 }
 
 export interface JsonMember {
@@ -25,6 +27,8 @@ export interface JsonTree {
 }
 
 const mostDepth = 256;
+/** Of values without any; nothing is ever added to them. */
+const [noMembers, noKeys] = [[] as JsonMember[], new Map<string, JsonNode>()];
 
 /** Reads from an opening bracket on. */
 export function readJson(text: string, start: number): JsonTree {
@@ -88,19 +92,19 @@ class JsonReader {
     const sign = this.#text[this.#at] ?? '';
     if (sign === '{' || sign === '[') {
       if (this.#open.length >= mostDepth) return false;
-      parent.members.push({ key, node: this.#enter() });
+      addMember(parent, key, this.#enter());
       return true;
     }
     const start = this.#at;
     const kind = sign === '"' ? 'string' : /[-\d]/.test(sign) ? 'number' : 'word';
     if (!(kind === 'string' ? this.#passString() : this.#passWord())) return false;
-    parent.members.push({ key, node: { kind, start, end: this.#at, members: [] } });
+    addMember(parent, key, { kind, start, end: this.#at, members: noMembers, byKey: noKeys });
     return true;
   }
 
   #enter(): JsonNode {
     const kind = this.#text[this.#at] === '{' ? 'object' : 'array';
-    const node: JsonNode = { kind, start: this.#at, end: this.#at + 1, members: [] };
+    const node: JsonNode = { kind, start: this.#at, end: this.#at + 1, members: [], byKey: kind === 'object' ? new Map() : noKeys };
     this.#open.push(node);
     this.#at += 1;
     return node;
@@ -131,4 +135,9 @@ class JsonReader {
   #skipSpace(): void {
     while (/[\s]/.test(this.#text[this.#at] ?? '')) this.#at += 1;
   }
+}
+
+function addMember(parent: JsonNode, key: string, node: JsonNode): void {
+  parent.members.push({ key, node });
+  if (parent.kind === 'object' && !parent.byKey.has(key)) parent.byKey.set(key, node);
 }

@@ -2,7 +2,7 @@
  * Owns JSON within a text: FHIR resources by their standard, other objects by the names of their keys. Refuses brackets without a key
  * behind them: prose has those.
  */
-import type { Category } from '../types.ts';
+import { categoryByWord, recordKeys } from '../words.ts';
 import { type Document, DocumentWriter } from './document.ts';
 import { judgeFhirValue, read } from './fhir.ts';
 import { proseOf, toWords } from './json-prose.ts';
@@ -63,10 +63,11 @@ class Walker {
   }
 }
 
-const plain: Readonly<Partial<Record<Category, string>>> = {
-  NAME: 'patientname fullname firstname lastname middlename givenname familyname surname maidenname preferredname mothersmaidenname emergencycontactname',
-  GEO: 'address streetaddress street addressline1 addressline2 city county zip zipcode postalcode',
-  DATE: 'dob dateofbirth birthdate birthday dateofdeath admissiondate dischargedate',
+/** Of whole objects only: in a piece of one they are words as well (`"account": "savings"`). */
+const plainKeys = categoryByWord(recordKeys, {
+  NAME: 'preferredname mothersmaidenname emergencycontactname',
+  GEO: 'address addressline1 addressline2',
+  DATE: 'birthday dateofdeath admissiondate dischargedate',
   PHONE: 'phone phonenumber telephone mobile mobilephone cell cellphone homephone workphone',
   FAX: 'fax faxnumber',
   EMAIL: 'email emailaddress',
@@ -78,8 +79,4 @@ const plain: Readonly<Partial<Record<Category, string>>> = {
   VEHICLE: 'vin licenseplate plate platenumber',
   DEVICE: 'serialnumber deviceid deviceserial',
   IP: 'ip ipaddress',
-};
-
-const plainKeys: ReadonlyMap<string, Category> = new Map(
-  Object.entries(plain).flatMap(([type, keys]) => keys.split(' ').map((key) => [key.toLowerCase(), type as Category] as const)),
-);
+});

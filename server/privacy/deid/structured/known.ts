@@ -15,6 +15,8 @@ const common = new Set(
 );
 const fewestLetters = 3;
 const fewestSigns = 5;
+/** Of what is searched; the tree of the search takes room for every sign, and is walked again from every place of a text. */
+const mostSigns = 128;
 const searched: ReadonlySet<Category> = new Set([
   'NAME',
   'PHONE',
@@ -44,9 +46,9 @@ export function findKnown(text: string, values: readonly { readonly type: Catego
 
 function wordsOf(type: Category, value: string): string[] {
   if (!searched.has(type)) return [];
-  if (type !== 'NAME') return value.replace(/[^\p{L}\p{N}]/gu, '').length >= fewestSigns && /\d/.test(value) && value.length <= 128 ? [value] : [];
+  if (type !== 'NAME') return value.replace(/[^\p{L}\p{N}]/gu, '').length >= fewestSigns && /\d/.test(value) && value.length <= mostSigns ? [value] : [];
   return readName(value).flatMap(({ text, kind }) =>
-    (kind === 'given' || kind === 'family') && text.length >= fewestLetters && !common.has(text.toLowerCase()) ? [text] : [],
+    (kind === 'given' || kind === 'family') && text.length >= fewestLetters && text.length <= mostSigns && !common.has(text.toLowerCase()) ? [text] : [],
   );
 }
 

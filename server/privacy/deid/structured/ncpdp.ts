@@ -3,14 +3,14 @@
  * code, between control signs. Refuses to change widths of the head and codes; a field that it does not know is an identifier if it
  * has four signs and a letter among them.
  */
-import type { Category } from '../types.ts';
+import { categoryByWord } from '../words.ts';
 import { type Document, DocumentWriter } from './document.ts';
 import { isPackedDate } from './kinds.ts';
 
 /** Place of the date of service in the head, after BIN, version, transaction, PCN, count, qualifier and the pharmacy's number. */
 const [dateStart, headLength] = [38, 56];
 
-const plain: Readonly<Partial<Record<Category, string>>> = {
+const types = categoryByWord({
   NAME: 'CA CB CC CD DR 2J 4E CF CE BY A8 SB SC',
   GEO: 'CM CN CP CG CH CI CK 2K 2M 2P 7A 8S',
   DATE: 'C4 E8 CV CU DE D1',
@@ -19,7 +19,7 @@ const plain: Readonly<Partial<Record<Category, string>>> = {
   HEALTH_PLAN: 'C2 C1 2A N5 N6 NU MJ HB A2 CR',
   OTHER_ID: 'CY CW EN EF D2 EM CZ A5 9Y',
   LICENSE: 'DB DL 4C2 E9 2F',
-};
+});
 /** Codes, amounts and texts of tables; numbers of drugs and plans. */
 const kept = new Set(
   'C3 C5 C6 C7 C8 C9 CO 2C EZ E1 E2 E3 E4 E5 E6 E7 D3 D5 D6 D7 D8 D9 DC DF DI DJ DK DN DQ DT DU DV DX DW DY DZ 4C 5C 6C 7C 6E HC HD UE TE RE SE EK ER ET EV EW EU EX EY MY NX AM'.split(
@@ -27,10 +27,6 @@ const kept = new Set(
   ),
 );
 const proseFields = new Set(['FY', 'FQ', 'UH', 'TS', 'PY']);
-
-const types: ReadonlyMap<string, Category> = new Map(
-  Object.entries(plain).flatMap(([type, codes]) => codes.split(' ').map((code) => [code, type as Category] as const)),
-);
 
 export function readNcpdpDocument(text: string, start: number): { readonly document: Document | undefined; readonly end: number } {
   // The first segment may follow the head without a sign.

@@ -49,23 +49,57 @@ const identifiers: Readonly<Record<string, Category | undefined>> = {
 /** Entities that are no person's: who pays, sends and receives. */
 const institutions = new Set(['PR', '40', '41', 'TT']);
 
-export function readX12Document(text: string, start: number): { readonly document: Document | undefined; readonly end: number } {
-  const separators = readSeparators(text, start);
-  if (separators === undefined) return { document: undefined, end: start + 2 };
-  const writer = new DocumentWriter();
-  let at = start;
-  for (;;) {
-    const end = text.indexOf(separators.segment, at);
-    if (end < 0) break;
-    const elements = cut(text, { start: at, end }, separators.element);
-    const name = textOf(text, elements[0]);
-    if (!/^[A-Z][A-Z0-9]{1,2}$/.test(name)) break;
-    new Segment(text, name, elements, separators, writer).judge();
-    at = end + separators.segment.length;
-    if (name === 'IEA') break;
-    while (/[\r\n ]/.test(text[at] ?? '')) at += 1;
+/** All interchanges of one text, from left to right. */
+export class X12Reader {
+  readonly #text: string;
+  /** Where each code unit stands last; made when a search has been in vain. */
+  #lasts: Int32Array | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  return { document: at > start ? writer.finish(start, at) : undefined, end: Math.max(at, start + 2) };
+
+  read(start: number): { readonly document: Document | undefined; readonly end: number } {
+    const text = this.#text;
+    const separators = readSeparators(text, start);
+    if (separators === undefined) return { document: undefined, end: start + 2 };
+    const writer = new DocumentWriter();
+    let at = start;
+    for (;;) {
+      // The name first: the end of what is no segment may be far.
+      const name = readSegmentName(text, at, separators);
+      const end = name === undefined ? -1 : this.#findEnd(at, separators.segment);
+      if (name === undefined || end < 0) break;
+      new Segment(text, name, cut(text, { start: at, end }, separators.element), separators, writer).judge();
+      at = end + separators.segment.length;
+      if (name === 'IEA') break;
+      while (/[\r\n ]/.test(text[at] ?? '')) at += 1;
+    }
+    return { document: at > start ? writer.finish(start, at) : undefined, end: Math.max(at, start + 2) };
+  }
+
+  /** -1 if there is none. A search in vain reads all the rest, so it is made once in a text, whatever begins in it again and again. */
+  #findEnd(from: number, segment: string): number {
+    if (this.#lasts !== undefined && (this.#lasts[segment.charCodeAt(0)] as number) < from) return -1;
+    const end = this.#text.indexOf(segment, from);
+    if (end < 0) this.#lasts = findLasts(this.#text);
+    return end;
+  }
+}
+
+function findLasts(text: string): Int32Array {
+  const lasts = new Int32Array(0x10000).fill(-1);
+  for (let at = 0; at < text.length; at += 1) lasts[text.charCodeAt(at)] = at;
+  return lasts;
+}
+
+/** A name has three signs at most, and white space around it at times. */
+const longestName = 16;
+
+function readSegmentName(text: string, at: number, { element, segment }: Separators): string | undefined {
+  const [head = ''] = text.slice(at, at + longestName).split(element, 1);
+  const name = head.split(segment, 1)[0]?.trim() ?? '';
+  return /^[A-Z][A-Z0-9]{1,2}$/.test(name) ? name : undefined;
 }
 
 function readSeparators(text: string, start: number): Separators | undefined {

@@ -7,14 +7,39 @@ import { type Document, DocumentWriter } from './document.ts';
 import { contactOf, identifierType, isPackedDate } from './kinds.ts';
 import { readXml, type XmlAttribute, type XmlHandler } from './xml-tags.ts';
 
-export function readXmlDocument(text: string, start: number): { readonly document: Document | undefined; readonly end: number } {
-  const root = /^(?:<\?xml[^>]{0,200}\?>)?(?:\s|<!--(?:[^-]|-[^-]){0,4000}-->|<\?[^>]{0,400}\?>)*<(?:\w{1,32}:)?ClinicalDocument[\s>]/.exec(
-    text.slice(start, start + 8192),
-  );
-  if (root === null) return { document: undefined, end: start + 5 };
-  const handler = new ClinicalDocument(text);
-  const end = readXml(text, start, handler);
-  return { document: handler.writer.finish(start, end), end };
+const prologItem = /\s+|<!--(?:[^-]|-[^-]){0,4000}-->|<\?[^>]{0,400}\?>/y;
+const rootTag = /<(?:\w{1,32}:)?ClinicalDocument[\s>]/y;
+
+/** All documents of one text, from left to right. */
+export class XmlReader {
+  readonly #text: string;
+  /** Places of prologs that lead to no root of ours: declarations one behind the other would each read all that follow. */
+  readonly #rootless = new Set<number>();
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(start: number): { readonly document: Document | undefined; readonly end: number } {
+    if (!this.#leadsToRoot(start)) return { document: undefined, end: start + 5 };
+    const handler = new ClinicalDocument(this.#text);
+    const end = readXml(this.#text, start, handler);
+    return { document: handler.writer.finish(start, end), end };
+  }
+
+  #leadsToRoot(start: number): boolean {
+    for (let at: number | undefined = start; at !== undefined && !this.#rootless.has(at); at = findEnd(prologItem, this.#text, at)) {
+      if (findEnd(rootTag, this.#text, at) !== undefined) return true;
+      this.#rootless.add(at);
+    }
+    return false;
+  }
+}
+
+/** Where what stands at a place ends, by a sticky pattern. */
+function findEnd(pattern: RegExp, text: string, at: number): number | undefined {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : undefined;
 }
 
 const nameParts = new Set(['given', 'family', 'name']);

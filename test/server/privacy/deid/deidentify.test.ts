@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Action } from '../../../../server/privacy/deid/actions/plan.ts';
 import { deidentify } from '../../../../server/privacy/deid/deidentify.ts';
 import { Mapping } from '../../../../server/privacy/deid/mapping/mapping.ts';
@@ -117,6 +117,20 @@ for (const actions of ['tag', 'surrogate'] as const satisfies readonly Action[])
       { numRuns: 1000 },
     );
   });
+
+test('a mapping that was made for a text is disposed if the text cannot be de-identified; one that was given stays', () => {
+  const dispose = vi.spyOn(Mapping.prototype, Symbol.dispose);
+  const fails = new Date(0);
+  fails.getUTCFullYear = () => {
+    throw new RangeError('no year');
+  };
+  expect(() => deidentify(note, { detector, today: fails })).toThrow(RangeError);
+  expect(dispose).toHaveBeenCalledTimes(1);
+  using mapping = new Mapping();
+  expect(() => deidentify(note, { detector, today: fails, mapping })).toThrow(RangeError);
+  expect(dispose).toHaveBeenCalledTimes(1);
+  dispose.mockRestore();
+});
 
 test('twice is once', () => {
   for (const actions of ['tag', 'remove', 'generalize'] as const) {

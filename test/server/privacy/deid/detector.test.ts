@@ -5,6 +5,7 @@ import { judge, recallOf, scoreSet } from '../../../../bench/deid/score.ts';
 import { readSet } from '../../../../bench/deid/sets.ts';
 import { createDetector } from '../../../../server/privacy/deid/detector.ts';
 import { findTestData, fixturePath } from '../../../test-data.ts';
+import { expectLinear, repeat } from './growth.ts';
 
 const detector = createDetector({ year: 2026 });
 const detect = (text: string) => detector.detect(text);
@@ -138,25 +139,10 @@ describe('adversarial input', () => {
     '::',
     'http://',
   ];
-  test.each(pieces)('%j: twice the text takes about twice the time', (piece) => {
-    const seconds = [1, 2, 4].map((times) => best(() => detect(piece.repeat((times * 3_000) / piece.length))));
-    // Quadratic work would be sixteen times as long; the floor keeps the clock's own steps out.
-    expect(seconds[2]!).toBeLessThan(Math.max(seconds[0]!, 0.004) * 9);
-  });
+  test.each(pieces)('%j: four times the text takes about four times the time', (piece) => expectLinear(piece, 100_000, repeat(piece), detect));
 
   test('ten million digits or spaces, 200,000 brackets', () => {
     for (const piece of ['7', ' ']) expect(detect(piece.repeat(10_000_000)).length).toBeLessThanOrEqual(1);
     expect(detect('('.repeat(200_000))).toEqual([]);
   });
 });
-
-/** Seconds of processor time, the least of three. */
-function best(work: () => unknown): number {
-  const seconds = [0, 1, 2].map(() => {
-    const before = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1e6;
-  });
-  return Math.min(...seconds);
-}

@@ -53,3 +53,9 @@ test('what is too short to be told from other words has none', () => {
   ] as const)
     expect(makeSurrogate(category, value, randomInt)).toBeUndefined();
 });
+
+test('what no answer repeats has none, so that the way back has no tree of it', () => {
+  for (const category of ['OTHER_ID', 'MRN', 'EMAIL', 'URL', 'IP', 'PHONE'] as const)
+    expect(makeSurrogate(category, `${'1:'.repeat(128)}1`, randomInt), category).toBeUndefined();
+  expect(makeSurrogate('OTHER_ID', 'a1'.repeat(128), randomInt)).toHaveLength(256);
+});
