@@ -139,7 +139,7 @@ describe('adversarial input', () => {
     '::',
     'http://',
   ];
-  test.each(pieces)('%j: four times the text takes about four times the time', (piece) => expectLinear(piece, 100_000, repeat(piece), detect));
+  test.each(pieces)('%j: four times the text takes about four times the time', (piece) => expectLinear(piece, 50_000, repeat(piece), detect));
 
   test('ten million digits or spaces, 200,000 brackets', () => {
     for (const piece of ['7', ' ']) expect(detect(piece.repeat(10_000_000)).length).toBeLessThanOrEqual(1);
