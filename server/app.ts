@@ -3,6 +3,7 @@
  * tests can inject. Refuses Fastify's own logger and error texts: both may quote a request.
  */
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
@@ -89,7 +90,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   tls?.guard(app, log);
   app.decorateRequest('usage', null);
   app.decorateRequest('refusal', null);
-  if (scrubber !== undefined) watchContent(app, scrubber);
+  scrubber?.watch(app.server, holdsNothing);
   addBodyParser(app, settings.bodyLimit);
   addHooks(app, life, gate, log);
   addCors(app, settings);
@@ -139,11 +140,9 @@ function addHooks(app: FastifyInstance, life: Life, gate: Doorkeeper, log: Log):
   });
 }
 
-/** What holds content has a body. */
-function watchContent(app: FastifyInstance, scrubber: Scrubber): void {
-  app.addHook('onRequest', async ({ method }, { raw }) => {
-    if (method !== 'GET' && method !== 'HEAD') raw.once('close', scrubber.enter());
-  });
+/** Whoever asks for the state writes nothing of his own. */
+function holdsNothing({ method, url }: IncomingMessage): boolean {
+  return method === 'GET' && url !== undefined && stateRoutes.has(url);
 }
 
 function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): void {

@@ -1,25 +1,26 @@
 /**
- * Owns what the HTTP process does with its own memory once it has nothing to do: the one buffer that Node reads all requests into
- * overwritten, and a collection of everything that nobody needs (runtime/collect.ts). It stops everything for a moment, so while
+ * Owns what the HTTP process does with its own memory once it has nothing to do: what Node has read requests into overwritten
+ * (overwrite.ts), and a collection of everything that nobody needs (runtime/collect.ts). It stops everything for a moment, so while
  * requests are open it is done once a minute at most. What it is measured by: prove/memory.ts.
  */
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { setFlagsFromString } from 'node:v8';
 import { collectGarbage } from '../runtime/index.ts';
+import { overwriteReads } from './overwrite.ts';
 
 /** After the last answer, in ms, so that a client that asks one thing after the other waits for nothing. */
 const idleMs = 1000;
 /** Where requests leave no such pause, in ms: a tenth of a second of it costs a six-hundredth of the time. */
 const busyMs = 60_000;
-/** Node reads 64 KiB at a time: several times that, so that one reading is full wherever the body begins. */
-const fillSize = 4 * 2 ** 16;
 
 export interface ScrubberOptions {
-  /** Its signal aborts when a request comes in the middle, unless it is overdue: from then on it may stop nothing, and rejects. */
-  readonly scrub?: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Its signal aborts when a request comes in the middle, unless it is overdue: from then on it may stop nothing, and rejects. Is told
+   * how many parsers of Node's may have been used since the last one, and are free now.
+   */
+  readonly scrub?: (signal: AbortSignal, parserCount: number) => Promise<void>;
   /** After the last request, in ms. */
   readonly delayMs?: number;
   /** After the first request since the last scrub, in ms; from then on one is overdue. */
@@ -34,11 +35,35 @@ export class Scrubber {
   #timer: NodeJS.Timeout | undefined;
   #overdueTimer: NodeJS.Timeout | undefined;
   #running: AbortController | undefined;
+  /** Connections, each of which has a parser, and the most of them since the last scrub. */
+  #connectionCount = 0;
+  #peakCount = 0;
 
   constructor(options: ScrubberOptions = {}) {
     this.#options = { scrub: scrubProcess, delayMs: idleMs, overdueMs: busyMs, onScrub: () => undefined, ...options };
     // Buffers go back to malloc by the thread that asks for them again (runtime/collect.ts): what another one gave back, only that one gets.
     setFlagsFromString('--no-concurrent-array-buffer-sweeping');
+  }
+
+  /**
+   * Watches a server: every request that may hold content is open until its answer has ended, and when a connection ends that
+   * has carried anything else than requests which hold none, what its parser keeps is to be overwritten as well.
+   */
+  watch(server: Server, holdsNothing: (request: IncomingMessage) => boolean): void {
+    const [harmless, others] = [new WeakSet<Socket>(), new WeakSet<Socket>()];
+    server.on('request', (request, response) => {
+      const isHarmless = holdsNothing(request);
+      (isHarmless ? harmless : others).add(request.socket);
+      if (!isHarmless) response.once('close', this.enter());
+    });
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#peakCount = Math.max(this.#peakCount, ++this.#connectionCount);
+      socket.once('close', () => {
+        this.#connectionCount--;
+        // What cannot be read as a request is none, and holds what it likes.
+        if (others.has(socket) || (socket.bytesRead > 0 && !harmless.has(socket))) this.enter()();
+      });
+    });
   }
 
   /** A request that may hold content has come; what is given back says that it is over. */
@@ -68,39 +93,22 @@ export class Scrubber {
   #start(signal: AbortSignal): void {
     const { scrub, onScrub } = this.#options;
     const begun = performance.now();
-    scrub(signal)
+    // Free parsers are given out last in, first out: those that were used lie on top.
+    const parserCount = this.#peakCount - this.#connectionCount;
+    this.#peakCount = this.#connectionCount;
+    scrub(signal, parserCount)
       .then(() => {
         this.#watch();
         onScrub(performance.now() - begun);
       })
       // A failure leaves things as they were without a scrub; the next one tries again.
-      .catch(() => undefined);
+      .catch(() => (this.#peakCount = Math.max(this.#peakCount, this.#connectionCount + parserCount)));
   }
 }
 
-/** Collects, and overwrites what was read last. */
-async function scrubProcess(signal: AbortSignal): Promise<void> {
-  await overwriteReadBuffer();
+/** Overwrites what was read, and collects. */
+async function scrubProcess(signal: AbortSignal, parserCount: number): Promise<void> {
+  await overwriteReads(parserCount, signal);
   signal.throwIfAborted();
   collectGarbage();
-}
-
-/** All HTTP servers of a process read into the same buffer: one of its own, in the abstract names of Linux, gets zeros. */
-async function overwriteReadBuffer(): Promise<void> {
-  if (process.platform !== 'linux') return;
-  const path = `\0inward-${randomUUID()}`;
-  const server = createServer((request, response) => {
-    request.resume().once('end', () => response.end());
-  });
-  server.listen(path);
-  await once(server, 'listening');
-  try {
-    const socket = connect(path);
-    socket.write(`POST / HTTP/1.1\r\nhost: scrub\r\nconnection: close\r\ncontent-length: ${fillSize}\r\n\r\n`);
-    socket.write(Buffer.alloc(fillSize));
-    socket.resume();
-    await once(socket, 'close');
-  } finally {
-    server.close();
-  }
 }

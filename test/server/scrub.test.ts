@@ -1,10 +1,11 @@
 /** What the HTTP process holds of requests once it has had nothing to do for a moment, seen from another process. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { request } from 'node:http';
-import { Server } from 'node:net';
+import { once } from 'node:events';
+import { Agent, createServer, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, connect, Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { countCopies } from '../../scripts/residue.ts';
 import { Scrubber } from '../../server/scrub.ts';
 import { talk, until, user } from './help.ts';
@@ -23,6 +24,10 @@ class EchoServer implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  get port(): number {
+    return Number(new URL(this.#out.split('\n')[0] ?? '').port);
   }
 
   get scrubCount(): number {
@@ -58,7 +63,7 @@ class EchoServer implements AsyncDisposable {
 
   /** What is not HTTP. */
   babble(text: string): Promise<string> {
-    return talk(Number(new URL(this.#out.split('\n')[0] ?? '').port), text);
+    return talk(this.port, text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,6 +90,7 @@ describe.each(['plain', 'paced'] as const)('answers that are %s', (shape) => {
     }
     const [before] = countCopies([server.pid], [marker]);
     await refuseAll(server, content(99));
+    await sendHeads(server, content(98));
     const scrubs = server.scrubCount;
     await until(() => server.scrubCount > scrubs, 30_000);
     const [after] = countCopies([server.pid], [marker]);
@@ -127,6 +133,20 @@ async function refuseAll(server: EchoServer, content: string): Promise<void> {
     expect(await server.post('/v1/chat/completions', '{}', type)).toContain('"error"');
   }
   expect(await server.babble(`${word} / HTTP/7.7\r\n${content}\r\n\r\n`)).toContain('"error"');
+}
+
+/** Heads that come in pieces, some never whole, on connections that are open at the same time; and a path that cannot be read. */
+async function sendHeads(server: EchoServer, content: string): Promise<void> {
+  const [word = ''] = content.split(' ');
+  const sockets = Array.from({ length: 6 }, () => connect(server.port, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const pieces = [`GET /docs/%zz${word} HTTP/1.1\r\nhost: a\r\nx-first: ${content}`, `${content}\r\nx-second: ${content}\r\nx-th`, `ird: ${word}\r\n\r\n`];
+  for (const [turn, piece] of pieces.entries()) {
+    for (const socket of turn === 2 ? sockets.slice(3) : sockets) socket.write(piece);
+    // Two that come at once are read as one.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  for (const socket of sockets) socket.destroy();
 }
 
 function total(copies: { readonly latin1: number; readonly utf16: number } | undefined): number {
@@ -211,4 +231,61 @@ test('nothing is collected once a request has come in the middle', async () => {
   expect(scrubs).toBe(0);
   leave();
   await until(() => scrubs === 1, 5000);
+});
+
+describe('watching a server', () => {
+  const scrubs: number[] = [];
+  const agent = new Agent({ keepAlive: true });
+  const server = createServer((asked, answer) => void asked.resume().once('end', () => answer.end()));
+  const port = (): number => (server.address() as AddressInfo).port;
+  const ask = (path: string, options: { readonly agent: Agent | false }): Promise<unknown> => {
+    const asked = request({ host: '127.0.0.1', port: port(), path, ...options }).end();
+    return once(asked, 'response').then(([answer]) => once((answer as IncomingMessage).resume(), 'end'));
+  };
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+  beforeAll(async () => {
+    const scrubber = new Scrubber({ scrub: async (_signal, parserCount) => void scrubs.push(parserCount), delayMs: 20 });
+    scrubber.watch(server, ({ url }) => url === '/health');
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+  });
+  afterEach(() => void scrubs.splice(0));
+  afterAll(() => {
+    agent.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('requests that hold nothing, and connections that sent nothing, cause none', async () => {
+    await ask('/health', { agent: false });
+    const silent = connect(port(), '127.0.0.1');
+    await once(silent, 'connect');
+    silent.destroy();
+    await pause(200);
+    expect(scrubs).toEqual([]);
+  });
+
+  test('it is told how many parsers were used at once and are free again', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => ask('/other', { agent: false })));
+    await until(() => scrubs.length > 0, 5000);
+    expect(scrubs[0]).toBeGreaterThan(0);
+    expect(scrubs[0]).toBeLessThanOrEqual(6);
+    // Nothing was used since.
+    await pause(200);
+    expect(scrubs).toHaveLength(1);
+  });
+
+  test('a connection that is kept causes one more when it ends', async () => {
+    await ask('/other', { agent });
+    await until(() => scrubs.length === 1, 5000);
+    expect(scrubs).toEqual([0]);
+    agent.destroy();
+    await until(() => scrubs.length === 2, 5000);
+    expect(scrubs).toEqual([0, 1]);
+  });
+
+  test('what is no request causes one', async () => {
+    expect(await talk(port(), 'no request at all\r\n\r\n')).toContain('400');
+    await until(() => scrubs.length > 0, 5000);
+  });
 });
