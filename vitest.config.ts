@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { overwritingMalloc } from './scripts/node.mjs';
 
 /** Needs Dawn, but no device: its null backend compiles on one core. */
 const deviceless = 'test/kernels/validate.test.ts';
@@ -13,8 +14,8 @@ const exclude = ['dist/**', 'node_modules/**', 'bench/peers/**'];
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Commands under test leave nothing in the user's cache; tests of the tuner ask for it.
-    env: { INWARD_TUNE: 'false' },
+    // Commands under test leave nothing in the user's cache; tests of the tuner ask for it. What they start is told as the command tells itself.
+    env: { INWARD_TUNE: 'false', GLIBC_TUNABLES: overwritingMalloc },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [

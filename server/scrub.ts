@@ -1,26 +1,26 @@
 /**
- * Owns what the HTTP process does with its own memory once it has nothing to do: what Node has read requests into overwritten
- * (overwrite.ts), and a collection of everything that nobody needs (runtime/collect.ts). It stops everything for a moment, so while
- * requests are open it is done once a minute at most. What it is measured by: prove/memory.ts.
+ * Owns what the HTTP process does with its own memory: of what Node reads requests with, nothing is kept for another connection; and once
+ * there is nothing to do, the one buffer that all are read into is overwritten, and everything that nobody needs collected (runtime/collect.ts).
+ * That stops everything for a moment, so while requests are open it is done once a minute at most. What it is measured by: prove/memory.ts.
  */
-import type { IncomingMessage, Server } from 'node:http';
-import type { Socket } from 'node:net';
-import { Server as TlsServer } from 'node:tls';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { collectGarbage } from '../runtime/index.ts';
-import { overwriteReads } from './overwrite.ts';
 
 /** After the last answer, in ms, so that a client that asks one thing after the other waits for nothing. */
 const idleMs = 1000;
 /** Where requests leave no such pause, in ms: a tenth of a second of it costs a six-hundredth of the time. */
 const busyMs = 60_000;
+/** Node reads 64 KiB at a time: several times that, so that one reading is full wherever the body begins. */
+const fillSize = 4 * 2 ** 16;
 
 export interface ScrubberOptions {
-  /**
-   * Its signal aborts when a request comes in the middle, unless it is overdue: from then on it may stop nothing, and rejects. Is told
-   * how many parsers of Node's may have been used since the last one, and are free now.
-   */
-  readonly scrub?: (signal: AbortSignal, parserCount: number) => Promise<void>;
+  /** Its signal aborts when a request comes in the middle, unless it is overdue: from then on it may stop nothing, and rejects. */
+  readonly scrub?: (signal: AbortSignal) => Promise<void>;
   /** After the last request, in ms. */
   readonly delayMs?: number;
   /** After the first request since the last scrub, in ms; from then on one is overdue. */
@@ -35,35 +35,20 @@ export class Scrubber {
   #timer: NodeJS.Timeout | undefined;
   #overdueTimer: NodeJS.Timeout | undefined;
   #running: AbortController | undefined;
-  /** Connections, each of which has a parser, and the most of them since the last scrub. */
-  #connectionCount = 0;
-  #peakCount = 0;
 
   constructor(options: ScrubberOptions = {}) {
     this.#options = { scrub: scrubProcess, delayMs: idleMs, overdueMs: busyMs, onScrub: () => undefined, ...options };
+    keepNoParsers();
     // Buffers go back to malloc by the thread that asks for them again (runtime/collect.ts): what another one gave back, only that one gets.
     setFlagsFromString('--no-concurrent-array-buffer-sweeping');
   }
 
-  /**
-   * Watches a server: every request that may hold content is open until its answer has ended, and when a connection ends that
-   * has carried anything else than requests which hold none, what its parser keeps is to be overwritten as well.
-   */
+  /** Watches a server: every request that may hold content is open until its answer has ended; what is no request may hold anything. */
   watch(server: Server, holdsNothing: (request: IncomingMessage) => boolean): void {
-    const [harmless, others] = [new WeakSet<Socket>(), new WeakSet<Socket>()];
     server.on('request', (request, response) => {
-      const isHarmless = holdsNothing(request);
-      (isHarmless ? harmless : others).add(request.socket);
-      if (!isHarmless) response.once('close', this.enter());
+      if (!holdsNothing(request)) response.once('close', this.enter());
     });
-    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-      this.#peakCount = Math.max(this.#peakCount, ++this.#connectionCount);
-      socket.once('close', () => {
-        this.#connectionCount--;
-        // What cannot be read as a request is none, and holds what it likes.
-        if (others.has(socket) || (socket.bytesRead > 0 && !harmless.has(socket))) this.enter()();
-      });
-    });
+    server.on('clientError', () => this.enter()());
   }
 
   /** A request that may hold content has come; what is given back says that it is over. */
@@ -93,22 +78,51 @@ export class Scrubber {
   #start(signal: AbortSignal): void {
     const { scrub, onScrub } = this.#options;
     const begun = performance.now();
-    // Free parsers are given out last in, first out: those that were used lie on top.
-    const parserCount = this.#peakCount - this.#connectionCount;
-    this.#peakCount = this.#connectionCount;
-    scrub(signal, parserCount)
+    scrub(signal)
       .then(() => {
         this.#watch();
         onScrub(performance.now() - begun);
       })
       // A failure leaves things as they were without a scrub; the next one tries again.
-      .catch(() => (this.#peakCount = Math.max(this.#peakCount, this.#connectionCount + parserCount)));
+      .catch(() => undefined);
   }
 }
 
-/** Overwrites what was read, and collects. */
-async function scrubProcess(signal: AbortSignal, parserCount: number): Promise<void> {
-  await overwriteReads(parserCount, signal);
+/**
+ * A parser of Node's has some KB of its own for a head that comes in pieces, and for the last path in any case (src/node_http_parser.cc), and
+ * is used for one connection after the other. Now it goes when its connection does, and the C library overwrites it.
+ */
+function keepNoParsers(): void {
+  const { parsers } = createRequire(import.meta.url)('_http_common') as { readonly parsers?: { max: number; readonly list: unknown[] } };
+  if (typeof parsers?.max !== 'number')
+    throw new Error(`Node ${process.version} keeps what it reads requests with in a way that is not known here: use Node 24.`);
+  parsers.max = 0;
+  parsers.list.length = 0;
+}
+
+/** Collects, and overwrites what was read last. */
+async function scrubProcess(signal: AbortSignal): Promise<void> {
+  await overwriteReadBuffer();
   signal.throwIfAborted();
   collectGarbage();
+}
+
+/** All HTTP servers of a process read into the same buffer: one of its own, in the abstract names of Linux, gets zeros. */
+async function overwriteReadBuffer(): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const path = `\0inward-${randomUUID()}`;
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => response.end());
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  try {
+    const socket = connect(path);
+    socket.write(`POST / HTTP/1.1\r\nhost: scrub\r\nconnection: close\r\ncontent-length: ${fillSize}\r\n\r\n`);
+    socket.write(Buffer.alloc(fillSize));
+    socket.resume();
+    await once(socket, 'close');
+  } finally {
+    server.close();
+  }
 }

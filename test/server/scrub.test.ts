@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent, createServer, type IncomingMessage, request } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect, Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -147,6 +147,12 @@ async function sendHeads(server: EchoServer, content: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   for (const socket of sockets) socket.destroy();
+  // Connections that are kept use what these have left.
+  for (let index = 0; index < 6; index++)
+    connect(server.port, '127.0.0.1')
+      .on('error', () => undefined)
+      .write('GET /health HTTP/1.1\r\nhost: a\r\n\r\n');
+  await server.post('/v1/completions', '{}');
 }
 
 function total(copies: { readonly latin1: number; readonly utf16: number } | undefined): number {
@@ -234,58 +240,42 @@ test('nothing is collected once a request has come in the middle', async () => {
 });
 
 describe('watching a server', () => {
-  const scrubs: number[] = [];
-  const agent = new Agent({ keepAlive: true });
+  let scrubs = 0;
   const server = createServer((asked, answer) => void asked.resume().once('end', () => answer.end()));
   const port = (): number => (server.address() as AddressInfo).port;
-  const ask = (path: string, options: { readonly agent: Agent | false }): Promise<unknown> => {
-    const asked = request({ host: '127.0.0.1', port: port(), path, ...options }).end();
-    return once(asked, 'response').then(([answer]) => once((answer as IncomingMessage).resume(), 'end'));
+  const ask = async (path: string): Promise<unknown> => {
+    const [answer] = await once(request({ host: '127.0.0.1', port: port(), path, agent: false }).end(), 'response');
+    return once((answer as IncomingMessage).resume(), 'end');
   };
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
   beforeAll(async () => {
-    const scrubber = new Scrubber({ scrub: async (_signal, parserCount) => void scrubs.push(parserCount), delayMs: 20 });
-    scrubber.watch(server, ({ url }) => url === '/health');
+    new Scrubber({ scrub: async () => void scrubs++, delayMs: 20 }).watch(server, ({ url }) => url === '/health');
+    // As the application has one: then Node answers nothing by itself.
+    server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     await once(server.listen(0, '127.0.0.1'), 'listening');
   });
-  afterEach(() => void scrubs.splice(0));
+  beforeEach(() => void (scrubs = 0));
   afterAll(() => {
-    agent.destroy();
     server.closeAllConnections();
     server.close();
   });
 
   test('requests that hold nothing, and connections that sent nothing, cause none', async () => {
-    await ask('/health', { agent: false });
+    await ask('/health');
     const silent = connect(port(), '127.0.0.1');
     await once(silent, 'connect');
     silent.destroy();
-    await pause(200);
-    expect(scrubs).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(scrubs).toBe(0);
   });
 
-  test('it is told how many parsers were used at once and are free again', async () => {
-    await Promise.all(Array.from({ length: 5 }, () => ask('/other', { agent: false })));
-    await until(() => scrubs.length > 0, 5000);
-    expect(scrubs[0]).toBeGreaterThan(0);
-    expect(scrubs[0]).toBeLessThanOrEqual(6);
-    // Nothing was used since.
-    await pause(200);
-    expect(scrubs).toHaveLength(1);
-  });
-
-  test('a connection that is kept causes one more when it ends', async () => {
-    await ask('/other', { agent });
-    await until(() => scrubs.length === 1, 5000);
-    expect(scrubs).toEqual([0]);
-    agent.destroy();
-    await until(() => scrubs.length === 2, 5000);
-    expect(scrubs).toEqual([0, 1]);
+  test('any other causes one, whatever becomes of it', async () => {
+    await ask('/%zz');
+    await until(() => scrubs === 1, 5000);
   });
 
   test('what is no request causes one', async () => {
     expect(await talk(port(), 'no request at all\r\n\r\n')).toContain('400');
-    await until(() => scrubs.length > 0, 5000);
+    await until(() => scrubs > 0, 5000);
   });
 });
