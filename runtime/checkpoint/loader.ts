@@ -32,10 +32,11 @@ export interface LoaderTarget extends PackerTarget {
 
 /** Bytes that the weights will take on the device; throws model_unsupported naming the first tensor that does not fit the family. */
 export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>): number {
-  return Array.from(specs.values(), (spec) => sizeOf(checkpoint, spec)).reduce((sum, size) => sum + size, 0);
+  return Array.from(specs.values(), (spec) => specSize(checkpoint, spec)).reduce((sum, size) => sum + size, 0);
 }
 
-function sizeOf(checkpoint: Checkpoint, spec: WeightSpec): number {
+/** Bytes that one of them takes on the device. Throws as `weightSize` does. */
+export function specSize(checkpoint: Checkpoint, spec: WeightSpec): number {
   switch (spec.kind) {
     case 'matrix':
       return planPieces(checkpoint, spec).reduce(
