@@ -50,8 +50,7 @@ function billSpecs(specs: ReadonlyMap<string, WeightSpec>, sizeOf: (spec: Weight
     return {
       place,
       size: sizeOf(spec),
-      // Heads can lie like experts, but every token has all of them.
-      ...(spec.kind === 'experts' && name.includes('expert') && { experts: spec.experts }),
+      ...(spec.kind === 'experts' && spec.isRouted && { experts: spec.experts }),
       ...(spec.kind === 'matrix' && spec.isTable && { isTable: true }),
     };
   });

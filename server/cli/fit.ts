@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { type Accelerator, accelerators, deviceNames, fitModel, fitStages, formatBytes, listReleases, type ModelFit } from '../../runtime/index.ts';
+import { byteSize } from '../config/kinds.ts';
 import { type SettingName, settingTable } from '../config/table.ts';
 import { type Settings, toEngineOptions } from '../config.ts';
 import { formatCount } from '../panel.ts';
@@ -16,9 +17,8 @@ import { resolveModel } from './model/shelf.ts';
 import { addSettings, type Flags, integer, parser, readSettings, UsageError } from './options.ts';
 import { createStyle, type Style } from './style.ts';
 import { formatTable } from './table.ts';
-import { byteSize } from './values.ts';
 
-const settings: readonly SettingName[] = ['context', 'maxSequences', 'kvTokens', 'tokenBudget', 'kv', 'activations'];
+const settings: readonly SettingName[] = ['context', 'maxSequences', 'kvTokens', 'tokenBudget', 'kv', 'activations', 'expertMemory'];
 
 const published = accelerators.map(({ name }) => name);
 
