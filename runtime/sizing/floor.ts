@@ -2,7 +2,7 @@
  * Owns the least time that decoding can take: bytes that devices must read, over the bandwidth that their makers publish. Refuses to guess at
  * anything else: a real engine is slower.
  */
-import type { Accelerator, CacheBill, DecodeFloor, ModelBill } from './types.ts';
+import type { Accelerator, CacheBill, DecodeFloor, ModelBill, WeightBill } from './types.ts';
 
 /** Layers of a stage, and whether it has what stands before or behind all of them. */
 export interface StageRange {
@@ -16,6 +16,19 @@ export function isIn(place: ModelBill['weights'][number]['place'], { firstLayer,
   if (place === 'first') return isFirst;
   if (place === 'last') return isLast;
   return place !== 'prediction' && place >= firstLayer && place < firstLayer + layerCount;
+}
+
+/** Experts of each layer of a stage that so many bytes have room for; undefined: all, or there are none. */
+export function slotsIn(bill: ModelBill, range: StageRange, expertMemory: number | undefined): number | undefined {
+  if (expertMemory === undefined) return undefined;
+  const routed = bill.weights.filter(({ place, experts }) => experts !== undefined && isIn(place, range));
+  const slots = Math.floor(expertMemory / routed.reduce((sum, { size, experts = 1 }) => sum + size / experts, 0));
+  return routed.every(({ experts = 1 }) => experts <= slots) ? undefined : slots;
+}
+
+/** Bytes that weights take on a device. */
+export function residentSize({ size, experts }: WeightBill, slots: number | undefined): number {
+  return experts === undefined || slots === undefined ? size : (size / experts) * Math.min(slots, experts);
 }
 
 /** Experts of `experts` that so many tokens have together, each `chosen`, if all are as likely. */
@@ -41,12 +54,27 @@ function stageReads(bill: ModelBill, range: StageRange, sequences: number, conte
   return caches.reduce((sum, cache) => sum + sequences * readSize(cache, contextLength), weights);
 }
 
-/** `contextLength`: of every sequence. Groups of sequences are as many as stages, where there are as many sequences. */
-export function decodeFloor(bill: ModelBill, ranges: readonly StageRange[], device: Accelerator, sequences: number, contextLength: number): DecodeFloor {
+/** Bytes of experts that a stage reads for a token of each, and finds not on its device, if every choice is as likely. */
+function stageFetches(bill: ModelBill, range: StageRange, slots: number | undefined, sequences: number): number {
+  if (slots === undefined) return 0;
+  return bill.weights.reduce((sum, { place, size, experts }) => {
+    if (experts === undefined || !isIn(place, range)) return sum;
+    return sum + (size / experts) * expectedExperts(experts, bill.chosen, sequences) * Math.max(0, 1 - slots / experts);
+  }, 0);
+}
+
+/** `contextLength`: of every sequence. `expertMemory`: of a device. Groups of sequences are as many as stages, where there are as many sequences. */
+export function decodeFloor(
+  bill: ModelBill,
+  ranges: readonly StageRange[],
+  device: Accelerator,
+  { sequences, contextLength, expertMemory }: { readonly sequences: number; readonly contextLength: number; readonly expertMemory: number | undefined },
+): DecodeFloor {
   const groups = Math.min(ranges.length, sequences);
   const reads = ranges.map((range) => stageReads(bill, range, sequences / groups, contextLength));
   const together = reads.reduce((sum, size) => sum + size, 0);
-  const floor = { sequences, stepSize: groups * together };
+  const fetched = groups * ranges.reduce((sum, range) => sum + stageFetches(bill, range, slotsIn(bill, range, expertMemory), sequences / groups), 0);
+  const floor = { sequences, stepSize: groups * together, ...(fetched > 0 && { fetchedSize: fetched }) };
   if (device.bandwidth === undefined) return floor;
   // Each group goes through all stages, and each stage has all groups.
   const seconds = Math.max(together, groups * Math.max(...reads)) / device.bandwidth;

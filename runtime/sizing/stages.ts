@@ -5,7 +5,8 @@
 import { families } from '../../models/index.ts';
 import { blockLength, type PlanOptions, planMemory } from '../plan.ts';
 import type { MemoryPlan } from '../types.ts';
-import { decodeFloor, isIn, type StageRange } from './floor.ts';
+import { stageSize } from '../checkpoint/stage.ts';
+import { decodeFloor, isIn, residentSize, type StageRange, slotsIn } from './floor.ts';
 import { splitLayers } from './split.ts';
 import type { Accelerator, CacheBill, CacheFit, ModelBill, StageFit, StagePlan } from './types.ts';
 
@@ -26,11 +27,13 @@ export function planStages(bill: ModelBill, device: Accelerator, count: number, 
   const { contextLength, maxSequences } = standard;
   // Every sequence has a whole context, where nobody says less.
   const asked = options.kvTokens === undefined ? planFor(contextLength, maxSequences) : standard;
+  const { expertMemory } = options;
+  const cutFor = (devices: number, plan: MemoryPlan, scratchSize: number): Cut => cutStages(bill, device, devices, plan, { scratchSize, expertMemory });
   const scratchSize = bill.scratchSize(asked);
-  const cut = cutStages(bill, device, count, asked, scratchSize);
-  const isWhole = (plan: MemoryPlan): boolean => fits(cutStages(bill, device, count, plan, bill.scratchSize(plan)));
+  const cut = cutFor(count, asked, scratchSize);
+  const isWhole = (plan: MemoryPlan): boolean => fits(cutFor(count, plan, bill.scratchSize(plan)));
   const blocks = Math.ceil(bill.shape.contextLength / blockLength);
-  const tooFew = countUpTo(bill.caches.length, (devices) => !fits(cutStages(bill, device, devices, asked, scratchSize)));
+  const tooFew = countUpTo(bill.caches.length, (devices) => !fits(cutFor(devices, asked, scratchSize)));
   const sum = (of: (stage: StageFit) => number): number => cut.stages.reduce((all, stage) => all + of(stage), 0);
   return {
     isComputed: true,
@@ -46,7 +49,7 @@ export function planStages(bill: ModelBill, device: Accelerator, count: number, 
     ...(tooFew < bill.caches.length && { fewestDevices: tooFew + 1 }),
     largestContext: Math.min(countUpTo(blocks, (length) => isWhole(planFor(length * blockLength, maxSequences))) * blockLength, bill.shape.contextLength),
     mostSequences: countUpTo(4096, (sequences) => isWhole(planFor(contextLength, sequences))),
-    floors: [...new Set([1, maxSequences])].map((sequences) => decodeFloor(bill, cut.ranges, device, sequences, contextLength)),
+    floors: [...new Set([1, maxSequences])].map((sequences) => decodeFloor(bill, cut.ranges, device, { sequences, contextLength, expertMemory })),
   };
 }
 
@@ -71,11 +74,17 @@ function cacheSize({ entrySize, every, count = 0 }: CacheBill, { kvBlocks, maxSe
   return entrySize * (every === undefined ? count * maxSequences : Math.ceil((kvBlocks * blockLength) / every));
 }
 
-function cutStages(bill: ModelBill, device: Accelerator, count: number, plan: MemoryPlan, scratchSize: number): Cut {
+interface Bounds {
+  readonly scratchSize: number;
+  /** Of a device. */
+  readonly expertMemory: number | undefined;
+}
+
+function cutStages(bill: ModelBill, device: Accelerator, count: number, plan: MemoryPlan, bounds: Bounds): Cut {
   const caches = bill.caches.map((layer) => layer.map((cache) => cacheSize(cache, plan)));
   const cacheSizes = caches.map((sizes) => sizes.reduce((sum, size) => sum + size, 0));
-  const weightsOf = (range: StageRange): number =>
-    bill.weights.reduce((sum, { place, size, isCopy }) => (isIn(place, range) && !(isCopy && range.isFirst) ? sum + size : sum), 0);
+  const weightsOf = (range: StageRange, slots?: number): number =>
+    bill.weights.reduce((sum, weight) => (isIn(weight.place, range) && !(weight.isCopy && range.isFirst) ? sum + residentSize(weight, slots) : sum), 0);
   const none = { firstLayer: 0, layerCount: 0, isFirst: false, isLast: false };
   const sizes = cacheSizes.map((size, firstLayer) => size + weightsOf({ ...none, firstLayer, layerCount: 1 }));
   const starts = splitLayers(sizes, count, weightsOf({ ...none, isFirst: true }), weightsOf({ ...none, isLast: true }));
@@ -85,10 +94,13 @@ function cutStages(bill: ModelBill, device: Accelerator, count: number, plan: Me
   });
   const stages = ranges.map((range) => {
     const { firstLayer, layerCount } = range;
-    const weightSize = weightsOf(range);
+    const slots = slotsIn(bill, range, bounds.expertMemory);
+    const weightSize = weightsOf(range, slots);
+    const scratchSize = bounds.scratchSize + (slots === undefined ? 0 : stageSize);
     const own = cacheSizes.slice(firstLayer, firstLayer + layerCount).reduce((sum, size) => sum + size, 0);
     const totalSize = weightSize + own + scratchSize;
-    return { firstLayer, layerCount, weightSize, cacheSize: own, scratchSize, totalSize, fits: totalSize <= device.memory };
+    const isFit = totalSize <= device.memory && slots !== 0;
+    return { firstLayer, layerCount, weightSize, cacheSize: own, scratchSize, totalSize, ...(slots !== undefined && { expertSlots: slots }), fits: isFit };
   });
   const largest = Math.max(0, ...caches.flat());
   return { stages, ranges, overBinding: largest > bindingOfOthers ? largest : undefined };

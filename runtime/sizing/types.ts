@@ -73,6 +73,8 @@ export interface StageFit {
   readonly cacheSize: number;
   readonly scratchSize: number;
   readonly totalSize: number;
+  /** Experts of each layer that are there at a time, where there is not room for all; 0: for none, so that it does not fit. */
+  readonly expertSlots?: number;
   readonly fits: boolean;
 }
 
@@ -96,6 +98,8 @@ export interface DecodeFloor {
   readonly sequences: number;
   /** Bytes that all devices together read for a token of each sequence. */
   readonly stepSize: number;
+  /** Bytes of experts that are not on the devices, and come from files: no time is counted for them. */
+  readonly fetchedSize?: number;
   /** Until a sequence has its next token: the stages one after the other. */
   readonly tokenMs?: number;
   /** Of all sequences, in as many groups as there are stages, so that every stage has one. */

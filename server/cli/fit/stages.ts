@@ -47,14 +47,16 @@ function formatHead(
 }
 
 function describeStage(
-  { firstLayer, layerCount, weightSize, cacheSize, scratchSize, totalSize, fits }: StageFit,
+  { firstLayer, layerCount, weightSize, cacheSize, scratchSize, totalSize, expertSlots, fits }: StageFit,
   i: number,
   device: Accelerator,
   style: Style,
 ): string[] {
   const bar = drawBar([weightSize, cacheSize, scratchSize], device.memory);
   const layers = layerCount === 1 ? String(firstLayer) : `${firstLayer}-${firstLayer + layerCount - 1}`;
-  const verdict = fits ? style.good('fits') : style.bad(`no: ${formatBytes(totalSize - device.memory)} too much`);
+  const slots = expertSlots === undefined ? '' : `, ${expertSlots} experts of a layer at a time`;
+  const lack = expertSlots === 0 ? 'not one expert of each layer' : `${formatBytes(totalSize - device.memory)} too much`;
+  const verdict = fits ? style.good(`fits${slots}`) : style.bad(`no: ${lack}`);
   return [
     String(i + 1),
     layers,
@@ -104,16 +106,18 @@ function formatVerdict(plan: StagePlan, style: Style): string[] {
 
 function formatFloors({ floors, device, streamSize, count }: StagePlan, style: Style): string[] {
   const handed = count === 1 ? '' : `, handing ${formatBytes(streamSize)} a token on to the next device`;
-  const rows = floors.map(({ sequences, stepSize, tokenMs, tokensPerSecond }: DecodeFloor) => [
+  const isFetched = floors.some(({ fetchedSize = 0 }) => fetchedSize > 0);
+  const rows = floors.map(({ sequences, stepSize, fetchedSize = 0, tokenMs, tokensPerSecond }: DecodeFloor) => [
     String(sequences),
     formatBytes(stepSize),
+    ...(isFetched ? [formatBytes(fetchedSize)] : []),
     tokenMs === undefined ? 'no bandwidth known' : `${tokenMs.toFixed(2)} ms`,
     tokensPerSecond === undefined ? '-' : String(Math.floor(tokensPerSecond)),
   ]);
   return [
-    formatTable(['sequences', 'bytes read for a token of each', 'at least', 'tokens a second at most, together'], rows, style),
+    formatTable(['sequences', 'read for a token of each', ...(isFetched ? ['brought from files first'] : []), 'at least', 'tokens a second at most, together'], rows, style),
     `These are floors${device.bandwidth === undefined ? '' : ', bytes over published bandwidth'}: every sequence at the end of its context, choices of experts spread evenly.`,
-    `Computing${handed}, and all else comes on top.`,
+    `Computing${handed}${isFetched ? ', bringing experts' : ''} and all else comes on top.`,
   ];
 }
 

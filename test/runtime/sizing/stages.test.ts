@@ -80,3 +80,17 @@ test('stages work at the same time where there are sequences for all of them', (
   expect(speedup).toBeGreaterThan(3.2);
   expect(speedup).toBeLessThanOrEqual(4);
 });
+
+test('a quarter of the experts: the engine`s own plan, and what comes from files for one token by hand', () => {
+  const path = release('qwen3-30b-a3b');
+  // 48 layers of 128 experts, each of three matrices.
+  const expert = 3 * 768 * 2048 * 2;
+  const options = { contextLength: 4096, maxSequences: 1, expertMemory: 48 * 32 * expert };
+  const [whole] = fitModel(path, options, { memory: Number.POSITIVE_INFINITY, binding: Number.POSITIVE_INFINITY });
+  const { stages, floors } = fitStages(path, options, unlimited, 1);
+  expect(stages[0]).toMatchObject({ expertSlots: 32, weightSize: whole?.weightSize, scratchSize: whole?.scratchSize, fits: true });
+  expect(floors[0]?.fetchedSize).toBe(48 * 8 * expert * (1 - 32 / 128));
+  // On each of two devices as much: twice as many of a layer.
+  expect(fitStages(path, options, unlimited, 2).stages.map(({ expertSlots }) => expertSlots)).toEqual([64, 64]);
+  expect(fitStages(path, { ...options, expertMemory: 48 * expert - 1 }, unlimited, 1)).toMatchObject({ fits: false, stages: [{ expertSlots: 0 }] });
+});
