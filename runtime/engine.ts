@@ -150,6 +150,7 @@ class LocalEngine implements Engine {
     await this.#loop;
     this.#parts.memory[Symbol.dispose]();
     this.#parts.open[Symbol.dispose]();
+    this.#parts.files?.[Symbol.dispose]();
   }
 
   async #run(): Promise<void> {

@@ -9,7 +9,8 @@ import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
 import { type Family, Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
-import { loadWeights, weightSize } from './checkpoint/loader.ts';
+import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
+import { stageSize } from './checkpoint/stage.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
@@ -42,6 +43,8 @@ export interface Parts {
   /** Blocks of recurrent state, where the model has such state. */
   readonly states: BlockPool | undefined;
   readonly scheduler: Scheduler;
+  /** The model's, where experts are read from them as they are wanted. */
+  readonly files?: Disposable;
 }
 
 /**
@@ -50,16 +53,18 @@ export interface Parts {
  */
 export async function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
   const started = performance.now();
-  using checkpoint = openCheckpoint(options.modelPath);
+  using files = new DisposableStack();
+  const checkpoint = files.use(openCheckpoint(options.modelPath));
   const { family, config } = readModel(checkpoint);
   const specs = family.weights(config);
   // Every tensor is looked at before there is a device that could be left with some of them.
-  const weightsSize = weightSize(checkpoint, specs);
+  const slots = countSlots(checkpoint, specs, options.expertMemory);
+  const weightsSize = weightSize(checkpoint, specs, slots);
   const open = await openDevice(host.driver ?? options.device ?? 'auto', pretence);
   const memory = new DeviceMemory(open.device, open.memoryLimit);
   try {
-    const { parts, info } = await assemble(options, { checkpoint, family, config, specs, weightsSize }, open, memory, host);
-    return { parts, info: { ...info, loadMs: performance.now() - started } };
+    const { parts, info } = await assemble(options, { checkpoint, family, config, specs, slots, weightsSize }, open, memory, host);
+    return { parts: { ...parts, ...(slots !== undefined && { files: files.move() }) }, info: { ...info, loadMs: performance.now() - started } };
   } catch (error) {
     memory[Symbol.dispose]();
     open[Symbol.dispose]();
@@ -73,13 +78,15 @@ interface CheckedModel {
   readonly family: Family;
   readonly config: ModelShape;
   readonly specs: ReadonlyMap<string, WeightSpec>;
+  /** Experts of a layer that are on the device at a time; undefined: all. */
+  readonly slots: number | undefined;
   /** Of all weights on the device, in bytes. */
   readonly weightsSize: number;
 }
 
 async function assemble(
   options: EngineOptions,
-  { checkpoint, family, config, specs, weightsSize }: CheckedModel,
+  { checkpoint, family, config, specs, slots, weightsSize }: CheckedModel,
   open: OpenDevice,
   memory: DeviceMemory,
   host: EngineHost,
@@ -97,7 +104,7 @@ async function assemble(
   const batchLimits = limitsOf(config, plan, kernels);
   memory.reserve(
     'activations',
-    outlineScratch(outlineModel(checkpoint, family, config), batchLimits, { ...facts, kv, activations, window }),
+    outlineScratch(outlineModel(checkpoint, family, config), batchLimits, { ...facts, kv, activations, window }) + (slots === undefined ? 0 : stageSize),
     weightsSize + kvSize + stateSize,
   );
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
@@ -105,15 +112,8 @@ async function assemble(
 
   const batch = new Batch(batchLimits);
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
-  const weights = await loadWeights(checkpoint, specs, {
-    device,
-    memory,
-    pipelines,
-    place: open.place,
-    bindingLimit: open.bindingLimit,
-    textureLimit: open.textureLimit,
-    onProgress: report('weights', options),
-  });
+  const target = { device, memory, pipelines, place: open.place, bindingLimit: open.bindingLimit, textureLimit: open.textureLimit };
+  const weights = await loadWeights(checkpoint, specs, { ...target, onProgress: report('weights', options) }, slots);
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
   const graph = new Graph({
@@ -181,7 +181,8 @@ async function assemble(
   );
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
-  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, (done, total) => reportKernels({ done, total: 2 * total }));
+  const onCompiled = (done: number, total: number): void => reportKernels({ done, total: 2 * total });
+  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, onCompiled, weights.files);
   // Every step of an encoder needs it.
   if (config.encoder !== undefined) runner.reserveLogits();
   // On a scheduler of its own, so that no one sees it in the counts.

@@ -5,7 +5,10 @@
 import type { Operation, Slice, StepCounts } from '../kernels/kernel.ts';
 import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels/pipeline.ts';
 import { maskLength } from '../kernels/sample.ts';
+import type { KernelFamily } from '../kernels/tiles.ts';
 import type { Graph } from '../models/index.ts';
+import type { ExpertFiles } from './checkpoint/loader.ts';
+import { ExpertPager } from './experts/pager.ts';
 import type { DeviceMemory } from './memory.ts';
 import { countResidue, type FreeBlocks } from './residue.ts';
 import { StepResults } from './results.ts';
@@ -49,10 +52,12 @@ export class Runner {
   readonly #results: StepResults;
   readonly #scrubber: Scrubber;
   readonly #uploads: Uploads;
+  /** Of models whose experts are not all on the device, with the place of each such layer in the steps. */
+  readonly #pager: ExpertPager | undefined;
+  readonly #pagedAt: readonly { readonly start: number; readonly end: number }[];
   readonly #memory: DeviceMemory;
   readonly #graph: Graph;
   readonly #maxLogitRows: number;
-  /** A GPU's step may be short, and the host's core is none of its own. */
   readonly #pause: number;
   #dispatches = 0;
   #submittedAt = 0;
@@ -69,6 +74,7 @@ export class Runner {
     graph: Graph,
     blockOperations: readonly PreparedOperation[],
     steps: readonly PreparedOperation[],
+    pager: ExpertPager | undefined,
   ) {
     const { rows, logits, masks, vocabulary } = graph.results;
     this.#device = device;
@@ -80,6 +86,11 @@ export class Runner {
     this.#maskSize = maskLength(vocabulary) * 4;
     this.#blockOperations = blockOperations;
     this.#steps = steps;
+    this.#pager = pager;
+    this.#pagedAt = graph.pagedExperts.map(({ operations: [first, ...others] }) => {
+      const start = graph.operations.findIndex((operation) => operation === first);
+      return { start, end: start + 1 + others.length };
+    });
     this.#rowStaging = memory.create('staging', 'results', rows.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     let logitStaging: GPUBuffer | undefined;
     this.#logitStaging = () => {
@@ -89,8 +100,8 @@ export class Runner {
     this.#scrubber = new Scrubber(memory);
     this.#memory = memory;
     this.#graph = graph;
-    const { maxLogitRows, family = 'narrow' } = graph.settings;
-    this.#pause = family === 'narrow' ? stepPause : shortPause;
+    const { maxLogitRows, family } = graph.settings;
+    this.#pause = pauseOf(family);
     this.#maxLogitRows = maxLogitRows;
     this.#results = new StepResults(maxLogitRows, vocabulary, logits.size / 4 / maxLogitRows);
   }
@@ -103,6 +114,7 @@ export class Runner {
     batchBuffer: GPUBuffer,
     graph: Graph,
     onCompiled: (done: number, total: number) => void = () => undefined,
+    files?: ExpertFiles,
   ): Promise<Runner> {
     const compiling = new Set([...graph.blockOperations, ...graph.operations].flatMap(({ variants }) => variants.map((variant) => pipelines.get(variant))));
     let done = 0;
@@ -112,7 +124,8 @@ export class Runner {
     const prepare = (operations: readonly Operation[]) => Promise.all(operations.map((operation) => pipelines.prepare(operation, uniforms.of(operation))));
     const { vocabulary } = graph.results;
     const uploads = await Uploads.create(device, memory, batchBuffer.size + graph.settings.maxLogitRows * maskLength(vocabulary) * 4);
-    return new Runner(device, memory, uploads, batchBuffer, graph, await prepare(graph.blockOperations), await prepare(graph.operations));
+    const pager = files && (await ExpertPager.create(device, memory, graph.pagedExperts, files, pauseOf(graph.settings.family)));
+    return new Runner(device, memory, uploads, batchBuffer, graph, await prepare(graph.blockOperations), await prepare(graph.operations), pager);
   }
 
   /** Dispatches of the last step. */
@@ -140,6 +153,7 @@ export class Runner {
     const times = this.#times;
     this.#upload(batch);
     times.uploaded = performance.now();
+    if (this.#pager !== undefined && batch.counts.tokens > 0) return this.#runPaged(batch, this.#pager);
     const { buffer, dispatches } = this.#takeAhead(batch) ?? this.#encodeStep({ ...batch.counts, wantsLogits: batch.wantsLogits });
     times.encoded = performance.now();
     this.#submit([this.#uploads.finish(), buffer]);
@@ -149,6 +163,39 @@ export class Runner {
     this.#encodeAhead(batch);
     times.encodedAhead = performance.now();
     return this.#read(batch, mapped);
+  }
+
+  /** In sections: each ends with a router, whose choices the host must see to before the next begins. */
+  async #runPaged(batch: Batch, pager: ExpertPager): Promise<StepResults> {
+    const { counts } = batch;
+    this.#submit([this.#uploads.finish()]);
+    this.#dispatches = 0;
+    let done = 0;
+    for (const [i, { start, end }] of this.#pagedAt.entries()) {
+      this.#submitSection(counts, done, start, (encoder) => pager.encodeCopy(encoder, i, counts.tokens));
+      for await (const told of pager.passes(i, counts.tokens)) {
+        this.#submit([told]);
+        this.#submitSection(counts, start, end);
+      }
+      done = end;
+    }
+    this.#submitSection(counts, done, this.#steps.length, (encoder) => this.#encodeCopies(encoder, { ...counts, wantsLogits: batch.wantsLogits }));
+    this.#times.encoded = performance.now();
+    const mapped = this.#map(batch);
+    this.#times.encodedAhead = performance.now();
+    await pager.finish();
+    return this.#read(batch, mapped);
+  }
+
+  /** Steps from `start` to before `end`, and what is encoded behind them. */
+  #submitSection(counts: Required<StepCounts>, start: number, end: number, encodeMore: (encoder: GPUCommandEncoder) => void = () => undefined): void {
+    const encoder = this.#device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    if (start === 0 && changesBlocks(counts)) this.#dispatches += encode(pass, this.#blockOperations, counts);
+    this.#dispatches += encode(pass, this.#steps.slice(start, end), counts);
+    pass.end();
+    encodeMore(encoder);
+    this.#submit([encoder.finish()]);
   }
 
   /** The next step while this one runs, if this one only decodes: most are followed by one with the same counts. */
@@ -256,6 +303,11 @@ export class Runner {
     if (batch.hasDeparted && counts.tokens === 0) this.#scrub();
     return this.#results;
   }
+}
+
+/** A GPU's step may be short, and the host's core is none of its own. */
+function pauseOf(family: KernelFamily = 'narrow'): number {
+  return family === 'narrow' ? stepPause : shortPause;
 }
 
 /** Whether a step clears or copies blocks before it computes anything. */

@@ -5,6 +5,7 @@
 import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
 import {
+  byteText,
   choice,
   claim,
   filePath,
@@ -40,6 +41,7 @@ export interface Settings {
   readonly draftLength: number;
   readonly kv: KvFormat;
   readonly activations: ActivationFormat;
+  readonly expertMemory?: string;
   readonly deterministic: boolean;
   readonly tune: boolean;
   readonly textDeadlineMs: number;
@@ -115,6 +117,7 @@ export const settingTable: SettingTable<Settings> = {
   prefixQuota: { ...numberOf(engineNumbers.prefixQuota), value: 'percent', help: 'part of the KV cache that may be kept for the next prompts of one tenant' },
   draftLength: { ...numberOf(engineNumbers.draftLength), value: 'tokens', help: 'tokens that are guessed from the text so far and computed along with the next one, at most; answers stay the same; 0: none' },
   kv: { ...choice(kvFormats), value: 'format', help: 'storage of K and V', standard: kvFormats[0] },
+  expertMemory: { ...byteText, value: 'size', help: 'room on the device for experts of a mixture, as 40GiB; the others are read from the files of the model when a token needs them', standardWords: 'all of them are on the device' },
   activations: { ...choice(activationFormats), value: 'format', help: 'what quantized weights are multiplied by', standard: activationFormats[0] },
   deterministic: { ...toggle, value: '', help: 'a result does not depend on what else is in the batch, whichever kernels run', standard: true },
   tune: { ...toggle, value: '', help: 'measure at the first start on a device which kernels are fastest there, and keep that; off: the built-in choice', standard: true },
@@ -162,6 +165,7 @@ export const engineSettings: readonly SettingName[] = [
   'draftLength',
   'kv',
   'activations',
+  'expertMemory',
   'deterministic',
   'tune',
 ];
