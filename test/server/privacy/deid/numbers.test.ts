@@ -21,6 +21,7 @@ describe('found', () => {
     ['card by Luhn (a test number of the networks)', 'paid with 4111 1111 1111 1111', ['ACCOUNT:4111 1111 1111 1111']],
     ['IBAN (the example of ISO 13616)', 'to GB82 WEST 1234 5698 7654 32 today', ['ACCOUNT:GB82 WEST 1234 5698 7654 32']],
     ['a code without a label', 'see JKM-5520981 for more', ['OTHER_ID:JKM-5520981']],
+    ['a long code of letters and digits', 'under Quillac942e31eb505fac1 there', ['OTHER_ID:Quillac942e31eb505fac1']],
     ['UUID', 'id 123e4567-e89b-12d3-a456-426614174000', ['OTHER_ID:123e4567-e89b-12d3-a456-426614174000']],
     ['telephone', 'call (312) 555-0142 today', ['PHONE:(312) 555-0142']],
     ['telephone with an extension', 'at 312-555-0142 x215.', ['PHONE:312-555-0142 x215']],
