@@ -29,17 +29,27 @@ const ordinal = set('utca ut utja u ter tere korut krt sor koz rakpart setany fa
 /** Words for a post box; a number behind them is one. */
 const boxes = set('postfach postbus postboks postbox apartado casilla skrytka');
 
+/** How far before and behind a number a word for a street may stand, in tokens. */
+const [before, behind] = [8, 5];
+
 /** Finds each where it stands; an address grows out of them (blocks.ts). */
 export function findForeignStreets(scan: Scan): void {
-  for (let index = 0; index < scan.count; index++) {
-    if (!scan.isWord(index) || scan.isTaken(index)) continue;
-    if (boxes.has(scan.at(index)) && scan.isNumber(index + 1) && scan.gap(index + 1) === Gap.space) scan.take(index, index + 2, 'GEO', Sure.context);
-    else if (endsLikeStreet(scan, index)) findByEnding(scan, index);
-    else if (beginnings.has(scan.at(index))) findByBeginning(scan, index);
+  // Each of them needs a number: only words around one are looked at, and none twice.
+  let next = 0;
+  for (const number of scan.numbers) {
+    for (let index = Math.max(next, number - before); index < Math.min(number + behind, scan.count); index++)
+      if (scan.isWord(index) && !scan.isTaken(index)) findAt(scan, index);
+    next = number + behind;
   }
   findNumbered(scan);
-  for (let index = 0; index < scan.count; index++) if (scan.isNumber(index) && !scan.isTaken(index)) findHouseNumber(scan, index);
+  for (const index of scan.numbers) if (!scan.isTaken(index)) findHouseNumber(scan, index);
   for (let index = 0; index < scan.count; index++) if (scan.at(index) === 'and') findCrossing(scan, index);
+}
+
+function findAt(scan: Scan, index: number): void {
+  if (boxes.has(scan.at(index)) && scan.isNumber(index + 1) && scan.gap(index + 1) === Gap.space) scan.take(index, index + 2, 'GEO', Sure.context);
+  else if (endsLikeStreet(scan, index)) findByEnding(scan, index);
+  else if (beginnings.has(scan.at(index))) findByBeginning(scan, index);
 }
 
 function endsLikeStreet(scan: Scan, index: number): boolean {
@@ -114,8 +124,8 @@ function endOfNamed(scan: Scan, index: number): number {
 
 /** `78 Camino Ancho 91`: words that are no English between two numbers, from the beginning of a line or behind a comma. */
 function findNumbered(scan: Scan): void {
-  for (let index = 0; index < scan.count; index++) {
-    if (!scan.isNumber(index) || scan.isTaken(index) || scan.length(index) > 6 || scan.isJoined(index + 1)) continue;
+  for (const index of scan.numbers) {
+    if (scan.isTaken(index) || scan.length(index) > 6 || scan.isJoined(index + 1)) continue;
     let [names, foreign] = [0, 0];
     for (let at = index + 1; at < index + 10 && scan.gap(at) <= Gap.space; at++) {
       if (scan.isCapital(at)) {
