@@ -27,7 +27,7 @@ import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { responsesDialect } from './openai/responses.ts';
-import { addTextRoute } from './openai/text-route.ts';
+import { addPlainRoute, addTextRoute } from './openai/text-route.ts';
 import { detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
 import { addDocumentRoutes } from './openapi.ts';
 import { toBucket } from './privacy/audit/events.ts';
@@ -35,6 +35,7 @@ import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { readVersion } from './privacy/version.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
 import type { Scrubber } from './scrub.ts';
+import { Searcher } from './search/searcher.ts';
 import { addSiteRoutes } from './site-routes.ts';
 import type { Tls } from './tls.ts';
 
@@ -100,21 +101,25 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   addMetricsRoute(app, { models, gate, life, answered });
   addModelRoutes(app, models);
   addSiteRoutes(app, gate, models);
+  const searcher = new Searcher();
+  app.addHook('onClose', () => searcher[Symbol.asyncDispose]());
   let groups = 0;
   const context: AnswerContext = {
     models,
     settings,
     life,
+    searcher,
     nextGroup: () => ++groups,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
   for (const dialect of dialects) addAnswerRoute(app, context, dialect);
   for (const route of textRoutes) addTextRoute(app, context, route);
+  addPlainRoute(app, context, deidentifyRoute);
   addEmbeddingRoute(app, context);
   const bodies = [
     ...dialects.map((dialect) => ({ ...dialect, canStream: true })),
-    ...[...textRoutes, embeddingShape].map((route) => ({ ...route, canStream: false })),
+    ...[...textRoutes, deidentifyRoute, embeddingShape].map((route) => ({ ...route, canStream: false })),
   ];
   addDocumentRoutes(app, bodies, readVersion());
   addMethodRefusals(app);
@@ -122,7 +127,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
 }
 
 const dialects = [chatDialect, completionsDialect, messagesDialect, responsesDialect];
-const textRoutes = [countRoute, tokenizeRoute, detokenizeRoute, renderRoute, deidentifyRoute];
+const textRoutes = [countRoute, tokenizeRoute, detokenizeRoute, renderRoute];
 
 /** Answered in every state: they say which it is. */
 const stateRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'] satisfies RoutePattern[]);

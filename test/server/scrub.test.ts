@@ -118,6 +118,21 @@ test('what has ended is gone also while there is always a request open', async (
   open();
 }, 120_000);
 
+test('long texts leave nothing in the thread that searches them, which lives on', async (context) => {
+  if (process.platform !== 'linux') return context.skip('the memory of another process is read from /proc');
+  await using server = new EchoServer('plain');
+  await server.ready();
+  const marker = randomBytes(12).toString('hex');
+  const text = `Dr. Okonkwo saw ${marker} on 3/14/2024.\n`.repeat(1200);
+  for (let index = 0; index < 3; index++) expect(await server.post('/v1/deidentify', JSON.stringify({ text }))).toContain('[NAME-1]');
+  const scrubs = server.scrubCount;
+  const [before] = countCopies([server.pid], [marker]);
+  await until(() => server.scrubCount > scrubs, 30_000);
+  const [after] = countCopies([server.pid], [marker]);
+  expect(total(before)).toBeGreaterThan(1000);
+  expect(after).toMatchObject({ latin1: 0, utf16: 0 });
+}, 120_000);
+
 /** Requests that are refused hold content too. */
 async function refuseAll(server: EchoServer, content: string): Promise<void> {
   const refused = [
