@@ -4,7 +4,7 @@
  * Refuses to keep more than a bounded number of masks.
  */
 import type { TokenId } from '../types.ts';
-import { type Exit, type Frame, isComplete, type Place, type Stack } from './frame.ts';
+import { type Exit, type Frame, isComplete, listTokens, type Place, type Stack } from './frame.ts';
 import type { Trie, Vocabulary } from './vocabulary.ts';
 
 /** What a frame knows of its tokens: those of `base`, which frames share, with those of `ids`; and where tokens leave it. */
@@ -53,6 +53,7 @@ export class Masks {
     this.#count = 0;
     if (place.stack !== null) for (const { exit, trie, nodes } of leaving) this.#follow(exit, trie, nodes, place.stack);
     if (isComplete(place)) for (const id of this.#stopIds) this.#take(id);
+    for (const id of listTokens(place)) if (id < this.vocabulary.size) this.#take(id);
     for (let i = 0; i < this.#count; i++) set(words, this.#found[i]!);
     return base !== undefined || ids.length + this.#count > 0;
   }

@@ -3,7 +3,7 @@
  * Refuses tokens that the grammar does not take, and then stays where it was.
  */
 import type { TokenId } from '../types.ts';
-import { advance, type Frame, isComplete, type Place } from './frame.ts';
+import { advance, type Frame, isComplete, type Place, tokenBase } from './frame.ts';
 import type { Masks } from './masks.ts';
 import type { Budget } from './refusal.ts';
 
@@ -37,9 +37,15 @@ export class Matcher {
     return this.#words;
   }
 
-  /** Goes on by a token's bytes; false if they cannot come. */
+  /** Goes on by a token, as such or by its bytes; false if it cannot come. */
   accept(id: number): boolean {
     const { offsets, bytes, names } = this.#masks.vocabulary;
+    this.#budget?.renew();
+    const place = advance(this.#place, tokenBase + id);
+    if (place !== undefined) {
+      this.#place = place;
+      return true;
+    }
     return names[id] === 0 && this.acceptBytes(bytes.subarray(offsets[id], offsets[id + 1]));
   }
 
