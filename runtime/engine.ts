@@ -114,6 +114,7 @@ class LocalEngine implements Engine {
       prefixHits: hits,
       draftTokens: drafted,
       acceptedTokens: accepted,
+      forcedTokens: scheduler.forcedTokenCount,
       estimatedWaitMs: scheduler.estimatedWaitMs,
       tenants: scheduler.tenants,
       dispatchesPerStep: this.#dispatchesPerStep,

@@ -460,6 +460,8 @@ export interface EngineStats {
   /** Tokens that speculative decoding proposed, and those of them that the model would have chosen too. */
   readonly draftTokens: number;
   readonly acceptedTokens: number;
+  /** Tokens of which a grammar left no choice: generated without a step of their own. */
+  readonly forcedTokens: number;
   /** How long a request that came now would wait before its first step, in ms; an estimate. */
   readonly estimatedWaitMs: number;
   /**

@@ -105,6 +105,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     } finally {
       const { hasBegun, completionTokens, cachedTokens } = spent;
       zero(plan?.prompts ?? []);
+      plan?.grammar?.source.fill(0);
       granted.settle({ promptTokens: hasBegun && plan ? plan.promptTokens : 0, completionTokens, cachedTokens, found, ...describeEnd(endings, failure) });
     }
   });
