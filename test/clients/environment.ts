@@ -38,10 +38,11 @@ export async function openEnvironment(name: LockName): Promise<string> {
   await installAtomically(folder, async (work) => {
     const made = join(work, 'environment');
     await runCommand('python3', ['-m', 'venv', made]);
-    await runCommand(pythonOf(made), ['-m', 'pip', 'install', '--quiet', '--no-input', '--require-hashes', '--requirement', lock]).catch((error: unknown) => {
-      throw isOffline(error)
-        ? new Error(`The Python packages of ${name} cannot be fetched: no package registry answers; run it where pip reaches one.`)
-        : error;
+    // A list is complete, so that nothing else is looked for.
+    const how = ['--quiet', '--no-input', '--no-deps', '--require-hashes', '--requirement', lock];
+    await runCommand(pythonOf(made), ['-m', 'pip', 'install', ...how]).catch((error: unknown) => {
+      if (isOffline(error)) throw new Error(`The Python packages of ${name} cannot be fetched: no package registry answers; run it where pip reaches one.`);
+      throw error instanceof CommandError ? new Error(`${error.message}: ${error.output.slice(-2000)}`) : error;
     });
     return made;
   });

@@ -6,7 +6,7 @@ import { readOracle } from '../oracle.ts';
 import { listenAsAgent } from '../server/clients/agent.ts';
 import { type Bench, until } from '../server/help.ts';
 import { findLack, type LockName, openEnvironment } from './environment.ts';
-import { runPython } from './python.ts';
+import { runAlone } from './program.ts';
 
 const lack = await findLack();
 const installMs = 600_000;
@@ -41,7 +41,7 @@ test.for(programs)('%s', { timeout: installMs }, async ([name, lock, leaving], {
   const { agent, slow, full } = scripted;
   const addresses = { INWARD_URL: server.url, INWARD_API_KEY: server.key, AGENT_URL: agent.url, SLOW_URL: slow.url, FULL_URL: full.url };
   const before = slow.engine.aborts;
-  const { code, output } = await runPython(python, [join(import.meta.dirname, `with_${name}.py`)], addresses, 120_000);
+  const { code, output } = await runAlone(python, [join(import.meta.dirname, `with_${name}.py`)], addresses, 120_000);
   expect(code, output).toBe(0);
   // unittest's own last lines.
   expect(output).toMatch(/^Ran [1-9]\d* tests? in .*\n\nOK$/m);

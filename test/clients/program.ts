@@ -1,5 +1,5 @@
 /**
- * Owns how the client tests run a Python program: in an environment of theirs, with the addresses that it is given and nothing of the user's.
+ * Owns how the client tests run a program: in an environment of theirs, with the addresses that it is given and nothing of the user's.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,8 +12,8 @@ export interface Ended {
   readonly output: string;
 }
 
-/** Runs `python ARGS` to its end, at most for `limitMs`; `variables` are added to an environment without keys, proxies or a home. */
-export async function runPython(python: string, args: readonly string[], variables: Readonly<Record<string, string>>, limitMs: number): Promise<Ended> {
+/** Runs a program to its end, at most for `limitMs`; `variables` are added to an environment without keys, proxies or a home. */
+export async function runAlone(command: string, args: readonly string[], variables: Readonly<Record<string, string>>, limitMs: number): Promise<Ended> {
   const home = mkdtempSync(join(tmpdir(), 'inward-python-'));
   const env = {
     PATH: process.env['PATH'],
@@ -25,7 +25,7 @@ export async function runPython(python: string, args: readonly string[], variabl
     ...variables,
   };
   try {
-    const child = spawn(python, args, { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: limitMs, killSignal: 'SIGKILL' });
+    const child = spawn(command, args, { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: limitMs, killSignal: 'SIGKILL' });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
     const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
