@@ -9,6 +9,7 @@ import { overwritingMalloc } from './scripts/node.mjs';
 /** Needs Dawn, but no device: its null backend compiles on one core. */
 const deviceless = 'test/kernels/validate.test.ts';
 const gpu = ['test/kernels/**/*.test.ts', 'test/runtime/engine/**/*.test.ts', 'test/models/**/*.test.ts', 'test/**/*.gpu.test.ts'];
+const clients = 'test/clients/**/*.test.ts';
 const exclude = ['dist/**', 'node_modules/**', 'bench/peers/**'];
 
 export default defineConfig({
@@ -24,12 +25,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...exclude, ...gpu.slice(1), 'test/kernels/**/!(validate).test.ts'],
+          exclude: [...exclude, clients, ...gpu.slice(1), 'test/kernels/**/!(validate).test.ts'],
           // On two cores Vitest would take one: much of what these do is waiting.
           maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
         },
       },
+      // Fetches what is Python's: by `npm run test:clients` only.
+      { extends: true, test: { name: 'clients', include: [clients], exclude, fileParallelism: false, sequence: { groupOrder: 2 } } },
       { extends: true, test: { name: 'gpu', include: gpu, exclude: [...exclude, deviceless], fileParallelism: false, sequence: { groupOrder: 1 } } },
     ],
   },

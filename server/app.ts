@@ -28,7 +28,7 @@ import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { responsesDialect } from './openai/responses.ts';
 import { addPlainRoute, addTextRoute } from './openai/text-route.ts';
-import { detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
+import { addTokenizerRoute, detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
 import { addDocumentRoutes } from './openapi.ts';
 import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
@@ -100,6 +100,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   addStateRoutes(app, life, models, gate);
   addMetricsRoute(app, { models, gate, life, answered });
   addModelRoutes(app, models);
+  addTokenizerRoute(app, models);
   addSiteRoutes(app, gate, models);
   const searcher = new Searcher();
   app.addHook('onClose', () => searcher[Symbol.asyncDispose]());
@@ -244,7 +245,7 @@ function readState({ current }: ModelSource, gate: Doorkeeper): 'ready' | 'audit
 
 /** 405 instead of 404 where the path exists. Refused before the body is read. */
 function addMethodRefusals(app: FastifyInstance): void {
-  const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+  const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];
   for (const url of routePatterns) {
     const allowed = methods.filter((method) => app.hasRoute({ url, method }));
     app.route({

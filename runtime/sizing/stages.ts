@@ -3,9 +3,9 @@
  * the time per token. Refuses to measure, and to know files.
  */
 import { families } from '../../models/index.ts';
+import { stageSize } from '../checkpoint/stage.ts';
 import { blockLength, type PlanOptions, planMemory } from '../plan.ts';
 import type { MemoryPlan } from '../types.ts';
-import { stageSize } from '../checkpoint/stage.ts';
 import { decodeFloor, isIn, residentSize, type StageRange, slotsIn } from './floor.ts';
 import { splitLayers } from './split.ts';
 import type { Accelerator, CacheBill, CacheFit, ModelBill, StageFit, StagePlan } from './types.ts';

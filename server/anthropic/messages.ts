@@ -10,7 +10,7 @@ import { outputFormat, toGrammar } from '../openai/format.ts';
 import { readEffort, type TemplateVariables } from '../openai/reasoning.ts';
 import type { TextRoute } from '../openai/text-route.ts';
 import { type JsonSchema, jsonSchema, readTools, strictTool, type ToolChoice, toolLimit, toolName, toTemplateTool } from '../openai/tools.ts';
-import { ignored, listOf, text, unsupported, unsupportedUnless, validate, wholeNumber } from '../openai/validate.ts';
+import { ignored, listOf, oneOf, text, unsupported, unsupportedUnless, validate, wholeNumber } from '../openai/validate.ts';
 import { presentMessage } from './blocks.ts';
 import { anthropicMessages, textContent, toTurns } from './turns.ts';
 
@@ -24,10 +24,7 @@ const tool: z.ZodType<Tool> = z.strictObject({
   name: toolName,
   description: text.nullish(),
   input_schema: jsonSchema,
-  type: z
-    .string()
-    .refine((type) => type === 'custom', 'must be custom: this server has no tools of its own')
-    .nullish(),
+  type: oneOf(['custom'], 'must be custom: this server has no tools of its own').nullish(),
   strict: strictTool,
   cache_control: ignored,
   eager_input_streaming: ignored,
@@ -71,7 +68,7 @@ const shape = {
   // Nothing of it is kept.
   metadata: z.strictObject({ user_id: ignored }).nullish(),
   container: unsupported(),
-  inference_geo: unsupportedUnless(() => false, 'the header x-inward-region says which region must answer'),
+  inference_geo: unsupportedUnless(() => false, 'the header x-inward-region says which region must answer', { type: 'null' }),
 };
 const body = z.strictObject(shape);
 

@@ -37,7 +37,7 @@ const shape = {
   functions: unsupported(),
   function_call: unsupported('none', 'auto'),
   response_format: responseFormat.nullish(),
-  modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText)),
+  modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText), undefined, { type: ['array', 'null'], items: { const: 'text' } }),
   audio: unsupported(),
   verbosity: unsupported('medium'),
   web_search_options: unsupported(),

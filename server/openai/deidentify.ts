@@ -9,11 +9,14 @@ import { replaceFound } from '../privacy/deid/deidentify.ts';
 import type { Category } from '../privacy/deid/types.ts';
 import { mostLength } from './identifiers.ts';
 import type { PlainRoute } from './text-route.ts';
-import { text, validate } from './validate.ts';
+import { document, text, validate } from './validate.ts';
 
 const action = z.enum(actions);
 const shape = {
-  text: text.refine((value) => value.length <= mostLength, `must have at most ${mostLength} characters`),
+  text: document(
+    text.refine((value) => value.length <= mostLength, `must have at most ${mostLength} characters`),
+    { json: { maxLength: mostLength } },
+  ),
   actions: z.union([action, z.partialRecord(z.enum(categories as readonly [Category, ...Category[]]), action)]).nullish(),
   language: z.enum(['en', 'es']).nullish(),
 };

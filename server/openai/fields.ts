@@ -128,7 +128,14 @@ export const sharedShape: { readonly [Name in keyof SharedBody]-?: z.ZodType<Sha
   repetition_penalty: z.number().gt(0).max(2).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  logit_bias: document(logitBias, { json: { type: 'object', additionalProperties: { type: 'number', minimum: -100, maximum: 100 } } }).nullish(),
+  logit_bias: document(logitBias, {
+    json: {
+      type: 'object',
+      maxProperties: logitBiasLimit,
+      propertyNames: { pattern: idPattern.source },
+      additionalProperties: { type: 'number', minimum: -100, maximum: 100 },
+    },
+  }).nullish(),
   ignore_eos: z.boolean().nullish(),
   ...serviceShape,
   user: ignored,

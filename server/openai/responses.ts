@@ -12,7 +12,7 @@ import { responseInput, toTurns } from './response-items.ts';
 import { type Echo, presentResponse } from './response-shapes.ts';
 import { serviceShape } from './service.ts';
 import { type JsonSchema, jsonSchema, readTools, responseChoice, strictTool, toolLimit, toolName, toTemplateTool } from './tools.ts';
-import { ignored, listOf, text, unsupported, unsupportedUnless, validate } from './validate.ts';
+import { ignored, listOf, oneOf, text, unsupported, unsupportedUnless, validate } from './validate.ts';
 
 interface Tool {
   readonly type: string;
@@ -22,14 +22,14 @@ interface Tool {
   readonly strict?: boolean | null | undefined;
 }
 const tool: z.ZodType<Tool> = z.strictObject({
-  type: z.string().refine((type) => type === 'function', 'must be function: this server has no tools of its own'),
+  type: oneOf(['function'], 'must be function: this server has no tools of its own'),
   name: toolName,
   description: text.nullish(),
   parameters: jsonSchema.nullish(),
   strict: strictTool,
 });
 
-const stored = (remedy: string): z.ZodType<unknown> => unsupportedUnless(() => false, remedy);
+const stored = (remedy: string): z.ZodType<unknown> => unsupportedUnless(() => false, remedy, { type: 'null' });
 const logprobsOf = 'message.output_text.logprobs';
 
 const shape = {
@@ -51,7 +51,7 @@ const shape = {
   text: z.strictObject({ format: textFormat.nullish(), verbosity: unsupported('medium') }).nullish(),
   ...serviceShape,
 
-  store: unsupportedUnless((value) => value === false, 'use false, or leave it out: nothing is ever stored'),
+  store: unsupportedUnless((value) => value === false, 'use false, or leave it out: nothing is ever stored', { enum: [null, false] }),
   previous_response_id: stored('send the earlier items as input, because nothing is stored'),
   conversation: stored('send the earlier items as input, because nothing is stored'),
   prompt: stored('send the prompt itself, because nothing is stored'),

@@ -36,6 +36,7 @@ export const routePatterns = [
   '/v1/models/:id',
   '/tokenize',
   '/detokenize',
+  '/tokenizer_info',
   '/v1/deidentify',
   '/inward/status',
   '/inward/review',

@@ -115,7 +115,11 @@ function formatFloors({ floors, device, streamSize, count }: StagePlan, style: S
     tokensPerSecond === undefined ? '-' : String(Math.floor(tokensPerSecond)),
   ]);
   return [
-    formatTable(['sequences', 'read for a token of each', ...(isFetched ? ['brought from files first'] : []), 'at least', 'tokens a second at most, together'], rows, style),
+    formatTable(
+      ['sequences', 'read for a token of each', ...(isFetched ? ['brought from files first'] : []), 'at least', 'tokens a second at most, together'],
+      rows,
+      style,
+    ),
     `These are floors${device.bandwidth === undefined ? '' : ', bytes over published bandwidth'}: every sequence at the end of its context, choices of experts spread evenly.`,
     `Computing${handed}${isFetched ? ', bringing experts' : ''} and all else comes on top.`,
   ];
