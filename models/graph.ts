@@ -186,7 +186,7 @@ export interface ExpertsOptions {
 export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFacts, 'family' | 'matrixUnit'>): typeof attention {
   if (family === 'narrow') return attention;
   const unit = family === 'matrix' ? matrixUnit : undefined;
-  return (shape, queries, pool, scratch, y, batch, sinks) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
+  return (shape, queries, pool, scratch, y, batch, sinks, chosen) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, chosen, unit);
 }
 
 function joinTables(tables: readonly Float32Array[]): Float32Array {
