@@ -4,9 +4,9 @@
  * Source: GlmMoeDsaForCausalLM and DeepseekV32ForCausalLM of Hugging Face transformers. The layers behind the last, for multi-token prediction, are left out.
  */
 import { matrix, vector } from './blocks.ts';
-import type { Family, LayerCache, ModelConfig, WeightSpec, Weights } from './family.ts';
+import type { Family, GgufFacts, LayerCache, ModelConfig, WeightSpec, Weights } from './family.ts';
 import type { ChosenKeys, Graph, IndexHeads } from './graph.ts';
-import { forwardLatent, type LatentConfig, type LatentStep, latentAt, latentWeights, readLatentConfig, readLength } from './latent.ts';
+import { forwardLatent, type LatentConfig, type LatentStep, latentAt, latentGguf, latentWeights, readLatentConfig, readLength } from './latent.ts';
 
 interface IndexedConfig extends LatentConfig {
   readonly queryRank: number;
@@ -37,6 +37,11 @@ function readPattern(config: ModelConfig, layerCount: number): string[] {
   return Array.from({ length: layerCount }, (_, layer) => (Math.max(layer - first + 1, 0) % period === 0 ? 'full' : 'shared'));
 }
 
+/** Without those for multi-token prediction. */
+function layersOf(file: GgufFacts): number | undefined {
+  return (file.number('block_count') ?? 0) - (file.number('nextn_predict_layers') ?? 0) || undefined;
+}
+
 function readIndex(config: ModelConfig, rotaryLength: number): IndexHeads {
   const heads = readLength(config, 'index_n_heads', 4, 256);
   const length = readLength(config, 'index_head_dim', 8, 512);
@@ -49,6 +54,26 @@ function readIndex(config: ModelConfig, rotaryLength: number): IndexHeads {
 export const glmMoeDsa: Family<IndexedConfig> = {
   name: 'glm_moe_dsa',
   modelTypes: ['glm_moe_dsa', 'deepseek_v32'],
+  gguf: {
+    architecture: 'glm-dsa',
+    keys: {
+      ...latentGguf.keys,
+      num_hidden_layers: layersOf,
+      index_n_heads: 'attention.indexer.head_count',
+      index_head_dim: 'attention.indexer.key_length',
+      index_topk: 'attention.indexer.top_k',
+      // Files made before GLM-5.2 do not say it.
+      indexer_types: (file) =>
+        Array.from({ length: layersOf(file) ?? 0 }, (_, layer) => (file.hasTensor(`blk.${layer}.indexer.attn_k.weight`) ? 'full' : 'shared')),
+    },
+    tensors: [
+      ...latentGguf.tensors,
+      [/^model\.layers\.(\d+)\.self_attn\.indexer\.wq_b\./, 'blk.$1.indexer.attn_q_b.'],
+      [/^model\.layers\.(\d+)\.self_attn\.indexer\.wk\./, 'blk.$1.indexer.attn_k.'],
+      [/^model\.layers\.(\d+)\.self_attn\.indexer\.weights_proj\./, 'blk.$1.indexer.proj.'],
+      [/^model\.layers\.(\d+)\.self_attn\.indexer\.k_norm\./, 'blk.$1.indexer.k_norm.'],
+    ],
+  },
 
   readConfig(config) {
     const decoder = readLatentConfig(config);

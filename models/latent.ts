@@ -20,7 +20,7 @@ import {
   vector,
 } from './blocks.ts';
 import { addMixture, type MixtureConfig, mixtureSpecs, readExpertLayers, readSigmoidRouter } from './experts.ts';
-import type { ModelConfig, WeightSpec, Weights } from './family.ts';
+import type { GgufFacts, GgufForm, ModelConfig, WeightSpec, Weights } from './family.ts';
 import type { ChosenKeys, Graph, LatentHeads } from './graph.ts';
 import { ropeFrequencies, yarnGrowth } from './rope.ts';
 
@@ -93,6 +93,36 @@ export function readLatentConfig(config: ModelConfig): LatentConfig {
     mixture: { router: readSigmoidRouter(config), width, sharedWidth: shared * width, hasExperts },
   };
 }
+
+function growthOf(file: GgufFacts): number | undefined {
+  const multiplier = file.number('rope.scaling.yarn_log_multiplier');
+  return multiplier === undefined ? undefined : multiplier * 10;
+}
+
+/** What GGUF calls their keys and tensors. */
+export const latentGguf: Required<Pick<GgufForm, 'keys' | 'tensors'>> = {
+  keys: {
+    q_lora_rank: 'attention.q_lora_rank',
+    kv_lora_rank: 'attention.kv_lora_rank',
+    qk_rope_head_dim: 'rope.dimension_count',
+    // Files with keys and values apart call the heads of attention over latents key_length and value_length.
+    qk_nope_head_dim: (file) =>
+      (file.number('attention.key_length_mla') ?? file.number('attention.key_length') ?? 0) - (file.number('rope.dimension_count') ?? 0),
+    v_head_dim: (file) => file.number('attention.value_length_mla') ?? file.number('attention.value_length'),
+    kv_b_proj_split: (file) => !file.hasTensor('blk.0.attn_kv_b.weight') && file.hasTensor('blk.0.attn_k_b.weight'),
+    // 2 stands for a sigmoid; files without it are of DeepSeek-V2.
+    scoring_func: (file) => (file.number('expert_gating_func') === 2 ? 'sigmoid' : 'softmax'),
+    // Written as what the logarithm is multiplied by. Releases have the same number twice, so that it cancels; files keep one.
+    mscale_all_dim: growthOf,
+    mscale: growthOf,
+  },
+  tensors: [
+    [/^model\.layers\.(\d+)\.self_attn\.q_(a|b)_proj\./, 'blk.$1.attn_q_$2.'],
+    [/^model\.layers\.(\d+)\.self_attn\.(q|kv)_a_layernorm\./, 'blk.$1.attn_$2_a_norm.'],
+    [/^model\.layers\.(\d+)\.self_attn\.kv_a_proj_with_mqa\./, 'blk.$1.attn_kv_a_mqa.'],
+    [/^model\.layers\.(\d+)\.self_attn\.(k|v|kv)_b_proj\./, 'blk.$1.attn_$2_b.'],
+  ],
+};
 
 /** Of a layer: `attention norm`, `queries` (behind `query rank` and its norm, where there are two matrices), `latent` and its norm, `keys and values` or `keys` and `values`, `attention output`. */
 function latentSpecs({ embeddingLength, queryRank, latent, areKeysApart }: LatentConfig, layer: number): [string, WeightSpec][] {
