@@ -36,6 +36,7 @@ export const schemas: fc.Arbitrary<object | boolean> = fc.letrec<{ schema: objec
       some({ type: fc.constant('object'), properties: fc.dictionary(names, schema, { maxKeys: 3, noNullPrototype: true }), required: fc.uniqueArray(names, { maxLength: 2 }), additionalProperties: schema, maxProperties: count }),
       some({ properties: fc.dictionary(names, schema, { maxKeys: 2, noNullPrototype: true }), patternProperties: fc.dictionary(patterns, schema, { maxKeys: 2, noNullPrototype: true }), propertyNames: some({ pattern: patterns }), minProperties: fc.integer({ max: 1, min: 0 }) }),
       some({ type: fc.constant('array'), prefixItems: fc.array(schema, { maxLength: 2, minLength: 1 }), items: schema, minItems: count, maxItems: count }),
+      some({ type: fc.constant('array'), items: fc.record({ enum: fc.array(values, { minLength: 1, maxLength: 4 }) }), uniqueItems: fc.constant(true), minItems: count, maxItems: count }),
       some({ contains: schema, minContains: count, maxContains: count, maxItems: count, items: schema }),
       tie('joined'),
     ),
