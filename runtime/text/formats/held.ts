@@ -119,8 +119,9 @@ const syntaxes: Readonly<Partial<Record<CallFormat, (mark: WriteMark, isOlder: b
 export function writeAnswerGrammar(format: AnswerFormat, demand: AnswerDemand, thought: Thought, mark: WriteMark): string | undefined {
   const { choice = 'auto', schema } = demand;
   const calls = writeCalls(format, demand, mark);
+  if (calls === undefined && schema === undefined) return undefined;
   const before = format.calls === 'harmony' ? writeAnalysis(mark) : writeThought(format, thought, mark);
-  if (calls === undefined && (schema === undefined || before === '')) return undefined;
+  if (calls === undefined && before === '') return undefined;
   const rules = calls === undefined ? [] : [`calls ::= ${calls}`];
   if (choice !== 'auto') return [`root ::= ${join(before, 'calls')}`, ...rules].join('\n');
   const content = schema === undefined ? writeText(format, mark) : writeValue(format, `%json ${schema}`, mark);
