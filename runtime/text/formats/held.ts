@@ -119,18 +119,18 @@ const syntaxes: Readonly<Partial<Record<CallFormat, (mark: WriteMark, isOlder: b
 export function writeAnswerGrammar(format: AnswerFormat, demand: AnswerDemand, thought: Thought, mark: WriteMark): string | undefined {
   const { choice = 'auto', schema } = demand;
   const calls = writeCalls(format, demand, mark);
+  if (calls === undefined && schema === undefined) return undefined;
   const before = format.calls === 'harmony' ? writeAnalysis(mark) : writeThought(format, thought, mark);
-  if (calls === undefined && (schema === undefined || before === '')) return undefined;
-  const rules = calls === undefined ? [] : [`calls ::= ${calls}`];
-  if (choice !== 'auto') return [`root ::= ${join(before, 'calls')}`, ...rules].join('\n');
+  if (calls === undefined && before === '') return undefined;
+  if (choice !== 'auto') return [`root ::= ${join(before, 'calls')}`, calls].join('\n');
   const content = schema === undefined ? writeText(format, mark) : writeValue(format, `%json ${schema}`, mark);
   // Llama's and harmony's calls are all of an answer; before others there may be text, and a value is instead of them.
   const isApart = schema !== undefined || format.calls === 'bare-json' || format.calls === 'harmony';
   const answer = calls === undefined ? 'content' : isApart ? '(content | calls)' : 'content calls?';
-  return [`root ::= ${join(before, answer)}`, `content ::= ${content}`, ...rules].join('\n');
+  return [`root ::= ${join(before, answer)}`, `content ::= ${content}`, calls ?? ''].join('\n');
 }
 
-/** Undefined where none are made, or nothing is demanded of those that are. */
+/** The rule `calls`; undefined where none are made, or nothing is demanded of those that are. */
 function writeCalls({ calls: name, isOlder = false }: AnswerFormat, demand: AnswerDemand, mark: WriteMark): string | undefined {
   const { choice = 'auto', strict = [], schema, callLimit = Number.POSITIVE_INFINITY } = demand;
   const isNeeded = choice !== 'auto' || strict.length > 0;
@@ -143,9 +143,10 @@ function writeCalls({ calls: name, isOlder = false }: AnswerFormat, demand: Answ
   if (schema !== undefined && choice === 'auto' && (name === 'bare-json' || (syntax === undefined && !isNeeded))) return undefined;
   if (syntax === undefined) throw new InwardError('calls_unenforceable', { format: name });
   if (new Set(named.map((tool) => tool.name)).size < named.length) throw new InwardError('grammar_invalid', { rule: 'name each tool once', path: 'tools' });
-  const one = `(${named.map((tool) => syntax.write(tool.name, writeArguments(tool, syntax.members))).join(' | ')})`;
-  const isSingle = callLimit === 1 || typeof choice !== 'string' || syntax.gap === undefined;
-  return join(syntax.open ?? '', one, isSingle ? '' : `(${syntax.gap} ${one})*`, syntax.close ?? '');
+  const { open = '', gap, close = '', write, members } = syntax;
+  const isSingle = callLimit === 1 || typeof choice !== 'string' || gap === undefined;
+  const written = named.map((tool) => write(tool.name, writeArguments(tool, members)));
+  return `calls ::= ${join(open, 'call', isSingle ? '' : `(${gap} call)*`, close)}\ncall ::= ${written.join(' | ')}`;
 }
 
 /** `strict`: the names whose schema counts; undefined: all. */
