@@ -38,9 +38,10 @@ export function findBill(name: string, kv: KvFormat): ModelBill | undefined {
   return bills.get(name)?.(numberSizes[kv]);
 }
 
-/** Path of the config.json of such a shape; undefined: it is not here. */
+/** Path of the config.json of such a shape, whatever it is stored in; undefined: it is not here. */
 export function findConfig(name: string): string | undefined {
-  return existsSync(configOf(name)) ? configOf(name) : undefined;
+  const path = configOf(name.replace(/-fp8$/, ''));
+  return existsSync(path) ? path : undefined;
 }
 
 function configOf(name: string): string {
