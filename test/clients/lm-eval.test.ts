@@ -63,16 +63,19 @@ test('likelihoods of an engine whose logits are known', { timeout: limitMs }, as
 test('a model runs in it, and generates what it answers when asked', { timeout: limitMs }, async ({ skip }) => {
   skip(lack !== undefined, lack);
   await using server = await serve(readOracle('gguf_llama_q4_1').modelPath, '--context', '512');
+  const post = async <T>(path: string, body: object): Promise<T> => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${server.key}` };
+    return (await (await fetch(`${server.url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })).json()) as T;
+  };
   const { choice, words } = await evaluate(server.url, server.key, ['--limit', '3']);
   for (const { resps } of choice) for (const [[found]] of resps as readonly (readonly [readonly [string, string]])[]) expect(Number(found)).toBeLessThan(0);
   for (const { arguments: asked, resps } of words) {
     const { arg_0: prompt } = Object.values(asked)[0] as { readonly arg_0: string };
-    const response = await fetch(`${server.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${server.key}` },
-      body: JSON.stringify({ model: 'default', prompt, max_tokens: 16, temperature: 0, stop: ['\n'] }),
+    // The harness sends ids, without a token that begins the text.
+    const { tokens } = await post<{ tokens: readonly number[] }>('/tokenize', { prompt, add_special_tokens: false });
+    const { choices } = await post<{ choices: readonly { text: string }[] }>('/v1/completions', {
+      ...{ model: 'default', prompt: tokens, max_tokens: 16, temperature: 0, stop: ['\n'] },
     });
-    const { choices } = (await response.json()) as { choices: readonly { text: string }[] };
     expect(resps[0]?.[0]).toBe(choices[0]?.text);
   }
 });

@@ -21,11 +21,19 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
 }
 
-/** Every other name is 404 before anything is looked at, and no schema says which there are. */
-function nameModel({ paths }: Document): void {
-  const schemas = Object.values(paths).flatMap(({ post }) => post?.requestBody?.content['application/json']?.schema ?? []);
-  for (const { properties } of schemas.flatMap((schema) => [schema, ...(schema.anyOf ?? [])])) {
-    if (properties?.['model'] !== undefined) properties['model'] = { enum: 'anyOf' in properties['model'] ? ['default', null] : ['default'] };
+/**
+ * Leaves what can be right by itself: no schema says which model is served, nor that a choice of a tool names one of the request's, and most that is made
+ * of the whole document would end there.
+ */
+function narrow({ paths }: Document): void {
+  for (const [path, { post }] of Object.entries(paths)) {
+    const schema = post?.requestBody?.content['application/json']?.schema ?? {};
+    const choices = ['auto', 'none'].map((type) => (path.startsWith('/v1/messages') ? { type } : type));
+    for (const { properties = {} } of [schema, ...(schema.anyOf ?? [])]) {
+      const { model, tool_choice: choice } = properties;
+      if (model !== undefined) properties['model'] = { enum: 'anyOf' in model ? ['default', null] : ['default'] };
+      if (choice !== undefined) properties['tool_choice'] = { enum: [...choices, null] };
+    }
   }
 }
 
@@ -34,7 +42,7 @@ test('schemathesis', { timeout: limitMs }, async ({ skip }) => {
   const python = await openEnvironment('official');
   await using server = await serve(readOracle('gguf_llama_q4_1').modelPath, '--context', '256');
   const document = (await (await fetch(`${server.url}/openapi.json`)).json()) as Document;
-  nameModel(document);
+  narrow(document);
   const folder = mkdtempSync(join(tmpdir(), 'inward-schemathesis-'));
   try {
     const file = join(folder, 'openapi.json');
