@@ -122,9 +122,15 @@ export type LayerCache =
   | { readonly kind: 'state'; readonly length: number }
   /**
    * One row for all heads: a latent, which keys and values are made of, and what of the key is rotated (multi-head latent attention); in layers with
-   * an indexer also the key that it chooses by.
+   * an indexer also the key that it chooses by. `topK`: rows that a token attends to at most; undefined: all.
    */
-  | { readonly kind: 'latent'; readonly latentLength: number; readonly ropeLength: number; readonly indexLength?: number | undefined }
+  | {
+      readonly kind: 'latent';
+      readonly latentLength: number;
+      readonly ropeLength: number;
+      readonly indexLength?: number | undefined;
+      readonly topK?: number | undefined;
+    }
   /** Nothing: it reads what another layer has stored. */
   | { readonly kind: 'none' };
 

@@ -80,7 +80,8 @@ export const glmMoeDsa: Family<IndexedConfig> = {
     const index = readIndex(config, decoder.latent.ropeLength);
     const hasIndexer = readIndexers(config, decoder.layerCount);
     const { latentLength, ropeLength } = decoder.latent;
-    const caches = hasIndexer.map((has): LayerCache => ({ kind: 'latent', latentLength, ropeLength, indexLength: has ? index.length : undefined }));
+    const row = { kind: 'latent', latentLength, ropeLength, topK: index.topK } as const;
+    const caches = hasIndexer.map((has): LayerCache => ({ ...row, indexLength: has ? index.length : undefined }));
     return { ...decoder, queryRank: readLength(config, 'q_lora_rank', 32, 16_384), index, hasIndexer, caches };
   },
 

@@ -129,7 +129,7 @@ const chosenCases: readonly (Omit<Heads, 'kv'> & Pick<AttentionCase, 'spans' | '
     ],
     sinks: new Float32Array([0.5, -3, 2, -1e4, 1]),
   },
-  { heads: 18, kvHeads: 1, headLength: 152, latentLength: 136, indexLength: 128, topK: 520, spans: [{ first: 1200, end: 1202 }] },
+  { heads: 6, kvHeads: 1, headLength: 64, latentLength: 48, indexLength: 24, topK: 520, spans: [{ first: 1200, end: 1202 }] },
 ];
 
 /** 49 tokens of three sequences: the first positions; the edge of an item; several items. */

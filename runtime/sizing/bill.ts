@@ -2,7 +2,7 @@
  * Owns the bill of a model whose family the engine has: bytes of weights and caches, layer by layer, from a checkpoint's headers, or from a
  * config.json alone in the storage that it says the model is released in. Refuses encoders, which nothing is generated with.
  */
-import { slotVectors } from '../../kernels/attention.ts';
+import { indexStart, type PoolShape, slotVectors } from '../../kernels/attention.ts';
 import { packedSize, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { LayerCache, WeightSpec } from '../../models/index.ts';
 import { poolShapeOf } from '../../models/index.ts';
@@ -62,8 +62,19 @@ function billCache(cache: LayerCache, kv: KvFormat): CacheBill[] {
   const pool = poolShapeOf(cache, kv);
   if (cache.kind === 'state') return [{ kind: 'state', entrySize: cache.length * 4, count: 1 }];
   if (pool === undefined) return [];
+  if (cache.kind === 'latent') return billLatent(cache, pool);
   const window = cache.kind === 'kv' ? cache.window : undefined;
-  return [{ kind: cache.kind === 'latent' ? 'latent' : 'kv', entrySize: slotVectors(pool) * 16, every: 1, ...(window !== undefined && { readMost: window }) }];
+  return [{ kind: 'kv', entrySize: slotVectors(pool) * 16, every: 1, ...(window !== undefined && { readMost: window }) }];
+}
+
+/** Index keys are read of all tokens, to choose whose rows are. */
+function billLatent({ topK }: Extract<LayerCache, { readonly kind: 'latent' }>, pool: PoolShape): CacheBill[] {
+  const rowSize = indexStart(pool) * 16;
+  const keySize = slotVectors(pool) * 16 - rowSize;
+  return [
+    { kind: 'latent', entrySize: rowSize, every: 1, ...(topK !== undefined && { readMost: topK }) },
+    ...(keySize > 0 ? [{ kind: 'index', entrySize: keySize, every: 1 } as const] : []),
+  ];
 }
 
 /** Multiplied in full precision by all who release the others in less: routers, what makes compressed entries, and weights of an indexer's heads. */

@@ -202,7 +202,7 @@ const rowsOfScores: Readonly<Record<string, (entry: number) => number>> = {
 };
 
 describe('the largest scores', () => {
-  const forms = [...[1, 5, 61, 64, 127, 200].map((topK) => [topK, 'narrow'] as const), ...[5, 62].map((topK) => [topK, 'wide'] as const)];
+  const forms = [...[5, 61, 127, 200].map((topK) => [topK, 'narrow'] as const), ...[62].map((topK) => [topK, 'wide'] as const)];
   it.each(forms)('%i of them, %s', async (topK: number, family: KernelFamily) => {
     for (const entryTokens of [1, 4]) {
       const { batch, blocks } = batchOf(spans);

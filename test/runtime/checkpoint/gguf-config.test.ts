@@ -2,13 +2,14 @@
  * GGUF files say the same as config.json does, and have tensors under the names of gguf-py's tables
  * (constants.py, tensor_mapping.py): keys and names here are copied from files that gguf-py 0.19 wrote.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { families } from '../../../models/families.ts';
 import type { Family, ModelShape } from '../../../models/family.ts';
 import { createConfigReader } from '../../../runtime/checkpoint/config.ts';
 import { createGgufConfig, createGgufNames } from '../../../runtime/checkpoint/gguf-config.ts';
 import type { MetadataValue, TensorHeader } from '../../../runtime/checkpoint/types.ts';
-import { readFixture } from '../../test-data.ts';
 
 function findFamily(name: string): Family {
   const family = families.find((known) => known.name === name);
@@ -126,7 +127,7 @@ function readGguf(family: Family, { architecture, keys, tensors, vocabulary }: O
 }
 
 function readFolder(family: Family, config: string): ModelShape {
-  return family.readConfig(createConfigReader(JSON.parse(readFixture(`configs/${config}.json`).toString('utf8'))));
+  return family.readConfig(createConfigReader(JSON.parse(readFileSync(join(import.meta.dirname, `../../../models/releases/${config}.json`), 'utf8'))));
 }
 
 test.each(Object.entries(cases))('%s: the same configuration as in a folder', (name, { config, ...file }) => {
