@@ -134,14 +134,16 @@ export const deepseekV3: Family<DeepseekV3Config> = {
     return new Map<string, WeightSpec>([...outerSpecs(c), ...layers]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const rotation = g.rotation(ropeFrequencies(c.latent.ropeLength, c.rope.base, c.rope.scaling));
-    let x = g.embed(w.matrix('embedding'));
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+    for (const layer of g.layers(c.layerCount)) {
       x = addLatentAttention(c, w, g, layer, x, rotation);
       x = c.mixture.hasExperts[layer] ? addMixture(c, w, g, layer, x, c.mixture) : addFeedForward(c, w, g, layer, x);
     }
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+    g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
   },
 };
 

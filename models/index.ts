@@ -16,4 +16,4 @@ export type {
   WeightSpec,
   Weights,
 } from './family.ts';
-export { Graph, type GraphMatmul, type GraphSettings, type LoadedMatrix, type Pool, type StatePool } from './graph.ts';
+export { Graph, type GraphMatmul, type GraphSettings, type HandedRows, type LayerRange, type LoadedMatrix, type Pool, type StatePool } from './graph.ts';

@@ -61,6 +61,7 @@ const table = {
   logits_invalid: { kind: 'internal', sentence: 'The model gave logits that are not numbers.', remedy: 'Check the model file; if only some requests fail, report how to make it happen.' },
   engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
   engine_stuck: { kind: 'internal', sentence: 'The engine process said nothing for {limit} ms and was ended.', remedy: 'Restart the server; if it happens again, look at the driver.' },
+  stage_lost: { kind: 'internal', sentence: 'A stage of the model was lost while the others worked.', remedy: 'Restart the server; if it happens again, look at the driver.' },
   internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
 } as const;
 

@@ -5,8 +5,8 @@
 import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
-import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import { type Family, Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
+import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts';
+import { Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -15,28 +15,52 @@ import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
-import { outlineModel, outlineScratch } from './outline.ts';
+import { type Outlet, ResultOutlet, RowOutlet } from './outlets.ts';
+import { type ModelOutline, outlineModel, outlineScratch, outlineSpecs } from './outline.ts';
 import { blockLength, limitsOf, planMemory, readModel } from './plan.ts';
+import type { StepResults } from './results.ts';
 import { Runner } from './runner.ts';
 import { Batch } from './scheduling/batch.ts';
 import { BlockPool } from './scheduling/blocks.ts';
-import { Scheduler } from './scheduling/scheduler.ts';
+import { Scheduler, type SchedulerLimits } from './scheduling/scheduler.ts';
 import { effectiveWindow, windowOf } from './scheduling/window.ts';
+import { planStages } from './stages/plan.ts';
+import type { Ring } from './stages/ring.ts';
+import type { StageRunner } from './stages/stage.ts';
+import { StagedRunner } from './stages/staged-runner.ts';
 import { type KeepTuning, tuneGraph } from './tuner.ts';
 import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
+
+/** Which part of a model is in this process, and the way to the others. */
+export interface StagePlace {
+  readonly index: number;
+  readonly count: number;
+  readonly ring: Ring;
+}
 
 /** What an engine whose process may look for little and write nothing is given, and does not find or do itself. */
 export interface EngineHost {
   readonly driver?: Driver;
   readonly keepTuning?: KeepTuning;
+  /** Default: all of the model is here. */
+  readonly stage?: StagePlace;
+}
+
+/** What the engine wants of a runner: of one device, or of several stages. */
+export interface StepRunner {
+  run(batch: Batch): Promise<StepResults>;
+  reserveLogits(): void;
+  readResidue: Runner<StepResults>['readResidue'];
+  readonly dispatchCount: number;
+  readonly submittedAt: number;
 }
 
 /** Everything a step touches. */
 export interface Parts {
   readonly open: OpenDevice;
   readonly memory: DeviceMemory;
-  readonly runner: Runner;
+  readonly runner: StepRunner;
   readonly batch: Batch;
   readonly pool: BlockPool;
   /** Blocks of recurrent state, where the model has such state. */
@@ -48,18 +72,102 @@ export interface Parts {
  * From a model file and a device to everything that a step touches: weights on the device, KV pools, compiled kernels,
  * warmed up. Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
  */
-export async function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
+export function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
+  return openWith(options, pretence, host, async (built) => {
+    const runner = host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, host.stage, options);
+    // Every step of an encoder needs it.
+    if (built.config.encoder !== undefined) runner.reserveLogits();
+    const { open, memory, batch, pool, states, limits } = built;
+    // On a scheduler of its own, so that no one sees it in the counts.
+    await warmUp(new Scheduler(limits, pool), batch, runner, built.kernels, built.onWarm);
+    return { parts: { open, memory, runner, batch, pool, states, scheduler: new Scheduler(limits, pool) } };
+  });
+}
+
+async function createStaged({ graph, memory, batch, config, kernels, create }: Built, { ring }: StagePlace, options: EngineOptions): Promise<StagedRunner> {
+  const { maxTokens, maxLogitRows } = batch.limits;
+  if (graph.exit === undefined) throw new InwardError('internal', { part: 'the first stage' });
+  const first = await create(new RowOutlet(memory, graph.exit, maxTokens));
+  const { microBatches } = withStandards(options);
+  const leastTokens = leastPart[kernels === 'narrow' ? 'cpu' : 'gpu'];
+  return new StagedRunner(first, ring, batch, { vocabularySize: config.vocabularySize, maxLogitRows, microBatches, leastTokens });
+}
+
+/** Tokens of a part of a step at least: below so many a device takes hardly less time for fewer. */
+const leastPart = { cpu: 4, gpu: 64 };
+
+/** A stage that is not the first, and its device. */
+export interface OpenStage {
+  readonly stage: StageRunner;
+  readonly open: OpenDevice;
+  readonly memory: DeviceMemory;
+}
+
+/** The layers of a stage that is not the first, ready for what the one before hands on. Throws like `openParts`. */
+export function openStage(options: EngineOptions, host: EngineHost): Promise<OpenStage & { readonly info: EngineInfo }> {
+  return openWith(options, {}, host, async ({ open, memory, graph, batch, create }): Promise<OpenStage> => {
+    const { exit } = graph;
+    if (exit !== undefined) return { open, memory, stage: { isLast: false, runner: await create(new RowOutlet(memory, exit, batch.limits.maxTokens)) } };
+    const runner = await create(new ResultOutlet(memory, graph));
+    // Nobody here could refuse the request that is the first to ask for logits.
+    runner.reserveLogits();
+    return { open, memory, stage: { isLast: true, runner } };
+  });
+}
+
+/** A model all of whose tensors, as far as they belong here, are as its family wants them. */
+interface CheckedModel extends ModelOutline {
+  readonly checkpoint: Checkpoint;
+  readonly specs: ReadonlyMap<string, WeightSpec>;
+  /** Of all weights on the device, in bytes. */
+  readonly weightsSize: number;
+}
+
+function checkModel(checkpoint: Checkpoint, options: EngineOptions, place: StagePlace | undefined): CheckedModel {
+  const { family, config } = readModel(checkpoint);
+  const outline = outlineModel(checkpoint, family, config);
+  const all = family.weights(config);
+  if (place === undefined) return { ...outline, checkpoint, specs: all, weightsSize: weightSize(checkpoint, all) };
+  const own: ModelOutline = { ...outline, range: planStages(checkpoint, outline, place.count, options)[place.index] };
+  const specs = outlineSpecs(own, all);
+  return { ...own, checkpoint, specs, weightsSize: weightSize(checkpoint, specs) };
+}
+
+/** What a device holds of a model, ready but for the runner. */
+interface Built {
+  readonly open: OpenDevice;
+  readonly memory: DeviceMemory;
+  readonly config: ModelShape;
+  readonly graph: Graph;
+  readonly kernels: KernelFamily;
+  readonly batch: Batch;
+  readonly pool: BlockPool;
+  readonly states: BlockPool | undefined;
+  readonly limits: SchedulerLimits;
+  /** Compiles the graph. */
+  create<Out>(outlet: Outlet<Out>): Promise<Runner<Out>>;
+  readonly onWarm: (done: number, total: number) => void;
+}
+
+type OpenInfo = Omit<EngineInfo, 'loadMs' | 'weightBytes' | 'kvBytes'>;
+
+/** From file and device to what `finish` makes; nothing stays on the device where that fails. */
+async function openWith<Made extends object>(
+  options: EngineOptions,
+  pretence: DevicePretence,
+  host: EngineHost,
+  finish: (built: Built) => Promise<Made>,
+): Promise<Made & { readonly info: EngineInfo }> {
   const started = performance.now();
   using checkpoint = openCheckpoint(options.modelPath);
-  const { family, config } = readModel(checkpoint);
-  const specs = family.weights(config);
   // Every tensor is looked at before there is a device that could be left with some of them.
-  const weightsSize = weightSize(checkpoint, specs);
+  const model = checkModel(checkpoint, options, host.stage);
   const open = await openDevice(host.driver ?? options.device ?? 'auto', pretence);
   const memory = new DeviceMemory(open.device, open.memoryLimit);
   try {
-    const { parts, info } = await assemble(options, { checkpoint, family, config, specs, weightsSize }, open, memory, host);
-    return { parts, info: { ...info, loadMs: performance.now() - started } };
+    const { built, info } = await assemble(options, model, open, memory, host);
+    const made = await finish(built);
+    return { ...made, info: { ...info, weightBytes: memory.usage()['weights'] ?? 0, kvBytes: memory.usage()['kv'] ?? 0, loadMs: performance.now() - started } };
   } catch (error) {
     memory[Symbol.dispose]();
     open[Symbol.dispose]();
@@ -67,27 +175,18 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
   }
 }
 
-/** A model all of whose tensors are as its family wants them. */
-interface CheckedModel {
-  readonly checkpoint: Checkpoint;
-  readonly family: Family;
-  readonly config: ModelShape;
-  readonly specs: ReadonlyMap<string, WeightSpec>;
-  /** Of all weights on the device, in bytes. */
-  readonly weightsSize: number;
-}
-
 async function assemble(
   options: EngineOptions,
-  { checkpoint, family, config, specs, weightsSize }: CheckedModel,
+  model: CheckedModel,
   open: OpenDevice,
   memory: DeviceMemory,
   host: EngineHost,
-): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
+): Promise<{ built: Built; info: OpenInfo }> {
+  const { checkpoint, family, config, specs, weightsSize, range } = model;
   const { device, subgroupSize: lanes } = open;
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
-  const plan = planMemory(config, options);
+  const plan = planMemory(config, options, range);
   const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvSize, stateLayerSize, stateSize } = plan;
   const window = effectiveWindow(windowOf(config.caches), contextLength);
   memory.reserve('weights', weightsSize);
@@ -95,11 +194,7 @@ async function assemble(
   memory.reserve('state', stateSize, weightsSize + kvSize);
   const facts = tileFacts({ ...open, family: kernels });
   const batchLimits = limitsOf(config, plan, kernels);
-  memory.reserve(
-    'activations',
-    outlineScratch(outlineModel(checkpoint, family, config), batchLimits, { ...facts, kv, activations, window }),
-    weightsSize + kvSize + stateSize,
-  );
+  memory.reserve('activations', outlineScratch(model, batchLimits, { ...facts, kv, activations, window }), weightsSize + kvSize + stateSize);
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
   demandBinding('The recurrent state of a layer', stateLayerSize, open);
 
@@ -116,8 +211,10 @@ async function assemble(
   });
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
+  const isHere = (layer: number): boolean => range === undefined || (layer >= range.start && layer < range.end);
   const graph = new Graph({
     ...facts,
+    range,
     layout: batch.layout,
     invocationLimit: open.invocationLimit,
     activations,
@@ -133,12 +230,12 @@ async function assemble(
     batch: wholeBuffer(batchBuffer),
     pools: config.caches.map((cache, layer) => {
       const shape = poolShapeOf(cache, kv);
-      if (shape === undefined) return undefined;
+      if (shape === undefined || !isHere(layer)) return undefined;
       const { width, rows, fold } = poolExtent(shape, blockCount * blockLength, open);
       return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
     }),
     states: config.caches.map((cache, layer) => {
-      if (cache.kind !== 'state') return undefined;
+      if (cache.kind !== 'state' || !isHere(layer)) return undefined;
       const blocks = memory.create('state', `state ${layer}`, cache.length * 4 * maxSequences, storage);
       return { blocks: wholeBuffer(blocks), length: cache.length };
     }),
@@ -155,9 +252,9 @@ async function assemble(
   });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
-  const states = stateSize > 0 ? new BlockPool(maxSequences) : undefined;
+  const states = config.caches.some(({ kind }) => kind === 'state') ? new BlockPool(maxSequences) : undefined;
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
-  const limits = {
+  const limits: SchedulerLimits = {
     ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
@@ -180,15 +277,14 @@ async function assemble(
     },
   );
   const reportKernels = report('kernels', options);
-  // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
-  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, (done, total) => reportKernels({ done, total: 2 * total }));
-  // Every step of an encoder needs it.
-  if (config.encoder !== undefined) runner.reserveLogits();
-  // On a scheduler of its own, so that no one sees it in the counts.
-  await warmUp(new Scheduler(limits, blocks), batch, runner, kernels, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
-    parts: { open, memory, runner, batch, pool: blocks, states, scheduler: new Scheduler(limits, blocks) },
+    built: {
+      ...{ open, memory, config, graph, kernels, batch, pool: blocks, states, limits },
+      // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
+      create: (outlet) => Runner.create(device, memory, pipelines, batchBuffer, graph, outlet, (done, total) => reportKernels({ done, total: 2 * total })),
+      onWarm: (done, total) => reportKernels({ done: total + done, total: 2 * total }),
+    },
     info: {
       device: open.driver.name,
       deviceReason: open.driver.reason,
@@ -204,8 +300,6 @@ async function assemble(
       encoder: config.encoder && { ...config.encoder, length: config.embeddingLength },
       kv,
       activations,
-      weightBytes: memory.usage()['weights'] ?? 0,
-      kvBytes: memory.usage()['kv'] ?? 0,
       deterministic: isDeterministic,
       tuning,
     },
