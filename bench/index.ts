@@ -33,6 +33,7 @@ export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'audit') return (await import('./audit.ts')).main(args.slice(1));
   if (args[0] === 'retention') return (await import('./retention/index.ts')).main(args.slice(1));
   if (args[0] === 'load') return (await import('./load/index.ts')).main(args.slice(1));
+  if (args[0] === 'stages') return (await import('./stages.ts')).main(args.slice(1));
   if (args[0] === 'gate') return (await import('./gate.ts')).main(args.slice(1));
   if (args[0] === 'grammar') return (await import('./grammar/index.ts')).main(args.slice(1));
   if (args[0] === 'deid') return (await import('./deid/index.ts')).main(args.slice(1));

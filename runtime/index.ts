@@ -117,6 +117,7 @@ export type {
   Priority,
   Requirement,
   Sampling,
+  StageInfo,
   TenantStats,
   TimedTile,
   TokenEvent,

@@ -72,8 +72,10 @@ export interface Parts {
  * From a model file and a device to everything that a step touches: weights on the device, KV pools, compiled kernels,
  * warmed up. Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
  */
-export function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
-  return openWith(options, pretence, host, async (built) => {
+export async function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
+  if ((options.stages ?? 1) > 1 && host.stage === undefined)
+    throw new InwardError('invalid_option', { option: 'stages', rule: 'stages have processes of their own: openEngine starts them' });
+  return await openWith(options, pretence, host, async (built) => {
     const runner = host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, host.stage, options);
     // Every step of an encoder needs it.
     if (built.config.encoder !== undefined) runner.reserveLogits();
@@ -167,7 +169,10 @@ async function openWith<Made extends object>(
   try {
     const { built, info } = await assemble(options, model, open, memory, host);
     const made = await finish(built);
-    return { ...made, info: { ...info, weightBytes: memory.usage()['weights'] ?? 0, kvBytes: memory.usage()['kv'] ?? 0, loadMs: performance.now() - started } };
+    const sizes = { weightBytes: memory.usage()['weights'] ?? 0, kvBytes: memory.usage()['kv'] ?? 0 };
+    const { range } = model;
+    const stages = range && { stages: [{ adapter: open.adapter, firstLayer: range.start, layerCount: range.end - range.start, ...sizes }] };
+    return { ...made, info: { ...info, ...sizes, ...stages, loadMs: performance.now() - started } };
   } catch (error) {
     memory[Symbol.dispose]();
     open[Symbol.dispose]();

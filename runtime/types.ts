@@ -389,6 +389,17 @@ export type TokenEvent =
       readonly embedding?: Float32Array;
     };
 
+/** The part of a model that one of several devices has; sizes in bytes. */
+export interface StageInfo {
+  /** Adapter and driver as the driver calls itself. */
+  readonly adapter: string;
+  /** Counted from 0. */
+  readonly firstLayer: number;
+  readonly layerCount: number;
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+}
+
 /** An open engine: what it runs on, the model, and what both allow. Sizes in bytes. */
 export interface EngineInfo {
   readonly device: DeviceName;
@@ -411,6 +422,8 @@ export interface EngineInfo {
   readonly activations: ActivationFormat;
   readonly weightBytes: number;
   readonly kvBytes: number;
+  /** Where the layers are spread over several devices: in order. The sizes above are of all of them, device and adapter of the first. */
+  readonly stages?: readonly StageInfo[];
   readonly deterministic: boolean;
   /** Fixed as long as the engine is open. */
   readonly tuning: Tuning;

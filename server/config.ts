@@ -48,10 +48,11 @@ export function loadSettings(flags: Readonly<Record<string, unknown>>, { folder,
 
 /** The engine's part, for a model that is here. */
 export function toEngineOptions(settings: Settings, modelPath: string): EngineOptions {
-  const { device, context, maxSequences, kvTokens, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, kv, activations, deterministic } =
+  const { device, context, maxSequences, kvTokens, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, stages, microBatches, kv, activations } =
     settings;
   return {
-    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, kv, activations, deterministic },
+    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, stages, microBatches, kv, activations },
+    deterministic: settings.deterministic,
     tune: settings.tune ? 'quick' : 'off',
     ...(context === undefined ? {} : { contextLength: context }),
     ...(kvTokens === undefined ? {} : { kvTokens }),

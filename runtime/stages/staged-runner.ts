@@ -94,7 +94,7 @@ export class StagedRunner {
     const answer = Promise.withResolvers<Answer>();
     // A part behind it may fail before anybody waits for this one.
     answer.promise.catch(() => undefined);
-    if (this.#isBroken) answer.reject(new InwardError('stage_lost'));
+    if (this.#isBroken) answer.reject(new InwardError('stage_lost', { reason: 'its pipe is closed' }));
     else {
       this.#waiting.push(answer);
       this.#ring.send(message);
@@ -122,6 +122,6 @@ export class StagedRunner {
 
   #break(): void {
     this.#isBroken = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(new InwardError('stage_lost'));
+    for (const { reject } of this.#waiting.splice(0)) reject(new InwardError('stage_lost', { reason: 'its pipe is closed' }));
   }
 }
