@@ -3,6 +3,7 @@
  * thread, so that a machine with as many cores as stages has room for all. What the words mean: bench/README.md.
  */
 import { Command } from 'commander';
+import { startProgress } from '../scripts/progress.mjs';
 import { type Engine, openEngine } from '../runtime/index.ts';
 import { integer, modelOption } from '../server/cli/options.ts';
 import { describeMachine } from './machine.ts';
@@ -33,8 +34,8 @@ export async function main(args: readonly string[]): Promise<void> {
     .option('--stages <count>', 'devices; no more than cores', integer(2, 8), 2)
     .option('--micro-batches <count>', 'parts of a step at most', integer(1, 64), 4)
     .option('--sequences <count>', 'side by side on one device; as many more on more devices', integer(1, 256), 8)
-    .option('--prompt-tokens <count>', 'tokens of each prompt', integer(1, 1024), 32)
-    .option('--new-tokens <count>', 'tokens of each answer', integer(1, 1024), 16)
+    .option('--prompt-tokens <count>', 'tokens of each prompt', integer(1, 1024), 16)
+    .option('--new-tokens <count>', 'tokens of each answer', integer(1, 1024), 8)
     .option('--rounds <count>', 'turns of all ways', integer(1, 100), 5)
     .addHelpText('after', '\nExample:\n  npm run bench:stages -- --rounds 9')
     .exitOverride()
@@ -52,12 +53,15 @@ export async function main(args: readonly string[]): Promise<void> {
     { name: `${stages} stages, whole steps`, engine: whole, work: stages, times: [] },
     { name: `${stages} stages, ${microBatches} parts`, engine: parted, work: stages, times: [] },
   ];
+  const progress = startProgress('stages');
   for (let round = -1; round < rounds; round++) {
+    progress.update((round + 1) / (rounds + 1));
     for (const way of ways) {
       const ms = await run(way, options, round);
       if (round >= 0) way.times.push(ms);
     }
   }
+  progress.end('stages');
   report(ways, options);
 }
 

@@ -257,7 +257,8 @@ async function assemble(
   });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
-  const states = config.caches.some(({ kind }) => kind === 'state') ? new BlockPool(maxSequences) : undefined;
+  // Of all layers: whoever schedules gives every sequence one, wherever it is kept.
+  const states = planMemory(config, options).stateSize > 0 ? new BlockPool(maxSequences) : undefined;
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits: SchedulerLimits = {
     ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
