@@ -3,8 +3,8 @@
  * thread, so that a machine with as many cores as stages has room for all. What the words mean: bench/README.md.
  */
 import { Command } from 'commander';
-import { startProgress } from '../scripts/progress.mjs';
 import { type Engine, openEngine } from '../runtime/index.ts';
+import { startProgress } from '../scripts/progress.mjs';
 import { integer, modelOption } from '../server/cli/options.ts';
 import { describeMachine } from './machine.ts';
 import { findModel } from './model.ts';
