@@ -80,8 +80,10 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
     // Every step of an encoder needs it.
     if (built.config.encoder !== undefined) runner.reserveLogits();
     const { open, memory, batch, pool, states, limits } = built;
+    // Uncut, so that every tile is reached.
+    const whole = runner instanceof StagedRunner ? { run: (step: Batch) => runner.run(step, 1) } : runner;
     // On a scheduler of its own, so that no one sees it in the counts.
-    await warmUp(new Scheduler(limits, pool), batch, runner, built.kernels, built.onWarm);
+    await warmUp(new Scheduler(limits, pool), batch, whole, built.kernels, built.onWarm);
     return { parts: { open, memory, runner, batch, pool, states, scheduler: new Scheduler(limits, pool) } };
   });
 }

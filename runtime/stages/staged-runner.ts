@@ -62,11 +62,10 @@ export class StagedRunner {
     this.#first.reserveLogits();
   }
 
-  /** Runs one step. Resolves with a row for each logit row, valid until the next call. Throws stage_lost. */
-  async run(batch: Batch): Promise<StepResults> {
-    const { microBatches, leastTokens } = this.#options;
+  /** Runs one step, in `most` parts at most. Resolves with a row for each logit row, valid until the next call. Throws stage_lost. */
+  async run(batch: Batch, most: number = this.#options.microBatches): Promise<StepResults> {
     this.#dispatches = 0;
-    const parts = this.#parts.split(countParts(batch.counts.tokens, microBatches, leastTokens));
+    const parts = this.#parts.split(countParts(batch.counts.tokens, most, this.#options.leastTokens));
     try {
       const answers = await this.#gather(parts);
       this.#join(parts, answers);

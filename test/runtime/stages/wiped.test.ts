@@ -129,6 +129,10 @@ test('the first stage sends part after part, joins what comes back in order, and
   expect([results.logits(0), results.logits(1)]).toEqual([11, 12].map((id) => new Float32Array(vocabularySize).fill(id)));
   expect(answers.every((answer) => answer.type === 'results' && [...answer.words, ...(answer.logits ?? [])].every((value) => value === 0))).toBe(true);
   expect(runner.dispatchCount).toBe(6);
+  // As the warm-up asks.
+  void runner.run(batch, 1);
+  await settle();
+  expect(ring.sent.slice(2)).toMatchObject([{ type: 'step', counts: { tokens: 4, logitRows: 2 } }]);
 });
 
 test('what waits for a lost stage ends, and so does what comes after', async () => {
