@@ -52,3 +52,8 @@ test.each(sampleCases('families in stages', cuttable, 1))('%s in two stages', { 
   const steps = sent[0]?.filter((message) => message.type === 'step') ?? [];
   expect(steps.some(({ counts, rows }) => counts.tokens > 0 && counts.tokens < 40 && rows.length > 0 && rows.length % counts.tokens === 0)).toBe(true);
 });
+
+test('an engine in this process has one stage', async () => {
+  const refusal = 'The option stages breaks the rule "stages have processes of their own: openEngine starts them".';
+  await expect(createEngine({ modelPath: 'nowhere.gguf', stages: 2 })).rejects.toThrow(refusal);
+});
