@@ -6,12 +6,13 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { cacheCompiledCode, continueUnderNode, fail, followParent, forbidCores, isRecent, keepHeapSmall } from '../scripts/node.mjs';
+import { cacheCompiledCode, continueUnderNode, fail, followParent, forbidCores, isRecent, keepHeapSmall, overwriteFreed } from '../scripts/node.mjs';
 import { ensurePackages } from '../scripts/setup.mjs';
 
 followParent();
 await ensurePackages().catch(fail);
 if (!isRecent()) await continueUnderNode([fileURLToPath(import.meta.url), ...process.argv.slice(2)]);
+overwriteFreed();
 forbidCores();
 keepHeapSmall();
 cacheCompiledCode();

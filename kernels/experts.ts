@@ -9,7 +9,7 @@ import { type RouterShape, routeConstants } from './router.ts';
 import { type FinishKind, standardTiles, type Tile, type TileFacts } from './tiles.ts';
 import { type Activations, quadRows, type StorageWithKernels } from './weights.ts';
 
-/** Whole experts that one binding holds. */
+/** Whole experts that one binding holds; of a matrix with slots these are counted. */
 export interface ExpertShard {
   readonly firstExpert: number;
   readonly experts: number;
@@ -23,6 +23,8 @@ export interface ExpertMatrix {
   readonly rows: number;
   readonly columns: number;
   readonly shards: readonly ExpertShard[];
+  /** Experts that are on the device at a time, where there is no room for all; any of them in any slot. */
+  readonly slots?: number;
 }
 
 export interface ExpertArguments extends TileFacts {
@@ -61,12 +63,18 @@ export function needsSort(router: RouterShape, facts: TileFacts): (counts: StepC
 }
 
 /** One variant a tile. */
-function expertVariants(matrix: Pick<ExpertMatrix, 'storage' | 'rows' | 'columns'>, weights: Place, args: ExpertArguments, tiles: readonly Tile[]): Variant[] {
+function expertVariants(
+  matrix: Pick<ExpertMatrix, 'storage' | 'rows' | 'columns' | 'slots'>,
+  weights: Place,
+  args: ExpertArguments,
+  tiles: readonly Tile[],
+): Variant[] {
   const { x, norm, finish, bias, lanes, layout } = args;
   const input: Activations = { format: 'f32', vectors: x };
   const constants = routeConstants(args.router, args.maxTokens);
   const choice = choiceOf(matrix, weights, { x: input, norm, finish, bias, over: 'tokens', lanes, layout, tiles });
-  return tiles.flatMap((tile, i) => matmulVariants({ ...choice, tiles: [tile], experts: { rows: i === 0 ? 'expert' : 'experts', constants } }));
+  const hasSlots = matrix.slots !== undefined;
+  return tiles.flatMap((tile, i) => matmulVariants({ ...choice, tiles: [tile], experts: { rows: i === 0 ? 'expert' : 'experts', hasSlots, constants } }));
 }
 
 /** Operations of W[expert] x for every choice, one a shard. */

@@ -46,6 +46,8 @@ export interface MatmulPlaces {
 /** Rows of a grouped matmul: one choice of the router a workgroup, or those of one expert together (rows/expert.wgsl, rows/experts.wgsl). */
 export interface ExpertRows {
   readonly rows: 'expert' | 'experts';
+  /** Not all experts are on the device, and the routes say where those are that are. */
+  readonly hasSlots?: boolean;
   /** EXPERTS and ROUTE_ offsets. */
   readonly constants: Readonly<Record<string, number>>;
 }
@@ -108,7 +110,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
         multipliedBy(tile, choice.activations),
         input,
         [finish, ...(rope === undefined ? [] : [rope.kv]), ...(activation === 'none' ? [] : [activation]), ...(choice.isBiased ? ['bias'] : [])].join('-'),
-        ...(rows === undefined ? [] : [rows]),
+        ...(rows === undefined ? [] : [choice.experts?.hasSlots ? `${rows}-slots` : rows]),
         [places.weights, places.x, places.y].map((place) => place[0]).join(''),
         `sg${choice.lanes}`,
         tileName(tile),
@@ -118,6 +120,7 @@ export function matmulVariants(choice: MatmulChoice, rope?: AttentionShape): Var
         QUANT: `quant/${stem}.wgsl`,
         INPUT: `input/${input}.wgsl`,
         ROWS: `rows/${rows ?? 'step'}.wgsl`,
+        PLACE_OF_EXPERT: `rows/place_${choice.experts?.hasSlots ? 'slots' : 'all'}.wgsl`,
         BIAS: `bias/${choice.isBiased ? 'rows' : 'none'}.wgsl`,
         ACTIVATION: `activation/${activation}.wgsl`,
         FINISH: `epilogue/${finish}${takesPairs(finish) && tile.quads === 1 ? '_lanes' : ''}.wgsl`,

@@ -19,15 +19,22 @@ export interface RouterShape {
   readonly groups?: { readonly count: number; readonly choices: number; readonly top: 1 | 2 };
 }
 
-/** Words of the routes: ids, weights (f32), offsets of the experts (one more than experts), choices by expert. */
+/** Words of the routes: ids, weights (f32), offsets of the experts (one more than experts), choices by expert, and where each expert is if not all are on the device. */
 export function routesLength({ experts, topK }: RouterShape, maxTokens: number): number {
-  return 3 * maxTokens * topK + experts + 1;
+  return 3 * maxTokens * topK + 2 * experts + 1;
 }
 
 /** Constants of the kernels that read routes. */
 export function routeConstants({ experts, topK }: RouterShape, maxTokens: number): Record<string, number> {
   const most = maxTokens * topK;
-  return { EXPERTS: experts, TOP_K: topK, ROUTE_WEIGHTS: most, ROUTE_OFFSETS: 2 * most, ROUTE_ORDER: 2 * most + experts + 1 };
+  return {
+    EXPERTS: experts,
+    TOP_K: topK,
+    ROUTE_WEIGHTS: most,
+    ROUTE_OFFSETS: 2 * most,
+    ROUTE_ORDER: 2 * most + experts + 1,
+    ROUTE_SLOTS: 3 * most + experts + 1,
+  };
 }
 
 /** `place`: of the logits. */

@@ -67,12 +67,12 @@ export function readExpertLayers(config: ModelConfig, layerCount: number): boole
 /** Gate and up of all experts. `name`: of what holds them, as `model.layers.0.mlp.experts`; `rows`: see ExpertTensors. */
 export function expertGateAndUp(columns: number, width: number, experts: number, name: string, rows: 'below' | 'inTurns' = 'below'): ExpertsSpec {
   const parts = [`${name}.*.gate_proj`, `${name}.*.up_proj`];
-  return { kind: 'experts', experts, rows: width, padding: paddingOf(width), columns, parts, joined: { tensor: `${name}.gate_up_proj`, rows } };
+  return { kind: 'experts', isRouted: true, experts, rows: width, padding: paddingOf(width), columns, parts, joined: { tensor: `${name}.gate_up_proj`, rows } };
 }
 
 /** What follows them. */
 export function expertDown(width: number, rows: number, experts: number, name: string): ExpertsSpec {
-  return { kind: 'experts', experts, rows, columns: width + paddingOf(width), storedColumns: width, parts: [`${name}.*.down_proj`] };
+  return { kind: 'experts', isRouted: true, experts, rows, columns: width + paddingOf(width), storedColumns: width, parts: [`${name}.*.down_proj`] };
 }
 
 /** Of a layer: `feed-forward norm`, `router` with its `selection bias`, `experts gate and up`, `experts down`, and `shared ...` of both; `shared gate`. */

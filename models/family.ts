@@ -89,6 +89,8 @@ export interface ExpertTensors {
 /** Matrices of experts. */
 export interface ExpertsSpec extends ExpertTensors {
   readonly kind: 'experts';
+  /** A token has some of them, which a router chooses, so that not all need be on the device. */
+  readonly isRouted?: true;
   readonly columns: number;
   /** As those of a MatrixSpec. */
   readonly storedColumns?: number;

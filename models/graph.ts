@@ -169,6 +169,16 @@ export interface LogitOptions {
   readonly bias?: Slice | undefined;
 }
 
+/** A layer whose experts are not all on the device: before its operations somebody must see to those that were chosen, and write where they are. */
+export interface PagedExperts {
+  readonly shape: RouterShape;
+  readonly routes: Slice;
+  readonly maxTokens: number;
+  readonly matrices: readonly ExpertMatrix[];
+  /** One behind the other. They may run several times, with other experts there: each choice is multiplied when its expert is. */
+  readonly operations: readonly Operation[];
+}
+
 export interface ExpertsOptions {
   readonly shape: RouterShape;
   /** Of x, on the way into the experts. */
@@ -223,6 +233,8 @@ export class Graph {
   /** Run only when the step has blocks to clear or to copy, before everything else. */
   readonly blockOperations: Operation[] = [];
   readonly operations: Operation[] = [];
+  /** Layers whose experts are not all on the device, in the order of the operations. */
+  readonly pagedExperts: PagedExperts[] = [];
   #matmuls: GraphMatmul[] = [];
   readonly #scratch = new Map<string, Slice>();
   readonly #rowScratch = new Map<string, Vectors>();
@@ -480,10 +492,12 @@ export class Graph {
     const hidden = this.#sharedRows('expert hidden', maxTokens * shape.topK, gateAndUp.rows / 2);
     const outputs = this.#sharedRows('expert outputs', maxTokens * shape.topK, down.rows);
     const common = { router: shape, routes, batch, maxTokens, lanes, family, matrixUnit, layout };
-    this.operations.push(
+    const multiplied = [
       ...expertMatmul(gateAndUp, { ...common, x, rowsAre: 'tokens', norm, finish: { kind: 'gated', y: hidden, gate }, bias: more.gateAndUpBias }),
       ...expertMatmul(down, { ...common, x: hidden, rowsAre: 'choices', finish: { kind: 'store', y: outputs, stride: down.rows }, bias: more.downBias }),
-    );
+    ];
+    this.operations.push(...multiplied);
+    if (gateAndUp.slots !== undefined) this.pagedExperts.push({ shape, routes, maxTokens, matrices: [gateAndUp, down], operations: multiplied });
     const y = to === undefined ? this.#perToken('experts', down.rows) : this.#otherResidual(to, down.rows);
     this.operations.push(expertsSum({ router: shape, routes, x: outputs, y, to, columns: down.rows, maxTokens, lanes }));
     return y;

@@ -114,6 +114,7 @@ class LocalEngine implements Engine {
       prefixHits: hits,
       draftTokens: drafted,
       acceptedTokens: accepted,
+      forcedTokens: scheduler.forcedTokenCount,
       estimatedWaitMs: scheduler.estimatedWaitMs,
       tenants: scheduler.tenants,
       dispatchesPerStep: this.#dispatchesPerStep,
@@ -150,6 +151,7 @@ class LocalEngine implements Engine {
     await this.#loop;
     this.#parts.memory[Symbol.dispose]();
     this.#parts.open[Symbol.dispose]();
+    this.#parts.files?.[Symbol.dispose]();
   }
 
   async #run(): Promise<void> {

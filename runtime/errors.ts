@@ -36,6 +36,7 @@ const table = {
   grammar_unenforceable: { kind: 'request', sentence: 'The keyword {keyword} at {path} cannot be enforced.', remedy: 'Leave it out, or say the same with keywords of docs/grammar.md.' },
   grammar_empty: { kind: 'request', sentence: 'No answer can meet the grammar.', remedy: 'Look for parts of it that contradict each other.' },
   grammar_stuck: { kind: 'request', sentence: 'The vocabulary of the model has no token for what must come next.', remedy: 'Serve a model whose vocabulary has all bytes, or allow other text there.' },
+  calls_unenforceable: { kind: 'request', sentence: 'Calls as this model writes them ({format}) cannot be enforced.', remedy: 'Use a tool_choice of auto or none, and tools without strict.' },
   grammar_too_large: { kind: 'request', sentence: 'The grammar needs more than {limit} {what}.', remedy: 'Send a smaller one, or one with fewer alternatives.' },
   deadline_exceeded: { kind: 'busy', sentence: 'The request did not end within {limit} ms.', remedy: 'Ask for fewer tokens, give it more time, or try again when fewer requests run.' },
   deadline_unreachable: { kind: 'busy', sentence: 'The request can no longer end within {limit} ms: its turn is expected in {waitMs} ms.', remedy: 'Give it more time, or try again after the time in Retry-After.' },

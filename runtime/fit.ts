@@ -7,8 +7,13 @@ import { basename } from 'node:path';
 import { openCheckpoint } from './checkpoint/index.ts';
 import { openShape } from './checkpoint/shape.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
+import { InwardError } from './errors.ts';
 import { blockLength, createPlanner, type PlanOptions } from './plan.ts';
-import type { MemoryRoom, ModelFit, ModelPlan } from './types.ts';
+import { billCheckpoint } from './sizing/bill.ts';
+import { findBill } from './sizing/releases.ts';
+import { planStages } from './sizing/stages.ts';
+import type { Accelerator, ModelBill, StagePlan } from './sizing/types.ts';
+import { type KvFormat, kvFormats, type MemoryRoom, type ModelFit, type ModelPlan } from './types.ts';
 
 /** What a config.json alone is sized in: as it is released, and as it is usually made smaller. */
 const shapeStorages = ['BF16', 'Q8_0', 'Q6_K', 'Q4_K'] as const;
@@ -65,4 +70,24 @@ function findLargest({ modelContextLength }: ModelPlan, excessAt: (contextLength
     else enough = next;
   }
   return enough.blocks * blockLength;
+}
+
+/**
+ * A model over `count` equal devices, from a file, a folder, a config.json, or by the name of a published shape without one (`listReleases`); files go before names.
+ * Throws as fitModel does, and invalid_option for more devices than layers.
+ */
+export function fitStages(model: string, options: PlanOptions, device: Accelerator, count: number): StagePlan {
+  const bill = billModel(model, options.kv ?? kvFormats[0]);
+  const most = bill.caches.length;
+  if (count > most) throw new InwardError('invalid_option', { option: 'count', rule: `at most ${most}, a layer of ${bill.name} on each` });
+  return planStages(bill, device, count, options);
+}
+
+function billModel(model: string, kv: KvFormat): ModelBill {
+  const bill = findBill(model, kv);
+  if (bill !== undefined && statSync(model, { throwIfNoEntry: false }) === undefined) return bill;
+  const isShape = isConfig(model);
+  using checkpoint = isShape ? openShape(model, 'BF16') : openCheckpoint(model);
+  const found = billCheckpoint(checkpoint, kv, isShape);
+  return { ...found, name: found.name || basename(model, '.json') };
 }

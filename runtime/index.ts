@@ -10,6 +10,7 @@ import { openHostedEngine } from './host/host.ts';
 import { judgeHibernation } from './layers/hibernation.ts';
 import { judgeSwap } from './layers/swap.ts';
 import type { Layer } from './layers/types.ts';
+import type { Accelerator, StagePlan } from './sizing/types.ts';
 import type { Engine, EngineOptions, MemoryRoom, ModelEstimate, ModelFit, ModelPlan, TunedDevice, Tuning } from './types.ts';
 
 /**
@@ -42,6 +43,14 @@ export async function planModel(options: EngineOptions): Promise<ModelPlan> {
  */
 export async function fitModel(modelPath: string, options: Omit<EngineOptions, 'modelPath'>, room: MemoryRoom): Promise<ModelFit[]> {
   return (await import('./fit.ts')).fitModel(modelPath, options, room);
+}
+
+/**
+ * What a model would take of `count` equal devices, layer after layer, and the least time that decoding takes on them: computed, nothing measured. `model`: a
+ * file, a folder, a config.json, or the name of a published one (`listReleases`). Throws like `planModel`, and invalid_option.
+ */
+export async function fitStages(model: string, options: Omit<EngineOptions, 'modelPath'>, device: Accelerator, count: number): Promise<StagePlan> {
+  return (await import('./fit.ts')).fitStages(model, options, device, count);
 }
 
 /** The same for a model that is not here, in every storage of GGUF that has kernels, as if all its parameters were in that one. */
@@ -89,6 +98,9 @@ export { cacheFolder } from './drivers.ts';
 export { embedTexts } from './embed.ts';
 export { type ErrorCode, type ErrorFields, type ErrorKind, errorTable, formatBytes, InwardError, toInwardError } from './errors.ts';
 export type { Layer, LayerName, LayerReason } from './layers/types.ts';
+export { accelerators } from './sizing/accelerators.ts';
+export { listReleases, type Release } from './sizing/releases.ts';
+export type { Accelerator, CacheFit, CacheKind, DecodeFloor, StageFit, StagePlan } from './sizing/types.ts';
 export type {
   ActivationFormat,
   AdapterFacts,

@@ -41,6 +41,12 @@ export interface Launched<Sent extends object, Received> {
  */
 const canLockFiles = compareVersions(process.versions.node, '24.21.0') >= 0;
 
+/**
+ * For glibc ("Memory Allocation Tunables" of its manual): a block is overwritten as it is given back. The same as in scripts/node.mjs, for
+ * whoever embeds the engine without the command.
+ */
+export const overwritingEnvironment = { GLIBC_TUNABLES: 'glibc.malloc.perturb=85:glibc.malloc.tcache_count=0' };
+
 /** What was started from here and has not ended. */
 const running = new Set<ChildProcess>();
 
@@ -56,7 +62,7 @@ export function launch<Sent extends object, Received>(options: Launch): Launched
   const child = spawn(command, values, {
     // What V8 prints when it aborts, or a library warns of, reaches no terminal and no log.
     stdio: [...linkedStdio, ...pipes],
-    env: { ...environment, ...(codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache }) },
+    env: { ...environment, ...overwritingEnvironment, ...(codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache }) },
   });
   running.add(child);
   child.once('exit', () => running.delete(child));

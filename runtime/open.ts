@@ -9,7 +9,8 @@ import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts'
 import { Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
-import { loadWeights, weightSize } from './checkpoint/loader.ts';
+import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
+import { stageSize } from './checkpoint/stage.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
@@ -66,6 +67,8 @@ export interface Parts {
   /** Blocks of recurrent state, where the model has such state. */
   readonly states: BlockPool | undefined;
   readonly scheduler: Scheduler;
+  /** The model's, where experts are read from them as they are wanted. */
+  readonly files?: Disposable;
 }
 
 /**
@@ -75,7 +78,7 @@ export interface Parts {
 export async function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
   if ((options.stages ?? 1) > 1 && host.stage === undefined)
     throw new InwardError('invalid_option', { option: 'stages', rule: 'stages have processes of their own: openEngine starts them' });
-  return await openWith(options, pretence, host, async (built) => {
+  const { parts, info, files } = await openWith(options, pretence, host, async (built) => {
     const runner = host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, host.stage, options);
     // Every step of an encoder needs it.
     if (built.config.encoder !== undefined) runner.reserveLogits();
@@ -86,6 +89,7 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
     await warmUp(new Scheduler(limits, pool), batch, whole, built.kernels, built.onWarm);
     return { parts: { open, memory, runner, batch, pool, states, scheduler: new Scheduler(limits, pool) } };
   });
+  return { parts: { ...parts, ...(files && { files }) }, info };
 }
 
 async function createStaged({ graph, memory, batch, config, kernels, create }: Built, { ring }: StagePlace, options: EngineOptions): Promise<StagedRunner> {
@@ -108,7 +112,7 @@ export interface OpenStage {
 }
 
 /** The layers of a stage that is not the first, ready for what the one before hands on. Throws like `openParts`. */
-export function openStage(options: EngineOptions, host: EngineHost): Promise<OpenStage & { readonly info: EngineInfo }> {
+export function openStage(options: EngineOptions, host: EngineHost): Promise<Opened<OpenStage>> {
   return openWith(options, {}, host, async ({ open, memory, graph, batch, create }): Promise<OpenStage> => {
     const { exit } = graph;
     if (exit !== undefined) return { open, memory, stage: { isLast: false, runner: await create(new RowOutlet(memory, exit, batch.limits.maxTokens)) } };
@@ -123,18 +127,20 @@ export function openStage(options: EngineOptions, host: EngineHost): Promise<Ope
 interface CheckedModel extends ModelOutline {
   readonly checkpoint: Checkpoint;
   readonly specs: ReadonlyMap<string, WeightSpec>;
+  /** Experts of a layer that are on the device at a time; undefined: all. */
+  readonly slots: number | undefined;
   /** Of all weights on the device, in bytes. */
   readonly weightsSize: number;
 }
 
 function checkModel(checkpoint: Checkpoint, options: EngineOptions, place: StagePlace | undefined): CheckedModel {
   const { family, config } = readModel(checkpoint);
-  const outline = outlineModel(checkpoint, family, config);
   const all = family.weights(config);
-  if (place === undefined) return { ...outline, checkpoint, specs: all, weightsSize: weightSize(checkpoint, all) };
-  const own: ModelOutline = { ...outline, range: planStages(checkpoint, outline, place.count, options)[place.index] };
-  const specs = outlineSpecs(own, all);
-  return { ...own, checkpoint, specs, weightsSize: weightSize(checkpoint, specs) };
+  const whole = outlineModel(checkpoint, family, config);
+  const own: ModelOutline = place === undefined ? whole : { ...whole, range: planStages(checkpoint, whole, place.count, options)[place.index] };
+  const specs = place === undefined ? all : outlineSpecs(own, all);
+  const slots = countSlots(checkpoint, specs, options.expertMemory);
+  return { ...own, checkpoint, specs, slots, weightsSize: weightSize(checkpoint, specs, slots) };
 }
 
 /** What a device holds of a model, ready but for the runner. */
@@ -155,15 +161,22 @@ interface Built {
 
 type OpenInfo = Omit<EngineInfo, 'loadMs' | 'weightBytes' | 'kvBytes'>;
 
+type Opened<Made> = Made & {
+  readonly info: EngineInfo;
+  /** The model's, where experts are read from them as they are wanted. */
+  readonly files?: Disposable;
+};
+
 /** From file and device to what `finish` makes; nothing stays on the device where that fails. */
 async function openWith<Made extends object>(
   options: EngineOptions,
   pretence: DevicePretence,
   host: EngineHost,
   finish: (built: Built) => Promise<Made>,
-): Promise<Made & { readonly info: EngineInfo }> {
+): Promise<Opened<Made>> {
   const started = performance.now();
-  using checkpoint = openCheckpoint(options.modelPath);
+  using files = new DisposableStack();
+  const checkpoint = files.use(openCheckpoint(options.modelPath));
   // Every tensor is looked at before there is a device that could be left with some of them.
   const model = checkModel(checkpoint, options, host.stage);
   const open = await openDevice(host.driver ?? options.device ?? 'auto', pretence);
@@ -172,9 +185,13 @@ async function openWith<Made extends object>(
     const { built, info } = await assemble(options, model, open, memory, host);
     const made = await finish(built);
     const sizes = { weightBytes: memory.usage()['weights'] ?? 0, kvBytes: memory.usage()['kv'] ?? 0 };
-    const { range } = model;
+    const { range, slots } = model;
     const stages = range && { stages: [{ adapter: open.adapter, firstLayer: range.start, layerCount: range.end - range.start, ...sizes }] };
-    return { ...made, info: { ...info, ...sizes, ...stages, loadMs: performance.now() - started } };
+    return {
+      ...made,
+      ...(slots !== undefined && { files: files.move() }),
+      info: { ...info, ...sizes, ...stages, loadMs: performance.now() - started },
+    };
   } catch (error) {
     memory[Symbol.dispose]();
     open[Symbol.dispose]();
@@ -189,7 +206,7 @@ async function assemble(
   memory: DeviceMemory,
   host: EngineHost,
 ): Promise<{ built: Built; info: OpenInfo }> {
-  const { checkpoint, family, config, specs, weightsSize, range } = model;
+  const { checkpoint, family, config, specs, slots, weightsSize, range } = model;
   const { device, subgroupSize: lanes } = open;
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
@@ -201,21 +218,15 @@ async function assemble(
   memory.reserve('state', stateSize, weightsSize + kvSize);
   const facts = tileFacts({ ...open, family: kernels });
   const batchLimits = limitsOf(config, plan, kernels);
-  memory.reserve('activations', outlineScratch(model, batchLimits, { ...facts, kv, activations, window }), weightsSize + kvSize + stateSize);
+  const pagingSize = slots === undefined ? 0 : stageSize;
+  memory.reserve('activations', outlineScratch(model, batchLimits, { ...facts, kv, activations, window }) + pagingSize, weightsSize + kvSize + stateSize);
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
   demandBinding('The recurrent state of a layer', stateLayerSize, open);
 
   const batch = new Batch(batchLimits);
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
-  const weights = await loadWeights(checkpoint, specs, {
-    device,
-    memory,
-    pipelines,
-    place: open.place,
-    bindingLimit: open.bindingLimit,
-    textureLimit: open.textureLimit,
-    onProgress: report('weights', options),
-  });
+  const target = { device, memory, pipelines, place: open.place, bindingLimit: open.bindingLimit, textureLimit: open.textureLimit };
+  const weights = await loadWeights(checkpoint, specs, { ...target, onProgress: report('weights', options) }, slots);
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
   const isHere = (layer: number): boolean => range === undefined || (layer >= range.start && layer < range.end);
@@ -285,12 +296,13 @@ async function assemble(
     },
   );
   const reportKernels = report('kernels', options);
+  // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
+  const onCompiled = (done: number, total: number): void => reportKernels({ done, total: 2 * total });
   const summary = describeCheckpoint(checkpoint);
   return {
     built: {
       ...{ open, memory, config, graph, kernels, batch, pool: blocks, states, limits },
-      // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
-      create: (outlet) => Runner.create(device, memory, pipelines, batchBuffer, graph, outlet, (done, total) => reportKernels({ done, total: 2 * total })),
+      create: (outlet) => Runner.create(device, memory, pipelines, batchBuffer, graph, outlet, onCompiled, weights.files),
       onWarm: (done, total) => reportKernels({ done: total + done, total: 2 * total }),
     },
     info: {

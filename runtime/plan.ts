@@ -8,7 +8,8 @@ import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type
 import { type Family, families, type LayerCache, type LayerRange, type ModelShape, poolShapeOf } from '../models/index.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { inFile, plainName } from './checkpoint/json.ts';
-import { weightSize } from './checkpoint/loader.ts';
+import { countSlots, weightSize } from './checkpoint/loader.ts';
+import { stageSize } from './checkpoint/stage.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
 import { type ModelOutline, outlineMatmuls, outlineModel, outlineScratch } from './outline.ts';
@@ -45,7 +46,7 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
   return { family: model.family, config: checkpoint.format === 'gguf' ? inFile(checkpoint.fileAt(), read) : read() };
 }
 
-export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations'>;
+export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations' | 'expertMemory'>;
 type KvShape = Pick<ModelShape, 'contextLength' | 'caches' | 'encoder'>;
 
 /** The options with their defaults, and the KV pool and recurrent state that they ask for; `range`: of these layers. */
@@ -120,8 +121,14 @@ export function createPlanner(checkpoint: Checkpoint): (options: PlanOptions) =>
   const { family, config } = readModel(checkpoint);
   const { name, parameterCount } = describeCheckpoint(checkpoint);
   const model = outlineModel(checkpoint, family, config);
-  const weights = weightSize(checkpoint, family.weights(config));
-  return (options) => planOf(model, { name, parameterCount, weightSize: weights }, options);
+  const specs = family.weights(config);
+  const whole = weightSize(checkpoint, specs);
+  return ({ expertMemory, ...options }) => {
+    const slots = countSlots(checkpoint, specs, expertMemory);
+    if (slots === undefined) return planOf(model, { name, parameterCount, weightSize: whole }, options);
+    const plan = planOf(model, { name, parameterCount, weightSize: weightSize(checkpoint, specs, slots) }, options);
+    return { ...plan, scratchSize: plan.scratchSize + stageSize };
+  };
 }
 
 function planOf(model: ModelOutline, facts: Pick<ModelPlan, 'name' | 'parameterCount' | 'weightSize'>, options: PlanOptions): ModelPlan {

@@ -5,7 +5,10 @@
 import type { Operation, Slice, StepCounts } from '../kernels/kernel.ts';
 import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels/pipeline.ts';
 import { maskLength } from '../kernels/sample.ts';
+import type { KernelFamily } from '../kernels/tiles.ts';
 import type { Graph } from '../models/index.ts';
+import type { ExpertFiles } from './checkpoint/loader.ts';
+import { ExpertPager } from './experts/pager.ts';
 import type { DeviceMemory } from './memory.ts';
 import { type Outlet, pitchOf } from './outlets.ts';
 import { countResidue, type FreeBlocks } from './residue.ts';
@@ -46,9 +49,11 @@ export class Runner<Out> {
   readonly #steps: readonly PreparedOperation[];
   readonly #scrubber: Scrubber;
   readonly #uploads: Uploads;
+  /** Of models whose experts are not all on the device, with the place of each such layer in the steps. */
+  readonly #pager: ExpertPager | undefined;
+  readonly #pagedAt: readonly { readonly start: number; readonly end: number }[];
   readonly #memory: DeviceMemory;
   readonly #graph: Graph;
-  /** A GPU's step may be short, and the host's core is none of its own. */
   readonly #pause: number;
   #dispatches = 0;
   #submittedAt = 0;
@@ -66,6 +71,7 @@ export class Runner<Out> {
     outlet: Outlet<Out>,
     blockOperations: readonly PreparedOperation[],
     steps: readonly PreparedOperation[],
+    pager: ExpertPager | undefined,
   ) {
     this.#device = device;
     this.#uploads = uploads;
@@ -75,11 +81,15 @@ export class Runner<Out> {
     this.#maskSize = maskSizeOf(graph);
     this.#blockOperations = blockOperations;
     this.#steps = steps;
+    this.#pager = pager;
+    this.#pagedAt = graph.pagedExperts.map(({ operations: [first, ...others] }) => {
+      const start = graph.operations.findIndex((operation) => operation === first);
+      return { start, end: start + 1 + others.length };
+    });
     this.#scrubber = new Scrubber(memory);
     this.#memory = memory;
     this.#graph = graph;
-    const { family = 'narrow' } = graph.settings;
-    this.#pause = family === 'narrow' ? stepPause : shortPause;
+    this.#pause = pauseOf(graph.settings.family);
   }
 
   /** Compiles every variant that the graph can choose, and binds it. */
@@ -91,6 +101,7 @@ export class Runner<Out> {
     graph: Graph,
     outlet: Outlet<Out>,
     onCompiled: (done: number, total: number) => void = () => undefined,
+    files?: ExpertFiles,
   ): Promise<Runner<Out>> {
     const compiling = new Set([...graph.blockOperations, ...graph.operations].flatMap(({ variants }) => variants.map((variant) => pipelines.get(variant))));
     let done = 0;
@@ -98,10 +109,11 @@ export class Runner<Out> {
     for (const pipeline of compiling) void pipeline.then(() => onCompiled(++done, compiling.size)).catch(() => undefined);
     const uniforms = new UniformArena(device, memory, [...graph.blockOperations, ...graph.operations]);
     const prepare = (operations: readonly Operation[]) => Promise.all(operations.map((operation) => pipelines.prepare(operation, uniforms.of(operation))));
-    const { maxLogitRows, maxTokens } = graph.settings;
+    const { maxLogitRows, maxTokens, family } = graph.settings;
     const entrySize = graph.entry === undefined ? 0 : 16 + maxTokens * pitchOf(graph.entry);
     const uploads = await Uploads.create(device, memory, batchBuffer.size + maxLogitRows * maskSizeOf(graph) + entrySize);
-    return new Runner(device, memory, uploads, batchBuffer, graph, outlet, await prepare(graph.blockOperations), await prepare(graph.operations));
+    const pager = files && (await ExpertPager.create(device, memory, graph.pagedExperts, files, pauseOf(family)));
+    return new Runner(device, memory, uploads, batchBuffer, graph, outlet, await prepare(graph.blockOperations), await prepare(graph.operations), pager);
   }
 
   /** Dispatches of the last step. */
@@ -132,6 +144,7 @@ export class Runner<Out> {
     const times = this.#times;
     this.#upload(batch, rows);
     times.uploaded = performance.now();
+    if (this.#pager !== undefined && batch.counts.tokens > 0) return this.#runPaged(batch, this.#pager);
     const { buffer, dispatches } = this.#takeAhead(batch) ?? this.#encodeStep({ ...batch.counts, wantsLogits: batch.wantsLogits });
     times.encoded = performance.now();
     this.#submit([this.#uploads.finish(), buffer]);
@@ -141,6 +154,39 @@ export class Runner<Out> {
     this.#encodeAhead(batch);
     times.encodedAhead = performance.now();
     return this.#read(batch, mapped);
+  }
+
+  /** In sections: each ends with a router, whose choices the host must see to before the next begins. */
+  async #runPaged(batch: Step, pager: ExpertPager): Promise<Out> {
+    const { counts } = batch;
+    this.#submit([this.#uploads.finish()]);
+    this.#dispatches = 0;
+    let done = 0;
+    for (const [i, { start, end }] of this.#pagedAt.entries()) {
+      this.#submitSection(counts, done, start, (encoder) => pager.encodeCopy(encoder, i, counts.tokens));
+      for await (const told of pager.passes(i, counts.tokens)) {
+        this.#submit([told]);
+        this.#submitSection(counts, start, end);
+      }
+      done = end;
+    }
+    this.#submitSection(counts, done, this.#steps.length, (encoder) => this.#outlet.encode(encoder, { ...counts, wantsLogits: batch.wantsLogits }));
+    this.#times.encoded = performance.now();
+    const mapped = this.#map(batch);
+    this.#times.encodedAhead = performance.now();
+    await pager.finish();
+    return this.#read(batch, mapped);
+  }
+
+  /** Steps from `start` to before `end`, and what is encoded behind them. */
+  #submitSection(counts: Required<StepCounts>, start: number, end: number, encodeMore: (encoder: GPUCommandEncoder) => void = () => undefined): void {
+    const encoder = this.#device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    if (start === 0 && changesBlocks(counts)) this.#dispatches += encode(pass, this.#blockOperations, counts);
+    this.#dispatches += encode(pass, this.#steps.slice(start, end), counts);
+    pass.end();
+    encodeMore(encoder);
+    this.#submit([encoder.finish()]);
   }
 
   /** The next step while this one runs, if this one only decodes: most are followed by one with the same counts. */
@@ -239,6 +285,11 @@ export class Runner<Out> {
 /** Bytes of a logit row's mask; none on a stage that chooses nothing. */
 function maskSizeOf(graph: Graph): number {
   return graph.exit === undefined ? maskLength(graph.results.vocabulary) * 4 : 0;
+}
+
+/** A GPU's step may be short, and the host's core is none of its own. */
+function pauseOf(family: KernelFamily = 'narrow'): number {
+  return family === 'narrow' ? stepPause : shortPause;
 }
 
 /** Whether a step clears or copies blocks before it computes anything. */

@@ -163,6 +163,8 @@ export interface EngineOptions {
   readonly vocabulary?: GrammarVocabulary;
   /** Storage of K and V. Default `f16`. */
   readonly kv?: KvFormat;
+  /** Bytes that experts of a mixture may take on the device, at least one of each layer; the others are read from the model's files when a token's router chooses them. What is computed is the same. Default: all are there. */
+  readonly expertMemory?: number;
   /** What linear layers with quantized weights multiply by. Default `f32`, exact; `int8` is for weights of four and five bits, and makes long prompts and full batches faster on CPU devices. */
   readonly activations?: ActivationFormat;
   /** Whether kernels are fitted to the device by measurement. Default `off`: a library writes to no folder unasked; the command `inward` says `quick`. */
@@ -487,6 +489,8 @@ export interface EngineStats {
   /** Tokens that speculative decoding proposed, and those of them that the model would have chosen too. */
   readonly draftTokens: number;
   readonly acceptedTokens: number;
+  /** Tokens of which a grammar left no choice: generated without a step of their own. */
+  readonly forcedTokens: number;
   /** How long a request that came now would wait before its first step, in ms; an estimate. */
   readonly estimatedWaitMs: number;
   /**

@@ -6,6 +6,7 @@ export declare function continueUnderNode(args: readonly string[]): Promise<neve
 export declare function followParent(): void;
 export declare function cacheCompiledCode(): void;
 export declare function fail(error: unknown): never;
-
-export function keepHeapSmall(): void;
-export function forbidCores(): void;
+export declare function keepHeapSmall(): void;
+export declare function forbidCores(): void;
+export declare const overwritingMalloc: string;
+export declare function overwriteFreed(): void;

@@ -39,6 +39,7 @@ const accessRules: Readonly<Record<RoutePattern, RouteRule | 'open'>> = {
   '/v1/chat/completions/render': { scope: 'chat', isInference: true },
   '/tokenize': { scope: ['chat', 'completions'], isInference: true },
   '/detokenize': { scope: ['chat', 'completions'], isInference: true },
+  '/tokenizer_info': { scope: ['chat', 'completions'], isInference: true, isDry: true },
   '/v1/deidentify': { scope: ['chat', 'completions'], isInference: true },
   '/v1/responses': { scope: 'chat', isInference: true },
   '(unknown)': { isAnyone: true, isInference: false },

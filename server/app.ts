@@ -3,6 +3,7 @@
  * tests can inject. Refuses Fastify's own logger and error texts: both may quote a request.
  */
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { toInwardError } from '../runtime/index.ts';
@@ -26,14 +27,15 @@ import type { Usage } from './openai/frames.ts';
 import { addModelRoutes } from './openai/models.ts';
 import type { ModelSource } from './openai/plan.ts';
 import { responsesDialect } from './openai/responses.ts';
-import { addTextRoute } from './openai/text-route.ts';
-import { detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
+import { addPlainRoute, addTextRoute } from './openai/text-route.ts';
+import { addTokenizerRoute, detokenizeRoute, renderRoute, tokenizeRoute } from './openai/tokenize.ts';
 import { addDocumentRoutes } from './openapi.ts';
 import { toBucket } from './privacy/audit/events.ts';
 import { Refusal, type RefusalCode } from './privacy/errors.ts';
 import { readVersion } from './privacy/version.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
 import type { Scrubber } from './scrub.ts';
+import { Searcher } from './search/searcher.ts';
 import { addSiteRoutes } from './site-routes.ts';
 import type { Tls } from './tls.ts';
 
@@ -89,7 +91,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   tls?.guard(app, log);
   app.decorateRequest('usage', null);
   app.decorateRequest('refusal', null);
-  if (scrubber !== undefined) watchContent(app, scrubber);
+  scrubber?.watch(app.server, holdsNothing);
   addBodyParser(app, settings.bodyLimit);
   addHooks(app, life, gate, log);
   addCors(app, settings);
@@ -98,22 +100,27 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
   addStateRoutes(app, life, models, gate);
   addMetricsRoute(app, { models, gate, life, answered });
   addModelRoutes(app, models);
+  addTokenizerRoute(app, models);
   addSiteRoutes(app, gate, models);
+  const searcher = new Searcher();
+  app.addHook('onClose', () => searcher[Symbol.asyncDispose]());
   let groups = 0;
   const context: AnswerContext = {
     models,
     settings,
     life,
+    searcher,
     nextGroup: () => ++groups,
     onEnd: (ending) => answered.choices[ending]++,
     onStreamError: (request, error) => logFailure(error, request, log),
   };
   for (const dialect of dialects) addAnswerRoute(app, context, dialect);
   for (const route of textRoutes) addTextRoute(app, context, route);
+  addPlainRoute(app, context, deidentifyRoute);
   addEmbeddingRoute(app, context);
   const bodies = [
     ...dialects.map((dialect) => ({ ...dialect, canStream: true })),
-    ...[...textRoutes, embeddingShape].map((route) => ({ ...route, canStream: false })),
+    ...[...textRoutes, deidentifyRoute, embeddingShape].map((route) => ({ ...route, canStream: false })),
   ];
   addDocumentRoutes(app, bodies, readVersion());
   addMethodRefusals(app);
@@ -121,7 +128,7 @@ export function buildApp({ models, gate, settings, log: write = () => undefined,
 }
 
 const dialects = [chatDialect, completionsDialect, messagesDialect, responsesDialect];
-const textRoutes = [countRoute, tokenizeRoute, detokenizeRoute, renderRoute, deidentifyRoute];
+const textRoutes = [countRoute, tokenizeRoute, detokenizeRoute, renderRoute];
 
 /** Answered in every state: they say which it is. */
 const stateRoutes: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'] satisfies RoutePattern[]);
@@ -139,11 +146,9 @@ function addHooks(app: FastifyInstance, life: Life, gate: Doorkeeper, log: Log):
   });
 }
 
-/** What holds content has a body. */
-function watchContent(app: FastifyInstance, scrubber: Scrubber): void {
-  app.addHook('onRequest', async ({ method }, { raw }) => {
-    if (method !== 'GET' && method !== 'HEAD') raw.once('close', scrubber.enter());
-  });
+/** Whoever asks for the state writes nothing of his own. */
+function holdsNothing({ method, url }: IncomingMessage): boolean {
+  return method === 'GET' && url !== undefined && stateRoutes.has(url);
 }
 
 function logWhenClosed(request: FastifyRequest, reply: FastifyReply, log: Log): void {
@@ -240,7 +245,7 @@ function readState({ current }: ModelSource, gate: Doorkeeper): 'ready' | 'audit
 
 /** 405 instead of 404 where the path exists. Refused before the body is read. */
 function addMethodRefusals(app: FastifyInstance): void {
-  const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+  const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];
   for (const url of routePatterns) {
     const allowed = methods.filter((method) => app.hasRoute({ url, method }));
     app.route({

@@ -5,6 +5,7 @@
 import type { EngineOptions } from '../runtime/index.ts';
 import type { TextOptions } from '../runtime/text/index.ts';
 import { findConfigFile, readConfigFile } from './config/file.ts';
+import { readBytes } from './config/kinds.ts';
 import { type Layer, type Resolved, readEnvironment, readFlags, resolveSettings } from './config/resolve.ts';
 import { checkRules } from './config/rules.ts';
 import { type Settings, settingTable } from './config/table.ts';
@@ -48,14 +49,30 @@ export function loadSettings(flags: Readonly<Record<string, unknown>>, { folder,
 
 /** The engine's part, for a model that is here. */
 export function toEngineOptions(settings: Settings, modelPath: string): EngineOptions {
-  const { device, context, maxSequences, kvTokens, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, stages, microBatches, kv, activations } =
-    settings;
+  const {
+    device,
+    context,
+    maxSequences,
+    kvTokens,
+    queueLength,
+    tokenBudget,
+    prefixSeconds,
+    prefixQuota,
+    draftLength,
+    stages,
+    microBatches,
+    kv,
+    activations,
+    deterministic,
+    expertMemory,
+  } = settings;
   return {
     ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, stages, microBatches, kv, activations },
-    deterministic: settings.deterministic,
+    deterministic,
     tune: settings.tune ? 'quick' : 'off',
     ...(context === undefined ? {} : { contextLength: context }),
     ...(kvTokens === undefined ? {} : { kvTokens }),
+    ...(expertMemory === undefined ? {} : { expertMemory: readBytes(expertMemory) }),
   };
 }
 

@@ -22,6 +22,7 @@ const meanings: Readonly<Record<LayerName, string>> = {
   'core-handler': 'cores are piped to no program',
   swap: 'no memory is swapped to a disk as plain text',
   hibernation: 'the machine writes no memory to a disk as plain text when it sleeps',
+  'freed-memory': 'the C library overwrites memory as it gets it back',
   'driver-cache': 'GPU drivers keep no compiled kernels',
 };
 
@@ -36,8 +37,9 @@ const reasons: Readonly<Record<LayerReason, string>> = {
   'no-hibernation': 'this kernel cannot hibernate',
   'no-python': 'needs a Python 3 that runs at /usr/bin or /usr/local/bin: install it',
   'no-kernel-support': 'this kernel or container does not let a process have it: Linux 6.12 has all, 5.13 files, and seccomp must be allowed',
+  'no-library-support': 'this C library does not do it: glibc 2.26 and later do',
   'no-process': 'is told by a server: GET /inward/status',
-  'not-set': 'a process lacks it: start by the command inward, with prlimit (util-linux) installed, or set LimitCORE=0 in the unit',
+  'not-set': 'a process lacks it: start by the command inward, with prlimit (util-linux) installed for core files, or set LimitCORE=0 in the unit',
   piped: 'the program that core_pattern names gets cores whatever their limit: set kernel.core_pattern=core',
   'swap-on': 'there is swap in plain text: swapoff -a, or MemorySwapMax=0 in the unit; a start for PHI is refused until then',
   'hibernation-on': 'the kernel can hibernate to swap in plain text, even if systemd is told not to: nohibernate on its command line, or swapoff -a',

@@ -118,6 +118,7 @@ function listTokens(stats: EngineStats, model: Labels): Family[] {
     counter('vllm:generation_tokens_total', 'Tokens that were generated.', stats.generatedTokens, model),
     counter('vllm:spec_decode_num_draft_tokens_total', 'Tokens that speculative decoding proposed.', stats.draftTokens, model),
     counter('vllm:spec_decode_num_accepted_tokens_total', 'Proposed tokens that were accepted.', stats.acceptedTokens, model),
+    counter('inward_forced_tokens_total', 'Tokens of which a grammar left no choice, generated without a step of their own.', stats.forcedTokens),
   ];
 }
 

@@ -5,6 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { documented } from './openai/validate.ts';
+import { answerSchemas } from './openapi-answers.ts';
 import { createPage } from './openapi-page.ts';
 import { type RoutePattern, routePatterns } from './privacy/words.ts';
 
@@ -25,6 +26,8 @@ export interface Operation {
   readonly summary: string;
   readonly isOpen: boolean;
   readonly body: Json | undefined;
+  /** Of a whole answer that is JSON. */
+  readonly answer: Json;
   readonly canStream: boolean;
 }
 
@@ -40,6 +43,7 @@ const summaries: Readonly<Record<Exclude<RoutePattern, '(unknown)'>, string>> = 
   '/v1/models/:id': 'One of them',
   '/tokenize': 'The token ids of a text or chat',
   '/detokenize': 'The text of token ids',
+  '/tokenizer_info': 'Which tokens begin and end a text',
   '/v1/deidentify': 'A text without its identifiers, where they were and how many',
   '/inward/status': 'How the site stands; for people',
   '/inward/review': 'Who may do what; for compliance and auditors',
@@ -77,6 +81,7 @@ function listOperations(bodies: readonly BodyRoute[]): readonly Operation[] {
       summary: summaries[url],
       isOpen: openRoutes.has(url),
       body: route && toJson(route.body),
+      answer: toJson(answerSchemas[url] ?? z.looseObject({})),
       canStream: route?.canStream ?? false,
     };
   });
@@ -101,12 +106,13 @@ function createDocument(operations: readonly Operation[], version: string): Json
   };
 }
 
-function describe({ method, path, summary, isOpen, body, canStream }: Operation): Json {
+function describe({ method, path, summary, isOpen, body, answer, canStream }: Operation): Json {
   const name = path.startsWith('/v1/messages') ? 'AnthropicError' : 'Error';
-  const answer = path === '/metrics' ? 'text/plain' : path === '/docs' ? 'text/html' : 'application/json';
+  const type = path === '/metrics' ? 'text/plain' : path === '/docs' ? 'text/html' : 'application/json';
   const content = {
-    [answer]: { schema: answer === 'application/json' ? { type: 'object' } : { type: 'string' } },
-    ...(canStream ? { 'text/event-stream': { schema: { type: 'string' } } } : {}),
+    [type]: { schema: type === 'application/json' ? answer : { type: 'string' } },
+    // What a schema here would be about, the whole or an event, OpenAPI 3.1 leaves open.
+    ...(canStream ? { 'text/event-stream': {} } : {}),
   };
   return {
     operationId: `${method}${path.replace(/[^a-z0-9]+(.)?/gi, (_, letter: string | undefined) => letter?.toUpperCase() ?? '')}`,
@@ -139,6 +145,10 @@ const anthropicErrorSchema: Json = {
   properties: { type: { const: 'error' }, error: (errorSchema['properties'] as Json)['error'] },
 };
 
+function dropType({ required, ...schema }: Json): Json {
+  return { ...schema, required: (required as readonly string[]).filter((field) => field !== 'type') };
+}
+
 /** As draft 2020-12 has it, which OpenAPI 3.1 takes. */
 function toJson(schema: z.ZodType): Json {
   const { $schema: _, ...json } = z.toJSONSchema(schema, {
@@ -150,7 +160,7 @@ function toJson(schema: z.ZodType): Json {
       if (known?.items !== undefined) Object.assign(jsonSchema, { items: toJson(known.items) });
       if (known?.anyOf !== undefined) {
         for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof typeof jsonSchema];
-        Object.assign(jsonSchema, { anyOf: known.anyOf.map(toJson) });
+        Object.assign(jsonSchema, { anyOf: known.anyOf.map((one) => (one === known.untyped ? dropType(toJson(one)) : toJson(one))) });
       }
     },
   });

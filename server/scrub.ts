@@ -1,11 +1,12 @@
 /**
- * Owns what the HTTP process does with its own memory once it has nothing to do: the one buffer that Node reads all requests into
- * overwritten, and a collection of everything that nobody needs (runtime/collect.ts). It stops everything for a moment, so while
- * requests are open it is done once a minute at most. What it is measured by: prove/memory.ts.
+ * Owns what the HTTP process does with its own memory: of what Node reads requests with, nothing is kept for another connection; and once
+ * there is nothing to do, the one buffer that all are read into is overwritten, and everything that nobody needs collected (runtime/collect.ts).
+ * That stops everything for a moment, so while requests are open it is done once a minute at most. What it is measured by: prove/memory.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { collectGarbage } from '../runtime/index.ts';
@@ -37,8 +38,17 @@ export class Scrubber {
 
   constructor(options: ScrubberOptions = {}) {
     this.#options = { scrub: scrubProcess, delayMs: idleMs, overdueMs: busyMs, onScrub: () => undefined, ...options };
+    keepNoParsers();
     // Buffers go back to malloc by the thread that asks for them again (runtime/collect.ts): what another one gave back, only that one gets.
     setFlagsFromString('--no-concurrent-array-buffer-sweeping');
+  }
+
+  /** Watches a server: every request that may hold content is open until its answer has ended; what is no request may hold anything. */
+  watch(server: Server, holdsNothing: (request: IncomingMessage) => boolean): void {
+    server.on('request', (request, response) => {
+      if (!holdsNothing(request)) response.once('close', this.enter());
+    });
+    server.on('clientError', () => this.enter()());
   }
 
   /** A request that may hold content has come; what is given back says that it is over. */
@@ -76,6 +86,18 @@ export class Scrubber {
       // A failure leaves things as they were without a scrub; the next one tries again.
       .catch(() => undefined);
   }
+}
+
+/**
+ * A parser of Node's has some KB of its own for a head that comes in pieces, and for the last path in any case (src/node_http_parser.cc), and
+ * is used for one connection after the other. Now it goes when its connection does, and the C library overwrites it.
+ */
+function keepNoParsers(): void {
+  const { parsers } = createRequire(import.meta.url)('_http_common') as { readonly parsers?: { max: number; readonly list: unknown[] } };
+  if (typeof parsers?.max !== 'number')
+    throw new Error(`Node ${process.version} keeps what it reads requests with in a way that is not known here: use Node 24.`);
+  parsers.max = 0;
+  parsers.list.length = 0;
 }
 
 /** Collects, and overwrites what was read last. */

@@ -234,6 +234,7 @@ export class FakeEngine implements Engine {
       prefixHits: 0,
       draftTokens: 0,
       acceptedTokens: 0,
+      forcedTokens: 0,
       estimatedWaitMs: 0,
       tenants: [],
       ...this.options.stats,

@@ -1,6 +1,7 @@
 /**
  * Owns a text side without a model file: a token is a byte, 256 ends the answer, 257 starts the prompt, 258 is silent.
  */
+import { createAnswerGrammar } from '../runtime/text/answers.ts';
 import { createAnswerParser } from '../runtime/text/formats/parser.ts';
 import type { AnswerFormat } from '../runtime/text/formats/types.ts';
 import type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
@@ -70,6 +71,10 @@ export class FakeText implements TextModel {
     const decoder = this.createDecoder();
     const parser = createAnswerParser(this.format, { hasTools: tools.length > 0 });
     return { push: (id) => parser.push(decoder.push(id)), end: () => [...parser.push(decoder.end()), ...parser.end()] };
+  }
+
+  createAnswerGrammar(demand: Parameters<TextModel['createAnswerGrammar']>[0]): Grammar | undefined {
+    return createAnswerGrammar(this.vocabulary, this.format, demand);
   }
 
   readPiece(id: TokenId): Piece {

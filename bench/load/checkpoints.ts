@@ -20,7 +20,7 @@ interface Tensor {
 
 /** Files of a folder, as publishers cut them: a few, each of many tensors. */
 const shardCount = 4;
-const configs = join(import.meta.dirname, '../../test/fixtures/configs');
+const configs = join(import.meta.dirname, '../../models/releases');
 /** Rows of the vocabulary where layers are large: both tables would be most of a small file. */
 const fewWords = 8192;
 

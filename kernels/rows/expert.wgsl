@@ -1,12 +1,13 @@
 // One row a workgroup: row i is the i-th choice of the router, of the expert that it names. Nothing need be sorted; for
 // steps in which hardly two tokens go to the same expert.
 #include "rows/whole.wgsl"
+#include PLACE_OF_EXPERT
 
 @group(0) @binding(ROUTES) var<storage, read> routes: array<u32>;
 
 fn rowRange(group: u32) -> RowRange {
   let expert = routes[group];
-  let inShard = expert - shape.firstExpert;
+  let inShard = placeOf(expert) - shape.firstExpert;
   return RowRange(group, select(group, group + 1u, inShard < shape.experts), inShard * shape.quads, expert * shape.quads);
 }
 

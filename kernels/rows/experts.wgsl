@@ -1,6 +1,7 @@
 // Up to TOKENS rows of one expert: the router's choices sorted by expert (experts_sort.wgsl). Expert e has the workgroups from
 // offsets[e] / TOKENS + e on: as many as it can need, and never one of the next expert's. Those that it does not need end at once.
 #include "rows/whole.wgsl"
+#include PLACE_OF_EXPERT
 
 @group(0) @binding(ROUTES) var<storage, read> routes: array<u32>;
 
@@ -22,7 +23,7 @@ fn rowRange(group: u32) -> RowRange {
   }
   let last = routes[ROUTE_OFFSETS + expert + 1u];
   let first = min(last, routes[ROUTE_OFFSETS + expert] + (group - firstGroup(expert)) * TOKENS);
-  let inShard = expert - shape.firstExpert;
+  let inShard = placeOf(expert) - shape.firstExpert;
   return RowRange(first, select(first, min(last, first + TOKENS), inShard < shape.experts), inShard * shape.quads, expert * shape.quads);
 }
 

@@ -18,6 +18,8 @@ export interface StoredExperts {
   readonly rows: number;
   /** Stored matrices, and where their rows go among those of all experts. Throws as findExperts does. */
   readonly sources: () => Iterable<ExpertSource>;
+  /** Those of one expert, as if it had the place of another. */
+  readonly sourcesOf: (expert: number, place: number) => ExpertSource[];
 }
 
 interface ExpertSource {
@@ -36,7 +38,17 @@ export function findExperts(checkpoint: Checkpoint, spec: ExpertsSpec): StoredEx
   // What one tensor has of an expert is as what it has of the others.
   const checked = Array.from(findSources(checkpoint, spec, form, form === 'each' ? spec.experts : 1), ({ stored }) => stored);
   const { name = '', storage = 'F32' } = checked[0] ?? {};
-  return { name, storage, rows: expertRows(spec), sources: () => findSources(checkpoint, spec, form, spec.experts) };
+  let finders: Finder[] | undefined;
+  return {
+    name,
+    storage,
+    rows: expertRows(spec),
+    sources: () => findSources(checkpoint, spec, form, spec.experts),
+    sourcesOf(expert, place) {
+      finders ??= listFinders(checkpoint, spec, form);
+      return finders.map(([find, placementsOf]) => ({ stored: find(expert), placements: placementsOf(place) }));
+    },
+  };
 }
 
 /** Of so many experts. */

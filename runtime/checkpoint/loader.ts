@@ -5,10 +5,11 @@
 import type { ExpertMatrix } from '../../kernels/experts.ts';
 import type { Slice } from '../../kernels/kernel.ts';
 import type { Heads } from '../../kernels/repack.ts';
-import { type PackedMatrix, packedSize, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
+import { type PackedMatrix, packedSize, quadRows, type Shard, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { ExpertsSpec, HostSpec, LoadedMatrix, MatrixSpec, TensorPart, VectorSpec, WeightSpec, Weights } from '../../models/index.ts';
+import { formatBytes, InwardError } from '../errors.ts';
 import { wholeBuffer } from '../memory.ts';
-import { expertRows, findExpertBias, findExperts, readExpertBias } from './experts.ts';
+import { expertRows, findExpertBias, findExperts, readExpertBias, type StoredExperts } from './experts.ts';
 import { unsupported } from './json.ts';
 import { Packer, type PackerTarget } from './packer.ts';
 import { findFloats, findMatrix, hasTensor, readFloats } from './stored.ts';
@@ -30,12 +31,38 @@ export interface LoaderTarget extends PackerTarget {
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
 
-/** Bytes that the weights will take on the device; throws model_unsupported naming the first tensor that does not fit the family. */
-export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>): number {
-  return Array.from(specs.values(), (spec) => sizeOf(checkpoint, spec)).reduce((sum, size) => sum + size, 0);
+/** Bytes that the weights will take on the device; throws model_unsupported naming the first tensor that does not fit the family. `slots`: experts of a layer that are there at a time. */
+export function weightSize(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, slots: number = Number.POSITIVE_INFINITY): number {
+  return Array.from(specs.values(), (spec) => (isPaged(spec, slots) ? slots * expertSize(checkpoint, spec) : specSize(checkpoint, spec))).reduce(
+    (sum, size) => sum + size,
+    0,
+  );
 }
 
-function sizeOf(checkpoint: Checkpoint, spec: WeightSpec): number {
+/**
+ * Experts of each layer that so many bytes have room for at a time; undefined: all, or the model has none. Throws invalid_option where there is
+ * not even room for one of each layer, and as `weightSize` does.
+ */
+export function countSlots(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, expertMemory: number | undefined): number | undefined {
+  if (expertMemory === undefined) return undefined;
+  const routed = Array.from(specs.values()).filter((spec) => isPaged(spec, 0));
+  const size = routed.reduce((sum, spec) => sum + expertSize(checkpoint, spec), 0);
+  const slots = Math.floor(expertMemory / size);
+  if (routed.every(({ experts }) => experts <= slots)) return undefined;
+  if (slots > 0) return slots;
+  throw new InwardError('invalid_option', { option: 'expertMemory', rule: `at least ${formatBytes(size)}, one expert of every layer` });
+}
+
+function isPaged(spec: WeightSpec, slots: number): spec is ExpertsSpec {
+  return spec.kind === 'experts' && spec.isRouted === true && slots < spec.experts;
+}
+
+function expertSize(checkpoint: Checkpoint, spec: ExpertsSpec): number {
+  return packedSize(findExperts(checkpoint, spec).storage, expertRows(spec), spec.columns);
+}
+
+/** Bytes that one of them takes on the device. Throws as `weightSize` does. */
+export function specSize(checkpoint: Checkpoint, spec: WeightSpec): number {
   switch (spec.kind) {
     case 'matrix':
       return planPieces(checkpoint, spec).reduce(
@@ -73,16 +100,34 @@ function vectorSize(length: number): number {
   return Math.ceil(length / 4) * 16;
 }
 
-/** Reads every tensor of the specs. Throws model_unsupported, gguf_invalid, checkpoint_invalid, out_of_memory. */
-export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<string, WeightSpec>, target: LoaderTarget): Promise<Weights> {
-  const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs));
+/** Experts that stay in the files until they are wanted. */
+export interface ExpertFiles {
+  /** Brings an expert of a matrix with slots to one of them. Throws as `loadWeights` does. */
+  load(matrix: ExpertMatrix, expert: number, slot: number): Promise<void>;
+  /** What is submitted next finds all that were loaded. */
+  flush(): Promise<void>;
+}
+
+export interface LoadedWeights extends Weights {
+  /** Where `slots` left some out: they read the checkpoint, which must stay open. */
+  readonly files?: ExpertFiles;
+}
+
+/** Reads every tensor of the specs; of more experts than `slots` none. Throws model_unsupported, gguf_invalid, checkpoint_invalid, out_of_memory. */
+export async function loadWeights(
+  checkpoint: Checkpoint,
+  specs: ReadonlyMap<string, WeightSpec>,
+  target: LoaderTarget,
+  slots: number = Number.POSITIVE_INFINITY,
+): Promise<LoadedWeights> {
+  const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs, slots));
   const matrices = new Map<string, LoadedMatrix>();
   const experts = new Map<string, ExpertMatrix>();
   const vectors = new Map<string, Slice>();
   const hosts = new Map<string, Float32Array>();
   for (const [name, spec] of specs) {
     if (spec.kind === 'matrix') matrices.set(name, await loader.matrix(name, spec));
-    else if (spec.kind === 'experts') experts.set(name, await loader.experts(name, spec));
+    else if (spec.kind === 'experts') experts.set(name, isPaged(spec, slots) ? loader.slots(name, spec, slots) : await loader.experts(name, spec));
     else if (spec.kind === 'vector') vectors.set(name, loader.vector(name, readVector(checkpoint, spec)));
     else if (spec.kind === 'expertBias') vectors.set(name, loader.vector(name, readExpertBias(checkpoint, spec)));
     else if (isWanted(checkpoint, spec)) hosts.set(name, readFloats(checkpoint, spec.tensor, [spec.length]));
@@ -93,6 +138,7 @@ export async function loadWeights(checkpoint: Checkpoint, specs: ReadonlyMap<str
     experts: (name) => present(experts.get(name), name),
     vector: (name) => present(vectors.get(name), name),
     host: (name) => hosts.get(name),
+    ...(loader.files && { files: loader.files }),
   };
 }
 
@@ -178,7 +224,42 @@ function pairHalves(values: Float32Array, { headLength, rotaryLength }: Heads): 
   });
 }
 
+function expertMatrix({ storage, rows }: StoredExperts, columns: number, shards: readonly Shard[]): ExpertMatrix {
+  return {
+    storage,
+    rows,
+    columns,
+    shards: shards.map((shard) => ({ firstExpert: shard.firstRow / rows, experts: shard.rows / rows, packed: shard.packed })),
+  };
+}
+
+/** Packs single experts of matrices with slots, as long as the engine runs. */
+class SlotPacker implements ExpertFiles {
+  readonly #packer: Packer;
+  readonly #matrices = new Map<ExpertMatrix, { readonly stored: StoredExperts; readonly shards: readonly Shard[] }>();
+
+  constructor(target: PackerTarget) {
+    // Its buffers stay, and hold nothing of a request.
+    this.#packer = new Packer({ ...target, stageOwner: 'uploads' }, () => undefined);
+  }
+
+  add(matrix: ExpertMatrix, stored: StoredExperts, shards: readonly Shard[]): void {
+    this.#matrices.set(matrix, { stored, shards });
+  }
+
+  async load(matrix: ExpertMatrix, expert: number, slot: number): Promise<void> {
+    const found = this.#matrices.get(matrix);
+    if (found === undefined) throw new Error('a matrix without slots');
+    for (const { stored, placements } of found.stored.sourcesOf(expert, slot)) await this.#packer.pack(stored, placements, found.shards);
+  }
+
+  flush(): Promise<void> {
+    return this.#packer.flush();
+  }
+}
+
 class Loader {
+  files: SlotPacker | undefined;
   readonly #checkpoint: Checkpoint;
   readonly #target: LoaderTarget;
   readonly #packer: Packer;
@@ -211,19 +292,29 @@ class Loader {
     return joinPieces(spec, pieces, loaded);
   }
 
-  /** Whole experts a shard, which is what a kernel binds. */
   async experts(label: string, spec: ExpertsSpec): Promise<ExpertMatrix> {
-    const { experts, columns } = spec;
-    const { name, storage, rows, sources } = findExperts(this.#checkpoint, spec);
+    const stored = findExperts(this.#checkpoint, spec);
+    const shards = this.#expertShards(label, stored, spec.experts, spec.columns);
+    for (const { stored: matrix, placements } of stored.sources()) await this.#packer.pack(matrix, placements, shards);
+    return expertMatrix(stored, spec.columns, shards);
+  }
+
+  /** Room for so many of them, and none there. */
+  slots(label: string, spec: ExpertsSpec, slots: number): ExpertMatrix {
+    const stored = findExperts(this.#checkpoint, spec);
+    const shards = this.#expertShards(label, stored, slots, spec.columns);
+    const matrix = { ...expertMatrix(stored, spec.columns, shards), slots };
+    this.files ??= new SlotPacker(this.#target);
+    this.files.add(matrix, stored, shards);
+    this.#advance(slots * expertSize(this.#checkpoint, spec));
+    return matrix;
+  }
+
+  /** Whole experts a shard, which is what a kernel binds. */
+  #expertShards(label: string, { name, storage, rows }: StoredExperts, experts: number, columns: number): Shard[] {
     const shards = this.#packer.createShards(label, storage, experts * rows, columns, rows);
     if (shards === undefined) throw unsupported(name, 'rows of an expert that one binding holds', `${rows} x ${columns}`);
-    for (const { stored, placements } of sources()) await this.#packer.pack(stored, placements, shards);
-    return {
-      storage,
-      rows,
-      columns,
-      shards: shards.map((shard) => ({ firstExpert: shard.firstRow / rows, experts: shard.rows / rows, packed: shard.packed })),
-    };
+    return shards;
   }
 
   /** Resolves when everything is on the device. */

@@ -86,10 +86,15 @@ export class Packer {
     }
   }
 
+  /** Everything is on its way: what is submitted next finds it there. */
+  async flush(): Promise<void> {
+    await this.#stage?.turn();
+  }
+
   /** Resolves when all of it is on the device. */
   async finish(): Promise<void> {
     await this.#stage?.finish();
-    for (const buffer of this.#grids.values()) this.#target.memory.release('staging', buffer);
+    for (const buffer of this.#grids.values()) this.#target.memory.release(this.#target.stageOwner ?? 'staging', buffer);
   }
 
   /** What the chunk has of the placement's rows. */
@@ -122,7 +127,7 @@ export class Packer {
     const words = gridWords(storage);
     if (words === undefined) return [];
     const { device, memory } = this.#target;
-    const buffer = memory.create('staging', 'grid', words.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    const buffer = memory.create(this.#target.stageOwner ?? 'staging', 'grid', words.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
     device.queue.writeBuffer(buffer, 0, words);
     this.#grids.set(storage, buffer);
     return [wholeBuffer(buffer)];

@@ -4,11 +4,13 @@
  */
 import type { Vectors } from '../../kernels/kernel.ts';
 import type { Pipeline, PipelineCache } from '../../kernels/pipeline.ts';
-import { type DeviceMemory, wholeBuffer } from '../memory.ts';
+import { type DeviceMemory, type MemoryOwner, wholeBuffer } from '../memory.ts';
 import { longPause, waitFor } from '../waiting.ts';
 
 /** Bytes of files that the host holds, both halves together. */
 export const chunkSize: number = 16 * 2 ** 20;
+/** Bytes on the device while rows are on their way: both halves, and what kernels read one from. */
+export const stageSize: number = chunkSize * 1.5;
 /** From the uniform of one run to the next: as WebGPU aligns them. */
 const uniformStep = 256;
 
@@ -24,6 +26,8 @@ export interface StageTarget {
   readonly device: GPUDevice;
   readonly memory: DeviceMemory;
   readonly pipelines: PipelineCache;
+  /** Who its buffers belong to; default `staging`, for a stage that is gone before a step runs. */
+  readonly stageOwner?: MemoryOwner;
 }
 
 export class Stage {
@@ -47,6 +51,10 @@ export class Stage {
     const stage = new Stage(target);
     await stage.#open();
     return stage;
+  }
+
+  get #owner(): MemoryOwner {
+    return this.#target.stageOwner ?? 'staging';
   }
 
   /** Bytes that can be taken before the halves change places. */
@@ -80,7 +88,7 @@ export class Stage {
   async finish(): Promise<void> {
     this.#submit();
     await waitFor(this.#target.device.queue.onSubmittedWorkDone(), longPause);
-    for (const buffer of [...this.#halves.map((half) => half.buffer), this.#raw]) this.#target.memory.release('staging', buffer);
+    for (const buffer of [...this.#halves.map((half) => half.buffer), this.#raw]) this.#target.memory.release(this.#owner, buffer);
   }
 
   async #open(): Promise<void> {
@@ -91,18 +99,18 @@ export class Stage {
   /** For a step of rows that is larger than a half. */
   async #grow(size: number): Promise<void> {
     const { memory } = this.#target;
-    if (this.#halves[0] !== undefined) memory.release('staging', this.#halves[0].buffer);
+    if (this.#halves[0] !== undefined) memory.release(this.#owner, this.#halves[0].buffer);
     this.#halves[0] = new Half(this.#create(size, GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC));
     if (this.#raw.size < size) {
       // What was submitted may read it to its end.
-      memory.release('staging', this.#raw);
+      memory.release(this.#owner, this.#raw);
       this.#raw = this.#create(size, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
     }
     await this.#open();
   }
 
   #create(size: number, usage: GPUBufferUsageFlags): GPUBuffer {
-    return this.#target.memory.create('staging', 'file rows', size, usage);
+    return this.#target.memory.create(this.#owner, 'file rows', size, usage);
   }
 
   #submit(): void {

@@ -3,6 +3,7 @@
  * Refuses what cannot be enforced, by name, and whatever is longer than a bound before it is looked at.
  */
 import { InwardError } from '../errors.ts';
+import { grammarLimit } from '../types.ts';
 import { compileWhole } from './expression/compile.ts';
 import type { Frame } from './frame.ts';
 import { Budget, guard } from './refusal.ts';
@@ -12,12 +13,12 @@ import { Texts } from './rules/texts.ts';
 import { isLive } from './terms/derive.ts';
 import { Terms } from './terms/terms.ts';
 
-/** Characters of an expression or a grammar. */
-const longestSource = 200_000;
+/** Characters of an expression, and of a grammar, which may hold schemas. */
+const [longestExpression, longestGrammar] = [200_000, grammarLimit];
 
 /** Answers that a regular expression matches from end to end. Throws grammar_invalid, grammar_unenforceable, grammar_too_large, grammar_empty. */
 export function compileExpression(source: string): Frame {
-  checkLength(source);
+  checkLength(source, longestExpression);
   const terms = new Terms(new Budget());
   const term = guard(() => compileWhole(terms, source, 'the expression'));
   if (!isLive(terms, term)) throw new InwardError('grammar_empty');
@@ -26,7 +27,7 @@ export function compileExpression(source: string): Frame {
 
 /** Answers that a grammar in GBNF makes. Throws the same. */
 export function compileGbnf(source: string): Frame {
-  checkLength(source);
+  checkLength(source, longestGrammar);
   const terms = new Terms(new Budget());
   return guard(() => {
     const { trees, start } = parseGbnf(terms, source);
@@ -40,6 +41,6 @@ function begin(terms: Terms, symbol: RuleSymbol): Frame {
   return start;
 }
 
-function checkLength(source: string): void {
-  if (source.length > longestSource) throw new InwardError('grammar_too_large', { what: 'characters', limit: longestSource });
+function checkLength(source: string, limit: number): void {
+  if (source.length > limit) throw new InwardError('grammar_too_large', { what: 'characters', limit });
 }

@@ -6,6 +6,9 @@
  */
 import type { Budget } from './refusal.ts';
 
+/** Tokens that no text has are steps too: a token's id above this number in place of a byte. */
+export const tokenBase = 256;
+
 /** What a byte leads to: a frame instead of this one, a frame on top of another one instead of this one, or an exit. */
 export type Outcome = Frame | Push | Exit;
 
@@ -44,6 +47,8 @@ export abstract class Frame {
   budget: Budget | undefined;
   /** What masks.ts remembers here. */
   known: unknown;
+  /** Ids of tokens that the frame takes as such (`tokenBase`), whatever their bytes. */
+  readonly tokens: readonly number[] = [];
 
   constructor(freedom = -1) {
     this.freedom = freedom;
@@ -134,12 +139,25 @@ export function advance({ frame, stack }: Place, byte: number): Place | undefine
 }
 
 /** Whether the text may end here. */
-export function isComplete({ frame, stack }: Place): boolean {
-  let [top, below]: [Frame | null, Stack | null] = [frame, stack];
-  while (top !== null && below !== null) {
-    const ending: Exit | undefined = top.ending;
-    if (ending === undefined) return false;
+export function isComplete(place: Place): boolean {
+  let last: Frame | undefined;
+  for (const { frame, stack } of listEndings(place)) last = stack === null ? frame : undefined;
+  return last?.isComplete === true;
+}
+
+/** Tokens that may come here as such. */
+export function listTokens(place: Place): number[] {
+  return Array.from(listEndings(place), ({ frame }) => frame.tokens).flat();
+}
+
+/** The place, and those that it becomes where what is read on top may be over. */
+function* listEndings(place: Place): Generator<Place> {
+  let [top, below]: [Frame | null, Stack | null] = [place.frame, place.stack];
+  for (;;) {
+    yield { frame: top, stack: below };
+    const ending: Exit | undefined = below === null ? undefined : top.ending;
+    if (below === null || ending === undefined) return;
     [top, below] = [below.frame.resume(ending), below.below];
+    if (top === null) return;
   }
-  return top?.isComplete === true;
 }

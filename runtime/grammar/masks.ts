@@ -3,7 +3,8 @@
  * top decides alone is remembered with the frame, whatever lies below it; tokens that leave the frame are walked on from what is below.
  * Refuses to keep more than a bounded number of masks.
  */
-import { type Exit, type Frame, isComplete, type Place, type Stack } from './frame.ts';
+import type { TokenId } from '../types.ts';
+import { type Exit, type Frame, isComplete, listTokens, type Place, type Stack } from './frame.ts';
 import type { Trie, Vocabulary } from './vocabulary.ts';
 
 /** What a frame knows of its tokens: those of `base`, which frames share, with those of `ids`; and where tokens leave it. */
@@ -52,8 +53,21 @@ export class Masks {
     this.#count = 0;
     if (place.stack !== null) for (const { exit, trie, nodes } of leaving) this.#follow(exit, trie, nodes, place.stack);
     if (isComplete(place)) for (const id of this.#stopIds) this.#take(id);
+    for (const id of listTokens(place)) if (id < this.vocabulary.size) this.#take(id);
     for (let i = 0; i < this.#count; i++) set(words, this.#found[i]!);
     return base !== undefined || ids.length + this.#count > 0;
+  }
+
+  /** The one token of a mask, or the first of several that all end the answer; undefined where there is a choice. */
+  findOnly(words: Uint32Array): TokenId | undefined {
+    let found: number | undefined;
+    for (let word = 0; word < words.length; word++)
+      for (let left = words[word]!; left !== 0; left &= left - 1) {
+        const id = word * 32 + 31 - Math.clz32(left & -left);
+        if (found !== undefined && !(this.#stopIds.includes(found) && this.#stopIds.includes(id))) return undefined;
+        found ??= id;
+      }
+    return found as TokenId | undefined;
   }
 
   /** What was computed for grammars, whose words it tells. */

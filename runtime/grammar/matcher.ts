@@ -1,13 +1,11 @@
 /**
- * Owns one answer under a grammar: where it is, which tokens may come next, what must come. One for each sequence; synchronous.
+ * Owns one answer under a grammar: where it is, which tokens may come next, and which must. One for each sequence; synchronous.
  * Refuses tokens that the grammar does not take, and then stays where it was.
  */
-import { advance, type Frame, isComplete, type Place } from './frame.ts';
+import type { TokenId } from '../types.ts';
+import { advance, type Frame, isComplete, type Place, tokenBase } from './frame.ts';
 import type { Masks } from './masks.ts';
 import type { Budget } from './refusal.ts';
-
-/** Bytes that are looked ahead at once: an answer of one way without end is given in parts. */
-const mostForced = 4096;
 
 export class Matcher {
   readonly #masks: Masks;
@@ -39,9 +37,15 @@ export class Matcher {
     return this.#words;
   }
 
-  /** Goes on by a token's bytes; false if they cannot come. */
+  /** Goes on by a token, as such or by its bytes; false if it cannot come. */
   accept(id: number): boolean {
     const { offsets, bytes, names } = this.#masks.vocabulary;
+    this.#budget?.renew();
+    const place = advance(this.#place, tokenBase + id);
+    if (place !== undefined) {
+      this.#place = place;
+      return true;
+    }
     return names[id] === 0 && this.acceptBytes(bytes.subarray(offsets[id], offsets[id + 1]));
   }
 
@@ -56,16 +60,10 @@ export class Matcher {
     return true;
   }
 
-  /** The bytes that must come next, as far as there is one way and the answer cannot end. They are not taken. */
-  forced(): Uint8Array {
-    const found: number[] = [];
-    for (let place = this.#place; found.length < mostForced && !isComplete(place); ) {
-      const next = findOnly(place);
-      if (next === undefined) break;
-      found.push(next.byte);
-      place = next.place;
-    }
-    return Uint8Array.from(found);
+  /** The token that must come next; undefined where there is a choice. Several that only end the answer are none. Throws what `mask` does. */
+  get only(): TokenId | undefined {
+    const words = this.mask();
+    return words && this.#masks.findOnly(words);
   }
 
   /** Forgets the answer. */
@@ -73,15 +71,4 @@ export class Matcher {
     this.#words.fill(0);
     this.#masked = undefined;
   }
-}
-
-function findOnly(place: Place): { readonly byte: number; readonly place: Place } | undefined {
-  let found: { readonly byte: number; readonly place: Place } | undefined;
-  for (let byte = 0; byte < 256; byte++) {
-    const next = advance(place, byte);
-    if (next === undefined) continue;
-    if (found !== undefined) return undefined;
-    found = { byte, place: next };
-  }
-  return found;
 }

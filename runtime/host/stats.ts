@@ -25,6 +25,7 @@ const kinds: Readonly<Record<keyof EngineStats, 'count' | 'state' | 'own'>> = {
   prefixHits: 'count',
   draftTokens: 'count',
   acceptedTokens: 'count',
+  forcedTokens: 'count',
   estimatedWaitMs: 'state',
   finished: 'count',
   stepMs: 'count',
@@ -37,7 +38,7 @@ export const emptyStats: EngineStats = {
   ...new Recorder().read(),
   ...{ running: 0, waiting: 0, parked: 0, kvBlocksTotal: 0, kvBlocksFree: 0, kvBlocksCached: 0, blockLength: 0 },
   ...{ steps: 0, promptTokens: 0, generatedTokens: 0, preemptions: 0, restarts: 0, dispatchesPerStep: 0, memory: {} },
-  ...{ prefixQueries: 0, prefixHits: 0, draftTokens: 0, acceptedTokens: 0, estimatedWaitMs: 0, tenants: [] },
+  ...{ prefixQueries: 0, prefixHits: 0, draftTokens: 0, acceptedTokens: 0, forcedTokens: 0, estimatedWaitMs: 0, tenants: [] },
 };
 
 /** State of `later`, counts of both. */

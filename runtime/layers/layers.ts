@@ -67,6 +67,7 @@ export function judgeLayers(facts: LayerFacts): Layer[] {
     'core-handler': judgeHandler(corePattern),
     swap: facts.swap,
     hibernation: facts.hibernation,
+    'freed-memory': judgeFreed([own, ...children], tries),
     'driver-cache': keepsNothing ? held('read-back') : lacking(keepsNoKernels.length === 0 ? 'no-process' : 'kept'),
   };
   return layerNames.map((name) => ({ name, ...verdicts[name] }));
@@ -75,6 +76,12 @@ export function judgeLayers(facts: LayerFacts): Layer[] {
 /** A process that could not be looked at holds nothing. */
 function every(processes: readonly (ProcessFacts | undefined)[], holds: (facts: ProcessFacts) => boolean): boolean {
   return processes.every((facts) => facts !== undefined && holds(facts));
+}
+
+/** What a C library is told, another one than glibc does not do. */
+function judgeFreed(processes: LayerFacts['children'], tries: Tries | undefined): Verdict {
+  if (!every(processes, ({ overwritesFreed }) => overwritesFreed)) return lacking('not-set');
+  return tries?.overwritesFreed === true ? held('read-back') : lacking('no-library-support');
 }
 
 /** A core that is piped is written whatever the limit says. */

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface ProcessFacts {
+  /** Its C library is told to overwrite what it gets back, and to keep nothing from that. */
+  readonly overwritesFreed: boolean;
   readonly hasNoNewPrivileges: boolean;
   /** Seccomp filters on it; 0 where it is not in filter mode. */
   readonly filterCount: number;
@@ -41,7 +43,13 @@ export function parseProcess({ status, limits, coredumpFilter, environment }: Pr
   const size = (text: string | undefined): number => (text === undefined || text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text));
   const variables = environment.split('\0');
   const loadsDriver = variables.some((line) => line.startsWith('VK_DRIVER_FILES='));
+  const tunables =
+    variables
+      .find((line) => line.startsWith('GLIBC_TUNABLES='))
+      ?.slice('GLIBC_TUNABLES='.length)
+      .split(':') ?? [];
   return {
+    overwritesFreed: tunables.some((line) => /^glibc\.malloc\.perturb=0*[1-9]/.test(line)) && tunables.includes('glibc.malloc.tcache_count=0'),
     hasNoNewPrivileges: field('NoNewPrivs') === 1,
     // Before Linux 5.9 their number is not told: then there is at least one.
     filterCount: field('Seccomp') === 2 ? Math.max(1, field('Seccomp_filters')) : 0,

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findPython, lockCommand, programBeside } from '../launch.ts';
+import { findPython, lockCommand, overwritingEnvironment, programBeside } from '../launch.ts';
 import { type ProcessFacts, type ProcessTexts, parseProcess } from './process-facts.ts';
 
 export const attempts = ['tcp', 'udp', 'local', 'file', 'signal'] as const;
@@ -17,11 +17,15 @@ export type Attempt = (typeof attempts)[number];
 
 /** What the process prints: of each attempt the code of its error, or `done`; and what /proc says of it. */
 export interface Findings {
+  /** Memory that was asked for as it is came overwritten. */
+  readonly overwritesFreed: boolean;
   readonly outcomes: Readonly<Record<Attempt, string>>;
   readonly texts: ProcessTexts;
 }
 
 export interface Tries {
+  /** Whether the C library does what it is told. */
+  readonly overwritesFreed: boolean;
   /** Whether the kernel refused. */
   readonly refused: Readonly<Record<Attempt, boolean>>;
   readonly facts: ProcessFacts;
@@ -37,10 +41,10 @@ export async function tryLocks(): Promise<Tries | undefined> {
   const target = findPython() === undefined ? '' : join(tmpdir(), `inward-try-${randomUUID()}`);
   const [command, ...values] = lockCommand([process.execPath, fileURLToPath(programBeside(import.meta.url, 'process')), target], []);
   try {
-    const { stdout } = await promisify(execFile)(command, values, { env: {}, timeout: deadlineMs });
-    const { outcomes, texts }: Findings = JSON.parse(stdout);
+    const { stdout } = await promisify(execFile)(command, values, { env: overwritingEnvironment, timeout: deadlineMs });
+    const { outcomes, texts, overwritesFreed }: Findings = JSON.parse(stdout);
     const refused = Object.fromEntries(attempts.map((name) => [name, refusals.has(outcomes[name])])) as Record<Attempt, boolean>;
-    return { refused, facts: parseProcess(texts) };
+    return { refused, facts: parseProcess(texts), overwritesFreed };
   } catch {
     return undefined;
   } finally {

@@ -9,6 +9,7 @@
  * `files`: no file can be written. These five are of the engine and the text process, by the kernel.
  * `core-limit`, `core-memory`: no core file, and no memory in one that is piped; of the server as well.
  * `core-handler`: the machine pipes cores to no program. `swap`, `hibernation`: no memory gets to a disk as plain text.
+ * `freed-memory`: the C library overwrites memory as it gets it back; of the server as well.
  * `driver-cache`: GPU drivers keep no compiled kernels on the disk.
  */
 export const layerNames = [
@@ -22,6 +23,7 @@ export const layerNames = [
   'core-handler',
   'swap',
   'hibernation',
+  'freed-memory',
   'driver-cache',
 ] as const;
 /** One of `layerNames`. */
@@ -30,7 +32,18 @@ export type LayerName = (typeof layerNames)[number];
 /** Why a layer is held: how it is known. */
 export const heldReasons = ['read-back', 'tried', 'caches-only', 'no-swap', 'swap-forbidden', 'swap-in-memory', 'swap-encrypted', 'no-hibernation'] as const;
 /** Why it is not. */
-export const lackingReasons = ['no-python', 'no-kernel-support', 'no-process', 'not-set', 'piped', 'swap-on', 'hibernation-on', 'unreadable', 'kept'] as const;
+export const lackingReasons = [
+  'no-python',
+  'no-kernel-support',
+  'no-library-support',
+  'no-process',
+  'not-set',
+  'piped',
+  'swap-on',
+  'hibernation-on',
+  'unreadable',
+  'kept',
+] as const;
 /** How it is known that a layer is held, or why it is not. */
 export type LayerReason = (typeof heldReasons)[number] | (typeof lackingReasons)[number];
 

@@ -47,6 +47,8 @@ export interface SchedulerLimits {
 const mixedStretch = 2;
 /** Fewer prompt tokens than these are not worth a step's fixed time. */
 const leastChunk = 8;
+/** Tokens that are taken without a step at once, so that no answer keeps the others waiting. */
+const mostForced = 64;
 /** Times that a sequence gives way to more urgent ones. */
 const yieldLimit = 2;
 
@@ -76,6 +78,7 @@ export class Scheduler {
   readonly #tenants = new Map<number, TokenCounts>();
   #drafted = 0;
   #accepted = 0;
+  #forced = 0;
 
   /** `now`: the clock of the sequences' deadlines, in ms. */
   constructor(limits: SchedulerLimits, pool: BlockPool, now: () => number = () => performance.now(), pace: Pace = new Pace()) {
@@ -134,6 +137,11 @@ export class Scheduler {
   /** Tokens that were guessed, and those of them that were drawn. */
   get draftCounts(): { readonly drafted: number; readonly accepted: number } {
     return { drafted: this.#drafted, accepted: this.#accepted };
+  }
+
+  /** Tokens that a grammar left no choice of. */
+  get forcedTokenCount(): number {
+    return this.#forced;
   }
 
   /** What each tenant has and had, in the order in which they came. */
@@ -546,16 +554,33 @@ export class Scheduler {
       this.#accepted++;
     } else if (guessed > 0) sequence.ids.fill(0, sequence.length, sequence.length + guessed);
     sequence.guessed = isRight ? guessed - 1 : 0;
+    this.#waiting.charge(sequence, generatedWeight);
+    this.#take(sequence, id, details(results, row, sequence.logits !== 'none', sequence.logprobs));
+    this.#force(sequence);
+  }
+
+  #take(sequence: Sequence, id: TokenId, more: ReturnType<typeof details>): void {
     sequence.append(id);
     this.#generatedTokens++;
     this.#countsOf(sequence).generatedTokens++;
-    this.#waiting.charge(sequence, generatedWeight);
     // With the first one, because a reader that has found what it looked for does not stay for the end.
     const first = sequence.generated === 1 ? { cachedTokens: sequence.cached } : {};
-    sequence.sink.event({ type: 'token', id, ...first, ...details(results, row, sequence.logits !== 'none', sequence.logprobs) });
+    sequence.sink.event({ type: 'token', id, ...first, ...more });
     if (sequence.stopIds.has(id)) this.#finish(sequence, 'stop');
     else if (sequence.generated >= sequence.maxTokens) this.#finish(sequence, 'length');
     else if (sequence.matcher !== undefined) follow(sequence, sequence.matcher, id);
+  }
+
+  /** Tokens that must come need no step: they are computed along with the next one, like those of a prompt. Whoever wants to know what the model says of them gets a step for each. */
+  #force(sequence: Sequence): void {
+    if (sequence.logits !== 'none' || sequence.logprobs !== undefined) return;
+    for (let count = 0; count < mostForced && sequence.matcher !== undefined && !sequence.aborted; count++) {
+      const id = sequence.matcher.only;
+      if (id === undefined) return;
+      this.#forced++;
+      this.#waiting.charge(sequence, 1);
+      this.#take(sequence, id, {});
+    }
   }
 
   #finishText(sequence: Sequence, values: Float32Array): void {

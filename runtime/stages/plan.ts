@@ -8,15 +8,16 @@ import type { Checkpoint } from '../checkpoint/types.ts';
 import { InwardError } from '../errors.ts';
 import { type ModelOutline, outlineSpecs } from '../outline.ts';
 import { type PlanOptions, planMemory } from '../plan.ts';
-import { chooseCuts } from './cuts.ts';
+import { splitLayers } from '../sizing/split.ts';
 
 /** Ranges of layers, cut so that weights, KV cache and state of the largest stage are as small as can be. Throws model_unsupported. */
 export function planStages(checkpoint: Checkpoint, model: ModelOutline, count: number, options: PlanOptions): LayerRange[] {
   const { family, config } = model;
   const canCut = (layer: number): boolean => family.canCut?.(config, layer) ?? false;
   // A family that cannot be cut does not ask which layers it is about.
-  const ranges = family.canCut === undefined ? undefined : chooseCuts(sizeLayers(checkpoint, model, options), count, canCut);
-  if (ranges !== undefined) return ranges;
+  const sizes = family.canCut === undefined ? [] : sizeLayers(checkpoint, model, options);
+  const starts = splitLayers(sizes, count, 0, 0, canCut);
+  if (starts.length > 0) return starts.map((start, i) => ({ start, end: starts[i + 1] ?? sizes.length }));
   const places = config.caches.filter((_, layer) => layer > 0 && canCut(layer)).length;
   throw new InwardError('model_unsupported', {
     part: `stages of the family ${family.name} with ${config.caches.length} layers`,

@@ -1,8 +1,10 @@
 /**
- * Owns token ids -> parts of an answer: decoding with the marks of the model's format, whether the prompt has begun a thought, and what schemas say of arguments.
+ * Owns token ids -> parts of an answer: decoding with the marks of the model's format, whether the prompt has begun a thought, and what schemas say of arguments;
+ * and the grammar that an answer is held to, with marks as the tokens that they are.
  */
-import type { TokenId } from '../types.ts';
+import type { Grammar, TokenId } from '../types.ts';
 import { createDecoder } from './detokenizer.ts';
+import { type AnswerDemand, type Thought, type WriteMark, writeAnswerGrammar } from './formats/held.ts';
 import { createAnswerParser, listMarks } from './formats/parser.ts';
 import type { AnswerFormat, AnswerPart, IsTextArgument } from './formats/types.ts';
 import { type Pieces, readPiece } from './pieces.ts';
@@ -14,7 +16,11 @@ const tailLength = 8;
 export function createAnswerDecoder(pieces: Pieces, format: AnswerFormat, { prompt, tools = [] }: AnswerOptions): AnswerDecoder {
   const decoder = createDecoder(pieces);
   const marks = new Set(listMarks(format));
-  const parser = createAnswerParser(format, { isThinking: endsInThought(pieces, format, prompt), hasTools: tools.length > 0, isText: readSchemas(tools) });
+  const parser = createAnswerParser(format, {
+    isThinking: findThought(pieces, format, prompt) === 'open',
+    hasTools: tools.length > 0,
+    isText: readSchemas(tools),
+  });
   return {
     push(id): AnswerPart[] {
       const { bytes, isText } = readPiece(pieces, id);
@@ -25,11 +31,37 @@ export function createAnswerDecoder(pieces: Pieces, format: AnswerFormat, { prom
   };
 }
 
-/** Whether the prompt's last word is the mark that begins a thought. */
-function endsInThought(pieces: Pieces, { reasoning }: AnswerFormat, prompt: Uint32Array | undefined): boolean {
-  if (reasoning === undefined || prompt === undefined) return false;
+/** Whether the prompt's last word is the mark that begins or ends a thought. */
+function findThought(pieces: Pieces, { reasoning }: AnswerFormat, prompt: Uint32Array | undefined): Thought {
+  if (reasoning === undefined || prompt === undefined) return undefined;
   const tail = Array.from(prompt.subarray(-tailLength), (id) => Buffer.from(readPiece(pieces, id as TokenId).bytes));
-  return Buffer.concat(tail).toString('utf8').trimEnd().endsWith(reasoning.start.trimEnd());
+  const text = Buffer.concat(tail).toString('utf8').trimEnd();
+  return text.endsWith(reasoning.start.trimEnd()) ? 'open' : text.endsWith(reasoning.end) ? 'over' : undefined;
+}
+
+/** Undefined where any answer will do. Throws calls_unenforceable, grammar_invalid. */
+export function createAnswerGrammar(
+  pieces: Pieces,
+  format: AnswerFormat,
+  { prompt, ...demand }: AnswerDemand & { readonly prompt: Uint32Array },
+): Grammar | undefined {
+  const written = writeAnswerGrammar(format, demand, findThought(pieces, format, prompt), createMarks(pieces));
+  const source = written ?? demand.schema;
+  // Not `Buffer.from`: small texts would lie in a pool of Node's that nobody wipes.
+  return source === undefined ? undefined : { kind: written === undefined ? 'schema' : 'gbnf', source: new TextEncoder().encode(source) };
+}
+
+/** A mark, or what it begins with, is a token where the vocabulary has that as a name, which no text spells. */
+function createMarks(pieces: Pieces): WriteMark {
+  const names = new Map<string, number>();
+  for (let id = 0; id < pieces.names.length; id++)
+    if (pieces.names[id] === 1) names.set(Buffer.from(readPiece(pieces, id as TokenId).bytes).toString('utf8'), id);
+  return (mark) => {
+    const lengths = Array.from(mark, (_, i) => mark.length - i);
+    const length = lengths.find((end) => names.has(mark.slice(0, end)));
+    if (length === undefined) return JSON.stringify(mark);
+    return `<[${names.get(mark.slice(0, length))}]>${length < mark.length ? ` ${JSON.stringify(mark.slice(length))}` : ''}`;
+  };
 }
 
 /** By {function: {name, parameters: {properties}}}. */

@@ -3,7 +3,7 @@
  * and a memory limit; decoding runs here, from a table of bytes.
  * Refuses to keep, log or put into an error anything of what it is given.
  */
-import { createAnswerDecoder } from './answers.ts';
+import { createAnswerDecoder, createAnswerGrammar } from './answers.ts';
 import { chatRequest, resolveOptions, textRequest } from './checks.ts';
 import { createDecoder } from './detokenizer.ts';
 import { readPiece } from './pieces.ts';
@@ -11,6 +11,7 @@ import { Supervisor } from './supervisor.ts';
 import type { TextModel, TextOptions } from './types.ts';
 
 export { textNumbers } from './checks.ts';
+export type { AnswerDemand } from './formats/held.ts';
 export type { AnswerPart } from './formats/types.ts';
 export { type HarmonyFunction, type HarmonyMessage, renderHarmony } from './harmony.ts';
 export type { ReasoningVariable } from './reasoning.ts';
@@ -29,6 +30,7 @@ export async function openText(options: TextOptions): Promise<TextModel> {
       vocabulary: { ...pieces, stopIds: info.stopIds },
       createDecoder: () => createDecoder(pieces),
       createAnswerDecoder: (options = {}) => createAnswerDecoder(pieces, format, options),
+      createAnswerGrammar: (demand) => createAnswerGrammar(pieces, format, demand),
       readPiece: (id) => readPiece(pieces, id),
       [Symbol.asyncDispose]: () => supervisor.close(),
     };

@@ -2,6 +2,7 @@
  * Owns the types of the door `inward/text`. Refuses behaviour.
  */
 import type { Grammar, GrammarVocabulary, TokenId } from '../types.ts';
+import type { AnswerDemand } from './formats/held.ts';
 import type { AnswerPart } from './formats/types.ts';
 import type { ReasoningVariable } from './reasoning.ts';
 
@@ -123,6 +124,11 @@ export interface TextModel extends AsyncDisposable {
   createDecoder(): StreamDecoder;
   /** A decoder that tells thoughts, text and tool calls apart, in the format that template and vocabulary show. */
   createAnswerDecoder(options?: AnswerOptions): AnswerDecoder;
+  /**
+   * What an answer to a prompt must keep to so that it calls the tools that it has to, with the arguments that it may, or meets a schema, in the model's own
+   * format and behind its thoughts; undefined where any answer will do. Errors: calls_unenforceable, grammar_invalid; others show when it is compiled.
+   */
+  createAnswerGrammar(demand: AnswerDemand & { readonly prompt: Uint32Array }): Grammar | undefined;
   /** The bytes of one token, for whoever shows tokens one by one. Valid as long as this object; not to be written to. */
   readPiece(id: TokenId): Piece;
 }

@@ -14,6 +14,7 @@ const copies = [
   'scripts/node.mjs',
   'scripts/progress.mjs',
   'scripts/setup.mjs',
+  'models/releases',
   'runtime/lockdown.py',
   'server/privacy/audit/verify.mjs',
   'server/privacy/audit/verify.d.mts',

@@ -6,10 +6,11 @@ import { z } from 'zod';
 import type { TextInfo } from '../../runtime/text/index.ts';
 import type { Dialect } from '../openai/dialect.ts';
 import { type AnswerRequest, type ChatPrompt, type Parsing, readShared, type SharedBody, sharedShape, stopCountLimit, stopText } from '../openai/fields.ts';
+import { outputFormat, toGrammar } from '../openai/format.ts';
 import { readEffort, type TemplateVariables } from '../openai/reasoning.ts';
 import type { TextRoute } from '../openai/text-route.ts';
-import { type JsonSchema, jsonSchema, readTools, strictTool, toolLimit, toolName, toTemplateTool } from '../openai/tools.ts';
-import { ignored, listOf, text, unsupported, unsupportedUnless, validate, wholeNumber } from '../openai/validate.ts';
+import { type JsonSchema, jsonSchema, readTools, strictTool, type ToolChoice, toolLimit, toolName, toTemplateTool } from '../openai/tools.ts';
+import { ignored, listOf, oneOf, text, unsupported, unsupportedUnless, validate, wholeNumber } from '../openai/validate.ts';
 import { presentMessage } from './blocks.ts';
 import { anthropicMessages, textContent, toTurns } from './turns.ts';
 
@@ -17,15 +18,13 @@ interface Tool {
   readonly name: string;
   readonly description?: string | null | undefined;
   readonly input_schema: JsonSchema;
+  readonly strict?: boolean | null | undefined;
 }
 const tool: z.ZodType<Tool> = z.strictObject({
   name: toolName,
   description: text.nullish(),
   input_schema: jsonSchema,
-  type: z
-    .string()
-    .refine((type) => type === 'custom', 'must be custom: this server has no tools of its own')
-    .nullish(),
+  type: oneOf(['custom'], 'must be custom: this server has no tools of its own').nullish(),
   strict: strictTool,
   cache_control: ignored,
   eager_input_streaming: ignored,
@@ -33,9 +32,7 @@ const tool: z.ZodType<Tool> = z.strictObject({
 });
 
 const toolChoice = z.strictObject({
-  type: z.enum(['auto', 'none', 'any', 'tool']).refine((type) => type === 'auto' || type === 'none', {
-    params: { unsupported: 'use none or auto, because no grammar makes a model call a tool yet' },
-  }),
+  type: z.enum(['auto', 'none', 'any', 'tool']),
   name: text.nullish(),
   disable_parallel_tool_use: z.boolean().nullish(),
 });
@@ -51,7 +48,7 @@ const promptShape = {
   tools: listOf(tool, toolLimit, 0).nullish(),
   tool_choice: toolChoice.nullish(),
   thinking: thinking.nullish(),
-  output_config: z.strictObject({ effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(), format: unsupported() }).nullish(),
+  output_config: z.strictObject({ effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(), format: outputFormat.nullish() }).nullish(),
   cache_control: ignored,
   mcp_servers: unsupported(),
   context_management: unsupported(),
@@ -71,7 +68,7 @@ const shape = {
   // Nothing of it is kept.
   metadata: z.strictObject({ user_id: ignored }).nullish(),
   container: unsupported(),
-  inference_geo: unsupportedUnless(() => false, 'the header x-inward-region says which region must answer'),
+  inference_geo: unsupportedUnless(() => false, 'the header x-inward-region says which region must answer', { type: 'null' }),
 };
 const body = z.strictObject(shape);
 
@@ -95,6 +92,8 @@ function parse(value: unknown, info: TextInfo): AnswerRequest {
     ...{ prompts: [prompt], chat, isEchoed: false, reportsEnd: false, logprobs: undefined },
     stops: asked.stop_sequences ?? [],
     maxTokens: asked.max_tokens,
+    // Last: what throws above leaves no bytes of it.
+    grammar: toGrammar(asked.output_config?.format, asked.output_config?.format?.schema, 'output_config.format'),
   };
 }
 
@@ -118,10 +117,17 @@ export const countRoute: TextRoute = {
 };
 
 function readChat(asked: Prompt, info: TextInfo): { readonly chat: Parsing; readonly prompt: ChatPrompt } {
-  const tools = (asked.tools ?? []).map(({ name, description, input_schema: parameters }) => toTemplateTool({ name, description, parameters }));
-  const { type, disable_parallel_tool_use: isSingle } = asked.tool_choice ?? {};
-  const chat = readTools(tools, type, isSingle !== true);
+  const tools = (asked.tools ?? []).map(({ name, description, input_schema: parameters, strict }) => ({
+    ...{ name, strict },
+    tool: toTemplateTool({ name, description, parameters }),
+  }));
+  const chat = readTools(tools, readChoice(asked), asked.tool_choice?.disable_parallel_tool_use !== true, 'tool_choice');
   return { chat, prompt: { messages: toTurns(asked.messages, asked.system), options: { tools: chat.tools, variables: readThinking(asked, info) } } };
+}
+
+function readChoice({ tool_choice: choice }: Prompt): ToolChoice {
+  if (choice?.type === 'tool') return { name: choice.name ?? '' };
+  return choice?.type === 'any' ? 'required' : (choice?.type ?? 'auto');
 }
 
 function readThinking({ thinking: given, output_config: output }: Prompt, info: TextInfo): TemplateVariables {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type Action, actions } from '../privacy/deid/actions/plan.ts';
 import { categories } from '../privacy/deid/categories.ts';
 import { type DeidentifyOptions, deidentify } from '../privacy/deid/deidentify.ts';
-import { listFindings } from '../privacy/deid/report.ts';
+import { createReport } from '../privacy/deid/report.ts';
 import type { Category } from '../privacy/deid/types.ts';
 import { SiteError } from '../privacy/errors.ts';
 import type { World } from '../world.ts';
@@ -96,8 +96,8 @@ async function writeText(file: string, options: DeidentifyOptions, report: DeidF
     world.out.write(result.text);
     return;
   }
-  const found = listFindings(text, result.spans, result.replacements);
-  world.out.write(report === 'html' ? createReportPage(found, text.length) : formatReport(found, text.length));
+  const found = createReport(text, result.spans, result.replacements);
+  world.out.write(report === 'html' ? createReportPage(found) : formatReport(found));
 }
 
 const lineSchema = z.object({ id: z.union([z.string(), z.number()]).optional(), text: z.string() });

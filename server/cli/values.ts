@@ -25,21 +25,6 @@ export function listOf<const T extends string>(choices: readonly T[]): Kind<T[]>
   };
 }
 
-const byteUnits: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 };
-
-/** Bytes. */
-export const byteSize: Kind<number> = {
-  schema: z
-    .number()
-    .positive()
-    .max(2 ** 50),
-  expected: 'a size with its unit, as 80GiB or 24GB',
-  read(text) {
-    const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([KMGT]i?B)$/i.exec(text.trim()) ?? [];
-    return Math.floor(Number(number || Number.NaN) * (byteUnits[unit.toUpperCase()] ?? Number.NaN));
-  },
-};
-
 function textOf(form: RegExp, expected: string, longest: number): Kind<string> {
   return { schema: z.string().max(longest).regex(form), expected, read: (text) => text };
 }

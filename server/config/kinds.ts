@@ -50,6 +50,26 @@ export const toggle: Kind<boolean> = {
   isToggle: true,
 };
 
+const byteUnits: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 };
+
+/** Bytes of `40GiB`; NaN: it is no size. */
+export function readBytes(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([KMGT]i?B)$/i.exec(text.trim()) ?? [];
+  return Math.floor(Number(number || Number.NaN) * (byteUnits[unit.toUpperCase()] ?? Number.NaN));
+}
+
+const mostBytes = 2 ** 50;
+
+/** Bytes. */
+export const byteSize: Kind<number> = { schema: z.number().positive().max(mostBytes), expected: 'a size with its unit, as 80GiB or 24GB', read: readBytes };
+
+/** The same as it was written, which is how files have it. */
+export const byteText: Kind<string> = {
+  schema: z.string().refine((text) => readBytes(text) > 0 && readBytes(text) <= mostBytes),
+  expected: byteSize.expected,
+  read: (text) => text,
+};
+
 export const filePath: Kind<string> = { schema: z.string().min(1), expected: 'the path of a file', read: (text) => text, isPath: true };
 
 /** The name of an imported model: a folder of its own. */

@@ -10,6 +10,7 @@ import type { Life } from '../life.ts';
 import { formatCounts } from '../privacy/deid/categories.ts';
 import { Refusal } from '../privacy/errors.ts';
 import type { Grant, Use } from '../privacy/gate.ts';
+import type { Searcher } from '../search/searcher.ts';
 import { type ChoiceEnd, makeChoice, type Part, pickChoices, type Spent } from './choice.ts';
 import type { Dialect, Presentation, WholeChoice } from './dialect.ts';
 import { type ApiError, toApiError } from './errors.ts';
@@ -32,6 +33,8 @@ export interface AnswerContext extends Omit<PlanContext, keyof Models> {
   readonly models: ModelSource;
   readonly settings: Settings;
   readonly life: Life;
+  /** Looks for identifiers in long texts. */
+  readonly searcher: Searcher;
   /** Called once for each choice that was begun; one that found no place in the queue was not. */
   readonly onEnd: (ending: Ending) => void;
   /** Called with errors that are answered inside a stream, which Fastify's error handler never sees. */
@@ -62,14 +65,14 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     using _bytes = wipeAfter(parsed);
     demandServed(engine, parsed.model);
     granted.checkModel(engine.info.modelName);
-    using guarded = guardIdentifiers(parsed, granted.deid);
+    const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
+    using guarded = await guardIdentifiers(parsed, granted.deid, context.searcher, signal);
     const { asked, found } = guarded;
     if (found !== undefined) reply.header('x-inward-identifiers', formatCounts(found) || 'none');
     if (guarded.refusal !== undefined) {
       granted.settle({ promptTokens: 0, completionTokens: 0, ending: 'refused', found });
       throw guarded.refusal;
     }
-    const signal = AbortSignal.any([life.enter(reply.raw), admitted]);
     const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
     const spent: Spent = { hasBegun: false, completionTokens: 0, cachedTokens: 0 };
     const endings = new Set<Ending>();
@@ -102,6 +105,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
     } finally {
       const { hasBegun, completionTokens, cachedTokens } = spent;
       zero(plan?.prompts ?? []);
+      plan?.grammar?.source.fill(0);
       granted.settle({ promptTokens: hasBegun && plan ? plan.promptTokens : 0, completionTokens, cachedTokens, found, ...describeEnd(endings, failure) });
     }
   });

@@ -3,30 +3,22 @@
  * of its choices. Refuses every field that is not listed: a setting that silently does nothing would be a wrong answer.
  */
 import { z } from 'zod';
-import { type FinishReason, type Grammar, grammarLimit } from '../../runtime/index.ts';
+import type { FinishReason } from '../../runtime/index.ts';
 import type { TextInfo, TextModel } from '../../runtime/text/index.ts';
 import type { ChoiceEnd } from './choice.ts';
 import type { Dialect, WholeChoice } from './dialect.ts';
 import { ApiError } from './errors.ts';
 import { type AnswerRequest, alternatives, readShared, sharedShape, tokenLimit } from './fields.ts';
+import { responseFormat, toGrammar } from './format.ts';
 import { type ChoiceShapes, createHead, presentChoices } from './frames.ts';
 import { toChatLogprobs } from './logprobs.ts';
 import { openaiMessages, toTurn } from './messages.ts';
 import { type CallPart, type ContentPart, callsOf, textOf } from './parts.ts';
 import { readEffort, readSwitches, reasoningEffort, templateSwitches } from './reasoning.ts';
-import { jsonSchema, openaiTools, readTools, toolChoice, toTemplateTool } from './tools.ts';
-import { ignored, text, unsupported, unsupportedUnless, validate } from './validate.ts';
+import { chatChoice, openaiTools, readTools, toTemplateTool } from './tools.ts';
+import { ignored, unsupported, unsupportedUnless, validate } from './validate.ts';
 
 const isText = (value: unknown): boolean => value === 'text';
-
-const responseFormat = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('text') }),
-  z.strictObject({ type: z.literal('json_object') }),
-  z.strictObject({
-    type: z.literal('json_schema'),
-    json_schema: z.strictObject({ name: text, description: text.nullish(), schema: jsonSchema, strict: z.boolean().nullish() }),
-  }),
-]);
 
 const shape = {
   ...sharedShape,
@@ -36,7 +28,7 @@ const shape = {
   logprobs: z.boolean().nullish(),
   top_logprobs: alternatives,
   tools: openaiTools,
-  tool_choice: toolChoice,
+  tool_choice: chatChoice,
   parallel_tool_calls: z.boolean().nullish(),
   reasoning_effort: reasoningEffort,
   chat_template_kwargs: templateSwitches,
@@ -45,7 +37,7 @@ const shape = {
   functions: unsupported(),
   function_call: unsupported('none', 'auto'),
   response_format: responseFormat.nullish(),
-  modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText)),
+  modalities: unsupportedUnless((value) => Array.isArray(value) && value.every(isText), undefined, { type: ['array', 'null'], items: { const: 'text' } }),
   audio: unsupported(),
   verbosity: unsupported('medium'),
   web_search_options: unsupported(),
@@ -126,11 +118,12 @@ function nameReason({ reason, callCount }: ChoiceEnd): FinishReason | 'tool_call
 function parse(value: unknown, info: TextInfo): AnswerRequest {
   const chat = validate(body, value, Object.keys(shape));
   const { logprobs, top_logprobs: top } = chat;
-  const isHeld = chat.response_format != null && chat.response_format.type !== 'text';
-  if (isHeld && chat.ignore_eos) throw new ApiError('invalid_value', { path: 'ignore_eos', rule: 'is not allowed with a response_format' });
   if (top && logprobs !== true) throw new ApiError('invalid_value', { path: 'top_logprobs', rule: 'is only allowed with "logprobs": true' });
-  const tools = (chat.tools ?? []).map((tool) => toTemplateTool(tool.function));
-  const parsing = readTools(tools, chat.tool_choice, chat.parallel_tool_calls ?? true);
+  const tools = (chat.tools ?? []).map((tool) => ({ ...tool.function, tool: toTemplateTool(tool.function) }));
+  const parsing = readTools(tools, chat.tool_choice, chat.parallel_tool_calls ?? true, 'tool_choice');
+  const isHeld = (chat.response_format ?? { type: 'text' }).type !== 'text' || parsing.choice !== 'auto' || parsing.strict.length > 0;
+  if (isHeld && chat.ignore_eos)
+    throw new ApiError('invalid_value', { path: 'ignore_eos', rule: 'is not allowed with a response_format, or tools that are held to' });
   const variables = {
     ...readEffort(chat.reasoning_effort, info, 'reasoning_effort'),
     ...readSwitches(chat.chat_template_kwargs, info, 'chat_template_kwargs'),
@@ -144,17 +137,6 @@ function parse(value: unknown, info: TextInfo): AnswerRequest {
     reportsEnd: false,
     logprobs: logprobs === true ? (top ?? 0) : undefined,
     // Last: what throws above leaves no bytes of it.
-    grammar: toGrammar(chat.response_format),
+    grammar: toGrammar(chat.response_format, chat.response_format?.json_schema?.schema, 'response_format'),
   };
-}
-
-/** A schema is held to, whether the request says strict or not. */
-function toGrammar(format: z.output<typeof responseFormat> | null | undefined): Grammar | undefined {
-  if (!format || format.type === 'text') return undefined;
-  const schema = format.type === 'json_object' ? { type: 'object' } : format.json_schema.schema;
-  // Not `Buffer.from`: small texts would lie in a pool of Node's that nobody wipes.
-  const source = new TextEncoder().encode(JSON.stringify(schema));
-  if (source.length <= grammarLimit) return { kind: 'schema', source };
-  source.fill(0);
-  throw new ApiError('invalid_value', { path: 'response_format', rule: `must have a schema of at most ${grammarLimit} bytes` });
 }

@@ -15,22 +15,23 @@ import { document, unsupported, validate, wholeNumber } from './validate.ts';
 /** OpenAI's default. */
 const defaultMaxTokens = 16;
 
-const ids = { type: 'array', items: { type: 'integer', minimum: 0 } };
-/** Read by `readPrompts`. */
-export const promptValue: z.ZodType<unknown> = document(z.unknown(), {
-  json: { anyOf: [{ type: 'string' }, ids, { type: 'array', items: { anyOf: [{ type: 'string' }, ids] } }] },
-}).optional();
+const ids = { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0, maximum: 2 ** 32 - 1 } };
+/** Read by `readPrompts`, which demands it. */
+export const promptValue = (limit: number): z.ZodType<unknown> => {
+  const list = { type: 'array', minItems: 1, maxItems: limit, items: { anyOf: [{ type: 'string' }, ids] } };
+  return document(z.unknown(), { json: { anyOf: [{ type: 'string' }, ids, list] } }).optional();
+};
 
 const shape = {
   ...sharedShape,
-  prompt: promptValue,
+  prompt: promptValue(choiceLimit),
   max_tokens: tokenLimit(0),
   echo: z.boolean().nullish(),
   logprobs: alternatives,
   best_of: wholeNumber(1, choiceLimit).nullish(),
   suffix: unsupported(''),
 };
-const body = z.strictObject(shape);
+const body = document(z.strictObject(shape), { json: { required: ['model', 'prompt'] } });
 
 export const completionsDialect: Dialect = {
   url: '/v1/completions',

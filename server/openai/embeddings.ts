@@ -14,20 +14,20 @@ import { readHeaders } from './headers.ts';
 import { demandServed } from './models.ts';
 import { demandModels, encodePrompt, measureRest, wipeAfter, zero } from './plan.ts';
 import { reserve } from './rate.ts';
-import { ignored, validate, wholeNumber } from './validate.ts';
+import { document, ignored, validate, wholeNumber } from './validate.ts';
 
 /** Texts of one request: OpenAI's limit. */
 const inputLimit = 2048;
 
 const shape = {
   model: z.string().min(1),
-  input: promptValue,
+  input: promptValue(inputLimit),
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: wholeNumber(1, 2 ** 24).nullish(),
   truncate: z.boolean().nullish(),
   user: ignored,
 };
-const body = z.strictObject(shape);
+const body = document(z.strictObject(shape), { json: { required: ['model', 'input'] } });
 
 /** For the document of the API. */
 export const embeddingShape: { readonly url: RoutePattern; readonly body: z.ZodType } = { url: '/v1/embeddings', body };

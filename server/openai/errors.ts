@@ -28,7 +28,7 @@ const table = {
   route_not_found: {
     status: 404,
     sentence:
-      'There is no such route; see /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages, /v1/responses, /v1/models, /tokenize, /detokenize, /v1/deidentify, /inward/status, /inward/review, /health, /ready and /metrics.',
+      'There is no such route; see /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages, /v1/responses, /v1/models, /tokenize, /detokenize, /tokenizer_info, /v1/deidentify, /inward/status, /inward/review, /health, /ready and /metrics.',
   },
   model_not_found: { status: 404, sentence: 'That model is not served here; this server serves "{model}" (also called "default").' },
   method_not_allowed: { status: 405, sentence: 'This route does not take that method; it takes {allowed}.' },

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type Grammar, type LogitBias, logitBiasLimit, logprobsLimit, type Sampling, type TokenId } from '../../runtime/index.ts';
-import type { ChatMessage, ChatOptions } from '../../runtime/text/index.ts';
+import type { AnswerDemand, ChatMessage, ChatOptions } from '../../runtime/text/index.ts';
 import { defaultTemperature } from '../config.ts';
 import { ApiError } from './errors.ts';
 import { readService, type Service, type ServiceBody, serviceShape } from './service.ts';
@@ -26,12 +26,15 @@ export interface ChatPrompt {
 /** A chat, text, or token ids. */
 export type Prompt = ChatPrompt | string | Uint32Array;
 
-/** How the parts of an answer are told apart. */
+/** How the parts of an answer are told apart, and what must be among them. */
 export interface Parsing {
   /** Those that the model was told of. */
   readonly tools: NonNullable<ChatOptions['tools']>;
   /** Calls that the answer may have. */
   readonly callLimit: number;
+  readonly choice: NonNullable<AnswerDemand['choice']>;
+  /** Names of tools whose arguments keep to their schema, whatever the choice. */
+  readonly strict: readonly string[];
 }
 
 /** A request of either route after all checks that need no model. */
@@ -58,8 +61,13 @@ export interface AnswerRequest extends Service {
   /** The token that ends the text is reported too. */
   readonly reportsEnd: boolean;
   readonly sampling: Sampling;
-  /** What the answer must keep to. */
-  readonly grammar?: Grammar | undefined;
+  /** What the answer must keep to where it calls no tool. */
+  readonly grammar?: Format | undefined;
+}
+
+/** A grammar, and the field of the request that it comes from. */
+export interface Format extends Grammar {
+  readonly field: string;
 }
 
 type Optional<T> = T | null | undefined;
@@ -120,7 +128,14 @@ export const sharedShape: { readonly [Name in keyof SharedBody]-?: z.ZodType<Sha
   repetition_penalty: z.number().gt(0).max(2).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  logit_bias: document(logitBias, { json: { type: 'object', additionalProperties: { type: 'number', minimum: -100, maximum: 100 } } }).nullish(),
+  logit_bias: document(logitBias, {
+    json: {
+      type: 'object',
+      maxProperties: logitBiasLimit,
+      propertyNames: { pattern: idPattern.source },
+      additionalProperties: { type: 'number', minimum: -100, maximum: 100 },
+    },
+  }).nullish(),
   ignore_eos: z.boolean().nullish(),
   ...serviceShape,
   user: ignored,

@@ -1,21 +1,22 @@
 /**
- * Owns what happens to identifiers in a request, by the mode of its key and purpose: counted, refused, or replaced by tags before any
+ * Owns what happens to identifiers in a request, by the mode of its key and purpose: counted, refused, or replaced by tags or surrogates before any
  * template sees them, and put back into the answer. Refuses prompts of token ids where identifiers must not pass: nobody can find them there.
- * Finding runs in this process: the texts are strings here anyway, and every other place would be one more that holds them.
  */
 import type { ChatMessage, ToolCall } from '../../runtime/text/index.ts';
 import { type Counts, formatCounts } from '../privacy/deid/categories.ts';
-import { deidentify } from '../privacy/deid/deidentify.ts';
+import { deidentify, replaceFound } from '../privacy/deid/deidentify.ts';
 import { Mapping } from '../privacy/deid/mapping/mapping.ts';
 import { createRestorer, type Restorer } from '../privacy/deid/restore/restorer.ts';
+import { ShiftedDates } from '../privacy/deid/restore/shifted.ts';
 import type { DeidMode } from '../privacy/words.ts';
+import type { Searcher } from '../search/searcher.ts';
 import type { Part } from './choice.ts';
 import { ApiError } from './errors.ts';
 import type { AnswerRequest, ChatPrompt, Prompt } from './fields.ts';
 import { type ContentPart, continues } from './parts.ts';
 import { ProseGate } from './prose-gate.ts';
 
-/** Characters of all texts of a request, so that finding holds up nobody else for long: some tenths of a second. */
+/** Characters of all texts of a request, so that searching it holds up the next one for some tenths of a second at most. */
 export const mostLength: number = 2 ** 19;
 /** Between texts that are read as one. No text of a request may have it. */
 const border = '\n\u001e\u001e\n';
@@ -31,14 +32,13 @@ export interface Guarded extends Disposable {
   answer(parts: AsyncGenerator<Part, void, undefined>): AsyncGenerator<Part, void, undefined>;
 }
 
-/** Throws ApiError for what cannot be searched. */
-export function guardIdentifiers(asked: AnswerRequest, mode: DeidMode): Guarded {
+/** Throws ApiError for what cannot be searched, and what a searcher throws. */
+export async function guardIdentifiers(asked: AnswerRequest, mode: DeidMode, searcher: Searcher, signal: AbortSignal): Promise<Guarded> {
   if (mode === 'off') return { asked, found: undefined, refusal: undefined, answer: (parts) => parts, [Symbol.dispose]: () => undefined };
   const mapping = new Mapping();
   try {
-    const { prompts, found } = replacePrompts(asked.prompts, mode, mapping);
-    const open = (isJson: boolean): Restorer =>
-      mode === 'deidentify+restore' ? createRestorer(mapping, { format: isJson ? 'json' : 'text' }) : new ProseGate(mapping, isJson);
+    const { prompts, found } = await replacePrompts(asked.prompts, mode, { mapping, searcher, signal });
+    const open = (isJson: boolean): Restorer => openWay(mode, mapping, isJson);
     const isBlocked = mode === 'block' && Object.keys(found).length > 0;
     return {
       asked: mode === 'report' ? asked : { ...checkAnswer(asked, mode), prompts },
@@ -53,14 +53,34 @@ export function guardIdentifiers(asked: AnswerRequest, mode: DeidMode): Guarded 
   }
 }
 
+/** From the model's text to the client's. */
+function openWay(mode: DeidMode, mapping: Mapping, isJson: boolean): Restorer {
+  if (mode !== 'deidentify+restore' && mode !== 'surrogate+restore') return new ProseGate((text) => deidentify(text, { mapping }).text, isJson);
+  const back = createRestorer(mapping, { format: isJson ? 'json' : 'text' });
+  if (mode === 'deidentify+restore') return back;
+  const dates = new ShiftedDates(mapping, { isDayFirst: false, year: new Date().getUTCFullYear() });
+  const gate = new ProseGate((text) => dates.settle(text), isJson);
+  return { push: (part) => back.push(gate.push(part)), end: () => back.push(gate.end()) + back.end() };
+}
+
 /** Log-probabilities show tokens, which are not those of the text that the client gets. */
 function checkAnswer(asked: AnswerRequest, mode: DeidMode): AnswerRequest {
   if (asked.logprobs === undefined) return asked;
   throw new ApiError('invalid_value', { path: 'logprobs', rule: `is not given with a key whose mode for identifiers is ${mode}` });
 }
 
+interface Search {
+  readonly mapping: Mapping;
+  readonly searcher: Searcher;
+  readonly signal: AbortSignal;
+}
+
 /** All texts as one, so that a name that is certain in one is found in the others. */
-function replacePrompts(prompts: readonly Prompt[], mode: DeidMode, mapping: Mapping): { readonly prompts: readonly Prompt[]; readonly found: Counts } {
+async function replacePrompts(
+  prompts: readonly Prompt[],
+  mode: DeidMode,
+  { mapping, searcher, signal }: Search,
+): Promise<{ readonly prompts: readonly Prompt[]; readonly found: Counts }> {
   const texts = prompts.flatMap((prompt) => textsOf(prompt, mode));
   const length = texts.reduce((sum, text) => sum + text.length, 0);
   const refuse = (rule: string): never => {
@@ -68,7 +88,9 @@ function replacePrompts(prompts: readonly Prompt[], mode: DeidMode, mapping: Map
   };
   if (length > mostLength) refuse(`must have at most ${mostLength} characters with a key whose mode for identifiers is ${mode}`);
   if (texts.some((text) => text.includes(border))) refuse('must not have two record separators (U+001E) on a line of their own');
-  const { text, counts } = deidentify(texts.join(border), { mapping });
+  const whole = texts.join(border);
+  const spans = await searcher.find(whole, signal);
+  const { text, counts } = replaceFound(whole, spans, { mapping, actions: mode === 'surrogate+restore' ? 'surrogate' : 'tag' });
   const clean = text.split(border);
   // A span that took a border with it would shift all behind it.
   if (clean.length !== Math.max(1, texts.length)) refuse('has an identifier across messages; put it into one');
@@ -109,7 +131,20 @@ function writeChat({ messages, options }: ChatPrompt, write: (text: string) => s
     ...(reasoning === undefined ? {} : { reasoning: write(reasoning) }),
     ...(toolCalls === undefined ? {} : { toolCalls: toolCalls.map(writeCall) }),
   });
-  return { messages: messages.map(writeMessage), options: { ...options, ...(options.variables && { variables: writeJson(options.variables) }) } };
+  const { tools, variables } = options;
+  const others = { ...(tools && { tools: tools.map((tool) => writeProse(tool, write)) }), ...(variables && { variables: writeJson(variables) }) };
+  return { messages: messages.map(writeMessage), options: { ...options, ...others } };
+}
+
+/** Of a tool's definition what is written for a reader. All else are words that calls are made of: names, types, values to choose from. */
+function writeProse<T>(value: T, write: (text: string) => string): T {
+  if (Array.isArray(value)) return value.map((item) => writeProse(item, write)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, item]) => [
+    key,
+    typeof item === 'string' && /^(?:description|title|\$comment)$/.test(key) ? write(item) : writeProse(item, write),
+  ]);
+  return Object.fromEntries(entries) as T;
 }
 
 /** One way for each run of parts: what a run holds back leaves before the next one begins. */

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { ChatMessage, ToolCall } from '../../runtime/text/index.ts';
 import { ApiError } from './errors.ts';
 import { toolName } from './tools.ts';
-import { listOf, text, unsupported } from './validate.ts';
+import { document, listOf, oneOf, text, unsupported } from './validate.ts';
 
 type Optional<T> = T | null | undefined;
 /** Text, or parts that are all text. */
@@ -27,7 +27,7 @@ export interface Message {
   readonly reasoning?: Optional<string>;
 }
 
-const part = z.strictObject({ type: z.string().refine((type) => type === 'text', 'must be text: images, audio and files are not taken'), text });
+const part = z.strictObject({ type: oneOf(['text'], 'must be text: images, audio and files are not taken'), text });
 
 const call: z.ZodType<Call> = z.strictObject({
   id: text,
@@ -40,22 +40,45 @@ const call: z.ZodType<Call> = z.strictObject({
 /** Calls of one message. */
 const callLimit = 128;
 
-const message: z.ZodType<Message> = z.strictObject({
-  role: z
-    .enum(['system', 'developer', 'user', 'assistant', 'tool', 'function'])
-    .refine((role) => role !== 'function', { params: { unsupported: 'use tool, with the id of the call' } }),
-  content: z.union([text, listOf(part, 1024)]).nullish(),
-  name: text.nullish(),
-  tool_calls: listOf(call, callLimit, 0).nullish(),
-  tool_call_id: text.nullish(),
-  reasoning_content: text.nullish(),
-  reasoning: text.nullish(),
-  // What clients send back when they repeat an answer of ours.
-  refusal: unsupported(),
-  annotations: unsupported(),
-  audio: unsupported(),
-  function_call: unsupported(),
-});
+/** What `checkRole` demands, as far as a schema can say it. */
+const roleRules = {
+  anyOf: [
+    {
+      required: ['content'],
+      properties: { role: { enum: ['system', 'developer', 'user'] }, ...onlyNull('tool_calls', 'tool_call_id', 'reasoning_content', 'reasoning') },
+    },
+    { required: ['content'], properties: { role: { const: 'assistant' }, ...onlyNull('tool_call_id') } },
+    { required: ['tool_calls'], properties: { role: { const: 'assistant' }, ...onlyNull('tool_call_id'), tool_calls: { type: 'array', minItems: 1 } } },
+    {
+      required: ['content', 'tool_call_id'],
+      properties: { role: { const: 'tool' }, tool_call_id: { type: 'string' }, ...onlyNull('tool_calls', 'reasoning_content', 'reasoning') },
+    },
+  ],
+};
+
+function onlyNull(...fields: readonly string[]): Readonly<Record<string, object>> {
+  return Object.fromEntries(fields.map((field) => [field, { type: 'null' }]));
+}
+
+const message: z.ZodType<Message> = document(
+  z.strictObject({
+    role: z
+      .enum(['system', 'developer', 'user', 'assistant', 'tool', 'function'])
+      .refine((role) => role !== 'function', { params: { unsupported: 'use tool, with the id of the call' } }),
+    content: z.union([text, listOf(part, 1024)]).nullish(),
+    name: text.nullish(),
+    tool_calls: listOf(call, callLimit, 0).nullish(),
+    tool_call_id: text.nullish(),
+    reasoning_content: text.nullish(),
+    reasoning: text.nullish(),
+    // What clients send back when they repeat an answer of ours.
+    refusal: unsupported(),
+    annotations: unsupported(),
+    audio: unsupported(),
+    function_call: unsupported(),
+  }),
+  { json: roleRules },
+);
 export const openaiMessages: z.ZodType<readonly Message[]> = listOf(message, 4096);
 
 /** Throws ApiError, with the path of the message. */

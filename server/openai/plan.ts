@@ -62,6 +62,8 @@ export interface Plan {
   readonly promptTokens: number;
   /** Tokens that the answer may cost at most: each prompt once, each choice to its limit. */
   readonly tokenLimit: number;
+  /** What the answer is held to; theirs to wipe like the prompts. */
+  readonly grammar: Grammar | undefined;
 }
 
 /** Log-probabilities of prompts in one answer: keeps its making short and its JSON below some 50 MB. */
@@ -72,18 +74,34 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
   const { encoder, family } = models.engine.info;
   if (encoder !== undefined) throw new InwardError('generation_unsupported', { family });
   const prompts: Uint32Array[] = [];
+  let grammar: Grammar | undefined;
   try {
-    if (request.grammar !== undefined) await models.text.checkGrammar(request.grammar);
     // One after the other, so that other requests get their turn in the text process.
     for (const prompt of request.prompts) {
       prompts.push(await inTime(encodePrompt(models.text, prompt), terms.deadline));
       signal.throwIfAborted();
     }
-    return plan(prompts, models, request, terms);
+    grammar = writeGrammar(models.text, request, prompts);
+    if (grammar !== undefined) await models.text.checkGrammar(grammar);
+    return plan(prompts, models, request, terms, grammar);
   } catch (error) {
     zero(prompts);
-    throw error;
+    grammar?.source.fill(0);
+    const path = blame(request);
+    throw error instanceof InwardError && /^(grammar|calls)_/.test(error.code) && path ? new ApiError('rejected', { path, sentence: error.message }) : error;
   }
+}
+
+/** The field that a grammar comes from. */
+function blame({ chat, grammar }: AnswerRequest): string | undefined {
+  return chat !== undefined && (chat.choice !== 'auto' || chat.strict.length > 0) ? 'tools' : grammar?.field;
+}
+
+/** A chat may think before its answer, and call tools instead of it; it has one prompt. */
+function writeGrammar(text: TextModel, { chat, grammar }: AnswerRequest, [prompt]: readonly Uint32Array[]): Grammar | undefined {
+  if (chat === undefined || prompt === undefined) return grammar;
+  const schema = grammar && new TextDecoder().decode(grammar.source);
+  return text.createAnswerGrammar({ ...chat, prompt, schema });
 }
 
 /** What of a request is bytes, prompts of ids and the text of a grammar: overwritten when the request is over, however it ends. */
@@ -101,12 +119,12 @@ export function zero(prompts: readonly Uint32Array[]): void {
   for (const ids of prompts) ids.fill(0);
 }
 
-function plan(prompts: readonly Uint32Array[], models: PlanContext, request: AnswerRequest, terms: Terms): Plan {
+function plan(prompts: readonly Uint32Array[], models: PlanContext, request: AnswerRequest, terms: Terms, grammar: Grammar | undefined): Plan {
   const { engine, text } = models;
   const promptTokens = prompts.reduce((sum, ids) => sum + ids.length, 0);
   checkIds(prompts, request.sampling, engine.info.vocabularySize);
   checkEcho(request, promptTokens);
-  const shared = readCommon(models, request, terms);
+  const shared = { ...readCommon(models, request, terms), ...(grammar && { grammar }) };
   const choices = prompts.flatMap((promptIds, index) => {
     const echoFrom = request.isEchoed ? countAddedStarts(text, request.prompts[index], promptIds) : undefined;
     const maxTokens = limitTokens(request, promptIds.length, engine.info.contextLength);
@@ -118,7 +136,7 @@ function plan(prompts: readonly Uint32Array[], models: PlanContext, request: Ans
     });
   });
   const tokenLimit = choices.reduce((sum, { generate }) => sum + generate.maxTokens, promptTokens);
-  return { choices, prompts, promptTokens, tokenLimit };
+  return { choices, prompts, promptTokens, tokenLimit, grammar };
 }
 
 /** What all choices of a request have in common. */
@@ -136,7 +154,6 @@ function readCommon(
     ...(logprobs === undefined ? {} : { logprobs }),
     ...(isEchoed && request.logprobs !== undefined ? { promptLogprobs: request.logprobs } : {}),
     ...(cacheSalt === undefined ? {} : { cacheSalt }),
-    ...(request.grammar && { grammar: request.grammar }),
     ...(deadline === undefined ? {} : { deadlineMs: measureRest(deadline) }),
   };
 }

@@ -1,9 +1,7 @@
 /**
- * Owns the answer of a key whose answers may have no identifiers: a model may repeat or invent some. Holds an answer back to the end of a
- * sentence or line, because what a name is, the words behind it tell. Refuses to put anything back.
+ * Owns where an answer is cut that has to be searched, since a model may repeat or invent identifiers: at the end of a line or sentence, because what a
+ * name is, the words behind it tell. Refuses to know what is done with a piece.
  */
-import { deidentify } from '../privacy/deid/deidentify.ts';
-import type { Mapping } from '../privacy/deid/mapping/mapping.ts';
 import type { Restorer } from '../privacy/deid/restore/restorer.ts';
 
 /** Longest text that waits for an end, in characters; then it is cut at a space. */
@@ -11,15 +9,15 @@ const mostHeld = 4096;
 const sentenceEnd = /[.!?:;]["')\]]?\s|\n/g;
 
 export class ProseGate implements Restorer {
-  readonly #mapping: Mapping;
+  readonly #clean: (text: string) => string;
   readonly #isWhole: boolean;
   #held = '';
   /** Characters of it in which no sentence ends. */
   #searched = 0;
 
-  /** What the request had keeps its tags. `isWhole`: JSON, whose syntax is only known at its end. */
-  constructor(mapping: Mapping, isWhole: boolean) {
-    this.#mapping = mapping;
+  /** `isWhole`: JSON, whose syntax is only known at its end. */
+  constructor(clean: (text: string) => string, isWhole: boolean) {
+    this.#clean = clean;
     this.#isWhole = isWhole;
   }
 
@@ -30,13 +28,13 @@ export class ProseGate implements Restorer {
     const ready = this.#held.slice(0, end);
     this.#held = this.#held.slice(end);
     if (end > 0) this.#searched = 0;
-    return this.#clean(ready);
+    return this.#write(ready);
   }
 
   end(): string {
     const rest = this.#held;
     this.#held = '';
-    return this.#clean(rest);
+    return this.#write(rest);
   }
 
   /** Behind the last end of a line; of a sentence only where the text has become long. */
@@ -51,7 +49,7 @@ export class ProseGate implements Restorer {
     return this.#held.length < mostHeld ? 0 : this.#held.lastIndexOf(' ') + 1;
   }
 
-  #clean(text: string): string {
-    return text.trim() === '' ? text : deidentify(text, { mapping: this.#mapping }).text;
+  #write(text: string): string {
+    return text.trim() === '' ? text : this.#clean(text);
   }
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { ChatMessage, ToolCall } from '../../runtime/text/index.ts';
 import { joinContent, parseArguments, type TextContent } from './messages.ts';
 import { toolName } from './tools.ts';
-import { byType, ignored, listOf, text } from './validate.ts';
+import { byType, ignored, listOf, oneOf, text } from './validate.ts';
 
 type Item =
   | { readonly type: 'message'; readonly role: 'user' | 'system' | 'developer' | 'assistant'; readonly content: TextContent }
@@ -20,7 +20,7 @@ const common = { id: ignored, status: ignored };
 const partLimit = 1024;
 const textPart = (...types: readonly string[]) =>
   z.strictObject({
-    type: z.string().refine((type) => types.includes(type), `must be ${types.join(' or ')}: images, audio and files are not taken`),
+    type: oneOf(types, `must be ${types.join(' or ')}: images, audio and files are not taken`),
     text,
     annotations: ignored,
     logprobs: ignored,

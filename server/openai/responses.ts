@@ -6,30 +6,31 @@ import { z } from 'zod';
 import type { TextInfo } from '../../runtime/text/index.ts';
 import type { Dialect, Question } from './dialect.ts';
 import { type AnswerRequest, alternatives, readShared, type SharedBody, sharedShape, tokenLimit } from './fields.ts';
+import { textFormat, toGrammar } from './format.ts';
 import { readEffort, reasoningEffort } from './reasoning.ts';
 import { responseInput, toTurns } from './response-items.ts';
 import { type Echo, presentResponse } from './response-shapes.ts';
 import { serviceShape } from './service.ts';
-import { type JsonSchema, jsonSchema, readTools, strictTool, toolChoice, toolLimit, toolName, toTemplateTool } from './tools.ts';
-import { ignored, listOf, text, unsupported, unsupportedUnless, validate } from './validate.ts';
+import { type JsonSchema, jsonSchema, readTools, responseChoice, strictTool, toolLimit, toolName, toTemplateTool } from './tools.ts';
+import { ignored, listOf, oneOf, text, unsupported, unsupportedUnless, validate } from './validate.ts';
 
 interface Tool {
   readonly type: string;
   readonly name: string;
   readonly description?: string | null | undefined;
   readonly parameters?: JsonSchema | null | undefined;
+  readonly strict?: boolean | null | undefined;
 }
 const tool: z.ZodType<Tool> = z.strictObject({
-  type: z.string().refine((type) => type === 'function', 'must be function: this server has no tools of its own'),
+  type: oneOf(['function'], 'must be function: this server has no tools of its own'),
   name: toolName,
   description: text.nullish(),
   parameters: jsonSchema.nullish(),
   strict: strictTool,
 });
 
-const stored = (remedy: string): z.ZodType<unknown> => unsupportedUnless(() => false, remedy);
+const stored = (remedy: string): z.ZodType<unknown> => unsupportedUnless(() => false, remedy, { type: 'null' });
 const logprobsOf = 'message.output_text.logprobs';
-const isPlain = (value: unknown): boolean => (value as { readonly type?: unknown }).type === 'text';
 
 const shape = {
   model: z.string().min(1),
@@ -41,16 +42,16 @@ const shape = {
   temperature: sharedShape.temperature,
   top_p: sharedShape.top_p,
   tools: listOf(tool, toolLimit, 0).nullish(),
-  tool_choice: toolChoice,
+  tool_choice: responseChoice,
   parallel_tool_calls: z.boolean().nullish(),
   reasoning: z.strictObject({ effort: reasoningEffort, summary: unsupported('auto'), generate_summary: unsupported('auto') }).nullish(),
   // Encrypted thoughts are for servers that hide them: here they are text.
   include: listOf(z.enum(['reasoning.encrypted_content', logprobsOf]), 8, 0).nullish(),
   top_logprobs: alternatives,
-  text: z.strictObject({ format: unsupportedUnless(isPlain), verbosity: unsupported('medium') }).nullish(),
+  text: z.strictObject({ format: textFormat.nullish(), verbosity: unsupported('medium') }).nullish(),
   ...serviceShape,
 
-  store: unsupportedUnless((value) => value === false, 'use false, or leave it out: nothing is ever stored'),
+  store: unsupportedUnless((value) => value === false, 'use false, or leave it out: nothing is ever stored', { enum: [null, false] }),
   previous_response_id: stored('send the earlier items as input, because nothing is stored'),
   conversation: stored('send the earlier items as input, because nothing is stored'),
   prompt: stored('send the prompt itself, because nothing is stored'),
@@ -80,8 +81,8 @@ export const responsesDialect: Dialect = {
 
 function parse(value: unknown, info: TextInfo): { readonly asked: Question['asked']; readonly echo: Echo } {
   const given = validate(body, value, Object.keys(shape));
-  const tools = (given.tools ?? []).map((one) => toTemplateTool(one));
-  const chat = readTools(tools, given.tool_choice, given.parallel_tool_calls ?? true);
+  const tools = (given.tools ?? []).map((one) => ({ ...one, tool: toTemplateTool(one) }));
+  const chat = readTools(tools, given.tool_choice, given.parallel_tool_calls ?? true, 'tool_choice');
   const variables = readEffort(given.reasoning?.effort, info, 'reasoning.effort');
   const { model, stream, temperature, top_p, service_tier, priority, cache_salt, prompt_cache_key } = given;
   const shared: SharedBody = { ...none, model, stream, temperature, top_p, service_tier, priority, cache_salt, prompt_cache_key };
@@ -91,6 +92,8 @@ function parse(value: unknown, info: TextInfo): { readonly asked: Question['aske
     ...{ chat, isEchoed: false, reportsEnd: false },
     maxTokens: given.max_output_tokens ?? undefined,
     logprobs: given.include?.includes(logprobsOf) ? (given.top_logprobs ?? 0) : undefined,
+    // Last: what throws above leaves no bytes of it.
+    grammar: toGrammar(given.text?.format, given.text?.format?.schema, 'text.format'),
   };
   return { asked, echo: describe(given, asked) };
 }
@@ -118,8 +121,8 @@ function describe(given: z.output<typeof body>, { sampling, serviceTier }: Answe
     temperature: sampling.temperature,
     top_p: sampling.topP,
     top_logprobs: given.top_logprobs ?? 0,
-    text: { format: { type: 'text' }, verbosity: 'medium' },
-    tool_choice: given.tool_choice ?? 'auto',
+    text: { format: { type: given.text?.format?.type ?? 'text' }, verbosity: 'medium' },
+    tool_choice: typeof given.tool_choice === 'object' ? 'required' : (given.tool_choice ?? 'auto'),
     truncation: 'disabled',
     ...(serviceTier === undefined ? {} : { service_tier: serviceTier }),
     metadata: {},

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type Priority, saltLimit } from '../../runtime/index.ts';
 import { ApiError } from './errors.ts';
-import { text, wholeNumber } from './validate.ts';
+import { document, text, wholeNumber } from './validate.ts';
 
 /** OpenAI's names, and what an answer calls them; `auto` leaves it to `priority`. */
 const tiers = { auto: undefined, default: 'default', scale: 'default', flex: 'flex', priority: 'priority', fast: 'priority' } as const;
@@ -21,7 +21,9 @@ export interface ServiceBody {
   readonly prompt_cache_key: Uint32Array | null | undefined;
 }
 
-const salt = text.refine((value) => value.length > 0 && value.length <= 256, 'must have a length of 1 to 256').transform(hashSalt);
+const salt = document(text.refine((value) => value.length > 0 && value.length <= 256, 'must have a length of 1 to 256').transform(hashSalt), {
+  json: { type: 'string', minLength: 1, maxLength: 256 },
+});
 
 export const serviceShape: { readonly [Name in keyof ServiceBody]-?: z.ZodType<ServiceBody[Name]> } = {
   service_tier: z.enum(Object.keys(tiers) as TierName[]).nullish(),

@@ -1,7 +1,8 @@
 /**
- * Owns POST /tokenize, /detokenize and /v1/chat/completions/render, as vLLM has them: ids of a text or chat, text of ids, and the ids that a
- * chat completion would begin with. Refuses to compute anything beyond that.
+ * Owns POST /tokenize, /detokenize and /v1/chat/completions/render and GET /tokenizer_info, as vLLM has them: ids of a text or chat, text of ids,
+ * the ids that a chat completion would begin with, and which tokens begin and end a text. Refuses to compute anything beyond that.
  */
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { TokenId } from '../../runtime/index.ts';
 import type { TextModel } from '../../runtime/text/index.ts';
@@ -11,6 +12,7 @@ import { ApiError } from './errors.ts';
 import type { Prompt } from './fields.ts';
 import { nameToken } from './logprobs.ts';
 import { openaiMessages, toTurn } from './messages.ts';
+import { demandModels, type ModelSource } from './plan.ts';
 import { readSwitches, templateSwitches } from './reasoning.ts';
 import type { TextRoute } from './text-route.ts';
 import { openaiTools, toTemplateTool } from './tools.ts';
@@ -75,7 +77,21 @@ function readTokenize(body: unknown, { info }: TextModel): Tokenize {
   return { model, prompt: readPrompt(prompt, 'prompt'), addsSpecial: addsSpecial ?? true, hasNames: hasNames ?? false };
 }
 
-const idsShape = { model: z.string().min(1).nullish(), tokens: document(z.unknown(), { json: { type: 'array', items: { type: 'integer', minimum: 0 } } }) };
+/** GET /tokenizer_info, by which lm-evaluation-harness finds that it needs no tokenizer of its own. Nothing of a request is in it. */
+export function addTokenizerRoute(app: FastifyInstance, models: ModelSource): void {
+  app.get('/tokenizer_info', ({ admission }) => {
+    const { engine, text } = demandModels(models);
+    admission?.granted?.checkModel(engine.info.modelName);
+    const { bosId, stopIds } = text.info;
+    const name = (id: TokenId | undefined): string | null => (id === undefined ? null : nameToken(text, id, ''));
+    return { bos_token: name(bosId), eos_token: name(stopIds[0]), pad_token: null, model_max_length: engine.info.contextLength };
+  });
+}
+
+const idsShape = {
+  model: z.string().min(1).nullish(),
+  tokens: document(z.unknown(), { json: { type: 'array', items: { type: 'integer', minimum: 0, maximum: 2 ** 32 - 1 } } }),
+};
 const idsBody = z.strictObject(idsShape);
 
 export const detokenizeRoute: TextRoute = {

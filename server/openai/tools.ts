@@ -1,18 +1,22 @@
 /**
- * Owns the tools of a chat: their schema, and what a request may say about calling them. Refuses by name what only a grammar could enforce:
- * that a call is made, and that its arguments keep to their schema.
+ * Owns the tools of a chat: their schema, and what a request may say about calling them. What it demands becomes a grammar once the prompt is known (plan.ts).
  */
 import { z } from 'zod';
-import type { ChatOptions } from '../../runtime/text/index.ts';
+import type { AnswerDemand, ChatOptions } from '../../runtime/text/index.ts';
+import { ApiError } from './errors.ts';
 import type { Parsing } from './fields.ts';
-import { document, listOf, text, unsupportedUnless } from './validate.ts';
+import { document, listOf, text } from './validate.ts';
 
 export type Tools = NonNullable<ChatOptions['tools']>;
 
 /** Tools of one request; prompts with more than a few dozen are slow anyway. */
 export const toolLimit = 128;
 
-export const toolName: z.ZodType<string> = z.string().refine((name) => /^[\w.-]{1,128}$/.test(name), 'must be 1 to 128 letters, digits, _, - or .');
+const namePattern = '^[A-Za-z0-9_.-]{1,128}$';
+export const toolName: z.ZodType<string> = document(
+  z.string().refine((name) => new RegExp(namePattern).test(name), 'must be 1 to 128 letters, digits, _, - or .'),
+  { json: { pattern: namePattern } },
+);
 
 /** A JSON schema as it came: templates show it to the model, nothing here reads it but the types of arguments. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -25,16 +29,22 @@ export const jsonSchema: z.ZodType<JsonSchema> = document(
   { json: { type: 'object' } },
 );
 
-export const strictTool: z.ZodType<unknown> = unsupportedUnless(
-  (value) => value === false,
-  'use false, because no grammar makes arguments keep to their schema yet',
-);
+/** Whether arguments keep to their schema. */
+export const strictTool: z.ZodType<boolean | null | undefined> = z.boolean().nullish();
 
-/** Names of tool_choice that need no grammar. */
-export const toolChoice: z.ZodType<unknown> = unsupportedUnless(
-  (value) => value === 'none' || value === 'auto',
-  'use none or auto, because no grammar makes a model call a tool yet',
-);
+/** `none`: the model is not told of the tools, so that it cannot call one. */
+export type ToolChoice = 'none' | NonNullable<AnswerDemand['choice']>;
+const words: z.ZodType<'none' | 'auto' | 'required'> = z.enum(['none', 'auto', 'required']);
+/** Chat completions have the name in an object of its own. */
+export const chatChoice: z.ZodType<ToolChoice | null | undefined> = z
+  .union([
+    words,
+    z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: toolName }) }).transform(({ function: { name } }) => ({ name })),
+  ])
+  .nullish();
+export const responseChoice: z.ZodType<ToolChoice | null | undefined> = z
+  .union([words, z.strictObject({ type: z.literal('function'), name: toolName }).transform(({ name }) => ({ name }))])
+  .nullish();
 
 /** OpenAI's form of a function. */
 export interface FunctionTool {
@@ -43,7 +53,7 @@ export interface FunctionTool {
     readonly name: string;
     readonly description?: string | null | undefined;
     readonly parameters?: JsonSchema | null | undefined;
-    readonly strict?: unknown;
+    readonly strict?: boolean | null | undefined;
   };
 }
 
@@ -59,7 +69,23 @@ export function toTemplateTool({ name, description, parameters }: FunctionTool['
   return { type: 'function', function: { name, description: description ?? '', parameters: parameters ?? { type: 'object', properties: {} } } };
 }
 
-/** `none`: the model is not told of the tools, so that it cannot call one. */
-export function readTools(tools: Tools, choice: unknown, isParallel: boolean): Parsing {
-  return { tools: choice === 'none' ? [] : tools, callLimit: isParallel ? Number.POSITIVE_INFINITY : 1 };
+/** A tool, and whether its arguments must keep to its schema. */
+export interface GivenTool {
+  readonly tool: Tools[number];
+  readonly name: string;
+  readonly strict?: boolean | null | undefined;
+}
+
+/** `path`: of the field that says which are called. Throws ApiError. */
+export function readTools(given: readonly GivenTool[], choice: ToolChoice | null | undefined, isParallel: boolean, path: string): Parsing {
+  const told = choice === 'none' ? [] : given;
+  const isNamed = choice != null && typeof choice === 'object';
+  if (choice === 'required' && told.length === 0) throw new ApiError('invalid_value', { path, rule: 'needs "tools" that can be called' });
+  if (isNamed && !told.some(({ name }) => name === choice.name)) throw new ApiError('invalid_value', { path, rule: 'must name one of "tools"' });
+  return {
+    tools: told.map(({ tool }) => tool),
+    choice: choice == null || choice === 'none' ? 'auto' : choice,
+    strict: told.flatMap(({ name, strict }) => (strict === true ? [name] : [])),
+    callLimit: isParallel && !isNamed ? Number.POSITIVE_INFINITY : 1,
+  };
 }

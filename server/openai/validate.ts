@@ -11,6 +11,8 @@ export interface Documented {
   /** Of a list. */
   readonly items?: z.ZodType;
   readonly anyOf?: readonly z.ZodType[];
+  /** That of them which may be without its `type`. */
+  readonly untyped?: z.ZodType | undefined;
 }
 export const documented: WeakMap<object, Documented> = new WeakMap();
 
@@ -34,12 +36,21 @@ export const ignored: z.ZodOptional<z.ZodUnknown> = z.unknown().optional();
 /** A field that would change the answer and is not supported: only null, emptiness and the values given (its defaults) pass. */
 export function unsupported(...neutral: readonly (string | number | boolean)[]): z.ZodType<unknown> {
   const schema = refuseUnless((value) => (typeof value === 'object' ? Object.keys(value).length === 0 : neutral.some((entry) => entry === value)), undefined);
-  return document(schema, { json: { enum: [null, ...neutral], description: 'every other value is refused by name' } }).optional();
+  const empty = { type: ['array', 'object'], maxItems: 0, maxProperties: 0 };
+  return document(schema, { json: { anyOf: [{ enum: [null, ...neutral] }, empty], description: 'every other value is refused by name' } }).optional();
 }
 
-/** The same by a question; `remedy` ends the sentence of the refusal. */
-export function unsupportedUnless(isNeutral: (value: NonNullable<unknown>) => boolean, remedy?: string): z.ZodType<unknown> {
-  return document(refuseUnless(isNeutral, remedy), { json: { description: remedy ?? 'most values are refused by name' } }).optional();
+/** The same by a question; `remedy` ends the sentence of the refusal, `json` is the schema of what passes. */
+export function unsupportedUnless(isNeutral: (value: NonNullable<unknown>) => boolean, remedy?: string, json: Documented['json'] = {}): z.ZodType<unknown> {
+  return document(refuseUnless(isNeutral, remedy), { json: { ...json, description: remedy ?? 'most values are refused by name' } }).optional();
+}
+
+/** Text of one of these kinds; `rule` says what else there might have been. */
+export function oneOf(kinds: readonly string[], rule: string): z.ZodType<string> {
+  return document(
+    z.string().refine((value) => kinds.includes(value), rule),
+    { json: { enum: kinds } },
+  );
 }
 
 function refuseUnless(isNeutral: (value: NonNullable<unknown>) => boolean, remedy: string | undefined): z.ZodType<unknown> {
@@ -65,7 +76,7 @@ export function byType<T>(
     for (const issue of result.error.issues.slice(0, 1)) context.issues.push({ ...issue, input: undefined } as never);
     return z.NEVER;
   });
-  return document(schema, { anyOf: Object.values(shapes) });
+  return document(schema, { anyOf: Object.values(shapes), untyped: standard === undefined ? undefined : shapes[standard] });
 }
 
 /** An array whose check ends at its first bad element: a body full of bad elements must not become a heap full of issues. */

@@ -36,6 +36,7 @@ export const routePatterns = [
   '/v1/models/:id',
   '/tokenize',
   '/detokenize',
+  '/tokenizer_info',
   '/v1/deidentify',
   '/inward/status',
   '/inward/review',
@@ -107,10 +108,10 @@ export const answerShapes = ['paced', 'plain'] as const;
 export type AnswerShape = (typeof answerShapes)[number];
 
 /**
- * What is done with identifiers in requests of a key: nothing; counted; replaced by tags, in the answer too; replaced, and put back into
- * the answer; refused.
+ * What is done with identifiers in requests of a key: nothing; counted; replaced by tags, in the answer too; replaced by tags or by surrogates, and put
+ * back into the answer; refused.
  */
-export const deidModes = ['off', 'report', 'deidentify', 'deidentify+restore', 'block'] as const;
+export const deidModes = ['off', 'report', 'deidentify', 'deidentify+restore', 'surrogate+restore', 'block'] as const;
 export type DeidMode = (typeof deidModes)[number];
 
 /** How a holder is known: by a secret of ours, a token of the identity provider or a client certificate. */

@@ -92,7 +92,8 @@ export async function sendTraffic(options: TrafficOptions): Promise<Traffic> {
     routes.push({ route, requests: count, statuses });
   }
   await sendNonsense(options);
-  return { routes, requests: total + 1, answers, cases: [...commonCases, ...bodyCases].map(({ name }) => name), stored, quoting };
+  await sendPieces(options);
+  return { routes, requests: total + 5, answers, cases: [...commonCases, ...bodyCases].map(({ name }) => name), stored, quoting };
 }
 
 function sendCase(route: RoutePattern, { make }: Case, options: TrafficOptions): Promise<Answer | undefined> {
@@ -159,4 +160,18 @@ function sendNonsense({ url, markers }: TrafficOptions): Promise<void> {
     socket.on('error', () => undefined).on('close', () => resolve());
     socket.resume();
   });
+}
+
+/** Heads in pieces, on several connections at once; half of them are never whole. */
+async function sendPieces({ url, markers }: TrafficOptions): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const begin = (): string => `GET /${markers.next()} HTTP/1.1\r\nhost: ${hostname}\r\nx-first: ${Array.from({ length: 20 }, markers.next).join(' ')}`;
+  const sockets = Array.from({ length: 4 }, () => connect(Number(port), hostname).on('error', () => undefined));
+  const pieces = [begin, () => `${markers.next()}\r\nx-second: `, () => `${markers.next()}\r\n\r\n`];
+  for (const [turn, piece] of pieces.entries()) {
+    for (const [index, socket] of sockets.entries()) if (turn < 2 || index % 2 === 0) socket.write(piece());
+    // Two that come at once are read as one.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  for (const socket of sockets) socket.destroy();
 }

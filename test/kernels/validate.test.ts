@@ -224,7 +224,7 @@ function int8Matmuls(lanes: number): Variant[] {
         matmulVariants({ ...choice, over: 'logitRows' }),
         matmulVariants({ ...choice, finish: 'add', isBiased: true }),
         matmulVariants({ ...choice, finish: 'gated', activation: 'silu' }),
-        matmulVariants({ ...choice, experts: { rows: 'experts', constants } }),
+        matmulVariants({ ...choice, experts: { rows: 'experts', hasSlots: i % 2 === 0, constants } }),
         ...attentionShapes(lanes)
           .slice(i % 4, (i % 4) + 1)
           .map((shape) => matmulVariants(choice, shape)),

@@ -90,7 +90,7 @@ const releases: Readonly<Record<string, Release>> = {
 const room = { memory: Number.POSITIVE_INFINITY, binding: Number.POSITIVE_INFINITY };
 
 test.each(Object.entries(releases))('%s', (name, { parameters, isRounded, kvBytes, stateBytes = 0 }) => {
-  const path = join(import.meta.dirname, `../fixtures/configs/${name}.json`);
+  const path = join(import.meta.dirname, `../../models/releases/${name}.json`);
   const [bf16, q8] = fitModel(path, { contextLength: 4096, maxSequences: 1 }, room);
   expect(bf16).toMatchObject({ storage: 'BF16', kvTokenSize: kvBytes, stateSize: stateBytes });
   if (isRounded) expect(Math.abs((bf16?.parameterCount ?? 0) / parameters - 1)).toBeLessThan(0.01);

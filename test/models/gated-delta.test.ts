@@ -11,7 +11,7 @@ import { createConfigReader } from '../../runtime/checkpoint/config.ts';
 type Json = Parameters<typeof createConfigReader>[0];
 
 function read(name: string): Json {
-  const outer = JSON.parse(readFileSync(join(import.meta.dirname, `../fixtures/configs/${name}.json`), 'utf8'));
+  const outer = JSON.parse(readFileSync(join(import.meta.dirname, `../../models/releases/${name}.json`), 'utf8'));
   return { ...outer, ...outer.text_config };
 }
 

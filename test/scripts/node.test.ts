@@ -1,10 +1,12 @@
-/** A process that has forbidden its cores, and what a real crash of it leaves. */
+/** A process that has forbidden its cores, and what a real crash of it leaves; one whose C library overwrites what it gets back. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { overwritingEnvironment } from '../../runtime/launch.ts';
 import { readProcess } from '../../runtime/layers/process-facts.ts';
+import { overwritingMalloc } from '../../scripts/node.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'inward-cores-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -41,4 +43,39 @@ process.stdout.write(readFileSync('/proc/self/limits', 'latin1').match(/core fil
   expect(stdout).toMatch(/^core file size\s+0\s+0\s+bytes\s+00000000\s*$/);
   // This process, which has not said it, is as it was.
   expect(readProcess('self')?.coreMemory).not.toBe(0);
+});
+
+describe('memory that is given back', () => {
+  const program = `import { overwriteFreed } from ${script}; overwriteFreed();
+    const given = Buffer.allocUnsafeSlow(2 ** 16);
+    console.log(JSON.stringify([process.pid, process.argv.slice(2), process.execArgv.slice(0, 1), process.env.GLIBC_TUNABLES, new Set(given).size, given[0]]));`;
+  const start = (tunables: Record<string, string>): unknown[] => {
+    const folder = mkdtempSync(join(tmpdir(), 'inward-freed-'));
+    const file = join(folder, 'program.mjs');
+    writeFileSync(file, program);
+    const { GLIBC_TUNABLES: _, ...environment } = process.env;
+    const { stdout, pid } = spawnSync(process.execPath, ['--no-warnings', file, 'a b', ''], { env: { ...environment, ...tunables }, encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    const [own, ...rest] = JSON.parse(stdout);
+    return [own === pid, ...rest];
+  };
+
+  test('a command goes on as the same process, in which it is overwritten', (context) => {
+    if (process.platform !== 'linux') return context.skip('needs Linux');
+    expect(start({})).toEqual([true, ['a b', ''], ['--no-warnings'], overwritingMalloc, 1, 0xaa]);
+    expect(start({ GLIBC_TUNABLES: 'glibc.malloc.arena_max=2' }).slice(3)).toEqual([`glibc.malloc.arena_max=2:${overwritingMalloc}`, 1, 0xaa]);
+  });
+
+  test('whoever has decided is not overruled', (context) => {
+    if (process.platform !== 'linux') return context.skip('needs Linux');
+    expect(start({ GLIBC_TUNABLES: 'glibc.malloc.perturb=1:glibc.malloc.tcache_count=0' }).slice(3)).toEqual([
+      'glibc.malloc.perturb=1:glibc.malloc.tcache_count=0',
+      1,
+      0xfe,
+    ]);
+  });
+
+  test('the engine tells its processes the same', () => {
+    expect(overwritingEnvironment.GLIBC_TUNABLES).toBe(overwritingMalloc);
+  });
 });

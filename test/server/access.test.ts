@@ -123,6 +123,7 @@ const routes: Readonly<Record<string, Route>> = {
     ...{ method: 'POST', url: '/detokenize', scope: ['chat', 'completions'], isInference: true, status: 200, isCounting: true },
     payload: { tokens: [72, 105] },
   },
+  '/tokenizer_info': { method: 'GET', url: '/tokenizer_info', scope: ['chat', 'completions'], isInference: true, status: 200 },
   '/v1/deidentify': {
     ...{ method: 'POST', url: '/v1/deidentify', scope: ['chat', 'completions'], isInference: true, status: 200, isCounting: true },
     payload: { text: 'Hi' },

@@ -7,7 +7,7 @@ import { runCommand } from '../../server/cli/index.ts';
 import { oracleFolder } from '../oracle.ts';
 import { FakeWorld } from './fake-world.ts';
 
-const config = join(import.meta.dirname, '../fixtures/configs/llama-3.1-8b.json');
+const config = join(import.meta.dirname, '../../models/releases/llama-3.1-8b.json');
 const folder = mkdtempSync(join(tmpdir(), 'inward-fit-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -64,7 +64,7 @@ test('the longest context is the longest that fits: so much fits, sixteen tokens
 test('a model of 512 experts in 48 layers is sized in seconds', async () => {
   // Of the processor, not of the clock: other processes may have it meanwhile. Looking at every expert takes three times as long.
   const started = process.cpuUsage();
-  const { fits } = await sizes(join(import.meta.dirname, '../fixtures/configs/qwen3-next-80b-a3b.json'), '--memory', '80GiB');
+  const { fits } = await sizes(join(import.meta.dirname, '../../models/releases/qwen3-next-80b-a3b.json'), '--memory', '80GiB');
   expect(process.cpuUsage(started).user / 1e6).toBeLessThan(3);
   expect((fits[0]?.weightSize ?? 0) / (2 * 79_674_391_296)).toBeCloseTo(1, 3);
 });
@@ -76,7 +76,7 @@ test('q8 takes a little more than half the KV cache of f16', async () => {
 });
 
 test('Qwen3.5 27B by hand: recurrent state of each sequence in three layers of four, beside the KV cache of the others', async () => {
-  const hybrid = join(import.meta.dirname, '../fixtures/configs/qwen3.5-27b.json');
+  const hybrid = join(import.meta.dirname, '../../models/releases/qwen3.5-27b.json');
   // In each of 48 layers 48 matrices of 128 x 128, and three rows of 2 * 16 * 128 + 48 * 128 channels.
   const state = 48 * (48 * 128 * 128 + 3 * 10_240) * 4;
   const asked = [hybrid, '--memory', '80GiB', '--context', '4096'];
@@ -117,3 +117,48 @@ function write(name: string, value: unknown): string {
   writeFileSync(path, value === undefined ? '{' : JSON.stringify(value));
   return path;
 }
+
+test('a plan over devices that are not here: a bar a stage, said to be computed, with the command of the paper', async () => {
+  const { code, out } = await ask('deepseek-v4-flash', '--device', 'h100-80g', '--count', '4', '--context', '131072', '--sequences', '16');
+  expect(code).toBe(0);
+  expect(out).toContain('Computed from shapes and the NVIDIA H100 data sheet; nothing of it was measured.');
+  const bars = out.split('\n').filter((line) => /\[#+=*-*\.*\]/.test(line));
+  expect(bars).toHaveLength(4);
+  for (const bar of bars) {
+    // Forty marks are the memory: as many are taken as the percentage says.
+    const [, drawn = '', percent = ''] = /\[(.{40})\] (\d+) %/.exec(bar) ?? [];
+    expect(Math.abs(drawn.replaceAll('.', '').length - (40 * Number(percent)) / 100)).toBeLessThanOrEqual(1);
+  }
+  expect(out).toMatch(/compressed rows, one for 128 tokens +20 /);
+});
+
+test('a plan as JSON, of a config.json and a size of memory: no bandwidth, no time', async () => {
+  const { code, out } = await ask(config, '--memory', '12GiB', '--count', '2', '--context', '8192', '--max-sequences', '2', '--json');
+  const plan = JSON.parse(out);
+  expect(code).toBe(0);
+  expect(plan).toMatchObject({ isComputed: true, canRun: true, family: 'llama', count: 2, contextLength: 8192, maxSequences: 2, fits: true, fewestDevices: 2 });
+  expect(plan.stages).toHaveLength(2);
+  expect(plan.floors[0].stepSize).toBeGreaterThan(2 * 7e9);
+  expect(plan.floors[0].tokenMs).toBeUndefined();
+});
+
+test('a published model by its name, on the present device or in a size of memory, is its config.json', async () => {
+  const [named, byPath] = await Promise.all(['llama-3.1-8b', config].map(async (model) => (await sizes(model, '--memory', '24GiB')).fits));
+  expect(named).toEqual(byPath);
+});
+
+test.each([
+  ['a plan without a device', ['deepseek-v4-pro'], 2, '--device with one of h100-80g,'],
+  ['a count without a device', [config, '--count', '2'], 2, '--memory with a size'],
+  ['two memories', [config, '--device', 'h200', '--memory', '80GiB'], 2, 'leave --memory out'],
+  ['more devices than layers', [config, '--device', 'h200', '--count', '33'], 1, 'at most 32'],
+  ['a device that nobody knows', [config, '--device', 'h300'], 2, 'h100-80g'],
+  ['a model that nobody knows', ['deepseek-v9', '--device', 'h200'], 1, 'deepseek-v4-flash'],
+  ['an encoder over devices', ['all-minilm-l6-v2', '--device', 'l4'], 1, 'a decoder'],
+  ['two counts of sequences', [config, '--sequences', '2', '--max-sequences', '3'], 2, 'cannot be used with'],
+  ['latent rows in q8', ['glm-5.2', '--device', 'h200', '--kv', 'q8'], 1, 'f16, f32'],
+])('%s is refused', async (_, argv, code, words) => {
+  const answer = await ask(...argv);
+  expect(answer).toMatchObject({ code, out: '' });
+  expect(answer.err).toContain(words);
+});

@@ -1,10 +1,11 @@
 /** What the HTTP process holds of requests once it has had nothing to do for a moment, seen from another process. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { request } from 'node:http';
-import { Server } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, connect, Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { countCopies } from '../../scripts/residue.ts';
 import { Scrubber } from '../../server/scrub.ts';
 import { talk, until, user } from './help.ts';
@@ -23,6 +24,10 @@ class EchoServer implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  get port(): number {
+    return Number(new URL(this.#out.split('\n')[0] ?? '').port);
   }
 
   get scrubCount(): number {
@@ -58,7 +63,7 @@ class EchoServer implements AsyncDisposable {
 
   /** What is not HTTP. */
   babble(text: string): Promise<string> {
-    return talk(Number(new URL(this.#out.split('\n')[0] ?? '').port), text);
+    return talk(this.port, text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,6 +90,7 @@ describe.each(['plain', 'paced'] as const)('answers that are %s', (shape) => {
     }
     const [before] = countCopies([server.pid], [marker]);
     await refuseAll(server, content(99));
+    await sendHeads(server, content(98));
     const scrubs = server.scrubCount;
     await until(() => server.scrubCount > scrubs, 30_000);
     const [after] = countCopies([server.pid], [marker]);
@@ -112,6 +118,21 @@ test('what has ended is gone also while there is always a request open', async (
   open();
 }, 120_000);
 
+test('long texts leave nothing in the thread that searches them, which lives on', async (context) => {
+  if (process.platform !== 'linux') return context.skip('the memory of another process is read from /proc');
+  await using server = new EchoServer('plain');
+  await server.ready();
+  const marker = randomBytes(12).toString('hex');
+  const text = `Dr. Okonkwo saw ${marker} on 3/14/2024.\n`.repeat(1200);
+  for (let index = 0; index < 3; index++) expect(await server.post('/v1/deidentify', JSON.stringify({ text }))).toContain('[NAME-1]');
+  const scrubs = server.scrubCount;
+  const [before] = countCopies([server.pid], [marker]);
+  await until(() => server.scrubCount > scrubs, 30_000);
+  const [after] = countCopies([server.pid], [marker]);
+  expect(total(before)).toBeGreaterThan(1000);
+  expect(after).toMatchObject({ latin1: 0, utf16: 0 });
+}, 120_000);
+
 /** Requests that are refused hold content too. */
 async function refuseAll(server: EchoServer, content: string): Promise<void> {
   const refused = [
@@ -127,6 +148,26 @@ async function refuseAll(server: EchoServer, content: string): Promise<void> {
     expect(await server.post('/v1/chat/completions', '{}', type)).toContain('"error"');
   }
   expect(await server.babble(`${word} / HTTP/7.7\r\n${content}\r\n\r\n`)).toContain('"error"');
+}
+
+/** Heads that come in pieces, some never whole, on connections that are open at the same time; and a path that cannot be read. */
+async function sendHeads(server: EchoServer, content: string): Promise<void> {
+  const [word = ''] = content.split(' ');
+  const sockets = Array.from({ length: 6 }, () => connect(server.port, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const pieces = [`GET /docs/%zz${word} HTTP/1.1\r\nhost: a\r\nx-first: ${content}`, `${content}\r\nx-second: ${content}\r\nx-th`, `ird: ${word}\r\n\r\n`];
+  for (const [turn, piece] of pieces.entries()) {
+    for (const socket of turn === 2 ? sockets.slice(3) : sockets) socket.write(piece);
+    // Two that come at once are read as one.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  for (const socket of sockets) socket.destroy();
+  // Connections that are kept use what these have left.
+  for (let index = 0; index < 6; index++)
+    connect(server.port, '127.0.0.1')
+      .on('error', () => undefined)
+      .write('GET /health HTTP/1.1\r\nhost: a\r\n\r\n');
+  await server.post('/v1/completions', '{}');
 }
 
 function total(copies: { readonly latin1: number; readonly utf16: number } | undefined): number {
@@ -211,4 +252,45 @@ test('nothing is collected once a request has come in the middle', async () => {
   expect(scrubs).toBe(0);
   leave();
   await until(() => scrubs === 1, 5000);
+});
+
+describe('watching a server', () => {
+  let scrubs = 0;
+  const server = createServer((asked, answer) => void asked.resume().once('end', () => answer.end()));
+  const port = (): number => (server.address() as AddressInfo).port;
+  const ask = async (path: string): Promise<unknown> => {
+    const [answer] = await once(request({ host: '127.0.0.1', port: port(), path, agent: false }).end(), 'response');
+    return once((answer as IncomingMessage).resume(), 'end');
+  };
+
+  beforeAll(async () => {
+    new Scrubber({ scrub: async () => void scrubs++, delayMs: 20 }).watch(server, ({ url }) => url === '/health');
+    // As the application has one: then Node answers nothing by itself.
+    server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+  });
+  beforeEach(() => void (scrubs = 0));
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('requests that hold nothing, and connections that sent nothing, cause none', async () => {
+    await ask('/health');
+    const silent = connect(port(), '127.0.0.1');
+    await once(silent, 'connect');
+    silent.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(scrubs).toBe(0);
+  });
+
+  test('any other causes one, whatever becomes of it', async () => {
+    await ask('/%zz');
+    await until(() => scrubs === 1, 5000);
+  });
+
+  test('what is no request causes one', async () => {
+    expect(await talk(port(), 'no request at all\r\n\r\n')).toContain('400');
+    await until(() => scrubs > 0, 5000);
+  });
 });

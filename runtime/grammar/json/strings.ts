@@ -1,5 +1,6 @@
 /**
- * Owns strings of JSON behind their first quote: each character raw or escaped, read by terms over what the string means.
+ * Owns strings of JSON behind their first quote: each character raw or escaped, read by terms over what the string means. Usually there is one
+ * way to write each, that of JSON.stringify: a model that may choose between \u0061 and a writes texts that nobody expects.
  * The exit tells which goals the whole string met. Refuses escapes of lone surrogates, which no text in UTF-8 has (RFC 7493).
  */
 import { Exit, Frame, Interned, type Outcome } from '../frame.ts';
@@ -10,19 +11,28 @@ import type { Terms } from '../terms/terms.ts';
 
 /** By the byte behind a backslash, the character. */
 const escapes: ReadonlyMap<number, number> = new Map([...'"\\/bfnrt'].map((letter, i) => [letter.charCodeAt(0), '"\\/\b\f\n\r\t'.charCodeAt(i)]));
-const [quote, backslash, letterU] = [0x22, 0x5c, 0x75];
+const [quote, backslash, slash, letterU] = [0x22, 0x5c, 0x2f, 0x75];
+/** Controls without a letter of their own. */
+const unnamed = [[0, 7], [0xb, 0xb], [0xe, 0x1f]] as const; // biome-ignore format: one line
+
+/**
+ * How JSON is written. `usual`: strings as JSON.stringify writes them, and between tokens one space, or a line break with indentation of up to 64
+ * characters. `any`: whatever RFC 8259 allows.
+ */
+export type Writing = 'usual' | 'any';
 
 /** Makes the frames of strings, each once. */
 export class Strings {
   readonly terms: Terms;
   readonly exits: Exits;
+  readonly writing: Writing;
   readonly characters: Characters = new Characters();
   readonly #scans = new Interned<StringScan>();
   readonly #frames = new Interned<Frame>();
   #count = 0;
 
-  constructor(terms: Terms, exits: Exits) {
-    [this.terms, this.exits] = [terms, exits];
+  constructor(terms: Terms, exits: Exits, writing: Writing) {
+    [this.terms, this.exits, this.writing] = [terms, exits, writing];
   }
 
   /** The frame behind the first quote; null where no string can be. */
@@ -37,16 +47,18 @@ export class Strings {
   }
 
   escape(scan: StringScan): Frame | null {
-    const canCome = scan.stepRange(0, 0xffff) !== undefined || scan.stepRange(0x10000, 0x10ffff) !== undefined;
-    return canCome ? this.#frames.get(`e${scan.id}`, () => new EscapeFrame(this, scan)) : null;
+    const ranges = this.writing === 'any' ? [[0, 0xffff], [0x10000, 0x10ffff]] as const : [[0, 0x1f], [quote, quote], [backslash, backslash]] as const; // biome-ignore format: one line
+    return canTakeSome(scan, ranges) ? this.#frames.get(`e${scan.id}`, () => new EscapeFrame(this, scan)) : null;
   }
 
   /** Within \uXXXX: digits read so far, and the surrogate before it if there was one. */
   hex(scan: StringScan, value: number, digits: number, high = 0): Frame | null {
-    if (digits === 4) return this.#fromUnit(scan, value, high);
     const [first, last] = [value << (4 * (4 - digits)), ((value + 1) << (4 * (4 - digits))) - 1];
-    const canCome = high === 0 ? canTakeUnit(scan, first, last) : canTakeLow(scan, high, first, last);
-    return canCome ? this.#frames.get(`h${scan.id},${value},${digits},${high}`, () => new HexFrame(this, scan, value, digits, high)) : null;
+    const takes = high !== 0 ? canTakeLow : this.writing === 'any' ? canTakeUnit : canTakeUnnamed;
+    if (!takes(scan, first, last, high)) return null;
+    return digits === 4
+      ? this.#fromUnit(scan, value, high)
+      : this.#frames.get(`h${scan.id},${value},${digits},${high}`, () => new HexFrame(this, scan, value, digits, high));
   }
 
   #fromUnit(scan: StringScan, unit: number, high: number): Frame | null {
@@ -125,7 +137,7 @@ class EscapeFrame extends Frame {
 
   protected override answer(byte: number): Outcome | null {
     if (byte === letterU) return this.#strings.hex(this.#scan, 0, 0);
-    const point = escapes.get(byte);
+    const point = byte === slash && this.#strings.writing === 'usual' ? undefined : escapes.get(byte);
     return point === undefined ? null : (this.#scan.step(point)?.frame ?? null);
   }
 }
@@ -143,7 +155,8 @@ class HexFrame extends Frame {
   }
 
   protected override answer(byte: number): Outcome | null {
-    const digit = '0123456789abcdef'.indexOf(String.fromCharCode(byte | (byte >= 0x41 ? 0x20 : 0)));
+    const lower = byte | (byte >= 0x41 && this.#strings.writing === 'any' ? 0x20 : 0);
+    const digit = '0123456789abcdef'.indexOf(String.fromCharCode(lower));
     return digit < 0 ? null : this.#strings.hex(this.#scan, this.#value * 16 + digit, this.#digits + 1, this.#high);
   }
 }
@@ -168,6 +181,14 @@ class PairFrame extends Frame {
 
 const planeOf = (high: number): number => 0x10000 + ((high - 0xd800) << 10);
 
+function canTakeSome(scan: Scan, ranges: readonly (readonly [number, number])[]): boolean {
+  return ranges.some(([first, last]) => first <= last && scan.stepRange(first, last) !== undefined);
+}
+
+function canTakeUnnamed(scan: Scan, first: number, last: number): boolean {
+  return canTakeSome(scan, unnamed.map(([from, to]) => [Math.max(first, from), Math.min(last, to)])); // biome-ignore format: one line
+}
+
 /** Whether a unit of UTF-16 in this range can come: a character of the basic plane, or the first half of another one. */
 function canTakeUnit(scan: Scan, first: number, last: number): boolean {
   if (scan.stepRange(first, last) !== undefined) return true;
@@ -175,7 +196,7 @@ function canTakeUnit(scan: Scan, first: number, last: number): boolean {
   return high <= highest && scan.stepRange(planeOf(high), planeOf(highest) + 0x3ff) !== undefined;
 }
 
-function canTakeLow(scan: Scan, high: number, first: number, last: number): boolean {
+function canTakeLow(scan: Scan, first: number, last: number, high: number): boolean {
   const [low, lowest] = [Math.max(first, 0xdc00), Math.min(last, 0xdfff)];
   return low <= lowest && scan.stepRange(planeOf(high) + low - 0xdc00, planeOf(high) + lowest - 0xdc00) !== undefined;
 }

@@ -10,13 +10,7 @@ import type { Terms } from '../terms/terms.ts';
 import { type ArrayState, canEndArray, keyOfArray, listItems, startArrays } from './arrays.ts';
 import { canEndObject, type KeyClass, keyOfObject, listKeys, type ObjectState, startObjects } from './objects.ts';
 import type { Shape } from './shape.ts';
-import { Exits, Strings } from './strings.ts';
-
-/**
- * White space between tokens. `none`: no byte of it. `usual`: one space, or a line break with indentation of up to 64 characters.
- * `any`: all that RFC 8259 allows.
- */
-export type Spacing = 'none' | 'usual' | 'any';
+import { Exits, Strings, type Writing } from './strings.ts';
 
 const [comma, colon, quote, openBracket, closeBracket, openBrace, closeBrace] = Array.from(',:"[]{}', (mark) => mark.charCodeAt(0)) as [
   number,
@@ -34,12 +28,11 @@ export class Values {
   readonly terms: Terms;
   readonly exits: Exits = new Exits();
   readonly strings: Strings;
-  readonly spacing: Spacing;
   readonly #frames = new Interned<Frame>();
 
-  constructor(terms: Terms, spacing: Spacing) {
-    [this.terms, this.spacing] = [terms, spacing];
-    this.strings = new Strings(terms, this.exits);
+  constructor(terms: Terms, writing: Writing) {
+    this.terms = terms;
+    this.strings = new Strings(terms, this.exits, writing);
   }
 
   intern<T extends Frame>(key: string, make: () => T): T {
@@ -83,8 +76,8 @@ export class Values {
   addSpace(space: number, byte: number): number | undefined {
     const isBlank = byte === 0x20 || byte === 0x09;
     const isBreak = byte === 0x0a || byte === 0x0d;
-    if (this.spacing === 'none' || !(isBlank || isBreak)) return undefined;
-    if (this.spacing === 'any') return 0;
+    if (!(isBlank || isBreak)) return undefined;
+    if (this.strings.writing === 'any') return 0;
     // 1 is a space and 2 a carriage return, behind which nothing more or a line feed comes; from 3 on there was a line break.
     if (space === 0) return byte === 0x20 ? 1 : byte === 0x0d ? 2 : byte === 0x0a ? 3 : undefined;
     if (space === 2) return byte === 0x0a ? 3 : undefined;
@@ -123,7 +116,7 @@ class RootFrame extends Frame {
 
   protected override answer(byte: number): Outcome | null {
     const space = this.#values.addSpace(this.#space, byte);
-    if (this.#phase === 'after') return space === undefined || this.#values.spacing !== 'any' ? null : this;
+    if (this.#phase === 'after') return space === undefined || this.#values.strings.writing !== 'any' ? null : this;
     if (space !== undefined) return space === this.#space ? this : new RootFrame(this.#values, this.#shape, 'before', space);
     const child = this.#values.open([this.#shape], byte);
     return child === null ? null : new Push(this, child);

@@ -1,8 +1,10 @@
 /**
- * Owns grammars in GBNF, as llama.cpp writes them: `root ::= "a" rule+ [^\n]{2,5} | ( ... )`, comments behind #. Text -> trees of rules.
- * Refuses what has no rule called root. Source: llama.cpp grammars/README.md.
+ * Owns grammars in GBNF, as llama.cpp writes them: `root ::= "a" rule+ [^\n]{2,5} <[7]> | ( ... )`, comments behind #; with `%json` and a schema as
+ * LLGuidance has it, and `%without` for every text in which another one does not occur. Text -> trees of rules.
+ * Refuses what has no rule called root. Sources: llama.cpp grammars/README.md, LLGuidance docs/syntax.md.
  */
 import { checkDepth, rejectForm } from '../refusal.ts';
+import { buildValue } from '../schema/index.ts';
 import { anyRanges, complement, toRanges } from '../terms/ranges.ts';
 import type { Terms } from '../terms/terms.ts';
 import type { RuleTree } from './rules.ts';
@@ -75,9 +77,46 @@ class Parser {
       if (this.#skipped(/\)/y) === undefined) throw this.#fail();
       return inner;
     }
+    if (next === '<') return { kind: 'door', door: { kind: 'token', id: this.#token() } };
+    if (next === '%') return this.#extension(depth);
     // A name with ::= behind it begins the next rule.
     const name = this.#match(/[\w-]+(?!\s*::=|[\w-])/y);
     return name === undefined ? undefined : { kind: 'rule', name };
+  }
+
+  #token(): number {
+    const mark = this.#match(/<\[\d{1,7}\]>/y);
+    if (mark === undefined) throw this.#fail();
+    return Number(mark.slice(2, -2));
+  }
+
+  #extension(depth: number): RuleTree {
+    if (this.#match(/%without\b/y) !== undefined) {
+      const terms = this.#terms;
+      const inner = this.#atom(depth + 1);
+      const parts = (inner?.kind === 'either' ? inner.parts : [inner]).map((part) => (part?.kind === 'term' ? part.term : undefined));
+      if (!parts.every((part) => part !== undefined)) throw this.#fail();
+      return { kind: 'term', term: terms.not(terms.sequence(terms.all, terms.either(...parts), terms.all)) };
+    }
+    if (this.#match(/%json\s*/y) === undefined) throw this.#fail();
+    return { kind: 'door', door: { kind: 'value', ...buildValue(this.#terms, this.#json()) } };
+  }
+
+  /** One value of JSON, which ends with the bracket that it began with. */
+  #json(): unknown {
+    const start = this.#at;
+    let depth = 0;
+    do {
+      const mark = this.#match(/(?:[^"[\]{}]|"(?:[^"\\]|\\.)*")*[[\]{}]/y);
+      if (mark === undefined) throw this.#fail();
+      depth += mark.endsWith('{') || mark.endsWith('[') ? 1 : -1;
+    } while (depth > 0);
+    try {
+      return JSON.parse(this.#source.slice(start, this.#at));
+    } catch {
+      // What the parser throws would quote.
+      throw this.#fail();
+    }
   }
 
   #literal(): string {

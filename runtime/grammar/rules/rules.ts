@@ -1,6 +1,6 @@
 /**
- * Owns a context-free grammar in the form that its automaton reads: rules of alternatives of symbols, which are terms or rules. Rules that
- * do not lead back to themselves become terms. Refuses rules that begin with themselves, because the automaton would expand them
+ * Owns a context-free grammar in the form that its automaton reads: rules of alternatives of symbols, which are terms, doors or rules. Rules that
+ * hold no door and do not lead back to themselves become terms. Refuses rules that begin with themselves, because the automaton would expand them
  * without end, and leaves out alternatives of which no text comes.
  */
 import { InwardError } from '../../errors.ts';
@@ -8,15 +8,17 @@ import { checkDepth, refuse, rejectForm } from '../refusal.ts';
 import { isLive } from '../terms/derive.ts';
 import type { Term } from '../terms/term.ts';
 import type { Terms } from '../terms/terms.ts';
+import type { Door } from './doors.ts';
 
 /** What a rule says, as a tree. */
 export type RuleTree =
   | { readonly kind: 'term'; readonly term: Term }
+  | { readonly kind: 'door'; readonly door: Door }
   | { readonly kind: 'rule'; readonly name: string }
   | { readonly kind: 'sequence' | 'either'; readonly parts: readonly RuleTree[] }
   | { readonly kind: 'repeat'; readonly inner: RuleTree; readonly least: number; readonly most: number };
 
-export type RuleSymbol = Term | Rule;
+export type RuleSymbol = Term | Door | Rule;
 
 export interface Rule {
   readonly name: string;
@@ -24,6 +26,10 @@ export interface Rule {
 }
 
 export const isRule = (symbol: RuleSymbol): symbol is Rule => 'alternatives' in symbol;
+export const isDoor = (symbol: Term | Door): symbol is Door => 'kind' in symbol;
+
+const isNullable = (symbol: Term | Door): boolean => !isDoor(symbol) && symbol.isNullable;
+const canBe = (terms: Terms, symbol: Term | Door): boolean => isDoor(symbol) || isLive(terms, symbol);
 
 /** Copies of a repeated part that is no term. */
 const mostCopies = 1000;
@@ -33,12 +39,12 @@ export function buildRules(terms: Terms, trees: ReadonlyMap<string, RuleTree>, s
   const builder = new Builder(terms, trees);
   const rule = builder.rule(start);
   const rules = collect(rule);
-  const nullable = findAll(rules, (symbols, known) => symbols.every((symbol) => (isRule(symbol) ? known.has(symbol) : symbol.isNullable)));
+  const nullable = findAll(rules, (symbols, known) => symbols.every((symbol) => (isRule(symbol) ? known.has(symbol) : isNullable(symbol))));
   refuseLeftRecursion(rules, nullable);
-  const live = findAll(rules, (symbols, known) => symbols.every((symbol) => (isRule(symbol) ? known.has(symbol) : isLive(terms, symbol))));
+  const live = findAll(rules, (symbols, known) => symbols.every((symbol) => (isRule(symbol) ? known.has(symbol) : canBe(terms, symbol))));
   if (!live.has(rule)) throw new InwardError('grammar_empty');
   for (const each of rules)
-    each.alternatives = each.alternatives.filter((symbols) => symbols.every((symbol) => (isRule(symbol) ? live.has(symbol) : isLive(terms, symbol))));
+    each.alternatives = each.alternatives.filter((symbols) => symbols.every((symbol) => (isRule(symbol) ? live.has(symbol) : canBe(terms, symbol))));
   return rule;
 }
 
@@ -46,7 +52,7 @@ class Builder {
   readonly #terms: Terms;
   readonly #trees: ReadonlyMap<string, RuleTree>;
   readonly #rules = new Map<string, Rule>();
-  /** By name, its term; 'open' while it is asked for, and for good where it leads back to itself. */
+  /** By name, its term; 'open' while it is asked for, undefined where it has none. */
   readonly #regular = new Map<string, Term | 'open' | undefined>();
 
   constructor(terms: Terms, trees: ReadonlyMap<string, RuleTree>) {
@@ -80,6 +86,8 @@ class Builder {
     switch (tree.kind) {
       case 'rule':
         return [this.rule(tree.name)];
+      case 'door':
+        return [tree.door];
       case 'sequence':
         return tree.parts.flatMap((part) => this.#symbols(part));
       case 'repeat':
@@ -102,13 +110,15 @@ class Builder {
     return [...Array.from({ length: least }, () => symbols).flat(), ...(rest === undefined ? [] : [rest])];
   }
 
-  /** Undefined where the tree leads to a rule that leads back to itself. */
+  /** Undefined where the tree leads to a door, or to a rule that leads back to itself. */
   #toTerm(tree: RuleTree, depth: number): Term | undefined {
     checkDepth(depth);
     const terms = this.#terms;
     switch (tree.kind) {
       case 'term':
         return tree.term;
+      case 'door':
+        return undefined;
       case 'rule':
         return this.#ruleTerm(tree.name, depth);
       case 'repeat': {
@@ -159,7 +169,7 @@ function refuseLeftRecursion(rules: readonly Rule[], nullable: ReadonlySet<Rule>
     for (const symbols of rule.alternatives)
       for (const symbol of symbols) {
         if (isRule(symbol)) visit(symbol, depth + 1);
-        if (!(isRule(symbol) ? nullable.has(symbol) : symbol.isNullable)) break;
+        if (!(isRule(symbol) ? nullable.has(symbol) : isNullable(symbol))) break;
       }
     done.set(rule, 'done');
   };

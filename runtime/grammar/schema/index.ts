@@ -2,15 +2,17 @@
 
 import { InwardError } from '../../errors.ts';
 import type { Frame } from '../frame.ts';
-import { type Spacing, Values } from '../json/values.ts';
+import type { Shape } from '../json/shape.ts';
+import type { Writing } from '../json/strings.ts';
+import { Values } from '../json/values.ts';
 import { Budget, guard } from '../refusal.ts';
 import { Terms } from '../terms/terms.ts';
 import { Shapes } from './shapes.ts';
 import { type Draft, Sources } from './source.ts';
 
 export interface SchemaOptions {
-  /** White space of answers; default usual. */
-  readonly spacing?: Spacing;
+  /** Default usual. */
+  readonly writing?: Writing;
   /** Draft of schemas that name none; default 2020. */
   readonly draft?: Draft;
   /** Documents that references may lead to, by address. */
@@ -18,14 +20,22 @@ export interface SchemaOptions {
 }
 
 /** Throws grammar_invalid, grammar_unenforceable, grammar_too_large, grammar_empty. */
-export function compileSchema(schema: unknown, { spacing = 'usual', draft = 2020, others = new Map() }: SchemaOptions = {}): Frame {
+export function compileSchema(schema: unknown, options: SchemaOptions = {}): Frame {
   const terms = new Terms(new Budget());
-  const shape = guard(() => {
-    const sources = new Sources(schema, terms.budget, others, draft);
-    return new Shapes(terms, sources).build(sources.top);
-  });
-  if (!shape.isLive) throw new InwardError('grammar_empty');
-  const start = new Values(terms, spacing).root(shape);
+  const { values, shape } = guard(() => buildValue(terms, schema, options));
+  const start = values.root(shape);
   start.budget = terms.budget;
   return start;
+}
+
+/** What a value of the schema is, and the frames that read it. Throws the same, and RangeError for what nests too deep. */
+export function buildValue(
+  terms: Terms,
+  schema: unknown,
+  { writing = 'usual', draft = 2020, others = new Map() }: SchemaOptions = {},
+): { readonly values: Values; readonly shape: Shape } {
+  const sources = new Sources(schema, terms.budget, others, draft);
+  const shape = new Shapes(terms, sources).build(sources.top);
+  if (!shape.isLive) throw new InwardError('grammar_empty');
+  return { values: new Values(terms, writing), shape };
 }

@@ -123,27 +123,28 @@ const bracketTags: CallReader['read'] = function* (source, writer) {
   yield* readValue(source, writer.arguments);
 };
 
-const sectionEnd = '<｜tool▁calls▁end｜>';
+const [sectionEnd, callEnd] = ['<｜tool▁calls▁end｜>', '<｜tool▁call▁end｜>'];
 const sectionTags: CallReader['read'] = function* (source, writer) {
   for (;;) {
     const { mark } = yield* readAll(source, ['<｜tool▁call▁begin｜>', sectionEnd]);
     if (mark !== '<｜tool▁call▁begin｜>') return;
     const head = (yield* readAll(source, ['<｜tool▁sep｜>'])).text.trim();
-    const body = (yield* readAll(source, ['<｜tool▁call▁end｜>'])).text.trim();
-    const older = readFenced(body);
-    writer.call(older?.name ?? head);
-    writer.arguments(older?.json ?? body);
+    yield* source.readWhile(/\s/);
+    const isBare = (yield* source.peek()) === '{';
+    // Older: a kind instead of the name, which stands on a line of its own before a block of code with the arguments.
+    const older = isBare ? undefined : yield* readAll(source, ['```', callEnd]);
+    if (older?.mark === '```') {
+      yield* source.skip('json');
+      yield* source.readWhile(/\s/);
+    }
+    writer.call(older?.mark === '```' ? older.text.trim() : head);
+    if (older === undefined || older.mark === '```') {
+      // Not up to the mark: a text in them may spell it.
+      yield* readValue(source, writer.arguments);
+      yield* readAll(source, [callEnd]);
+    } else writer.arguments(older.text.trim());
   }
 };
-
-/** Older: a kind instead of the name, which stands on a line of its own before a block of code with the arguments. */
-function readFenced(body: string): { readonly name: string; readonly json: string } | undefined {
-  const fence = body.indexOf('```');
-  if (fence <= 0) return undefined;
-  const block = body.slice(fence + 3).trim();
-  const json = block.endsWith('```') ? block.slice(0, -3) : block;
-  return { name: body.slice(0, fence).trim(), json: (json.startsWith('json') ? json.slice(4) : json).trim() };
-}
 
 const quote = '<|"|>';
 const braceCalls: CallReader['read'] = function* (source, writer) {

@@ -7,15 +7,17 @@ import type { AnswerFormat, CallFormat } from './types.ts';
 export function detectFormat(templates: readonly string[], hasToken: (name: string) => boolean): AnswerFormat {
   const writes = (...texts: string[]): boolean => texts.every((text) => templates.some((template) => template.includes(text)));
   const has = (mark: string): boolean => writes(mark) || hasToken(mark);
-  const calls = detectCalls(writes, has);
-  if (calls === 'harmony') return { calls };
+  const found = detectCalls(writes, has);
+  const isOlder = (found === 'bracket-tags' && !has('[ARGS]')) || (found === 'section-tags' && writes('```json'));
+  const calls = { calls: found, ...(isOlder && { isOlder }) };
+  if (found === 'harmony') return calls;
   const marks = [
     ['<|channel>thought\n', '<channel|>', '<|channel>'],
     ['[THINK]', '[/THINK]', '[THINK]'],
     ['<think>', '</think>', '</think>'],
   ] as const;
-  const found = marks.find(([, , sign]) => has(sign));
-  return found === undefined ? { calls } : { reasoning: { start: found[0], end: found[1] }, calls };
+  const thought = marks.find(([, , sign]) => has(sign));
+  return thought === undefined ? calls : { reasoning: { start: thought[0], end: thought[1] }, ...calls };
 }
 
 function detectCalls(writes: (...texts: string[]) => boolean, has: (mark: string) => boolean): CallFormat {

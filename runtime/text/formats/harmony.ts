@@ -1,6 +1,7 @@
 /**
  * Owns the harmony format of gpt-oss: messages with a channel, some of them to tools. The prompt ends with <|start|>assistant. Source: openai/harmony docs/format.md.
  */
+import { readValue } from './json.ts';
 import type { Reading, Source } from './source.ts';
 import type { PartWriter } from './writer.ts';
 
@@ -28,6 +29,8 @@ export function* readHarmony(source: Source, writer: PartWriter): Reading<void> 
     writer.border();
     if (recipient !== undefined && recipient !== 'assistant' && recipient !== 'user') {
       writer.call(recipient.replace(/^functions\./, ''));
+      // Up to the end of a JSON value, which may spell the mark in a text.
+      if ((yield* source.peek()) === '{') yield* readValue(source, writer.arguments);
       yield* source.readUntil(ends, writer.arguments);
     } else yield* source.readUntil(ends, channel === 'analysis' ? writer.reasoning : writer.content);
   }

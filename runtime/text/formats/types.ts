@@ -37,6 +37,8 @@ export interface AnswerFormat {
   /** Between which marks it thinks; none where it does not, or harmony's channels say it. */
   readonly reasoning?: { readonly start: string; readonly end: string };
   readonly calls: CallFormat;
+  /** It writes them the older way, where there are two. */
+  readonly isOlder?: boolean;
 }
 
 /** Whether an argument is a text by the tool's schema; undefined where nothing says. Formats without types need it. */

@@ -2,6 +2,7 @@
  * Owns addresses as a whole: from a part that is certain (a street, a unit, a post box) outwards over the numbers, names and lines that belong to it, in
  * the manner of any country. Stops at words of a sentence, at labels and at empty lines.
  */
+import { findForeignStreets, inner } from './foreign-streets.ts';
 import { Word } from './lexicon.ts';
 import { isCountryOrState, stateLength } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
@@ -12,71 +13,10 @@ import { set } from './words.ts';
 const reach = 24;
 const lines = 4;
 
-const inner = set('s de del la las los el of the van von der den het aan en y do da dos das di du le les sur und am im an der st ul u nan no n o os as');
-
-/** Where an address is certain: streets by their endings and beginnings in other languages, with a number beside them. */
-const endings = [
-  'strasse',
-  'straat',
-  'stigen',
-  'laan',
-  'plein',
-  'gatan',
-  'gata',
-  'gate',
-  'vej',
-  'veien',
-  'vegen',
-  'vagen',
-  'katu',
-  'kuja',
-  'gasse',
-  'platz',
-  'allee',
-  'utca',
-  'weg',
-  'vegur',
-  'gade',
-  'ufer',
-  'damm',
-];
-const beginnings = set('via viale rue avenida av rua calle camino carrer chemin ulica ul piazza corso largo travessa praca impasse allee quai vicolo strada');
-const nouns = set('weg utca ut ulica gate gata vei vej tee tie katu laan street road avenue strasse straat plein straede gade dreef pad hof');
-
 export function findAddressBlocks(scan: Scan): void {
-  for (let index = 0; index < scan.count; index++) if (scan.at(index) === 'corner' && scan.at(index + 1) === 'of') findCorner(scan, index);
-  for (let index = 0; index < scan.count; index++) {
-    const isNoun = nouns.has(scan.at(index)) && scan.isCapital(index - 1) && scan.isNumber(index + 1);
-    if (scan.isTaken(index) || !(isNoun || isProper(scan, index) || (beginnings.has(scan.at(index)) && scan.isNumber(index - 1)))) continue;
-    const isStreet =
-      endings.some((ending) => scan.length(index) > ending.length + 2 && scan.at(index).endsWith(ending)) ||
-      (nouns.has(scan.at(index)) && isProper(scan, index - 1) && scan.gap(index) === Gap.space);
-    if (isStreet && (scan.isNumber(index + 1) || isHouseNumberBefore(scan, index)))
-      scan.take(index, scan.isNumber(index + 1) ? index + 2 : index + 1, 'GEO', Sure.context);
-    else if (beginnings.has(scan.at(index))) {
-      const hasNumber = scan.isNumber(index - 1) && scan.gap(index) <= Gap.space;
-      if (leadsToNumber(scan, index) || (hasNumber && leadsToName(scan, index))) scan.take(hasNumber ? index - 1 : index, index + 2, 'GEO', Sure.context);
-    }
-  }
-  findNumbered(scan);
-  for (let index = 0; index < scan.count; index++) if (scan.at(index) === 'and') findCrossing(scan, index);
+  findForeignStreets(scan);
+  for (let index = 0; index < scan.count; index++) if (/^(?:corner|intersection)$/.test(scan.at(index)) && scan.at(index + 1) === 'of') findCorner(scan, index);
   for (let index = 0; index < scan.count; index++) if (isAnchor(scan, index) && !isAnchor(scan, index - 1)) growAddress(scan, index);
-}
-
-/** `return to Ries and Tylova 1036`: two names where a place must stand, the second with a number. */
-function findCrossing(scan: Scan, and: number): void {
-  let start = and;
-  while (start > and - 5 && isProper(scan, start - 1) && scan.gap(start) === Gap.space) start -= 1;
-  if (start === and || !/^(?:to|at|in|is|on|same|:)$/.test(scan.at(start - 1))) return;
-  let foreign = 0;
-  for (let at = and + 1; at < and + 9 && scan.gap(at) <= Gap.space; at++) {
-    if (scan.isNumber(at) && scan.length(at) <= 5) {
-      if (at > and + 1 && foreign > 0) scan.take(start, at + 1, 'GEO', Sure.context);
-      return;
-    }
-    if (!isProper(scan, at) && !inner.has(scan.at(at)) && scan.at(at) !== '.') return;
-    if (isProper(scan, at) && !scan.has(at, Word.common | Word.english | Word.medical)) foreign += 1;
-  }
 }
 
 /** `the corner of Auenweg 85 and Main Street`. */
@@ -84,51 +24,15 @@ function findCorner(scan: Scan, corner: number): void {
   let end = corner + 2;
   for (let at = end; at < corner + 20 && scan.gap(at) <= Gap.line; at++) {
     if (belongs(scan, at)) end = at + 1;
-    else if (!isJoint(scan, at) && !(/^(?:and|&)$/.test(scan.at(at)) && end === at)) break;
+    else if (!isJoint(scan, at) && !isBetweenStreets(scan, at)) break;
   }
   if (end > corner + 2) scan.take(scan.at(corner - 1) === 'the' ? corner - 1 : corner, end, 'GEO', Sure.context);
 }
 
-function isHouseNumberBefore(scan: Scan, index: number): boolean {
-  for (let at = index - 1; at >= index - 4 && scan.gap(at + 1) <= Gap.space; at--) {
-    if (scan.isNumber(at)) return scan.length(at) <= 5;
-    if (!isProper(scan, at)) return false;
-  }
-  return false;
-}
-
-function leadsToNumber(scan: Scan, index: number): boolean {
-  let names = 0;
-  for (let at = index + 1; at < index + 8 && scan.gap(at) <= Gap.space; at++) {
-    if (scan.isNumber(at)) return names > 0;
-    if (isProper(scan, at)) names += 1;
-    else if (!inner.has(scan.at(at)) && !/^[.']$/.test(scan.at(at))) return false;
-  }
-  return false;
-}
-
-function leadsToName(scan: Scan, index: number): boolean {
-  let at = index + 1;
-  while (inner.has(scan.at(at)) && at < index + 4) at += 1;
-  return (isProper(scan, at) || (scan.isWord(at) && scan.bits[at] === 0)) && scan.gap(at) === Gap.space;
-}
-
-/** `78 Camino Ancho 91`: words that are no English between two numbers, from the beginning of a line or behind a comma. */
-function findNumbered(scan: Scan): void {
-  for (let index = 0; index < scan.count; index++) {
-    if (!scan.isNumber(index) || scan.isTaken(index) || scan.length(index) > 6 || scan.isJoined(index + 1)) continue;
-    let [names, foreign] = [0, 0];
-    for (let at = index + 1; at < index + 10 && scan.gap(at) <= Gap.space; at++) {
-      if (isProper(scan, at)) {
-        names += 1;
-        if (!scan.has(at, Word.common | Word.english | Word.medical)) foreign += 1;
-      } else if (scan.isNumber(at) && names > 0) {
-        const isEnd = scan.gap(at + 1) >= Gap.line || /^[,.]$/.test(scan.at(at + 1)) || isProper(scan, at + 1);
-        if (foreign > 0 && isEnd && scan.length(at) <= 5 && !(scan.at(at + 1) === '.' && scan.isNumber(at + 2))) scan.take(index, at + 1, 'GEO', Sure.list);
-        break;
-      } else if (!inner.has(scan.at(at)) && !/^[.'-]$/.test(scan.at(at)) && !(scan.isNumber(at) && names === 0)) break;
-    }
-  }
+/** `Botley Road St. and Herceg Gateway`. */
+function isBetweenStreets(scan: Scan, index: number): boolean {
+  const and = scan.at(index) === '.' ? index + 1 : index;
+  return /^(?:and|&)$/.test(scan.at(and)) && (isProper(scan, and + 1) || scan.isNumber(and + 1));
 }
 
 const isProper = (scan: Scan, index: number): boolean => scan.isCapital(index);
@@ -175,7 +79,7 @@ function growOn(scan: Scan, from: number): number {
     if (country > 0) {
       end = at + country;
       at += country - 1;
-    } else if (belongs(scan, at)) end = at + 1;
+    } else if (belongs(scan, at) || (scan.at(at) === ')' && isBracket(scan, at))) end = at + 1;
     else if (!isJoint(scan, at)) break;
   }
   return end;
@@ -187,7 +91,12 @@ function isAddressLine(scan: Scan, start: number): boolean {
   for (let at = start; at < start + 10; at++) {
     if (at > start && scan.gap(at) >= Gap.line) return words > 0;
     if (belongs(scan, at) || isCountryOrState(scan, at) > 0 || isCountryOrState(scan, at - 1) > 1 || isCountryOrState(scan, at - 2) > 2) words += 1;
-    else if (!isJoint(scan, at)) return words > 0 && !/^[:=]$/.test(scan.at(at)) && /^(?:in|on|after|for|and|at|[?!."';)])$/.test(scan.at(at));
+    else if (!isJoint(scan, at))
+      return (
+        words > 0 &&
+        !/^[:=]$/.test(scan.at(at)) &&
+        /^(?:in|on|after|for|and|at|last|this|yesterday|today|tomorrow|now|is|was|please|[?!."';)])$/.test(scan.at(at))
+      );
   }
   return false;
 }
@@ -218,6 +127,7 @@ function belongs(scan: Scan, index: number): boolean {
   if (scan.isNumber(index))
     return (
       scan.length(index) <= 6 &&
+      !(scan.isJoined(index) && scan.at(index - 1) === ':') &&
       !/^(?:mg|mcg|ml|units|mmhg|bpm|kg|%|x|years|year|yo)$/.test(scan.at(index + 1)) &&
       !/^[:%]$/.test(scan.at(index + 1)) &&
       !scan.isTaken(index)
@@ -227,13 +137,28 @@ function belongs(scan: Scan, index: number): boolean {
     /^(?:phone|tel|telephone|fax|email|mobile|cell|dob|mrn|ssn|dr|mr|mrs|ms|the|i|he|she|they|we|it|patient|is|was|my|his|her|your)$/.test(scan.at(index))
   )
     return false;
+  if (isProvince(scan, index)) return true;
   return (
     scan.at(index + 1) !== ':' && (!scan.has(index, Word.medical) || scan.has(index, Word.surname | Word.city | Word.eponym)) && scan.typeOf(index) !== 'DATE'
   );
 }
 
+/** Two capitals that end an address (`FONTAINE RA`), whatever they stand for elsewhere. */
+function isProvince(scan: Scan, index: number): boolean {
+  const isLast = scan.gap(index + 1) >= Gap.line || /^[.,;?!)]$/.test(scan.at(index + 1));
+  return scan.isUpper(index) && scan.length(index) === 2 && isLast && scan.isCapital(index - 1) && scan.gap(index) === Gap.space;
+}
+
+/** `Cyprus (Greek) 25572`: a name in brackets behind a name. */
+function isBracket(scan: Scan, index: number): boolean {
+  return scan.at(index) === '('
+    ? isProper(scan, index - 1) && isProper(scan, index + 1) && scan.at(index + 2) === ')'
+    : isProper(scan, index - 1) && scan.at(index - 2) === '(';
+}
+
 function isJoint(scan: Scan, index: number): boolean {
   const word = scan.at(index);
+  if (word === '(' || word === ')') return isBracket(scan, index);
   if (word === '.')
     return (scan.length(index - 1) <= 4 || scan.isNumber(index - 1)) && (scan.isNumber(index + 1) || isProper(scan, index + 1) || scan.at(index + 1) === ',');
   return (

@@ -37,7 +37,7 @@ export function findCity(scan: Scan, index: number): void {
   }
   if (scan.length(index) < 3 && long === 0) return;
   if (scan.isUpper(index) && scan.length(index) <= 4 && !isStated && long === 0) return;
-  const isAfterPlace = scan.at(index - 1) === ',' && scan.typeOf(index - 2) === 'GEO';
+  const isAfterPlace = (scan.isEnglish ? /^,$/ : /^[,.(/-]$/).test(scan.at(index - 1)) && scan.typeOf(index - 2) === 'GEO';
   const isPlaced = (prepositions.has(scan.at(index - 1)) && scan.gap(index) <= Gap.space && !beginsName(scan, index, end)) || isAfterPlace;
   const isClinical = long === 0 && scan.has(index, Word.medical | Word.eponym) && !isStated;
   if (isStated) {

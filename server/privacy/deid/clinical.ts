@@ -21,6 +21,7 @@ export const clinicalAbbreviations: readonly string[] = list(`
   recs rec pos neg eval evals fu ffup followup preop postop intraop perioperative periop wbat nwb pwb dc dcd adm admit admits tolerating freq pref info meds
   lab labs vitals exam exams ddx ddxs dob mrn ssn fin csn npi dea hicn mbi uop hob gtt gtts bolus echo cath caths stent stents vent vents sats hosp ins ref refs
   ekgs ctas cxrs mris hcg bhcg afp cea ca tsat tibc fe mch mchc mcv rdw anc alc hla ana anca rf ccp dsdna scl acct accts mtp pip dip mcp cmc
+  iban bic swift atm ein tin bot chatbot
   ambulate ambulates ambulated retic bili tbili dbili lipase trops lytes mag phos ptx htx ptosis rsb lsb pmi usg uds etoh ivdu ivda tob ppd cig cigs appy chole
 `);
 

@@ -49,9 +49,20 @@ export function findCode(scan: Scan, index: number): void {
     scan.take(index, end, 'ACCOUNT', Sure.format);
     return;
   }
+  if (isLongMix(scan, index)) {
+    scan.take(index, end, 'OTHER_ID', Sure.list);
+    return;
+  }
   const least = scan.at(index - 1) === '#' ? 4 : 5;
   if (digits >= least && (scan.length(index) <= 6 || scan.tokens.shapes[index] === 3) && !isUnit(scan, end))
     scan.take(withHash(scan, index), end, 'OTHER_ID', Sure.list);
+}
+
+/** Letters and digits of sixteen characters or more that change at least three times: a token, a hash, an account of some system. */
+function isLongMix(scan: Scan, start: number): boolean {
+  let [length, end] = [scan.length(start), start + 1];
+  while (end < start + 24 && scan.isJoined(end) && (scan.isWord(end) || scan.isNumber(end))) length += scan.length(end++);
+  return end - start > 3 && length >= 16;
 }
 
 /** A code that its check digits or its form make certain: IBAN (also in groups of four), VIN, the Medicare number (CMS: MBI format). */

@@ -44,7 +44,11 @@ let standard: Detector | undefined;
  * was disposed. Free text is never perfect: Safe Harbor also asks that nobody knows what is left to identify somebody.
  */
 export function deidentify(text: string, options: DeidentifyOptions = {}): Deidentified {
-  const spans = findIdentifiers(text, options.detector ?? (standard ??= createDetector()));
+  return replaceFound(text, findIdentifiers(text, options.detector ?? (standard ??= createDetector())), options);
+}
+
+/** The same with what was found already, sorted and without overlaps. */
+export function replaceFound(text: string, spans: readonly FoundSpan[], options: DeidentifyOptions = {}): Deidentified {
   const mapping = options.mapping ?? new Mapping();
   try {
     return replaceAll(text, spans, mapping, options);
@@ -89,7 +93,7 @@ function writeNumber(text: string, { value }: Place, mapping: Mapping): string {
   if (text === '') return 'null';
   if (/^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text)) return text;
   const quoted = `"${text}"`;
-  mapping.recordQuoted(value, quoted);
+  mapping.recordAlso(value, quoted);
   return quoted;
 }
 

@@ -19,7 +19,7 @@ export interface DetectorOptions {
 }
 
 /** Changes with every rule and list, so that a record of what was removed can say by what. */
-export const detectorVersion = '1';
+export const detectorVersion = '2';
 
 /** Reads the word lists at the first call of a process (some tenths of a second). */
 export function createDetector(options: DetectorOptions = {}): Detector {

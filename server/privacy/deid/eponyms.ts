@@ -1,7 +1,8 @@
 /** Owns the question whether a name stands for a disease, sign, test, operation or device here, by the words around it. */
-import { Word } from './lexicon.ts';
+import { hasMedicalEnding, Word } from './lexicon.ts';
+import { actors } from './name-parts.ts';
 import type { Scan } from './scan.ts';
-import { Gap } from './tokens.ts';
+import { Gap, Shape } from './tokens.ts';
 import { set } from './words.ts';
 
 /** What people's names are given to. */
@@ -22,6 +23,26 @@ const before = set(
 
 export function isEponymUse(scan: Scan, index: number): boolean {
   return namesThing(scan, index) || (scan.has(index, Word.eponym) && !scan.has(index, Word.female | Word.male) && !followsName(scan, index));
+}
+
+/**
+ * Words that stand for a treatment or a thing somewhere in the text: alone in a row with a treatment (`cortisone and Synvisc`), or with a letter behind an
+ * article (`the Landolt C`). They do so everywhere, unless a title, a label or a first name says better.
+ */
+export function findThings(scan: Scan): ReadonlySet<string> {
+  const things = new Set<string>();
+  for (let index = 1; index < scan.count; index++) {
+    if (!scan.isCapital(index)) continue;
+    const before = scan.at(index - 1);
+    const isInRow = (before === 'and' || before === 'or') && isTreatment(scan, index - 2) && !scan.isCapital(index + 1) && !actors.has(scan.at(index + 1));
+    const isLettered = /^(?:the|an|a)$/.test(before) && scan.length(index + 1) === 1 && scan.isCapital(index + 1) && scan.at(index + 2) !== '.';
+    if (isInRow || isLettered) things.add(scan.at(index));
+  }
+  return things;
+}
+
+function isTreatment(scan: Scan, index: number): boolean {
+  return scan.tokens.shapes[index] === Shape.lower && hasMedicalEnding(scan.at(index));
 }
 
 /** By the words around alone, whatever the lists say of the name. */

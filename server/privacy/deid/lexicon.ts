@@ -120,13 +120,13 @@ function stemBits(bits: ReadonlyMap<string, number>, word: string, depth: number
 
 /** Endings that words of medicine have and names of people all but never: new drugs and rare diseases are in no list. */
 const medicalEndings =
-  'itis osis emia aemia uria ectomy otomy ostomy plasty scopy graphy gram pathy algia plegia paresis oma omas penia megaly rrhea rrhoea rrhage trophy phagia phasia genesis genic lysis lytic mycin cillin cycline floxacin prazole sartan olol pril statin dipine azole vir mab nib tide gliptin gliflozin parin zepam azepam barbital caine cort sone solone afil triptan setron tropin kinase ase emic itic otic opic ology ologist ological iatric iatrics iatry therapy metry oid'.split(
+  'itis osis stasis neum emia aemia uria ectomy otomy ostomy plasty scopy graphy gram pathy algia plegia paresis oma omas penia megaly rrhea rrhoea rrhage trophy phagia phasia genesis genic lysis lytic mycin cillin cycline floxacin prazole sartan olol pril statin dipine azole vir mab nib tide gliptin gliflozin parin zepam azepam barbital caine cort sone solone afil triptan setron tropin kinase ase emic itic otic opic ology ologist ological iatric iatrics iatry therapy metry oid'.split(
     ' ',
   );
 /** Endings of ordinary long words. */
 const longEndings = 'able ation ative ization isation ment ness less tional active ivity ility ating'.split(' ');
 
-const hasMedicalEnding = (word: string): boolean => word.length >= 6 && endsIn(medicalEndings, word, 2);
+export const hasMedicalEnding = (word: string): boolean => word.length >= 6 && endsIn(medicalEndings, word, 2);
 const hasLongEnding = (word: string): boolean => word.length >= 9 && endsIn(longEndings, word, 3);
 
 function endsIn(endings: readonly string[], word: string, least: number): boolean {

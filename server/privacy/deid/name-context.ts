@@ -2,7 +2,7 @@
 import { namesThing } from './eponyms.ts';
 import { given, Word } from './lexicon.ts';
 import { callers, credentials, endOfLower, endOfName, kin, labels, particles, stops, takeName, titles, weakTitles } from './name-parts.ts';
-import { isCountryOrState } from './regions.ts';
+import { isCountryOrState, isPeople } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
 
@@ -27,9 +27,13 @@ export function findAfterTitle(scan: Scan, index: number, certain: Set<string>):
 
 /** `Patient: John Smith`, `Name: Smith, John`, `named John`, `mother Jane`, `(mom) Jane`, `/es/ Jane`. */
 export function findAfterLabel(scan: Scan, index: number, certain: Set<string>): void {
+  if (scan.at(index + 1) === ':' && isNameField(scan, index)) {
+    takeField(scan, index + 2, certain);
+    return;
+  }
   const word = scan.at(index);
   const isLabel = labels.has(word) || kin.has(word);
-  const isCaller = callers.has(word);
+  const isCaller = callers.has(word) || isIntroduced(scan, index);
   const isSigned = word === 'es' && scan.at(index - 1) === '/' && scan.at(index + 1) === '/';
   if (!isLabel && !isCaller && !isSigned) return;
   let at = index + 1;
@@ -48,7 +52,7 @@ export function findAfterLabel(scan: Scan, index: number, certain: Set<string>):
   const isOrdinary = scan.has(at, Word.common | Word.english | Word.medical);
   if (!scan.isCapital(at)) {
     if (
-      (isCaller || (kin.has(word) && !hasMark)) &&
+      (isCaller || (kin.has(word) && !hasMark) || (hasMark && scan.isCaseless && scan.has(at, given) && scan.bits[at + 1] === 0)) &&
       scan.length(at) > 2 &&
       (scan.isPlainName(at) || (isCaller && scan.bits[at] === 0 && scan.gap(at) === Gap.space))
     )
@@ -77,6 +81,37 @@ export function findAfterLabel(scan: Scan, index: number, certain: Set<string>):
     const rest = endOfName(scan, end + 1, true);
     if (rest > end + 1) takeName(scan, end, rest, Sure.context, certain);
   }
+}
+
+/** A field that holds a part of a name and nothing else, so that words that are no names count too (`Last name: Long`). */
+function isNameField(scan: Scan, index: number): boolean {
+  const word = scan.at(index);
+  return (
+    /^(?:surname|forename|lastname|firstname|apellidos?)$/.test(word) ||
+    (word === 'name' && /^(?:first|last|given|family|maiden|middle)$/.test(scan.at(index - 1)))
+  );
+}
+
+function takeField(scan: Scan, start: number, certain: Set<string>): void {
+  let end = start;
+  while (
+    end < start + 6 &&
+    (scan.isCapital(end) || (particles.has(scan.at(end)) && scan.isCapital(end + 1)) || (scan.at(end) === '-' && scan.isJoined(end))) &&
+    (end === start || scan.gap(end) <= Gap.space) &&
+    scan.at(end + 1) !== ':'
+  )
+    end += 1;
+  if (end > start && !/^(?:unknown|none|unavailable|not|n|na)$/.test(scan.at(start))) takeName(scan, start, end, Sure.context, certain);
+}
+
+/** `everyone calls me Christian`, `I'm Thomas`: before a given name, and no religion of somebody. */
+function isIntroduced(scan: Scan, index: number): boolean {
+  const next = index + 1;
+  if (scan.gap(next) !== Gap.space || !scan.isCapital(next) || !scan.has(next, given)) return false;
+  if (/^(?:me|him|her)$/.test(scan.at(index))) return /^(?:call|calls|called)$/.test(scan.at(index - 1));
+  const isFirstPerson =
+    (scan.at(index) === 'am' && scan.at(index - 1) === 'i') || (scan.at(index) === 'm' && scan.at(index - 1) === "'" && scan.at(index - 2) === 'i');
+  return isFirstPerson && !isPeople(scan.at(next));
 }
 
 function nextWord(scan: Scan, index: number): number {

@@ -7,7 +7,7 @@ import { type Scan, Sure } from './scan.ts';
 import { Gap, Shape } from './tokens.ts';
 
 /** A given name and what follows it, or a surname that is nothing else. */
-export function findByLists(scan: Scan, index: number, certain: Set<string>): void {
+export function findByLists(scan: Scan, index: number, certain: Set<string>, things: ReadonlySet<string>): void {
   if (scan.isTaken(index) || !scan.has(index, given | Word.surname) || scan.length(index) < 2) return;
   if (stops.has(scan.at(index)) || titles.has(scan.at(index)) || kin.has(scan.at(index))) return;
   if (!scan.isCapital(index)) {
@@ -39,12 +39,17 @@ export function findByLists(scan: Scan, index: number, certain: Set<string>): vo
   if (!scan.isEnglish && scan.beginsSentence(index) && words < 2) return;
   if (scan.isUpper(index) && scan.length(index) <= 4 && !isGiven) return;
   if (scan.isUpper(index) && scan.length(index) <= 3) return;
+  if (things.has(scan.at(index))) return;
   if (!isOrdinary) {
     scan.take(index, words >= 2 && !scan.has(index + 1, Word.common | Word.medical) ? end : index + 1, 'NAME', Sure.guess);
     return;
   }
-  if (isGiven && !scan.has(index, Word.medical) && (isSubject(scan, index) || isSpeaker(scan, index))) scan.take(index, index + 1, 'NAME', Sure.guess);
+  if (isGiven && scan.beginsSentence(index) && doers.test(scan.at(index + 1))) scan.take(index, index + 1, 'NAME', Sure.guess);
+  else if (isGiven && !scan.has(index, Word.medical) && (isSubject(scan, index) || isSpeaker(scan, index))) scan.take(index, index + 1, 'NAME', Sure.guess);
 }
+
+/** What nobody but somebody does. */
+const doers = /^(?:lives|lived|says|said|asks|asked|told|bought|wrote|went|works|worked|married|called)$/;
 
 /** A word that is a name too, where only somebody can stand: `Grace reports`, `with Rose`, `Mark's`. */
 function isSubject(scan: Scan, index: number): boolean {
@@ -82,7 +87,7 @@ function findLower(scan: Scan, index: number): void {
 }
 
 /** A word with a capital that no list knows, in English text: more often a name than anything else. */
-export function findUnknown(scan: Scan, index: number): void {
+export function findUnknown(scan: Scan, index: number, things: ReadonlySet<string>): void {
   if (!scan.isEnglish || scan.length(index) < 3) return;
   if (!scan.isCapital(index)) return;
   const shape = scan.tokens.shapes[index];
@@ -92,6 +97,7 @@ export function findUnknown(scan: Scan, index: number): void {
   if (shape === Shape.upper && scan.length(index) < 6 && isLatin(scan.at(index))) return;
   if (shape === Shape.mixed && !/^(?:mc|mac|de|la|le|van|di|du|o|fitz)/.test(scan.at(index))) return;
   if (isJoinedToCode(scan, index)) return;
+  if (things.has(scan.at(index))) return;
   const isPlace = /^(?:in|at|to|from|near)$/.test(scan.at(index - 1)) || scan.typeOf(index - 1) === 'GEO';
   scan.take(index, Math.max(index + 1, endOfName(scan, index, false)), isPlace ? 'GEO' : 'NAME', Sure.guess);
 }

@@ -81,14 +81,27 @@ function leadsOn(scan: Scan, index: number): boolean {
 /** Whether a word can be part of a name; free names stand where only a name can stand. */
 function canBeNamed(scan: Scan, index: number, isFirst: boolean, isFree: boolean): boolean {
   const word = scan.at(index);
-  if (!scan.isCapital(index)) return isFree && !isFirst && scan.isEnglish ? scan.isPlainName(index) : false;
+  if (!scan.isCapital(index)) return !isFirst && scan.isEnglish && ((isFree && scan.isPlainName(index)) || (scan.isCaseless && isCaselessPart(scan, index)));
   if (scan.length(index) === 1) return !isFirst || scan.at(index + 1) === '.' || isFree;
   if (credentials.has(word) && scan.isUpper(index)) return false;
   if (suffixes.has(word)) return !isFirst;
-  if (stops.has(word) && (isFirst || !scan.has(index, Word.surname) || !/^(?:white|black|young|day|may|march|lane|english|french)$/.test(word))) return false;
+  if (stops.has(word) && ((isFirst && !isFree) || !isCommonSurname(word))) return false;
   if (scan.has(index, given | Word.surname)) return isFree || isFirst || !scan.has(index, Word.medical) || scan.has(index, given) || !scan.isUpper(index);
   if (scan.has(index, Word.medical | Word.common)) return isFree && isFirst && !scan.has(index, Word.medical) && scan.has(index, Word.surname);
   return !scan.isUpper(index) || scan.length(index) > 3;
+}
+
+/** A stop that is a surname of many people too. */
+export function isCommonSurname(word: string): boolean {
+  return /^(?:white|black|young|day|may|march|lane|english|french)$/.test(word);
+}
+
+/** In a text without capitals: an everyday word that is a surname behind a given name, or an initial between two names. */
+function isCaselessPart(scan: Scan, index: number): boolean {
+  if (!scan.has(index - 1, given)) return false;
+  if (scan.length(index) === 1)
+    return scan.gap(index + 1) === Gap.space && (scan.isPlainName(index + 1) || (scan.isWord(index + 1) && scan.bits[index + 1] === 0));
+  return scan.has(index, Word.surname) && !scan.has(index, Word.medical) && !stops.has(scan.at(index));
 }
 
 /** Words with a capital that stand where names stand and are none. */

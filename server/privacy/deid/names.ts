@@ -2,24 +2,25 @@
  * Owns names of people: after titles, labels, kin and words such as `named`, before credentials, by lists, and by being unknown. A name that is certain in
  * one place is taken wherever it stands. Refuses names that stand for diseases, signs, tests, drugs and devices.
  */
-import { namesThing } from './eponyms.ts';
+import { findThings, namesThing } from './eponyms.ts';
 import { given, Word } from './lexicon.ts';
 import { findAfterLabel, findAfterTitle, findBeforeCredential } from './name-context.ts';
 import { findByLists, findSpelled, findUnknown } from './name-lists.ts';
-import { actors, stops } from './name-parts.ts';
+import { actors, isCommonSurname, stops } from './name-parts.ts';
 import { type Scan, Sure } from './scan.ts';
 
 export function findNames(scan: Scan): void {
   const certain = new Set<string>();
+  const things = findThings(scan);
   for (let index = 0; index < scan.count; index++) {
     if (!scan.isWord(index)) continue;
     findAfterTitle(scan, index, certain);
     findAfterLabel(scan, index, certain);
     findBeforeCredential(scan, index, certain);
-    findByLists(scan, index, certain);
+    findByLists(scan, index, certain, things);
     findSpelled(scan, index);
   }
-  for (let index = 0; index < scan.count; index++) if (scan.isWord(index) && !scan.isTaken(index)) findUnknown(scan, index);
+  for (let index = 0; index < scan.count; index++) if (scan.isWord(index) && !scan.isTaken(index)) findUnknown(scan, index, things);
   spread(scan, certain);
   findNeighbours(scan);
 }
@@ -30,9 +31,9 @@ function findNeighbours(scan: Scan): void {
     (scan.isCapital(index) || scan.isCaseless) &&
     !scan.isTaken(index) &&
     scan.has(index, given | Word.surname) &&
-    !scan.has(index, Word.medical) &&
+    (!scan.has(index, Word.medical) || (scan.has(index, given) && !scan.isUpper(index))) &&
     !/^(?:male|female|man|woman)$/.test(scan.at(index + 1)) &&
-    !stops.has(scan.at(index).replace(/^april$/, ''));
+    (!stops.has(scan.at(index)) || scan.at(index) === 'april' || (isCommonSurname(scan.at(index)) && scan.at(index - 1) === 'and'));
   const isRow = (mark: number): boolean => scan.at(mark) === ',' || scan.at(mark) === 'and' || scan.at(mark) === '&';
   for (let index = 0; index < scan.count; index++)
     if (canBe(index) && isRow(index - 1) && scan.typeOf(index - 2) === 'NAME') scan.take(index, index + 1, 'NAME', Sure.guess);

@@ -56,6 +56,10 @@ export function findGroups(scan: Scan, start: number): void {
     takePhone(scan, start, end, isFaxBefore(scan, start) ? 'FAX' : 'PHONE');
     return;
   }
+  if (digits.length >= 6 && digits.length <= 15 && hasLabelBehind(scan, end)) {
+    takePhone(scan, start, end, scan.at(end + 1) === 'fax' ? 'FAX' : 'PHONE');
+    return;
+  }
   if (/^[6-9]/.test(digits) && shape === '3_3_3') {
     takePhone(scan, start, end, 'PHONE');
     return;
@@ -76,6 +80,13 @@ function isPhoneShape(shape: string, digits: string): boolean {
   const groups = shape.split(/[-._()/]+/).filter((group) => group !== '').length;
   const decimal = /\d\.\d/.test(shape) && /_/.test(shape);
   return groups >= 2 && groups <= 6 && !decimal && !shape.includes('/') && (digits.startsWith('0') || shape.startsWith('(')) && digits.length >= 8;
+}
+
+/** `9885 1152-Office`, `555-0142 (cell)`: the label stands behind. */
+function hasLabelBehind(scan: Scan, end: number): boolean {
+  return (
+    /^[-(]$/.test(scan.at(end)) && scan.isJoined(end + 1) && /^(?:office|home|mobile|cell|fax|work|phone|tel|desk|direct|main|pager)$/.test(scan.at(end + 1))
+  );
 }
 
 /** With an extension: `x129`, `ext. 129`. */
@@ -118,7 +129,12 @@ export function findLabelledPhone(scan: Scan, label: Label): void {
     at += 1;
   }
   const { digits, end, shape } = readGroups(scan, at);
-  const least = label.word === 'ext' || label.word === 'extension' || label.word === 'x' || label.word === 'pager' ? 3 : 7;
+  const isShort = label.word === 'ext' || label.word === 'extension' || label.word === 'x' || label.word === 'pager';
+  if (isShort && scan.length(at) > 2) {
+    scan.take(at, at + 1, label.type, Sure.format);
+    return;
+  }
+  const least = isShort ? 3 : 7;
   if (digits.length >= least && digits.length <= 16 && !/^4[-/]/.test(shape) && (!isUnit(scan, end) || scan.at(end) === 'x'))
     takePhone(scan, at, end, label.type);
 }

@@ -14,5 +14,5 @@ export function findPlaces(scan: Scan): void {
   }
   extendPlaces(scan);
   findAddressBlocks(scan);
-  for (let index = 0; index < scan.count; index++) if (scan.isNumber(index)) findZip(scan, index);
+  for (const index of scan.numbers) findZip(scan, index);
 }

@@ -17,6 +17,8 @@ export class Scan {
   readonly year: number;
   /** Bits of lexicon.ts, of words. */
   readonly bits: Uint16Array;
+  /** Places of numbers. */
+  readonly numbers: readonly number[];
   /** The ordinary words of the text are English: what no list knows may then be a name. */
   readonly isEnglish: boolean;
   /** Two words of it or more are of medicine. */
@@ -36,7 +38,11 @@ export class Scan {
     this.year = year;
     const { count, kinds, folded } = this.tokens;
     this.bits = new Uint16Array(count);
-    for (let index = 0; index < count; index++) if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
+    const numbers: number[] = [];
+    for (let index = 0; index < count; index++)
+      if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
+      else if (kinds[index] === Kind.number) numbers.push(index);
+    this.numbers = numbers;
     this.#types = new Uint8Array(count);
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
@@ -131,7 +137,7 @@ export class Scan {
     for (let index = first; index < Math.min(end, this.count); index++) {
       if (this.#sure[index]! >= sure) continue;
       this.#sure[index] = sure;
-      this.#types[index] = categories.indexOf(type) + 1;
+      this.#types[index] = typeNames.indexOf(type);
       this.#finds[index] = this.#findCount;
     }
   }
@@ -147,7 +153,7 @@ export class Scan {
   }
 
   typeOf(index: number): Category | undefined {
-    return categories[(this.#types[index] ?? 0) - 1];
+    return typeNames[this.#types[index] ?? 0];
   }
 
   sureness(index: number): number {
@@ -177,6 +183,9 @@ export class Scan {
     return type === 'GEO' && index === before + 2 && this.at(before + 1) === ',' && this.gap(before + 1) === Gap.none && this.gap(index) <= Gap.line;
   }
 }
+
+/** By number; 0 is none. */
+const typeNames: readonly (Category | undefined)[] = [undefined, ...categories];
 
 /** Categories whose neighbours are one identifier: `John` `Smith`. */
 const joins: ReadonlySet<Category> = new Set(['NAME', 'GEO', 'DATE']);

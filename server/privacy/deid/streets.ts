@@ -3,6 +3,7 @@ import { Word } from './lexicon.ts';
 import { stateLength } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
+import { isUnit } from './units.ts';
 import { set } from './words.ts';
 
 const streets =
@@ -24,7 +25,9 @@ export function findStreets(scan: Scan): void {
   for (let index = 0; index < scan.count; index++) {
     if (scan.isNumber(index)) {
       findStreet(scan, index);
+      findHome(scan, index);
     } else if (scan.isWord(index)) {
+      findBareStreet(scan, index);
       findUnit(scan, index);
       findBox(scan, index);
       findSpanishStreet(scan, index);
@@ -43,7 +46,12 @@ function findStreet(scan: Scan, start: number): void {
     if (scan.gap(at) === Gap.line && names === 0) return;
     if (/^[.'-]$/.test(word)) continue;
     const isOrdinal = scan.isNumber(at) && scan.isWord(at + 1) && scan.isJoined(at + 1);
-    const isName = scan.isCapital(at) || isOrdinal || (scan.isNumber(at) && scan.length(at) <= 5) || /^(?:st|nd|rd|th|of|the|de|la|del|van|der)$/.test(word);
+    const isName =
+      scan.isCapital(at) ||
+      isCaselessName(scan, at) ||
+      isOrdinal ||
+      (scan.isNumber(at) && scan.length(at) <= 5) ||
+      /^(?:st|nd|rd|th|of|the|de|la|del|van|der)$/.test(word);
     if (names > 0 && streets.has(word) && (scan.isCapital(at) || plainStreets.has(word))) {
       const next = scan.at(at + 1);
       if (scan.isCapital(at + 1) && streets.has(next) && scan.gap(at + 1) === Gap.space && !plainStreets.has(word)) continue;
@@ -55,6 +63,43 @@ function findStreet(scan: Scan, start: number): void {
     if (scan.isWord(at)) names += 1;
   }
 }
+
+/** `Lives at 790 Gray Loaf`: a number and capitals where somebody lives, whatever the street is called. */
+function findHome(scan: Scan, start: number): void {
+  if (
+    scan.isTaken(start) ||
+    scan.length(start) > 6 ||
+    !/^(?:lives|living|lived|live|resides|residing|resided|reside|located|stays|staying)$/.test(scan.at(start - 2))
+  )
+    return;
+  let end = start + 1;
+  while (end < start + 6 && scan.isCapital(end) && scan.gap(end) === Gap.space) end += 1;
+  if (/^(?:at|on)$/.test(scan.at(start - 1)) && end > start + 1) scan.take(start, end, 'GEO', Sure.context);
+}
+
+const bareStreets = set('street avenue ave road rd boulevard blvd parkway pkwy highway hwy');
+
+/** `lives on Maple Street`: words with capitals behind a word of place and one for a street; not `in the Main Street`. */
+function findBareStreet(scan: Scan, index: number): void {
+  if (!bareStreets.has(scan.at(index)) || scan.gap(index) !== Gap.space) return;
+  let start = index;
+  while (start > index - 5 && scan.isCapital(start - 1) && scan.gap(start) <= Gap.space) start -= 1;
+  if (start === index || !/^(?:on|at|in|to|from|near|off|along|and|down|of)$/.test(scan.at(start - 1))) return;
+  let end = index + 1;
+  while (bareStreets.has(scan.at(end)) && scan.gap(end) === Gap.space) end += 1;
+  if (scan.isCapital(index) || isNoWord(scan, index - 1)) scan.take(start, end, 'GEO', Sure.context);
+}
+
+const isNoWord = (scan: Scan, index: number): boolean => !scan.has(index, Word.common | Word.english | Word.medical);
+
+/** In a text without capitals any word but those of sentences may be the name of a street, for three words. */
+function isCaselessName(scan: Scan, index: number): boolean {
+  return scan.isCaseless && scan.isWord(index) && !isUnit(scan, index) && !sentence.has(scan.at(index));
+}
+
+const sentence = set(
+  'the a an of to in on at by for from with and or is was are were has had not no his her their this that down along across per more less than patients people',
+);
 
 /** What follows a street belongs to the address: unit, city, state and ZIP code. */
 function takeAddress(scan: Scan, start: number, end: number): void {

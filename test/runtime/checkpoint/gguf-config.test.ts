@@ -43,7 +43,7 @@ const deepseekKeys: Readonly<Record<string, MetadataValue>> = {
   ...{ expert_weights_scale: 2.5, expert_weights_norm: true, expert_group_count: 8, expert_group_used_count: 4 },
 };
 
-/** Values of the releases in test/fixtures/configs. */
+/** Values of the releases in models/releases. */
 const cases: Readonly<Record<string, Case>> = {
   bert: {
     config: 'all-minilm-l6-v2',

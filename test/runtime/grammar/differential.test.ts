@@ -6,9 +6,10 @@ import { Ajv2020 as Ajv } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { takes } from '../../../bench/grammar/reach.ts';
-import { advance, type Frame, isComplete, type Place } from '../../../runtime/grammar/frame.ts';
+import type { Frame } from '../../../runtime/grammar/frame.ts';
 import { compileSchema } from '../../../runtime/grammar/index.ts';
 import { InwardError } from '../../../runtime/index.ts';
+import { createRandom, walk } from './walk.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -96,33 +97,6 @@ test('takes what ajv accepts, and nothing else', () => {
   );
   expect(refused / all).toBeLessThan(0.2);
 });
-
-/** Lehmer's generator with the multiplier of Park and Miller. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => (state = (state * 48_271) % (2 ** 31 - 1)) / (2 ** 31 - 1);
-}
-
-/** A text that a random walk writes; undefined where it does not end in time. It fails where no byte can come. */
-function walk(start: Frame, random: () => number): string | undefined {
-  const bytes: number[] = [];
-  let place: Place = { frame: start, stack: null };
-  const closing = new Set([...'"}],:'].map((mark) => mark.charCodeAt(0)));
-  while (bytes.length < 2000) {
-    if (isComplete(place) && bytes.length > 0 && random() < 0.7) return Buffer.from(bytes).toString('utf8');
-    const next = Array.from({ length: 256 }, (_, byte) => ({ byte, place: advance(place, byte) })).filter((way) => way.place !== undefined);
-    if (next.length === 0) {
-      expect(isComplete(place)).toBe(true);
-      return Buffer.from(bytes).toString('utf8');
-    }
-    const ending = bytes.length > 300 || random() < 0.3 ? next.filter(({ byte }) => closing.has(byte)) : [];
-    const ways = ending.length > 0 ? ending : next;
-    const way = ways[Math.floor(random() * ways.length)]!;
-    bytes.push(way.byte);
-    place = way.place!;
-  }
-  return undefined;
-}
 
 test('what a random walk writes is JSON that ajv accepts', () => {
   let ended = 0;

@@ -7,8 +7,25 @@ describe.each<[name: string, schema: unknown, taken: readonly string[], refused:
   ['a bounded integer', { type: 'integer', minimum: 3, maximum: 100 }, ['3', '100', '42'], ['2', '101', '5.0', '1e1', '-3', '03']],
   ['a number above', { type: 'number', exclusiveMinimum: -1.5 }, ['-1.49', '0', '-0', '12.5', '1000'], ['-1.5', '-1.50', '-2', '-1.51']],
   ['a multiple', { multipleOf: 0.25, type: 'number' }, ['0', '0.25', '1.5', '-2.75', '3', '0.50'], ['0.3', '1.26', '0.251']],
-  ['a string with a pattern', { type: 'string', pattern: '^a[0-9]+$' }, ['"a1"', '"\\u00611"', '"a\\u0031\\u0032"'], ['"a"', '"b1"', '"a1 "', 'a1']],
-  ['a string by length', { type: 'string', minLength: 1, maxLength: 2 }, ['"é😀"', '"\\ud83d\\ude00x"'], ['""', '"abc"', '"\\ud83d"', '"\\n\\n\\n"']],
+  ['a string with a pattern', { type: 'string', pattern: '^a[0-9]+$' }, ['"a1"', '"a12"'], ['"a"', '"\\u00611"', '"b1"', '"a1 "', 'a1']],
+  [
+    'one way to write each character, that of JSON.stringify',
+    { enum: ['a/"é', '\n\u0001\\'] },
+    ['"a/\\"é"', '"\\n\\u0001\\\\"'],
+    ['"\\u0061/\\"é"', '"a\\/\\"é"', '"a/\\u0022é"', '"a/\\"\\u00e9"', '"\\u000a\\u0001\\\\"', '"\\n\u0001\\\\"'],
+  ],
+  [
+    'controls',
+    { maxLength: 1, type: 'string' },
+    [...Array(128).keys()].map((code) => JSON.stringify(String.fromCharCode(code))),
+    ['"\\u001F"', '"\\u0020"', '"\\u007f"', '"\\u0008"'],
+  ],
+  [
+    'a string by length',
+    { type: 'string', minLength: 1, maxLength: 2 },
+    ['"é😀"', '"\\n\\u001f"'],
+    ['""', '"abc"', '"\\ud83d\\ude00x"', '"\\ud83d"', '"\\n\\n\\n"'],
+  ],
   [
     'keys in any order, each once',
     { type: 'object', properties: { a: { type: 'null' }, b: { type: 'boolean' } }, required: ['b'], additionalProperties: false },

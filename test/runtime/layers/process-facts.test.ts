@@ -14,11 +14,13 @@ const texts = {
   status: 'Name:\tnode\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\n',
   limits: limits('0                    unlimited'),
   coredumpFilter: '00000033\n',
-  environment: 'HOME=/root\0VK_DRIVER_FILES=/x.json\0MESA_SHADER_CACHE_DISABLE=true\0__GL_SHADER_DISK_CACHE=0\0',
+  environment:
+    'HOME=/root\0GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.perturb=85\0VK_DRIVER_FILES=/x.json\0MESA_SHADER_CACHE_DISABLE=true\0__GL_SHADER_DISK_CACHE=0\0',
 };
 
 test('reads locks, core limits, kinds of memory in a core, and the switches of drivers', () => {
   expect(parseProcess(texts)).toEqual({
+    overwritesFreed: true,
     hasNoNewPrivileges: true,
     filterCount: 3,
     coreLimits: [0, Number.POSITIVE_INFINITY],
@@ -42,6 +44,12 @@ test('limits that cannot be read are no limits, a filter that cannot be read is 
 test('one switch of two is not both; a process without a driver has nothing to switch', () => {
   expect(parseProcess({ ...texts, environment: 'VK_DRIVER_FILES=/x\0__GL_SHADER_DISK_CACHE=0\0' }).keepsNoKernels).toBe(false);
   expect(parseProcess({ ...texts, environment: '' }).keepsNoKernels).toBeUndefined();
+});
+
+test('a C library that is told half of it is not told', () => {
+  for (const value of ['', 'glibc.malloc.perturb=85', 'glibc.malloc.tcache_count=0', 'glibc.malloc.perturb=0:glibc.malloc.tcache_count=0']) {
+    expect([value, parseProcess({ ...texts, environment: `GLIBC_TUNABLES=${value}\0` }).overwritesFreed]).toEqual([value, false]);
+  }
 });
 
 test('a process that is not there is not looked at', () => {

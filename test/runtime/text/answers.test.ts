@@ -1,6 +1,8 @@
 /** Token ids of an answer in parts: marks that are control tokens, marks that are text, and what the prompt has begun. */
 import { afterAll, describe, expect, test } from 'vitest';
-import { createAnswerDecoder } from '../../../runtime/text/answers.ts';
+import { compileGrammar } from '../../../runtime/grammar/grammars.ts';
+import { createVocabulary, Masks, Matcher } from '../../../runtime/grammar/index.ts';
+import { createAnswerDecoder, createAnswerGrammar } from '../../../runtime/text/answers.ts';
 import type { AnswerFormat, AnswerPart } from '../../../runtime/text/formats/types.ts';
 import { openText } from '../../../runtime/text/index.ts';
 import { createPieces } from '../../../runtime/text/pieces.ts';
@@ -44,6 +46,33 @@ describe('marks that are control tokens', () => {
       { kind: 'content', text: '[TOOL_CALLS]' },
       { kind: 'content', text: 'f' },
     ]);
+  });
+});
+
+describe('the grammar of an answer', () => {
+  const masks = new Masks(createVocabulary(pieces), [id('</s>')]);
+  const typed = (type: string) => [{ type: 'function', function: { name: 'f', parameters: { properties: { zip: { type } } } } }];
+  /** How many of the tokens are taken, and whether the answer may end there. */
+  const follow = (names: readonly string[], options: Parameters<typeof createAnswerGrammar>[2]): [count: number, isWhole: boolean] => {
+    const grammar = createAnswerGrammar(pieces, format, options) ?? expect.fail('no grammar');
+    const matcher = new Matcher(compileGrammar(grammar), masks);
+    const count = names.findIndex((name) => matcher.mask() === undefined || !matcher.accept(id(name)));
+    return [count < 0 ? names.length : count, matcher.isComplete];
+  };
+  const prompt = Uint32Array.of(id('a'));
+  const call = ['[TOOL_CALLS]', 'f', '[ARGS]', '{"zip": ', '12', '}'];
+
+  test('has marks as the tokens that they are', () => {
+    expect(follow(call, { prompt, tools: typed('integer'), choice: 'required' })).toEqual([6, true]);
+    expect(follow(call, { prompt, tools: typed('string'), choice: 'required' })).toEqual([4, false]);
+    expect(follow(['[TOOL_CALLS]x'], { prompt, tools: typed('integer'), choice: 'required' })).toEqual([0, false]);
+    expect(follow(['f', ...call], { prompt, tools: typed('integer'), strict: ['f'] })).toEqual([7, true]);
+  });
+  test('goes on with the thought that the prompt has begun', () => {
+    const begun = { prompt: Uint32Array.of(id('[THINK]')), tools: typed('integer'), choice: 'required' } as const;
+    expect(follow(['a', '[/THINK]', ...call], begun)).toEqual([8, true]);
+    expect(follow(call, begun)).toEqual([0, false]);
+    expect(follow(['[THINK]'], { ...begun, prompt: Uint32Array.of(id('[THINK]'), id('[/THINK]')) })).toEqual([0, false]);
   });
 });
 

@@ -210,13 +210,7 @@ describe('refusals', () => {
       'messages[0].content[0].type',
       'in a message of a user',
     ],
-    [
-      'a call that must be made',
-      { tools, tool_choice: { type: 'any' } },
-      'unsupported_parameter',
-      'tool_choice.type',
-      'no grammar makes a model call a tool yet',
-    ],
+    ['a call of a tool that there is not', { tools, tool_choice: { type: 'tool', name: 'other' } }, 'invalid_value', 'tool_choice', 'must name one of "tools"'],
     [
       'a tool of the server',
       { tools: [{ type: 'web_search_20250305', name: 'web_search', input_schema: {} }] },

@@ -71,8 +71,13 @@ test('a report shows each category with context, the version and the limits; its
     'Safe Harbor',
     '45 CFR 164.514(b)(2)',
     'No detector of free text',
+    '(A) NAME: names (2)',
+    'Nothing was found of: (D) PHONE',
   ])
     expect(text).toContain(part);
+  const left = (await run("line one\nDr. Okonkwo\nParkinson's disease, of Ohio, count 41250\n", '--report')).out;
+  expect(left).toContain('line 2: ...line one >>Dr. Okonkwo<< Parkinson');
+  expect(left).toMatch(/Left, to be looked at \(2\)\n.+\n {2}line 3: \.\.\..*>>Parkinson<<'s disease.*\n {2}line 3: .*>>41250<< /);
   const page = (await run('{"patient_name":"<script>x</script>"}', '--report', 'html')).out;
   expect(page).toContain('&#60;script&#62;');
   expect(page).not.toContain('<script');

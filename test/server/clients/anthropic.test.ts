@@ -68,10 +68,10 @@ test('errors have the classes that it knows', async () => {
   const api = client(bench.url).messages;
   await expect(api.create({ ...base, max_tokens: 0 })).rejects.toThrow(Anthropic.BadRequestError);
   await expect(api.create({ ...base, model: 'claude' })).rejects.toThrow(Anthropic.NotFoundError);
-  await expect(api.create({ ...base, tool_choice: { type: 'any' } })).rejects.toMatchObject({
+  await expect(api.create({ ...base, tool_choice: { type: 'tool', name: 'other' } })).rejects.toMatchObject({
     status: 400,
     type: 'invalid_request_error',
-    error: { error: { code: 'unsupported_parameter', param: 'tool_choice.type' } },
+    error: { error: { code: 'invalid_value', param: 'tool_choice' } },
   });
   const stream = await api.create({ ...base, stream: true });
   const refusal = await api.create(base).catch((error: unknown) => error);

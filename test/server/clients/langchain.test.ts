@@ -49,6 +49,6 @@ test('an abort ends the generation', async () => {
 
 test('an error has its status and code', async () => {
   await using bench = await listenAsAgent();
-  const model = open(bench.url).bindTools([find], { tool_choice: 'any' });
-  await expect(model.invoke('Hi')).rejects.toMatchObject({ status: 400, code: 'unsupported_parameter', param: 'tool_choice' });
+  const model = open(bench.url).bindTools([find], { tool_choice: 'other' });
+  await expect(model.invoke('Hi')).rejects.toMatchObject({ status: 400, code: 'invalid_value', param: 'tool_choice' });
 });

@@ -22,8 +22,13 @@ interface Wanted {
   readonly hasTools: boolean;
   readonly isParallel: boolean;
   readonly stop: readonly string[] | null;
-  readonly logprobs: boolean;
+  /** Alternatives; undefined: no log-probabilities. */
+  readonly logprobs: number | undefined;
   readonly maxTokens: number;
+  readonly tier: 'auto' | 'flex' | 'priority' | undefined;
+  /** Of the route that takes several. */
+  readonly prompts: readonly string[];
+  readonly isEchoed: boolean;
 }
 
 /** Ids are random. */
@@ -32,8 +37,9 @@ const unnamed = (calls: unknown): unknown => (calls as Value[] | undefined)?.map
 const cases: readonly Case[] = [
   {
     url: '/v1/chat/completions',
-    ask: ({ n, hasTools, isParallel, stop, logprobs, maxTokens }) => ({
-      ...{ model: 'default', messages: [user('Hi')], n, seed: 0, stop, logprobs, max_tokens: maxTokens },
+    ask: ({ n, hasTools, isParallel, stop, logprobs, maxTokens, tier }) => ({
+      ...{ model: 'default', messages: [user('Hi')], n, seed: 0, stop, max_tokens: maxTokens, service_tier: tier },
+      ...(logprobs !== undefined && { logprobs: true, top_logprobs: logprobs }),
       ...(hasTools && { tools: [{ type: 'function', function: { name: 'f' } }], parallel_tool_calls: isParallel }),
     }),
     fold: (events) => {
@@ -51,10 +57,11 @@ const cases: readonly Case[] = [
         if (logprobs !== null) mine.scored = [...(mine.scored ?? []), ...(logprobs as { content: unknown[] }).content];
         mine.reason = finish_reason;
       }
-      return choices;
+      return { ...foldEnvelope(events), choices };
     },
-    whole: (answer) =>
-      (answer['choices'] as Value[]).map(({ message, logprobs, finish_reason: reason }) => {
+    whole: ({ choices, ...answer }) => ({
+      ...withoutHead(answer),
+      choices: (choices as Value[]).map(({ message, logprobs, finish_reason: reason }) => {
         const {
           content,
           reasoning_content: reasoning,
@@ -69,6 +76,27 @@ const cases: readonly Case[] = [
           reason,
         };
       }),
+    }),
+  },
+  {
+    url: '/v1/completions',
+    ask: ({ n, stop, logprobs, maxTokens, tier, prompts, isEchoed }) => ({
+      ...{ model: 'default', prompt: prompts, n, seed: 0, stop, logprobs, max_tokens: maxTokens, service_tier: tier, echo: isEchoed },
+    }),
+    fold: (events) => {
+      const choices: { text: string; index: number; logprobs: Record<string, unknown[]> | null; finish_reason: unknown }[] = [];
+      for (const { index, text, logprobs, finish_reason } of events.flatMap((event) => event['choices'] as Value[])) {
+        const mine = (choices[index as number] ??= { text: '', index: index as number, logprobs: null, finish_reason: null });
+        mine.text += String(text);
+        for (const [name, values] of Object.entries((logprobs as Record<string, unknown[]> | null) ?? {})) {
+          mine.logprobs ??= {};
+          mine.logprobs[name] = [...(mine.logprobs[name] ?? []), ...values];
+        }
+        mine.finish_reason = finish_reason;
+      }
+      return { ...foldEnvelope(events), choices };
+    },
+    whole: withoutHead,
   },
   {
     url: '/v1/messages',
@@ -100,8 +128,9 @@ const cases: readonly Case[] = [
   },
   {
     url: '/v1/responses',
-    ask: ({ hasTools, isParallel, logprobs, maxTokens }) => ({
-      ...{ model: 'default', input: 'Hi', max_output_tokens: maxTokens, include: logprobs ? ['message.output_text.logprobs'] : [] },
+    ask: ({ hasTools, isParallel, logprobs, maxTokens, tier }) => ({
+      ...{ model: 'default', input: 'Hi', max_output_tokens: maxTokens, service_tier: tier },
+      ...(logprobs !== undefined && { include: ['message.output_text.logprobs'], top_logprobs: logprobs }),
       ...(hasTools && { tools: [{ type: 'function', name: 'f', parameters: {} }], parallel_tool_calls: isParallel }),
     }),
     fold: (events) => {
@@ -127,6 +156,18 @@ const cases: readonly Case[] = [
     whole: withoutItemIds,
   },
 ];
+
+/** What all chunks say alike, with the usage that the last one has alone. */
+function foldEnvelope(events: readonly Value[]): Value {
+  const { choices: _, usage, object, ...head } = events.at(-1) as Value;
+  for (const { choices: __, usage: early, object: ___, ...other } of events.slice(0, -1)) expect([other, early]).toEqual([head, null]);
+  return withoutHead({ ...head, object: String(object).replace('.chunk', ''), usage });
+}
+
+/** Random, and of the clock. */
+function withoutHead({ id: _, created: __, ...answer }: Value): Value {
+  return answer;
+}
 
 function readItem({ type, content, arguments: json }: Value): { text: string; logprobs: unknown[] } {
   if (type === 'function_call') return { text: String(json), logprobs: [] };
@@ -154,26 +195,35 @@ function withoutIds({ id: _, ...message }: Value): Value {
 const parse = (body: string): Value[] =>
   body.split('\n').flatMap((line) => (line.startsWith('data: {') ? [JSON.parse(line.slice('data: '.length)) as Value] : []));
 
+const runCount = process.env['INWARD_FULL'] === '1' ? 1000 : 60;
+
 test.each(cases)('$url', async ({ url, ask, fold, whole }) => {
   const wanted = fc.record({
     n: fc.constantFrom(1, 1, 2),
     hasTools: fc.boolean(),
     isParallel: fc.boolean(),
     stop: fc.constantFrom(null, ['STOP'], ['b', ' ']),
-    logprobs: fc.boolean(),
+    logprobs: fc.constantFrom(undefined, 0, 2),
     maxTokens: fc.integer({ min: 1, max: 120 }),
+    tier: fc.constantFrom(undefined, 'auto', 'flex', 'priority'),
+    prompts: fc.constantFrom(['Hi'], ['a', '€b']),
+    isEchoed: fc.boolean(),
   });
+  let scripts: readonly string[] = [];
+  await using bench = await listen({ script: (_, { sampling }) => [...Buffer.from(scripts[sampling?.seed ?? 0] ?? ''), endId] });
+  bench.text.format = format;
+  const hasUsage = url.endsWith('completions');
   await fc.assert(
-    fc.asyncProperty(fc.array(answers, { minLength: 2, maxLength: 2 }), wanted, async (scripts, given) => {
-      await using bench = await listen({ script: (_, { sampling }) => [...Buffer.from(scripts[sampling?.seed ?? 0] ?? ''), endId] });
-      bench.text.format = format;
+    fc.asyncProperty(fc.array(answers, { minLength: 2, maxLength: 2 }), wanted, async (written, given) => {
+      scripts = written;
       const post = async (more: object): Promise<string> => {
         const response = await bench.app.inject({ method: 'POST', url, payload: { ...ask(given), ...more } });
         expect(response.statusCode).toBe(200);
         return response.body;
       };
-      expect(fold(parse(await post({ stream: true })))).toEqual(whole(JSON.parse(await post({})) as Value));
+      const streamed = await post({ stream: true, ...(hasUsage && { stream_options: { include_usage: true } }) });
+      expect(fold(parse(streamed))).toEqual(whole(JSON.parse(await post({})) as Value));
     }),
-    { numRuns: 150, seed: 12 },
+    { numRuns: runCount, seed: 12 },
   );
 });

@@ -101,6 +101,77 @@ test('deidentify: arguments that name somebody get tags, and stay JSON', async (
   expect(JSON.parse(JSON.parse(body).choices[0].message.tool_calls[0].function.arguments)).toEqual({ patientName: '[NAME-1]', n: 5, mrn: '[MRN-1]' });
 });
 
+describe('surrogate+restore', () => {
+  const note = 'Patient: Theresa Vance. Admitted 03/14/2024, MRN: 4839201.';
+
+  /** What the model saw, and the answer to it. */
+  async function talk(payload: object, answerOf: (seen: string) => string): Promise<{ readonly seen: string; readonly body: string }> {
+    const text = new FakeText();
+    text.format = format;
+    const engine = new FakeEngine({ script: () => say(answerOf(text.texts.at(-1) ?? ''))() });
+    await using app = buildApp({ ...openTo({ engine, text }, { deid: 'surrogate+restore' }), settings: parseSettings({}) });
+    const { body } = await app.inject({ method: 'POST', url: '/v1/chat/completions', payload: { model: 'default', ...payload } });
+    return { seen: text.texts.at(-1) ?? '', body };
+  }
+
+  const read = (seen: string): readonly string[] => /Patient: (.+?)\. Admitted (\S+), MRN: (\S+)\./.exec(seen)?.slice(1) ?? [];
+
+  test('the model sees values of the same form, the client the originals', async () => {
+    const { seen, body } = await talk(chat(note), (prompt) => {
+      const [name, date, number] = read(prompt);
+      return `${name} (${number}) came on ${date}.`;
+    });
+    expect(seen).not.toMatch(/Theresa|Vance|4839201|03\/14\/2024/);
+    expect(read(seen)).toEqual([
+      expect.stringMatching(/^\p{Lu}\p{Ll}+ \p{Lu}\p{Ll}+$/u),
+      expect.stringMatching(/^\d\d\/\d\d\/202[345]$/),
+      expect.stringMatching(/^\d{7}$/),
+    ]);
+    expect(contentOf(body)).toBe('Theresa Vance (4839201) came on 03/14/2024.');
+  });
+
+  test('a date comes back in the form of the answer; one that the request had not is no date but a tag', async () => {
+    const answerOf = (prompt: string): string => {
+      const [month = 1, day = 1, year] = (read(prompt)[1] ?? '').split('/').map(Number);
+      const date = new Date(Date.UTC(year ?? 0, month - 1, day));
+      const later = new Date(date.getTime() + 864e5);
+      return `Came on ${date.toISOString().slice(0, 10)}, left on ${later.toISOString().slice(0, 10)}.`;
+    };
+    expect(contentOf((await talk(chat(note), answerOf)).body)).toMatch(/^Came on 2024-03-14, left on \[DATE-\d+\]\.$/);
+    const stream = await talk({ ...chat(note), stream: true }, answerOf);
+    expect(joinDeltas(stream.body)).toMatch(/^Came on 2024-03-14, left on \[DATE-\d+\]\.$/);
+  });
+});
+
+test('definitions of tools: what is written in them for a reader is searched, names and values to choose from stay', async () => {
+  const parameters = {
+    type: 'object',
+    description: 'Asked by Dr. Okonkwo.',
+    properties: { title: { type: 'string', title: 'MRN: 4839201', enum: ['Dr. Okonkwo'] }, description: { items: [{ description: 'of Dr. Okonkwo' }] } },
+    required: ['title'],
+  };
+  const text = new FakeText();
+  text.format = format;
+  const engine = new FakeEngine({ script: say('none') });
+  await using app = buildApp({ ...openTo({ engine, text }, { deid: 'deidentify' }), settings: parseSettings({}) });
+  const payload = { model: 'default', ...chat('x'), tools: [{ type: 'function', function: { name: 'find', description: 'For Dr. Okonkwo.', parameters } }] };
+  expect((await app.inject({ method: 'POST', url: '/v1/chat/completions', payload })).statusCode).toBe(200);
+  expect(text.options[0]?.tools).toEqual([
+    expect.objectContaining({
+      function: expect.objectContaining({
+        name: 'find',
+        description: 'For [NAME-1].',
+        parameters: {
+          type: 'object',
+          description: 'Asked by [NAME-1].',
+          properties: { title: { type: 'string', title: 'MRN: [MRN-1]', enum: ['Dr. Okonkwo'] }, description: { items: [{ description: 'of [NAME-1]' }] } },
+          required: ['title'],
+        },
+      }),
+    }),
+  ]);
+});
+
 test('what a chat had before: thoughts, calls and results of tools lose their identifiers too', async () => {
   const call = { id: 'call_1', type: 'function', function: { name: 'find', arguments: '{"patientName":"Smith"}' } };
   const messages = [
@@ -159,6 +230,22 @@ describe('POST /v1/deidentify', () => {
     expect(JSON.parse((await send({ text: message, actions: { NAME: 'remove', MRN: 'keep' } })).body).text).toBe('PID|1||77-1234^^^HOSP^MR||^');
     expect(JSON.parse((await send({ text: message, actions: 'remove', language: 'es' })).body).text).toBe('PID|1||^^^HOSP^MR||^');
     expect(JSON.parse((await send({ text: '' })).body)).toEqual({ text: '', spans: [], counts: {} });
+  });
+
+  test('works while no model is loaded', async () => {
+    await using app = buildApp({
+      gate: openTo({ engine: new FakeEngine({ script: say('') }), text: new FakeText() }).gate,
+      models: { current: undefined },
+      settings: parseSettings({}),
+    });
+    const { statusCode, body } = await app.inject({ method: 'POST', url: '/v1/deidentify', payload: { text: message } });
+    expect([statusCode, JSON.parse(body).text]).toEqual([200, hidden]);
+  });
+
+  test('a long text', async () => {
+    const long = `${message}\n`.repeat(1000);
+    const { status, body } = await send({ text: long });
+    expect([status, JSON.parse(body).text]).toEqual([200, `${hidden}\n`.repeat(1000)]);
   });
 
   test.each([

@@ -177,9 +177,15 @@ test.each([
   ['a stored prompt', { prompt: { id: 'p' } }, 'unsupported_parameter', 'prompt', 'because nothing is stored'],
   ['metadata', { metadata: { a: 'b' } }, 'unsupported_parameter', 'metadata', 'leave it out'],
   ['work in the background', { background: true }, 'unsupported_parameter', 'background', 'leave it out'],
-  ['a schema', { text: { format: { type: 'json_schema', name: 'a', schema: {} } } }, 'unsupported_parameter', 'text.format', 'leave it out'],
+  ['a schema without a name', { text: { format: { type: 'json_schema', schema: {} } } }, 'invalid_value', 'text.format.name', 'must be a string'],
   ['a tool of the server', { tools: [{ type: 'web_search' }] }, 'invalid_value', 'tools[0].type', 'has no tools of its own'],
-  ['a call that must be made', { tools, tool_choice: 'required' }, 'unsupported_parameter', 'tool_choice', 'no grammar makes a model call a tool yet'],
+  [
+    'a call of a tool that there is not',
+    { tools, tool_choice: { type: 'function', name: 'other' } },
+    'invalid_value',
+    'tool_choice',
+    'must name one of "tools"',
+  ],
   [
     'an image',
     { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] },

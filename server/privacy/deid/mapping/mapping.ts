@@ -127,9 +127,14 @@ export class Mapping implements Disposable {
     this.#pair(text, this.#values.add(original), true);
   }
 
-  /** The same with quotes around it, where a number of JSON became a text. @internal */
-  recordQuoted(value: string, text: string): void {
+  /** Another text that stands for it: with quotes, where a number of JSON became a text. @internal */
+  recordAlso(value: string, text: string): void {
     this.#pair(text, this.#values.add(value), false);
+  }
+
+  /** Whether the text stands for something. @internal */
+  stands(text: string): boolean {
+    return this.#byText.has(text);
   }
 
   /** The tag of a value, which may have other spellings with the same number. @internal */

@@ -22,7 +22,7 @@ export interface Restorer {
   end(): string;
 }
 
-/** Of what the mapping holds at this moment. */
+/** Of what the mapping holds, and of what it will hold when the next part comes. */
 export function createRestorer(mapping: Mapping, options: RestoreOptions = {}): Restorer {
   return new StreamRestorer(mapping, options.format === 'json');
 }
@@ -42,7 +42,9 @@ const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 class StreamRestorer implements Restorer {
   readonly #mapping: Mapping;
-  readonly #root: Node;
+  readonly #root: Node = createNode();
+  /** Pairs of the mapping that are in the tree. */
+  #known = 0;
   readonly #json: JsonState | undefined;
   #buffer = '';
   /** The two units before the buffer, as a reader sees them. */
@@ -53,7 +55,6 @@ class StreamRestorer implements Restorer {
 
   constructor(mapping: Mapping, isJson: boolean) {
     this.#mapping = mapping;
-    this.#root = createTree(mapping.pairs);
     this.#json = isJson ? new JsonState() : undefined;
   }
 
@@ -67,6 +68,7 @@ class StreamRestorer implements Restorer {
   }
 
   #run(isLast: boolean): string {
+    this.#learn();
     const buffer = this.#buffer;
     let [out, copied, at] = ['', 0, 0];
     while (at < buffer.length) {
@@ -83,6 +85,16 @@ class StreamRestorer implements Restorer {
     }
     this.#buffer = buffer.slice(at);
     return out + buffer.slice(copied, at);
+  }
+
+  /** What was recorded since the last part. */
+  #learn(): void {
+    const { pairs } = this.#mapping;
+    for (; this.#known < pairs.length; this.#known += 1) {
+      const pair = pairs[this.#known] as Pair;
+      insert(this.#root, pair.text, pair);
+      if (isTag(pair.text)) insert(this.#root, pair.text.slice(1, -1), pair);
+    }
   }
 
   #canBegin(unit: number): boolean {
@@ -147,13 +159,4 @@ function choosePair({ pairs }: Node, found: string): Pair | undefined {
 
 function isTag(text: string): boolean {
   return text.startsWith('[');
-}
-
-function createTree(pairs: readonly Pair[]): Node {
-  const root = createNode();
-  for (const pair of pairs) {
-    insert(root, pair.text, pair);
-    if (isTag(pair.text)) insert(root, pair.text.slice(1, -1), pair);
-  }
-  return root;
 }

@@ -90,11 +90,11 @@ describe('samples of public sets', () => {
 
   const data = findTestData('recall of the detector on whole annotated sets');
   test.runIf(data !== undefined)('whole sets', () => {
-    const reach = { 'asq-phi': 0.984, 'pediatric-handoffs': 0.98, 'full-notes': 0.98, 'meddocan-es': 0.93 };
+    const reach = { 'asq-phi': 0.984, 'pediatric-handoffs': 0.98, 'presidio-research': 0.95, 'full-notes': 0.98, 'fhir-patients': 0.98, 'meddocan-es': 0.93 };
     for (const [file, least] of Object.entries(reach))
       expect(recallOf(scoreSet(readSet(`${data}/data/deid`, file)!, detect)), file).toBeGreaterThanOrEqual(least);
-    const { touchedEmpty, empty } = scoreSet(readSet(`${data}/data/deid`, 'negatives')!, detect);
-    expect(touchedEmpty / empty).toBeLessThanOrEqual(0.02);
+    const { touchedEmpty, empty, decoysTaken } = scoreSet(readSet(`${data}/data/deid`, 'negatives')!, detect);
+    expect({ share: touchedEmpty / empty <= 0.02, decoysTaken }).toEqual({ share: true, decoysTaken: [] });
   });
 });
 

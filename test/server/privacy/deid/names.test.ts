@@ -18,6 +18,10 @@ describe('found', () => {
     ['unknown word', 'transfer of Xochiquetzal arranged', ['Xochiquetzal']],
     ['lower case', 'follow up with patricia desrosiers soon', ['patricia desrosiers']],
     ['letters apart', 'patient J o h n here', ['J o h n']],
+    ['a field, though a word', 'Last name: Long', ['Long']],
+    ['a title before a word that is a colour', 'per Dr. White, who', ['Dr. White']],
+    ['being called so', 'everyone calls me Christian here', ['Christian']],
+    ['an initial in lower case', 'follow up with patricia m desrosiers soon', ['patricia m desrosiers']],
     ['Spanish', 'Nombre: Lucía.\nApellidos: Prieto Salas.', ['Lucía', 'Prieto Salas']],
   ])('%s', (_, text, expected) => expect(findType(text, 'NAME')).toEqual(expected));
 
@@ -35,6 +39,9 @@ test.each([
   'on Coumadin, Lasix, Zoloft, Eliquis and Humira',
   'African American male, Hispanic woman, speaks Spanish',
   'HISTORY OF PRESENT ILLNESS: Alert, oriented. HEENT: Normal.',
+  'injections of hydrocortisone and Zelvisqua for two years',
+  'read the Quorvald C at six metres; the Quorvald C is a chart',
+  "I'm Catholic. Hemostasis was achieved.",
   'Mother is healthy. Father: hypertension. Sister with asthma.',
   'Patient will call. Mark the site. Rose bengal stain.',
 ])('left: %s', (text) => expect(find(text)).toEqual([]));

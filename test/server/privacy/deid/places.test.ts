@@ -18,6 +18,8 @@ describe('found', () => {
     ['Domicilio: Calle Olmo, 12, 3 B.', 'Calle Olmo, 12, 3 B'],
     ['latitude 41.930646', '41.930646'],
     ['Dorfstrasse 14', 'Dorfstrasse 14'],
+    ['grew up on Larkspur Street here', 'Larkspur Street'],
+    ['lives at 482 Windy Fold with', '482 Windy Fold'],
   ])('%s', (text, expected) => expect(findType(text, 'GEO')).toEqual([expected]));
 
   test('an address over lines is one span up to its end', () =>
@@ -31,5 +33,7 @@ test.each([
   'sent to the Emergency Department, then to Physical Therapy',
   'seen in the hospital by the clinic nurse',
   'Primary Care follow-up in 2 weeks',
+  'seen at 10:00 AM, then discharged',
+  'on the road to recovery, on track',
   'fracture at the L4 level, mass in the Right Lower Lobe',
 ])('left: %s', (text) => expect(find(text)).toEqual([]));

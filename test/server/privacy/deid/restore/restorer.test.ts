@@ -17,7 +17,7 @@ mapping.record('DATE', '3/14', '5/2');
 mapping.record('PHONE', '617-253-1000', '205-555-0142');
 mapping.record('GEO', '5 "Old" Road\nBoston', '[GEO-1]');
 mapping.record('GEO', '42.47', '[GEO-2]');
-mapping.recordQuoted('42.47', '"[GEO-2]"');
+mapping.recordAlso('42.47', '"[GEO-2]"');
 
 test.each([
   ['Seen [NAME-1] today.', 'Seen John Smith today.'],

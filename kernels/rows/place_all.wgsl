@@ -1,0 +1,4 @@
+// All experts lie in their order.
+fn placeOf(expert: u32) -> u32 {
+  return expert;
+}

@@ -1,0 +1,95 @@
+/** Calls and schemas that each dialect can demand: the grammar that the engine gets takes what was demanded and nothing else, and is wiped with the prompt. */
+import { describe, expect, test } from 'vitest';
+import { takes } from '../../../bench/grammar/reach.ts';
+import { compileGrammar } from '../../../runtime/grammar/grammars.ts';
+import { InwardError } from '../../../runtime/index.ts';
+import { say } from '../../fake-text.ts';
+import { type Bench, listen, user } from '../help.ts';
+import { format, writeCall } from './answering.ts';
+
+const parameters = { type: 'object', properties: { ward: { enum: ['A', 'B'] } }, required: ['ward'], additionalProperties: false };
+const schema = { type: 'object', properties: { age: { type: 'integer' } }, required: ['age'], additionalProperties: false };
+
+interface Demand {
+  readonly choice?: 'required' | 'find';
+  readonly isStrict?: boolean;
+  readonly isSingle?: boolean;
+  readonly hasSchema?: boolean;
+}
+
+/** The same demand in the words of each API. */
+const dialects: Readonly<Record<string, (demand: Demand) => object>> = {
+  '/v1/chat/completions': ({ choice, isStrict = false, isSingle = false, hasSchema }) => ({
+    ...{ model: 'default', messages: [user('Hi')], parallel_tool_calls: !isSingle },
+    tools: ['find', 'count'].map((name) => ({ type: 'function', function: { name, parameters, strict: isStrict && name === 'find' } })),
+    ...(choice && { tool_choice: choice === 'required' ? choice : { type: 'function', function: { name: choice } } }),
+    ...(hasSchema && { response_format: { type: 'json_schema', json_schema: { name: 'n', schema } } }),
+  }),
+  '/v1/responses': ({ choice, isStrict = false, isSingle = false, hasSchema }) => ({
+    ...{ model: 'default', input: 'Hi', parallel_tool_calls: !isSingle },
+    tools: ['find', 'count'].map((name) => ({ type: 'function', name, parameters, strict: isStrict && name === 'find' })),
+    ...(choice && { tool_choice: choice === 'required' ? choice : { type: 'function', name: choice } }),
+    ...(hasSchema && { text: { format: { type: 'json_schema', name: 'n', schema } } }),
+  }),
+  '/v1/messages': ({ choice, isStrict = false, isSingle = false, hasSchema }) => ({
+    ...{ model: 'default', max_tokens: 100, messages: [user('Hi')] },
+    tools: ['find', 'count'].map((name) => ({ name, input_schema: parameters, strict: isStrict && name === 'find' })),
+    tool_choice: {
+      type: choice === undefined ? 'auto' : choice === 'required' ? 'any' : 'tool',
+      ...(choice === 'find' && { name: choice }),
+      disable_parallel_tool_use: isSingle,
+    },
+    ...(hasSchema && { output_config: { format: { type: 'json_schema', schema } } }),
+  }),
+};
+const call = writeCall('find', { ward: 'A' });
+const other = writeCall('count', { ward: 'B' });
+const wrong = writeCall('find', { ward: 'C' });
+const thought = '<think>\nWhich?\n</think>\n\n';
+
+async function ask(bench: Bench, url: string, body: object): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+  const response = await bench.app.inject({ method: 'POST', url, headers: { 'anthropic-version': '2023-06-01' }, payload: body });
+  return { status: response.statusCode, body: response.json() };
+}
+
+describe.each(Object.keys(dialects))('%s', (url) => {
+  test.each<[name: string, demand: Demand, taken: readonly string[], refused: readonly string[]]>([
+    ['a call must be made', { choice: 'required' }, [call, `${thought}${call}\n${other}`], ['', 'Hello', thought, wrong, `${call} `, writeCall('other', {})]],
+    ['one call', { choice: 'required', isSingle: true }, [call, other], [`${call}\n${other}`]],
+    ['this tool', { choice: 'find' }, [call], [other, `${call}\n${call}`]],
+    ['strict arguments', { isStrict: true }, ['Hello', call, `Ok. ${call}\n${writeCall('count', { any: 1 })}`], [wrong, writeCall('other', {})]],
+    ['a schema', { hasSchema: true }, ['{"age":3}', `${thought}{"age": 3}`, writeCall('find', { any: 1 })], ['Hello', '{"age":"3"}', `{"age":3}${call}`]],
+    ['a schema, and a call in any case', { hasSchema: true, choice: 'required' }, [call], ['{"age":3}']],
+  ])('%s', async (_, demand, taken, refused) => {
+    await using bench = await listen({ script: say(`${thought}${call}`) });
+    bench.text.format = format;
+    expect(await ask(bench, url, dialects[url]!(demand))).toMatchObject({ status: 200 });
+    const start = compileGrammar(bench.text.grammars.at(-1)!);
+    expect([taken, refused].map((texts) => texts.filter((text) => takes(start, text)))).toEqual([taken, []]);
+    const held = bench.engine.requests.at(-1)!.grammar!;
+    expect([held.kind, held.source.length, held.source.every((byte) => byte === 0)]).toEqual(['gbnf', bench.text.grammars.at(-1)!.source.length, true]);
+  });
+
+  test('nothing is held where nothing is demanded', async () => {
+    await using bench = await listen({ script: say('a') });
+    bench.text.format = format;
+    expect(await ask(bench, url, dialects[url]!({}))).toMatchObject({ status: 200 });
+    expect([bench.text.grammars, bench.engine.requests.at(-1)?.grammar]).toEqual([[], undefined]);
+  });
+
+  test('what cannot be enforced is the fault of its field', async () => {
+    await using bench = await listen({ script: say('a') });
+    bench.text.format = format;
+    // Not of the prompt, which is encoded before.
+    Object.assign(bench.text, {
+      checkGrammar: async () => Promise.reject(new InwardError('grammar_unenforceable', { keyword: 'uniqueItems', path: '#/properties/0' })),
+    });
+    const field = { '/v1/chat/completions': 'response_format', '/v1/responses': 'text.format', '/v1/messages': 'output_config.format' }[url];
+    const told = async (demand: Demand) => (await ask(bench, url, dialects[url]!(demand))).body['error'] as { param: string; message: string };
+    expect(await told({ hasSchema: true })).toMatchObject({
+      param: field,
+      message: expect.stringContaining('The keyword uniqueItems at #/properties/0 cannot be enforced'),
+    });
+    expect(await told({ choice: 'required' })).toMatchObject({ param: 'tools' });
+  });
+});
