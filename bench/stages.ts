@@ -2,8 +2,10 @@
  * `npm run bench:stages`: what several devices make of a model that is spread over them, against one of them alone. Each device is a software device of one
  * thread, so that a machine with as many cores as stages has room for all. What the words mean: bench/README.md.
  */
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { type Engine, openEngine } from '../runtime/index.ts';
+import { listProcesses } from '../runtime/launch.ts';
 import { startProgress } from '../scripts/progress.mjs';
 import { integer, modelOption } from '../server/cli/options.ts';
 import { describeMachine } from './machine.ts';
@@ -24,8 +26,15 @@ interface Way {
   readonly name: string;
   readonly engine: Engine;
   readonly work: number;
+  /** Its processes, one a device. */
+  readonly pids: readonly number[];
   readonly times: number[];
+  /** Of processors, in ms, for each time. */
+  readonly cpuTimes: number[];
 }
+
+/** Ticks of a processor a second, as /proc counts them on every Linux that Node runs on. */
+const ticks = 100;
 
 export async function main(args: readonly string[]): Promise<void> {
   const options = new Command('inward bench stages')
@@ -45,20 +54,27 @@ export async function main(args: readonly string[]): Promise<void> {
   // lavapipe's own variable, handed on to each process.
   process.env['LP_NUM_THREADS'] = '1';
   const { stages, microBatches, rounds } = options;
-  await using one = await open(options, 1, 1);
-  await using whole = await open(options, stages, 1);
-  await using parted = await open(options, stages, microBatches);
-  const ways: Way[] = [
-    { name: 'one device', engine: one, work: 1, times: [] },
-    { name: `${stages} stages, whole steps`, engine: whole, work: stages, times: [] },
-    { name: `${stages} stages, ${microBatches} parts`, engine: parted, work: stages, times: [] },
-  ];
+  await using engines = new AsyncDisposableStack();
+  const ways: Way[] = [];
+  for (const [name, count, parts] of [
+    ['one device', 1, 1],
+    [`${stages} stages, whole steps`, stages, 1],
+    [`${stages} stages, ${microBatches} parts`, stages, microBatches],
+  ] as const) {
+    const before = listProcesses();
+    const engine = engines.use(await open(options, count, parts));
+    const pids = listProcesses().filter((pid) => !before.includes(pid));
+    ways.push({ name, engine, work: count, pids, times: [], cpuTimes: [] });
+  }
   const progress = startProgress('stages');
   for (let round = -1; round < rounds; round++) {
     progress.update((round + 1) / (rounds + 1));
     for (const way of ways) {
+      const cpu = readCpu(way);
       const ms = await run(way, options, round);
-      if (round >= 0) way.times.push(ms);
+      if (round < 0) continue;
+      way.times.push(ms);
+      way.cpuTimes.push(readCpu(way) - cpu);
     }
   }
   progress.end('stages');
@@ -70,6 +86,14 @@ async function open({ model, sequences, promptTokens, newTokens }: StagesOptions
   const maxSequences = sequences * stages;
   const device = 'lavapipe';
   return openEngine({ modelPath: await findModel(model), device, stages, microBatches, contextLength, maxSequences, kvTokens: contextLength * maxSequences });
+}
+
+/** Time of processors that its processes have taken so far, in ms: what other programs do changes it little. */
+function readCpu({ pids }: Way): number {
+  return pids.reduce((sum, pid) => {
+    const [user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ').slice(11, 13).map(Number) ?? [];
+    return sum + ((user + system) * 1000) / ticks;
+  }, 0);
 }
 
 /** In ms, from the first request to the last token of all. */
@@ -84,15 +108,15 @@ async function run({ engine, work }: Way, { sequences, promptTokens, newTokens }
 }
 
 function report(ways: readonly Way[], options: StagesOptions): void {
-  const base = Math.min(...(ways[0]?.times ?? []));
-  const rows = ways.map(({ name, work, times }) => {
-    const least = Math.min(...times);
-    const median = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
-    return { name, work, leastMs: least, medianMs: median, efficiency: base / least };
+  const least = (times: readonly number[]): number => Math.min(...times);
+  const [base, baseCpu] = [least(ways[0]?.times ?? []), least(ways[0]?.cpuTimes ?? [])];
+  const rows = ways.map(({ name, work, times, cpuTimes }) => {
+    const [ms, cpuMs] = [least(times), least(cpuTimes)];
+    return { name, work, ms, cpuMs, efficiency: base / ms, cpuEfficiency: (work * baseCpu) / cpuMs };
   });
-  for (const { name, work, leastMs, medianMs, efficiency } of rows)
-    console.log(
-      `${name.padEnd(28)} work x ${work}   least ${leastMs.toFixed(0).padStart(7)} ms   median ${medianMs.toFixed(0).padStart(7)} ms   efficiency ${efficiency.toFixed(2)}`,
-    );
+  for (const { name, work, ms, cpuMs, efficiency, cpuEfficiency } of rows) {
+    const numbers = `${ms.toFixed(0).padStart(7)} ms, efficiency ${efficiency.toFixed(2)};   of processors ${cpuMs.toFixed(0).padStart(7)} ms, ${cpuEfficiency.toFixed(2)}`;
+    console.log(`${name.padEnd(28)} work x ${work}   least ${numbers}`);
+  }
   console.log(JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine: describeMachine(), ...options, rows }));
 }
