@@ -32,9 +32,11 @@ export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'soak') return (await import('./soak/index.ts')).main(args.slice(1));
   if (args[0] === 'audit') return (await import('./audit.ts')).main(args.slice(1));
   if (args[0] === 'retention') return (await import('./retention/index.ts')).main(args.slice(1));
+  if (args[0] === 'experts') return (await import('./experts/index.ts')).main(args.slice(1));
   if (args[0] === 'load') return (await import('./load/index.ts')).main(args.slice(1));
   if (args[0] === 'stages') return (await import('./stages.ts')).main(args.slice(1));
   if (args[0] === 'gate') return (await import('./gate.ts')).main(args.slice(1));
+  if (args[0] === 'http') return (await import('./http.ts')).main(args.slice(1));
   if (args[0] === 'grammar') return (await import('./grammar/index.ts')).main(args.slice(1));
   if (args[0] === 'deid') return (await import('./deid/index.ts')).main(args.slice(1));
   if (args[0] === 'model') return (await import('./synthetic.ts')).main(args.slice(1));

@@ -22,6 +22,12 @@ export interface AttentionShape {
   readonly scale?: number;
   /** A query sees so many positions, its own the last of them; without it all. */
   readonly window?: number | undefined;
+  /** A query sees so many entries at most, those that were chosen for it (indexer.ts). In f16 and f32. */
+  readonly topK?: number | undefined;
+  /** Tokens that make an entry of the pool, where something is kept of several only; default 1. Blocks are of so many less then. */
+  readonly entryTokens?: number | undefined;
+  /** Behind what else a slot has: channels of a key that entries are chosen by (indexer.ts); a multiple of 8. */
+  readonly indexLength?: number | undefined;
   /** Scores become softcap * tanh(score / softcap). */
   readonly softcap?: number | undefined;
   readonly kv: KvFormat;
@@ -33,13 +39,13 @@ export interface AttentionShape {
   readonly layout: Readonly<Record<string, number>>;
 }
 
-export type PoolShape = Pick<AttentionShape, 'kvHeads' | 'headLength' | 'latentLength' | 'kv'>;
+export type PoolShape = Pick<AttentionShape, 'kvHeads' | 'headLength' | 'latentLength' | 'indexLength' | 'kv'>;
 
 /** Values in a vector of 16 bytes. */
 const vectorLengths: Readonly<Record<KvFormat, number>> = { f16: 8, f32: 4, q8: 16 };
 
 /** Vectors of 16 bytes of a head's keys, or values. */
-export function headVectors({ headLength, kv }: PoolShape): number {
+export function headVectors({ headLength, kv }: Pick<PoolShape, 'headLength' | 'kv'>): number {
   return Math.ceil(headLength / vectorLengths[kv]);
 }
 
@@ -51,8 +57,15 @@ export function valueLength({ headLength, latentLength }: Pick<AttentionShape, '
 /**
  * Vectors of 16 bytes that a slot of one layer's KV pool takes: [keys, values][KV head][head length] in the KV format; behind
  * them, for q8, a vector for each KV head with the factors of its keys and its values in f32. Latent rows: [KV head][head length].
+ * Last the key that entries are chosen by, where there is one.
  */
 export function slotVectors(shape: PoolShape): number {
+  const { indexLength = 0, kv } = shape;
+  return indexStart(shape) + headVectors({ headLength: indexLength, kv });
+}
+
+/** The first of a slot's vectors that its index key has. */
+export function indexStart(shape: PoolShape): number {
   if (shape.latentLength !== undefined) return shape.kvHeads * headVectors(shape);
   return 2 * shape.kvHeads * headVectors(shape) + (shape.kv === 'q8' ? shape.kvHeads : 0);
 }
@@ -125,22 +138,30 @@ function floatBits(value: number): number {
 
 /** What all kernels of attention have in common: options, format, places. `place`: of queries, pool and results. Labels name what is not usual. */
 export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boolean): Omit<Required<Variant>, 'file' | 'emulated'> {
-  const { window, softcap, kv } = shape;
-  const options = [...(window === undefined ? [] : [`w${window}`]), ...(softcap === undefined ? [] : [`cap${softcap}`]), ...(hasSinks ? ['sinks'] : [])].join(
-    '',
-  );
+  const { window, softcap, kv, topK, entryTokens = 1 } = shape;
+  const options = [
+    ...(window === undefined ? [] : [`w${window}`]),
+    ...(topK === undefined ? [] : [`k${topK}`]),
+    ...(softcap === undefined ? [] : [`cap${softcap}`]),
+    ...(hasSinks ? ['sinks'] : []),
+  ].join('');
   return {
     label: ['attention', kv, `d${headName(shape)}g${shape.heads / shape.kvHeads}`, ...(options === '' ? [] : [options]), place].join('/'),
     includes: {
       KV: `kv/${kv}.wgsl`,
       SCALES: `kv/${kv === 'q8' ? 'scaled' : 'unscaled'}.wgsl`,
+      SEEN: `attend/${topK === undefined ? 'window' : 'chosen'}.wgsl`,
       SCORE: `attend/${softcap === undefined ? 'plain' : 'softcap'}.wgsl`,
       SINK: `attend/${hasSinks ? 'sink' : 'no_sink'}.wgsl`,
       PLACE_POOL: `place/pool_${place}.wgsl`,
       PLACE_X: `place/x_${place}.wgsl`,
       PLACE_Y: `place/y_${place}.wgsl`,
     },
-    constants: { ...attentionConstants(shape), WINDOW: window ?? 0xffffffff, CAP_BITS: floatBits(softcap ?? 0) },
+    constants: {
+      ...attentionConstants(shape),
+      ...(topK === undefined ? { WINDOW: window ?? 0xffffffff } : { TOP_K: topK, ENTRY_TOKENS: entryTokens, CHOSEN: hasSinks ? 7 : 6 }),
+      CAP_BITS: floatBits(softcap ?? 0),
+    },
     bindings: [
       bindingKind('read', place),
       bindingKind('read', place, 'rgba32uint'),
@@ -149,6 +170,7 @@ export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boo
       bindingKind('write', place),
       'read',
       ...(hasSinks ? (['read'] as const) : []),
+      ...(topK === undefined ? [] : (['read'] as const)),
     ],
   };
 }
@@ -180,7 +202,7 @@ export interface AttentionScratch {
 
 /**
  * queries: [token][head][head length] f32, scaled; y: [token][head][value length] in the same kind of place, complete for tokens with one item.
- * sinks: [head] f32, one more score of each head, whose value is zero.
+ * sinks: [head] f32, one more score of each head, whose value is zero. chosen: [token][topK] slots, where the shape has a topK.
  */
 export function attention(
   shape: AttentionShape,
@@ -190,10 +212,11 @@ export function attention(
   y: Vectors,
   batch: Slice,
   sinks?: Slice,
+  chosen?: Slice,
 ): Operation {
   return {
     variants: [attentionVariant(shape, placeOf(y), sinks !== undefined)],
-    resources: [queries, pool, scratch.partials, scratch.states, y, batch, ...(sinks === undefined ? [] : [sinks])],
+    resources: [queries, pool, scratch.partials, scratch.states, y, batch, ...[sinks, chosen].filter((slice) => slice !== undefined)],
     choose: () => 0,
     gridX: (counts) => counts.items,
     gridY: () => shape.kvHeads * groupTiles(shape),

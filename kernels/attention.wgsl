@@ -3,7 +3,7 @@
 // has a position, reads all of its key, and finds the queries in registers of its own; no sum goes over lanes. Their values: a lane
 // has vectors of the head, and the weights go round by shuffle with a constant lane. The query heads (g) share each vector
 // that is read. A token with one item gets its result (y) at once; else the item leaves unnormalised sums, which
-// attention_merge joins. Keys before the window are not read; a sink is one more score of a head, whose value is zero.
+// attention_merge joins. SEEN (attend/*.wgsl) says which keys a token sees; others are not read; a sink is one more score of a head, whose value is zero.
 const X = 0u;
 const POOL = 1u;
 const Y = 4u;
@@ -16,7 +16,7 @@ const SINKS = 6u;
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
 #include "lib/masked.wgsl"
-#include "attend/window.wgsl"
+#include SEEN
 #include PLACE_POOL
 #include KV
 #include SCALES
@@ -41,8 +41,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let kvHead = group.y / GROUP_TILES;
   let firstInGroup = group.y % GROUP_TILES * GROUP_TILE;
   let token = batch[BATCH_ITEM_TOKENS + item];
-  let end = batch[BATCH_ITEM_ENDS + item];
-  let table = BATCH_TABLES + batch[BATCH_ROWS + token] * TABLE_LENGTH;
+  let end = endSeen(token, item);
+  let keys = keysOf(token);
   let vector = kvHead * HEAD_VECTORS;
 
   var query: array<array<vec4f, ALL_QUADS>, GROUP_TILE>;
@@ -69,7 +69,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var position = firstSeen(token, item); position < end; position += LANES) {
     // Lanes past the end read what the last position has, which is the sequence's own.
     let mine = min(position + lane, end - 1u);
-    let slot = batch[table + mine / BLOCK_LENGTH] * BLOCK_LENGTH + mine % BLOCK_LENGTH;
+    let slot = slotOf(keys, mine);
     let scales = scalesAt(slot, kvHead);
     // The value matters: a variable without one is zeroed once by Dawn, not every turn of a loop.
     var scores = array<f32, GROUP_TILE>();

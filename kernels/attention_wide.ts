@@ -42,6 +42,8 @@ function formsOf(shape: AttentionShape, unit: MatrixUnit | undefined): readonly 
   const keys = isLatent ? 32 : Math.min(32, 2 ** Math.floor(Math.log2(256 / headVectors(shape))));
   const wide = { heads, keys, rowLanes: 8 };
   const few: Form = { ...wide, tokens: 'item', rows: heads };
+  // Tokens that each have keys of their own share none.
+  if (shape.topK !== undefined) return [few];
   if (unit !== undefined && kv !== 'f32') return [few, matrixForm(headLength, group, unit)];
   return rows < 2 * heads ? [few] : [few, { ...wide, tokens: Math.floor(rows / heads), rows }];
 }
@@ -109,6 +111,7 @@ export function attentionWide(
   y: Vectors,
   batch: Slice,
   sinks?: Slice,
+  chosen?: Slice,
   unit?: MatrixUnit,
 ): Operation {
   const forms = formsOf(shape, unit);
@@ -117,7 +120,7 @@ export function attentionWide(
   const mostItems = shape.layout['TOKEN_ITEMS_LIMIT'] ?? 1;
   return {
     variants: attentionWideVariants(shape, placeOf(y), sinks !== undefined, unit),
-    resources: [queries, pool, scratch.partials, scratch.states, y, batch, ...(sinks === undefined ? [] : [sinks])],
+    resources: [queries, pool, scratch.partials, scratch.states, y, batch, ...[sinks, chosen].filter((slice) => slice !== undefined)],
     choose: (counts) => (typeof many === 'number' && isPrefill(counts) && counts.tokens >= 2 * many ? 1 : 0),
     // A tile of tokens is a workgroup for each item that a token may have; those past its tokens' items end at once.
     gridX: (counts, variant) => {

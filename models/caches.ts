@@ -8,7 +8,7 @@ export function poolShapeOf(cache: LayerCache, kv: PoolShape['kv']): PoolShape |
     case 'kv':
       return { kvHeads: cache.kvHeads, headLength: cache.headLength, kv };
     case 'latent':
-      return { kvHeads: 1, headLength: cache.latentLength + cache.ropeLength, latentLength: cache.latentLength, kv };
+      return { kvHeads: 1, headLength: cache.latentLength + cache.ropeLength, latentLength: cache.latentLength, indexLength: cache.indexLength, kv };
     case 'state':
     case 'none':
       return undefined;

@@ -5,6 +5,7 @@ import type { Family } from './family.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
 import { gemma4 } from './gemma4.ts';
+import { glmMoeDsa } from './glm_moe_dsa.ts';
 import { glm4Moe } from './glm4_moe.ts';
 import { gptOss } from './gpt_oss.ts';
 import { llama } from './llama.ts';
@@ -26,6 +27,7 @@ export const families: readonly Family[] = [
   gemma3,
   gemma4,
   glm4Moe,
+  glmMoeDsa,
   gptOss,
   llama,
   ministral3,

@@ -120,8 +120,11 @@ export type LayerCache =
   | { readonly kind: 'kv'; readonly kvHeads: number; readonly headLength: number; readonly window?: number | undefined }
   /** Recurrent state of the whole sequence: so many f32, a multiple of 4. */
   | { readonly kind: 'state'; readonly length: number }
-  /** One row for all heads: a latent, which keys and values are made of, and what of the key is rotated (multi-head latent attention). */
-  | { readonly kind: 'latent'; readonly latentLength: number; readonly ropeLength: number }
+  /**
+   * One row for all heads: a latent, which keys and values are made of, and what of the key is rotated (multi-head latent attention); in layers with
+   * an indexer also the key that it chooses by.
+   */
+  | { readonly kind: 'latent'; readonly latentLength: number; readonly ropeLength: number; readonly indexLength?: number | undefined }
   /** Nothing: it reads what another layer has stored. */
   | { readonly kind: 'none' };
 

@@ -11,6 +11,7 @@ import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } fr
 import { gatedHeads } from '../kernels/gated_heads.ts';
 import { type HeadRows, headMatmul, headsOf } from '../kernels/head_matmul.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
+import { chooseKeys, type IndexNorm, type IndexShape, indexRows, indexScores } from '../kernels/indexer.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type LatentShape, latentQueries, latentRows } from '../kernels/latent.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
@@ -131,6 +132,32 @@ export interface LatentHeads {
   readonly valueLength: number;
   /** What queries are multiplied by. */
   readonly scale: number;
+  /** Of the index key that the layer keeps beside the latent, where it has an indexer. */
+  readonly indexLength?: number | undefined;
+}
+
+/** A lightning indexer: heads of `length` channels, of which `rotaryLength` from `rotaryStart` on turn, choose `topK` of the positions that a token sees. */
+export interface IndexHeads extends Pick<HeadOptions, 'pairs' | 'rotaryStart'> {
+  readonly heads: number;
+  readonly length: number;
+  readonly rotaryLength: number;
+  readonly topK: number;
+}
+
+export interface IndexInputs {
+  /** [token][head][length]. */
+  readonly queries: Vectors;
+  /** [token][key, a weight for each head]. */
+  readonly rows: Vectors;
+  /** Of the key. */
+  readonly norm: IndexNorm;
+  readonly rotation: Slice;
+}
+
+/** Slots of the pool that each token of the step attends to, topK at most: [token][topK]. */
+export interface ChosenKeys {
+  readonly slots: Slice;
+  readonly topK: number;
 }
 
 export interface LatentInputs {
@@ -146,6 +173,8 @@ export interface LatentInputs {
    */
   readonly keysAndValues: LoadedMatrix | { readonly keys: ExpertMatrix; readonly values: ExpertMatrix };
   readonly rotation: Slice;
+  /** undefined: a token attends to all that it sees. */
+  readonly chosen?: ChosenKeys | undefined;
 }
 
 export interface LinearOptions {
@@ -200,7 +229,7 @@ export interface ExpertsOptions {
 export function chooseAttention({ family = 'narrow', matrixUnit }: Pick<TileFacts, 'family' | 'matrixUnit'>): typeof attention {
   if (family === 'narrow') return attention;
   const unit = family === 'matrix' ? matrixUnit : undefined;
-  return (shape, queries, pool, scratch, y, batch, sinks) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
+  return (shape, queries, pool, scratch, y, batch, sinks, chosen) => attentionWide(shape, queries, pool, scratch, y, batch, sinks, chosen, unit);
 }
 
 function joinTables(tables: readonly Float32Array[]): Float32Array {
@@ -224,6 +253,9 @@ function splitHeadRows(
   const own = { matrix: piece.matrix, pitch: plainLength + valueRows };
   return { keys: { ...own, start: 0, rows: plainLength, rowsAre: 'plain' }, values: { ...own, start: plainLength, rows: valueRows } };
 }
+
+/** Bytes of scores that an indexer has room for at once; tokens of a step that need more go one part after the other. */
+const scoreRoom = 2 ** 26;
 
 /** Positions that a layer without a window sees. */
 const everything = Number.POSITIVE_INFINITY;
@@ -369,7 +401,7 @@ export class Graph {
       this.#multiply(projections, x, norm, { kind: 'store', y: rows(), stride }, 'tokens', bias);
       this.operations.push(splitHeads(shape, options ?? {}, { rows: rows(), queries, pool, rotation, batch }));
     }
-    const attended = this.#attend(shape, queries, pool, sinks);
+    const attended = this.#attend(shape, queries, pool, { sinks });
     if (activation === undefined) return attended;
     const y = this.#perToken('gated heads', width);
     const { heads: count, headLength } = heads;
@@ -382,14 +414,10 @@ export class Graph {
    * Latent attention with absorbed weights: stores a row a token, and gives [token][head][value length]. The same way for prompts and for
    * single tokens: rows are never made into keys and values.
    */
-  latentAttention(layer: number, { queries: x, rows, norm, keysAndValues, rotation }: LatentInputs, heads: LatentHeads): Vectors {
-    const { batch, kv, blockLength, lanes, layout, maxTokens, pools, family, matrixUnit } = this.settings;
-    const found = pools[layer];
-    if (found === undefined) throw new Error(`no pool for layer ${layer}`);
-    const { latentLength, ropeLength } = heads;
-    const lengths = { headLength: latentLength + ropeLength, latentLength, rotaryLength: ropeLength };
-    const shape: LatentShape = { ...lengths, heads: heads.heads, kvHeads: 1, scale: heads.scale, kv, blockLength, poolFold: found.fold, lanes, layout };
-    const { vectors: pool } = found;
+  latentAttention(layer: number, { queries: x, rows, norm, keysAndValues, rotation, chosen }: LatentInputs, heads: LatentHeads): Vectors {
+    const { batch, lanes, layout, maxTokens, family, matrixUnit } = this.settings;
+    const { pool, shape: whole } = this.#latentPool(layer, heads);
+    const shape = { ...whole, topK: chosen?.topK };
     const { keys, values } = splitHeadRows(keysAndValues, heads);
     const queries = this.#perToken('queries', heads.heads * shape.headLength);
     this.#keepBlocks(shape, pool);
@@ -397,11 +425,47 @@ export class Graph {
       latentRows(shape, { rows, pool, norm, rotation, batch }),
       ...latentQueries(shape, keys, { x, queries, rotation, batch }, this.settings),
     );
-    const attended = this.#attend(shape, queries, pool);
+    const attended = this.#attend(shape, queries, pool, { chosen: chosen?.slots });
     const y = this.#perToken('values', heads.heads * heads.valueLength);
     const facts = { lanes, family, matrixUnit, layout, batch, maxTokens, heads: heads.heads };
     this.operations.push(...headMatmul(values, { ...facts, x: attended, y }));
     return y;
+  }
+
+  /** Stores an index key a token, and gives what each token attends to, in this layer and in others that have none of their own; good until the next call. */
+  chooseKeys(layer: number, { queries, rows, norm, rotation }: IndexInputs, latent: LatentHeads, index: IndexHeads): ChosenKeys {
+    const { batch, maxTokens, contextLength } = this.settings;
+    const { pool, shape: whole } = this.#latentPool(layer, latent);
+    const { heads, length, rotaryLength } = index;
+    const topK = Math.min(index.topK, contextLength);
+    const shape: IndexShape = { ...whole, indexLength: length, indexHeads: heads, rotaryLength, topK };
+    const turned = this.#perToken('index queries', heads * length);
+    const plain = { ...whole, heads, headLength: length, latentLength: undefined, rotaryLength, scale: (length * heads) ** -0.5 };
+    const rowLength = length + heads;
+    this.operations.push(
+      splitHeads(plain, { ...index, onlyQueries: true }, { rows: queries, queries: turned, pool, rotation, batch }),
+      indexRows(shape, { ...index, rowLength }, { rows, pool, norm, rotation, batch }),
+    );
+    const scoreRows = Math.max(1, Math.min(maxTokens, Math.floor(scoreRoom / 4 / contextLength)));
+    const scores = this.#buffer('index scores', scoreRows * contextLength * 4);
+    const slots = this.#buffer('chosen keys', maxTokens * topK * 4);
+    for (let firstToken = 0; firstToken < maxTokens; firstToken += scoreRows) {
+      const part = { scores, stride: contextLength, firstToken, rows: scoreRows };
+      const weights = { rows, start: length, width: rowLength };
+      this.operations.push(
+        indexScores(shape, { queries: turned, weights, pool, batch }, part, this.settings),
+        chooseKeys(shape, part, slots, batch, this.settings),
+      );
+    }
+    return { slots, topK };
+  }
+
+  #latentPool(layer: number, { heads, latentLength, ropeLength, indexLength, scale }: LatentHeads): { readonly pool: Vectors; readonly shape: LatentShape } {
+    const { kv, blockLength, lanes, layout, pools } = this.settings;
+    const found = pools[layer];
+    if (found === undefined) throw new Error(`no pool for layer ${layer}`);
+    const lengths = { headLength: latentLength + ropeLength, latentLength, rotaryLength: ropeLength, indexLength };
+    return { pool: found.vectors, shape: { ...lengths, heads, kvHeads: 1, scale, kv, blockLength, poolFold: found.fold, lanes, layout } };
   }
 
   /** What a step does to whole blocks of a pool. */
@@ -412,7 +476,12 @@ export class Graph {
   }
 
   /** [token][head][value length]. */
-  #attend(shape: AttentionShape, queries: Vectors, pool: Vectors, sinks?: Slice): Vectors {
+  #attend(
+    shape: AttentionShape,
+    queries: Vectors,
+    pool: Vectors,
+    { sinks, chosen }: { readonly sinks?: Slice | undefined; readonly chosen?: Slice | undefined } = {},
+  ): Vectors {
     const { batch, maxItems } = this.settings;
     const width = shape.heads * valueLength(shape);
     const scratch = {
@@ -421,7 +490,7 @@ export class Graph {
     };
     const attended = this.#perToken('attended', width);
     const attend = chooseAttention(this.settings);
-    this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks), attentionMerge(shape, scratch, attended, batch, sinks));
+    this.operations.push(attend(shape, queries, pool, scratch, attended, batch, sinks, chosen), attentionMerge(shape, scratch, attended, batch, sinks));
     return attended;
   }
 

@@ -94,7 +94,7 @@ class LocalEngine implements Engine {
   }
 
   stats(): EngineStats {
-    const { scheduler, pool, memory, batch } = this.#parts;
+    const { scheduler, pool, memory, batch, runner } = this.#parts;
     const { queries, hits } = scheduler.cache.counts;
     const { drafted, accepted } = scheduler.draftCounts;
     return {
@@ -115,6 +115,7 @@ class LocalEngine implements Engine {
       draftTokens: drafted,
       acceptedTokens: accepted,
       forcedTokens: scheduler.forcedTokenCount,
+      ...runner.expertCounts,
       estimatedWaitMs: scheduler.estimatedWaitMs,
       tenants: scheduler.tenants,
       dispatchesPerStep: this.#dispatchesPerStep,

@@ -4,13 +4,14 @@
  */
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { families } from '../models/index.ts';
 import { openCheckpoint } from './checkpoint/index.ts';
 import { openShape } from './checkpoint/shape.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
 import { blockLength, createPlanner, type PlanOptions } from './plan.ts';
 import { billCheckpoint } from './sizing/bill.ts';
-import { findBill } from './sizing/releases.ts';
+import { findBill, findConfig } from './sizing/releases.ts';
 import { planStages } from './sizing/stages.ts';
 import type { Accelerator, ModelBill, StagePlan } from './sizing/types.ts';
 import { type KvFormat, kvFormats, type MemoryRoom, type ModelFit, type ModelPlan } from './types.ts';
@@ -85,9 +86,17 @@ export function fitStages(model: string, options: PlanOptions, device: Accelerat
 
 function billModel(model: string, kv: KvFormat): ModelBill {
   const bill = findBill(model, kv);
-  if (bill !== undefined && statSync(model, { throwIfNoEntry: false }) === undefined) return bill;
+  if (bill !== undefined && statSync(model, { throwIfNoEntry: false }) === undefined) return withScratch(bill, findConfig(model), kv);
   const isShape = isConfig(model);
   using checkpoint = isShape ? openShape(model, 'BF16') : openCheckpoint(model);
   const found = billCheckpoint(checkpoint, kv, isShape);
   return { ...found, name: found.name || basename(model, '.json') };
+}
+
+/** Working memory follows from the forward pass, once the engine has the family. */
+function withScratch(bill: ModelBill, configPath: string | undefined, kv: KvFormat): ModelBill {
+  if (configPath === undefined || families.every(({ name }) => name !== bill.family)) return bill;
+  using checkpoint = openShape(configPath, 'BF16');
+  const { scratchSize } = billCheckpoint(checkpoint, kv, true);
+  return { ...bill, scratchSize };
 }

@@ -55,6 +55,7 @@ export interface StepRunner {
   readResidue: Runner<StepResults>['readResidue'];
   readonly dispatchCount: number;
   readonly submittedAt: number;
+  readonly expertCounts: Runner<StepResults>['expertCounts'];
 }
 
 /** Everything a step touches. */

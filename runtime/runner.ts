@@ -121,6 +121,11 @@ export class Runner<Out> {
     return this.#dispatches;
   }
 
+  /** Experts that steps wanted where not all are on the device, and those that had to be brought there. */
+  get expertCounts(): { readonly expertUses: number; readonly expertLoads: number } {
+    return { expertUses: this.#pager?.uses ?? 0, expertLoads: this.#pager?.loads ?? 0 };
+  }
+
   /** Room for logits on their way to the host, which few ask for; made once. Throws out_of_memory: before a step needs it, so that only the request fails that asks. */
   reserveLogits(): void {
     this.#outlet.reserveLogits();

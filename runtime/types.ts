@@ -491,6 +491,9 @@ export interface EngineStats {
   readonly acceptedTokens: number;
   /** Tokens of which a grammar left no choice: generated without a step of their own. */
   readonly forcedTokens: number;
+  /** Of layers whose experts are not all on the device: experts that steps wanted, and those of them that were not there. */
+  readonly expertUses: number;
+  readonly expertLoads: number;
   /** How long a request that came now would wait before its first step, in ms; an estimate. */
   readonly estimatedWaitMs: number;
   /**

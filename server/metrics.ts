@@ -119,6 +119,8 @@ function listTokens(stats: EngineStats, model: Labels): Family[] {
     counter('vllm:spec_decode_num_draft_tokens_total', 'Tokens that speculative decoding proposed.', stats.draftTokens, model),
     counter('vllm:spec_decode_num_accepted_tokens_total', 'Proposed tokens that were accepted.', stats.acceptedTokens, model),
     counter('inward_forced_tokens_total', 'Tokens of which a grammar left no choice, generated without a step of their own.', stats.forcedTokens),
+    counter('inward_expert_uses_total', 'Experts that steps wanted, of layers whose experts are not all on the device.', stats.expertUses),
+    counter('inward_expert_loads_total', 'Those of them that had to be brought to the device.', stats.expertLoads),
   ];
 }
 

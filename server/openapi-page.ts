@@ -44,14 +44,18 @@ function describeFields({ properties = {}, required = [] }: Json): string {
 }
 
 function describeType(schema: Json): string {
-  const { anyOf, enum: values, const: only, type, items, minimum, maximum, description } = schema;
+  const { description } = schema;
+  return description === undefined ? describeValues(schema) : `${describeValues(schema)}; ${String(description)}`;
+}
+
+function describeValues({ anyOf, enum: values, const: only, type, items, minimum, maximum, maxProperties }: Json): string {
   if (Array.isArray(anyOf)) return [...new Set(anyOf.map((one: Json) => describeType(one)))].filter((text) => text !== 'null').join(', or ');
-  if (Array.isArray(values))
-    return [values.map((value) => JSON.stringify(value)).join(', '), ...(description === undefined ? [] : [String(description)])].join('; ');
+  if (Array.isArray(values)) return values.map((value) => JSON.stringify(value)).join(', ');
   if (only !== undefined) return JSON.stringify(only);
+  if (maxProperties === 0) return 'empty';
   const range = [minimum === undefined ? '' : ` from ${String(minimum)}`, maximum === undefined ? '' : ` to ${String(maximum)}`].join('');
-  const name = type === 'array' && items !== undefined ? `list of: ${describeType(items as Json)}` : String(type ?? 'anything');
-  return description === undefined ? name + range : `${name}${range}; ${String(description)}`;
+  const name = type === 'array' && items !== undefined ? `list of: ${describeType(items as Json)}` : [type ?? 'anything'].flat().join(' or ');
+  return name + range;
 }
 
 function toAnchor(path: string): string {

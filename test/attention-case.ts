@@ -10,13 +10,13 @@ import { random, randomFloats } from '../kernels/random.ref.ts';
 import { Batch } from '../runtime/scheduling/batch.ts';
 import { Sequence } from '../runtime/scheduling/sequence.ts';
 import type { BlockId } from '../runtime/types.ts';
-import { compare, type Gpu } from './gpu.ts';
+import { compare, type Gpu, joined } from './gpu.ts';
 
 const sink = { event: () => undefined, fail: () => undefined };
 const blockLength = 16;
 const limits = { maxTokens: 80, maxSequences: 4, maxLogitRows: 4, contextLength: 2048, blockCount: 200, blockLength, maxEdits: 0 };
 
-type Heads = Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'latentLength' | 'window' | 'softcap' | 'kv'>;
+type Heads = Pick<AttentionShape, 'heads' | 'kvHeads' | 'headLength' | 'latentLength' | 'indexLength' | 'window' | 'topK' | 'softcap' | 'kv'>;
 
 /** Tokens [first, end) of a sequence, whose keys and values before them are in the pool. */
 interface Span {
@@ -113,6 +113,25 @@ const latentCases: typeof headCases = [
   },
 ];
 
+/** Of some positions: below the count, at it, and above; in items of which some have none; values that are all of a row, with a sink. */
+const chosenCases: readonly (Omit<Heads, 'kv'> & Pick<AttentionCase, 'spans' | 'sinks'> & { readonly topK: number })[] = [
+  { heads: 4, kvHeads: 1, headLength: 128, latentLength: 96, indexLength: 32, topK: 12, spans: [{ first: 9, end: 15 }] },
+  {
+    heads: 5,
+    kvHeads: 1,
+    headLength: 40,
+    latentLength: 40,
+    indexLength: 8,
+    topK: 13,
+    spans: [
+      { first: 1998, end: 2000 },
+      { first: 0, end: 1 },
+    ],
+    sinks: new Float32Array([0.5, -3, 2, -1e4, 1]),
+  },
+  { heads: 18, kvHeads: 1, headLength: 152, latentLength: 136, indexLength: 128, topK: 520, spans: [{ first: 1200, end: 1202 }] },
+];
+
 /** 49 tokens of three sequences: the first positions; the edge of an item; several items. */
 const optionSpans: readonly Span[] = [
   { first: 0, end: 35 },
@@ -158,6 +177,11 @@ const allCases: readonly NamedCase[] = [
     isLatent: true,
     make: (kv: AttentionShape['kv']) => ({ heads: { ...heads, kv }, spans: spans.map(([first, end]) => ({ first, end })) }),
   })),
+  ...chosenCases.map(({ spans, sinks, ...heads }) => ({
+    name: `${heads.topK} chosen of latent rows of ${heads.headLength}`,
+    isLatent: true,
+    make: (kv: AttentionShape['kv']) => ({ heads: { ...heads, kv }, spans, sinks }),
+  })),
   ...optionCases.map(({ options, window, softcap, sinks }) => ({
     name: options,
     make: (kv: AttentionShape['kv']) => ({ heads: { ...optionHeads, kv, ...(window && { window }), ...(softcap && { softcap }) }, spans: optionSpans, sinks }),
@@ -199,17 +223,18 @@ async function attend(
   const batch = new Batch(limits);
   const shape: AttentionShape = { ...heads, rotaryLength: heads.headLength, blockLength, poolFold: 3, lanes: gpu.lanes, layout: batch.layout };
   const bytes = new Uint8Array(limits.blockCount * blockLength * slotVectors(shape) * 16).fill(0x64);
-  const expected = fill(batch, bytes, shape, spans, data, sinks);
+  const { expected, chosen } = fill(batch, bytes, shape, spans, data, sinks);
   const width = heads.heads * valueLength(heads);
   const queryWidth = heads.heads * heads.headLength;
   const queries = gpu.vectors(data.query.slice(0, (expected.length / width) * queryWidth), queryWidth, place);
   const pool = gpu.pool(new Float32Array(bytes.buffer), slotVectors(shape), shape.poolFold, place);
   const words = gpu.buffer(batch.seal());
   const sinkBuffer = sinks && gpu.buffer(sinks);
+  const chosenBuffer = heads.topK === undefined ? undefined : gpu.buffer(Uint32Array.from(chosen));
   const run = async (variant: number): Promise<{ got: Float32Array; variantCount: number }> => {
     const scratch = { partials: gpu.buffer(new Float32Array(batch.maxItems * width)), states: gpu.buffer(new Float32Array(batch.maxItems * heads.heads * 2)) };
     const y = gpu.vectors(new Float32Array(expected.length), width, place);
-    const operation = kernel(shape, queries, pool, scratch, y, words, sinkBuffer);
+    const operation = kernel(shape, queries, pool, scratch, y, words, sinkBuffer, chosenBuffer);
     await gpu.run([{ ...operation, choose: () => variant }, attentionMerge(shape, scratch, y, words, sinkBuffer)], batch.counts);
     await Promise.all([gpu.read(scratch.partials), gpu.read(scratch.states)]); // nothing behind them was written
     return { got: await gpu.readVectors(y), variantCount: operation.variants.length };
@@ -225,7 +250,10 @@ async function attend(
   return { got, expected };
 }
 
-/** Puts the spans into the batch and their keys and values into the pool's bytes; gives what the reference has for their tokens. */
+/**
+ * Puts the spans into the batch and their keys and values into the pool's bytes; gives what the reference has for their tokens, and with a topK the
+ * slots that each sees, at random.
+ */
 function fill(
   batch: Batch,
   pool: Uint8Array,
@@ -233,12 +261,13 @@ function fill(
   spans: readonly Span[],
   data: AttentionData,
   sinks: Float32Array | undefined,
-): Float64Array {
+): { readonly expected: Float64Array; readonly chosen: readonly number[] } {
   // Blocks in an order that no address arithmetic could guess.
   const next = random(spans.length);
   const order = Array.from({ length: limits.blockCount }, (_, i) => i).sort(() => next() - 0.5);
   const width = shape.heads * shape.headLength;
   const expected: number[] = [];
+  const chosen: number[] = [];
   let at = 0;
   spans.forEach(({ first, end }, i) => {
     const sequence = new Sequence({ promptIds: new Uint32Array(end), maxTokens: 1 }, limits.contextLength, sink);
@@ -250,10 +279,28 @@ function fill(
     for (let position = first; position < end; position++) {
       const query = data.query.subarray(at, at + width);
       at += width;
-      expected.push(...attentionReference({ ...shape, ...(sinks && { sinks }) }, query, keys, values, position + 1));
+      const reference = { ...shape, ...(sinks && { sinks }) };
+      if (shape.topK === undefined) expected.push(...attentionReference(reference, query, keys, values, position + 1));
+      else {
+        const own = choose(position + 1, shape.topK, next);
+        const rows = joined(own.map((one) => keys.subarray(one * shape.headLength, (one + 1) * shape.headLength)));
+        expected.push(...attentionReference(reference, query, rows, rows, own.length));
+        const slots = own.map((one) => (sequence.blocks[Math.floor(one / blockLength)] ?? 0) * blockLength + (one % blockLength));
+        // What stands behind them is no slot.
+        chosen.push(...slots, ...Array.from({ length: shape.topK - own.length }, () => 0xffffff));
+      }
     }
   });
-  return Float64Array.from(expected);
+  return { expected: Float64Array.from(expected), chosen };
+}
+
+/** Ascending. */
+function choose(count: number, topK: number, next: () => number): number[] {
+  const order = Array.from({ length: count }, (_, i) => ({ i, by: next() })).sort((a, b) => a.by - b.by);
+  return order
+    .slice(0, topK)
+    .map(({ i }) => i)
+    .sort((a, b) => a - b);
 }
 
 /** Puts [position][KV head][length] into the pool's bytes in its format; gives the values that are there then. */

@@ -235,6 +235,8 @@ export class FakeEngine implements Engine {
       draftTokens: 0,
       acceptedTokens: 0,
       forcedTokens: 0,
+      expertUses: 0,
+      expertLoads: 0,
       estimatedWaitMs: 0,
       tenants: [],
       ...this.options.stats,

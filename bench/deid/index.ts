@@ -24,8 +24,8 @@ export interface SetResult {
   readonly name: string;
   readonly goal: number | undefined;
   readonly score: Score;
-  /** Lowest and highest recall of five parts, with the examples of a template in one part. */
-  readonly folds: readonly [number, number] | undefined;
+  /** Recall of each of five parts, with the examples of a template in one part. */
+  readonly folds: readonly number[] | undefined;
   readonly peer?: Score;
 }
 

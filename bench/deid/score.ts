@@ -106,11 +106,11 @@ export function precisionOf({ truePositives, falsePositives }: Score): number {
   return truePositives / (truePositives + falsePositives);
 }
 
-/** Lowest and highest recall of five parts, with the examples of one template (or one id) in one part; nothing is tuned between them. */
-export function foldRecalls(examples: readonly Example[], detect: (text: string) => readonly Span[]): readonly [number, number] | undefined {
+/** Recall of each of five parts, with the examples of one template (or one id) in one part; undefined where a part has none. Nothing is tuned between them. */
+export function foldRecalls(examples: readonly Example[], detect: (text: string) => readonly Span[]): readonly number[] | undefined {
   const parts = Map.groupBy(examples, (example) => hash(example.template ?? example.id) % 5);
-  const recalls = [...parts.values()].map((part) => recallOf(scoreSet(part, detect))).filter((recall) => !Number.isNaN(recall));
-  return recalls.length < 5 ? undefined : [Math.min(...recalls), Math.max(...recalls)];
+  const recalls = Array.from({ length: 5 }, (_, part) => recallOf(scoreSet(parts.get(part) ?? [], detect)));
+  return recalls.some(Number.isNaN) ? undefined : recalls;
 }
 
 /** FNV-1a. */

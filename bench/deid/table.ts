@@ -25,10 +25,10 @@ export function formatSet({ name, goal, score, folds, peer }: SetResult): string
   return [...lines, ''];
 }
 
-function formatTotals(score: Score, goal: number | undefined, folds: readonly [number, number] | undefined): string[] {
+function formatTotals(score: Score, goal: number | undefined, folds: readonly number[] | undefined): string[] {
   const [recall, precision] = [recallOf(score), precisionOf(score)];
   const f1 = (2 * recall * precision) / (recall + precision);
-  const spread = folds === undefined ? '' : `, five parts ${percent(folds[0])} to ${percent(folds[1])}`;
+  const spread = folds === undefined ? '' : `, five parts ${folds.map((part) => (part * 100).toFixed(1)).join(' ')} %`;
   const judged = goal === undefined ? '' : `, goal ${percent(goal)} ${recall >= goal ? 'met' : 'missed'}`;
   return [
     `  all          recall ${percent(recall)}${judged}${spread}; precision ${percent(precision)}, F1 ${percent(f1)}`,

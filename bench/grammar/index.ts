@@ -1,15 +1,17 @@
 /**
  * `npm run bench:grammar`: how many schemas of public sets the compiler reaches, and what masks and compiling cost with a real vocabulary.
- * No device is needed. What the words mean: bench/README.md.
+ * No device is needed, but for `--answers`: a model's own answers under random schemas. What the words mean: bench/README.md.
  */
 import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { openCheckpoint } from '../../runtime/checkpoint/index.ts';
-import { ensureDefaultModel } from '../../scripts/setup/index.ts';
-import { UsageError } from '../../server/cli/options.ts';
+import type { DeviceName } from '../../runtime/index.ts';
+import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
+import { deviceOption, integer, UsageError } from '../../server/cli/options.ts';
 import { readVersion } from '../../server/privacy/version.ts';
 import { describeMachine } from '../machine.ts';
 import { describeSamples } from '../serve/statistics.ts';
+import { judgeAnswers } from './answers.ts';
 import { timeMasks } from './masks.ts';
 import { createReach, judgeSchema, type Reach } from './reach.ts';
 import { judgeParsing, judgeSuite, readCases } from './sets.ts';
@@ -18,6 +20,10 @@ interface GrammarOptions {
   readonly data?: string;
   readonly model?: readonly string[];
   readonly schemas?: number;
+  readonly answers?: number;
+  readonly seed: number;
+  readonly longest: number;
+  readonly device: DeviceName | 'auto';
 }
 
 /** Least part of MaskBench that must be reached; longest mask and compilation, in ms at p50. */
@@ -30,11 +36,19 @@ export async function main(args: readonly string[]): Promise<void> {
     .option('--data <folder>', 'folder with maskbench.dev.jsonl.gz and the like; default json-schema in the data of INWARD_TEST_DATA')
     .option('--model <path...>', 'models whose vocabularies are measured; default SmolLM2')
     .option('--schemas <count>', 'only so many schemas of MaskBench', Number)
-    .addHelpText('after', '\nExamples:\n  npm run bench:grammar\n  npm run bench:grammar -- --schemas 200 --model large.gguf')
+    .option('--answers <count>', 'instead of all that, so many answers of the first model under random schemas, judged by ajv', integer(1, 100_000))
+    .option('--longest <tokens>', 'of an answer', integer(1, 1024), 200)
+    .option('--seed <number>', 'of schemas and answers', integer(1), 1)
+    .addOption(deviceOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npm run bench:grammar\n  npm run bench:grammar -- --schemas 200 --model large.gguf\n  npm run bench:grammar -- --answers 500',
+    )
     .exitOverride()
     .showHelpAfterError('See --help.')
     .parse([...args], { from: 'user' })
     .opts<GrammarOptions>();
+  if (options.answers !== undefined) return showAnswers(options, options.answers);
   const folder = options.data ?? findData();
   const cases = readCases(join(folder, 'maskbench.dev.jsonl.gz')).slice(0, options.schemas);
   const reach = createReach();
@@ -71,6 +85,26 @@ export async function main(args: readonly string[]): Promise<void> {
   const record = { date: new Date().toISOString().slice(0, 10), version: readVersion(), machine: describeMachine(), reach: toRecord(reach), vocabularies };
   console.log(JSON.stringify(record));
   if (found.some(({ isMet }) => !isMet)) process.exitCode = 1;
+}
+
+async function showAnswers({ model: [model] = [], device, seed, longest }: GrammarOptions, count: number): Promise<void> {
+  const modelPath = model ?? (await ensureDefaultModel());
+  const record = await judgeAnswers({ modelPath, device: (await ensureDevice(device)).name, count, seed, longest });
+  const { answers, valid, rejected, cut, stopped, refused, tokens, forced } = record;
+  console.log(`${answers} answers of ${basename(modelPath)} under random schemas (${refused} more were refused): ${valid} valid, ${rejected} rejected by ajv, ${cut} cut at ${longest} tokens, ${stopped} stopped by a bound`); // biome-ignore format: one line
+  console.log(`${tokens} tokens, ${forced} of them (${((100 * forced) / tokens).toFixed(1)} %) without a step of the model`);
+  console.log(
+    JSON.stringify({
+      date: new Date().toISOString().slice(0, 10),
+      version: readVersion(),
+      machine: describeMachine(),
+      model: basename(modelPath),
+      seed,
+      longest,
+      ...record,
+    }),
+  );
+  if (rejected > 0) process.exitCode = 1;
 }
 
 function findData(): string {

@@ -63,7 +63,8 @@ function parseOptions(args: readonly string[]): LoadOptions {
     .opts<LoadOptions>();
 }
 
-function parseSize(text: string): number {
+/** Bytes of `2G`, for options. */
+export function parseSize(text: string): number {
   const [, digits, unit] = /^(\d{1,6})([MG])$/.exec(text) ?? [];
   if (digits === undefined) throw new InvalidArgumentError('Expected a whole number with M or G behind it.');
   return Number(digits) * (unit === 'M' ? 1e6 : 1e9);

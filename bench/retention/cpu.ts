@@ -9,12 +9,19 @@ const ticksPerSecond = 100;
 
 /** Of all its processes and those that have ended below them, user and system, in seconds. Source: proc_pid_stat(5). */
 export function readCpuSeconds(pid: number): number {
-  const ticks = listTree(pid).reduce((sum, process) => {
-    // The name, in brackets, may hold blanks. Fields 14 to 17: utime, stime, cutime, cstime.
-    const fields = readProcess(process, 'stat')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    return sum + fields.slice(11, 15).reduce((own, field) => own + Number(field), 0);
-  }, 0);
-  return ticks / ticksPerSecond;
+  // utime, stime, cutime, cstime.
+  return listTree(pid).reduce((sum, process) => sum + readTicks(process, 11, 15), 0) / ticksPerSecond;
+}
+
+/** Of one process alone, without those below it. */
+export function readOwnCpuSeconds(pid: number): number {
+  return readTicks(pid, 11, 13) / ticksPerSecond;
+}
+
+/** Fields from the third on: the name, in brackets, may hold blanks. */
+function readTicks(pid: number, from: number, to: number): number {
+  const fields = readProcess(pid, 'stat')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return fields.slice(from, to).reduce((sum, field) => sum + Number(field), 0);
 }

@@ -7,7 +7,7 @@
 
 #include "lib/batch.wgsl"
 #include "lib/masked.wgsl"
-#include "attend/window.wgsl"
+#include SEEN
 #include SHUFFLES
 #include PLACE_POOL
 #include KV
@@ -74,7 +74,7 @@ fn seenOf(take: Take, token: u32) -> Seen {
   if (item >= batch[BATCH_TOKEN_ITEMS + token + 1u]) {
     return Seen(0u, 0u, 0u);
   }
-  return Seen(item, firstSeen(token, item), batch[BATCH_ITEM_ENDS + item]);
+  return Seen(item, firstSeen(token, item), endSeen(token, item));
 }
 
 // Puts the rows where all lanes find them; a barrier must follow.
@@ -114,7 +114,7 @@ fn spanOf(take: Take, first: u32) -> Span {
 // Where the position lies in the pool; one that no token sees is not read, but the nearest that some token sees.
 fn slotAt(span: Span, position: u32) -> u32 {
   let at = clamp(position, span.start, span.end - 1u);
-  return batch[BATCH_TABLES + batch[BATCH_ROWS + span.first] * TABLE_LENGTH + at / BLOCK_LENGTH] * BLOCK_LENGTH + at % BLOCK_LENGTH;
+  return slotOf(keysOf(span.first), at);
 }
 
 // The row whose softmax a lane has; lanes behind the last row go along with it.

@@ -177,7 +177,9 @@ function fp8(tensors: Tensors, quantization: Quantization): StoredMatrix {
   tensors.group('FP8', blockColumnCount);
   const grid = [Math.ceil(rows / blockRows), Math.ceil(columns / blockColumnCount)];
   const weight = tensors.get('.weight', 'FP8', ['F8_E4M3'], [rows, columns]);
-  const scales = tensors.get(suffix, 'FP8', ['F32', ...halves, 'F8_E8M0'], [], [1], [1, 1], [rows], grid);
+  // Where the configuration says blocks, a single scale would be one that lacks the others.
+  const others = quantization.method === 'fp8' && quantization.block !== undefined ? [] : [[], [1], [1, 1], [rows]];
+  const scales = tensors.get(suffix, 'FP8', ['F32', ...halves, 'F8_E8M0'], ...others, grid);
   const isOne = scales.shape.every((dimension) => dimension === 1);
   const isGrid = scales.shape.join() === grid.join();
   const groupRows = isOne ? rows : isGrid ? blockRows : 1;

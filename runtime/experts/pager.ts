@@ -24,6 +24,9 @@ export class ExpertPager {
   /** The way of a layer's slots to the routes. */
   readonly #uploads: Uploads;
   #isAway = false;
+  /** Experts that were wanted so far, and those of them that were not there. */
+  uses = 0;
+  loads = 0;
   readonly #slots: Uint32Array;
   readonly #isChosen: Uint8Array;
   readonly #pause: number;
@@ -73,6 +76,8 @@ export class ExpertPager {
     for (const { experts, loads } of residency.passes(await this.#readChosen(paged, tokens))) {
       for (const { expert, slot } of loads) for (const matrix of paged.matrices) await this.#files.load(matrix, expert, slot);
       if (loads.length > 0) await this.#files.flush();
+      this.uses += experts.length;
+      this.loads += loads.length;
       yield await this.#tell(paged, residency, experts);
     }
   }

@@ -26,6 +26,8 @@ const kinds: Readonly<Record<keyof EngineStats, 'count' | 'state' | 'own'>> = {
   draftTokens: 'count',
   acceptedTokens: 'count',
   forcedTokens: 'count',
+  expertUses: 'count',
+  expertLoads: 'count',
   estimatedWaitMs: 'state',
   finished: 'count',
   stepMs: 'count',
@@ -39,6 +41,7 @@ export const emptyStats: EngineStats = {
   ...{ running: 0, waiting: 0, parked: 0, kvBlocksTotal: 0, kvBlocksFree: 0, kvBlocksCached: 0, blockLength: 0 },
   ...{ steps: 0, promptTokens: 0, generatedTokens: 0, preemptions: 0, restarts: 0, dispatchesPerStep: 0, memory: {} },
   ...{ prefixQueries: 0, prefixHits: 0, draftTokens: 0, acceptedTokens: 0, forcedTokens: 0, estimatedWaitMs: 0, tenants: [] },
+  ...{ expertUses: 0, expertLoads: 0 },
 };
 
 /** State of `later`, counts of both. */

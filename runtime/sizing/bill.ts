@@ -32,7 +32,7 @@ export function billCheckpoint(checkpoint: Checkpoint, kv: KvFormat, isShape: bo
     weights: billSpecs(specs, (spec) => (released && releasedSize(spec, released)) ?? specSize(checkpoint, spec)),
     chosen: readChosen(checkpoint),
     caches: config.caches.map((cache) => billCache(cache, kv)),
-    streamSize: config.embeddingLength * 4,
+    streamSize: config.embeddingLength * 4 * (checkpoint.model?.config.integer('hc_mult', 1) ?? 1),
     scratchSize: ({ tokenBudget, maxSequences, contextLength, kvTokens, activations }) =>
       plan({ tokenBudget, maxSequences, contextLength, kvTokens, kv, activations }).scratchSize,
   };
@@ -66,6 +66,9 @@ function billCache(cache: LayerCache, kv: KvFormat): CacheBill[] {
   return [{ kind: cache.kind === 'latent' ? 'latent' : 'kv', entrySize: slotVectors(pool) * 16, every: 1, ...(window !== undefined && { readMost: window }) }];
 }
 
+/** Multiplied in full precision by all who release the others in less: routers, what makes compressed entries, and weights of an indexer's heads. */
+const wholeMatrices = /\.(?:gate|router|weights_proj)$|\.compressor\.\w+$/;
+
 /** What config.json says a matrix is released in, by the name of its tensor; undefined: as all others, in BF16. */
 function releasedStorage({ model }: Checkpoint): ((tensor: string) => StorageWithKernels) | undefined {
   const quantization = model?.config.object('quantization_config');
@@ -75,12 +78,12 @@ function releasedStorage({ model }: Checkpoint): ((tensor: string) => StorageWit
     (name) => new RegExp(`(?:^|\\.)${name.replaceAll('.', '\\.').replaceAll('*', '.*')}`),
   );
   const expertStorage = method === 'mxfp4' || model?.config.string('expert_dtype', '') === 'fp4' ? 'FP4' : 'FP8';
-  // Routers, what makes compressed entries, and what stands outside the layers are multiplied in full precision by all that are released so.
-  const isConverted = (tensor: string): boolean =>
-    /(?:^|\.)layers\./.test(tensor) && !/(?:\.(?:gate|router|weights_proj)|compressor\.\w+)$/.test(tensor) && !kept.some((name) => name.test(tensor));
   return (tensor) => {
-    if (!isConverted(tensor)) return 'BF16';
-    return tensor.includes('.experts') ? expertStorage : method === 'fp8' ? 'FP8' : 'BF16';
+    const name = tensor.replace(/\.weight$/, '');
+    // Weights of hyper-connections are no module of their own, and stand in F32.
+    if (/(?:^|\.)hc_\w+_fn$/.test(name)) return 'F32';
+    if (!/(?:^|\.)layers\./.test(name) || wholeMatrices.test(name) || kept.some((module) => module.test(name))) return 'BF16';
+    return name.includes('.experts') ? expertStorage : method === 'fp8' ? 'FP8' : 'BF16';
   };
 }
 

@@ -37,6 +37,8 @@ const streams = 4;
 const chosen = 6;
 const hashLayers = 3;
 const contextLength = 1_048_576;
+/** Tokens of a block of the pool. */
+const blockLength = 16;
 
 export const deepseekV4Scales: ScaleForm = { dtype: 'F8_E8M0', suffix: '.scale' };
 
@@ -129,14 +131,17 @@ function listExperts({ width, experts, expertWidth }: DeepseekV4Shape, isHashed:
   ];
 }
 
-/** `numberSize`: bytes of a number of the cache. Rows of an open entry are f32: a value and its gate. */
+/** `numberSize`: bytes of a number of an entry. Rows of the window and of an open entry (a value and its gate) are a sequence's own, in f32. */
 function cachesOf({ indexTop }: DeepseekV4Shape, ratio: number, numberSize: number): CacheBill[] {
   const entrySize = headLength * numberSize;
-  const caches: CacheBill[] = [{ kind: 'window', entrySize, count: window }];
+  const caches: CacheBill[] = [{ kind: 'window', entrySize: headLength * 4, count: window }];
   if (ratio === 0) return caches;
   // Of overlapping windows the one before is kept as well.
   const open = (length: number): CacheBill => ({ kind: 'open', entrySize: partsOf(ratio) * length * 2 * 4, count: partsOf(ratio) * ratio });
-  caches.push({ kind: 'compressed', entrySize, every: ratio, ...(ratio === 4 && { readMost: indexTop }) }, open(headLength));
+  caches.push(
+    { kind: 'compressed', entrySize, every: ratio, room: Math.min(ratio, blockLength), ...(ratio === 4 && { readMost: indexTop }) },
+    open(headLength),
+  );
   if (ratio === 4) caches.push({ kind: 'index', entrySize: indexLength * numberSize, every: ratio }, open(indexLength));
   return caches;
 }

@@ -66,10 +66,10 @@ export function countParameters(tensors: readonly ReleasedTensor[]): number {
   return tensors.reduce((sum, { storage, shape, experts = 1 }) => sum + (storage === 'I64' ? 0 : lengthOf(shape) * experts), 0);
 }
 
-/** What they take on the device: matrices packed, vectors as f32, ids as words. */
+/** What they take on the device: matrices packed; vectors, and what is only added, as f32; ids as words. */
 export function billTensors(tensors: readonly ReleasedTensor[]): WeightBill[] {
-  return tensors.map(({ place, storage, shape, experts = 1, isTable }) => {
-    const [rows = 0, columns] = shape;
+  return tensors.map(({ name, place, storage, shape, experts = 1, isTable }) => {
+    const [rows = 0, columns] = name.endsWith('.ape') ? [] : shape;
     const own = storage === 'I64' || columns === undefined ? Math.ceil(lengthOf(shape) / 4) * 16 : packedSize(storage, rows, columns);
     return { place, size: own * experts, ...(experts > 1 && { experts }), ...(isTable && { isTable }) };
   });

@@ -70,8 +70,8 @@ function fits({ stages, overBinding }: Cut): boolean {
 }
 
 /** Bytes of a layer's cache for all sequences. Blocks are shared by all; what has no length is a sequence's own. */
-function cacheSize({ entrySize, every, count = 0 }: CacheBill, { kvBlocks, maxSequences }: MemoryPlan): number {
-  return entrySize * (every === undefined ? count * maxSequences : Math.ceil((kvBlocks * blockLength) / every));
+function cacheSize({ entrySize, every, room = every, count = 0 }: CacheBill, { kvBlocks, maxSequences }: MemoryPlan): number {
+  return entrySize * (room === undefined ? count * maxSequences : Math.ceil((kvBlocks * blockLength) / room));
 }
 
 interface Bounds {
@@ -112,14 +112,14 @@ function listCaches(bill: ModelBill, plan: MemoryPlan): CacheFit[] {
   for (const layer of bill.caches) {
     const seen = new Set<string>();
     for (const cache of layer) {
-      const { kind, every, entrySize, count = 0 } = cache;
+      const { kind, every, room = every, entrySize, count = 0 } = cache;
       const key = `${kind} ${every}`;
       const before = kinds.get(key) ?? { kind, ...(every !== undefined && { every }), layerCount: 0, tokenSize: 0, sequenceSize: 0, size: 0 };
       kinds.set(key, {
         ...before,
         layerCount: before.layerCount + (seen.has(key) ? 0 : 1),
-        tokenSize: before.tokenSize + (every === undefined ? 0 : entrySize / every),
-        sequenceSize: before.sequenceSize + (every === undefined ? entrySize * count : 0),
+        tokenSize: before.tokenSize + (room === undefined ? 0 : entrySize / room),
+        sequenceSize: before.sequenceSize + (room === undefined ? entrySize * count : 0),
         size: before.size + cacheSize(cache, plan),
       });
       seen.add(key);

@@ -27,6 +27,8 @@ export interface CacheBill {
   readonly entrySize: number;
   /** Tokens that an entry stands for; undefined: a sequence has `count` entries whatever its length. */
   readonly every?: number;
+  /** Tokens whose slots hold one entry, where that is fewer: a block has room for one even if it ends in another. */
+  readonly room?: number;
   readonly count?: number;
   /** Entries of a sequence that a step reads at most; undefined: all. */
   readonly readMost?: number;

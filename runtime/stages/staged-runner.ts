@@ -57,6 +57,11 @@ export class StagedRunner {
     return this.#submittedAt;
   }
 
+  /** Of the layers on this device. */
+  get expertCounts(): Runner<Float32Array>['expertCounts'] {
+    return this.#first.expertCounts;
+  }
+
   /** The last stage has room for logits from the start. */
   reserveLogits(): void {
     this.#first.reserveLogits();

@@ -53,15 +53,22 @@ export function createAnswerGrammar(
 
 /** A mark, or what it begins with, is a token where the vocabulary has that as a name, which no text spells. */
 function createMarks(pieces: Pieces): WriteMark {
-  const names = new Map<string, number>();
-  for (let id = 0; id < pieces.names.length; id++)
-    if (pieces.names[id] === 1) names.set(Buffer.from(readPiece(pieces, id as TokenId).bytes).toString('utf8'), id);
+  // Most answers need no mark.
+  let names: ReadonlyMap<string, number> | undefined;
   return (mark) => {
+    names ??= listNames(pieces);
     const lengths = Array.from(mark, (_, i) => mark.length - i);
-    const length = lengths.find((end) => names.has(mark.slice(0, end)));
+    const length = lengths.find((end) => names?.has(mark.slice(0, end)));
     if (length === undefined) return JSON.stringify(mark);
     return `<[${names.get(mark.slice(0, length))}]>${length < mark.length ? ` ${JSON.stringify(mark.slice(length))}` : ''}`;
   };
+}
+
+function listNames(pieces: Pieces): ReadonlyMap<string, number> {
+  const names = new Map<string, number>();
+  for (let id = 0; id < pieces.names.length; id++)
+    if (pieces.names[id] === 1) names.set(Buffer.from(readPiece(pieces, id as TokenId).bytes).toString('utf8'), id);
+  return names;
 }
 
 /** By {function: {name, parameters: {properties}}}. */

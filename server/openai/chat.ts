@@ -8,7 +8,7 @@ import type { TextInfo, TextModel } from '../../runtime/text/index.ts';
 import type { ChoiceEnd } from './choice.ts';
 import type { Dialect, WholeChoice } from './dialect.ts';
 import { ApiError } from './errors.ts';
-import { type AnswerRequest, alternatives, readShared, sharedShape, tokenLimit } from './fields.ts';
+import { type AnswerRequest, alternatives, readShared, sharedRules, sharedShape, tokenLimit } from './fields.ts';
 import { responseFormat, toGrammar } from './format.ts';
 import { type ChoiceShapes, createHead, presentChoices } from './frames.ts';
 import { toChatLogprobs } from './logprobs.ts';
@@ -16,7 +16,7 @@ import { openaiMessages, toTurn } from './messages.ts';
 import { type CallPart, type ContentPart, callsOf, textOf } from './parts.ts';
 import { readEffort, readSwitches, reasoningEffort, templateSwitches } from './reasoning.ts';
 import { chatChoice, openaiTools, readTools, toTemplateTool } from './tools.ts';
-import { ignored, unsupported, unsupportedUnless, validate } from './validate.ts';
+import { document, ignored, unsupported, unsupportedUnless, validate } from './validate.ts';
 
 const isText = (value: unknown): boolean => value === 'text';
 
@@ -49,7 +49,7 @@ const shape = {
   prompt_cache_retention: ignored,
   prediction: ignored,
 };
-const body = z.strictObject(shape);
+const body = document(z.strictObject(shape), { json: { allOf: [sharedRules] } });
 
 export const chatDialect: Dialect = {
   url: '/v1/chat/completions',

@@ -7,7 +7,7 @@ import type { TextModel } from '../../runtime/text/index.ts';
 import { joinPassages } from './answer-text.ts';
 import type { Dialect } from './dialect.ts';
 import { ApiError, type PromptField } from './errors.ts';
-import { type AnswerRequest, alternatives, choiceLimit, readShared, sharedShape, tokenLimit } from './fields.ts';
+import { type AnswerRequest, alternatives, choiceLimit, readShared, sharedRules, sharedShape, tokenLimit } from './fields.ts';
 import { type ChoiceShapes, createHead, presentChoices } from './frames.ts';
 import { toLegacyLogprobs } from './logprobs.ts';
 import { document, unsupported, validate, wholeNumber } from './validate.ts';
@@ -31,7 +31,9 @@ const shape = {
   best_of: wholeNumber(1, choiceLimit).nullish(),
   suffix: unsupported(''),
 };
-const body = document(z.strictObject(shape), { json: { required: ['model', 'prompt'] } });
+/** What `parse` demands, as far as a schema can say it. */
+const someTokens = { anyOf: [{ properties: { max_tokens: { minimum: 1 } } }, { required: ['echo'], properties: { echo: { const: true } } }] };
+const body = document(z.strictObject(shape), { json: { required: ['model', 'prompt'], allOf: [sharedRules, someTokens] } });
 
 export const completionsDialect: Dialect = {
   url: '/v1/completions',

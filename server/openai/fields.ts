@@ -141,6 +141,11 @@ export const sharedShape: { readonly [Name in keyof SharedBody]-?: z.ZodType<Sha
   user: ignored,
 };
 
+/** What `readShared` demands of two of them together. */
+export const sharedRules: Readonly<Record<string, unknown>> = {
+  anyOf: [{ properties: { stream_options: { type: 'null' } } }, { required: ['stream'], properties: { stream: { const: true } } }],
+};
+
 /** How many tokens an answer may have; `low` is the least. */
 export const tokenLimit = (low: number): z.ZodType<Optional<number>> => wholeNumber(low, 2_147_483_647).nullish();
 /** How many alternatives may be named. */

@@ -40,18 +40,19 @@ const call: z.ZodType<Call> = z.strictObject({
 /** Calls of one message. */
 const callLimit = 128;
 
+const said = { content: { type: ['string', 'array'] } };
 /** What `checkRole` demands, as far as a schema can say it. */
 const roleRules = {
   anyOf: [
     {
       required: ['content'],
-      properties: { role: { enum: ['system', 'developer', 'user'] }, ...onlyNull('tool_calls', 'tool_call_id', 'reasoning_content', 'reasoning') },
+      properties: { role: { enum: ['system', 'developer', 'user'] }, ...said, ...onlyNull('tool_calls', 'tool_call_id', 'reasoning_content', 'reasoning') },
     },
-    { required: ['content'], properties: { role: { const: 'assistant' }, ...onlyNull('tool_call_id') } },
+    { required: ['content'], properties: { role: { const: 'assistant' }, ...said, ...onlyNull('tool_call_id') } },
     { required: ['tool_calls'], properties: { role: { const: 'assistant' }, ...onlyNull('tool_call_id'), tool_calls: { type: 'array', minItems: 1 } } },
     {
       required: ['content', 'tool_call_id'],
-      properties: { role: { const: 'tool' }, tool_call_id: { type: 'string' }, ...onlyNull('tool_calls', 'reasoning_content', 'reasoning') },
+      properties: { role: { const: 'tool' }, ...said, tool_call_id: { type: 'string' }, ...onlyNull('tool_calls', 'reasoning_content', 'reasoning') },
     },
   ],
 };
@@ -77,7 +78,7 @@ const message: z.ZodType<Message> = document(
     audio: unsupported(),
     function_call: unsupported(),
   }),
-  { json: roleRules },
+  { json: { allOf: [roleRules] } },
 );
 export const openaiMessages: z.ZodType<readonly Message[]> = listOf(message, 4096);
 

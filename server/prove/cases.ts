@@ -24,6 +24,12 @@ export interface Limits {
   readonly bodySize: number;
 }
 
+/** An answer that meets it says the words of it. */
+function writeSchema(next: () => string): object {
+  const [name, word] = [next(), next()];
+  return { type: 'object', description: next(), properties: { [name]: { enum: [word] } }, required: [name], additionalProperties: false };
+}
+
 /** More than this is only announced. */
 const bodySizeLimit = 2 ** 25;
 
@@ -151,10 +157,12 @@ export const bodyCases: readonly Case[] = [
       { type: next(), [next()]: next() },
     ],
   })),
-  field('a schema of the answer', (next) => {
-    const [name, word] = [next(), next()];
-    const schema = { type: 'object', description: next(), properties: { [name]: { enum: [word] } }, required: [name], additionalProperties: false };
-    return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } };
+  field('a schema of the answer', (next) => ({ response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: writeSchema(next) } } })),
+  field('a schema of a response', (next) => ({ text: { format: { type: 'json_schema', name: next(), schema: writeSchema(next) } } })),
+  field('a schema of a message', (next) => ({ output_config: { format: { type: 'json_schema', schema: writeSchema(next) } } })),
+  field('calls that must be made', (next) => {
+    const [name, parameters] = [next(), writeSchema(next)];
+    return { tools: [{ type: 'function', function: { name, parameters, strict: true } }], tool_choice: { type: 'function', function: { name } } };
   }),
   field('what would be stored', (next) => ({ previous_response_id: next(), conversation: next() })),
   field('tools', (next) => ({ tools: [{ type: 'function', function: { name: next(), description: next() } }] })),

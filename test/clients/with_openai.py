@@ -60,6 +60,10 @@ class WithModel(unittest.TestCase):
             parsed = self.client.chat.completions.parse(**asked, response_format=Vitals).choices[0].message.parsed
             self.assertIsInstance(parsed, Vitals)
 
+    def test_a_response_parsed_by_the_same(self):
+        response = self.client.responses.parse(model="default", input="Hi", text_format=Vitals, max_output_tokens=400)
+        self.assertIsInstance(response.output_parsed, Vitals)
+
     def test_completions_score_a_text(self):
         answer = self.client.completions.create(model="default", prompt="He is well.", max_tokens=0, echo=True, logprobs=1)
         scores = answer.choices[0].logprobs.token_logprobs

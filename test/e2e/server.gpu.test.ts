@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readTreeMemory } from '../../bench/memory.ts';
@@ -60,6 +61,32 @@ describe('a tiny model', () => {
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     expect(await stop(server)).toBe(0);
     expect(server.out).toContain('EVALUATION MODE: not for PHI');
+  });
+
+  test('every dialect gives the same answer, and counts the same tokens', async () => {
+    await using server = await serve(modelPath, '--context', '256');
+    const openai = openClient(server);
+    const anthropic = new Anthropic({ baseURL: server.url, apiKey: server.key, maxRetries: 0 });
+    const chat = { model: 'default', messages: [user('Hi')] };
+    const { choices, usage } = await openai.chat.completions.create({ ...chat, max_tokens: 12, temperature: 0, top_p: 1 });
+    const text = choices[0]?.message.content ?? '';
+    const message = await anthropic.messages.stream({ ...chat, max_tokens: 12, ...({ temperature: 0 } as object) }).finalMessage();
+    const response = await openai.responses.create({ model: 'default', input: 'Hi', max_output_tokens: 12, temperature: 0 });
+    expect(text).not.toBe('');
+    expect([message.content.map((block) => (block.type === 'text' ? block.text : '')).join(''), response.output_text]).toEqual([text, text]);
+    const count = usage?.prompt_tokens ?? 0;
+    const { input_tokens: fresh, cache_read_input_tokens: kept } = message.usage;
+    expect([fresh + (kept ?? 0), response.usage?.input_tokens, (await anthropic.messages.countTokens(chat)).input_tokens]).toEqual([count, count, count]);
+    const post = async (path: string, body: object) => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json', ...authorize(server) }, body: JSON.stringify(body) };
+      return (await fetch(`${server.url}${path}`, init)).json() as Promise<{ tokens: number[]; token_ids: number[]; prompt: string }>;
+    };
+    const { token_ids: rendered } = await post('/v1/chat/completions/render', chat);
+    expect(rendered).toHaveLength(count);
+    expect((await post('/tokenize', { messages: chat.messages })).tokens).toEqual(rendered);
+    const { tokens } = await post('/tokenize', { prompt: 'Grüße, Ward 4', add_special_tokens: false });
+    expect((await post('/detokenize', { tokens })).prompt).toBe('Grüße, Ward 4');
+    expect((await fetch(`${server.url}/docs`)).status).toBe(200);
   });
 
   test('/metrics counts what was answered', async () => {

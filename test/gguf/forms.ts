@@ -146,12 +146,34 @@ const deepseekV3: Form = {
   convert: (name, tensor, config) => (name.endsWith('kv_b_proj.weight') ? splitHeads(name, tensor, config) : nameBias(name, tensor, config)),
 };
 
+const glmMoeDsa: Form = {
+  ...deepseekV3,
+  architecture: 'glm-dsa',
+  names: {
+    ...deepseekV3.names,
+    'self_attn.indexer.wq_b': 'indexer.attn_q_b',
+    'self_attn.indexer.wk': 'indexer.attn_k',
+    'self_attn.indexer.weights_proj': 'indexer.proj',
+    'self_attn.indexer.k_norm': 'indexer.k_norm',
+  },
+  keys: (config) => ({
+    ...deepseekV3.keys?.(config),
+    'rope.scaling.yarn_log_multiplier': undefined,
+    block_count: u32(numberOf(config, 'num_hidden_layers') + numberOf(config, 'num_nextn_predict_layers')),
+    nextn_predict_layers: u32(config['num_nextn_predict_layers']),
+    'attention.indexer.head_count': u32(config['index_n_heads']),
+    'attention.indexer.key_length': u32(config['index_head_dim']),
+    'attention.indexer.top_k': u32(config['index_topk']),
+  }),
+};
+
 /** By `model_type` of the text part. */
 export const forms: Readonly<Record<string, Form>> = {
   ...deltaForms,
   ...gemmaForms,
   deepseek_v3: deepseekV3,
   glm4_moe: glm4Moe,
+  glm_moe_dsa: glmMoeDsa,
   gpt_oss: gptOss,
   ministral3: llamaForm('mistral3', (config) => ({
     'rope.scaling.yarn_log_multiplier': f32(ropeOf(config)['mscale_all_dim']),

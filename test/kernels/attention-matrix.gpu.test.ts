@@ -40,7 +40,7 @@ describe.each(units)('$m x $n x $k of $element, $form', (unit) => {
   afterAll(() => gpu?.open[Symbol.dispose]());
 
   const kernel: typeof attention = (...[shape, queries, pool, scratch, y, batch, sinks]) => {
-    const operation = attentionWide(shape, queries, pool, scratch, y, batch, sinks, unit);
+    const operation = attentionWide(shape, queries, pool, scratch, y, batch, sinks, undefined, unit);
     expect(operation.variants[1]?.label).toContain('/matrix/');
     return operation;
   };

@@ -17,7 +17,7 @@ const isFull = process.env['INWARD_FULL'] === '1';
 /** What runs by default: two forms of each take a CPU device seconds to compile, and SwiftShader half a minute to run. */
 const sampled = {
   f32: ['4 heads, 4 KV heads of 24', '2 heads, 1 KV heads of 512', '6 heads, 2 latent rows of 40'],
-  f16: ['9 heads, 3 KV heads of 64', 'a window of 17', 'crafted rows', '20 heads, 1 latent rows of 152'],
+  f16: ['9 heads, 3 KV heads of 64', 'a window of 17', 'crafted rows', '20 heads, 1 latent rows of 152', '13 chosen of latent rows of 40'],
   q8: ['2 heads, 1 KV heads of 72', 'all options', 'elsewhere'],
 } as const;
 

@@ -9,6 +9,7 @@ import { expertsSumVariant } from '../../kernels/experts.ts';
 import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import { gatedHeadsVariant } from '../../kernels/gated_heads.ts';
 import { headsVariant } from '../../kernels/heads.ts';
+import { chooseKeysVariant, type IndexShape, indexRowsVariant, indexScoresVariant } from '../../kernels/indexer.ts';
 import type { BindingKind, Place, Slice, Variant } from '../../kernels/kernel.ts';
 import { type LatentShape, latentQueriesVariants, latentRowsVariant } from '../../kernels/latent.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
@@ -88,6 +89,21 @@ function latentVariants(lanes: number, place: Place): Variant[] {
       ];
     }),
   ];
+}
+
+/** An indexer beside latent rows, and attention over what it chose. */
+function indexVariants(lanes: number, place: Place): Variant[] {
+  return latentShapes(lanes).flatMap((latent, i) => {
+    const shape: IndexShape = { ...latent, indexLength: i % 2 === 0 ? 128 : 40, indexHeads: 32, topK: 12, rotaryLength: 16 };
+    return [
+      indexRowsVariant(shape, { rowLength: shape.indexLength + 32 }, place),
+      indexRowsVariant(shape, { rowLength: shape.indexLength + 32, pairs: 'halfSplit', rotaryStart: 8 }, place),
+      indexScoresVariant(shape, 100, place),
+      ...(['narrow', 'wide'] as const).map((family) => chooseKeysVariant(shape, 100, { lanes, family })),
+      ...[true, false].flatMap((hasSinks) => [attentionVariant(shape, place, hasSinks), ...attentionWideVariants(shape, place, hasSinks)]),
+      clearBlocksVariant(shape, place),
+    ];
+  });
 }
 
 /** Attention with its options, and what splits heads for it. */
@@ -285,6 +301,7 @@ function variants(lanes: number, place: Place): Variant[] {
     ...optionVariants(lanes, place),
     ...deltaVariants(lanes, place),
     ...latentVariants(lanes, place),
+    ...indexVariants(lanes, place),
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
     ),

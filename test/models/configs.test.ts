@@ -50,6 +50,8 @@ const releases: Readonly<Record<string, Release>> = {
   'all-minilm-l6-v2': { parameters: 22_713_216 - (384 + 1) * 384, kvBytes: 6 * 2 * 12 * 32 * 2 },
   // Without the layer for multi-token prediction.
   'deepseek-v3': { parameters: 671_026_419_200, kvBytes: 61 * (512 + 64) * 2 },
+  // The same, and an indexer in every layer.
+  'deepseek-v3.2': { parameters: 671_026_419_200 + 61 * (64 * 128 * 1536 + 128 * 7168 + 2 * 128 + 64 * 7168), kvBytes: 61 * (512 + 64 + 128) * 2 },
   'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },
   'gemma-3-1b': { parameters: 999_885_952, kvBytes: 26 * 2 * 256 * 2 },
   'medgemma-4b': { parameters: 4_300_079_472 - 419_816_304, kvBytes: 34 * 2 * 4 * 256 * 2 },
@@ -60,6 +62,8 @@ const releases: Readonly<Record<string, Release>> = {
   'gemma-4-e2b': { parameters: 5.1e9 - 0.45e9, isRounded: true, kvBytes: (12 * 256 + 3 * 512) * 2 * 2 },
   'gemma-4-e4b': { parameters: 7.9e9 - 0.45e9, isRounded: true, kvBytes: 2 * (20 * 256 + 4 * 512) * 2 * 2 },
   'glm-4.5-air': { parameters: 110_468_824_832 - glmPrediction(), kvBytes: 46 * 2 * 8 * 128 * 2 },
+  // Layers that share a choice have no index keys.
+  'glm-5.2': { parameters: 744e9, isRounded: true, kvBytes: (78 * (512 + 64) + 21 * 128) * 2 },
   'gpt-oss-20b': { parameters: 20_914_757_184, kvBytes: 24 * 2 * 8 * 64 * 2 },
   'llama-3.1-8b': { parameters: 8_030_261_248, kvBytes: 32 * 2 * 8 * 128 * 2 },
   'llama-3.2-1b': { parameters: 1_235_814_400, kvBytes: 16 * 2 * 8 * 64 * 2 },

@@ -24,6 +24,8 @@ const oracles: readonly (readonly [name: string, format: 'folder' | 'gguf'])[] =
   ['gemma4_kv', 'folder'],
   ['gemma4_moe', 'folder'],
   ['glm4_moe', 'folder'],
+  ['glm_moe_dsa', 'folder'],
+  ['glm_moe_dsa_fp8', 'folder'],
   ['gpt_oss', 'folder'],
   ['ministral3', 'folder'],
   ['mistral', 'folder'],

@@ -1,6 +1,7 @@
 import OpenAI from 'openai';
 import { expect, test } from 'vitest';
 import { InwardError } from '../../runtime/errors.ts';
+import type { Use } from '../../server/privacy/gate.ts';
 import { say } from '../fake-text.ts';
 import { collect, listen, until, user } from './help.ts';
 
@@ -121,6 +122,25 @@ test.each([true, false])('a client that goes away stops its generation within on
   expect(bench.engine.stepsAfterAbort).toBeLessThanOrEqual(1);
   await until(() => bench.lines.length > 0);
   expect(bench.lines.at(-1)).toContain('"finished":false');
+});
+
+test('a cancellation counts once, however often and by whomever it is asked for', async () => {
+  const uses: Use[] = [];
+  await using bench = await listen({ script: say('y'.repeat(3000)), stepMs: 3 }, {}, { settle: (use) => uses.push(use) });
+  const abort = new AbortController();
+  const asked = { model: 'default', messages: [user('Hi')] };
+  const reading = client(bench.url)
+    .chat.completions.create(asked, { signal: abort.signal })
+    .catch(() => 'aborted');
+  await until(() => bench.engine.steps > 5);
+  abort.abort();
+  abort.abort();
+  expect(await reading).toBe('aborted');
+  await until(() => bench.engine.running === 0);
+  // What is no longer there is not cancelled again.
+  bench.life.cut();
+  await until(() => uses.length > 0);
+  expect([bench.engine.aborts, uses.map(({ ending }) => ending), bench.life.running]).toEqual([1, ['cancelled'], 0]);
 });
 
 test('the client sees the error classes that it knows', async () => {

@@ -1,5 +1,6 @@
 /**
- * Owns where an array is: for each form that it may still have, how many items it has and how many of them count for `contains`.
+ * Owns where an array is: for each form that it may still have, how many items it has, how many of them count for `contains`, and which it has
+ * where no two may be alike.
  * Refuses an item after which no form could be completed.
  */
 import type { ArrayForm, Shape } from './shape.ts';
@@ -10,9 +11,11 @@ export interface ArrayState {
   /** Up to where it makes a difference. */
   readonly index: number;
   readonly counted: number;
+  /** Bits of the values of `distinct` that it has. */
+  readonly used: bigint;
 }
 
-export const keyOfArray = ({ goal, form, index, counted }: ArrayState): string => `${goal}.${form.id}.${index}.${counted}`;
+export const keyOfArray = ({ goal, form, index, counted, used }: ArrayState): string => `${goal}.${form.id}.${index}.${counted}.${used}`;
 
 /** Whether the array may end. */
 export function canEndArray({ form, index, counted }: ArrayState): boolean {
@@ -24,7 +27,12 @@ export function listItems(state: ArrayState): { readonly shape: Shape; readonly 
   const { form, index, counted } = state;
   if (index >= form.most) return [];
   const next = Math.min(index + 1, findCap(form));
-  const { contains } = form;
+  const { contains, distinct } = form;
+  if (distinct !== undefined)
+    return distinct.flatMap((shape, i) => {
+      const bit = 1n << BigInt(i);
+      return (state.used & bit) === 0n ? [{ shape, after: { ...state, index: next, used: state.used | bit } }] : [];
+    });
   const pick = (items: readonly Shape[], rest: Shape): Shape => items[index] ?? rest;
   const isFree = contains === undefined || (contains.most === Number.POSITIVE_INFINITY && counted >= contains.least);
   const choices = isFree
@@ -66,5 +74,5 @@ function canCompleteRest({ form, index, counted }: ArrayState): boolean {
 
 /** States at the start, for the forms that can be completed. */
 export function startArrays(goals: readonly Shape[]): ArrayState[] {
-  return goals.flatMap(({ arrays }, goal) => arrays.map((form) => ({ goal, form, index: 0, counted: 0 })).filter(canComplete));
+  return goals.flatMap(({ arrays }, goal) => arrays.map((form) => ({ goal, form, index: 0, counted: 0, used: 0n })).filter(canComplete));
 }

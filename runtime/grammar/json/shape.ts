@@ -27,6 +27,8 @@ export interface ArrayForm {
   /** May be infinite. */
   readonly most: number;
   readonly contains: Contains | undefined;
+  /** Where no two items may be alike: the values that they may have, each a shape; `rest` is all of these. */
+  readonly distinct?: readonly Shape[] | undefined;
 }
 
 /** Some items must meet a further shape. */

@@ -1,11 +1,12 @@
 /**
  * Owns grammars in GBNF, as llama.cpp writes them: `root ::= "a" rule+ [^\n]{2,5} <[7]> | ( ... )`, comments behind #; with `%json` and a schema as
- * LLGuidance has it, and `%without` for every text in which another one does not occur. Text -> trees of rules.
+ * LLGuidance has it, `%text` for what its strings mean without quotes, and `%without` for every text in which another one does not occur. Text -> trees of rules.
  * Refuses what has no rule called root. Sources: llama.cpp grammars/README.md, LLGuidance docs/syntax.md.
  */
 import { checkDepth, rejectForm } from '../refusal.ts';
-import { buildValue } from '../schema/index.ts';
+import { buildText, buildValue } from '../schema/index.ts';
 import { anyRanges, complement, toRanges } from '../terms/ranges.ts';
+import type { Term } from '../terms/term.ts';
 import type { Terms } from '../terms/terms.ts';
 import type { RuleTree } from './rules.ts';
 
@@ -91,15 +92,23 @@ class Parser {
   }
 
   #extension(depth: number): RuleTree {
-    if (this.#match(/%without\b/y) !== undefined) {
-      const terms = this.#terms;
-      const inner = this.#atom(depth + 1);
-      const parts = (inner?.kind === 'either' ? inner.parts : [inner]).map((part) => (part?.kind === 'term' ? part.term : undefined));
-      if (!parts.every((part) => part !== undefined)) throw this.#fail();
-      return { kind: 'term', term: terms.not(terms.sequence(terms.all, terms.either(...parts), terms.all)) };
+    if (this.#match(/%without\b/y) !== undefined) return { kind: 'term', term: this.#without(depth) };
+    if (this.#match(/%text\s*/y) !== undefined) {
+      const text = buildText(this.#terms, this.#json());
+      const rest = this.#skipped(/%without\b/y) === undefined ? this.#terms.all : this.#without(depth);
+      return { kind: 'term', term: this.#terms.both(text, rest) };
     }
     if (this.#match(/%json\s*/y) === undefined) throw this.#fail();
     return { kind: 'door', door: { kind: 'value', ...buildValue(this.#terms, this.#json()) } };
+  }
+
+  /** Texts in which none of the texts that follow occurs. */
+  #without(depth: number): Term {
+    const terms = this.#terms;
+    const inner = this.#atom(depth + 1);
+    const parts = (inner?.kind === 'either' ? inner.parts : [inner]).map((part) => (part?.kind === 'term' ? part.term : undefined));
+    if (!parts.every((part) => part !== undefined)) throw this.#fail();
+    return terms.not(terms.sequence(terms.all, terms.either(...parts), terms.all));
   }
 
   /** One value of JSON, which ends with the bracket that it began with. */

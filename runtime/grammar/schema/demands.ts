@@ -33,6 +33,7 @@ export type Demand =
   | { readonly kind: 'keys'; readonly keys: Term }
   | { readonly kind: 'count'; readonly least: number; readonly most: number }
   | { readonly kind: 'items'; readonly items: readonly Literal[]; readonly rest: Literal | undefined }
+  | { readonly kind: 'distinct'; readonly path: string }
   | { readonly kind: 'contains'; readonly literal: Literal; readonly least: number; readonly most: number };
 
 export type Way = readonly Demand[];
@@ -242,7 +243,7 @@ export class Demands {
     const items = this.#items(schema, source);
     if (items !== undefined) leaves.push({ clauses: [[[{ kind: 'items', ...items }]]], oppose: () => opposeItems(items, source) });
     leaves.push(...listCounts(readCount(schema, 'minItems', source), readCount(schema, 'maxItems', source)));
-    if (own(schema, 'uniqueItems') === true && !((readCount(schema, 'maxItems', source) ?? infinite) <= 1)) throw refuse('uniqueItems', source.path);
+    if (own(schema, 'uniqueItems') === true && !((readCount(schema, 'maxItems', source) ?? infinite) <= 1)) leaves.push(distinct(source));
     if (Object.hasOwn(schema, 'contains')) leaves.push(this.#contains(schema, source));
     return leaves;
   }
@@ -304,6 +305,15 @@ function opposeItems({ items, rest }: { readonly items: readonly Literal[]; read
   if (rest.source.schema === false) return [...ways, [{ kind: 'count', least: items.length + 1, most: infinite }]];
   if (items.length > 0) throw refuse(`items behind prefixItems ${complementPlaces}`, path);
   return [[{ kind: 'contains', literal: { source: rest.source, isWanted: false }, least: 1, most: infinite }]];
+}
+
+function distinct({ path }: Source): Leaf {
+  return {
+    clauses: [[[{ kind: 'distinct', path }]]],
+    oppose: () => {
+      throw refuse(`uniqueItems ${complementPlaces}`, path);
+    },
+  };
 }
 
 /** Whether every value meets the schema, as far as its form shows. */

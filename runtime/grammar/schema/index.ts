@@ -6,7 +6,9 @@ import type { Shape } from '../json/shape.ts';
 import type { Writing } from '../json/strings.ts';
 import { Values } from '../json/values.ts';
 import { Budget, guard } from '../refusal.ts';
+import type { Term } from '../terms/term.ts';
 import { Terms } from '../terms/terms.ts';
+import { Scalars } from './scalars.ts';
 import { Shapes } from './shapes.ts';
 import { type Draft, Sources } from './source.ts';
 
@@ -26,6 +28,12 @@ export function compileSchema(schema: unknown, options: SchemaOptions = {}): Fra
   const start = values.root(shape);
   start.budget = terms.budget;
   return start;
+}
+
+/** The texts that strings of the schema mean; a value of another kind has none. Throws the same. */
+export function buildText(terms: Terms, schema: unknown): Term {
+  const sources = new Sources(schema, terms.budget, new Map(), 2020);
+  return new Scalars(terms, sources).find(sources.top, 'string', true);
 }
 
 /** What a value of the schema is, and the frames that read it. Throws the same, and RangeError for what nests too deep. */

@@ -11,6 +11,7 @@ import { type Budget, refuse } from '../refusal.ts';
 import { isLive, matches } from '../terms/derive.ts';
 import type { Term } from '../terms/term.ts';
 import type { Terms } from '../terms/terms.ts';
+import { listTexts } from '../terms/texts.ts';
 import { type Container, type Demand, Demands, type Literal, type Members } from './demands.ts';
 import { Scalars } from './scalars.ts';
 import { solve } from './solve.ts';
@@ -24,6 +25,8 @@ interface Draft extends Shape {
   isLive: boolean;
 }
 
+/** Values of items that may come once each. */
+const mostDistinct = 64;
 /** How deep two schemas are compared before they count as overlapping. */
 const comparedDepth = 3;
 
@@ -35,6 +38,8 @@ export class Shapes {
   readonly #shapes = new Map<string, Draft>();
   readonly #waiting: Draft[] = [];
   readonly #overlaps = new Map<string, boolean>();
+  /** Items of which no two may be alike. */
+  readonly #distinct: { readonly rest: Shape; readonly path: string }[] = [];
   #forms = 0;
 
   constructor(terms: Terms, sources: Sources) {
@@ -47,6 +52,7 @@ export class Shapes {
   build(source: Source): Shape {
     const top = this.#get([{ source, isWanted: true }]);
     for (let shape = this.#waiting.pop(); shape !== undefined; shape = this.#waiting.pop()) this.#fill(shape);
+    for (const { rest, path } of this.#distinct) if (rest.arrays.length + rest.objects.length > 0) throw refuse('uniqueItems (of arrays or objects)', path);
     this.#findLive();
     return top;
   }
@@ -142,7 +148,33 @@ export class Shapes {
       rest: this.#get([...at(length), ...more]),
     });
     const { items, rest } = list([]);
-    return { id: this.#forms++, items, rest, ...countsOf(demands), contains: contained[0] && this.#toContains(contained[0], list) };
+    const { least, most } = countsOf(demands);
+    const form = { id: this.#forms++, items, rest, least, most, contains: contained[0] && this.#toContains(contained[0], list) };
+    const apart = demands.find((demand) => demand.kind === 'distinct');
+    if (apart === undefined || most <= 1) return form;
+    if (items.length > 0 || contained.length > 0) throw refuse('uniqueItems (beside prefixItems or contains)', apart.path);
+    const distinct = this.#listValues(rest, apart.path);
+    return { ...form, distinct, most: Math.min(most, distinct.length) };
+  }
+
+  /** A shape for each value, where they are few. Throws grammar_unenforceable. */
+  #listValues(shape: Shape, path: string): Shape[] {
+    const terms = this.#terms;
+    this.#distinct.push({ rest: shape, path });
+    const [strings, bare] = [listTexts(terms, shape.string, mostDistinct), listTexts(terms, shape.bare, mostDistinct)];
+    if (strings === undefined || bare === undefined) throw refuse(`uniqueItems (of more than ${mostDistinct} values)`, path);
+    // A number has several texts: 0 and -0.
+    const byValue = Map.groupBy(bare, (text) => JSON.parse(text) as unknown);
+    const values = [
+      ...strings.map((text) => ({ string: terms.text(text), bare: terms.empty })),
+      ...Array.from(byValue.values(), (texts) => ({ string: terms.empty, bare: terms.either(...texts.map((text) => terms.text(text))) })),
+    ];
+    return values.map(({ string, bare }) => {
+      const key = `=${string.id},${bare.id}`;
+      const made = this.#shapes.get(key) ?? { id: this.#shapes.size, literals: [], bare, string, arrays: [], objects: [], isLive: false };
+      this.#shapes.set(key, made);
+      return made;
+    });
   }
 
   #toContains(
@@ -172,7 +204,7 @@ export class Shapes {
   }
 
   #canHave(form: ArrayForm): boolean {
-    return canComplete({ goal: 0, form, index: 0, counted: 0 });
+    return canComplete({ goal: 0, form, index: 0, counted: 0, used: 0n });
   }
 
   #hasScalar({ bare, string }: Shape): boolean {

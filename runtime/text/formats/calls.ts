@@ -70,6 +70,16 @@ function* readMembers(
   writer.arguments(gap === '{' ? '{}' : '}');
 }
 
+/** An argument up to its mark, which a text within JSON may spell. */
+function* readArgument(source: Source, end: string, isText: boolean | undefined): Reading<string> {
+  let text = isText === true ? '' : yield* source.readWhile(/\s/);
+  if (isText !== true && /^["[{]/.test(yield* source.peek()))
+    yield* readValue(source, (part) => {
+      text += part;
+    });
+  return text + (yield* readAll(source, [end])).text;
+}
+
 const withoutBreaks = (value: string): string => value.replace(/^\n/, '').replace(/\n$/, '');
 
 const parameterTags: CallReader['read'] = function* (source, writer, isText) {
@@ -84,7 +94,7 @@ const parameterTags: CallReader['read'] = function* (source, writer, isText) {
       if (mark === '</function>') yield* readAll(source, ['</tool_call>']);
       if (mark !== '<parameter=') return undefined;
       const key = (yield* readAll(source, ['>'])).text.trim();
-      return [key, withoutBreaks((yield* readAll(source, ['</parameter>'])).text)];
+      return [key, withoutBreaks(yield* readArgument(source, '</parameter>', isText(name, key)))];
     },
     isText,
   );
@@ -92,15 +102,16 @@ const parameterTags: CallReader['read'] = function* (source, writer, isText) {
 
 const argumentTags: CallReader['read'] = function* (source, writer, isText) {
   const head = yield* readAll(source, ['<arg_key>', '</tool_call>']);
+  const name = head.text.trim();
   let mark = head.mark;
   yield* readMembers(
     writer,
-    head.text.trim(),
+    name,
     function* () {
       if (mark !== '<arg_key>') return undefined;
       const key = (yield* readAll(source, ['</arg_key>'])).text.trim();
       yield* readAll(source, ['<arg_value>']);
-      const value = (yield* readAll(source, ['</arg_value>'])).text;
+      const value = yield* readArgument(source, '</arg_value>', isText(name, key));
       ({ mark } = yield* readAll(source, ['<arg_key>', '</tool_call>']));
       return [key, value];
     },

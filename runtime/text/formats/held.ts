@@ -1,11 +1,12 @@
 /**
  * Owns the grammar of an answer that calls tools or meets a schema, in each format of calls: thoughts first, then what was asked for, as GBNF with
  * schemas in it (runtime/grammar/rules/gbnf.ts). Calls are written as the templates of the families write them.
- * Refuses formats in which arguments are no JSON, by name.
+ * Refuses formats whose arguments are neither JSON nor one by one between tags, by name.
  */
 import { InwardError } from '../../errors.ts';
 import { callReaders } from './calls.ts';
 import { harmonyMarks } from './harmony.ts';
+import { type MemberSyntax, writeAnyMembers, writeMembers } from './held-members.ts';
 import { pythonTag } from './llama.ts';
 import type { AnswerFormat, CallFormat } from './types.ts';
 
@@ -31,8 +32,8 @@ export type WriteMark = (mark: string) => string;
 
 interface Tool {
   readonly name: string;
-  /** Of its arguments, as JSON. */
-  readonly schema: string;
+  /** Of its arguments; undefined: they are any object. */
+  readonly parameters: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** How calls are written. */
@@ -41,6 +42,8 @@ interface CallSyntax {
   readonly open?: string;
   readonly close?: string;
   readonly write: (name: string, argument: string) => string;
+  /** How arguments are written one by one; undefined: they are an object of JSON. */
+  readonly members?: MemberSyntax;
   /** Between two of them; undefined: there is one. */
   readonly gap?: string;
 }
@@ -57,6 +60,16 @@ const writeObject = (name: string, argument: string, key = 'arguments'): string 
 const syntaxes: Readonly<Partial<Record<CallFormat, (mark: WriteMark, isOlder: boolean) => CallSyntax>>> = {
   'json-tags': (mark) => ({
     write: (name, argument) => join(mark('<tool_call>'), quote('\n'), writeObject(name, argument), quote('\n'), mark('</tool_call>')),
+    gap: quote('\n'),
+  }),
+  'parameter-tags': (mark) => ({
+    write: (name, argument) => join(mark('<tool_call>'), quote(`\n<function=${name}>\n`), argument, quote('</function>\n'), mark('</tool_call>')),
+    members: { before: '<parameter=', between: '>\n', behind: '\n</parameter>\n', end: '</parameter>' },
+    gap: quote('\n'),
+  }),
+  'argument-tags': (mark) => ({
+    write: (name, argument) => join(mark('<tool_call>'), quote(`${name}\n`), argument, mark('</tool_call>')),
+    members: { before: '<arg_key>', between: '</arg_key>\n<arg_value>', behind: '</arg_value>\n', end: '</arg_value>' },
     gap: quote('\n'),
   }),
   'bare-json': () => ({ write: (name, argument) => writeObject(name, argument, 'parameters') }),
@@ -106,18 +119,18 @@ const syntaxes: Readonly<Partial<Record<CallFormat, (mark: WriteMark, isOlder: b
 export function writeAnswerGrammar(format: AnswerFormat, demand: AnswerDemand, thought: Thought, mark: WriteMark): string | undefined {
   const { choice = 'auto', schema } = demand;
   const calls = writeCalls(format, demand, mark);
+  if (calls === undefined && schema === undefined) return undefined;
   const before = format.calls === 'harmony' ? writeAnalysis(mark) : writeThought(format, thought, mark);
-  if (calls === undefined && (schema === undefined || before === '')) return undefined;
-  const rules = calls === undefined ? [] : [`calls ::= ${calls}`];
-  if (choice !== 'auto') return [`root ::= ${join(before, 'calls')}`, ...rules].join('\n');
+  if (calls === undefined && before === '') return undefined;
+  if (choice !== 'auto') return [`root ::= ${join(before, 'calls')}`, calls].join('\n');
   const content = schema === undefined ? writeText(format, mark) : writeValue(format, `%json ${schema}`, mark);
   // Llama's and harmony's calls are all of an answer; before others there may be text, and a value is instead of them.
   const isApart = schema !== undefined || format.calls === 'bare-json' || format.calls === 'harmony';
   const answer = calls === undefined ? 'content' : isApart ? '(content | calls)' : 'content calls?';
-  return [`root ::= ${join(before, answer)}`, `content ::= ${content}`, ...rules].join('\n');
+  return [`root ::= ${join(before, answer)}`, `content ::= ${content}`, calls ?? ''].join('\n');
 }
 
-/** Undefined where none are made, or nothing is demanded of those that are. */
+/** The rule `calls`; undefined where none are made, or nothing is demanded of those that are. */
 function writeCalls({ calls: name, isOlder = false }: AnswerFormat, demand: AnswerDemand, mark: WriteMark): string | undefined {
   const { choice = 'auto', strict = [], schema, callLimit = Number.POSITIVE_INFINITY } = demand;
   const isNeeded = choice !== 'auto' || strict.length > 0;
@@ -130,16 +143,21 @@ function writeCalls({ calls: name, isOlder = false }: AnswerFormat, demand: Answ
   if (schema !== undefined && choice === 'auto' && (name === 'bare-json' || (syntax === undefined && !isNeeded))) return undefined;
   if (syntax === undefined) throw new InwardError('calls_unenforceable', { format: name });
   if (new Set(named.map((tool) => tool.name)).size < named.length) throw new InwardError('grammar_invalid', { rule: 'name each tool once', path: 'tools' });
-  const one = `(${named.map((tool) => syntax.write(tool.name, `%json ${tool.schema}`)).join(' | ')})`;
-  const isSingle = callLimit === 1 || typeof choice !== 'string' || syntax.gap === undefined;
-  return join(syntax.open ?? '', one, isSingle ? '' : `(${syntax.gap} ${one})*`, syntax.close ?? '');
+  const { open = '', gap, close = '', write, members } = syntax;
+  const isSingle = callLimit === 1 || typeof choice !== 'string' || gap === undefined;
+  const written = named.map((tool) => write(tool.name, writeArguments(tool, members)));
+  return `calls ::= ${join(open, 'call', isSingle ? '' : `(${gap} call)*`, close)}\ncall ::= ${written.join(' | ')}`;
 }
 
 /** `strict`: the names whose schema counts; undefined: all. */
 function readTool(tool: Readonly<Record<string, unknown>>, strict: readonly string[] | undefined): Tool {
-  const { name, parameters } = tool['function'] as { readonly name: string; readonly parameters?: Readonly<Record<string, unknown>> };
-  const isHeld = strict === undefined || strict.includes(name);
-  return { name, schema: JSON.stringify({ ...(isHeld && parameters), type: 'object' }) };
+  const { name, parameters = {} } = tool['function'] as { readonly name: string; readonly parameters?: Readonly<Record<string, unknown>> };
+  return { name, parameters: strict === undefined || strict.includes(name) ? parameters : undefined };
+}
+
+function writeArguments({ parameters }: Tool, members: MemberSyntax | undefined): string {
+  if (members === undefined) return `%json ${JSON.stringify({ ...parameters, type: 'object' })}`;
+  return parameters === undefined ? writeAnyMembers(members) : writeMembers(parameters, members);
 }
 
 const space = '[ \\n]{0,4}';

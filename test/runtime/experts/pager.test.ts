@@ -68,6 +68,8 @@ test.each(data === undefined ? [] : cases)('%s with %d of its experts on the dev
   asked.forEach((prompt, i) => {
     check(prompt, together[i]);
   });
+  const { expertUses, expertLoads } = engine.stats();
+  expect([expertLoads > 0, expertLoads < expertUses || part === 0]).toEqual([true, true]);
   expect(await engine.checkZeroed()).toMatchObject({ staging: 0, activations: 0, batch: 0 });
 });
 

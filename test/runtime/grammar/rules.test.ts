@@ -16,6 +16,12 @@ describe.each<[name: string, source: string, taken: readonly string[], refused: 
   ['arithmetic', arithmetic, ['1', '(1+2)*3', '-1.25/(2)', '((((7))))'], ['', '1+', '(1', '1.234', '1)', '1 + 2']],
   ['balanced', 'root ::= "a" root "b" | ""', ['', 'ab', 'aaabbb'], ['a', 'abb', 'aab', 'ba']],
   ['escapes', String.raw`root ::= "\x41\u00e9\n" [^\]"]{2} .`, ['Aé\nxyz', 'Aé\n😀éà'], ['Aé\n]yz', 'Aé\nxy']],
+  [
+    'what a string means',
+    'root ::= "<" %text {"type": "string", "minLength": 2} %without "a" ">" %text {"enum": ["\\n\\"", 1]}',
+    ['<bc>\n"', '<"">\n"'],
+    ['<b>\n"', '<ba>\n"', '<bc>1', '<bc>'],
+  ],
   ['text without another one', 'root ::= %without ("</a>" | "x") "</a>" "b"', ['</a>b', '<<//a></a>b'], ['</a>', 'x</a>b', '</a></a>b', '</a>b</a>b']],
   [
     'values of schemas',
@@ -44,6 +50,7 @@ test.each([
   ['root ::= %json {"uniqueItems": true}', 'grammar_unenforceable'],
   ['root ::= %json false', 'grammar_invalid'],
   ['root ::= %json {"enum": []}', 'grammar_empty'],
+  ['root ::= "a" %text {"type": "integer"}', 'grammar_empty'],
   ['root ::= %json {} | %json {"a": 1}', 'grammar_unenforceable'],
   ['root ::= %without x\nx ::= "a"', 'grammar_invalid'],
   ['root ::= %else "a"', 'grammar_invalid'],

@@ -61,19 +61,19 @@ test('GLM: layers with an indexer as the release lists them, and its tensors in 
 function cacheSizes({ caches }: ModelBill): [token: number, sequence: number] {
   const all = caches.flat();
   return [
-    all.reduce((sum, { entrySize, every }) => sum + (every === undefined ? 0 : entrySize / every), 0),
+    all.reduce((sum, { entrySize, every, room = every }) => sum + (room === undefined ? 0 : entrySize / room), 0),
     all.reduce((sum, { entrySize, every, count: entries = 0 }) => sum + (every === undefined ? entrySize * entries : 0), 0),
   ];
 }
 
-test('caches by hand, in f16; rows of open entries in f32', () => {
+test('caches by hand: entries in f16, each block of 16 tokens with room for one; rows of the window and of open entries in f32', () => {
   // Flash: layers 2, 4, ..., 42 with entries for four tokens and keys of an indexer, the 20 between with entries for 128.
   const flash = cacheSizes(billDeepseekV4(named(deepseekV4Shapes, 'DeepSeek-V4-Flash'), 2));
-  expect(flash[0]).toBe((21 * (512 + 128) * 2) / 4 + (20 * 512 * 2) / 128);
+  expect(flash[0]).toBe((21 * (512 + 128) * 2) / 4 + (20 * 512 * 2) / 16);
   // Eight rows of values and gates of twice 512 and of twice 128 numbers; 128 of once 512.
-  expect(flash[1]).toBe(43 * 128 * 512 * 2 + 21 * 8 * 2 * 2 * (512 + 128) * 4 + 20 * 128 * 2 * 512 * 4);
+  expect(flash[1]).toBe(43 * 128 * 512 * 4 + 21 * 8 * 2 * 2 * (512 + 128) * 4 + 20 * 128 * 2 * 512 * 4);
   const pro = cacheSizes(billDeepseekV4(named(deepseekV4Shapes, 'DeepSeek-V4-Pro'), 2));
-  expect(pro[0]).toBe((30 * (512 + 128) * 2) / 4 + (31 * 512 * 2) / 128);
+  expect(pro[0]).toBe((30 * (512 + 128) * 2) / 4 + (31 * 512 * 2) / 16);
   expect(cacheSizes(billGlm(named(glmShapes, 'GLM-5.2'), 2))).toEqual([(78 * (512 + 64) + 21 * 128) * 2, 0]);
   expect(cacheSizes(billGlm(named(glmShapes, 'GLM-5'), 2))).toEqual([78 * (512 + 64 + 128) * 2, 0]);
 });

@@ -19,7 +19,12 @@ import { createRandom, walk } from '../../grammar/walk.ts';
 const tool = (name: string, parameters?: object) => ({ type: 'function', function: { name, description: '', ...(parameters && { parameters }) } });
 const ward = {
   type: 'object',
-  properties: { ward: { enum: ['A"1', 'B<2', 'é'] }, days: { type: 'integer', minimum: 1, maximum: 90 } },
+  properties: {
+    ward: { enum: ['A"1', 'B<2', 'é'] },
+    days: { type: 'integer', minimum: 1, maximum: 90 },
+    note: { type: 'string', pattern: '^[^x]', maxLength: 40 },
+    more: {},
+  },
   required: ['ward'],
   additionalProperties: false,
 };
@@ -43,7 +48,7 @@ interface Answer {
 }
 
 function read(format: AnswerFormat, text: string, thought: Thought): Answer {
-  const parser = createAnswerParser(format, { isThinking: thought === 'open' });
+  const parser = createAnswerParser(format, { isThinking: thought === 'open', isText: (_, argument) => ({ note: true, days: false, n: false })[argument] });
   const answer = { reasoning: '', content: '', calls: [] as { name: string; arguments: string }[] };
   for (const part of [...parser.push(text), ...parser.end()]) {
     if (part.kind === 'call') answer.calls.push({ name: part.name, arguments: '' });
@@ -57,9 +62,7 @@ function read(format: AnswerFormat, text: string, thought: Thought): Answer {
 function collect(format: AnswerFormat, demand: AnswerDemand, thought?: Thought): Answer[] {
   const start = compileGbnf(write(format, demand, thought) ?? expect.fail('no grammar'));
   const marks = listMarks(format);
-  const texts = Array.from({ length: process.env['INWARD_FULL'] === undefined ? 12 : 400 }, (_, seed) =>
-    walk(start, createRandom((seed + 1) * 104_729), marks),
-  );
+  const texts = Array.from({ length: process.env['INWARD_FULL'] === undefined ? 6 : 400 }, (_, seed) => walk(start, createRandom((seed + 1) * 104_729), marks));
   const answers = texts.flatMap((text) => (text === undefined ? [] : [read(format, text, thought)]));
   expect(answers.length).toBeGreaterThan(texts.length / 2);
   for (const { calls } of answers)
@@ -70,6 +73,8 @@ function collect(format: AnswerFormat, demand: AnswerDemand, thought?: Thought):
 const reasoning = { start: '<think>', end: '</think>' };
 const formats: readonly AnswerFormat[] = [
   { calls: 'json-tags', reasoning },
+  { calls: 'parameter-tags', reasoning },
+  { calls: 'argument-tags', reasoning },
   { calls: 'bare-json' },
   { calls: 'bare-json', reasoning },
   { calls: 'bracket-tags', reasoning: { start: '[THINK]', end: '[/THINK]' } },
@@ -124,10 +129,34 @@ test('tools whose arguments nothing is demanded of take any object', () => {
   ).toEqual([true, false, true, false, false]);
 });
 
+test('texts between tags are written as they are', () => {
+  const tagged = '<tool_call>\n<function=find>\n<parameter=ward>\n"é"\n</parameter>\n<parameter=note>\n"a\n\n</parameter>\n</function>\n</tool_call>';
+  const format: AnswerFormat = { calls: 'parameter-tags' };
+  const start = compileGbnf(write(format, { tools, choice: 'required' })!);
+  expect(takes(start, tagged)).toBe(true);
+  expect(read(format, tagged, undefined).calls).toEqual([{ name: 'find', arguments: { ward: 'é', note: '"a\n' } }]);
+  expect(
+    [tagged.replace('"a', 'xa'), tagged.replace('"é"', 'é'), tagged.replace(/<parameter=ward>[\s\S]*?<\/parameter>\n/, '')].filter((text) =>
+      takes(start, text),
+    ),
+  ).toEqual([]);
+});
+
 test('nothing is held where nothing is demanded', () => {
   for (const format of formats) expect(write(format, { tools })).toBeUndefined();
   expect(write({ calls: 'none' }, { schema: '{}' })).toBeUndefined();
   expect(write({ calls: 'brace-calls' }, { tools, schema: '{}' })).toBeUndefined();
+});
+
+test.each<[name: string, parameters: object]>([
+  ['anyOf', { anyOf: [{ required: ['a'] }] }],
+  ['required', { properties: { a: {} }, required: ['b'] }],
+  ['properties', { properties: { 'a b': {} } }],
+])('arguments between tags: %s is refused', (keyword, parameters) => {
+  const demand = { tools: [tool('f', parameters)], choice: 'required' } as const;
+  expect(() => write({ calls: 'parameter-tags' }, demand)).toThrow(
+    expect.objectContaining({ code: 'grammar_unenforceable', fields: { keyword: expect.stringContaining(keyword), path: '#' } }),
+  );
 });
 
 test.each<[CallFormat, AnswerDemand, string]>([
@@ -156,13 +185,19 @@ describe.skipIf(data === undefined)('what templates write of a call is taken', (
     const text = createTemplate(template, {})
       .render({ ...context, messages: messages as never, add_generation_prompt: false })
       .replaceAll('&#34;', '"');
-    const start = compileGbnf(write(format, { tools: [tool('test', { properties: { condition: { const: true } } })], choice: 'required' }, 'over')!);
+    const start = compileGbnf(write(format, { tools: [tool('test', { properties: { condition: { type: 'boolean' } } })], choice: 'required' }, 'over')!);
     // Of an answer that goes on with what the tool says a template leaves the end out.
     const written = text.slice(
       Math.max(
-        ...['<tool_call>\n{"name": "test', '[TOOL_CALLS]', '<｜tool▁calls▁begin｜>', '{"name": "test", "parameters', ' to=functions'].map((mark) =>
-          text.lastIndexOf(mark),
-        ),
+        ...[
+          '<tool_call>\n<function=test',
+          '<tool_call>test',
+          '<tool_call>\n{"name": "test',
+          '[TOOL_CALLS]',
+          '<｜tool▁calls▁begin｜>',
+          '{"name": "test", "parameters',
+          ' to=functions',
+        ].map((mark) => text.lastIndexOf(mark)),
       ),
     );
     const ends = Array.from(written, (_, i) => written.slice(0, i + 1)).flatMap((part) => [part, `${part}<｜tool▁calls▁end｜>`]);
