@@ -34,6 +34,7 @@ export async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'retention') return (await import('./retention/index.ts')).main(args.slice(1));
   if (args[0] === 'experts') return (await import('./experts/index.ts')).main(args.slice(1));
   if (args[0] === 'load') return (await import('./load/index.ts')).main(args.slice(1));
+  if (args[0] === 'stages') return (await import('./stages.ts')).main(args.slice(1));
   if (args[0] === 'gate') return (await import('./gate.ts')).main(args.slice(1));
   if (args[0] === 'http') return (await import('./http.ts')).main(args.slice(1));
   if (args[0] === 'grammar') return (await import('./grammar/index.ts')).main(args.slice(1));

@@ -1,6 +1,8 @@
 /** Owns the steps that are profiled, in a process that bench/profile.ts starts with the driver's environment. Refuses to outlive its parent. */
 import { EventChannel } from '../runtime/channel.ts';
 import { openParts, type Parts } from '../runtime/open.ts';
+import type { StepResults } from '../runtime/results.ts';
+import { Runner } from '../runtime/runner.ts';
 import { Sequence, type SequenceSink } from '../runtime/scheduling/sequence.ts';
 import type { TokenEvent } from '../runtime/types.ts';
 import { shortPause, waitFor } from '../runtime/waiting.ts';
@@ -16,7 +18,7 @@ let publishMs = 0;
 async function profile(options: ProfileOptions): Promise<StepProfile[]> {
   const { promptTokens, batch, model, device, deterministic } = options;
   const contextLength = promptTokens + 4 * repeats;
-  const { parts } = await openParts({ modelPath: model, device, deterministic, contextLength, maxSequences: Math.max(1, batch) });
+  const { parts } = await openOne({ modelPath: model, device, deterministic, contextLength, maxSequences: Math.max(1, batch) });
   const emptyMs = await timeEmptySubmits(parts);
   const decode = async (sequences: number): Promise<StepProfile> => {
     const running = Array.from({ length: sequences }, () => addSequence(parts, promptTokens, contextLength));
@@ -34,10 +36,20 @@ async function profile(options: ProfileOptions): Promise<StepProfile[]> {
   return profiles;
 }
 
+/** All of the model on one device, whose runner tells more than those of stages. */
+type OneDevice = Parts & { readonly runner: Runner<StepResults> };
+
+async function openOne(options: Parameters<typeof openParts>[0]): Promise<{ readonly parts: OneDevice }> {
+  const { parts } = await openParts(options);
+  const { runner } = parts;
+  if (!(runner instanceof Runner)) throw new Error('a profile is of one device');
+  return { parts: { ...parts, runner } };
+}
+
 let added = 0;
 
 /** A prompt that none before began like, because a prefix that is known is not computed; with a reader, as every request has one. */
-function addSequence({ scheduler }: Parts, promptTokens: number, contextLength: number): Sequence {
+function addSequence({ scheduler }: OneDevice, promptTokens: number, contextLength: number): Sequence {
   const promptIds = new Uint32Array(promptTokens);
   promptIds[0] = added++;
   let sequence: Sequence | undefined;
@@ -66,7 +78,7 @@ async function readAll(events: AsyncIterable<TokenEvent>): Promise<void> {
   for await (const _ of events);
 }
 
-async function runStep({ scheduler, batch, runner }: Parts, onDispatch?: (kernel: string, ms: number) => void): Promise<void> {
+async function runStep({ scheduler, batch, runner }: OneDevice, onDispatch?: (kernel: string, ms: number) => void): Promise<void> {
   scheduler.schedule(batch);
   scheduler.commit(batch, await (onDispatch === undefined ? runner.run(batch) : runner.runTimed(batch, onDispatch)));
 }
@@ -74,7 +86,7 @@ async function runStep({ scheduler, batch, runner }: Parts, onDispatch?: (kernel
 type Times = Record<StepPart, number>;
 
 /** A step as the engine makes it; gives what each part of it took, in ms. */
-async function runCounted({ scheduler, batch, runner }: Parts): Promise<Times> {
+async function runCounted({ scheduler, batch, runner }: OneDevice): Promise<Times> {
   publishMs = 0;
   const started = performance.now();
   scheduler.schedule(batch);
@@ -108,7 +120,7 @@ function sumParts(times: Times, but: readonly StepPart[]): number {
 }
 
 /** `before` makes the work of a step. */
-async function profileSteps(parts: Parts, emptyMs: number, before: () => void): Promise<Omit<StepProfile, 'step'>> {
+async function profileSteps(parts: OneDevice, emptyMs: number, before: () => void): Promise<Omit<StepProfile, 'step'>> {
   const whole: number[] = [];
   const counted: Times[] = [];
   const times = new Map<string, { count: number; sums: number[] }>();
@@ -140,7 +152,7 @@ async function profileSteps(parts: Parts, emptyMs: number, before: () => void): 
   };
 }
 
-async function timeEmptySubmits({ open: { device } }: Parts): Promise<number> {
+async function timeEmptySubmits({ open: { device } }: OneDevice): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < 50; i++) {
     const encoder = device.createCommandEncoder();

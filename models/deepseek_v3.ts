@@ -12,5 +12,6 @@ export const deepseekV3: Family<LatentConfig> = {
   gguf: { architecture: 'deepseek2', ...latentGguf },
   readConfig: readLatentConfig,
   weights: (c) => latentWeights(c),
+  canCut: () => true,
   forward: (c, w, g) => forwardLatent(c, w, g),
 };

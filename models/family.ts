@@ -193,5 +193,10 @@ export interface Family<Config extends ModelShape = ModelShape> {
   readConfig(config: ModelConfig): Config;
   /** By the name that `forward` uses. */
   weights(config: Config): ReadonlyMap<string, WeightSpec>;
+  /**
+   * Whether layers from `layer` on can be another device's, which is given the rows that enter them and nothing else; then `forward` asks the graph
+   * which layers it is about (`enter`, `layers`, `leave`). Left out: nowhere.
+   */
+  canCut?(config: Config, layer: number): boolean;
   forward(config: Config, weights: Weights, graph: Graph): void;
 }

@@ -64,16 +64,18 @@ export const gemma2: Family<Gemma2Config> = {
     return new Map<string, WeightSpec>([...outerSpecs(c, norm), ...layers]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const rotation = g.rotation(ropeFrequencies(c.headLength, c.rope.base, c.rope.scaling));
     const blocks = new GemmaBlocks(c, w, g);
-    let x = blocks.embed();
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => blocks.embed());
+    for (const layer of g.layers(c.layerCount)) {
       const heads = { ...c, rotaryLength: c.headLength, window: windowAt(c, layer), softcap: c.scoreCap };
       const attended = g.attention(layer, x, blocks.norm(`${layer} attention norm`), w.matrix(`${layer} projections`), heads, rotation);
       x = blocks.add(x, `${layer} attention output`, attended);
       x = blocks.add(x, `${layer} down`, blocks.hidden(x, layer));
     }
-    g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap });
+    g.leave(x, c.embeddingLength, () => g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap }));
   },
 };

@@ -84,12 +84,14 @@ export const gemma3: Family<Gemma3Config> = {
     return new Map<string, WeightSpec>([...outerSpecs(c, norm), ...layers]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const rotate = ({ base, scaling }: RopeConfig) => g.rotation(ropeFrequencies(c.headLength, base, scaling));
     const [full, sliding] = [rotate(c.ropes.full), rotate(c.ropes.sliding)];
     const blocks = new GemmaBlocks(c, w, g);
-    let x = blocks.embed();
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => blocks.embed());
+    for (const layer of g.layers(c.layerCount)) {
       const headNorm = { query: w.vector(`${layer} query norm`), key: w.vector(`${layer} key norm`), epsilon: c.epsilon };
       const window = windowAt(c, layer);
       const heads = { ...c, rotaryLength: c.headLength, window, softcap: c.scoreCap, options: { pairs: 'halfSplit', norm: headNorm } } as const;
@@ -98,6 +100,6 @@ export const gemma3: Family<Gemma3Config> = {
       x = blocks.add(x, `${layer} attention output`, attended);
       x = blocks.add(x, `${layer} down`, blocks.hidden(x, layer));
     }
-    g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap });
+    g.leave(x, c.embeddingLength, () => g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap }));
   },
 };

@@ -49,12 +49,14 @@ export const gemma4: Family<Gemma4Config> = {
     return new Map<string, WeightSpec>([...outerSpecs(c), ...tableSpecs(c), ...layers]);
   },
 
+  canCut: (c, layer) => c.layerInput === undefined && c.layers.slice(layer).every(({ keysOf }) => keysOf === undefined || keysOf >= layer),
+
   forward(c, w, g) {
     const blocks = new GemmaBlocks(c, w, g);
     const rotations = createRotations(c, w, g);
-    let x = blocks.embed();
+    let x = g.enter(c.embeddingLength, () => blocks.embed());
     const inputs = layerInputs(c, w, g, blocks, x);
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    for (const layer of g.layers(c.layerCount)) {
       const [heads, rotation] = attentionOf(c, w, layer, rotations);
       const attended = g.attention(layer, x, blocks.norm(`${layer} attention norm`), w.matrix(`${layer} projections`), heads, rotation);
       x = blocks.add(x, `${layer} attention output`, attended);
@@ -66,7 +68,7 @@ export const gemma4: Family<Gemma4Config> = {
         x = blocks.add(x, `${layer} input`, g.gatedBy(gate, { ...inputs, start: layer * inputs.length }, inputs.length, gates.gegluTanh), scale);
       }
     }
-    g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap });
+    g.leave(x, c.embeddingLength, () => g.choose(x, blocks.norm('output norm'), outputMatrix(c, w), { softCap: c.logitCap }));
   },
 };
 

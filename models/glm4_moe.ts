@@ -75,14 +75,16 @@ export const glm4Moe: Family<Glm4MoeConfig> = {
     return new Map<string, WeightSpec>([...outerSpecs(c), ...layers]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const rotation = g.rotation(ropeFrequencies(c.rotaryLength, c.rope.base, c.rope.scaling));
-    let x = g.embed(w.matrix('embedding'));
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+    for (const layer of g.layers(c.layerCount)) {
       x = addAttention(c, w, g, layer, x, headsOf(c, w, layer), rotation);
       x = c.mixture.hasExperts[layer] ? addMixture(c, w, g, layer, x, c.mixture) : addFeedForward(c, w, g, layer, x);
     }
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+    g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
   },
 };
 

@@ -87,6 +87,9 @@ export const glmMoeDsa: Family<IndexedConfig> = {
 
   weights: (c) => latentWeights(c, (layer) => (c.hasIndexer[layer] ? indexSpecs(c, layer) : [])),
 
+  // Others take what an earlier one has chosen.
+  canCut: (c, layer) => c.hasIndexer[layer] === true,
+
   forward(c, w, g) {
     let chosen: ChosenKeys | undefined;
     forwardLatent(c, w, g, (layer, step) => {

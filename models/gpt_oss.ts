@@ -71,17 +71,19 @@ export const gptOss: Family<GptOssConfig> = {
     return new Map<string, WeightSpec>([...outerSpecs(c), ...c.caches.flatMap((_, layer) => layerSpecs(c, layer))]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const rotation = g.rotation(ropeFrequencies(c.rotaryLength, c.rope.base, c.rope.scaling));
-    let x = g.embed(w.matrix('embedding'));
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+    for (const layer of g.layers(c.layerCount)) {
       const norm = { weight: w.vector(`${layer} attention norm`), epsilon: c.epsilon };
       const heads = { ...c, bias: w.vector(`${layer} bias`), sinks: w.vector(`${layer} sinks`), window: windowAt(c, layer) };
       const attended = g.attention(layer, x, norm, w.matrix(`${layer} projections`), heads, rotation);
       x = g.addLinear(x, w.matrix(`${layer} attention output`), attended, { bias: w.vector(`${layer} attention output bias`) });
       x = addExperts(c, w, g, layer, x);
     }
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+    g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
   },
 };
 

@@ -57,7 +57,21 @@ export interface StatePool {
   readonly length: number;
 }
 
+/** Layers [start, end) of a model, those that one device computes; the first and the last of all bring what is before and behind the layers. */
+export interface LayerRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What one stage of a model hands on to the next: of each token a row of `width` f32, a multiple of 4. */
+export interface HandedRows {
+  readonly vectors: Vectors;
+  readonly width: number;
+}
+
 export interface GraphSettings extends TileFacts {
+  /** Default: all layers. */
+  readonly range?: LayerRange | undefined;
   readonly layout: Readonly<Record<string, number>>;
   readonly activations: Activations['format'];
   readonly kv: AttentionShape['kv'];
@@ -260,6 +274,9 @@ export class Graph {
   #vocabulary = 0;
   #rows: Slice | undefined;
   #masks: Slice | undefined;
+  #entry: HandedRows | undefined;
+  #exit: HandedRows | undefined;
+  #isLast = true;
 
   constructor(settings: GraphSettings) {
     this.settings = settings;
@@ -269,6 +286,16 @@ export class Graph {
   get results(): { logits: Slice; rows: Slice; masks: Slice; vocabulary: number } {
     if (this.#logits === undefined || this.#rows === undefined || this.#masks === undefined) throw new Error('the forward pass gave nothing');
     return { logits: this.#logits, rows: this.#rows, masks: this.#masks, vocabulary: this.#vocabulary };
+  }
+
+  /** Where the rows of the stage before come in; undefined on the first stage. */
+  get entry(): HandedRows | undefined {
+    return this.#entry;
+  }
+
+  /** What goes to the stage behind; undefined on the last one. */
+  get exit(): HandedRows | undefined {
+    return this.#exit;
   }
 
   get matmuls(): readonly GraphMatmul[] {
@@ -283,6 +310,26 @@ export class Graph {
       if (first !== undefined) this.operations.splice(this.operations.indexOf(first), operations.length, ...made);
       return { work, operations: made, make };
     });
+  }
+
+  /** What the first of the layers here takes, rows of `width` numbers: what `make` gives, or what the stage before hands on. */
+  enter(width: number, make: () => Vectors): Vectors {
+    if ((this.settings.range?.start ?? 0) === 0) return make();
+    this.#entry = { vectors: this.#perToken('residual', width), width };
+    return this.#entry.vectors;
+  }
+
+  /** The layers that are computed here, of `count` in all. */
+  layers(count: number): readonly number[] {
+    const { start, end } = this.settings.range ?? { start: 0, end: count };
+    this.#isLast = end === count;
+    return Array.from({ length: end - start }, (_, i) => start + i);
+  }
+
+  /** What becomes of the last layer's rows, as wide as those of `enter`: they are handed on, or `finish` makes of them what the model gives. */
+  leave(x: Vectors, width: number, finish: () => void): void {
+    if (this.#isLast) finish();
+    else this.#exit = { vectors: x, width };
   }
 
   /**

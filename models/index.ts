@@ -16,4 +16,14 @@ export type {
   WeightSpec,
   Weights,
 } from './family.ts';
-export { Graph, type GraphMatmul, type GraphSettings, type LoadedMatrix, type PagedExperts, type Pool, type StatePool } from './graph.ts';
+export {
+  Graph,
+  type GraphMatmul,
+  type GraphSettings,
+  type HandedRows,
+  type LayerRange,
+  type LoadedMatrix,
+  type PagedExperts,
+  type Pool,
+  type StatePool,
+} from './graph.ts';

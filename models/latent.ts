@@ -203,10 +203,10 @@ export function latentWeights(c: LatentConfig, more: (layer: number) => [string,
 /** The whole forward pass, with what `latentWeights` lists. */
 export function forwardLatent(c: LatentConfig, w: Weights, g: Graph, chooseKeys?: ChooseKeys): void {
   const rotation = g.rotation(ropeFrequencies(c.latent.ropeLength, c.rope.base, c.rope.scaling));
-  let x = g.embed(w.matrix('embedding'));
-  for (let layer = 0; layer < c.layerCount; layer++) {
+  let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+  for (const layer of g.layers(c.layerCount)) {
     x = addLatentAttention(c, w, g, layer, x, rotation, chooseKeys);
     x = c.mixture.hasExperts[layer] ? addMixture(c, w, g, layer, x, c.mixture) : addFeedForward(c, w, g, layer, x);
   }
-  g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+  g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
 }

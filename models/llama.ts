@@ -56,14 +56,16 @@ export const llama: Family<LlamaConfig> = {
     return new Map<string, WeightSpec>([...outerSpecs(c), ['rope divisors', divisors], ...layers]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const divisors = w.host('rope divisors');
     const rotation = g.rotation(ropeFrequencies(c.rotaryLength, c.rope.base, divisors ? { kind: 'divisors', divisors } : c.rope.scaling));
-    let x = g.embed(w.matrix('embedding'));
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+    for (const layer of g.layers(c.layerCount)) {
       x = addAttention(c, w, g, layer, x, c, rotation);
       x = addFeedForward(c, w, g, layer, x);
     }
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+    g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
   },
 };

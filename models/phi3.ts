@@ -91,6 +91,8 @@ export const phi3: Family<Phi3Config> = {
     return specs;
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const [short, long] = [w.host('short factors'), w.host('long factors')];
     const { base } = c.rope;
@@ -100,11 +102,11 @@ export const phi3: Family<Phi3Config> = {
         : { ...c.rope.scaling, shortFactors: Array.from(short), longFactors: Array.from(long) };
     const ropeOf = (length: number) => ropeFrequencies(c.rotaryLength, base, scaling, length);
     const rotation = c.longFrom === undefined ? g.rotation(ropeOf(0)) : g.rotation(ropeOf(c.longFrom), ropeOf(c.longFrom + 1));
-    let x = g.embed(w.matrix('embedding'));
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+    for (const layer of g.layers(c.layerCount)) {
       x = addAttention(c, w, g, layer, x, { ...c, window: windowAt(c, layer) }, rotation);
       x = addFeedForward(c, w, g, layer, x);
     }
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+    g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
   },
 };

@@ -49,14 +49,16 @@ export const qwen3: Family<Qwen3Config> = {
     return new Map<string, WeightSpec>([...outerSpecs(c), ...layers]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const rotation = g.rotation(ropeFrequencies(c.rotaryLength, c.rope.base, c.rope.scaling));
-    let x = g.embed(w.matrix('embedding'));
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+    for (const layer of g.layers(c.layerCount)) {
       const norm = { query: w.vector(`${layer} query norm`), key: w.vector(`${layer} key norm`), epsilon: c.epsilon };
       x = addAttention(c, w, g, layer, x, { ...c, options: { pairs: 'halfSplit', norm } }, rotation);
       x = addFeedForward(c, w, g, layer, x);
     }
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+    g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
   },
 };

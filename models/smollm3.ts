@@ -48,15 +48,17 @@ export const smollm3: Family<SmolLm3Config> = {
     return new Map<string, WeightSpec>([...outerSpecs(c), ...layers]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const turning = ropeFrequencies(c.rotaryLength, c.rope.base, c.rope.scaling);
     const rotation = g.rotation(turning);
     const still = g.rotation({ frequencies: new Float64Array(turning.frequencies.length), factor: 1 });
-    let x = g.embed(w.matrix('embedding'));
-    for (let layer = 0; layer < c.layerCount; layer++) {
+    let x = g.enter(c.embeddingLength, () => g.embed(w.matrix('embedding')));
+    for (const layer of g.layers(c.layerCount)) {
       x = addAttention(c, w, g, layer, x, c, c.isRotated[layer] ? rotation : still);
       x = addFeedForward(c, w, g, layer, x);
     }
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w));
+    g.leave(x, c.embeddingLength, () => g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, outputMatrix(c, w)));
   },
 };

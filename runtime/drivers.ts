@@ -99,6 +99,13 @@ export function hasHardware({ root = '/', environment = process.env }: Machine =
   return readIcds(root, environment).some((icd) => hardwareOf(root, icd) !== undefined);
 }
 
+/** The PCI vendor of a hardware driver, and whether its GPUs have nodes of NVIDIA's own. */
+export function vendorOf({ icdFile }: Driver): { readonly vendor: string; readonly isNvidia: boolean } {
+  const library = (readJson(icdFile) as { ICD?: { library_path?: unknown } } | undefined)?.ICD?.library_path;
+  const kind = kindOf({ file: icdFile, library: typeof library === 'string' ? library : '' });
+  return { vendor: kind?.vendor ?? '', isNvidia: kind?.node !== undefined };
+}
+
 interface Icd {
   readonly file: string;
   readonly library: string;
@@ -153,11 +160,15 @@ function readIcds(root: string, environment: NonNullable<Machine['environment']>
 
 /** The maker's name if this is the driver of a GPU that is in the machine: Mesa installs the drivers of GPUs that are not. */
 function hardwareOf(root: string, icd: Icd): string | undefined {
-  const kind = hardware.find(({ pattern }) => pattern.test(basename(icd.library)) || pattern.test(basename(icd.file)));
+  const kind = kindOf(icd);
   if (!kind) return undefined;
   if (kind.node && exists(join(root, kind.node))) return kind.label;
   const nodes = listFolder(join(root, '/dev/dri')).filter((name) => name.startsWith('renderD'));
   return nodes.some((name) => readText(join(root, '/sys/class/drm', name, 'device/vendor'))?.trim() === kind.vendor) ? kind.label : undefined;
+}
+
+function kindOf(icd: Icd): (typeof hardware)[number] | undefined {
+  return hardware.find(({ pattern }) => pattern.test(basename(icd.library)) || pattern.test(basename(icd.file)));
 }
 
 /** Mesa writes its version into every driver as `Mesa 25.0.7`. */

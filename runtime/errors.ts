@@ -57,11 +57,14 @@ const table = {
   device_missing: { kind: 'setup', sentence: 'The device "{wanted}" is not here; this machine has: {available}.', remedy: 'Choose one of those with --device, or leave it out.' },
   no_device: { kind: 'setup', sentence: 'No device works here ({reasons}).', remedy: 'Connect this machine to a network so that a software device can be fetched, or install a Vulkan driver.' },
   device_unfit: { kind: 'setup', sentence: 'The device lacks {feature}: expected {expected}, found {found}.', remedy: 'Choose another device with --device.' },
+  gpus_missing: { kind: 'setup', sentence: '{wanted} stages need a GPU each, and this machine has {found}.', remedy: 'Lower --stages, or choose a software device with --device.' },
+  gpu_shared: { kind: 'setup', sentence: 'Stage {stage} has no GPU of its own: expected a device node that no other stage has open, found {found}.', remedy: 'Start with fewer --stages, or look at what keeps the driver from the other GPUs.' },
   device_lost: { kind: 'internal', sentence: 'The device was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },
   // ours
   logits_invalid: { kind: 'internal', sentence: 'The model gave logits that are not numbers.', remedy: 'Check the model file; if only some requests fail, report how to make it happen.' },
   engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
   engine_stuck: { kind: 'internal', sentence: 'The engine process said nothing for {limit} ms and was ended.', remedy: 'Restart the server; if it happens again, look at the driver.' },
+  stage_lost: { kind: 'internal', sentence: 'A stage of the model was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },
   internal: { kind: 'internal', sentence: 'Inward failed inside {part}.', remedy: 'Report how to make it happen.' },
 } as const;
 

@@ -129,6 +129,7 @@ export type {
   Priority,
   Requirement,
   Sampling,
+  StageInfo,
   TenantStats,
   TimedTile,
   TokenEvent,

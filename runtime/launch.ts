@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
+import type { Stream } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Link, linkedStdio } from './link/link.ts';
 
@@ -22,7 +23,11 @@ export interface Launch {
   /** Not even the cache of compiled code may be written. */
   readonly keepsNothing: boolean;
   readonly environment: Readonly<Record<string, string>>;
+  /** Pipes to others of our processes, behind the one of the link: new ones, or the ends that others have left here. */
+  readonly pipes?: readonly StdioPipe[];
 }
+
+export type StdioPipe = 'pipe' | Stream;
 
 /** A process of ours, and the way to it. */
 export interface Launched<Sent extends object, Received> {
@@ -46,7 +51,7 @@ export const overwritingEnvironment = { GLIBC_TUNABLES: 'glibc.malloc.perturb=85
 const running = new Set<ChildProcess>();
 
 export function launch<Sent extends object, Received>(options: Launch): Launched<Sent, Received> {
-  const { file, flags, reads, writes, keepsNothing, environment } = options;
+  const { file, flags, reads, writes, keepsNothing, environment, pipes = [] } = options;
   const codeCache = canLockFiles ? process.env['NODE_COMPILE_CACHE'] : undefined;
   const permissions = ['--permission', ...reads.map((path) => `--allow-fs-read=${path}`)];
   // Where the kernel forbids the writing Node must still think that it may, or it would not read the cache.
@@ -56,7 +61,7 @@ export function launch<Sent extends object, Received>(options: Launch): Launched
   const [command, ...values] = lockCommand([process.execPath, ...flags, ...permissions, fileURLToPath(file)], places);
   const child = spawn(command, values, {
     // What V8 prints when it aborts, or a library warns of, reaches no terminal and no log.
-    stdio: linkedStdio,
+    stdio: [...linkedStdio, ...pipes],
     env: { ...environment, ...overwritingEnvironment, ...(codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache }) },
   });
   running.add(child);

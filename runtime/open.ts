@@ -5,8 +5,8 @@
 import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
-import { steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import { type Family, Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
+import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts';
+import { Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -16,28 +16,53 @@ import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
 import { formatBytes, InwardError } from './errors.ts';
 import { DeviceMemory, wholeBuffer } from './memory.ts';
-import { outlineModel, outlineScratch } from './outline.ts';
+import { type Outlet, ResultOutlet, RowOutlet } from './outlets.ts';
+import { type ModelOutline, outlineModel, outlineScratch, outlineSpecs } from './outline.ts';
 import { blockLength, limitsOf, planMemory, readModel } from './plan.ts';
+import type { StepResults } from './results.ts';
 import { Runner } from './runner.ts';
 import { Batch } from './scheduling/batch.ts';
 import { BlockPool } from './scheduling/blocks.ts';
-import { Scheduler } from './scheduling/scheduler.ts';
+import { Scheduler, type SchedulerLimits } from './scheduling/scheduler.ts';
 import { effectiveWindow, windowOf } from './scheduling/window.ts';
+import { planStages } from './stages/plan.ts';
+import type { Ring } from './stages/ring.ts';
+import type { StageRunner } from './stages/stage.ts';
+import { StagedRunner } from './stages/staged-runner.ts';
 import { type KeepTuning, tuneGraph } from './tuner.ts';
 import { type EngineInfo, type EngineOptions, engineNumbers, type OpenProgress, tuneModes } from './types.ts';
 import { warmUp } from './warmup.ts';
+
+/** Which part of a model is in this process, and the way to the others. */
+export interface StagePlace {
+  readonly index: number;
+  readonly count: number;
+  readonly ring: Ring;
+}
 
 /** What an engine whose process may look for little and write nothing is given, and does not find or do itself. */
 export interface EngineHost {
   readonly driver?: Driver;
   readonly keepTuning?: KeepTuning;
+  /** Default: all of the model is here. */
+  readonly stage?: StagePlace;
+}
+
+/** What the engine wants of a runner: of one device, or of several stages. */
+export interface StepRunner {
+  run(batch: Batch): Promise<StepResults>;
+  reserveLogits(): void;
+  readResidue: Runner<StepResults>['readResidue'];
+  readonly dispatchCount: number;
+  readonly submittedAt: number;
+  readonly expertCounts: Runner<StepResults>['expertCounts'];
 }
 
 /** Everything a step touches. */
 export interface Parts {
   readonly open: OpenDevice;
   readonly memory: DeviceMemory;
-  readonly runner: Runner;
+  readonly runner: StepRunner;
   readonly batch: Batch;
   readonly pool: BlockPool;
   /** Blocks of recurrent state, where the model has such state. */
@@ -52,31 +77,56 @@ export interface Parts {
  * warmed up. Throws InwardError: file_missing, gguf_invalid, checkpoint_invalid, model_unsupported, device_missing, device_unfit, out_of_memory.
  */
 export async function openParts(options: EngineOptions, pretence: DevicePretence = {}, host: EngineHost = {}): Promise<{ parts: Parts; info: EngineInfo }> {
-  const started = performance.now();
-  using files = new DisposableStack();
-  const checkpoint = files.use(openCheckpoint(options.modelPath));
-  const { family, config } = readModel(checkpoint);
-  const specs = family.weights(config);
-  // Every tensor is looked at before there is a device that could be left with some of them.
-  const slots = countSlots(checkpoint, specs, options.expertMemory);
-  const weightsSize = weightSize(checkpoint, specs, slots);
-  const open = await openDevice(host.driver ?? options.device ?? 'auto', pretence);
-  const memory = new DeviceMemory(open.device, open.memoryLimit);
-  try {
-    const { parts, info } = await assemble(options, { checkpoint, family, config, specs, slots, weightsSize }, open, memory, host);
-    return { parts: { ...parts, ...(slots !== undefined && { files: files.move() }) }, info: { ...info, loadMs: performance.now() - started } };
-  } catch (error) {
-    memory[Symbol.dispose]();
-    open[Symbol.dispose]();
-    throw error;
-  }
+  if ((options.stages ?? 1) > 1 && host.stage === undefined)
+    throw new InwardError('invalid_option', { option: 'stages', rule: 'stages have processes of their own: openEngine starts them' });
+  const { parts, info, files } = await openWith(options, pretence, host, async (built) => {
+    const runner = host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, host.stage, options);
+    // Every step of an encoder needs it.
+    if (built.config.encoder !== undefined) runner.reserveLogits();
+    const { open, memory, batch, pool, states, limits } = built;
+    // Uncut, so that every tile is reached.
+    const whole = runner instanceof StagedRunner ? { run: (step: Batch) => runner.run(step, 1) } : runner;
+    // On a scheduler of its own, so that no one sees it in the counts.
+    await warmUp(new Scheduler(limits, pool), batch, whole, built.kernels, built.onWarm);
+    return { parts: { open, memory, runner, batch, pool, states, scheduler: new Scheduler(limits, pool) } };
+  });
+  return { parts: { ...parts, ...(files && { files }) }, info };
 }
 
-/** A model all of whose tensors are as its family wants them. */
-interface CheckedModel {
+async function createStaged({ graph, memory, batch, config, kernels, create }: Built, { ring }: StagePlace, options: EngineOptions): Promise<StagedRunner> {
+  const { maxTokens, maxLogitRows } = batch.limits;
+  if (graph.exit === undefined) throw new InwardError('internal', { part: 'the first stage' });
+  const first = await create(new RowOutlet(memory, graph.exit, maxTokens));
+  const { microBatches } = withStandards(options);
+  const leastTokens = leastPart[kernels === 'narrow' ? 'cpu' : 'gpu'];
+  return new StagedRunner(first, ring, batch, { vocabularySize: config.vocabularySize, maxLogitRows, microBatches, leastTokens });
+}
+
+/** Tokens of a part of a step at least: below so many a device takes hardly less time for fewer. */
+const leastPart = { cpu: 4, gpu: 64 };
+
+/** A stage that is not the first, and its device. */
+export interface OpenStage {
+  readonly stage: StageRunner;
+  readonly open: OpenDevice;
+  readonly memory: DeviceMemory;
+}
+
+/** The layers of a stage that is not the first, ready for what the one before hands on. Throws like `openParts`. */
+export function openStage(options: EngineOptions, host: EngineHost): Promise<Opened<OpenStage>> {
+  return openWith(options, {}, host, async ({ open, memory, graph, batch, create }): Promise<OpenStage> => {
+    const { exit } = graph;
+    if (exit !== undefined) return { open, memory, stage: { isLast: false, runner: await create(new RowOutlet(memory, exit, batch.limits.maxTokens)) } };
+    const runner = await create(new ResultOutlet(memory, graph));
+    // Nobody here could refuse the request that is the first to ask for logits.
+    runner.reserveLogits();
+    return { open, memory, stage: { isLast: true, runner } };
+  });
+}
+
+/** A model all of whose tensors, as far as they belong here, are as its family wants them. */
+interface CheckedModel extends ModelOutline {
   readonly checkpoint: Checkpoint;
-  readonly family: Family;
-  readonly config: ModelShape;
   readonly specs: ReadonlyMap<string, WeightSpec>;
   /** Experts of a layer that are on the device at a time; undefined: all. */
   readonly slots: number | undefined;
@@ -84,17 +134,84 @@ interface CheckedModel {
   readonly weightsSize: number;
 }
 
+function checkModel(checkpoint: Checkpoint, options: EngineOptions, place: StagePlace | undefined): CheckedModel {
+  const { family, config } = readModel(checkpoint);
+  const all = family.weights(config);
+  const whole = outlineModel(checkpoint, family, config);
+  const own: ModelOutline = place === undefined ? whole : { ...whole, range: planStages(checkpoint, whole, place.count, options)[place.index] };
+  const specs = place === undefined ? all : outlineSpecs(own, all);
+  const slots = countSlots(checkpoint, specs, options.expertMemory);
+  return { ...own, checkpoint, specs, slots, weightsSize: weightSize(checkpoint, specs, slots) };
+}
+
+/** What a device holds of a model, ready but for the runner. */
+interface Built {
+  readonly open: OpenDevice;
+  readonly memory: DeviceMemory;
+  readonly config: ModelShape;
+  readonly graph: Graph;
+  readonly kernels: KernelFamily;
+  readonly batch: Batch;
+  readonly pool: BlockPool;
+  readonly states: BlockPool | undefined;
+  readonly limits: SchedulerLimits;
+  /** Compiles the graph. */
+  create<Out>(outlet: Outlet<Out>): Promise<Runner<Out>>;
+  readonly onWarm: (done: number, total: number) => void;
+}
+
+type OpenInfo = Omit<EngineInfo, 'loadMs' | 'weightBytes' | 'kvBytes'>;
+
+type Opened<Made> = Made & {
+  readonly info: EngineInfo;
+  /** The model's, where experts are read from them as they are wanted. */
+  readonly files?: Disposable;
+};
+
+/** From file and device to what `finish` makes; nothing stays on the device where that fails. */
+async function openWith<Made extends object>(
+  options: EngineOptions,
+  pretence: DevicePretence,
+  host: EngineHost,
+  finish: (built: Built) => Promise<Made>,
+): Promise<Opened<Made>> {
+  const started = performance.now();
+  using files = new DisposableStack();
+  const checkpoint = files.use(openCheckpoint(options.modelPath));
+  // Every tensor is looked at before there is a device that could be left with some of them.
+  const model = checkModel(checkpoint, options, host.stage);
+  const open = await openDevice(host.driver ?? options.device ?? 'auto', pretence);
+  const memory = new DeviceMemory(open.device, open.memoryLimit);
+  try {
+    const { built, info } = await assemble(options, model, open, memory, host);
+    const made = await finish(built);
+    const sizes = { weightBytes: memory.usage()['weights'] ?? 0, kvBytes: memory.usage()['kv'] ?? 0 };
+    const { range, slots } = model;
+    const stages = range && { stages: [{ adapter: open.adapter, firstLayer: range.start, layerCount: range.end - range.start, ...sizes }] };
+    return {
+      ...made,
+      ...(slots !== undefined && { files: files.move() }),
+      info: { ...info, ...sizes, ...stages, loadMs: performance.now() - started },
+    };
+  } catch (error) {
+    memory[Symbol.dispose]();
+    open[Symbol.dispose]();
+    throw error;
+  }
+}
+
 async function assemble(
   options: EngineOptions,
-  { checkpoint, family, config, specs, slots, weightsSize }: CheckedModel,
+  model: CheckedModel,
   open: OpenDevice,
   memory: DeviceMemory,
   host: EngineHost,
-): Promise<{ parts: Parts; info: Omit<EngineInfo, 'loadMs'> }> {
+): Promise<{ built: Built; info: OpenInfo }> {
+  const { checkpoint, family, config, specs, slots, weightsSize, range } = model;
   const { device, subgroupSize: lanes } = open;
   const { deterministic: isDeterministic = true, tune: mode = tuneModes[0], tuningFile: path } = options;
   const kernels = steadyFamily(open.family, isDeterministic);
-  const plan = planMemory(config, options);
+  const plan = planMemory(config, options, range);
   const { contextLength, maxSequences, tokenBudget, kv, activations, kvBlocks: blockCount, kvSize, stateLayerSize, stateSize } = plan;
   const window = effectiveWindow(windowOf(config.caches), contextLength);
   memory.reserve('weights', weightsSize);
@@ -102,11 +219,8 @@ async function assemble(
   memory.reserve('state', stateSize, weightsSize + kvSize);
   const facts = tileFacts({ ...open, family: kernels });
   const batchLimits = limitsOf(config, plan, kernels);
-  memory.reserve(
-    'activations',
-    outlineScratch(outlineModel(checkpoint, family, config), batchLimits, { ...facts, kv, activations, window }) + (slots === undefined ? 0 : stageSize),
-    weightsSize + kvSize + stateSize,
-  );
+  const pagingSize = slots === undefined ? 0 : stageSize;
+  memory.reserve('activations', outlineScratch(model, batchLimits, { ...facts, kv, activations, window }) + pagingSize, weightsSize + kvSize + stateSize);
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
   demandBinding('The recurrent state of a layer', stateLayerSize, open);
 
@@ -116,8 +230,10 @@ async function assemble(
   const weights = await loadWeights(checkpoint, specs, { ...target, onProgress: report('weights', options) }, slots);
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
+  const isHere = (layer: number): boolean => range === undefined || (layer >= range.start && layer < range.end);
   const graph = new Graph({
     ...facts,
+    range,
     layout: batch.layout,
     invocationLimit: open.invocationLimit,
     activations,
@@ -133,12 +249,12 @@ async function assemble(
     batch: wholeBuffer(batchBuffer),
     pools: config.caches.map((cache, layer) => {
       const shape = poolShapeOf(cache, kv);
-      if (shape === undefined) return undefined;
+      if (shape === undefined || !isHere(layer)) return undefined;
       const { width, rows, fold } = poolExtent(shape, blockCount * blockLength, open);
       return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
     }),
     states: config.caches.map((cache, layer) => {
-      if (cache.kind !== 'state') return undefined;
+      if (cache.kind !== 'state' || !isHere(layer)) return undefined;
       const blocks = memory.create('state', `state ${layer}`, cache.length * 4 * maxSequences, storage);
       return { blocks: wholeBuffer(blocks), length: cache.length };
     }),
@@ -155,9 +271,10 @@ async function assemble(
   });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
-  const states = stateSize > 0 ? new BlockPool(maxSequences) : undefined;
+  // Of all layers: whoever schedules gives every sequence one, wherever it is kept.
+  const states = planMemory(config, options).stateSize > 0 ? new BlockPool(maxSequences) : undefined;
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
-  const limits = {
+  const limits: SchedulerLimits = {
     ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
@@ -182,14 +299,13 @@ async function assemble(
   const reportKernels = report('kernels', options);
   // Half of it is compiling; the other half is the first run, at which some drivers compile in truth.
   const onCompiled = (done: number, total: number): void => reportKernels({ done, total: 2 * total });
-  const runner = await Runner.create(device, memory, pipelines, batchBuffer, graph, onCompiled, weights.files);
-  // Every step of an encoder needs it.
-  if (config.encoder !== undefined) runner.reserveLogits();
-  // On a scheduler of its own, so that no one sees it in the counts.
-  await warmUp(new Scheduler(limits, blocks), batch, runner, kernels, (done, total) => reportKernels({ done: total + done, total: 2 * total }));
   const summary = describeCheckpoint(checkpoint);
   return {
-    parts: { open, memory, runner, batch, pool: blocks, states, scheduler: new Scheduler(limits, blocks) },
+    built: {
+      ...{ open, memory, config, graph, kernels, batch, pool: blocks, states, limits },
+      create: (outlet) => Runner.create(device, memory, pipelines, batchBuffer, graph, outlet, onCompiled, weights.files),
+      onWarm: (done, total) => reportKernels({ done: total + done, total: 2 * total }),
+    },
     info: {
       device: open.driver.name,
       deviceReason: open.driver.reason,
@@ -205,8 +321,6 @@ async function assemble(
       encoder: config.encoder && { ...config.encoder, length: config.embeddingLength },
       kv,
       activations,
-      weightBytes: memory.usage()['weights'] ?? 0,
-      kvBytes: memory.usage()['kv'] ?? 0,
       deterministic: isDeterministic,
       tuning,
     },

@@ -5,7 +5,7 @@
 import type { Slice } from '../kernels/kernel.ts';
 import type { MatmulWork, TileFacts } from '../kernels/tiles.ts';
 import { poolShapeOf } from '../models/caches.ts';
-import { type Family, Graph, type GraphSettings, type ModelShape, type Weights } from '../models/index.ts';
+import { type Family, Graph, type GraphSettings, type LayerRange, type ModelShape, type WeightSpec, type Weights } from '../models/index.ts';
 import { outlineWeights } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { Batch, type BatchLimits } from './scheduling/batch.ts';
@@ -23,6 +23,8 @@ export interface ModelOutline {
   readonly family: Family;
   readonly config: ModelShape;
   readonly weights: Weights;
+  /** Default: all layers. */
+  readonly range?: LayerRange | undefined;
 }
 
 /** Throws model_unsupported naming the first tensor that does not fit the family. */
@@ -30,9 +32,10 @@ export function outlineModel(checkpoint: Checkpoint, family: Family, config: Mod
   return { family, config, weights: outlineWeights(checkpoint, family.weights(config), nowhere) };
 }
 
-function outline({ family, config, weights }: ModelOutline, settings: Omit<GraphSettings, 'batch' | 'pools' | 'states'>): Graph {
+function outline({ family, config, weights, range }: ModelOutline, settings: Omit<GraphSettings, 'batch' | 'pools' | 'states'>): Graph {
   const graph = new Graph({
     ...settings,
+    range,
     batch: nowhere,
     pools: config.caches.map((cache) => (poolShapeOf(cache, settings.kv) === undefined ? undefined : { vectors: nowhere, fold: 1 })),
     states: config.caches.map((cache) => (cache.kind === 'state' ? { blocks: nowhere, length: cache.length } : undefined)),
@@ -41,15 +44,28 @@ function outline({ family, config, weights }: ModelOutline, settings: Omit<Graph
   return graph;
 }
 
+/** Of whoever asks for no sizes. */
+const least = { layout: {}, blockLength: 1, contextLength: 1, maxTokens: 1, maxLogitRows: 1, maxItems: 1, maxEdits: 1, maxCopies: 1 };
+
 /** The matmuls of a step. */
 export function outlineMatmuls(model: ModelOutline, formats: Formats & { readonly lanes: number }): MatmulWork[] {
-  const graph = outline(model, {
-    ...formats,
-    ...{ layout: {}, blockLength: 1, contextLength: 1, maxTokens: 1, maxLogitRows: 1, maxItems: 1, maxEdits: 1, maxCopies: 1 },
-    create: () => nowhere,
-    createRows: () => nowhere,
-  });
+  const graph = outline(model, { ...formats, ...least, create: () => nowhere, createRows: () => nowhere });
   return graph.matmuls.map(({ work }) => work);
+}
+
+/** The weights that the layers of the outline's range work with: those that their forward pass asks for. */
+export function outlineSpecs(model: ModelOutline, specs: ReadonlyMap<string, WeightSpec>): ReadonlyMap<string, WeightSpec> {
+  const asked = new Set<string>();
+  const noting =
+    <Found>(find: (name: string) => Found) =>
+    (name: string): Found => {
+      asked.add(name);
+      return find(name);
+    };
+  const { matrix, experts, vector, host } = model.weights;
+  const weights = { matrix: noting(matrix), experts: noting(experts), vector: noting(vector), host: noting(host) };
+  outline({ ...model, weights }, { lanes: 8, kv: 'f16', activations: 'f32', ...least, create: () => nowhere, createRows: () => nowhere });
+  return new Map([...specs].filter(([name]) => asked.has(name)));
 }
 
 /** Bytes that a step works in, beside weights, KV cache and recurrent state: rows between operations, tables, logits, the batch. */

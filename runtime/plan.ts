@@ -5,7 +5,7 @@
 import { kvPoolSize } from '../kernels/attention.ts';
 import { type KernelFamily, steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
-import { type Family, families, type LayerCache, type ModelShape, poolShapeOf } from '../models/index.ts';
+import { type Family, families, type LayerCache, type LayerRange, type ModelShape, poolShapeOf } from '../models/index.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { inFile, plainName } from './checkpoint/json.ts';
 import { countSlots, weightSize } from './checkpoint/loader.ts';
@@ -49,8 +49,8 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
 export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations' | 'expertMemory'>;
 type KvShape = Pick<ModelShape, 'contextLength' | 'caches' | 'encoder'>;
 
-/** The options with their defaults, and the KV pool and recurrent state that they ask for. */
-export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
+/** The options with their defaults, and the KV pool and recurrent state that they ask for; `range`: of these layers. */
+export function planMemory(shape: KvShape, options: PlanOptions, range?: LayerRange): MemoryPlan {
   const contextLength = Math.min(options.contextLength ?? engineNumbers.contextLength.standard, shape.contextLength);
   const maxSequences = options.maxSequences ?? engineNumbers.maxSequences.standard;
   const kv = options.kv ?? kvFormats[0];
@@ -66,11 +66,12 @@ export function planMemory(shape: KvShape, options: PlanOptions): MemoryPlan {
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
   if (kv === 'q8' && shape.caches.some(({ kind }) => kind === 'latent'))
     throw new InwardError('model_unsupported', { part: 'the KV format with latent attention', expected: 'f16, f32', found: kv });
-  const layerSizes = shape.caches.map((cache) => {
+  const caches = shape.caches.slice(range?.start, range?.end);
+  const layerSizes = caches.map((cache) => {
     const pool = poolShapeOf(cache, kv);
     return pool === undefined ? 0 : kvPoolSize(pool, kvBlocks * blockLength);
   });
-  const stateSizes = shape.caches.map((cache) => (cache.kind === 'state' ? cache.length * 4 * maxSequences : 0));
+  const stateSizes = caches.map((cache) => (cache.kind === 'state' ? cache.length * 4 * maxSequences : 0));
   return {
     contextLength,
     maxSequences,

@@ -38,6 +38,19 @@ export class StepResults implements RowResults {
     this.#logits = logits;
   }
 
+  /** Of some rows, from `row` on; the others stay as they are. */
+  put(row: number, words: Uint32Array, logits: Float32Array | undefined): void {
+    this.#words.set(words, row * resultLength);
+    if (logits === undefined) return;
+    this.#logits ??= new Float32Array((this.#words.length / resultLength) * this.#stride);
+    this.#logits.set(logits, row * this.#stride);
+  }
+
+  /** What has come of the first `count` rows, as `set` takes it. */
+  first(count: number): { readonly words: Uint32Array; readonly logits: Float32Array | undefined } {
+    return { words: this.#words.subarray(0, count * resultLength), logits: this.#logits };
+  }
+
   /** Overwrites token ids and drops logits. */
   zero(): void {
     this.#words.fill(0);

@@ -1,6 +1,6 @@
 /**
- * Owns the way of a batch through the device: one upload, one command buffer, one result row a logit row back. The only place that
- * submits a step to the queue. Refuses to decide what a batch holds.
+ * Owns the way of a batch through the device: one upload, one command buffer, one result row a logit row back, or a row a token where
+ * another stage goes on. The only place that submits a step to the queue. Refuses to decide what a batch holds.
  */
 import type { Operation, Slice, StepCounts } from '../kernels/kernel.ts';
 import { dispatch, type PipelineCache, type PreparedOperation } from '../kernels/pipeline.ts';
@@ -10,9 +10,9 @@ import type { Graph } from '../models/index.ts';
 import type { ExpertFiles } from './checkpoint/loader.ts';
 import { ExpertPager } from './experts/pager.ts';
 import type { DeviceMemory } from './memory.ts';
+import { type Outlet, pitchOf } from './outlets.ts';
 import { countResidue, type FreeBlocks } from './residue.ts';
-import { StepResults } from './results.ts';
-import type { Batch } from './scheduling/batch.ts';
+import type { Step } from './scheduling/parts.ts';
 import { Scrubber } from './scrub.ts';
 import type { ZeroReport } from './types.ts';
 import { Uploads } from './uploads.ts';
@@ -38,18 +38,15 @@ interface Commands {
   readonly dispatches: number;
 }
 
-export class Runner {
+export class Runner<Out> {
   readonly #device: GPUDevice;
   readonly #batchBuffer: GPUBuffer;
-  readonly #rows: Slice;
-  readonly #logits: Slice;
-  readonly #masks: Slice;
+  /** Undefined on a stage that chooses nothing. */
+  readonly #masks: Slice | undefined;
   readonly #maskSize: number;
-  readonly #rowStaging: GPUBuffer;
-  readonly #logitStaging: () => GPUBuffer;
+  readonly #outlet: Outlet<Out>;
   readonly #blockOperations: readonly PreparedOperation[];
   readonly #steps: readonly PreparedOperation[];
-  readonly #results: StepResults;
   readonly #scrubber: Scrubber;
   readonly #uploads: Uploads;
   /** Of models whose experts are not all on the device, with the place of each such layer in the steps. */
@@ -57,7 +54,6 @@ export class Runner {
   readonly #pagedAt: readonly { readonly start: number; readonly end: number }[];
   readonly #memory: DeviceMemory;
   readonly #graph: Graph;
-  readonly #maxLogitRows: number;
   readonly #pause: number;
   #dispatches = 0;
   #submittedAt = 0;
@@ -72,18 +68,17 @@ export class Runner {
     uploads: Uploads,
     batchBuffer: GPUBuffer,
     graph: Graph,
+    outlet: Outlet<Out>,
     blockOperations: readonly PreparedOperation[],
     steps: readonly PreparedOperation[],
     pager: ExpertPager | undefined,
   ) {
-    const { rows, logits, masks, vocabulary } = graph.results;
     this.#device = device;
     this.#uploads = uploads;
     this.#batchBuffer = batchBuffer;
-    this.#rows = rows;
-    this.#logits = logits;
-    this.#masks = masks;
-    this.#maskSize = maskLength(vocabulary) * 4;
+    this.#outlet = outlet;
+    if (graph.exit === undefined) this.#masks = graph.results.masks;
+    this.#maskSize = maskSizeOf(graph);
     this.#blockOperations = blockOperations;
     this.#steps = steps;
     this.#pager = pager;
@@ -91,41 +86,34 @@ export class Runner {
       const start = graph.operations.findIndex((operation) => operation === first);
       return { start, end: start + 1 + others.length };
     });
-    this.#rowStaging = memory.create('staging', 'results', rows.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-    let logitStaging: GPUBuffer | undefined;
-    this.#logitStaging = () => {
-      logitStaging ??= memory.create('staging', 'logits', logits.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-      return logitStaging;
-    };
     this.#scrubber = new Scrubber(memory);
     this.#memory = memory;
     this.#graph = graph;
-    const { maxLogitRows, family } = graph.settings;
-    this.#pause = pauseOf(family);
-    this.#maxLogitRows = maxLogitRows;
-    this.#results = new StepResults(maxLogitRows, vocabulary, logits.size / 4 / maxLogitRows);
+    this.#pause = pauseOf(graph.settings.family);
   }
 
   /** Compiles every variant that the graph can choose, and binds it. */
-  static async create(
+  static async create<Out>(
     device: GPUDevice,
     memory: DeviceMemory,
     pipelines: PipelineCache,
     batchBuffer: GPUBuffer,
     graph: Graph,
+    outlet: Outlet<Out>,
     onCompiled: (done: number, total: number) => void = () => undefined,
     files?: ExpertFiles,
-  ): Promise<Runner> {
+  ): Promise<Runner<Out>> {
     const compiling = new Set([...graph.blockOperations, ...graph.operations].flatMap(({ variants }) => variants.map((variant) => pipelines.get(variant))));
     let done = 0;
     // A failure comes out of `prepare`, which waits for the same promises.
     for (const pipeline of compiling) void pipeline.then(() => onCompiled(++done, compiling.size)).catch(() => undefined);
     const uniforms = new UniformArena(device, memory, [...graph.blockOperations, ...graph.operations]);
     const prepare = (operations: readonly Operation[]) => Promise.all(operations.map((operation) => pipelines.prepare(operation, uniforms.of(operation))));
-    const { vocabulary } = graph.results;
-    const uploads = await Uploads.create(device, memory, batchBuffer.size + graph.settings.maxLogitRows * maskLength(vocabulary) * 4);
-    const pager = files && (await ExpertPager.create(device, memory, graph.pagedExperts, files, pauseOf(graph.settings.family)));
-    return new Runner(device, memory, uploads, batchBuffer, graph, await prepare(graph.blockOperations), await prepare(graph.operations), pager);
+    const { maxLogitRows, maxTokens, family } = graph.settings;
+    const entrySize = graph.entry === undefined ? 0 : 16 + maxTokens * pitchOf(graph.entry);
+    const uploads = await Uploads.create(device, memory, batchBuffer.size + maxLogitRows * maskSizeOf(graph) + entrySize);
+    const pager = files && (await ExpertPager.create(device, memory, graph.pagedExperts, files, pauseOf(family)));
+    return new Runner(device, memory, uploads, batchBuffer, graph, outlet, await prepare(graph.blockOperations), await prepare(graph.operations), pager);
   }
 
   /** Dispatches of the last step. */
@@ -140,7 +128,7 @@ export class Runner {
 
   /** Room for logits on their way to the host, which few ask for; made once. Throws out_of_memory: before a step needs it, so that only the request fails that asks. */
   reserveLogits(): void {
-    this.#logitStaging();
+    this.#outlet.reserveLogits();
   }
 
   /** When the last step had been handed to the device, on the clock of performance.now(). */
@@ -153,10 +141,13 @@ export class Runner {
     return this.#times;
   }
 
-  /** Runs one step. Resolves with a row for each logit row, valid until the next call; logits only with `batch.wantsLogits`. */
-  async run(batch: Batch): Promise<StepResults> {
+  /**
+   * Runs one step. Resolves with a row for each logit row, logits only with `batch.wantsLogits`, or with a row for each token: valid until the next call.
+   * `rows`: those that the stage before hands on.
+   */
+  async run(batch: Step, rows?: Float32Array): Promise<Out> {
     const times = this.#times;
-    this.#upload(batch);
+    this.#upload(batch, rows);
     times.uploaded = performance.now();
     if (this.#pager !== undefined && batch.counts.tokens > 0) return this.#runPaged(batch, this.#pager);
     const { buffer, dispatches } = this.#takeAhead(batch) ?? this.#encodeStep({ ...batch.counts, wantsLogits: batch.wantsLogits });
@@ -171,7 +162,7 @@ export class Runner {
   }
 
   /** In sections: each ends with a router, whose choices the host must see to before the next begins. */
-  async #runPaged(batch: Batch, pager: ExpertPager): Promise<StepResults> {
+  async #runPaged(batch: Step, pager: ExpertPager): Promise<Out> {
     const { counts } = batch;
     this.#submit([this.#uploads.finish()]);
     this.#dispatches = 0;
@@ -184,7 +175,7 @@ export class Runner {
       }
       done = end;
     }
-    this.#submitSection(counts, done, this.#steps.length, (encoder) => this.#encodeCopies(encoder, { ...counts, wantsLogits: batch.wantsLogits }));
+    this.#submitSection(counts, done, this.#steps.length, (encoder) => this.#outlet.encode(encoder, { ...counts, wantsLogits: batch.wantsLogits }));
     this.#times.encoded = performance.now();
     const mapped = this.#map(batch);
     this.#times.encodedAhead = performance.now();
@@ -204,14 +195,14 @@ export class Runner {
   }
 
   /** The next step while this one runs, if this one only decodes: most are followed by one with the same counts. */
-  #encodeAhead({ counts, wantsLogits }: Batch): void {
+  #encodeAhead({ counts, wantsLogits }: Step): void {
     if (counts.tokens === 0 || counts.tokens !== counts.logitRows) return;
     Object.assign(this.#aheadKind, counts, { clears: 0, copies: 0, stateClears: 0, wantsLogits });
     this.#ahead = this.#encodeStep(this.#aheadKind);
   }
 
   /** What was encoded ahead, if it is what this batch needs; otherwise it is dropped. */
-  #takeAhead({ counts, wantsLogits }: Batch): Commands | undefined {
+  #takeAhead({ counts, wantsLogits }: Step): Commands | undefined {
     const kind = this.#aheadKind;
     const ahead = this.#ahead;
     this.#ahead = undefined;
@@ -227,12 +218,12 @@ export class Runner {
     if (changesBlocks(kind)) dispatches += encode(pass, this.#blockOperations, kind);
     if (kind.tokens > 0) dispatches += encode(pass, this.#steps, kind);
     pass.end();
-    this.#encodeCopies(encoder, kind);
+    this.#outlet.encode(encoder, kind);
     return { buffer: encoder.finish(), dispatches };
   }
 
   /** The same with each dispatch in a submit of its own, and what it took in ms: for profiles, several times slower. */
-  async runTimed(batch: Batch, onDispatch: (kernel: string, ms: number) => void): Promise<StepResults> {
+  async runTimed(batch: Step, onDispatch: (kernel: string, ms: number) => void): Promise<Out> {
     const { queue } = this.#device;
     this.#upload(batch);
     queue.submit([this.#uploads.finish()]);
@@ -248,15 +239,17 @@ export class Runner {
       onDispatch(kernel, performance.now() - started);
     }
     const encoder = this.#device.createCommandEncoder();
-    this.#encodeCopies(encoder, { ...batch.counts, wantsLogits: batch.wantsLogits });
+    this.#outlet.encode(encoder, { ...batch.counts, wantsLogits: batch.wantsLogits });
     this.#submit([encoder.finish()]);
     return this.#read(batch, this.#map(batch));
   }
 
-  #upload(batch: Batch): void {
+  #upload(batch: Step, rows?: Float32Array): void {
     if (batch.hasDeparted && batch.counts.tokens > 0) this.#scrub();
     this.#uploads.add(batch.seal(), this.#batchBuffer, 0);
-    for (const { row, words } of batch.masks) this.#uploads.add(words, this.#masks.buffer, row * this.#maskSize);
+    if (this.#masks !== undefined) for (const { row, words } of batch.masks) this.#uploads.add(words, this.#masks.buffer, row * this.#maskSize);
+    const { entry } = this.#graph;
+    if (rows !== undefined && rows.length > 0 && entry !== undefined) this.#uploads.addRows(rows, entry);
   }
 
   /** Counts words that are not zero in free blocks, of KV of `blockCount` in all, and in scratch. No step may run meanwhile. */
@@ -278,36 +271,25 @@ export class Runner {
     this.#submittedAt = performance.now();
   }
 
-  #logitSize(logitRows: number): number {
-    return (this.#logits.size / this.#maxLogitRows) * logitRows;
+  /** Asks for what comes out right behind the submit, and for the memory of the upload. */
+  #map({ counts, wantsLogits }: Step): Promise<unknown> {
+    return Promise.all([...this.#outlet.map({ ...counts, wantsLogits }), this.#uploads.request()]);
   }
 
-  /** Results to where the host can read them. */
-  #encodeCopies(encoder: GPUCommandEncoder, { logitRows, wantsLogits }: StepKind): void {
-    encoder.copyBufferToBuffer(this.#rows.buffer, 0, this.#rowStaging, 0, this.#rows.size);
-    if (wantsLogits) encoder.copyBufferToBuffer(this.#logits.buffer, 0, this.#logitStaging(), 0, this.#logitSize(logitRows));
-  }
-
-  /** Asks for the results right behind the submit, and for the memory of the upload. */
-  #map({ counts, wantsLogits }: Batch): Promise<unknown> {
-    const asked = [this.#rowStaging.mapAsync(GPUMapMode.READ), this.#uploads.request()];
-    if (wantsLogits) asked.push(this.#logitStaging().mapAsync(GPUMapMode.READ, 0, this.#logitSize(counts.logitRows)));
-    return Promise.all(asked);
-  }
-
-  async #read(batch: Batch, mapped: Promise<unknown>): Promise<StepResults> {
+  async #read({ counts, wantsLogits, hasDeparted }: Step, mapped: Promise<unknown>): Promise<Out> {
     await waitFor(mapped, this.#pause);
     this.#uploads.recycle();
     this.#times.mapped = performance.now();
-    const { counts, wantsLogits } = batch;
-    const logits = wantsLogits ? new Float32Array(this.#logitStaging().getMappedRange(0, this.#logitSize(counts.logitRows)).slice(0)) : undefined;
-    this.#results.set(new Uint32Array(this.#rowStaging.getMappedRange()), logits);
-    this.#rowStaging.unmap();
-    if (wantsLogits) this.#logitStaging().unmap();
+    const out = this.#outlet.read({ ...counts, wantsLogits });
     // Without a token the step belongs to nobody: what it wrote itself goes too, and an idle engine holds zeros.
-    if (batch.hasDeparted && counts.tokens === 0) this.#scrub();
-    return this.#results;
+    if (hasDeparted && counts.tokens === 0) this.#scrub();
+    return out;
   }
+}
+
+/** Bytes of a logit row's mask; none on a stage that chooses nothing. */
+function maskSizeOf(graph: Graph): number {
+  return graph.exit === undefined ? maskLength(graph.results.vocabulary) * 4 : 0;
 }
 
 /** A GPU's step may be short, and the host's core is none of its own. */

@@ -41,7 +41,17 @@ export interface NumberOption {
   readonly standard: number;
 }
 
-type EngineNumber = 'contextLength' | 'maxSequences' | 'kvTokens' | 'queueLength' | 'tokenBudget' | 'prefixSeconds' | 'prefixQuota' | 'draftLength';
+type EngineNumber =
+  | 'contextLength'
+  | 'maxSequences'
+  | 'kvTokens'
+  | 'queueLength'
+  | 'tokenBudget'
+  | 'prefixSeconds'
+  | 'prefixQuota'
+  | 'draftLength'
+  | 'stages'
+  | 'microBatches';
 /** The whole-number options of an engine. */
 export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   /** By default, no more than the model's own limit. */
@@ -54,6 +64,8 @@ export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   prefixSeconds: { low: 0, high: 86_400, standard: 300 },
   prefixQuota: { low: 1, high: 100, standard: 50 },
   draftLength: { low: 0, high: 15, standard: 3 },
+  stages: { low: 1, high: 64, standard: 1 },
+  microBatches: { low: 1, high: 64, standard: 4 },
 };
 
 /** How kernels are fitted to the device while an engine opens; the first is the default. */
@@ -143,6 +155,10 @@ export interface EngineOptions {
   readonly prefixQuota?: number;
   /** Tokens that are guessed from a sequence's own text and computed along with the next one, at most. What is drawn is the same. Default 3; 0: none. */
   readonly draftLength?: number;
+  /** Devices that the layers are spread over, each with a process of its own: GPUs of one machine, or software devices side by side. Default 1. */
+  readonly stages?: number;
+  /** Parts that a step is cut into at most where there are stages, so that they work at the same time. Default 4. */
+  readonly microBatches?: number;
   /** The tokens of the model, for requests with a grammar (`TextModel.vocabulary`). Default: none, and such requests are refused. */
   readonly vocabulary?: GrammarVocabulary;
   /** Storage of K and V. Default `f16`. */
@@ -375,6 +391,17 @@ export type TokenEvent =
       readonly embedding?: Float32Array;
     };
 
+/** The part of a model that one of several devices has; sizes in bytes. */
+export interface StageInfo {
+  /** Adapter and driver as the driver calls itself. */
+  readonly adapter: string;
+  /** Counted from 0. */
+  readonly firstLayer: number;
+  readonly layerCount: number;
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+}
+
 /** An open engine: what it runs on, the model, and what both allow. Sizes in bytes. */
 export interface EngineInfo {
   readonly device: DeviceName;
@@ -397,6 +424,8 @@ export interface EngineInfo {
   readonly activations: ActivationFormat;
   readonly weightBytes: number;
   readonly kvBytes: number;
+  /** Where the layers are spread over several devices: in order. The sizes above are of all of them, device and adapter of the first. */
+  readonly stages?: readonly StageInfo[];
   readonly deterministic: boolean;
   /** Fixed as long as the engine is open. */
   readonly tuning: Tuning;

@@ -2,7 +2,9 @@
  * Owns the way of a step's words to the device: one buffer that the host writes where the device reads, zeroed as soon as the device has
  * copied it. Refuses Dawn's writeBuffer for what belongs to requests: that keeps a copy in memory that nobody can reach.
  */
+import type { HandedRows } from '../models/index.ts';
 import type { DeviceMemory } from './memory.ts';
+import { pitchOf } from './outlets.ts';
 import { waitFor } from './waiting.ts';
 
 export class Uploads {
@@ -33,6 +35,26 @@ export class Uploads {
     this.#words.set(words, this.#length);
     this.#encoder.copyBufferToBuffer(this.#buffer, this.#length * 4, target, offset, words.byteLength);
     this.#length += words.length;
+  }
+
+  /** [token][width] for the rows that a stage before hands on. */
+  addRows(rows: Float32Array, entry: HandedRows): void {
+    const { vectors, width } = entry;
+    const words = new Uint32Array(rows.buffer, rows.byteOffset, rows.length);
+    if ('buffer' in vectors) {
+      this.add(words, vectors.buffer, vectors.offset);
+      return;
+    }
+    const tokens = rows.length / width;
+    const bytesPerRow = pitchOf(entry);
+    // A texel is four words.
+    const start = Math.ceil(this.#length / 4) * 4;
+    for (let token = 0; token < tokens; token++) {
+      this.#words.set(words.subarray(token * width, (token + 1) * width), start + (token * bytesPerRow) / 4);
+    }
+    const source = { buffer: this.#buffer, offset: start * 4, bytesPerRow };
+    this.#encoder.copyBufferToTexture(source, { texture: vectors.texture }, { width: width / 4, height: tokens });
+    this.#length = start + (tokens * bytesPerRow) / 4;
   }
 
   /** Commands that copy what was added, to be submitted before those that read it. */

@@ -3,7 +3,7 @@
  * (lavapipe, for seconds) do it while the model loads and not in a user's request. Refuses to leave anything behind.
  */
 import type { KernelFamily } from '../kernels/tiles.ts';
-import type { Runner } from './runner.ts';
+import type { StepRunner } from './open.ts';
 import type { Batch } from './scheduling/batch.ts';
 import type { Scheduler } from './scheduling/scheduler.ts';
 import { Sequence } from './scheduling/sequence.ts';
@@ -23,7 +23,7 @@ const wideSteps: readonly Step[] = [...narrowSteps, all(16), { tokens: 64, logit
 export async function warmUp(
   scheduler: Scheduler,
   batch: Batch,
-  runner: Runner,
+  runner: Pick<StepRunner, 'run'>,
   family: KernelFamily,
   onStep: (done: number, total: number) => void,
 ): Promise<void> {

@@ -59,13 +59,16 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
     prefixSeconds,
     prefixQuota,
     draftLength,
+    stages,
+    microBatches,
     kv,
     activations,
     deterministic,
     expertMemory,
   } = settings;
   return {
-    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, kv, activations, deterministic },
+    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, stages, microBatches, kv, activations },
+    deterministic,
     tune: settings.tune ? 'quick' : 'off',
     ...(context === undefined ? {} : { contextLength: context }),
     ...(kvTokens === undefined ? {} : { kvTokens }),

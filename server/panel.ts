@@ -2,7 +2,7 @@
  * Owns what the operator reads when the server has started.
  */
 
-import { formatBytes, type Tuning } from '../runtime/index.ts';
+import { formatBytes, type StageInfo, type Tuning } from '../runtime/index.ts';
 import type { Style } from './cli/style.ts';
 import { summarizeLayers } from './layers.ts';
 import type { Models } from './openai/plan.ts';
@@ -23,6 +23,7 @@ export function describeStart({ engine: { info }, layers = [] }: Models, { url, 
     ['driver', `${info.adapter}, subgroups of ${info.subgroupSize}`],
     ['model', `${info.modelName}, family ${info.family}, ${formatCount(info.parameterCount)} parameters`],
     ['memory', `weights ${formatBytes(info.weightBytes)}, KV ${formatBytes(info.kvBytes)} (${info.kv})`],
+    ...(info.stages === undefined ? [] : [['stages', describeStages(info.stages)] as const]),
     ['kernels', describeTuning(info.tuning)],
     ['limits', `up to ${info.maxSequences} sequences at a time, up to ${info.contextLength} tokens each`],
     ['loaded', `in ${(info.loadMs / 1000).toFixed(1)} s`],
@@ -47,6 +48,14 @@ export function describeStart({ engine: { info }, layers = [] }: Models, { url, 
     '',
     '',
   ].join('\n');
+}
+
+/** `2 devices: layers 0 to 14 with 1.2 GiB, 15 to 29 with 1.3 GiB`. */
+function describeStages(stages: readonly StageInfo[]): string {
+  const parts = stages.map(
+    ({ firstLayer, layerCount, weightBytes, kvBytes }) => `${firstLayer} to ${firstLayer + layerCount - 1} with ${formatBytes(weightBytes + kvBytes)}`,
+  );
+  return `${stages.length} devices: layers ${parts.join(', ')}`;
 }
 
 /** What is shown while no agreement is in force. */

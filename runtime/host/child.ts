@@ -1,12 +1,14 @@
 /**
  * Owns one engine process from its start to its end: opened once, then served by messages, ended. Notices its exit, its own word
- * that the engine died, and silence where it has something to do. Refuses to start another one, and to pass on anything that
- * comes from a process already lost.
+ * that the engine died, and silence where it has something to do. Where a model is in stages each has such a process, and the first has the others:
+ * they are opened, lost and ended together. Refuses to start another one, and to pass on anything that comes from a process already lost.
  */
 import type { ChildProcess } from 'node:child_process';
 import type { Driver } from '../drivers.ts';
 import { InwardError } from '../errors.ts';
-import type { EngineInfo } from '../types.ts';
+import type { EngineInfo, EngineStats } from '../types.ts';
+import { demandOwnGpus, openNodes } from './gpus.ts';
+import { joinInfos } from './infos.ts';
 import type { LaunchedEngine } from './launcher.ts';
 import { type FromEngine, fromWire, type PlainOptions, type ToEngine } from './messages.ts';
 
@@ -30,8 +32,10 @@ const closeDeadline = 5_000;
 const looks = 4;
 
 export class EngineChild {
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended, and those of its stages. */
   readonly gone: Promise<void>;
+  /** Those behind the first, whose process this is. */
+  readonly #stages: readonly EngineChild[];
   readonly #process: ChildProcess;
   readonly #link: LaunchedEngine['link'];
   readonly #listener: ChildListener;
@@ -40,15 +44,22 @@ export class EngineChild {
   /** Why it is of no more use. */
   #error: InwardError | undefined;
   #quietLooks = 0;
+  #memory: EngineStats['memory'] = {};
   #watch: NodeJS.Timeout | undefined;
 
-  constructor({ process, link }: LaunchedEngine, listener: ChildListener, limits: SilenceLimits) {
+  constructor({ process, link, stages = [] }: LaunchedEngine, listener: ChildListener, limits: SilenceLimits) {
     this.#process = process;
     this.#link = link;
     this.#listener = listener;
     this.#limits = limits;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.gone = promise;
+    const ofStages: ChildListener = {
+      message: (message) => message.type === 'measured' && listener.message(message),
+      lost: ({ code }) => this.#lose(new InwardError('stage_lost', { reason: code })),
+      isAwaited: () => listener.isAwaited(),
+    };
+    this.#stages = stages.map((launched) => new EngineChild(launched, ofStages, limits));
+    this.gone = Promise.all([promise, ...this.#stages.map(({ gone }) => gone)]).then(() => undefined);
     // Whoever opens hears of it; a child that is lost while it serves has nobody who does.
     this.#opening.promise.catch(() => undefined);
     link.listen({ message: (message) => this.#receive(message), broken: () => process.kill('SIGKILL') });
@@ -63,10 +74,28 @@ export class EngineChild {
       });
   }
 
+  /** Bytes by owner, of the stages behind the first together. */
+  get stageMemory(): EngineStats['memory'] {
+    const owners = new Set(this.#stages.flatMap((stage) => Object.keys(stage.#memory)));
+    return Object.fromEntries([...owners].map((owner) => [owner, this.#stages.reduce((sum, stage) => sum + (stage.#memory[owner] ?? 0), 0)]));
+  }
+
   /** Fails with what the engine refuses, or with how its process was lost. */
   async open(options: PlainOptions, driver: Driver): Promise<EngineInfo> {
+    const processes = [this, ...this.#stages];
+    const count = processes.length;
+    const infos = await Promise.all(
+      processes.map((child, index) => child.#open({ type: 'open', options, driver, ...(count > 1 && { stage: { index, count } }) })),
+    );
+    const [first, ...others] = infos as [EngineInfo, ...EngineInfo[]];
+    if (count === 1) return first;
+    demandOwnGpus(processes.map((child) => ({ isSoftware: driver.name !== 'gpu', nodes: openNodes(child.#process.pid) })));
+    return joinInfos([first, ...others], options.modelPath);
+  }
+
+  async #open(message: ToEngine & { readonly type: 'open' }): Promise<EngineInfo> {
     this.#watchSilence(this.#limits.openingMs, () => true);
-    this.send({ type: 'open', options, driver });
+    this.send(message);
     const info = await this.#opening.promise;
     // Both messages may have come before anybody could look.
     if (this.#error !== undefined) throw this.#error;
@@ -81,7 +110,7 @@ export class EngineChild {
   /** Ends the process at once. */
   kill(): Promise<void> {
     this.#end(new InwardError('shutting_down'));
-    this.#process.kill('SIGKILL');
+    this.#killAll();
     return this.gone;
   }
 
@@ -89,7 +118,8 @@ export class EngineChild {
   async close(): Promise<void> {
     this.#end(new InwardError('shutting_down'));
     this.send({ type: 'close' });
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), closeDeadline);
+    for (const stage of this.#stages) stage.#end(new InwardError('shutting_down'));
+    const timer = setTimeout(() => this.#killAll(), closeDeadline);
     await this.gone;
     clearTimeout(timer);
   }
@@ -101,6 +131,7 @@ export class EngineChild {
     else if (message.type === 'died') this.#lose(fromWire(message.error));
     else if (message.type === 'opened') {
       this.#watchSilence(this.#limits.servingMs, () => this.#listener.isAwaited());
+      this.#memory = message.memory ?? {};
       this.#opening.resolve(message.info);
     } else this.#listener.message(message);
   }
@@ -118,8 +149,13 @@ export class EngineChild {
   #lose(error: InwardError): void {
     if (this.#error !== undefined) return;
     this.#end(error);
-    this.#process.kill('SIGKILL');
+    this.#killAll();
     this.#listener.lost(error);
+  }
+
+  #killAll(): void {
+    this.#process.kill('SIGKILL');
+    for (const stage of this.#stages) void stage.kill();
   }
 
   #end(error: InwardError): void {

@@ -24,7 +24,7 @@ import {
 } from '../types.ts';
 import { type FromEngine, fromWire, unpackEvent } from './messages.ts';
 import { Requests } from './requests.ts';
-import { addStats, emptyStats, pausedStats } from './stats.ts';
+import { addStats, emptyStats, pausedStats, withMemory } from './stats.ts';
 import { type RestartPolicy, Supervisor, standardPolicy } from './supervisor.ts';
 
 /** Throws device_missing before anything is started, else what the engine refuses with. */
@@ -121,7 +121,8 @@ class HostedEngine implements Engine {
 
   stats(): EngineStats {
     const sum = this.#stats === undefined ? this.#earlier : addStats(this.#earlier, this.#stats);
-    const stats = this.#supervisor.child === undefined ? pausedStats(sum, this.#requests.count) : sum;
+    const { child } = this.#supervisor;
+    const stats = child === undefined ? pausedStats(sum, this.#requests.count) : withMemory(sum, child.stageMemory);
     return { ...stats, restarts: this.#restarts };
   }
 

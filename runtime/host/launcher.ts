@@ -8,11 +8,14 @@
  */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Driver, driverEnvironment } from '../drivers.ts';
-import { type Launched, launch, programBeside } from '../launch.ts';
+import { type Launched, launch, programBeside, type StdioPipe } from '../launch.ts';
+import { linkedStdio } from '../link/link.ts';
 import { tuningFile } from '../tuning/file.ts';
+import { chooseGpus, findGpus } from './gpus.ts';
 import type { FromEngine, PlainOptions, ToEngine } from './messages.ts';
 
 /** What runs in the process, and what it reads beside what every engine does; tests have programs of their own. */
@@ -22,6 +25,14 @@ export interface EngineProgram {
 }
 
 const engineProgram: EngineProgram = { file: programBeside(import.meta.url, 'process'), reads: [] };
+const stageProgram: EngineProgram = { file: programBeside(import.meta.url, 'stage'), reads: [] };
+
+/** Of a process that is one of several stages. */
+interface StagePipes {
+  readonly pipes: readonly [before: StdioPipe, next: StdioPipe];
+  /** Device nodes of its GPU, and of none besides; undefined: all that are here. */
+  readonly nodes: readonly string[] | undefined;
+}
 
 /**
  * The engine's memory is on the device; V8 and malloc would keep tens of MB more for speed that it does not need.
@@ -40,13 +51,42 @@ const knownNames =
 /** What is asked for the memory that is free (device.ts). */
 const memoryFiles = ['/proc/meminfo', '/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current'];
 
-export type LaunchedEngine = Launched<ToEngine, FromEngine>;
+export interface LaunchedEngine extends Launched<ToEngine, FromEngine> {
+  /** The stages behind the first, whose process this is; in order. */
+  readonly stages?: readonly LaunchedEngine[];
+}
+
+/**
+ * The process of an engine, or those of all its stages: each has a pipe to the next, the last to the first, so that nothing of a request goes
+ * through here. All are started in one turn, before anything that they say could be read here. Throws gpus_missing.
+ */
+export function launchStages(options: PlainOptions, driver: Driver): LaunchedEngine {
+  const { stages: count = 1 } = options;
+  if (count === 1) return launchEngine(options, driver);
+  const nodes = driver.name === 'gpu' ? chooseGpus(findGpus(driver), count) : [];
+  const first = launchEngine(options, driver, engineProgram, { pipes: ['pipe', 'pipe'], nodes: nodes[0] });
+  const stages: LaunchedEngine[] = [];
+  for (let index = 1; index < count; index++) {
+    const before = endOf(stages.at(-1) ?? first, 1);
+    const next = index === count - 1 ? endOf(first, 0) : 'pipe';
+    stages.push(launchEngine(options, driver, stageProgram, { pipes: [before, next], nodes: nodes[index] }));
+    for (const end of [before, next]) if (end instanceof Socket) end.destroy();
+  }
+  return { ...first, stages };
+}
+
+/** What this process has of a pipe of a stage, until another stage has it. Where nothing was started another pipe leads nowhere, and the end of the process is told. */
+function endOf({ process: child }: LaunchedEngine, place: 0 | 1): StdioPipe {
+  const found: unknown = child.stdio[linkedStdio.length + place];
+  return found instanceof Socket ? found : 'pipe';
+}
 
 /** Starts a process that waits for the message `open` with these options; a program of other words has them as `Sent` and `Received`. */
 export function launchEngine<Sent extends object = ToEngine, Received = FromEngine>(
   options: PlainOptions,
   driver: Driver,
   { file, reads }: EngineProgram = engineProgram,
+  { pipes, nodes = deviceNodes() }: Partial<StagePipes> = {},
 ): Launched<Sent, Received> {
   const { modelPath, tune = 'off', tuningFile: path = tuningFile(), keepsNothing = false } = options;
   const known = driverEnvironment(driver);
@@ -55,7 +95,8 @@ export function launchEngine<Sent extends object = ToEngine, Received = FromEngi
     file,
     flags: [...leanFlags, '--disallow-code-generation-from-strings', '--allow-addons'],
     reads: [...sourceFolders(), ...memoryFiles, resolve(modelPath), ...(tune === 'off' ? [] : [resolve(path)]), ...reads],
-    writes: [...deviceNodes(), ...caches],
+    writes: [...nodes, ...caches],
+    ...(pipes && { pipes }),
     keepsNothing,
     environment: { ...knownEnvironment(), ...known, ...leanEnvironment, ...(keepsNothing ? withoutDriverCaches : {}) },
   });

@@ -36,8 +36,14 @@ export type WireEvent =
 /** Of the options, what can cross. */
 export type PlainOptions = Omit<EngineOptions, 'onProgress' | 'onRestart'>;
 
+/** Which of how many stages a process is. */
+export interface StageNumber {
+  readonly index: number;
+  readonly count: number;
+}
+
 export type ToEngine =
-  | { readonly type: 'open'; readonly options: PlainOptions; readonly driver: Driver }
+  | { readonly type: 'open'; readonly options: PlainOptions; readonly driver: Driver; readonly stage?: StageNumber | undefined }
   | { readonly type: 'generate'; readonly request: number; readonly body: GenerateRequest }
   | { readonly type: 'abort' | 'park' | 'go on'; readonly request: number }
   | { readonly type: 'flush'; readonly tenant: number | undefined }
@@ -48,7 +54,8 @@ export type FromEngine =
   | ({ readonly type: 'progress' } & OpenProgress)
   /** Before `opened`, for the parent to keep: this process writes no file. */
   | { readonly type: 'measured'; readonly key: TuningKey; readonly shapes: StoredShapes }
-  | { readonly type: 'opened'; readonly info: EngineInfo }
+  /** `memory`: of a stage behind the first, which takes no more later, as EngineStats has it. */
+  | { readonly type: 'opened'; readonly info: EngineInfo; readonly memory?: EngineStats['memory'] }
   | { readonly type: 'refused'; readonly error: WireError }
   | { readonly type: 'event'; readonly request: number; readonly event: WireEvent }
   | { readonly type: 'checked'; readonly request: number; readonly report: ZeroReport }

@@ -10,6 +10,7 @@ import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
 import type { Engine } from '../types.ts';
 import { type FromEngine, packEvent, type ToEngine, toWire } from './messages.ts';
+import { createRing } from './ring.ts';
 
 /** Of the requests that run: their cancellation, and the wait of one whose reader in the other process is behind. */
 const running = new Map<number, { readonly abort: AbortController; parked?: PromiseWithResolvers<void> | undefined }>();
@@ -33,12 +34,12 @@ function sendStats(): void {
   sentStats = text;
 }
 
-async function open({ options, driver }: ToEngine & { type: 'open' }): Promise<void> {
+async function open({ options, driver, stage }: ToEngine & { type: 'open' }): Promise<void> {
   try {
     engine = await createEngine(
       { ...options, onProgress: (progress) => send({ type: 'progress', ...progress }) },
       {},
-      { driver, keepTuning: (_, key, shapes) => send({ type: 'measured', key, shapes }) },
+      { driver, keepTuning: (_, key, shapes) => send({ type: 'measured', key, shapes }), ...(stage && { stage: { ...stage, ring: createRing() } }) },
     );
     lockFiles();
   } catch (error) {

@@ -87,3 +87,9 @@ function add(a: Counts, b: Counts): Counts {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   return Object.fromEntries(Array.from(names, (name) => [name, add(a[name], b[name])]));
 }
+
+/** With what other stages have taken. */
+export function withMemory(stats: EngineStats, others: EngineStats['memory']): EngineStats {
+  const owners = [...new Set([...Object.keys(stats.memory), ...Object.keys(others)])];
+  return { ...stats, memory: Object.fromEntries(owners.map((owner) => [owner, (stats.memory[owner] ?? 0) + (others[owner] ?? 0)])) };
+}

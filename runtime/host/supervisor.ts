@@ -7,7 +7,7 @@ import type { Driver } from '../drivers.ts';
 import { type ErrorCode, InwardError, toInwardError } from '../errors.ts';
 import type { EngineInfo } from '../types.ts';
 import { EngineChild, type SilenceLimits } from './child.ts';
-import { type LaunchedEngine, launchEngine } from './launcher.ts';
+import { type LaunchedEngine, launchStages } from './launcher.ts';
 import type { FromEngine, PlainOptions } from './messages.ts';
 
 /** How a lost process is replaced; times in ms. Tests have programs and times of their own. */
@@ -25,7 +25,7 @@ export interface RestartPolicy extends SilenceLimits {
 }
 
 export const standardPolicy: RestartPolicy = {
-  launch: launchEngine,
+  launch: launchStages,
   openingMs: 600_000,
   servingMs: 60_000,
   firstDelayMs: 500,

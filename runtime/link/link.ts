@@ -2,12 +2,12 @@
  * Owns the pipe between this process and one of ours: messages both ways, read into a buffer of its own and written from one, both wiped.
  * Refuses Node's channel between processes: that leaves the bytes of messages in memory that is freed as it is, where nobody can reach them.
  */
-import type { ChildProcess, StdioOptions } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { decodeFrame, encodeFrame, FrameReader } from './frames.ts';
 
 /** Of the child: no input, no output, and the pipe. */
-export const linkedStdio: StdioOptions = ['ignore', 'ignore', 'ignore', 'pipe'];
+export const linkedStdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'ignore', 'pipe'];
 /** Place of the pipe. */
 const descriptor = 3;
 /** Bytes that are read at a time, and of a message that needs no buffer of its own. */
@@ -55,7 +55,12 @@ export class Link<Sent extends object, Received> {
 
   /** To the process that started this one. */
   static toParent<Sent extends object, Received>(): Link<Sent, Received> {
-    return new Link({ fd: descriptor, readable: true, writable: true });
+    return Link.over(descriptor);
+  }
+
+  /** Over a pipe that this process was started with. */
+  static over<Sent extends object, Received>(fd: number): Link<Sent, Received> {
+    return new Link({ fd, readable: true, writable: true });
   }
 
   /** In place of who listened before. */

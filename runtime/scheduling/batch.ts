@@ -30,7 +30,7 @@ export interface BatchLimits {
 const headerLength = 8;
 
 /** Beside a block of state (kernels/lib/states.wgsl): the sequence begins, and what the block holds counts as zero. */
-const startsAnew = 2 ** 31;
+export const startsAnew: number = 2 ** 31;
 
 /** In place of a token whose log-probability is asked for: the one that the row chooses. */
 const chosen = 0xffffffff;

@@ -2,9 +2,9 @@
 
 /**
  * First layers of `count` stages, each of at least one layer, so that the largest stage is as small as it can be; of equal cuts the one with early stages fuller.
- * `first` and `last` come on top of the stages at the ends. `count` is at most the count of layers.
+ * `first` and `last` come on top of the stages at the ends. `canCut`: before a layer that is not the first. None where there are too few such places.
  */
-export function splitLayers(sizes: readonly number[], count: number, first = 0, last = 0): number[] {
+export function splitLayers(sizes: readonly number[], count: number, first = 0, last = 0, canCut: (layer: number) => boolean = () => true): number[] {
   const sums = [0];
   for (const size of sizes) sums.push((sums.at(-1) ?? 0) + size);
   const between = (from: number, to: number): number => (sums[to] ?? 0) - (sums[from] ?? 0) + (from === 0 ? first : 0) + (to === sizes.length ? last : 0);
@@ -14,12 +14,13 @@ export function splitLayers(sizes: readonly number[], count: number, first = 0, 
     best = sizes.map((_, from) => {
       let found = { largest: Number.POSITIVE_INFINITY, ends: [sizes.length] };
       for (let end = from + 1; end <= sizes.length - stages + 1; end++) {
-        const rest = best[end];
+        const rest = canCut(end) ? best[end] : undefined;
         const largest = Math.max(between(from, end), rest?.largest ?? 0);
         if (rest !== undefined && largest <= found.largest) found = { largest, ends: [end, ...rest.ends] };
       }
       return found;
     });
   }
-  return [0, ...(best[0]?.ends ?? []).slice(0, -1)];
+  const whole = best[0];
+  return whole === undefined || whole.largest === Number.POSITIVE_INFINITY ? [] : [0, ...whole.ends.slice(0, -1)];
 }

@@ -39,6 +39,8 @@ export interface Settings {
   readonly prefixSeconds: number;
   readonly prefixQuota: number;
   readonly draftLength: number;
+  readonly stages: number;
+  readonly microBatches: number;
   readonly kv: KvFormat;
   readonly activations: ActivationFormat;
   readonly expertMemory?: string;
@@ -116,6 +118,8 @@ export const settingTable: SettingTable<Settings> = {
   prefixSeconds: { ...numberOf(engineNumbers.prefixSeconds), value: 'seconds', help: 'how long keys and values of a prompt stay for the next one that begins alike, since they were used last; 0: not at all' },
   prefixQuota: { ...numberOf(engineNumbers.prefixQuota), value: 'percent', help: 'part of the KV cache that may be kept for the next prompts of one tenant' },
   draftLength: { ...numberOf(engineNumbers.draftLength), value: 'tokens', help: 'tokens that are guessed from the text so far and computed along with the next one, at most; answers stay the same; 0: none' },
+  stages: { ...numberOf(engineNumbers.stages), value: 'count', help: 'devices that the layers of the model are spread over, each in a process of its own: GPUs, or software devices side by side' },
+  microBatches: { ...numberOf(engineNumbers.microBatches), value: 'count', help: 'parts that a step is cut into at most where there are stages, so that they work at the same time' },
   kv: { ...choice(kvFormats), value: 'format', help: 'storage of K and V', standard: kvFormats[0] },
   expertMemory: { ...byteText, value: 'size', help: 'room on the device for experts of a mixture, as 40GiB; the others are read from the files of the model when a token needs them', standardWords: 'all of them are on the device' },
   activations: { ...choice(activationFormats), value: 'format', help: 'what quantized weights are multiplied by', standard: activationFormats[0] },
@@ -163,6 +167,8 @@ export const engineSettings: readonly SettingName[] = [
   'kvTokens',
   'tokenBudget',
   'draftLength',
+  'stages',
+  'microBatches',
   'kv',
   'activations',
   'expertMemory',

@@ -28,7 +28,7 @@ export function listChildren(pid: number): number[] {
 
 export function toKind(pid: number): ProcessKind {
   const command = readProcess(pid, 'cmdline');
-  if (/\/runtime\/host\/process\.[jt]s/.test(command)) return 'engine';
+  if (/\/runtime\/host\/(?:process|stage)\.[jt]s/.test(command)) return 'engine';
   if (/\/runtime\/text\/process\.[jt]s/.test(command)) return 'text';
   // One that was started by a launcher.
   return /\/bin\/inward\.mjs/.test(command) ? 'server' : 'other';

@@ -10,6 +10,8 @@ import { tileFacts } from '../../kernels/tiles.ts';
 import { Graph, type LoadedMatrix } from '../../models/graph.ts';
 import { ropeFrequencies } from '../../models/rope.ts';
 import { wholeBuffer } from '../../runtime/memory.ts';
+import { ResultOutlet } from '../../runtime/outlets.ts';
+import type { StepResults } from '../../runtime/results.ts';
 import { Runner } from '../../runtime/runner.ts';
 import { Batch } from '../../runtime/scheduling/batch.ts';
 import { BlockPool } from '../../runtime/scheduling/blocks.ts';
@@ -42,7 +44,7 @@ const poisoned = (blockCount - 1) as BlockId;
 interface Model {
   readonly gpu: Gpu;
   readonly batch: Batch;
-  readonly runner: Runner;
+  readonly runner: Runner<StepResults>;
   readonly pools: readonly Vectors[];
   readonly kv: KvFormat;
   readonly promptLength: number;
@@ -83,7 +85,14 @@ async function createModel(family: keyof typeof promptLengths, kv: KvFormat): Pr
     x = graph.addLinear(x, await matrix(gpu, width, 30 + layer), attended);
   }
   graph.choose(x, norm(2), table);
-  return { gpu, batch, runner: await Runner.create(device, gpu.memory, gpu.pipelines, batchBuffer, graph), pools, kv, promptLength: promptLengths[family] };
+  return {
+    gpu,
+    batch,
+    runner: await Runner.create(device, gpu.memory, gpu.pipelines, batchBuffer, graph, new ResultOutlet(gpu.memory, graph)),
+    pools,
+    kv,
+    promptLength: promptLengths[family],
+  };
 }
 
 /** Words that are no number in every format of the KV cache. */

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../../runtime/errors.ts';
 import { openHostedEngine } from '../../../runtime/host/host.ts';
-import { launchEngine } from '../../../runtime/host/launcher.ts';
+import { type EngineProgram, launchEngine } from '../../../runtime/host/launcher.ts';
 import type { RestartPolicy } from '../../../runtime/host/supervisor.ts';
 import type { Engine, EngineOptions, EngineRestart, GenerateRequest } from '../../../runtime/types.ts';
 import type { FakeModel } from './fake-model.ts';
@@ -36,7 +36,8 @@ export class ModelFile implements Disposable {
   }
 }
 
-const program = { file: new URL('./fake-process.ts', import.meta.url), reads: [import.meta.dirname] };
+/** What runs in place of the engine. */
+export const program: EngineProgram = { file: new URL('./fake-process.ts', import.meta.url), reads: [import.meta.dirname] };
 
 export interface FakeHost extends AsyncDisposable {
   readonly engine: Engine;

@@ -32,6 +32,15 @@ test('no cut has a smaller largest stage', () => {
   }
 });
 
+test('only where it is allowed; none where there are too few such places', () => {
+  const only = (...places: number[]) => [0, 0, (layer: number) => places.includes(layer)] as const;
+  expect(splitLayers([1, 1, 1, 1, 9], 2, ...only(1, 2))).toEqual([0, 2]);
+  expect(splitLayers([1, 1, 1, 1, 9], 3, ...only(1, 2))).toEqual([0, 1, 2]);
+  expect(splitLayers([1, 1, 1, 1, 9], 4, ...only(1, 2))).toEqual([]);
+  expect(splitLayers([1, 1], 3)).toEqual([]);
+  expect(splitLayers([], 1)).toEqual([]);
+});
+
 test('of equal cuts the one with early stages fuller', () => {
   expect(splitLayers([1, 1, 1, 1, 1], 2)).toEqual([0, 3]);
   expect(splitLayers([5], 1, 2, 3)).toEqual([0]);
