@@ -6,6 +6,7 @@
 const X = 0u;
 const Y = 1u;
 const BATCH = 2u;
+const STATE = 3u;
 
 @group(0) @binding(4) var<storage, read> taps: array<f32>;                       // [channel][TAPS]
 @group(0) @binding(5) var<uniform> rates: array<vec4f, VALUE_HEADS / 4u>;        // a0

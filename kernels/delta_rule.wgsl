@@ -8,6 +8,7 @@
 const X = 0u;
 const Y = 1u;
 const BATCH = 2u;
+const STATE = 3u;
 
 #include "lib/batch.wgsl"
 #include "lib/states.wgsl"

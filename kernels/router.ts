@@ -81,6 +81,41 @@ export function router(shape: RouterShape, { logits, routes, biases, factors }: 
   };
 }
 
+/** `place`: of the logits. */
+export function routerTableVariant(shape: RouterShape, maxTokens: number, place: Place, lanes: number, layout: Readonly<Record<string, number>>): Variant {
+  return {
+    label: `router_table/${shape.score}/${place}/sg${lanes}`,
+    file: 'router_table.wgsl',
+    includes: { SCORE: `score/${shape.score}.wgsl`, PLACE_X: `place/x_${place}.wgsl` },
+    constants: { ...layout, LANES: lanes, ...routeConstants(shape, maxTokens), EXPERT_QUADS: Math.ceil(shape.experts / 4) },
+    bindings: [bindingKind('read', place), 'write', 'read', 'read', 'uniform'],
+  };
+}
+
+export interface RouterTableBuffers extends Pick<RouterBuffers, 'logits' | 'routes'> {
+  /** [token id][topK] ids of experts, in a storage buffer. */
+  readonly table: Slice;
+  readonly batch: Slice;
+}
+
+/** Experts by the ids of tokens; their weights are scores of the logits, which add up to `scale`. */
+export function routerTable(
+  shape: RouterShape,
+  { logits, routes, table, batch }: RouterTableBuffers,
+  maxTokens: number,
+  lanes: number,
+  layout: Readonly<Record<string, number>>,
+): Operation {
+  return {
+    variants: [routerTableVariant(shape, maxTokens, placeOf(logits), lanes, layout)],
+    resources: [logits, routes, table, batch],
+    params: packParams({ f32: shape.scale }),
+    choose: () => 0,
+    gridX: (counts) => counts.tokens,
+    gridY: () => 1,
+  };
+}
+
 export function expertsSortVariant(shape: RouterShape, maxTokens: number, lanes: number): Variant {
   return {
     label: `experts_sort/sg${lanes}`,

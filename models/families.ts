@@ -1,6 +1,7 @@
 /** Owns the static table of model families. */
 import { bert } from './bert.ts';
 import { deepseekV3 } from './deepseek_v3.ts';
+import { deepseekV4 } from './deepseek_v4.ts';
 import type { Family } from './family.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
@@ -23,6 +24,7 @@ import { smollm3 } from './smollm3.ts';
 export const families: readonly Family[] = [
   bert,
   deepseekV3,
+  deepseekV4,
   gemma2,
   gemma3,
   gemma4,

@@ -2,6 +2,7 @@
  * Owns what a model family is: how its configuration is read, which tensors it needs, and its forward pass. A family speaks the words
  * of the files that are released as folders, Hugging Face's; what GGUF calls the same is a table. Refuses to know devices.
  */
+import type { CompressedCache } from '../kernels/compressed.ts';
 import type { ExpertMatrix } from '../kernels/experts.ts';
 import type { Slice } from '../kernels/kernel.ts';
 import type { Pooling } from '../kernels/pool.ts';
@@ -103,12 +104,22 @@ export interface ExpertBiasSpec extends ExpertTensors {
   readonly kind: 'expertBias';
 }
 
-export type WeightSpec = MatrixSpec | VectorSpec | HostSpec | ExpertsSpec | ExpertBiasSpec;
+/** Whole numbers that kernels read from a storage buffer, by rows; files have them in 64 bits. */
+export interface IdsSpec {
+  readonly kind: 'ids';
+  readonly tensor: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** They are from 0 up to below this. */
+  readonly below: number;
+}
+
+export type WeightSpec = MatrixSpec | VectorSpec | HostSpec | ExpertsSpec | ExpertBiasSpec | IdsSpec;
 
 export interface Weights {
   matrix(name: string): LoadedMatrix;
   experts(name: string): ExpertMatrix;
-  /** A buffer that kernels read as a uniform (weights of norms) or as storage (biases of matmuls and of experts). */
+  /** A buffer that kernels read as a uniform (weights of norms) or as storage (biases of matmuls and of experts, ids). */
   vector(name: string): Slice;
   /** undefined where it is optional and the file has none. */
   host(name: string): Float32Array | undefined;
@@ -131,6 +142,8 @@ export type LayerCache =
       readonly indexLength?: number | undefined;
       readonly topK?: number | undefined;
     }
+  /** Rows of the last tokens in a sequence's state, and in the pool an entry for several tokens (kernels/compressed.ts). */
+  | ({ readonly kind: 'compressed' } & CompressedCache)
   /** Nothing: it reads what another layer has stored. */
   | { readonly kind: 'none' };
 

@@ -18,7 +18,7 @@ import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
 import { normRows, type RowNorm } from '../kernels/norms.ts';
 import { permute } from '../kernels/permute.ts';
 import { type Pooling, pool as poolRows } from '../kernels/pool.ts';
-import { expertsSort, type RouterShape, router, routesLength } from '../kernels/router.ts';
+import { expertsSort, type RouterShape, router, routerTable, routesLength } from '../kernels/router.ts';
 import { maskLength, resultLength, rowLanes, sample } from '../kernels/sample.ts';
 import { type MatmulWork, standardTiles, type Tile, type TileFacts } from '../kernels/tiles.ts';
 import { type Activations, blockColumns, multiplied, type PackedMatrix } from '../kernels/weights.ts';
@@ -222,6 +222,8 @@ export interface ExpertsOptions {
   /** [experts] f32: added to scores where they choose; what an expert's weight is multiplied by. */
   readonly selectionBias?: Slice | undefined;
   readonly factors?: Slice | undefined;
+  /** [token id][topK]: experts are chosen by it, and logits only weigh them. */
+  readonly table?: Slice | undefined;
   readonly to?: Vectors | undefined;
 }
 
@@ -392,7 +394,7 @@ export class Graph {
     };
     const width = heads.heads * heads.headLength;
     const queries = this.#perToken('queries', width);
-    if (!options?.onlyQueries) this.#keepBlocks(shape, pool);
+    if (!options?.onlyQueries) this.keepBlocks(shape, pool);
     const stride = headRowLength(shape, options);
     const rows = (): Vectors => this.#perToken('heads', stride);
     // The factor of a q8 head needs all of it at once, which no lane of a matmul has.
@@ -415,20 +417,31 @@ export class Graph {
    * single tokens: rows are never made into keys and values.
    */
   latentAttention(layer: number, { queries: x, rows, norm, keysAndValues, rotation, chosen }: LatentInputs, heads: LatentHeads): Vectors {
-    const { batch, lanes, layout, maxTokens, family, matrixUnit } = this.settings;
+    const { batch } = this.settings;
     const { pool, shape: whole } = this.#latentPool(layer, heads);
     const shape = { ...whole, topK: chosen?.topK };
     const { keys, values } = splitHeadRows(keysAndValues, heads);
     const queries = this.#perToken('queries', heads.heads * shape.headLength);
-    this.#keepBlocks(shape, pool);
+    this.keepBlocks(shape, pool);
     this.operations.push(
       latentRows(shape, { rows, pool, norm, rotation, batch }),
       ...latentQueries(shape, keys, { x, queries, rotation, batch }, this.settings),
     );
     const attended = this.#attend(shape, queries, pool, { chosen: chosen?.slots });
-    const y = this.#perToken('values', heads.heads * heads.valueLength);
-    const facts = { lanes, family, matrixUnit, layout, batch, maxTokens, heads: heads.heads };
-    this.operations.push(...headMatmul(values, { ...facts, x: attended, y }));
+    return this.#byHead('values', values, attended, heads.heads);
+  }
+
+  /** W[head] x: the matrix has rows of one head below those of another, x [token][head][columns]. Gives [token][head][rows of a head]. */
+  linearByHead(label: string, { pieces, rows }: LoadedMatrix, x: Vectors, heads: number): Vectors {
+    const [piece] = pieces;
+    if (piece === undefined) throw new Error('no weights of heads');
+    return this.#byHead(label, { matrix: piece.matrix, pitch: rows / heads, start: 0, rows: rows / heads }, x, heads);
+  }
+
+  #byHead(label: string, weights: HeadRows, x: Vectors, heads: number): Vectors {
+    const { batch, lanes, layout, maxTokens, family, matrixUnit } = this.settings;
+    const y = this.#perToken(label, heads * weights.rows);
+    this.operations.push(...headMatmul(weights, { lanes, family, matrixUnit, layout, batch, maxTokens, heads, x, y }));
     return y;
   }
 
@@ -469,7 +482,7 @@ export class Graph {
   }
 
   /** What a step does to whole blocks of a pool. */
-  #keepBlocks(shape: AttentionShape, pool: Vectors): void {
+  keepBlocks(shape: AttentionShape, pool: Vectors): void {
     const { batch, maxCopies } = this.settings;
     const gathered = this.#buffer('copied blocks', copySize(shape, maxCopies));
     this.blockOperations.push(clearBlocks(shape, pool, batch), ...copyBlocks(shape, pool, gathered, batch));
@@ -557,7 +570,11 @@ export class Graph {
     const biases = more.selectionBias ?? this.#constant(shape.experts, 0);
     const factors = more.factors ?? this.#constant(shape.experts, 1);
     const isNeeded = needsSort(shape, this.settings);
-    this.operations.push(router(shape, { logits, routes, biases, factors }, maxTokens, lanes), expertsSort(shape, routes, batch, maxTokens, lanes, isNeeded));
+    const route =
+      more.table === undefined
+        ? router(shape, { logits, routes, biases, factors }, maxTokens, lanes)
+        : routerTable(shape, { logits, routes, table: more.table, batch }, maxTokens, lanes, layout);
+    this.operations.push(route, expertsSort(shape, routes, batch, maxTokens, lanes, isNeeded));
     const hidden = this.#sharedRows('expert hidden', maxTokens * shape.topK, gateAndUp.rows / 2);
     const outputs = this.#sharedRows('expert outputs', maxTokens * shape.topK, down.rows);
     const common = { router: shape, routes, batch, maxTokens, lanes, family, matrixUnit, layout };
@@ -641,6 +658,15 @@ export class Graph {
   #otherResidual(to: Vectors, width: number): Vectors {
     const residual = this.#perToken('residual', width);
     return to === residual ? this.#perToken('next residual', width) : residual;
+  }
+
+  /** f32 scratch of a family's own kernels: `width` elements a token, or a buffer of `size` bytes; one a label, shared by all layers. */
+  scratchRows(label: string, width: number): Vectors {
+    return this.#perToken(label, width);
+  }
+
+  scratchBuffer(label: string, size: number): Slice {
+    return this.#buffer(label, size);
   }
 
   /** f32 scratch, `width` elements a token; one a label, shared by all layers. */

@@ -1,5 +1,5 @@
 /** Owns the door of the models: the families, and what their forward passes are made with. */
-export { poolShapeOf } from './caches.ts';
+export { poolShapeOf, stateLengthOf } from './caches.ts';
 export { families } from './families.ts';
 export type {
   Encoder,
@@ -8,6 +8,7 @@ export type {
   ExpertTensors,
   Family,
   HostSpec,
+  IdsSpec,
   LayerCache,
   MatrixSpec,
   ModelShape,

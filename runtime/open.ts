@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import { Graph, type ModelShape, poolShapeOf, type WeightSpec } from '../models/index.ts';
+import { Graph, type ModelShape, poolShapeOf, stateLengthOf, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -254,9 +254,10 @@ async function assemble(
       return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
     }),
     states: config.caches.map((cache, layer) => {
-      if (cache.kind !== 'state' || !isHere(layer)) return undefined;
-      const blocks = memory.create('state', `state ${layer}`, cache.length * 4 * maxSequences, storage);
-      return { blocks: wholeBuffer(blocks), length: cache.length };
+      const length = stateLengthOf(cache);
+      if (length === undefined || !isHere(layer)) return undefined;
+      const blocks = memory.create('state', `state ${layer}`, length * 4 * maxSequences, storage);
+      return { blocks: wholeBuffer(blocks), length };
     }),
     create: (owner, label, size, data) => {
       demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);

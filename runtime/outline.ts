@@ -4,8 +4,7 @@
  */
 import type { Slice } from '../kernels/kernel.ts';
 import type { MatmulWork, TileFacts } from '../kernels/tiles.ts';
-import { poolShapeOf } from '../models/caches.ts';
-import { type Family, Graph, type GraphSettings, type LayerRange, type ModelShape, type WeightSpec, type Weights } from '../models/index.ts';
+import { type Family, Graph, type GraphSettings, type LayerRange, type ModelShape, poolShapeOf, stateLengthOf, type WeightSpec, type Weights } from '../models/index.ts';
 import { outlineWeights } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { Batch, type BatchLimits } from './scheduling/batch.ts';
@@ -38,7 +37,10 @@ function outline({ family, config, weights, range }: ModelOutline, settings: Omi
     range,
     batch: nowhere,
     pools: config.caches.map((cache) => (poolShapeOf(cache, settings.kv) === undefined ? undefined : { vectors: nowhere, fold: 1 })),
-    states: config.caches.map((cache) => (cache.kind === 'state' ? { blocks: nowhere, length: cache.length } : undefined)),
+    states: config.caches.map((cache) => {
+      const length = stateLengthOf(cache);
+      return length === undefined ? undefined : { blocks: nowhere, length };
+    }),
   });
   family.forward(config, weights, graph);
   return graph;

@@ -5,7 +5,7 @@
 import { kvPoolSize } from '../kernels/attention.ts';
 import { type KernelFamily, steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
-import { type Family, families, type LayerCache, type LayerRange, type ModelShape, poolShapeOf } from '../models/index.ts';
+import { type Family, families, type LayerCache, type LayerRange, type ModelShape, poolShapeOf, stateLengthOf } from '../models/index.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { inFile, plainName } from './checkpoint/json.ts';
 import { countSlots, weightSize } from './checkpoint/loader.ts';
@@ -64,14 +64,14 @@ export function planMemory(shape: KvShape, options: PlanOptions, range?: LayerRa
   const most = isEncoder ? stepTokens : window === undefined ? Number.POSITIVE_INFINITY : maxSequences * longest;
   const kvTokens = Math.max(longest, Math.min(options.kvTokens ?? engineNumbers.kvTokens.standard, most));
   const kvBlocks = Math.ceil(kvTokens / blockLength) + 1;
-  if (kv === 'q8' && shape.caches.some(({ kind }) => kind === 'latent'))
-    throw new InwardError('model_unsupported', { part: 'the KV format with latent attention', expected: 'f16, f32', found: kv });
+  if (kv === 'q8' && shape.caches.some(({ kind }) => kind === 'latent' || kind === 'compressed'))
+    throw new InwardError('model_unsupported', { part: 'the KV format with latent or compressed attention', expected: 'f16, f32', found: kv });
   const caches = shape.caches.slice(range?.start, range?.end);
   const layerSizes = caches.map((cache) => {
     const pool = poolShapeOf(cache, kv);
     return pool === undefined ? 0 : kvPoolSize(pool, kvBlocks * blockLength);
   });
-  const stateSizes = caches.map((cache) => (cache.kind === 'state' ? cache.length * 4 * maxSequences : 0));
+  const stateSizes = caches.map((cache) => (stateLengthOf(cache) ?? 0) * 4 * maxSequences);
   return {
     contextLength,
     maxSequences,

@@ -84,6 +84,7 @@ function tensorsOf(spec: WeightSpec): Tensor[] {
         spec.parts.map((part) => ({ name: `${part.replace('*', String(expert))}.weight`, shape: [spec.rows, spec.columns] })),
       );
     case 'expertBias':
+    case 'ids':
     case 'host':
       return [];
   }

@@ -12,7 +12,7 @@ import { wholeBuffer } from '../memory.ts';
 import { expertRows, findExpertBias, findExperts, readExpertBias, type StoredExperts } from './experts.ts';
 import { unsupported } from './json.ts';
 import { Packer, type PackerTarget } from './packer.ts';
-import { findFloats, findMatrix, hasTensor, readFloats } from './stored.ts';
+import { findFloats, findIds, findMatrix, hasTensor, readFloats, readIds } from './stored.ts';
 import type { StoredMatrix } from './strips.ts';
 import type { Checkpoint } from './types.ts';
 
@@ -77,6 +77,9 @@ export function specSize(checkpoint: Checkpoint, spec: WeightSpec): number {
     case 'expertBias':
       findExpertBias(checkpoint, spec);
       return vectorSize(spec.experts * expertRows(spec));
+    case 'ids':
+      findIds(checkpoint, spec);
+      return spec.rows * spec.columns * 4;
     case 'host':
       if (isWanted(checkpoint, spec)) findFloats(checkpoint, spec.tensor, [spec.length]);
       return 0;
@@ -130,6 +133,7 @@ export async function loadWeights(
     else if (spec.kind === 'experts') experts.set(name, isPaged(spec, slots) ? loader.slots(name, spec, slots) : await loader.experts(name, spec));
     else if (spec.kind === 'vector') vectors.set(name, loader.vector(name, readVector(checkpoint, spec)));
     else if (spec.kind === 'expertBias') vectors.set(name, loader.vector(name, readExpertBias(checkpoint, spec)));
+    else if (spec.kind === 'ids') vectors.set(name, loader.ids(name, readIds(checkpoint, spec)));
     else if (isWanted(checkpoint, spec)) hosts.set(name, readFloats(checkpoint, spec.tensor, [spec.length]));
   }
   await loader.finish();
@@ -285,6 +289,12 @@ class Loader {
     return wholeBuffer(buffer);
   }
 
+  ids(label: string, values: Uint32Array<ArrayBuffer>): Slice {
+    const slice = this.#words(label, values);
+    this.#advance(values.byteLength);
+    return slice;
+  }
+
   async matrix(label: string, spec: MatrixSpec): Promise<LoadedMatrix> {
     const pieces = planPieces(this.#checkpoint, spec);
     const loaded = [];
@@ -333,14 +343,14 @@ class Loader {
       await this.#packer.pack(stored, [{ firstRow: 0, rowStep: 1, rows: stored.rows, ...quads }], shards);
       quad += Math.ceil(stored.rows / quadRows);
     }
-    const order = piece.order && this.#order(label, piece.order);
+    const order = piece.order && this.#words(label, piece.order);
     return { storage, rows, columns, shards, ...(order && { order }) };
   }
 
-  #order(label: string, order: Uint32Array<ArrayBuffer>): Slice {
+  #words(label: string, words: Uint32Array<ArrayBuffer>): Slice {
     const { device, memory } = this.#target;
-    const buffer = memory.create('weights', label, order.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
-    device.queue.writeBuffer(buffer, 0, order);
+    const buffer = memory.create('weights', label, words.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    device.queue.writeBuffer(buffer, 0, words);
     return wholeBuffer(buffer);
   }
 

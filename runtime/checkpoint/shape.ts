@@ -29,7 +29,11 @@ export function openShape(path: string, storage: StorageWithKernels): Checkpoint
     for (const [tensor, shape] of listTensors(spec)) {
       if (tensors.has(tensor)) continue;
       const columns = spec.kind === 'matrix' || spec.kind === 'experts' ? (shape.at(-1) ?? 0) : undefined;
-      add(tensor, columns === undefined ? 'F32' : ([storage, ...fallbacks].find((candidate) => isWhole(candidate, columns)) ?? storage), shape);
+      add(
+        tensor,
+        spec.kind === 'ids' ? 'I64' : columns === undefined ? 'F32' : ([storage, ...fallbacks].find((candidate) => isWhole(candidate, columns)) ?? storage),
+        shape,
+      );
     }
   }
   return {
@@ -62,6 +66,8 @@ function listTensors(spec: WeightSpec): (readonly [name: string, shape: readonly
       return spec.parts.map((name) => [`${nameOfAll(name)}.weight`, [spec.experts, spec.rows, spec.storedColumns ?? spec.columns]]);
     case 'expertBias':
       return spec.parts.map((name) => [name, [spec.experts, spec.rows]]);
+    case 'ids':
+      return [[spec.tensor, [spec.rows, spec.columns]]];
   }
 }
 

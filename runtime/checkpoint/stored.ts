@@ -4,7 +4,7 @@
  */
 import { fileRowSize } from '../../kernels/repack.ts';
 import { columnStep, isBlockStorage, packedStorages, quadRows, type StorageWithKernels } from '../../kernels/weights.ts';
-import type { TensorPart } from '../../models/family.ts';
+import type { IdsSpec, TensorPart } from '../../models/family.ts';
 import { describeShape, tensorPart, unsupported } from './json.ts';
 import { findQuantized, type QuantizedName } from './quantized.ts';
 import { padMatrix, rowLines, type StoredMatrix, sliceRows, transposedLines } from './strips.ts';
@@ -99,6 +99,24 @@ export function readFloats(checkpoint: Checkpoint, name: string, shape: readonly
   if (header.storage === 'F16') return Float32Array.from(new Float16Array(bytes.buffer));
   // BF16 is the upper half of an f32.
   return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer);
+}
+
+/** A table of whole numbers; throws model_unsupported if it is missing, of another shape or storage. */
+export function findIds(checkpoint: Checkpoint, { tensor, rows, columns }: IdsSpec): TensorHeader {
+  const header = findTensor(checkpoint, tensor, [rows, columns]);
+  if (header.storage !== 'I64') throw unsupported(tensorPart(checkpoint, header), 'storage I64', header.storage);
+  return header;
+}
+
+/** The same in 32 bits; throws model_unsupported where one is out of its range. */
+export function readIds(checkpoint: Checkpoint, spec: IdsSpec): Uint32Array<ArrayBuffer> {
+  const header = findIds(checkpoint, spec);
+  const bytes = new Uint8Array(header.size);
+  checkpoint.read(header.offset, bytes);
+  const values = new BigInt64Array(bytes.buffer);
+  const wrong = values.find((value) => value < 0n || value >= BigInt(spec.below));
+  if (wrong !== undefined) throw unsupported(tensorPart(checkpoint, header), `numbers from 0 to ${spec.below - 1}`, String(wrong));
+  return Uint32Array.from(values, Number);
 }
 
 function leastCommonMultiple(a: number, b: number): number {

@@ -11,7 +11,7 @@ export const noBlock = 0x00ff_ffff as BlockId;
 /** Positions that the layer which looks furthest back sees; undefined where some layer sees everything. */
 export function windowOf(caches: readonly LayerCache[]): number | undefined {
   const seen = (cache: LayerCache): number => {
-    if (cache.kind === 'latent') return Number.POSITIVE_INFINITY;
+    if (cache.kind === 'latent' || cache.kind === 'compressed') return Number.POSITIVE_INFINITY;
     return cache.kind === 'kv' ? (cache.window ?? Number.POSITIVE_INFINITY) : 0;
   };
   const furthest = caches.reduce((most, cache) => Math.max(most, seen(cache)), 0);

@@ -17,6 +17,7 @@ import { findTestData } from '../test-data.ts';
 /** By the family's name; in full, of each. */
 const oracles: readonly (readonly [name: string, format: 'folder' | 'gguf'])[] = [
   ['deepseek_v3', 'folder'],
+  ['deepseek_v4', 'folder'],
   ['gemma2', 'folder'],
   ['gemma3', 'folder'],
   ['gemma3_text', 'folder'],
