@@ -10,7 +10,12 @@ const BATCH = 3u;
 @group(0) @binding(4) var<storage, read> rows: array<vec4f>;      // WINDOW rows before the step, then those of the step, of each sequence
 @group(0) @binding(5) var<storage, read> chosen: array<u32>;      // [token][TOP_K]
 @group(0) @binding(SINKS) var<storage, read> sinks: array<f32>;
-@group(0) @binding(7) var<uniform> scale: vec4f;
+// The same number as the constant: a driver that knows how often a loop runs writes it out, and compiles for seconds.
+struct Shape {
+  quads: u32,     // HEAD_QUADS
+  scale: f32,
+}
+@group(0) @binding(7) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
 #include "lib/lanes.wgsl"
@@ -43,14 +48,14 @@ fn keyQuad(isEntry: bool, row: u32, quad: u32) -> vec4f {
 // Adds LANES keys, each lane's own, to all heads. isEntry is the same in all lanes.
 fn addKeys(state: ptr<function, State>, isEntry: bool, row: u32, isSeen: bool, lane: u32) {
   var scores = array<f32, GROUP_TILE>();
-  for (var quad = 0u; quad < HEAD_QUADS; quad++) {
+  for (var quad = 0u; quad < shape.quads; quad++) {
     let key = keyQuad(isEntry, row, quad);
     for (var g = 0u; g < GROUP_TILE; g++) {
       scores[g] += dot(queries[g * HEAD_QUADS + quad], key);
     }
   }
   for (var g = 0u; g < GROUP_TILE; g++) {
-    let score = select(MASKED, scores[g] * scale.x, isSeen);
+    let score = select(MASKED, scores[g] * shape.scale, isSeen);
     let next = max((*state).largest[g], lanesMax(score));
     let rescale = exp((*state).largest[g] - next);
     scores[g] = select(0.0, exp(score - next), isSeen);

@@ -11,7 +11,11 @@ const STATE = 3u;
 @group(0) @binding(4) var<storage, read> biases: array<vec4f>;       // [place in the window][channel]
 @group(0) @binding(5) var<storage, read> rotation: array<vec2f>;     // [position][pair] (cos, sin)
 @group(0) @binding(6) var<uniform> normWeights: array<vec4f, ENTRY_QUADS>;
-@group(0) @binding(7) var<uniform> epsilon: vec4f;
+struct Shape {
+  own: u32,        // OWN: a driver that knows how often a loop runs writes it out, and compiles for seconds
+  epsilon: f32,
+}
+@group(0) @binding(7) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
 #include "lib/states.wgsl"
@@ -54,7 +58,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let before = select(0u, RATIO, OVERLAPS && entry > 0u);
   var quads = array<vec4f, OWN>();
   var squares = 0.0;
-  for (var k = 0u; k < OWN; k++) {
+  for (var k = 0u; k < shape.own; k++) {
     let quad = quadOfLane(k, lane);
     if (quad < ENTRY_QUADS) {
       var largest = vec4f(-3.0e38);
@@ -75,8 +79,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       squares += dot(quads[k], quads[k]);
     }
   }
-  let factor = 1.0 / sqrt(lanesSum(squares) / f32(ENTRY_QUADS * 4u) + epsilon.x);
-  for (var k = 0u; k < OWN; k++) {
+  let factor = 1.0 / sqrt(lanesSum(squares) / f32(ENTRY_QUADS * 4u) + shape.epsilon);
+  for (var k = 0u; k < shape.own; k++) {
     let quad = min(quadOfLane(k, lane), ENTRY_QUADS - 1u);
     quads[k] *= factor * normWeights[quad];
     if (quad >= ENTRY_QUADS - ROTARY_QUADS) {
@@ -84,7 +88,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   let slot = entrySlot(BATCH_TABLES + sequence * TABLE_LENGTH, entry);
-  for (var k = 0u; k < OWN; k += VECTOR_QUADS) {
+  for (var k = 0u; k < shape.own; k += VECTOR_QUADS) {
     let vector = lane + k / VECTOR_QUADS * LANES;
     if (vector < ENTRY_VECTORS) {
       let at = VECTOR_START + vector;

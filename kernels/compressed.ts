@@ -118,6 +118,12 @@ export function compressVariant(shape: CompressedShape, part: EntryPart, place: 
   };
 }
 
+/** Quads of a lane. */
+function ownQuads({ headLength, indexLength, kv, lanes }: CompressedShape, part: EntryPart): number {
+  const quads = vectorQuads[kv];
+  return Math.ceil(Math.ceil((part === 'index' ? indexLength : headLength) / 4 / quads) / lanes) * quads;
+}
+
 export interface CompressBuffers {
   /** [token][rawLength] f32, in the kind of place of the pool. */
   readonly rows: Vectors;
@@ -135,7 +141,7 @@ export function compress(shape: CompressedShape, part: EntryPart, { rows, pool, 
   return {
     variants: [compressVariant(shape, part, placeOf(pool))],
     resources: [rows, pool, batch, state, biases, rotation, norm.weight],
-    params: packParams({ f32: norm.epsilon }),
+    params: packParams(ownQuads(shape, part), { f32: norm.epsilon }),
     choose: () => 0,
     gridX: (counts) => counts.tokens,
     gridY: () => 1,
@@ -260,7 +266,7 @@ export function chooseEntries(shape: CompressedShape, entries: number, { queries
       ...common,
       variants: [entryScoresVariant(shape, entries, placeOf(pool))],
       resources: [queries, pool, weights, batch, scores],
-      params: packParams({ f32: (shape.indexHeads * shape.indexLength) ** -0.5 }),
+      params: packParams(shape.indexHeads, { f32: (shape.indexHeads * shape.indexLength) ** -0.5 }),
       gridY: () => Math.min(scoreTiles, Math.ceil(entries / shape.lanes)),
     },
     { ...common, variants: [entryChooseVariant(shape, entries)], resources: [scores, batch, chosen], gridY: () => 1 },
@@ -318,7 +324,7 @@ export function attentionCompressed(shape: CompressedShape, { queries, y, rows, 
     // What is not there is not read; something has to be bound.
     variants: [attentionCompressedVariant(shape, placeOf(y), pool === undefined ? 'buffer' : placeOf(pool))],
     resources: [queries, pool ?? rows, y, batch, rows, chosen ?? rows, sinks],
-    params: packParams({ f32: shape.headLength ** -0.5 }),
+    params: packParams(shape.headLength / 4, { f32: shape.headLength ** -0.5 }),
     choose: () => 0,
     gridX: (counts) => counts.tokens,
     gridY: () => shape.heads / headTile(shape.heads),

@@ -8,7 +8,6 @@ export type {
   ExpertTensors,
   Family,
   HostSpec,
-  IdsSpec,
   LayerCache,
   MatrixSpec,
   ModelShape,

@@ -11,8 +11,9 @@ import type { SeededFamily } from './seeded.ts';
 
 /** Tokens and logits of all prompts, side by side. */
 export async function expectGolden(modelPath: string, seeded: SeededFamily, device: DeviceName | 'auto' = testDevice()): Promise<void> {
-  await using engine = await createEngine({ modelPath, device, kv: 'f32', activations: 'f32', contextLength: 128, kvTokens: 1024 });
   const prompts = Object.entries(seeded.prompts);
+  const contextLength = Math.max(128, ...prompts.map(([, { ids, greedy }]) => ids.length + greedy.length));
+  await using engine = await createEngine({ modelPath, device, kv: 'f32', activations: 'f32', contextLength, kvTokens: 1024 });
   const results = await Promise.all(prompts.map(([, { ids, greedy }]) => run(engine, Uint32Array.from(ids), { maxTokens: greedy.length, logits: 'sampled' })));
   for (const [i, [prompt, golden]] of prompts.entries()) {
     const result = results[i];

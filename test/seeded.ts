@@ -4,9 +4,10 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RefTensor } from '../kernels/stored.ref.ts';
 import { tensorsFile } from './safetensors-file.ts';
 
-type Kind = 'weight' | 'one' | 'positive';
+type Kind = 'weight' | 'one' | 'positive' | 'table';
 
 interface SeededPrompt {
   readonly ids: readonly number[];
@@ -62,8 +63,13 @@ function seededBytes(name: string, count: number): Int8Array {
   return bytes;
 }
 
-function valuesOf(name: string, count: number, kind: Kind, exponent: number): Float32Array {
-  const bytes = seededBytes(name, count);
+function valuesOf(name: string, shape: readonly number[], kind: Kind, exponent: number): Float32Array {
+  const bytes = seededBytes(
+    name,
+    shape.reduce((product, dimension) => product * dimension, 1),
+  );
+  const columns = shape.at(-1) ?? 1;
+  if (kind === 'table') return Float32Array.from(bytes, (_, i) => (Math.abs(bytes[i - (i % columns)] ?? 0) + (i % columns)) % exponent);
   const value = { weight: (k: number) => k * 2 ** -exponent, one: (k: number) => (64 + (k >> 2)) / 64, positive: (k: number) => Math.abs(k) / 64 }[kind];
   return Float32Array.from(bytes, value);
 }
@@ -73,26 +79,34 @@ export interface SeededTensor {
   readonly values: Float32Array;
   /** Values are signed bytes times 2^-exponent. */
   readonly exponent?: number;
+  /** Values are whole numbers of 64 bits. */
+  readonly isTable?: boolean;
 }
 
 /** The tensors of a model, by name. */
 export function seededTensors({ tensors }: SeededFamily): Map<string, SeededTensor> {
   return new Map(
     tensors.map(([name, shape, kind, exponent]) => {
-      const count = shape.reduce((product, dimension) => product * dimension, 1);
-      return [name, { shape, values: valuesOf(name, count, kind, exponent), ...(kind === 'weight' && { exponent }) }];
+      const values = valuesOf(name, shape, kind, exponent);
+      return [name, { shape, values, ...(kind === 'weight' && { exponent }), ...(kind === 'table' && { isTable: true }) }];
     }),
   );
 }
 
-/** In BF16, which has all values of seeded tensors exactly. */
+/** As folders have it: in BF16, which has all values of seeded tensors exactly but for tables. */
+function storeSeeded({ shape, values, isTable }: SeededTensor): RefTensor {
+  if (!isTable) return { storage: 'BF16', shape, bytes: bf16Bytes(values) };
+  return { storage: 'I64', shape, bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer) };
+}
+
+/** In BF16. */
 export function bf16Bytes(values: Float32Array): Uint8Array {
   return new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (bits) => bits >>> 16).buffer);
 }
 
 /** Writes config.json and model.safetensors. */
 export function writeSeeded(family: SeededFamily, folder: string): void {
-  const stored = Array.from(seededTensors(family), ([name, { shape, values }]) => [name, { storage: 'BF16', shape, bytes: bf16Bytes(values) }] as const);
+  const stored = Array.from(seededTensors(family), ([name, tensor]) => [name, storeSeeded(tensor)] as const);
   writeFileSync(join(folder, 'config.json'), JSON.stringify(family.config));
   writeFileSync(join(folder, 'model.safetensors'), tensorsFile(new Map(stored)));
 }

@@ -91,10 +91,9 @@ function countParameters({ model }: Checkpoint): number {
 
 /** Elements of what a family asks for. */
 function specLength(spec: WeightSpec): number {
-  if (spec.kind === 'host') return 0;
+  if (spec.kind === 'host' || spec.kind === 'ids') return 0;
   if (spec.kind === 'experts') return spec.experts * spec.rows * spec.parts.length * (spec.storedColumns ?? spec.columns);
   if (spec.kind === 'expertBias') return spec.experts * spec.rows * spec.parts.length;
-  if (spec.kind === 'ids') return spec.rows * spec.columns;
   const rows = spec.parts.reduce((sum, part) => sum + part.rows, 0);
   return spec.kind === 'matrix' ? rows * (spec.storedColumns ?? spec.columns) : rows * (spec.columns ?? 1);
 }

@@ -31,7 +31,8 @@ export function findQuantized(checkpoint: Checkpoint, name: QuantizedName, rows:
   const weight = checkpoint.tensors.get(name.weight);
   if (weight?.storage === 'F8_E4M3') return fp8(tensors, quantization);
   if (weight?.storage === 'U8' && quantization.method === 'bitsandbytes') return nf4(tensors);
-  if (weight?.storage === 'U8' || weight?.storage === 'I8') return fp4(tensors, '.weight', tensors.has('.scale') ? '.scale' : '.weight_scale');
+  if (weight?.storage === 'U8' || weight?.storage === 'I8')
+    return fp4(tensors, '.weight', weight.storage === 'I8' || tensors.has('.scale') ? '.scale' : '.weight_scale');
   return undefined;
 }
 

@@ -6,6 +6,7 @@
 import { invalidCheckpoint, isObject, type Json, type JsonObject, unsupported } from '../checkpoint/json.ts';
 import type { TokenId } from '../types.ts';
 import type { AddedToken } from './added.ts';
+import { deepseekV4Template } from './deepseek-v4.ts';
 import { openFiles } from './files.ts';
 import { readFolderTemplates } from './folder-templates.ts';
 import { tokenKinds } from './kinds.ts';
@@ -24,7 +25,7 @@ import {
   type Surround,
   type TokenTable,
 } from './tokenizer-file.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import type { ChatTemplates, Vocabulary } from './vocabulary.ts';
 
 export function readFolderVocabulary(folder: string): Vocabulary {
   const files = openFiles(folder);
@@ -43,7 +44,7 @@ export function readFolderVocabulary(folder: string): Vocabulary {
   const spelling = readSpelling(source['decoder'], source['pre_tokenizer']);
   const idOf = (key: string): TokenId | undefined => table.ids.get(contentOf(config[key]) ?? '') as TokenId | undefined;
   const [bosId, eosId] = [idOf('bos_token'), idOf('eos_token')];
-  const templates = readFolderTemplates(files, config);
+  const templates = withBuiltin(readFolderTemplates(files, config), textConfig(modelConfig)['model_type'] ?? modelConfig['model_type']);
   const spelledIds = new Map(Array.from(table.ids).filter(([, id]) => kinds[id] !== tokenKinds.control && kinds[id] !== tokenKinds.unknown));
   return {
     tokens: spelling === 'words' ? tokens.map((token, id) => spellWord(token, kinds[id] as number)) : tokens,
@@ -61,6 +62,11 @@ export function readFolderVocabulary(folder: string): Vocabulary {
     templates,
     digest: files.digest(),
   };
+}
+
+/** A release of DeepSeek-V4 has no template, and a program in its place. */
+function withBuiltin(templates: ChatTemplates, modelType: Json | undefined): ChatTemplates {
+  return templates.standard === undefined && templates.toolUse === undefined && modelType === 'deepseek_v4' ? { standard: deepseekV4Template } : templates;
 }
 
 /** Multimodal models keep what concerns text in a part of config.json. */

@@ -3,6 +3,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant, copyBlocksVariants } from '../../kernels/attention.ts';
 import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { compose } from '../../kernels/compose.ts';
+import {
+  attentionCompressedVariant,
+  type CompressedShape,
+  compressVariant,
+  entryChooseVariant,
+  entryScoresVariant,
+  keepRowsVariant,
+  recallRowsVariant,
+} from '../../kernels/compressed.ts';
 import { clearStatesVariant, type DeltaShape, deltaInputsVariant, deltaRuleVariant } from '../../kernels/delta.ts';
 import { embedVariant } from '../../kernels/embed.ts';
 import { expertsSumVariant } from '../../kernels/experts.ts';
@@ -19,10 +28,12 @@ import { permuteVariant } from '../../kernels/permute.ts';
 import { PipelineCache } from '../../kernels/pipeline.ts';
 import { poolVariant } from '../../kernels/pool.ts';
 import { repackVariant } from '../../kernels/repack.ts';
-import { expertsSortVariant, type RouterShape, routeConstants, routerVariant } from '../../kernels/router.ts';
+import { expertsSortVariant, type RouterShape, routeConstants, routerTableVariant, routerVariant } from '../../kernels/router.ts';
 import { softmaxVariant, topKVariant } from '../../kernels/rows.ts';
 import { sampleVariant } from '../../kernels/sample.ts';
+import { streamsJoinVariant, streamsMixVariant, streamsStartVariant } from '../../kernels/streams.ts';
 import { candidateTiles, tileName } from '../../kernels/tiles.ts';
+import { turnedVariant } from '../../kernels/turned.ts';
 import { packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
 import { Batch } from '../../runtime/scheduling/batch.ts';
@@ -61,6 +72,37 @@ function latentShapes(lanes: number): LatentShape[] {
   return (['f16', 'f32'] as const).flatMap((kv) =>
     shapes.map(([heads, headLength, latentLength]) => ({ ...common, heads, headLength, latentLength, rotaryLength: headLength - latentLength, kv })),
   );
+}
+
+/** DeepSeek-V4's layers at their real sizes, and a small one whose entries end in the middle of a vector. */
+function compressedVariants(lanes: number, place: Place): Variant[] {
+  const common = { lanes, layout, blockLength: 16, poolFold: 3 } as const;
+  const real = { ...common, window: 128, headLength: 512, heads: 64, rotaryLength: 64, indexHeads: 64, topK: 512 } as const;
+  const small = { ...common, window: 8, headLength: 40, heads: 3, rotaryLength: 8, indexHeads: 13, topK: 5 } as const;
+  const shapes = (['f16', 'f32'] as const).flatMap((kv): CompressedShape[] => [
+    { ...real, kv, ratio: 0, indexLength: 0 },
+    { ...real, kv, ratio: 128, indexLength: 0 },
+    { ...real, kv, ratio: 4, indexLength: 128 },
+    { ...small, kv, ratio: 4, indexLength: 24 },
+  ]);
+  const made = shapes.filter(({ ratio }) => ratio > 0);
+  const indexed = shapes.filter(({ indexLength }) => indexLength > 0);
+  return [
+    ...shapes.flatMap((shape) => [
+      attentionCompressedVariant(shape, place, shape.ratio === 0 ? 'buffer' : place),
+      recallRowsVariant(shape, 'buffer'),
+      keepRowsVariant(shape, 'window', 'buffer'),
+    ]),
+    ...made.flatMap((shape) => [compressVariant(shape, 'entry', place), keepRowsVariant(shape, 'raw', place)]),
+    ...indexed.flatMap((shape) => [compressVariant(shape, 'index', place), entryScoresVariant(shape, 20, place), entryChooseVariant(shape, 20)]),
+    ...(['none', 'rms', 'rms_unweighted'] as const).map((norm, i) =>
+      turnedVariant({ heads: 3, headLength: 64, rotaryLength: 16, norm, behind: i * 8, lanes, layout }, place, i === 1 ? 'buffer' : place),
+    ),
+    ...[true, false].map((joins) => streamsMixVariant(128, joins, place, lanes)),
+    streamsJoinVariant(128, place, lanes),
+    streamsStartVariant(128, place, lanes),
+    routerTableVariant({ experts: 6, topK: 2, score: 'sqrtsoftplus', isBiased: true, renormalizes: true, scale: 1 }, 8, place, lanes, layout),
+  ];
 }
 
 /** All around latent rows; storages take turns. */
@@ -302,6 +344,7 @@ function variants(lanes: number, place: Place): Variant[] {
     ...deltaVariants(lanes, place),
     ...latentVariants(lanes, place),
     ...indexVariants(lanes, place),
+    ...compressedVariants(lanes, place),
     ...[true, false].flatMap((isNormed) =>
       [true, false].map((isGathered) => permuteVariant({ places: { x: place, y: place }, isNormed, isGathered, columns: 64, lanes, layout })),
     ),

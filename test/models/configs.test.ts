@@ -2,9 +2,11 @@
  * Every family at the shapes of real releases, from their config.json alone: the tensors that it asks for have as many numbers as the
  * publisher's files, the whole forward pass can be laid out, and its KV cache has the size that follows from the configuration by hand.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fitModel } from '../../runtime/fit.ts';
+import { countParameters, createDirectory } from '../deepseek-v4-directory.ts';
 
 interface Release {
   /** In the publisher's files, as the model's page shows it; of models with other parts those of the text. */
@@ -45,6 +47,16 @@ function qwenExtras(sizes: QwenSizes): number {
 /** A router, experts with a gate and an up and a down part, and one that all tokens have, with its gate. */
 const mixture = (width: number, experts: number, inner: number): number => experts * width + (experts + 1) * 3 * inner * width + width;
 
+function countDirectory(name: string): number {
+  return countParameters(createDirectory(JSON.parse(readFileSync(join(import.meta.dirname, `../../models/releases/${name}.json`), 'utf8'))));
+}
+
+/** Of DeepSeek-V4, by the counts of its layers with entries of 4 tokens, of 128, and all: entries and index keys in f16; rows of the last tokens, and of open windows, in f32. */
+const compressedCache = (fours: number, long: number, layers: number): Pick<Release, 'kvBytes' | 'stateBytes'> => ({
+  kvBytes: fours * ((512 + 128) / 4) * 2 + long * (512 / 16) * 2,
+  stateBytes: (layers * 128 * 512 + fours * 8 * 4 * (512 + 128) + long * 128 * 2 * 512) * 4,
+});
+
 const releases: Readonly<Record<string, Release>> = {
   // Without the pooler, a layer over the first token that nothing of it uses.
   'all-minilm-l6-v2': { parameters: 22_713_216 - (384 + 1) * 384, kvBytes: 6 * 2 * 12 * 32 * 2 },
@@ -52,6 +64,9 @@ const releases: Readonly<Record<string, Release>> = {
   'deepseek-v3': { parameters: 671_026_419_200, kvBytes: 61 * (512 + 64) * 2 },
   // The same, and an indexer in every layer.
   'deepseek-v3.2': { parameters: 671_026_419_200 + 61 * (64 * 128 * 1536 + 128 * 7168 + 2 * 128 + 64 * 7168), kvBytes: 61 * (512 + 64 + 128) * 2 },
+  // As the published directory of tensors has them (test/runtime/checkpoint/deepseek-v4.test.ts); the pages say 284 and 1,600 thousand million.
+  'deepseek-v4-flash': { parameters: countDirectory('deepseek-v4-flash'), ...compressedCache(21, 20, 43) },
+  'deepseek-v4-pro': { parameters: countDirectory('deepseek-v4-pro'), ...compressedCache(30, 31, 61) },
   'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },
   'gemma-3-1b': { parameters: 999_885_952, kvBytes: 26 * 2 * 256 * 2 },
   'medgemma-4b': { parameters: 4_300_079_472 - 419_816_304, kvBytes: 34 * 2 * 4 * 256 * 2 },

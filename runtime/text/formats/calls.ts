@@ -58,13 +58,13 @@ function toJson(value: string, isText: boolean | undefined): string {
 function* readMembers(
   writer: PartWriter,
   name: string,
-  next: () => Reading<readonly [key: string, value: string] | undefined>,
+  next: () => Reading<readonly [key: string, value: string, isText?: boolean] | undefined>,
   isText: IsTextArgument,
 ): Reading<void> {
   writer.call(name);
   let gap = '{';
   for (let member = yield* next(); member !== undefined; member = yield* next()) {
-    writer.arguments(`${gap}${JSON.stringify(member[0])}: ${toJson(member[1], isText(name, member[0]))}`);
+    writer.arguments(`${gap}${JSON.stringify(member[0])}: ${toJson(member[1], member[2] ?? isText(name, member[0]))}`);
     gap = ', ';
   }
   writer.arguments(gap === '{' ? '{}' : '}');
@@ -157,6 +157,27 @@ const sectionTags: CallReader['read'] = function* (source, writer) {
   }
 };
 
+const invokeEnd = '</｜DSML｜invoke>';
+const invokeTags: CallReader['read'] = function* (source, writer, isText) {
+  for (;;) {
+    const { mark } = yield* readAll(source, ['<｜DSML｜invoke name="', '</｜DSML｜tool_calls>']);
+    if (mark !== '<｜DSML｜invoke name="') return;
+    const name = (yield* readAll(source, ['">'])).text;
+    yield* readMembers(
+      writer,
+      name,
+      function* () {
+        const next = yield* readAll(source, ['<｜DSML｜parameter name="', invokeEnd]);
+        if (next.mark === undefined || next.mark === invokeEnd) return undefined;
+        const key = (yield* readAll(source, ['" string="'])).text;
+        const kind = (yield* readAll(source, ['">'])).text;
+        return [key, (yield* readAll(source, ['</｜DSML｜parameter>'])).text, kind === 'true'];
+      },
+      isText,
+    );
+  }
+};
+
 const quote = '<|"|>';
 const braceCalls: CallReader['read'] = function* (source, writer) {
   const { text } = yield* readAll(source, ['<tool_call|>']);
@@ -184,4 +205,5 @@ export const callReaders: Readonly<Partial<Record<CallFormat, CallReader>>> = {
   'json-list': jsonBetween('<|tool_call|>', '<|/tool_call|>'),
   'brace-calls': { start: '<|tool_call>', read: braceCalls },
   'section-tags': { start: '<｜tool▁calls▁begin｜>', read: sectionTags },
+  'invoke-tags': { start: '<｜DSML｜tool_calls>', read: invokeTags },
 };

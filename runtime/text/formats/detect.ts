@@ -24,6 +24,7 @@ function detectCalls(writes: (...texts: string[]) => boolean, has: (mark: string
   if (has('<|channel|>') && has('<|message|>') && has('<|start|>')) return 'harmony';
   if (has('<|tool_call>') && has('<tool_call|>')) return 'brace-calls';
   if (has('<｜tool▁calls▁begin｜>')) return 'section-tags';
+  if (writes('<｜DSML｜tool_calls>')) return 'invoke-tags';
   if (has('[TOOL_CALLS]')) return 'bracket-tags';
   if (writes('<tool_call>', '<arg_key>')) return 'argument-tags';
   if (writes('<tool_call>', '<function=', '<parameter=')) return 'parameter-tags';

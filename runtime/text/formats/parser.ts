@@ -73,6 +73,7 @@ export function listMarks({ reasoning, calls }: AnswerFormat): readonly string[]
     'json-list': ['<|/tool_call|>'],
     'brace-calls': ['<tool_call|>', '<|"|>'],
     'section-tags': ['<｜tool▁calls▁end｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>'],
+    'invoke-tags': ['｜DSML｜'],
     'argument-tags': ['</tool_call>', '<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'],
     'json-tags': ['</tool_call>'],
     'parameter-tags': ['</tool_call>'],

@@ -29,6 +29,8 @@ export type CallFormat =
   | 'brace-calls'
   /** <｜tool▁calls▁begin｜>...: DeepSeek-V3 and R1 */
   | 'section-tags'
+  /** <｜DSML｜tool_calls><｜DSML｜invoke name="..."><｜DSML｜parameter name="..." string="true">...: DeepSeek-V4 */
+  | 'invoke-tags'
   /** Messages on channels, some of them to tools: gpt-oss */
   | 'harmony';
 

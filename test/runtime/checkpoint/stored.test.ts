@@ -93,7 +93,7 @@ const rows: readonly (readonly [StripStorage, what: string, StoredOptions, Chang
   ['FP8', 'a grid of other blocks', {}, reshape('.weight_scale_inv', 2, 1), 'm.weight_scale_inv', '1 x 1', '2 x 1'],
   ['FP8', 'scales of half the rows', { group: 'channel' }, reshape('.weight_scale', 32, 2), 'm.weight_scale', '64 x 1', '32 x 2'],
   ['FP8', 'integer scales', { group: 'channel' }, retype('.weight_scale', 'I32'), 'm.weight_scale', 'F32', 'I32'],
-  ['FP4', 'no scales', {}, remove('.scale'), 'm.weight_scale', 'F8_E8M0 of shape 64 x 2', 'nothing'],
+  ['FP4', 'no scales', {}, remove('.scale'), 'm.scale', 'F8_E8M0 of shape 64 x 2', 'nothing'],
   ['FP4', 'scales of 16 columns', {}, reshape('.scale', 64, 4), 'm.scale', '64 x 2', '64 x 4'],
   ['NF4', 'no absmax', {}, remove('.weight.absmax'), 'm.weight.absmax', 'F32 of shape 64', 'nothing'],
   ['NF4', 'no state', {}, remove('.weight.quant_state.bitsandbytes__nf4'), 'm.weight.quant_state', 'JSON', 'nothing'],

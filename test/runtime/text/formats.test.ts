@@ -71,6 +71,10 @@ describe('one call, with a thought and text before it', () => {
       'section-tags',
       '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>weather<｜tool▁sep｜>{"city": "Bern", "days": 2, "now": true}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
     ],
+    [
+      'invoke-tags',
+      '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="weather">\n<｜DSML｜parameter name="city" string="true">Bern</｜DSML｜parameter>\n<｜DSML｜parameter name="days" string="false">2</｜DSML｜parameter>\n<｜DSML｜parameter name="now" string="false">true</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>',
+    ],
   ])('%s: %s', (calls, text) => {
     expect(answerOf(calls, `<think>\nBern? {"name"\n</think>\n\nI look < it up.\n\n${text}\n`)).toEqual({
       reasoning: 'Bern? {"name"',
@@ -94,6 +98,10 @@ describe('several calls', () => {
     ['bracket-tags', '[TOOL_CALLS]f[ARGS]{"a": "}"}[TOOL_CALLS]g[ARGS]{}'],
     ['bare-json', '{"name": "f", "parameters": {"a": "}"}}; {"name": "g", "parameters": {}}'],
     ['brace-calls', '<|tool_call>call:f{a:<|"|>}<|"|>}<tool_call|><|tool_call>call:g{}<tool_call|>'],
+    [
+      'invoke-tags',
+      '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="f">\n<｜DSML｜parameter name="a" string="true">}</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name="g">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>',
+    ],
   ])('%s: %s', (calls, text) => expect(answerOf(calls, text)).toEqual({ reasoning: '', content: '', calls: list }));
   test('ids', () => {
     expect(answerOf('bracket-tags', '[TOOL_CALLS][{"name": "f", "arguments": {}, "id": "x1"}]').calls).toEqual(
@@ -177,6 +185,7 @@ test.each<[CallFormat, string]>([
   ['bracket-tags', '[TOOL_CALLS]'],
   ['brace-calls', '<|tool_call>call:f{'],
   ['section-tags', '<｜tool▁calls▁begin｜>'],
+  ['invoke-tags', '<｜DSML｜tool_calls><｜DSML｜invoke name="f">'],
   ['bare-json', '{"name":'],
   ['harmony', '<|message|>'],
 ])('long runs take time in proportion, %s: %s', (calls, start) => {
