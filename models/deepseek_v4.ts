@@ -251,7 +251,7 @@ function mixtureSpecs(c: DeepseekV4Config, name: string, prefix: string, hasTabl
   const { embeddingLength, vocabularySize, width, sharedWidth, router } = c;
   const { experts, topK } = router;
   const tensor = `${prefix}.ffn`;
-  const common: Pick<ExpertsSpec, 'kind' | 'experts'> = { kind: 'experts', experts };
+  const common: Pick<ExpertsSpec, 'kind' | 'experts' | 'isRouted'> = { kind: 'experts', experts, isRouted: true };
   const shared = `${tensor}.shared_experts`;
   return [
     ...mixSpecs(c, `${name} experts`, `${prefix}.hc_ffn`, true),

@@ -5,7 +5,7 @@
 import { indexStart, type PoolShape, slotVectors } from '../../kernels/attention.ts';
 import { packedSize, type StorageWithKernels } from '../../kernels/weights.ts';
 import type { LayerCache, WeightSpec } from '../../models/index.ts';
-import { poolShapeOf } from '../../models/index.ts';
+import { poolShapeOf, stateLengthOf } from '../../models/index.ts';
 import { expertRows } from '../checkpoint/experts.ts';
 import { describeCheckpoint } from '../checkpoint/index.ts';
 import { specSize } from '../checkpoint/loader.ts';
@@ -59,12 +59,12 @@ function billSpecs(specs: ReadonlyMap<string, WeightSpec>, sizeOf: (spec: Weight
 }
 
 function billCache(cache: LayerCache, kv: KvFormat): CacheBill[] {
-  const pool = poolShapeOf(cache, kv);
-  if (cache.kind === 'state') return [{ kind: 'state', entrySize: cache.length * 4, count: 1 }];
-  if (pool === undefined) return [];
+  const [pool, stateLength] = [poolShapeOf(cache, kv), stateLengthOf(cache)];
+  const state: CacheBill[] = stateLength === undefined ? [] : [{ kind: 'state', entrySize: stateLength * 4, count: 1 }];
+  if (pool === undefined || cache.kind === 'state' || cache.kind === 'none') return state;
   if (cache.kind === 'latent') return billLatent(cache, pool);
   const window = cache.kind === 'kv' ? cache.window : undefined;
-  return [{ kind: 'kv', entrySize: slotVectors(pool) * 16, every: 1, ...(window !== undefined && { readMost: window }) }];
+  return [{ kind: cache.kind, entrySize: slotVectors(pool) * 16, every: 1, ...(window !== undefined && { readMost: window }) }, ...state];
 }
 
 /** Index keys are read of all tokens, to choose whose rows are. */
