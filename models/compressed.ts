@@ -7,10 +7,10 @@ import {
   attentionCompressed,
   type CompressedCache,
   type CompressedShape,
+  chooseEntries,
   compress,
   type EntryPart,
   entryPoolShape,
-  chooseEntries,
   keepRows,
   recallRows,
 } from '../kernels/compressed.ts';
