@@ -13,7 +13,7 @@ import { detectFormat } from './formats/detect.ts';
 import type { AnswerFormat } from './formats/types.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
-import { findReasoningVariables } from './reasoning.ts';
+import { findReasoningVariables, knowsGreatestEffort } from './reasoning.ts';
 import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables, writeArguments } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
 import type { TextInfo } from './types.ts';
@@ -99,12 +99,14 @@ function createSourced(source: string | undefined, { tokens, bosId, eosId }: Voc
 }
 
 function describe(vocabulary: Vocabulary): TextInfo {
+  const sources = listSources(vocabulary.templates);
   return {
     vocabularySize: vocabulary.tokens.length,
     ...(vocabulary.bosId === undefined ? {} : { bosId: vocabulary.bosId }),
     stopIds: vocabulary.stopIds,
     hasChatTemplate: vocabulary.templates.standard !== undefined,
-    reasoningVariables: findReasoningVariables(listSources(vocabulary.templates)),
+    reasoningVariables: findReasoningVariables(sources),
+    ...(knowsGreatestEffort(sources) && { hasGreatestEffort: true }),
   };
 }
 

@@ -64,6 +64,8 @@ export interface TextInfo {
   readonly hasChatTemplate: boolean;
   /** Of the variables by which templates are told how much to think, those that this model's templates read. */
   readonly reasoningVariables: readonly ReasoningVariable[];
+  /** Their efforts go up to `max`; else `high` is the most. */
+  readonly hasGreatestEffort?: true;
 }
 
 /** One token as the vocabulary spells it. */

@@ -11,7 +11,7 @@ const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'] as const;
 type Effort = (typeof efforts)[number];
 export const reasoningEffort: z.ZodType<Effort | null | undefined> = z.enum(efforts).nullish();
 
-/** What templates with words have; these have no more. */
+/** What templates with words have; most have no more. */
 const templateWords: Partial<Record<Effort, string>> = { minimal: 'low', xhigh: 'high' };
 
 /** The switches of vLLM's clients. */
@@ -26,11 +26,12 @@ export const templateSwitches: z.ZodType<TemplateSwitches | null | undefined> = 
 export type TemplateVariables = Readonly<Partial<Record<ReasoningVariable, string | boolean>>>;
 
 /** `path` is named by errors. Throws ApiError. */
-export function readEffort(effort: Effort | null | undefined, { reasoningVariables: known }: TextInfo, path: string): TemplateVariables {
+export function readEffort(effort: Effort | null | undefined, { reasoningVariables: known, hasGreatestEffort }: TextInfo, path: string): TemplateVariables {
   if (effort == null) return {};
   if (known.length === 0 && effort !== 'none')
     throw new ApiError('unsupported_parameter', { path, remedy: 'leave it out: the chat template of this model knows no such setting' });
-  return Object.fromEntries(known.map((name) => [name, name === 'reasoning_effort' ? (templateWords[effort] ?? effort) : effort !== 'none']));
+  const word = effort === 'xhigh' && hasGreatestEffort ? 'max' : (templateWords[effort] ?? effort);
+  return Object.fromEntries(known.map((name) => [name, name === 'reasoning_effort' ? word : effort !== 'none']));
 }
 
 /** Throws ApiError. */

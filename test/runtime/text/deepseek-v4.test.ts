@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import type { Json } from '../../../runtime/checkpoint/json.ts';
 import { deepseekV4Template } from '../../../runtime/text/deepseek-v4.ts';
 import { detectFormat } from '../../../runtime/text/formats/detect.ts';
-import { findReasoningVariables } from '../../../runtime/text/reasoning.ts';
+import { findReasoningVariables, knowsGreatestEffort } from '../../../runtime/text/reasoning.ts';
 import { createTemplate } from '../../../runtime/text/template.ts';
 import { findTestData } from '../../test-data.ts';
 
@@ -90,5 +90,6 @@ test('results of tools stand in the order of their calls, and the next question 
 
 test('its answers are thoughts, text and calls by tags', () => {
   expect(detectFormat([deepseekV4Template], () => false)).toEqual({ reasoning: { start: '<think>', end: '</think>' }, calls: 'invoke-tags' });
+  expect(knowsGreatestEffort([deepseekV4Template])).toBe(true);
   expect(findReasoningVariables([deepseekV4Template])).toEqual(['reasoning_effort', 'enable_thinking', 'thinking']);
 });

@@ -76,6 +76,13 @@ describe('what the template gets', () => {
     expect(bench.text.options[0]?.variables).toEqual(variables);
   });
 
+  test('the greatest effort, where the template has one', async () => {
+    await using bench = await open('a');
+    Object.assign(bench.text.info, { hasGreatestEffort: true });
+    await client(bench.url).create({ ...base, reasoning_effort: 'xhigh' });
+    expect(bench.text.options[0]?.variables).toEqual({ reasoning_effort: 'max', enable_thinking: true });
+  });
+
   test('the switch of vLLM’s clients', async () => {
     await using bench = await open('a');
     await client(bench.url).create({ ...base, ...({ chat_template_kwargs: { enable_thinking: false } } as object) });
