@@ -159,16 +159,19 @@ export const deepseekV4: Family<DeepseekV4Config> = {
 
   forward(c, w, g) {
     const rotations = { plain: g.rotation(c.ropes.plain), compressed: g.rotation(c.ropes.compressed) };
-    let streams = startStreams(c, g, g.embed(w.matrix('embedding'), { label: 'embedded' }));
-    for (const [layer, cache] of c.layerCaches.entries()) {
-      const rotation = cache.ratio === 0 ? rotations.plain : rotations.compressed;
+    const width = streamCount * c.embeddingLength;
+    let streams = g.enter(width, () => startStreams(c, g, g.embed(w.matrix('embedding'), { label: 'embedded' })));
+    for (const layer of g.layers(c.layerCount)) {
+      const rotation = c.layerCaches[layer]?.ratio === 0 ? rotations.plain : rotations.compressed;
       const attended = attend(c, w, g, layer, mixStreams(c, w, g, `${layer} attention`, streams), rotation);
       streams = joinStreams(c, g, streams, attended);
       const mixed = mixExperts(c, w, g, `${layer}`, mixStreams(c, w, g, `${layer} experts`, streams), layer < c.tableLayers);
       streams = joinStreams(c, g, streams, mixed);
     }
-    const x = mixStreams(c, w, g, 'output', streams, false);
-    g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, w.matrix('output'));
+    g.leave(streams, width, () => {
+      const x = mixStreams(c, w, g, 'output', streams, false);
+      g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, w.matrix('output'));
+    });
   },
 };
 

@@ -5,10 +5,8 @@
 import { basename } from 'node:path';
 import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
-
 import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts';
 import { Graph, type ModelShape, poolShapeOf, stateLengthOf, type WeightSpec } from '../models/index.ts';
-
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';

@@ -4,7 +4,6 @@
  */
 import type { Slice } from '../kernels/kernel.ts';
 import type { MatmulWork, TileFacts } from '../kernels/tiles.ts';
-
 import {
   type Family,
   Graph,
@@ -16,7 +15,6 @@ import {
   type WeightSpec,
   type Weights,
 } from '../models/index.ts';
-
 import { outlineWeights } from './checkpoint/loader.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { Batch, type BatchLimits } from './scheduling/batch.ts';

@@ -5,9 +5,7 @@
 import { kvPoolSize } from '../kernels/attention.ts';
 import { type KernelFamily, steadyFamily } from '../kernels/tiles.ts';
 import { blockColumns, isBlockStorage, packedSize, packedStorages, rowTile, type StorageWithKernels } from '../kernels/weights.ts';
-
 import { type Family, families, type LayerCache, type LayerRange, type ModelShape, poolShapeOf, stateLengthOf } from '../models/index.ts';
-
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { inFile, plainName } from './checkpoint/json.ts';
 import { countSlots, weightSize } from './checkpoint/loader.ts';
