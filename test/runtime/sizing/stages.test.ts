@@ -5,13 +5,15 @@ import { random } from '../../../kernels/random.ref.ts';
 import { fitModel, fitStages } from '../../../runtime/fit.ts';
 import { accelerators } from '../../../runtime/sizing/accelerators.ts';
 import type { Accelerator, StagePlan } from '../../../runtime/sizing/types.ts';
+import { sampleCases } from '../../sample.ts';
 
 const unlimited: Accelerator = { name: 'memory', label: 'any', memory: Number.POSITIVE_INFINITY, bandwidth: 1e12 };
 const release = (name: string): string => join(import.meta.dirname, `../../../models/releases/${name}.json`);
 const device = (name: string): Accelerator => accelerators.find((row) => row.name === name) ?? unlimited;
 
 /** One of each kind: tied, windows in some layers and in all, recurrent state and experts. */
-test.each(['llama-3.2-1b', 'gemma-3-1b', 'mistral-7b-v0.1', 'qwen3-next-80b-a3b'])('%s: the stages are what the engine plans for', (name) => {
+const kinds: readonly string[] = ['llama-3.2-1b', 'gemma-3-1b', 'mistral-7b-v0.1', 'qwen3-next-80b-a3b'];
+test.each(sampleCases('plans of models of several kinds', kinds, 2))('%s: the stages are what the engine plans for', (name) => {
   const options = { contextLength: 8192, maxSequences: 3, tokenBudget: 64 };
   const [whole] = fitModel(release(name), options, { memory: Number.POSITIVE_INFINITY, binding: Number.POSITIVE_INFINITY });
   const one = fitStages(release(name), options, unlimited, 1);
@@ -32,10 +34,11 @@ test('DeepSeek-V3 in FP8, as released: a word beside each block of 32 numbers, B
   expect(weightSize / ((parameterCount - whole) * (36 / 32) + whole * 2)).toBeCloseTo(1, 4);
 });
 
-test.each([
+const large: readonly (readonly [model: string, device: string, count: number])[] = [
   ['deepseek-v4-flash', 'h100-80g', 4],
   ['glm-5.2-fp8', 'h200', 8],
-])('%s: what is said to fit fits, and nothing beyond', (model, name, count) => {
+];
+test.each(sampleCases('plans of large models', large, 1))('%s: what is said to fit fits, and nothing beyond', (model, name, count) => {
   const ask = (contextLength: number, maxSequences: number, devices = count): StagePlan =>
     fitStages(model, { contextLength, maxSequences }, device(name), devices);
   const plan = ask(131_072, 16);
