@@ -17,7 +17,7 @@ const args = process.argv.slice(2);
 if (args.includes('--full')) process.env['INWARD_FULL'] = '1';
 const { filter, options } = parseCLI(['vitest', 'run', ...args.filter((arg) => arg !== '--full')]);
 // The clients' tests fetch packages: only who names them gets them.
-const vitest = await startVitest(filter, { project: ['unit', 'gpu', 'alone'], ...options, watch: false });
+const vitest = await startVitest(filter, { project: ['unit', 'gpu'], ...options, watch: false });
 await vitest.close();
 const { lines, isGood } = summarize(vitest.state.getTestModules(), vitest.state.getUnhandledErrors().length);
 console.log(lines.join('\n'));

@@ -13,6 +13,7 @@ import { matmulF32Bound, matmulInt8Bound, matvecReference } from '../../kernels/
 import { type Activations, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { compare, Gpu, joined } from '../gpu.ts';
 import { type MatmulCase, prepareMatmul, widthOf } from '../matmul-case.ts';
+import { sampleCases } from '../sample.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -58,7 +59,7 @@ const shapes = [
   { rows: 129, columns: 160, tokens: 13 },
 ];
 
-describe.each(cases)('%s in a %s', (storage, place) => {
+describe.each(sampleCases('storages of matmul', cases, Math.ceil(cases.length / 2)))('%s in a %s', (storage, place) => {
   it.each(shapes.filter(({ tokens }) => isMain(storage) || tokens === 1 || tokens > 8))(
     'f32: $rows rows, $columns columns, $tokens tokens, stored and added',
     async (shape) => {

@@ -23,7 +23,7 @@ const patience = 400_000;
 
 const allStorages = ['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k', 'iq4_nl', 'iq4_xs'];
 
-describe.each(sampleCases('storages of the tiny Llama', allStorages, 6, ['f32', 'q4_1', 'q4_k']))('tiny llama in %s', (storage) => {
+describe.each(sampleCases('storages of the tiny Llama', allStorages, 4, ['f32', 'q4_1', 'q4_k']))('tiny llama in %s', (storage) => {
   const oracle = readOracle(`gguf_llama_${storage}`);
   const alone = new Map<PromptName, Result>();
   let engine: Engine;
@@ -121,7 +121,7 @@ test('exact on SwiftShader, whatever the other tests run on', async (context) =>
   const oracle = readOracle('gguf_llama_q4_1');
   await using engine = await open(oracle, { device: 'swiftshader' });
   expect(engine.info.device).toBe('swiftshader');
-  const names = sampleCases('prompts on SwiftShader', ['len7', 'len33', 'batch0', 'batch3'] as const, 2);
+  const names = sampleCases('prompts on SwiftShader', ['len7', 'len33', 'batch0', 'batch3'] as const, 1);
   const results = await Promise.all(names.map((name) => run(engine, oracle.prompts[name].ids, all)));
   names.forEach((name, i) => {
     const golden = oracle.prompts[name];

@@ -11,6 +11,7 @@ import { firstDifference, type Result, run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';
 import { texts } from '../../informed-drafts.ts';
 import { readOracle } from '../../oracle.ts';
+import { sampleCases } from '../../sample.ts';
 
 vi.mock('../../../runtime/scheduling/drafts.ts', async () => ({ Drafts: (await import('../../informed-drafts.ts')).InformedDrafts }));
 
@@ -49,25 +50,28 @@ beforeEach(() => {
   onTestFinished(() => free.mockRestore());
 });
 
-test.each(kvFormats)('%s: kept prefixes, shared prompts and guessed tokens give the logits of single requests', async (kv) => {
-  const alone = await drawAlone({ kv });
-  expect(new Set(alone.map(({ tokens }) => String(tokens))).size).toBe(draws.length);
-  await using engine = await open({ kv });
-  const cold = await run(engine, prompt, request(draws[0]));
-  expect(engine.stats().prefixHits).toBe(0);
-  expectSame(cold, alone[0], 'cold');
-  for (const [i, sampling] of draws.entries()) expectSame(await run(engine, prompt, request(sampling)), alone[i], `kept, draw ${i}`);
-  // Two full blocks of 40 tokens.
-  expect(engine.stats().prefixHits).toBe(draws.length * 32);
-  expect(engine.stats().acceptedTokens).toBeGreaterThan(0);
-  expect(engine.stats().draftTokens).toBeGreaterThan(engine.stats().acceptedTokens);
-  engine.flushPrefixes();
-  const { promptTokens } = engine.stats();
-  const group = await Promise.all(draws.map((sampling) => run(engine, prompt, { ...request(sampling), group: 7 })));
-  for (const [i, result] of group.entries()) expectSame(result, alone[i], `group, draw ${i}`);
-  // Computed once; the others compute its last token.
-  expect(engine.stats().promptTokens - promptTokens).toBe(prompt.length + draws.length - 1);
-});
+test.each(sampleCases('formats of reuse', kvFormats, 1))(
+  '%s: kept prefixes, shared prompts and guessed tokens give the logits of single requests',
+  async (kv) => {
+    const alone = await drawAlone({ kv });
+    expect(new Set(alone.map(({ tokens }) => String(tokens))).size).toBe(draws.length);
+    await using engine = await open({ kv });
+    const cold = await run(engine, prompt, request(draws[0]));
+    expect(engine.stats().prefixHits).toBe(0);
+    expectSame(cold, alone[0], 'cold');
+    for (const [i, sampling] of draws.entries()) expectSame(await run(engine, prompt, request(sampling)), alone[i], `kept, draw ${i}`);
+    // Two full blocks of 40 tokens.
+    expect(engine.stats().prefixHits).toBe(draws.length * 32);
+    expect(engine.stats().acceptedTokens).toBeGreaterThan(0);
+    expect(engine.stats().draftTokens).toBeGreaterThan(engine.stats().acceptedTokens);
+    engine.flushPrefixes();
+    const { promptTokens } = engine.stats();
+    const group = await Promise.all(draws.map((sampling) => run(engine, prompt, { ...request(sampling), group: 7 })));
+    for (const [i, result] of group.entries()) expectSame(result, alone[i], `group, draw ${i}`);
+    // Computed once; the others compute its last token.
+    expect(engine.stats().promptTokens - promptTokens).toBe(prompt.length + draws.length - 1);
+  },
+);
 
 test('deterministic mode: the same whatever is in the batch, however prompts are cut, with hits and guesses', async () => {
   const alone = await drawAlone({});
