@@ -71,19 +71,31 @@ export function fail(error) {
   process.exit(1);
 }
 
-/** What the C library reads as a process starts; nothing where somebody has decided. */
-function overwritingEnvironment() {
-  const { GLIBC_TUNABLES: own = '' } = process.env;
-  if (process.platform !== 'linux' || own.includes('glibc.malloc.perturb=')) return {};
-  return { GLIBC_TUNABLES: own === '' ? overwritingMalloc : `${own}:${overwritingMalloc}` };
+/** glibc cuts the text of its own variable at the colons, so that the environment no longer has the whole of it: as the process was given it. */
+function readTunables() {
+  try {
+    const parts = readFileSync('/proc/self/environ', 'latin1').split(/[\0:]/);
+    return parts.map((part) => part.replace(/^GLIBC_TUNABLES=/, '')).filter((part) => /^glibc\.[a-z]+\.\w+=/.test(part));
+  } catch {
+    return [];
+  }
 }
+
+/** What the C library reads as a process starts, for one that is started from here. Where somebody has decided, his. */
+function overwritingEnvironment() {
+  if (process.platform !== 'linux') return {};
+  const own = readTunables();
+  return { GLIBC_TUNABLES: (isOverwriting(own) ? own : [...own, overwritingMalloc]).join(':') };
+}
+
+const isOverwriting = (tunables) => tunables.some((tunable) => tunable.startsWith('glibc.malloc.perturb='));
 
 /** Goes on as the same process from its beginning, in which native code's memory is overwritten as it is given back: it may hold prompts. */
 export function overwriteFreed() {
-  const more = overwritingEnvironment();
+  Object.assign(process.env, overwritingEnvironment());
   // A channel does not survive; who started us with one has set the environment too, if he is ours.
-  if (more.GLIBC_TUNABLES === undefined || process.channel || !process.execve) return;
-  process.execve(process.execPath, [process.argv0, ...process.execArgv, ...process.argv.slice(1)], { ...process.env, ...more });
+  if (process.platform !== 'linux' || isOverwriting(readTunables()) || process.channel || !process.execve) return;
+  process.execve(process.execPath, [process.argv0, ...process.execArgv, ...process.argv.slice(1)], process.env);
 }
 
 /**

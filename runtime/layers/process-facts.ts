@@ -43,11 +43,8 @@ export function parseProcess({ status, limits, coredumpFilter, environment }: Pr
   const size = (text: string | undefined): number => (text === undefined || text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text));
   const variables = environment.split('\0');
   const loadsDriver = variables.some((line) => line.startsWith('VK_DRIVER_FILES='));
-  const tunables =
-    variables
-      .find((line) => line.startsWith('GLIBC_TUNABLES='))
-      ?.slice('GLIBC_TUNABLES='.length)
-      .split(':') ?? [];
+  // glibc cuts the text of its own variable at the colons.
+  const tunables = environment.split(/[\0:]/).map((part) => part.replace(/^GLIBC_TUNABLES=/, ''));
   return {
     overwritesFreed: tunables.some((line) => /^glibc\.malloc\.perturb=0*[1-9]/.test(line)) && tunables.includes('glibc.malloc.tcache_count=0'),
     hasNoNewPrivileges: field('NoNewPrivs') === 1,

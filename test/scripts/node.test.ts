@@ -66,6 +66,17 @@ describe('memory that is given back', () => {
     expect(start({ GLIBC_TUNABLES: 'glibc.malloc.arena_max=2' }).slice(3)).toEqual([`glibc.malloc.arena_max=2:${overwritingMalloc}`, 1, 0xaa]);
   });
 
+  test('so does what a command starts', (context) => {
+    if (process.platform !== 'linux') return context.skip('needs Linux');
+    const code = `import { overwriteFreed } from ${script}; overwriteFreed(); console.log(process.env.GLIBC_TUNABLES)`;
+    const { GLIBC_TUNABLES: _, ...environment } = process.env;
+    const started = `import { overwriteFreed } from ${script}; import { spawnSync } from 'node:child_process'; overwriteFreed();
+      process.stdout.write(spawnSync(process.execPath, ['--input-type=module', '-e', ${JSON.stringify(code)}], { encoding: 'utf8' }).stdout);`;
+    const file = join(folder, 'starts.mjs');
+    writeFileSync(file, started);
+    expect(spawnSync(process.execPath, [file], { env: environment, encoding: 'utf8' }).stdout.trim()).toBe(overwritingMalloc);
+  });
+
   test('whoever has decided is not overruled', (context) => {
     if (process.platform !== 'linux') return context.skip('needs Linux');
     expect(start({ GLIBC_TUNABLES: 'glibc.malloc.perturb=1:glibc.malloc.tcache_count=0' }).slice(3)).toEqual([

@@ -46,6 +46,11 @@ test('one switch of two is not both; a process without a driver has nothing to s
   expect(parseProcess({ ...texts, environment: '' }).keepsNoKernels).toBeUndefined();
 });
 
+test('a C library that has cut the text of its variable was told all the same', () => {
+  const environment = 'GLIBC_TUNABLES=glibc.malloc.perturb=85\0glibc.malloc.tcache_count=0\0A=1\0';
+  expect(parseProcess({ ...texts, environment }).overwritesFreed).toBe(true);
+});
+
 test('a C library that is told half of it is not told', () => {
   for (const value of ['', 'glibc.malloc.perturb=85', 'glibc.malloc.tcache_count=0', 'glibc.malloc.perturb=0:glibc.malloc.tcache_count=0']) {
     expect([value, parseProcess({ ...texts, environment: `GLIBC_TUNABLES=${value}\0` }).overwritesFreed]).toEqual([value, false]);
