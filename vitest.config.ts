@@ -27,7 +27,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...exclude, clients, ...gpu.slice(1), 'test/kernels/**/!(validate).test.ts'],
           // On two cores Vitest would take one: much of what these do is waiting.
-          maxWorkers: Math.max(3, availableParallelism() - 1),
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
         },
       },
