@@ -148,7 +148,8 @@ test('another process gets nothing either, and the lock is free when it was kill
   expect(listMarks(folder.path).at(-1)).toBe(1_000_000);
 });
 
-test('killed at any moment, again and again: what was acknowledged is there, once and in order, and the log goes on', async () => {
+// A hundred starts of Node in full.
+test('killed at any moment, again and again: what was acknowledged is there, once and in order, and the log goes on', { timeout: 600_000 }, async () => {
   using folder = createLogFolder();
   const acknowledged: number[] = [];
   for (const turn of range(0, process.env['INWARD_FULL'] ? 100 : 5)) {
