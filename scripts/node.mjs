@@ -92,9 +92,11 @@ const isOverwriting = (tunables) => tunables.some((tunable) => tunable.startsWit
 
 /** Goes on as the same process from its beginning, in which native code's memory is overwritten as it is given back: it may hold prompts. */
 export function overwriteFreed() {
+  if (process.platform !== 'linux') return;
+  const wasTold = isOverwriting(readTunables());
   Object.assign(process.env, overwritingEnvironment());
   // A channel does not survive; who started us with one has set the environment too, if he is ours.
-  if (process.platform !== 'linux' || isOverwriting(readTunables()) || process.channel || !process.execve) return;
+  if (wasTold || process.channel || !process.execve) return;
   process.execve(process.execPath, [process.argv0, ...process.execArgv, ...process.argv.slice(1)], process.env);
 }
 

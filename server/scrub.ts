@@ -6,10 +6,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { collectGarbage } from '../runtime/index.ts';
+import { SiteError } from './privacy/errors.ts';
 
 /** After the last answer, in ms, so that a client that asks one thing after the other waits for nothing. */
 const idleMs = 1000;
@@ -39,7 +39,7 @@ export class Scrubber {
   constructor(options: ScrubberOptions = {}) {
     this.#options = { scrub: scrubProcess, delayMs: idleMs, overdueMs: busyMs, onScrub: () => undefined, ...options };
     keepNoParsers();
-    // Buffers go back to malloc by the thread that asks for them again (runtime/collect.ts): what another one gave back, only that one gets.
+    // Else another thread gives buffers back, and with that has them overwritten, some time after a collection has returned.
     setFlagsFromString('--no-concurrent-array-buffer-sweeping');
   }
 
@@ -93,9 +93,12 @@ export class Scrubber {
  * is used for one connection after the other. Now it goes when its connection does, and the C library overwrites it.
  */
 function keepNoParsers(): void {
-  const { parsers } = createRequire(import.meta.url)('_http_common') as { readonly parsers?: { max: number; readonly list: unknown[] } };
+  const common = process.getBuiltinModule('_http_common') as { readonly parsers?: { max: number; readonly list: unknown[] } } | undefined;
+  const parsers = common?.parsers;
   if (typeof parsers?.max !== 'number')
-    throw new Error(`Node ${process.version} keeps what it reads requests with in a way that is not known here: use Node 24.`);
+    throw new SiteError(
+      `Node ${process.version} keeps what it reads requests with in a way that is not known here: use Node 24, which comes with the packages.`,
+    );
   parsers.max = 0;
   parsers.list.length = 0;
 }

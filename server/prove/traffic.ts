@@ -93,7 +93,7 @@ export async function sendTraffic(options: TrafficOptions): Promise<Traffic> {
   }
   await sendNonsense(options);
   await sendPieces(options);
-  return { routes, requests: total + 5, answers, cases: [...commonCases, ...bodyCases].map(({ name }) => name), stored, quoting };
+  return { routes, requests: total + 1 + connectionsInPieces, answers, cases: [...commonCases, ...bodyCases].map(({ name }) => name), stored, quoting };
 }
 
 function sendCase(route: RoutePattern, { make }: Case, options: TrafficOptions): Promise<Answer | undefined> {
@@ -162,11 +162,13 @@ function sendNonsense({ url, markers }: TrafficOptions): Promise<void> {
   });
 }
 
+const connectionsInPieces = 4;
+
 /** Heads in pieces, on several connections at once; half of them are never whole. */
 async function sendPieces({ url, markers }: TrafficOptions): Promise<void> {
   const { hostname, port } = new URL(url);
   const begin = (): string => `GET /${markers.next()} HTTP/1.1\r\nhost: ${hostname}\r\nx-first: ${Array.from({ length: 20 }, markers.next).join(' ')}`;
-  const sockets = Array.from({ length: 4 }, () => connect(Number(port), hostname).on('error', () => undefined));
+  const sockets = Array.from({ length: connectionsInPieces }, () => connect(Number(port), hostname).on('error', () => undefined));
   const pieces = [begin, () => `${markers.next()}\r\nx-second: `, () => `${markers.next()}\r\n\r\n`];
   for (const [turn, piece] of pieces.entries()) {
     for (const [index, socket] of sockets.entries()) if (turn < 2 || index % 2 === 0) socket.write(piece());
