@@ -18,20 +18,28 @@ export interface MemberSyntax {
 const annotations = ['title', 'description', 'default', 'examples', '$comment', '$defs', 'definitions', 'type'];
 /** Of a whole; of what is not written nothing has to be said. */
 const known = new Set([...annotations, 'properties', 'required', 'additionalProperties', '$schema', '$id']);
+/** Those that are refused by their names; any other key is the client's own word. */
+const named = new Set(
+  'allOf anyOf oneOf not if then else enum const $ref $dynamicRef minProperties maxProperties patternProperties propertyNames dependentRequired dependentSchemas dependencies unevaluatedProperties'.split(
+    ' ',
+  ),
+);
 
 const quote = (text: string): string => JSON.stringify(text);
 const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Symbols of the arguments. Throws grammar_unenforceable. */
 export function writeMembers(schema: JsonObject, { before, between, behind, end }: MemberSyntax): string {
-  for (const keyword of Object.keys(schema)) if (!known.has(keyword)) throw refuse(keyword);
+  for (const keyword of Object.keys(schema))
+    if (!known.has(keyword)) throw refuse(named.has(keyword) ? keyword : 'beside properties, required and additionalProperties');
   const { properties = {}, required = [], $defs, definitions } = schema;
-  const names = Object.keys(isObject(properties) ? properties : {});
+  // Never one by one by their names: the place in V8's code that does so remembers the last one, which is a client's.
+  const members = Object.entries(isObject(properties) ? properties : {});
+  const names = members.map(([name]) => name);
   if (!Array.isArray(required) || required.some((name) => !names.includes(name))) throw refuse('required (of a property that is not described)');
   if (names.some((name) => !/^[^\s<>]+$/.test(name))) throw refuse('properties (a name with white space, < or >)');
-  return names
-    .map((name) => {
-      const own = (properties as JsonObject)[name];
+  return members
+    .map(([name, own]) => {
       const value = isObject(own) ? { ...own, ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) } : own;
       const member = `${quote(before + name + between)} ${writeValue(value, end)} ${quote(behind)}`;
       return required.includes(name) ? member : `(${member})?`;
@@ -52,7 +60,7 @@ export function writeAnyMembers({ before, between, behind, end }: MemberSyntax):
   return `(${quote(before)} [^<> \\n\\t\\r]+ ${quote(between)} %without ${quote(end)} ${quote(behind)})*`;
 }
 
-/** The name of a property is the client's, so it is not said. */
+/** `keyword`: of the standard or of ours; names of properties and other keys are the client's, so they are not said. */
 function refuse(keyword: string): InwardError {
   return new InwardError('grammar_unenforceable', { keyword, path: '#' });
 }

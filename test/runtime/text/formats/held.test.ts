@@ -159,6 +159,12 @@ test.each<[name: string, parameters: object]>([
   );
 });
 
+test('a key that a client made up is refused, and not repeated', () => {
+  const demand = { tools: [tool('f', { properties: {}, 'Ida Quill': 1 })], choice: 'required' } as const;
+  const refusal = expect.objectContaining({ code: 'grammar_unenforceable', message: expect.not.stringContaining('Quill') });
+  expect(() => write({ calls: 'parameter-tags' }, demand)).toThrow(refusal);
+});
+
 test.each<[CallFormat, AnswerDemand, string]>([
   ['brace-calls', { tools, choice: 'required' }, 'calls_unenforceable'],
   ['none', { tools, strict: ['ping'] }, 'calls_unenforceable'],
