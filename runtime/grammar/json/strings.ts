@@ -12,6 +12,8 @@ import type { Terms } from '../terms/terms.ts';
 /** By the byte behind a backslash, the character. */
 const escapes: ReadonlyMap<number, number> = new Map([...'"\\/bfnrt'].map((letter, i) => [letter.charCodeAt(0), '"\\/\b\f\n\r\t'.charCodeAt(i)]));
 const [quote, backslash, slash, letterU] = [0x22, 0x5c, 0x2f, 0x75];
+/** As numbers: a token is a step with a large one (frame.ts), which would be cut to a character. */
+const hexDigits: readonly number[] = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 /** Controls without a letter of their own. */
 const unnamed = [[0, 7], [0xb, 0xb], [0xe, 0x1f]] as const; // biome-ignore format: one line
 
@@ -155,8 +157,7 @@ class HexFrame extends Frame {
   }
 
   protected override answer(byte: number): Outcome | null {
-    const lower = byte | (byte >= 0x41 && this.#strings.writing === 'any' ? 0x20 : 0);
-    const digit = '0123456789abcdef'.indexOf(String.fromCharCode(lower));
+    const digit = hexDigits.indexOf(byte | (byte >= 0x41 && this.#strings.writing === 'any' ? 0x20 : 0));
     return digit < 0 ? null : this.#strings.hex(this.#scan, this.#value * 16 + digit, this.#digits + 1, this.#high);
   }
 }

@@ -1,6 +1,7 @@
 /** Texts that the automaton of a schema takes, by hand and by RFC 8259. */
 import { describe, expect, test } from 'vitest';
 import { takes } from '../../../bench/grammar/reach.ts';
+import { advance, type Place, tokenBase } from '../../../runtime/grammar/frame.ts';
 import { compileSchema } from '../../../runtime/grammar/index.ts';
 
 describe.each<[name: string, schema: unknown, taken: readonly string[], refused: readonly string[]]>([
@@ -94,4 +95,17 @@ test('what no value meets is an error, and so is what cannot be enforced, by its
   expect(() => compileSchema({ properties: { secret: { items: { type: 'string' }, uniqueItems: true } } })).toThrow(
     expect.objectContaining({ code: 'grammar_unenforceable', fields: { keyword: 'uniqueItems (of more than 64 values)', path: '#/properties/0' } }),
   );
+});
+
+test('nowhere in a value is a token taken as such, whatever its number has in common with a byte', () => {
+  const start: Place = { frame: compileSchema({ type: 'object', properties: { a: { enum: [1, '\u0001é😀'] } } }), stack: null };
+  for (const text of ['{"a": 1}', '{ "a":"\\u0001é😀"}']) {
+    let place: Place | undefined = start;
+    for (const byte of Buffer.from(text)) {
+      const taken = Array.from({ length: 256 }, (_, low) => [low + 2 ** 8, low + 2 ** 16]).flat();
+      expect(taken.filter((step) => step >= tokenBase && place !== undefined && advance(place, step) !== undefined)).toEqual([]);
+      place = place && advance(place, byte);
+    }
+    expect(place).toBeDefined();
+  }
 });
