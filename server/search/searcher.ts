@@ -116,6 +116,8 @@ export class Searcher implements AsyncDisposable {
     const thread = this.#thread;
     this.#thread = undefined;
     thread?.removeAllListeners();
+    // What it still throws while it ends would be one of this process.
+    thread?.on('error', () => undefined);
     await thread?.terminate();
   }
 }

@@ -15,7 +15,7 @@ parentPort?.on('message', (units: Uint8Array) => {
 });
 
 function search(units: Uint8Array): object[] {
-  const spans = findIdentifiers(Buffer.from(units.buffer).toString('utf16le'), detector);
+  const text = Buffer.from(units.buffer).toString('utf16le');
   units.fill(0);
-  return spans.map(({ start, end, type, form }) => ({ start, end, type, form }));
+  return findIdentifiers(text, detector).map(({ start, end, type, form }) => ({ start, end, type, form }));
 }
