@@ -12,10 +12,10 @@ export type Tools = NonNullable<ChatOptions['tools']>;
 /** Tools of one request; prompts with more than a few dozen are slow anyway. */
 export const toolLimit = 128;
 
-const namePattern = '^[A-Za-z0-9_.-]{1,128}$';
+const namePattern = /^[A-Za-z0-9_.-]{1,128}$/;
 export const toolName: z.ZodType<string> = document(
-  z.string().refine((name) => new RegExp(namePattern).test(name), 'must be 1 to 128 letters, digits, _, - or .'),
-  { json: { pattern: namePattern } },
+  z.string().refine((name) => namePattern.test(name), 'must be 1 to 128 letters, digits, _, - or .'),
+  { json: { pattern: namePattern.source } },
 );
 
 /** A JSON schema as it came: templates show it to the model, nothing here reads it but the types of arguments. */
