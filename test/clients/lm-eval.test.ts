@@ -27,10 +27,12 @@ async function evaluate(url: string, key: string, more: readonly string[] = []):
     const args = [join(root, 'examples/lm-eval/run.sh'), url, '--output_path', folder, '--log_samples', ...more];
     const { code, output } = await runAlone('sh', args, { PYTHON: python, INWARD_API_KEY: key }, 180_000);
     expect(code, output).toBe(0);
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const files = entries.map(({ parentPath, name }) => join(parentPath, name));
+    for (const kept of [output, ...files.map((file) => readFileSync(file, 'utf8'))]) expect(kept.includes(key)).toBe(false);
     const read = (task: string): Sample[] => {
       const file = files.find((name) => name.includes(`samples_inward_${task}`)) ?? '';
-      const lines = readFileSync(join(folder, file), 'utf8').trim().split('\n');
+      const lines = readFileSync(file, 'utf8').trim().split('\n');
       return lines.map((line) => JSON.parse(line) as Sample);
     };
     return { choice: read('choice'), words: read('words') };
@@ -44,7 +46,7 @@ test('likelihoods of an engine whose logits are known', { timeout: limitMs }, as
   const logits = (ids: readonly number[]): Float32Array =>
     Float32Array.from({ length: 300 }, (_, id) => ((id * 31 + (ids.at(-1) ?? 0) * 17 + ids.length) % 97) / 10);
   await using bench = await listenAsAgent('Hello.', { logits });
-  const { choice, words } = await evaluate(bench.url, 'none');
+  const { choice, words } = await evaluate(bench.url, 'any-key-will-do');
   expect(choice).toHaveLength(8);
   for (const { arguments: asked, resps } of choice) {
     for (const [place, { arg_0: context, arg_1: answer }] of Object.values(asked).entries()) {
