@@ -123,7 +123,8 @@ describe('surrogate+restore', () => {
     });
     expect(seen).not.toMatch(/Theresa|Vance|4839201|03\/14\/2024/);
     expect(read(seen)).toEqual([
-      expect.stringMatching(/^\p{Lu}\p{Ll}+ \p{Lu}\p{Ll}+$/u),
+      // The second may be a McAllen.
+      expect.stringMatching(/^\p{Lu}\p{Ll}+ (?:\p{Lu}\p{Ll}+){1,2}$/u),
       expect.stringMatching(/^\d\d\/\d\d\/202[345]$/),
       expect.stringMatching(/^\d{7}$/),
     ]);
