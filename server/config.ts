@@ -65,6 +65,7 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
     activations,
     deterministic,
     expertMemory,
+    expertHostMemory,
   } = settings;
   return {
     ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, stages, microBatches, kv, activations },
@@ -73,6 +74,7 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
     ...(context === undefined ? {} : { contextLength: context }),
     ...(kvTokens === undefined ? {} : { kvTokens }),
     ...(expertMemory === undefined ? {} : { expertMemory: readBytes(expertMemory) }),
+    ...(expertHostMemory === undefined ? {} : { expertHostMemory: readBytes(expertHostMemory) }),
   };
 }
 

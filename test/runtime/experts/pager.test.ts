@@ -1,7 +1,8 @@
 /**
- * Experts that are not all on the device: a quarter of them, or one of each layer, gives what all of them give, bit for bit, alone and in company, and
- * nothing of the choices is left behind. Needs the oracles.
+ * Experts that are not all on the device: a quarter of them, or one of each layer, gives what all of them give, bit for bit, alone and in company, in stages,
+ * wherever the others are and whether they were guessed, and nothing of the choices is left behind. Needs the oracles.
  */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
@@ -13,6 +14,7 @@ import type { Engine, EngineOptions } from '../../../runtime/types.ts';
 import { firstDifference, type Result, run } from '../../engine-run.ts';
 import { testDevice } from '../../gpu.ts';
 import { readFolderOracle } from '../../oracle.ts';
+import { openStaged } from '../../stages.ts';
 import { findTestData } from '../../test-data.ts';
 
 const data = findTestData('experts that are not all on the device');
@@ -30,47 +32,85 @@ function sizesOf(modelPath: string): { readonly others: number; readonly experts
 
 const optionsOf = (modelPath: string): EngineOptions => ({ modelPath, device: testDevice(), kv: 'f32', contextLength: 512, kvTokens: 4096 });
 
-/** Which part of the experts is there; the last ones have one of each layer. gpt-oss adds biases of experts, which all stay, and fused tensors of FP4. */
-const cases: readonly (readonly [name: string, part: number])[] = [
-  ['qwen3_moe', 1 / 4],
+/**
+ * Which part of the experts is there, and bytes of the files in host memory; the last ones have one of each layer. gpt-oss adds biases of experts, which all
+ * stay, and fused tensors of FP4; DeepSeek-V4 experts by the ids of tokens, which are never guessed wrong.
+ */
+const cases: readonly (readonly [name: string, part: number, hostSize: number])[] = [
+  ['qwen3_moe', 1 / 4, 2 ** 20],
   ...(isFull
     ? ([
-        ['gpt_oss', 1 / 4],
-        ['glm4_moe', 1 / 4],
-        ['qwen3_5_moe', 1 / 4],
-        ['gpt_oss', 0],
-        ['qwen3_moe', 0],
+        ['deepseek_v4', 1 / 4, 2 ** 30],
+        ['deepseek_v4', 1 / 4, 0],
+        ['gpt_oss', 1 / 4, 0],
+        ['glm4_moe', 1 / 4, 2 ** 18],
+        ['qwen3_5_moe', 1 / 4, 2 ** 20],
+        ['gemma4_moe', 1 / 4, 0],
+        ['gpt_oss', 0, 2 ** 30],
+        ['qwen3_moe', 0, 0],
       ] as const)
     : []),
 ];
 
-test.each(data === undefined ? [] : cases)('%s with %d of its experts on the device', { timeout: 400_000 }, async (name, part) => {
-  const { modelPath, prompts, names } = readFolderOracle(join(data ?? '', 'oracles', name));
-  const { others, expertsOf } = sizesOf(modelPath);
-  const ask = (engine: Engine, prompt: (typeof names)[number]): Promise<Result> => run(engine, prompts[prompt].ids, { maxTokens: 6, logits: 'all' });
-  const asked = names.filter((prompt) => isFull || ['len7', 'len33', 'batch0'].includes(prompt));
-  const whole = new Map<string, Result>();
-  {
-    await using engine = await createEngine(optionsOf(modelPath));
-    expect(engine.info.weightBytes).toBe(others + expertsOf());
-    for (const prompt of asked) whole.set(prompt, await ask(engine, prompt));
-  }
-  const check = (prompt: string, result: Result | undefined): void => {
-    expect(result?.tokens, prompt).toEqual(whole.get(prompt)?.tokens);
-    expect(firstDifference(result?.logits ?? [], whole.get(prompt)?.logits ?? []), prompt).toBeUndefined();
-  };
-  // In a process of its own, which may read no file any more once it has started.
-  const expertMemory = Math.max(expertsOf(1), Math.floor(expertsOf() * part));
-  await using engine = await openEngine({ ...optionsOf(modelPath), expertMemory });
-  expect(engine.info.weightBytes).toBeLessThanOrEqual(others + expertMemory);
-  check('len33', await ask(engine, 'len33'));
-  const together = await Promise.all(asked.map((prompt) => ask(engine, prompt)));
-  asked.forEach((prompt, i) => {
-    check(prompt, together[i]);
-  });
-  const { expertUses, expertLoads } = engine.stats();
-  expect([expertLoads > 0, expertLoads < expertUses || part === 0]).toEqual([true, true]);
-  expect(await engine.checkZeroed()).toMatchObject({ staging: 0, activations: 0, batch: 0 });
+test.each(data === undefined ? [] : cases)(
+  '%s with %d of its experts on the device, %i bytes in host memory',
+  { timeout: 400_000 },
+  async (name, part, hostSize) => {
+    const { modelPath, prompts, names } = readFolderOracle(join(data ?? '', 'oracles', name));
+    const { others, expertsOf } = sizesOf(modelPath);
+    const ask = (engine: Engine, prompt: (typeof names)[number]): Promise<Result> => run(engine, prompts[prompt].ids, { maxTokens: 6, logits: 'all' });
+    const asked = names.filter((prompt) => isFull || ['len7', 'len33', 'batch0'].includes(prompt));
+    const whole = new Map<string, Result>();
+    {
+      await using engine = await createEngine(optionsOf(modelPath));
+      expect(engine.info.weightBytes).toBe(others + expertsOf());
+      for (const prompt of asked) whole.set(prompt, await ask(engine, prompt));
+    }
+    const check = (prompt: string, result: Result | undefined): void => {
+      expect(result?.tokens, prompt).toEqual(whole.get(prompt)?.tokens);
+      expect(firstDifference(result?.logits ?? [], whole.get(prompt)?.logits ?? []), prompt).toBeUndefined();
+    };
+    // In a process of its own, which may read no file any more once it has started.
+    const expertMemory = Math.max(expertsOf(1), Math.floor(expertsOf() * part));
+    await using engine = await openEngine({ ...optionsOf(modelPath), expertMemory, ...(hostSize > 0 && { expertHostMemory: hostSize }) });
+    expect(engine.info.weightBytes).toBeLessThanOrEqual(others + expertMemory);
+    check('len33', await ask(engine, 'len33'));
+    const together = await Promise.all(asked.map((prompt) => ask(engine, prompt)));
+    asked.forEach((prompt, i) => {
+      check(prompt, together[i]);
+    });
+    const { expertUses, expertLoads, expertsAhead, expertsForeseen, expertBytes, expertFileBytes } = engine.stats();
+    expect([expertLoads > 0, expertLoads < expertUses || part === 0, expertsForeseen <= expertsAhead]).toEqual([true, true, true]);
+    // Where one slot has to do, an expert that was brought may have to go before its turn.
+    if (name === 'deepseek_v4') expect(expertsForeseen).toBeGreaterThan(0);
+    if (hostSize === 0) expect([expertFileBytes <= expertBytes, expertFileBytes > 0.9 * expertBytes]).toEqual([true, true]);
+    // With room for all of the files nothing is read twice.
+    const { size } = statSync(join(modelPath, 'model.safetensors'));
+    if (hostSize > size) expect(expertFileBytes).toBeLessThanOrEqual(size);
+    expect(await engine.checkZeroed()).toMatchObject({ staging: 0, activations: 0, batch: 0 });
+  },
+);
+
+const staged = isFull ? ['qwen3_moe', 'deepseek_v4'] : [];
+
+test.each(data === undefined ? [] : staged)('%s in two stages, each with a quarter of its experts on the device', { timeout: 400_000 }, async (name) => {
+  const { modelPath, prompts } = readFolderOracle(join(data ?? '', 'oracles', name));
+  const { expertsOf } = sizesOf(modelPath);
+  const ask = (engine: Engine): Promise<Result> => run(engine, prompts.len33.ids, { maxTokens: 6, logits: 'all' });
+  await using whole = await createEngine(optionsOf(modelPath));
+  const expected = await ask(whole);
+  const options = { ...optionsOf(modelPath), expertMemory: Math.max(expertsOf(1), Math.floor(expertsOf() / 4)), expertHostMemory: 2 ** 20 };
+  const { engine, sent } = await openStaged(options, 2);
+  await using two = engine;
+  const result = await ask(two);
+  expect(result.tokens).toEqual(expected.tokens);
+  expect(firstDifference(result.logits, expected.logits)).toBeUndefined();
+  expect(sent[0]?.some(({ type }) => type === 'step')).toBe(true);
+  expect(two.stats().expertLoads).toBeGreaterThan(0);
+});
+
+test('host memory for experts without a bound on the device is refused', async () => {
+  await expect(createEngine({ modelPath: 'nowhere.gguf', expertHostMemory: 1 })).rejects.toThrow('expertHostMemory breaks the rule "only with expertMemory"');
 });
 
 test.skipIf(data === undefined)('the plan counts what stays on the device, and less than one expert of each layer is refused', () => {
