@@ -157,6 +157,8 @@ export const deepseekV4: Family<DeepseekV4Config> = {
     ]);
   },
 
+  canCut: () => true,
+
   forward(c, w, g) {
     const rotations = { plain: g.rotation(c.ropes.plain), compressed: g.rotation(c.ropes.compressed) };
     const width = streamCount * c.embeddingLength;
