@@ -96,6 +96,9 @@ export async function main(args: readonly string[]): Promise<void> {
       say(`opening ${name}`);
       open.push(await openLevel(name, modelPath, facts, driver));
     }
+    // What is timed of host memory is not its filling.
+    say('filling host memory');
+    for (const level of open) if (levels[level.name].isHosted) for (let round = 0; round < rounds; round++) await level.process.ask(promptOf(round), tokens);
     for (let round = 0; round < rounds; round++) {
       say(`round ${round + 1} of ${rounds}`);
       for (const level of open) await ask(level, round, tokens);
@@ -193,9 +196,12 @@ async function openLevel(name: LevelName, modelPath: string, { whole, one, fileS
   return { name, expertMemory, process: await LevelProcess.open(options, driver), answers: [], memory: undefined };
 }
 
+function promptOf(round: number): number[] {
+  return Array.from({ length: promptLength }, (_, i) => 1 + ((i * 7919 + round * 104_729) % 8000));
+}
+
 async function ask(level: Level, round: number, tokens: number): Promise<void> {
-  const promptIds = Array.from({ length: promptLength }, (_, i) => 1 + ((i * 7919 + round * 104_729) % 8000));
-  const { answer, memory } = await level.process.ask(promptIds, tokens);
+  const { answer, memory } = await level.process.ask(promptOf(round), tokens);
   level.answers.push(answer);
   level.memory = memory;
 }

@@ -13,6 +13,8 @@ import { poolOf } from './pools.ts';
 
 export const checkpointNames = ['bf16', 'q4_k', 'experts', 'fp4'] as const;
 export type CheckpointName = (typeof checkpointNames)[number];
+/** Those whose layers are no larger than a GB or so. */
+export const standardNames: readonly CheckpointName[] = ['bf16', 'q4_k', 'experts'];
 
 /** As the header of a file names it; size in bytes. */
 export interface Tensor {
@@ -43,8 +45,7 @@ export function writeSmall(name: CheckpointName, folder: string): string {
   const sizes = { hidden_size: 256, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64, intermediate_size: 512, vocab_size: 512 };
   if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', sizes, 1);
   if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { ...sizes, moe_intermediate_size: 256, num_experts: 8 }, 1);
-  // As wide as the large one, of which a layer is mostly experts.
-  if (name === 'fp4') return writeDeepseekV4(path, 512, 1, 8);
+  if (name === 'fp4') return writeDeepseekV4(path, 512, 1, { width: 256, heads: 8, queryRank: 128, groups: 2, experts: 8, expertWidth: 128 });
   return writeGguf(`${path}.gguf`, { layers: 1, embedding: 256, feedForward: 512, heads: 4, kvHeads: 2, headLength: 64, vocabulary: 512, hasOutput: true }, 1);
 }
 
@@ -75,12 +76,12 @@ function fillWith(tensorsWith: (layers: number) => Tensor[], size: number): Tens
 }
 
 /** In the layout of the release of DeepSeek-V4-Flash, with some of its layers, and `words` of its vocabulary. */
-function writeDeepseekV4(path: string, words: number, size: number, experts?: number): string {
+function writeDeepseekV4(path: string, words: number, size: number, sizes: Parameters<typeof listDeepseekV4Layers>[2] = {}): string {
   mkdirSync(path);
   const release = JSON.parse(readFileSync(join(configs, 'deepseek-v4-flash.json'), 'utf8'));
   const tensors = fillWith((layers) => {
-    writeFileSync(join(path, 'config.json'), JSON.stringify(configDeepseekV4(release, layers, words, experts)));
-    return listDeepseekV4Layers(layers, words, experts);
+    writeFileSync(join(path, 'config.json'), JSON.stringify(configDeepseekV4(release, layers, words, sizes)));
+    return listDeepseekV4Layers(layers, words, sizes);
   }, size);
   writeShards(path, tensors);
   return path;
@@ -150,7 +151,7 @@ function writeShard(path: string, tensors: readonly Tensor[]): void {
   const file = openSync(path, 'w');
   try {
     writeSync(file, safetensorsBytes(header));
-    for (const [i, { dtype, size: own }] of tensors.entries()) writeNumbers(file, poolOf(dtype), own, i);
+    for (const [i, { name, dtype, size: own }] of tensors.entries()) writeNumbers(file, poolOf(name, dtype), own, i);
   } finally {
     closeSync(file);
   }

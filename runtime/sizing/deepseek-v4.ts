@@ -5,7 +5,7 @@
 import { billTensors, countParameters, type ReleasedTensor, type ScaleForm } from './released.ts';
 import type { CacheBill, ModelBill } from './types.ts';
 
-interface DeepseekV4Shape {
+export interface DeepseekV4Shape {
   readonly name: string;
   readonly width: number;
   readonly heads: number;
