@@ -22,6 +22,8 @@ function readGroups(scan: Scan, start: number): Groups {
     const token = scan.at(at);
     if (at > start && (gap > Gap.line || (gap === Gap.line && !shape.endsWith('-')))) break;
     if (at > start && gap === Gap.space && !scan.isNumber(at) && !/^[(+-]$/.test(token)) break;
+    // `555-0142 2) ...`: the number of the next item of a list.
+    if (at > start && gap === Gap.space && !open && scan.at(at + 1) === ')' && scan.isJoined(at + 1)) break;
     const between = at > start && gap === Gap.space ? '_' : '';
     if (scan.isNumber(at)) {
       shape += between + String(token.length);

@@ -4,7 +4,7 @@
  */
 import { categories } from './categories.ts';
 import { given, type Lexicon, Word } from './lexicon.ts';
-import { Gap, Kind, Shape, type Tokens, tokenize } from './tokens.ts';
+import { Gap, Kind, Shape, type Tokens } from './tokens.ts';
 import type { Category, Span } from './types.ts';
 
 /** How sure a rule is; of two finds in one place the surer gives the category. */
@@ -32,21 +32,22 @@ export class Scan {
   readonly #addresses: Uint32Array;
   #findCount = 0;
 
-  constructor(text: string, lexicon: Lexicon, year: number) {
-    this.tokens = tokenize(text);
+  constructor(tokens: Tokens, lexicon: Lexicon, year: number) {
+    this.tokens = tokens;
     this.lexicon = lexicon;
     this.year = year;
     const { count, kinds, folded } = this.tokens;
     this.bits = new Uint16Array(count);
-    const numbers: number[] = [];
-    for (let index = 0; index < count; index++)
-      if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
-      else if (kinds[index] === Kind.number) numbers.push(index);
-    this.numbers = numbers;
     this.#types = new Uint8Array(count);
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
     this.#addresses = new Uint32Array(count);
+    const numbers: number[] = [];
+    for (let index = 0; index < count; index++)
+      if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
+      else if (kinds[index] === Kind.number) numbers.push(index);
+      else if (kinds[index] === Kind.tag) this.take(index, index + 1, folded[index] as Category, Sure.format);
+    this.numbers = numbers;
     this.isClinical = countClinical(this.tokens, this.bits) > 1;
     this.isCaseless = hasNoCapital(this.tokens);
     this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
@@ -167,7 +168,7 @@ export class Scan {
     let before = -1;
     for (let index = 0; index < count; index++) {
       const type = this.typeOf(index);
-      if (type === undefined) continue;
+      if (type === undefined || this.tokens.kinds[index] === Kind.tag) continue;
       if (before >= 0 && this.typeOf(before) === type && this.#isOneFind(before, index, type)) spans.at(-1)!.end = ends[index]!;
       else spans.push({ start: starts[index]!, end: ends[index]!, type });
       before = index;

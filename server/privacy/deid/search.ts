@@ -2,7 +2,7 @@
  * Owns the search of a whole text: fields of messages by their standards, everything else by the detector, and the values of fields
  * wherever they stand again. Refuses tags as identifiers: they are what is left of one.
  */
-import { possessiveLength } from './actions/name.ts';
+import { withoutPossessive } from './actions/name.ts';
 import { findTags } from './categories.ts';
 import { mergeSpans, subtractRanges, trimSpans } from './spans.ts';
 import type { Document, Field } from './structured/document.ts';
@@ -22,9 +22,7 @@ export function findIdentifiers(text: string, detector: Detector): FoundSpan[] {
   const all = mergeSpans<FoundSpan>([...found, ...documents.flatMap(({ fields }) => fields)]);
   return subtractRanges(trimSpans(text, all), findTags(text)).flatMap((span) => {
     // What is left beside a tag may be a space or a comma.
-    const value = text.slice(span.start, span.end);
-    if (!/[\p{L}\p{N}]/u.test(value)) return [];
-    return span.type === 'NAME' ? [{ ...span, end: span.end - possessiveLength(value) }] : [span];
+    return /[\p{L}\p{N}]/u.test(text.slice(span.start, span.end)) ? [withoutPossessive(text, span)] : [];
   });
 }
 

@@ -1,9 +1,12 @@
 /**
  * Owns the cutting of a text into tokens: runs of letters, runs of digits, and every other character alone, in one pass. Keeps of each what the
- * rules ask for: its letters without case and accents, its shape, and what white space stands before it. Refuses nothing; any string has tokens.
+ * rules ask for: its letters without case and accents, its shape, and what white space stands before it. A tag (`[NAME-1]`) is one token. Refuses nothing;
+ * any string has tokens.
  */
+import { tagAt } from './categories.ts';
+import type { Span } from './types.ts';
 
-export const Kind = { word: 1, number: 2, mark: 3 } as const;
+export const Kind = { word: 1, number: 2, mark: 3, tag: 4 } as const;
 export const Shape = { lower: 1, title: 2, upper: 3, mixed: 4 } as const;
 /** What stands before a token: nothing, spaces, one line break, or an empty line (also the start of the text). */
 export const Gap = { none: 0, space: 1, line: 2, blank: 3 } as const;
@@ -17,7 +20,7 @@ export interface Tokens {
   readonly gaps: Uint8Array;
   /** Of words; 0 for others. */
   readonly shapes: Uint8Array;
-  /** Words folded (lower case, no accents), numbers as ASCII digits, marks as they are (full-width ones as ASCII, curly quotes straight). */
+  /** Words folded (lower case, no accents), numbers as ASCII digits, marks as they are (full-width ones as ASCII, curly quotes straight), of tags the category. */
   readonly folded: readonly string[];
 }
 
@@ -39,13 +42,18 @@ export function tokenize(text: string): Tokens {
       continue;
     }
     const start = at;
-    at = endOfRun(text, at, type);
+    const tag = text[at] === '[' ? tagAt(text, at) : undefined;
+    at = tag?.end ?? endOfRun(text, at, type);
     const index = folded.length;
     starts[index] = start;
     ends[index] = at;
     gaps[index] = gap;
     gap = Gap.none;
-    kinds[index] = type === letter ? Kind.word : type === digit ? Kind.number : Kind.mark;
+    kinds[index] = tag !== undefined ? Kind.tag : type === letter ? Kind.word : type === digit ? Kind.number : Kind.mark;
+    if (tag !== undefined) {
+      folded.push(tag.category);
+      continue;
+    }
     const piece = text.slice(start, at);
     if (type === letter) shapes[index] = shapeOf(piece);
     folded.push(
@@ -61,6 +69,30 @@ export function tokenize(text: string): Tokens {
     );
   }
   return { text, count: folded.length, starts, ends, kinds, gaps, shapes, folded };
+}
+
+/** The tokens of the text with tags in the places of these spans, which are sorted, apart, and begin and end where tokens do; offsets stay those of the text. */
+export function putTags(tokens: Tokens, spans: readonly Span[]): Tokens {
+  const { text, starts, ends, kinds, gaps, shapes } = tokens;
+  const kept = { starts: starts.slice(), ends: ends.slice(), kinds: kinds.slice(), gaps: gaps.slice(), shapes: shapes.slice() };
+  const folded: string[] = [];
+  let at = 0;
+  for (let index = 0; index < tokens.count; index++) {
+    const place = folded.length;
+    const span = spans[at];
+    const isTagged = span !== undefined && starts[index]! >= span.start;
+    kept.starts[place] = starts[index]!;
+    kept.gaps[place] = gaps[index]!;
+    kept.kinds[place] = isTagged ? Kind.tag : kinds[index]!;
+    kept.shapes[place] = isTagged ? 0 : shapes[index]!;
+    folded.push(isTagged ? span.type : tokens.folded[index]!);
+    if (isTagged) {
+      while (index + 1 < tokens.count && starts[index + 1]! < span.end) index += 1;
+      at += 1;
+    }
+    kept.ends[place] = ends[index]!;
+  }
+  return { text, count: folded.length, ...kept, folded };
 }
 
 const space = 0;

@@ -3,6 +3,8 @@
  * whose name it is (mapping/people.ts).
  */
 
+import type { Span } from '../types.ts';
+
 /** A part of a name as written. */
 export interface NamePart {
   readonly text: string;
@@ -38,9 +40,9 @@ export function foldWord(word: string): string {
   return word.normalize('NFC').toLowerCase().replaceAll('’', "'");
 }
 
-/** Length of `'s` at the end of a name, else 0: it belongs to the sentence. */
-export function possessiveLength(text: string): number {
-  return /\p{L}['’]s$/iu.test(text.slice(-4)) ? 2 : 0;
+/** A name without `'s` at its end: that belongs to the sentence. */
+export function withoutPossessive<T extends Span>(text: string, span: T): T {
+  return span.type === 'NAME' && /\p{L}['’]s$/iu.test(text.slice(Math.max(span.start, span.end - 4), span.end)) ? { ...span, end: span.end - 2 } : span;
 }
 
 function letterCount(word: string): number {
