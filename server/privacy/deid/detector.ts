@@ -22,7 +22,7 @@ export interface DetectorOptions {
 }
 
 /** Changes with every rule and list, so that a record of what was removed can say by what. */
-export const detectorVersion = '2';
+export const detectorVersion = '3';
 
 /** Reads the word lists at the first call of a process (some tenths of a second). */
 export function createDetector(options: DetectorOptions = {}): Detector {
@@ -38,7 +38,10 @@ export function createDetector(options: DetectorOptions = {}): Detector {
         const spans = scan.spans();
         if (spans.length === 0) break;
         found.push(...spans);
-        tokens = putTags(tokens, spans.map((span) => withoutPossessive(text, span)));
+        tokens = putTags(
+          tokens,
+          spans.map((span) => withoutPossessive(text, span)),
+        );
       }
       return mergeSpans(found);
     },

@@ -7,20 +7,22 @@ import { given, Word } from './lexicon.ts';
 import { findAfterLabel, findAfterTitle, findBeforeCredential } from './name-context.ts';
 import { findByLists, findSpelled, findUnknown } from './name-lists.ts';
 import { actors, isCommonSurname, stops } from './name-parts.ts';
+import { findRegions } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
 
 export function findNames(scan: Scan): void {
   const certain = new Set<string>();
   const things = findThings(scan);
+  const regions = findRegions(scan);
   for (let index = 0; index < scan.count; index++) {
     if (!scan.isWord(index)) continue;
     findAfterTitle(scan, index, certain);
     findAfterLabel(scan, index, certain);
     findBeforeCredential(scan, index, certain);
-    findByLists(scan, index, certain, things);
+    if (!regions.has(index)) findByLists(scan, index, certain, things);
     findSpelled(scan, index);
   }
-  for (let index = 0; index < scan.count; index++) if (scan.isWord(index) && !scan.isTaken(index)) findUnknown(scan, index, things);
+  for (let index = 0; index < scan.count; index++) if (scan.isWord(index) && !scan.isTaken(index) && !regions.has(index)) findUnknown(scan, index, things);
   spread(scan, certain);
   findNeighbours(scan);
 }

@@ -81,6 +81,11 @@ export class Scan {
     return this.tokens.folded[index] ?? '';
   }
 
+  /** The token as it is written. */
+  source(index: number): string {
+    return this.tokens.text.slice(this.tokens.starts[index], this.tokens.ends[index]);
+  }
+
   isWord(index: number): boolean {
     return this.tokens.kinds[index] === Kind.word;
   }
@@ -207,8 +212,9 @@ function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): 
   return all < 6 ? spanish <= known : known > all * 0.6;
 }
 
-function hasNoCapital({ count, shapes }: Tokens): boolean {
-  for (let index = 0; index < count; index++) if (shapes[index]! > Shape.lower) return false;
+/** Nor any tag, in whose place capitals may have stood. */
+function hasNoCapital({ count, kinds, shapes }: Tokens): boolean {
+  for (let index = 0; index < count; index++) if (shapes[index]! > Shape.lower || kinds[index] === Kind.tag) return false;
   return true;
 }
 

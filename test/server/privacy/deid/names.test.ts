@@ -43,5 +43,7 @@ test.each([
   'read the Quorvald C at six metres; the Quorvald C is a chart',
   "I'm Catholic. Hemostasis was achieved.",
   'Mother is healthy. Father: hypertension. Sister with asthma.',
+  'from El Salvador to South Carolina, then Sierra Leone, Burkina Faso and New Zealand',
+  'the thai place, ordered \'soup\'; {"meta": 1, "ombCategory": 2}',
   'Patient will call. Mark the site. Rose bengal stain.',
 ])('left: %s', (text) => expect(find(text)).toEqual([]));

@@ -26,6 +26,7 @@ describe('found', () => {
     ['telephone', 'call (312) 555-0142 today', ['PHONE:(312) 555-0142']],
     ['telephone with an extension', 'at 312-555-0142 x215.', ['PHONE:312-555-0142 x215']],
     ['telephone with an extension before an item', '1) call 312-555-0142x215 2) rest', ['PHONE:312-555-0142x215']],
+    ['telephone before an item', '1) call Dr. at 312-555-0142 2) rest', ['PHONE:312-555-0142']],
     ['telephone with its label behind', '9885 1152-Office', ['PHONE:9885 1152']],
     ['telephone with a country', 'reach him on +49 30 901820', ['PHONE:+49 30 901820']],
     ['telephone without an area, behind a label', 'phone 555-0142', ['PHONE:555-0142']],
