@@ -8,8 +8,8 @@ import { Gap } from './tokens.ts';
 const oldest = 125;
 
 export function findAges(scan: Scan): void {
-  for (let index = 0; index < scan.count; index++) {
-    if (!scan.isNumber(index) || scan.length(index) > 4) continue;
+  for (const index of scan.numbers) {
+    if (scan.length(index) > 4) continue;
     if (isClass(scan, index)) continue;
     const value = Number(scan.at(index));
     if (value >= 90 && value <= oldest && isAge(scan, index)) scan.take(index, index + 1, 'DATE', Sure.context);

@@ -4,11 +4,12 @@
  */
 import { findThings, namesThing } from './eponyms.ts';
 import { given, Word } from './lexicon.ts';
-import { findAfterLabel, findAfterTitle, findBeforeCredential } from './name-context.ts';
+import { findByContext } from './name-context.ts';
 import { findByLists, findSpelled, findUnknown } from './name-lists.ts';
 import { actors, isCommonSurname, stops } from './name-parts.ts';
 import { findRegions } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
+import { Cue } from './words.ts';
 
 export function findNames(scan: Scan): void {
   const certain = new Set<string>();
@@ -16,9 +17,7 @@ export function findNames(scan: Scan): void {
   const regions = findRegions(scan);
   for (let index = 0; index < scan.count; index++) {
     if (!scan.isWord(index)) continue;
-    findAfterTitle(scan, index, certain);
-    findAfterLabel(scan, index, certain);
-    findBeforeCredential(scan, index, certain);
+    if (scan.isCue(index, Cue.person)) findByContext(scan, index, certain);
     if (!regions.has(index)) findByLists(scan, index, certain, things);
     findSpelled(scan, index);
   }

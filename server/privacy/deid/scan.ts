@@ -6,6 +6,7 @@ import { categories } from './categories.ts';
 import { given, type Lexicon, Word } from './lexicon.ts';
 import { Gap, Kind, Shape, type Tokens } from './tokens.ts';
 import type { Category, Span } from './types.ts';
+import { cuesOf } from './words.ts';
 
 /** How sure a rule is; of two finds in one place the surer gives the category. */
 export const Sure = { guess: 1, list: 2, context: 3, format: 4 } as const;
@@ -17,6 +18,8 @@ export class Scan {
   readonly year: number;
   /** Bits of lexicon.ts, of words. */
   readonly bits: Uint16Array;
+  /** Of words.ts. */
+  readonly #cues: Uint8Array;
   /** Places of numbers. */
   readonly numbers: readonly number[];
   /** The ordinary words of the text are English: what no list knows may then be a name. */
@@ -38,14 +41,17 @@ export class Scan {
     this.year = year;
     const { count, kinds, folded } = this.tokens;
     this.bits = new Uint16Array(count);
+    this.#cues = new Uint8Array(count);
     this.#types = new Uint8Array(count);
     this.#sure = new Uint8Array(count);
     this.#finds = new Uint32Array(count);
     this.#addresses = new Uint32Array(count);
     const numbers: number[] = [];
     for (let index = 0; index < count; index++)
-      if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
-      else if (kinds[index] === Kind.number) numbers.push(index);
+      if (kinds[index] === Kind.word) {
+        this.bits[index] = lexicon.look(folded[index]!);
+        this.#cues[index] = cuesOf(folded[index]!);
+      } else if (kinds[index] === Kind.number) numbers.push(index);
       else if (kinds[index] === Kind.tag) this.take(index, index + 1, folded[index] as Category, Sure.format);
     this.numbers = numbers;
     this.isClinical = countClinical(this.tokens, this.bits) > 1;
@@ -78,7 +84,7 @@ export class Scan {
 
   /** The folded word, the digits or the mark at a place; empty outside of the text. */
   at(index: number): string {
-    return this.tokens.folded[index] ?? '';
+    return index >= 0 && index < this.tokens.count ? this.tokens.folded[index]! : '';
   }
 
   /** The token as it is written. */
@@ -101,6 +107,11 @@ export class Scan {
   /** Whether nothing stands between a token and the one before. */
   isJoined(index: number): boolean {
     return this.gap(index) === Gap.none;
+  }
+
+  /** Whether a rule can begin with the word. */
+  isCue(index: number, cue: number): boolean {
+    return ((this.#cues[index] ?? 0) & cue) !== 0;
   }
 
   has(index: number, bits: number): boolean {

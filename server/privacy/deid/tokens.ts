@@ -24,13 +24,14 @@ export interface Tokens {
   readonly folded: readonly string[];
 }
 
+type Columns = Pick<Tokens, 'starts' | 'ends' | 'kinds' | 'gaps' | 'shapes'>;
+
+function createColumns(count: number): Columns {
+  return { starts: new Int32Array(count), ends: new Int32Array(count), kinds: new Uint8Array(count), gaps: new Uint8Array(count), shapes: new Uint8Array(count) };
+}
+
 export function tokenize(text: string): Tokens {
-  const room = text.length + 1;
-  const starts = new Int32Array(room);
-  const ends = new Int32Array(room);
-  const kinds = new Uint8Array(room);
-  const gaps = new Uint8Array(room);
-  const shapes = new Uint8Array(room);
+  const { starts, ends, kinds, gaps, shapes } = createColumns(text.length);
   const folded: string[] = [];
   let gap: number = Gap.blank;
   let at = 0;
@@ -74,7 +75,7 @@ export function tokenize(text: string): Tokens {
 /** The tokens of the text with tags in the places of these spans, which are sorted, apart, and begin and end where tokens do; offsets stay those of the text. */
 export function putTags(tokens: Tokens, spans: readonly Span[]): Tokens {
   const { text, starts, ends, kinds, gaps, shapes } = tokens;
-  const kept = { starts: starts.slice(), ends: ends.slice(), kinds: kinds.slice(), gaps: gaps.slice(), shapes: shapes.slice() };
+  const kept = createColumns(tokens.count);
   const folded: string[] = [];
   let at = 0;
   for (let index = 0; index < tokens.count; index++) {
