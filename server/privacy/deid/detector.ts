@@ -30,7 +30,7 @@ export function createDetector(options: DetectorOptions = {}): Detector {
   return {
     detect(text: string): readonly Span[] {
       const year = options.year ?? new Date().getFullYear();
-      let tokens = tokenize(text);
+      let tokens = tokenize(text, lexicon);
       const found: Span[] = [];
       for (let reading = 0; reading < mostReadings; reading++) {
         const scan = new Scan(tokens, lexicon, year);

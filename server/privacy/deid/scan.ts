@@ -6,7 +6,6 @@ import { categories } from './categories.ts';
 import { given, type Lexicon, Word } from './lexicon.ts';
 import { Gap, Kind, Shape, type Tokens } from './tokens.ts';
 import type { Category, Span } from './types.ts';
-import { cuesOf } from './words.ts';
 
 /** How sure a rule is; of two finds in one place the surer gives the category. */
 export const Sure = { guess: 1, list: 2, context: 3, format: 4 } as const;
@@ -16,10 +15,8 @@ export class Scan {
   readonly lexicon: Lexicon;
   /** The year it is, for ages that follow from a year of birth. */
   readonly year: number;
-  /** Bits of lexicon.ts, of words. */
+  /** What the lists say of words, as it counts in the language of the text. */
   readonly bits: Uint16Array;
-  /** Of words.ts. */
-  readonly #cues: Uint8Array;
   /** Places of numbers. */
   readonly numbers: readonly number[];
   /** The ordinary words of the text are English: what no list knows may then be a name. */
@@ -40,18 +37,17 @@ export class Scan {
     this.lexicon = lexicon;
     this.year = year;
     const { count, kinds, folded } = this.tokens;
-    this.bits = new Uint16Array(count);
-    this.#cues = new Uint8Array(count);
-    this.#types = new Uint8Array(count);
-    this.#sure = new Uint8Array(count);
-    this.#finds = new Uint32Array(count);
-    this.#addresses = new Uint32Array(count);
+    // In one piece of memory, as the columns of tokens.ts.
+    const room = new ArrayBuffer(count * 12);
+    this.#finds = new Uint32Array(room, 0, count);
+    this.#addresses = new Uint32Array(room, count * 4, count);
+    this.bits = new Uint16Array(room, count * 8, count);
+    this.bits.set(tokens.bits.subarray(0, count));
+    this.#types = new Uint8Array(room, count * 10, count);
+    this.#sure = new Uint8Array(room, count * 11, count);
     const numbers: number[] = [];
     for (let index = 0; index < count; index++)
-      if (kinds[index] === Kind.word) {
-        this.bits[index] = lexicon.look(folded[index]!);
-        this.#cues[index] = cuesOf(folded[index]!);
-      } else if (kinds[index] === Kind.number) numbers.push(index);
+      if (kinds[index] === Kind.number) numbers.push(index);
       else if (kinds[index] === Kind.tag) this.take(index, index + 1, folded[index] as Category, Sure.format);
     this.numbers = numbers;
     this.isClinical = countClinical(this.tokens, this.bits) > 1;
@@ -111,7 +107,7 @@ export class Scan {
 
   /** Whether a rule can begin with the word. */
   isCue(index: number, cue: number): boolean {
-    return ((this.#cues[index] ?? 0) & cue) !== 0;
+    return ((this.tokens.cues[index] ?? 0) & cue) !== 0;
   }
 
   has(index: number, bits: number): boolean {
