@@ -15,7 +15,8 @@ const lines = 4;
 
 export function findAddressBlocks(scan: Scan): void {
   findForeignStreets(scan);
-  for (let index = 0; index < scan.count; index++) if (scan.at(index) === 'of' && /^(?:corner|intersection)$/.test(scan.at(index - 1))) findCorner(scan, index - 1);
+  for (let index = 0; index < scan.count; index++)
+    if (scan.at(index) === 'of' && /^(?:corner|intersection)$/.test(scan.at(index - 1))) findCorner(scan, index - 1);
   for (let index = 0; index < scan.count; index++) if (isAnchor(scan, index) && !isAnchor(scan, index - 1)) growAddress(scan, index);
 }
 
