@@ -155,7 +155,7 @@ function takeLineBefore(scan: Scan, index: number): void {
     !/^[:.;]$/.test(scan.at(start - 1))
   )
     start -= 1;
-  const ship = [...Array(index - start).keys()].map((offset) => start + offset).find((at) => /^(?:uss|usns|usnv|usce|usav|unit|psc|cmr)$/.test(scan.at(at)));
+  const ship = [...Array(index - start).keys()].map((offset) => start + offset).find((at) => isUnitOrShip(scan, at));
   if (ship !== undefined) scan.take(ship, index, 'GEO', Sure.context);
 }
 
@@ -233,6 +233,11 @@ function findAddressLine(scan: Scan, index: number): void {
     else if (/^[ºª°]$/.test(scan.at(at))) end = at + 1;
   }
   if (isPlace) scan.take(index + 2, end, 'GEO', Sure.context);
+}
+
+/** `USS`, `USNS`, `USCGC`: what ships of a navy are called. */
+function isUnitOrShip(scan: Scan, index: number): boolean {
+  return /^(?:unit|psc|cmr)$/.test(scan.at(index)) || (/^us[a-z]{1,3}$/.test(scan.at(index)) && !scan.has(index, Word.common | Word.english));
 }
 
 /** Degrees with decimals after their label. */
