@@ -64,6 +64,11 @@ export function findTags(text: string): { readonly start: number; readonly end: 
   return Array.from(text.matchAll(tagPattern), ({ index, 0: tag }) => ({ start: index, end: index + tag.length }));
 }
 
+/** The text without its tags. */
+export function withoutTags(text: string): string {
+  return text.replace(tagPattern, ' ');
+}
+
 /** Which numbers of tags a text already has. */
 export function findTagNumbers(text: string): { readonly category: Category; readonly number: number }[] {
   return Array.from(text.matchAll(numberPattern), ([, name = '', number]) => ({ category: name.toUpperCase() as Category, number: Number(number) }));

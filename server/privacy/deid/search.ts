@@ -3,7 +3,7 @@
  * wherever they stand again. Refuses tags as identifiers: they are what is left of one.
  */
 import { withoutPossessive } from './actions/name.ts';
-import { findTags } from './categories.ts';
+import { findTags, withoutTags } from './categories.ts';
 import { mergeSpans, subtractRanges, trimSpans } from './spans.ts';
 import type { Document, Field } from './structured/document.ts';
 import { findDocuments } from './structured/find.ts';
@@ -29,7 +29,7 @@ export function findIdentifiers(text: string, detector: Detector): FoundSpan[] {
 function findInProse(text: string, documents: readonly Document[], detector: Detector): Span[] {
   const view = new View(text, documents);
   const prose = view.text;
-  const values = documents.flatMap(({ fields }) => fields.map(({ start, end, type }) => ({ type, value: text.slice(start, end) })));
+  const values = documents.flatMap(({ fields }) => fields.map(({ start, end, type }) => ({ type, value: withoutTags(text.slice(start, end)) })));
   const spans = view.toSource(mergeSpans([...detector.detect(prose), ...findKnown(prose, values)]));
   const codes = view.toSource(findCodes(prose).map((range) => ({ ...range, type: 'OTHER_ID' as const })));
   return [...spans, ...keepInside(codes, documents)];
