@@ -35,6 +35,13 @@ export function readName(text: string): NamePart[] {
   });
 }
 
+/** The letters of `J.S.`, `J. S.` and `JS`, folded; none of any other name. */
+export function readInitials(name: string): string[] {
+  return /^(?:\p{Lu}\.\s?){2,4}$|^(?:\p{Lu}\.\s?){1,3}\p{Lu}$|^\p{Lu}{2,3}$/u.test(name)
+    ? Array.from(name.matchAll(/\p{Lu}/gu), ([letter]) => foldWord(letter))
+    : [];
+}
+
 /** One spelling for all cases of a word. */
 export function foldWord(word: string): string {
   return word.normalize('NFC').toLowerCase().replaceAll('’', "'");

@@ -200,8 +200,26 @@ if (data !== undefined)
 
 test('twice is once for any row of names, numbers, tags and pieces of messages', () => {
   const piece = fc.constantFrom(
-    ...["Dr. ", 'John ', 'Smith', 'MRN: ', '4839201', '555-0142', '12 ', ' Main St', 'Apt 4 ', 'May ', '2021', '91 yo ', '03/04/2024', 'J.S. ', 'FPO AE 09123'],
-    ...['[NAME-1]', 'NAME-1 ', '[GEO-2', ']', '{"family":"Roe"', '}', 'PID|1||77^^^H^MR||Smith^John\r', ', ', '. ', '\n', "'s ", '-', ':', '😀', '\ud83d', 'e\u0301', 'ß'],
+    ...['Dr. ', 'John ', 'Smith', 'MRN: ', '4839201', '555-0142', '12 ', ' Main St', 'Apt 4 ', 'May ', '2021', '91 yo ', '03/04/2024', 'J.S. ', 'FPO AE 09123'],
+    ...[
+      '[NAME-1]',
+      'NAME-1 ',
+      '[GEO-2',
+      ']',
+      '{"family":"Roe"',
+      '}',
+      'PID|1||77^^^H^MR||Smith^John\r',
+      ', ',
+      '. ',
+      '\n',
+      "'s ",
+      '-',
+      ':',
+      '😀',
+      '\ud83d',
+      'e\u0301',
+      'ß',
+    ],
   );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 25 }), (pieces) => {
