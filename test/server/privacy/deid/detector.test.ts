@@ -1,7 +1,7 @@
 /** The detector as a whole: what spans always are, samples of public sets, any input in time that grows no faster than its length. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judge, recallOf, scoreSet } from '../../../../bench/deid/score.ts';
+import { foldRecalls, judge, recallOf, scoreSet } from '../../../../bench/deid/score.ts';
 import { readSet } from '../../../../bench/deid/sets.ts';
 import { createDetector } from '../../../../server/privacy/deid/detector.ts';
 import { findTestData, fixturePath } from '../../../test-data.ts';
@@ -107,6 +107,19 @@ test('an identifier of which one character survives is not removed', () => {
       { start: 9, end: 12, type: 'GEO' },
     ]).survived,
   ).toHaveLength(0);
+});
+
+test('of five parts, examples of one template are in one', () => {
+  const example = (id: number) => ({
+    id: String(id),
+    text: `Ann ${id % 20}`,
+    spans: [{ start: 0, end: 3, type: 'NAME' as const }],
+    decoys: [],
+    template: String(id % 20),
+  });
+  const examples = Array.from({ length: 60 }, (_, id) => example(id));
+  const recalls = foldRecalls(examples, (text) => (text === 'Ann 7' ? [] : [{ start: 0, end: 3, type: 'NAME' }]));
+  expect(recalls?.filter((recall) => recall < 1)).toHaveLength(1);
 });
 
 describe('adversarial input', () => {
