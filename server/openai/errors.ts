@@ -159,7 +159,6 @@ function fromInwardError(error: InwardError, path: string): ApiError {
   }
   if (error.code === 'aborted') return new ApiError('client_closed');
   if (isPassedOn(error.code)) return new ApiError(error.code, { waitMs: Number(error.fields['waitMs'] ?? 0) });
-  const place = error.code.startsWith('grammar_') ? 'response_format' : path;
   // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
-  return error.kind === 'request' ? new ApiError('rejected', { path: place, sentence: error.message }) : new ApiError('internal_error');
+  return error.kind === 'request' ? new ApiError('rejected', { path, sentence: error.message }) : new ApiError('internal_error');
 }

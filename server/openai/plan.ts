@@ -87,14 +87,15 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
   } catch (error) {
     zero(prompts);
     grammar?.source.fill(0);
-    const path = blame(request);
-    throw error instanceof InwardError && /^(grammar|calls)_/.test(error.code) && path ? new ApiError('rejected', { path, sentence: error.message }) : error;
+    throw error;
   }
 }
 
-/** The field that a grammar comes from. */
-function blame({ chat, grammar }: AnswerRequest): string | undefined {
-  return chat !== undefined && (chat.choice !== 'auto' || chat.strict.length > 0) ? 'tools' : grammar?.field;
+/** What is wrong with a grammar, before an answer or in the middle of one, is the fault of the field that it comes from. */
+export function blameGrammar(error: unknown, { chat, grammar }: AnswerRequest): unknown {
+  const path = chat !== undefined && (chat.choice !== 'auto' || chat.strict.length > 0) ? 'tools' : grammar?.field;
+  const isGrammar = error instanceof InwardError && /^(grammar|calls)_/.test(error.code);
+  return isGrammar && path !== undefined ? new ApiError('rejected', { path, sentence: error.message }) : error;
 }
 
 /** A chat may think before its answer, and call tools instead of it; it has one prompt. */

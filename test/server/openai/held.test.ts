@@ -42,6 +42,12 @@ const dialects: Readonly<Record<string, (demand: Demand) => object>> = {
     ...(hasSchema && { output_config: { format: { type: 'json_schema', schema } } }),
   }),
 };
+/** Where a schema stands. */
+const fields: Readonly<Record<string, string>> = {
+  '/v1/chat/completions': 'response_format',
+  '/v1/responses': 'text.format',
+  '/v1/messages': 'output_config.format',
+};
 const call = writeCall('find', { ward: 'A' });
 const other = writeCall('count', { ward: 'B' });
 const wrong = writeCall('find', { ward: 'C' });
@@ -84,12 +90,22 @@ describe.each(Object.keys(dialects))('%s', (url) => {
     Object.assign(bench.text, {
       checkGrammar: async () => Promise.reject(new InwardError('grammar_unenforceable', { keyword: 'uniqueItems', path: '#/properties/0' })),
     });
-    const field = { '/v1/chat/completions': 'response_format', '/v1/responses': 'text.format', '/v1/messages': 'output_config.format' }[url];
     const told = async (demand: Demand) => (await ask(bench, url, dialects[url]!(demand))).body['error'] as { param: string; message: string };
     expect(await told({ hasSchema: true })).toMatchObject({
-      param: field,
+      param: fields[url],
       message: expect.stringContaining('The keyword uniqueItems at #/properties/0 cannot be enforced'),
     });
     expect(await told({ choice: 'required' })).toMatchObject({ param: 'tools' });
+  });
+
+  test.each([false, true])('so is a grammar that fails in the middle of an answer, as a stream: %s', async (stream) => {
+    const error = new InwardError('grammar_too_large', { what: 'parts', limit: 1 });
+    await using bench = await listen({ script: say('{"age": 7}'), failAt: { index: 2, error } });
+    bench.text.format = format;
+    const told = async (demand: Demand): Promise<string> =>
+      (await bench.app.inject({ method: 'POST', url, headers: { 'anthropic-version': '2023-06-01' }, payload: { ...dialects[url]!(demand), stream } })).body;
+    expect(await told({ hasSchema: true })).toContain(`"param":"${fields[url]}"`);
+    expect(await told({ choice: 'required' })).toContain('"param":"tools"');
+    expect(await told({ hasSchema: true })).toContain('The grammar needs more than 1 parts.');
   });
 });
