@@ -42,6 +42,8 @@ export interface ChoicePlan {
   readonly reportsEnd: boolean;
   /** How parts of the answer are told apart; undefined: it is text. */
   readonly parsing: Parsing | undefined;
+  /** The schema that the answer is held to where it calls no tool. */
+  readonly format: Grammar | undefined;
   /** Log-probabilities are part of the answer; `generate` asks for them also where they only decide which choices are. */
   readonly reportsLogprobs: boolean;
 }
@@ -132,8 +134,8 @@ function plan(prompts: readonly Uint32Array[], models: PlanContext, request: Ans
     const group = request.candidateCount > 1 ? { group: models.nextGroup() } : {};
     return Array.from({ length: request.candidateCount }, (_, order): ChoicePlan => {
       const generate = { ...shared, ...group, promptIds, maxTokens, sampling: seedChoice(request.sampling, order) };
-      const { stops, reportsEnd, chat: parsing } = request;
-      return { generate, stops, echoFrom, reportsEnd, parsing, reportsLogprobs: request.logprobs !== undefined };
+      const { stops, reportsEnd, chat: parsing, grammar: format } = request;
+      return { generate, stops, echoFrom, reportsEnd, parsing, format, reportsLogprobs: request.logprobs !== undefined };
     });
   });
   const tokenLimit = choices.reduce((sum, { generate }) => sum + generate.maxTokens, promptTokens);

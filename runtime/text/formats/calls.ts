@@ -48,7 +48,9 @@ function toJson(value: string, isText: boolean | undefined): string {
   const word = words.get(value.trim()) ?? value;
   if (isText === true) return JSON.stringify(value);
   try {
-    return JSON.stringify(JSON.parse(word));
+    JSON.parse(word);
+    // As it is: a number may have more digits than a float.
+    return word.trim();
   } catch {
     return JSON.stringify(value);
   }

@@ -32,7 +32,7 @@ const dialects: Readonly<Record<string, (demand: Demand) => object>> = {
     ...(hasSchema && { text: { format: { type: 'json_schema', name: 'n', schema } } }),
   }),
   '/v1/messages': ({ choice, isStrict = false, isSingle = false, hasSchema }) => ({
-    ...{ model: 'default', max_tokens: 100, messages: [user('Hi')] },
+    ...{ model: 'default', max_tokens: 1000, messages: [user('Hi')] },
     tools: ['find', 'count'].map((name) => ({ name, input_schema: parameters, strict: isStrict && name === 'find' })),
     tool_choice: {
       type: choice === undefined ? 'auto' : choice === 'required' ? 'any' : 'tool',
@@ -74,6 +74,46 @@ describe.each(Object.keys(dialects))('%s', (url) => {
     expect([taken, refused].map((texts) => texts.filter((text) => takes(start, text)))).toEqual([taken, []]);
     const held = bench.engine.requests.at(-1)!.grammar!;
     expect([held.kind, held.source.length, held.source.every((byte) => byte === 0)]).toEqual(['gbnf', bench.text.grammars.at(-1)!.source.length, true]);
+  });
+
+  test.each<[name: string, demand: Demand, answer: string, looked: readonly unknown[] | undefined]>([
+    ['a value', { hasSchema: true }, '{"age":3}', [[schema, { age: 3 }]]],
+    ['a value that is none', { hasSchema: true }, '{"age":"three Quills"}', undefined],
+    ['text in place of a value', { hasSchema: true }, 'Quill', undefined],
+    ['a call beside a schema', { hasSchema: true }, writeCall('find', { any: 1 }), []],
+    ['calls', { choice: 'required' }, `${call}\n${other}`, [[parameters, { ward: 'A' }], [parameters, { ward: 'B' }]]],
+    ['no call', { choice: 'required' }, 'Quill', undefined],
+    ['wrong arguments', { choice: 'required' }, wrong, undefined],
+    ['another tool', { choice: 'find' }, other, undefined],
+    ['a tool that nobody knows', { choice: 'required' }, writeCall('Quill', {}), undefined],
+    ['strict ones among others', { isStrict: true }, `${call}\n${writeCall('count', { any: 1 })}`, [[parameters, { ward: 'A' }]]],
+    ['strict ones that are wrong', { isStrict: true }, wrong, undefined],
+    ['text that may be', { isStrict: true }, 'Hello', []],
+  ])('%s is looked at a second time when it is whole', async (_, demand, answer, looked) => {
+    await using bench = await listen({ script: say(answer) });
+    bench.text.format = format;
+    const whole = await ask(bench, url, dialects[url]!(demand));
+    const stream = await bench.app.inject({ method: 'POST', url, payload: { ...dialects[url]!(demand), stream: true } });
+    const [, last = ''] = stream.body.trim().split(/\n\n(?=[^\n]*(?:\n[^\n]*)?$)/);
+    if (looked === undefined) {
+      const told = 'The server failed to answer; the request itself may be fine.';
+      expect([whole.status, JSON.stringify(whole.body).includes(told), JSON.stringify(whole.body).includes('Quill'), last.includes(told)]).toEqual([500, true, false, true]);
+      expect(bench.lines.filter((line) => line.includes('answer_invalid'))).toHaveLength(2);
+      expect(bench.lines.join()).not.toContain('Quill');
+      return;
+    }
+    expect([whole.status, stream.body.includes('failed to answer')]).toEqual([200, false]);
+    const found = bench.text.looked.map((held) => [JSON.parse(held.schema), JSON.parse(held.text)]);
+    expect(found).toEqual([...looked, ...looked].map((each) => [expect.objectContaining((each as unknown[])[0] as object), (each as unknown[])[1]]));
+  }); // biome-ignore format: a table
+
+  test('what was cut is not looked at', async () => {
+    await using bench = await listen({ script: say('{"age":3') });
+    bench.text.format = format;
+    const [limit, stop] = { '/v1/chat/completions': ['max_tokens', 'stop'], '/v1/responses': ['max_output_tokens'], '/v1/messages': ['max_tokens', 'stop_sequences'] }[url]!; // biome-ignore format: one line
+    expect(await ask(bench, url, { ...dialects[url]!({ hasSchema: true }), [limit!]: 3 })).toMatchObject({ status: 200 });
+    if (stop !== undefined) expect(await ask(bench, url, { ...dialects[url]!({ hasSchema: true }), [stop]: ['age'] })).toMatchObject({ status: 200 });
+    expect(bench.text.looked).toEqual([]);
   });
 
   test('nothing is held where nothing is demanded', async () => {
