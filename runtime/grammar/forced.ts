@@ -1,6 +1,6 @@
 /**
  * Owns text that a grammar leaves no choice of: its bytes, and the tokens that the tokenizer would make of them. Vocabularies of pairs are numbered in the
- * order of their merges, so the pair that makes the lowest id goes first, as in the tokenizer; cuts between words need not be made, because no token lies
+ * order of their merges, so the pair that makes the lowest id goes first, as in the tokenizer, behind tokens that were added to the vocabulary; cuts between words need not be made, because no token lies
  * across one. Refuses the last token, which may be one with what follows.
  */
 import type { TokenId } from '../types.ts';
@@ -36,6 +36,37 @@ function readForced(start: Place): Uint8Array {
 
 /** Up to where the vocabulary lacks a byte. */
 function cutText(vocabulary: Vocabulary, text: Uint8Array): TokenId[] {
+  const found: (number | undefined)[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; ) {
+    const added = findAdded(vocabulary, text, at);
+    if (added === undefined) at++;
+    else {
+      found.push(...mergeText(vocabulary, text.subarray(start, at)), added.id);
+      start = at += added.length;
+    }
+  }
+  found.push(...mergeText(vocabulary, text.subarray(start)));
+  return found.slice(0, found.includes(undefined) ? found.indexOf(undefined) : found.length) as TokenId[];
+}
+
+/** The longest token that the tokenizer looks for before it cuts, where the text has one here. */
+function findAdded(
+  { added = new Uint32Array(0), offsets, bytes }: Vocabulary,
+  text: Uint8Array,
+  at: number,
+): { readonly id: number; readonly length: number } | undefined {
+  let found: { readonly id: number; readonly length: number } | undefined;
+  for (const id of added) {
+    const [first, length] = [offsets[id]!, offsets[id + 1]! - offsets[id]!];
+    let same = 0;
+    while (same < length && bytes[first + same] === text[at + same]) same++;
+    if (same === length && length > (found?.length ?? 0)) found = { id, length };
+  }
+  return found;
+}
+
+function mergeText(vocabulary: Vocabulary, text: Uint8Array): (number | undefined)[] {
   /** Part i is [ends[i - 1], ends[i]). */
   const ends = Array.from(text, (_, i) => i + 1);
   const find = (part: number, last = part): number | undefined => findToken(vocabulary, text, ends[part - 1] ?? 0, ends[last]!);
@@ -48,8 +79,7 @@ function cutText(vocabulary: Vocabulary, text: Uint8Array): TokenId[] {
     ranks[part] = rank(part);
     if (part > 0) ranks[part - 1] = rank(part - 1);
   }
-  const ids = ends.map((_, part) => find(part));
-  return ids.slice(0, ids.includes(undefined) ? ids.indexOf(undefined) : ids.length) as TokenId[];
+  return ends.map((_, part) => find(part));
 }
 
 /** The token of the bytes [start, end). Of several the last: those before it stand for single bytes of characters that have no token. */

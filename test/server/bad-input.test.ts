@@ -313,6 +313,14 @@ describe('fields', () => {
     bench.text.failure = undefined;
   });
 
+  test('metadata belongs to stored answers: it changes nothing, goes nowhere, and what would be stored is refused', async () => {
+    const metadata = { ward: 'zqxjvkw' };
+    const response = await post({ ...base, store: false, metadata });
+    expect([response.statusCode, response.body.includes('zqxjvkw')]).toEqual([200, false]);
+    expect(JSON.stringify([bench.text.chats, bench.text.options, bench.engine.requests, bench.lines])).not.toContain('zqxjvkw');
+    expectEnvelope(await post({ ...base, store: true, metadata }), 400, 'unsupported_parameter', 'store');
+  });
+
   test('defaults of refused fields and harmless fields pass', async () => {
     const response = await post({
       ...base,

@@ -10,7 +10,7 @@ import { createPieces } from '../../../runtime/text/pieces.ts';
 import { createTokenizer, type Tokenizer } from '../../../runtime/text/tokenizer.ts';
 import { readVocabulary } from '../../../runtime/text/vocabulary.ts';
 import type { TokenId } from '../../../runtime/types.ts';
-import { createFolder } from '../../gguf-file.ts';
+import { createFolder, ggufBytes, tokenizerPairs } from '../../gguf-file.ts';
 import { readFixture } from '../../test-data.ts';
 import { createRandom } from './walk.ts';
 
@@ -23,13 +23,15 @@ const folder = createFolder();
 afterAll(folder.remove);
 const kinds = new Map<string, Kind>();
 function open(name: string): Kind {
-  const known = kinds.get(name);
-  if (known !== undefined) return known;
-  using checkpoint = openCheckpoint(folder.write(readFixture(`tokenizer/${name}.gguf.gz`)));
-  const vocabulary = readVocabulary(checkpoint);
-  const made = { masks: new Masks(createVocabulary(createPieces(vocabulary)), vocabulary.stopIds), tokenizer: createTokenizer(vocabulary) };
+  const made = kinds.get(name) ?? read(readFixture(`tokenizer/${name}.gguf.gz`));
   kinds.set(name, made);
   return made;
+}
+
+function read(file: Uint8Array): Kind {
+  using checkpoint = openCheckpoint(folder.write(file));
+  const vocabulary = readVocabulary(checkpoint);
+  return { masks: new Masks(createVocabulary(createPieces(vocabulary)), vocabulary.stopIds), tokenizer: createTokenizer(vocabulary) };
 }
 
 const schema = {
@@ -111,4 +113,18 @@ test('nothing is planned where the text may end, another byte or a token may com
   // What follows decides the last token: the text goes on to "documentations" or "documentation of".
   expect(plan('root ::= "the documentation" ("s" | " of")')).toEqual(ids('the'));
   expect(plan('root ::= "a" ("x" | " documentation of all")', 'a documentation')).toEqual(ids(' of'));
+});
+
+test('a token that was added to the vocabulary is one wherever a text spells it, the longest first', () => {
+  const { masks, tokenizer } = read(ggufBytes(tokenizerPairs({ merges: ['t o', 'o l', 'to ol'], user: ['<to', '<tool>', '</tool>'] })));
+  const text = 'a<tool>tool</tool>tool<toto';
+  const ids = [...tokenizer.encode(text, { addSpecial: false, parseSpecial: false })];
+  expect(ids).toHaveLength(7);
+  const matcher = new Matcher(compileGbnf(`root ::= "${text}"`), masks);
+  const planned = Array.from({ length: ids.length - 1 }, () => {
+    const id = matcher.planned ?? expect.fail('nothing is planned');
+    matcher.accept(id);
+    return id;
+  });
+  expect([planned, matcher.planned]).toEqual([ids.slice(0, -1), undefined]);
 });
