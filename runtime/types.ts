@@ -328,6 +328,8 @@ export interface GrammarVocabulary {
   readonly bytes: Uint8Array;
   /** By id, 1 where the bytes are a name that no text has. */
   readonly names: Uint8Array;
+  /** Ids of text tokens that the tokenizer cuts a text at before anything else. Default: none. */
+  readonly added?: Uint32Array;
   /** What may come once an answer is whole. */
   readonly stopIds: readonly TokenId[];
 }

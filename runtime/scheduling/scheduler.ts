@@ -571,11 +571,14 @@ export class Scheduler {
     else if (sequence.matcher !== undefined) follow(sequence, sequence.matcher, id);
   }
 
-  /** Tokens that must come need no step: they are computed along with the next one, like those of a prompt. Whoever wants to know what the model says of them gets a step for each. */
+  /**
+   * Tokens that must come need no step: they are computed along with the next one, like those of a prompt. Whoever wants to know what the model says of them gets
+   * a step for each, and whoever has a say in which tokens spell a text (a bias, a penalty) gets one for each of those.
+   */
   #force(sequence: Sequence): void {
     if (sequence.logits !== 'none' || sequence.logprobs !== undefined) return;
     for (let count = 0; count < mostForced && sequence.matcher !== undefined && !sequence.aborted; count++) {
-      const id = sequence.matcher.only;
+      const id = sequence.matcher.only ?? (sequence.edits === undefined ? sequence.matcher.planned : undefined);
       if (id === undefined) return;
       this.#forced++;
       this.#waiting.charge(sequence, 1);
