@@ -119,7 +119,7 @@ export const deepseekV4: Family<DeepseekV4Config> = {
     const width = readWidth(config, 'moe_intermediate_size');
     const shared = config.integer('n_shared_experts');
     config.demand(shared <= 64, 'n_shared_experts', 'at most 64', shared);
-    const indexHeads = config.integer('index_n_heads');
+    const indexHeads = readLength(config, 'index_n_heads', 4, 256);
     return {
       ...stack,
       ...readOutput(config, heads * headLength),
@@ -156,6 +156,8 @@ export const deepseekV4: Family<DeepseekV4Config> = {
       ...layers,
     ]);
   },
+
+  canCut: () => true,
 
   forward(c, w, g) {
     const rotations = { plain: g.rotation(c.ropes.plain), compressed: g.rotation(c.ropes.compressed) };
@@ -241,7 +243,7 @@ function attend(c: DeepseekV4Config, w: Weights, g: Graph, layer: number, x: Vec
         : {
             key: made('index'),
             queries: g.linear('index queries', w.matrix(`${layer} index queries`), rank, { norm: rankNorm }),
-            weights: g.linear('index weights', w.matrix(`${layer} index weights`), x, { norm }),
+            weights: g.linear('index weights', w.matrix(`${layer} index weights`), x, { norm, scale: (c.attention.indexHeads * cache.indexLength) ** -0.5 }),
           },
   };
   const attended = compressedAttention(g, layer, inputs, { ...c.attention, cache });

@@ -11,7 +11,7 @@ import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } fr
 import { gatedHeads } from '../kernels/gated_heads.ts';
 import { type HeadRows, headMatmul, headsOf } from '../kernels/head_matmul.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
-import { chooseKeys, type IndexNorm, type IndexShape, indexRows, indexScores } from '../kernels/indexer.ts';
+import { chooseEntries, type IndexNorm, type IndexScoreBuffers, type IndexShape, indexRows, scoresSize, tokenEntries } from '../kernels/indexer.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type LatentShape, latentQueries, latentRows } from '../kernels/latent.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
@@ -256,9 +256,6 @@ function splitHeadRows(
   return { keys: { ...own, start: 0, rows: plainLength, rowsAre: 'plain' }, values: { ...own, start: plainLength, rows: valueRows } };
 }
 
-/** Bytes of scores that an indexer has room for at once; tokens of a step that need more go one part after the other. */
-const scoreRoom = 2 ** 26;
-
 /** Positions that a layer without a window sees. */
 const everything = Number.POSITIVE_INFINITY;
 
@@ -447,30 +444,28 @@ export class Graph {
 
   /** Stores an index key a token, and gives what each token attends to, in this layer and in others that have none of their own; good until the next call. */
   chooseKeys(layer: number, { queries, rows, norm, rotation }: IndexInputs, latent: LatentHeads, index: IndexHeads): ChosenKeys {
-    const { batch, maxTokens, contextLength } = this.settings;
+    const { batch, contextLength } = this.settings;
     const { pool, shape: whole } = this.#latentPool(layer, latent);
     const { heads, length, rotaryLength } = index;
     const topK = Math.min(index.topK, contextLength);
-    const shape: IndexShape = { ...whole, indexLength: length, indexHeads: heads, rotaryLength, topK };
     const turned = this.#perToken('index queries', heads * length);
     const plain = { ...whole, heads, headLength: length, latentLength: undefined, rotaryLength, scale: (length * heads) ** -0.5 };
     const rowLength = length + heads;
     this.operations.push(
       splitHeads(plain, { ...index, onlyQueries: true }, { rows: queries, queries: turned, pool, rotation, batch }),
-      indexRows(shape, { ...index, rowLength }, { rows, pool, norm, rotation, batch }),
+      indexRows({ ...whole, indexLength: length, rotaryLength }, { ...index, rowLength }, { rows, pool, norm, rotation, batch }),
     );
-    const scoreRows = Math.max(1, Math.min(maxTokens, Math.floor(scoreRoom / 4 / contextLength)));
-    const scores = this.#buffer('index scores', scoreRows * contextLength * 4);
-    const slots = this.#buffer('chosen keys', maxTokens * topK * 4);
-    for (let firstToken = 0; firstToken < maxTokens; firstToken += scoreRows) {
-      const part = { scores, stride: contextLength, firstToken, rows: scoreRows };
-      const weights = { rows, start: length, width: rowLength };
-      this.operations.push(
-        indexScores(shape, { queries: turned, weights, pool, batch }, part, this.settings),
-        chooseKeys(shape, part, slots, batch, this.settings),
-      );
-    }
-    return { slots, topK };
+    const shape = { ...whole, indexLength: length, indexHeads: heads, topK, entries: tokenEntries(whole) };
+    return { slots: this.chooseEntries(shape, contextLength, { queries: turned, weights: { rows, start: length, width: rowLength }, pool }), topK };
+  }
+
+  /** The entries that each token attends to, of the `most` that it may see: [token][topK] first slots of them, good until the next call. */
+  chooseEntries(shape: IndexShape, most: number, buffers: Omit<IndexScoreBuffers, 'batch'>): Slice {
+    const { batch, maxTokens } = this.settings;
+    const scores = this.#buffer('index scores', scoresSize(maxTokens, most));
+    const chosen = this.#buffer('chosen entries', maxTokens * shape.topK * 4);
+    this.operations.push(...chooseEntries(shape, maxTokens, most, { ...buffers, batch, scores, chosen }, this.settings));
+    return chosen;
   }
 
   #latentPool(layer: number, { heads, latentLength, ropeLength, indexLength, scale }: LatentHeads): { readonly pool: Vectors; readonly shape: LatentShape } {

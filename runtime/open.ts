@@ -64,6 +64,8 @@ export interface Parts {
   readonly memory: DeviceMemory;
   readonly runner: StepRunner;
   readonly batch: Batch;
+  /** For steps that may be under way beside it. */
+  readonly spares: readonly Batch[];
   readonly pool: BlockPool;
   /** Blocks of recurrent state, where the model has such state. */
   readonly states: BlockPool | undefined;
@@ -80,7 +82,10 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
   if ((options.stages ?? 1) > 1 && host.stage === undefined)
     throw new InwardError('invalid_option', { option: 'stages', rule: 'stages have processes of their own: openEngine starts them' });
   const { parts, info, files } = await openWith(options, pretence, host, async (built) => {
-    const runner = host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, host.stage, options);
+    // Each stage can work on a step of its own.
+    const spares = Array.from({ length: (host.stage?.count ?? 1) - 1 }, () => new Batch(built.batch.limits));
+    const runner =
+      host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, spares, host.stage, options);
     // Every step of an encoder needs it.
     if (built.config.encoder !== undefined) runner.reserveLogits();
     const { open, memory, batch, pool, states, limits } = built;
@@ -88,18 +93,23 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
     const whole = runner instanceof StagedRunner ? { run: (step: Batch) => runner.run(step, 1) } : runner;
     // On a scheduler of its own, so that no one sees it in the counts.
     await warmUp(new Scheduler(limits, pool), batch, whole, built.kernels, built.onWarm);
-    return { parts: { open, memory, runner, batch, pool, states, scheduler: new Scheduler(limits, pool) } };
+    return { parts: { open, memory, runner, batch, spares, pool, states, scheduler: new Scheduler(limits, pool) } };
   });
   return { parts: { ...parts, ...(files && { files }) }, info };
 }
 
-async function createStaged({ graph, memory, batch, config, kernels, create }: Built, { ring }: StagePlace, options: EngineOptions): Promise<StagedRunner> {
+async function createStaged(
+  { graph, memory, batch, config, kernels, create }: Built,
+  spares: readonly Batch[],
+  { ring }: StagePlace,
+  options: EngineOptions,
+): Promise<StagedRunner> {
   const { maxTokens, maxLogitRows } = batch.limits;
   if (graph.exit === undefined) throw new InwardError('internal', { part: 'the first stage' });
   const first = await create(new RowOutlet(memory, graph.exit, maxTokens));
   const { microBatches } = withStandards(options);
   const leastTokens = leastPart[kernels === 'narrow' ? 'cpu' : 'gpu'];
-  return new StagedRunner(first, ring, batch, { vocabularySize: config.vocabularySize, maxLogitRows, microBatches, leastTokens });
+  return new StagedRunner(first, ring, [batch, ...spares], { vocabularySize: config.vocabularySize, maxLogitRows, microBatches, leastTokens });
 }
 
 /** Tokens of a part of a step at least: below so many a device takes hardly less time for fewer. */

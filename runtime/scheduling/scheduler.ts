@@ -214,18 +214,24 @@ export class Scheduler {
     this.#waiting.add(sequence);
   }
 
-  /** Fills the batch. It stays empty only if nothing can change before a sequence arrives or is aborted. */
-  schedule(batch: Batch): void {
-    this.#fill(batch);
+  /**
+   * Fills the batch. It stays empty only if nothing can change before a sequence arrives or is aborted, or a step under way is committed. Up to `depth`
+   * steps may be under way, of which the device computes one after the other: each takes its part of the sequences that decode, and prompts go on
+   * before what they had in the last one is committed.
+   */
+  schedule(batch: Batch, depth: number = 1): void {
+    this.#fill(batch, depth);
     // Preemption may have taken place before anything found room: the blocks are there now.
-    if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch);
+    if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch, depth);
+    for (const sequence of batch.sequences) sequence.underWay++;
     // A step that only zeroes belongs to nobody: what it leaves in scratch goes as well, also where no sequence has left but a prefix is kept no longer.
     batch.hasDeparted = this.#hasDeparted || (batch.counts.tokens === 0 && batch.counts.clears > 0);
     this.#hasDeparted = false;
   }
 
-  /** Advances the sequences of a step that has run. */
+  /** Advances the sequences of the oldest step under way, which has run. */
   commit(batch: Batch, results: RowResults): void {
+    for (const sequence of batch.sequences) sequence.underWay--;
     for (let row = 0; row < batch.counts.logitRows; row++) {
       const sequence = batch.rowSequences[row];
       const position = batch.rowPositions[row] ?? 0;
@@ -263,7 +269,7 @@ export class Scheduler {
   }
 
   /** Aborted and late sequences leave first, so that their blocks are zeroed by this very step. */
-  #fill(batch: Batch): void {
+  #fill(batch: Batch, depth: number): void {
     batch.reset();
     this.#failLate();
     this.#dropAborted();
@@ -276,9 +282,10 @@ export class Scheduler {
     // Rows that are left when each sequence has one that runs or could.
     const { maxSequences } = this.#limits;
     let spare = Math.min(budget, batch.limits.maxLogitRows) - Math.min(maxSequences, this.#running.length + this.#waiting.length);
+    const most = depth === 1 ? maxSequences : Math.ceil(this.#running.length / depth);
     // Decoding sequences first: a long prompt must not make others wait.
     for (const sequence of [...this.#running]) {
-      if (sequence.pending !== 1 || budget <= 0) continue;
+      if (sequence.pending !== 1 || budget <= 0 || batch.sequences.length >= most) continue;
       const guessed = this.#guess(sequence, Math.min(spare, budget - 1), batch.counts.logitRows);
       const placed = this.#place(batch, sequence, 1, guessed);
       budget -= placed;
@@ -345,6 +352,8 @@ export class Scheduler {
     // The last token asks for a choice, which brings its edits; without room for them it waits for the next step.
     if (count === sequence.pending && (sequence.edits?.length ?? 0) > batch.freeEdits) return 0;
     if (sequence.original !== undefined && batch.freeCopies === 0) return 0;
+    // Before, where what it had in a step under way is not committed yet.
+    this.#trim(sequence);
     if (!this.#grow(batch, sequence, sequence.computed + count + guessed)) return 0;
     if (sequence.original !== undefined) this.#copy(batch, sequence, sequence.original);
     sequence.state ??= this.#takeState(batch);
@@ -413,7 +422,7 @@ export class Scheduler {
   }
 
   #victim(batch: Batch): Sequence | undefined {
-    const outside = this.#running.filter((running) => !batch.sequences.includes(running));
+    const outside = this.#running.filter((running) => running.underWay === 0 && !batch.sequences.includes(running));
     return outside.findLast(({ isParked }) => isParked) ?? outside.findLast(({ priority }) => priority === 'batch') ?? outside.at(-1);
   }
 
@@ -452,7 +461,8 @@ export class Scheduler {
       const next = this.#waiting.next(this.#isReady);
       if (next === undefined || (this.#running.length < this.#limits.maxSequences && this.#planStart(next) !== undefined)) return;
       const yields = ({ priority, yielded }: Sequence): boolean => next.priority !== 'batch' && priority === 'batch' && yielded < yieldLimit;
-      const victim = this.#running.findLast(({ isParked }) => isParked) ?? this.#running.findLast(yields);
+      const idle = this.#running.filter(({ underWay }) => underWay === 0);
+      const victim = idle.findLast(({ isParked }) => isParked) ?? idle.findLast(yields);
       if (victim === undefined) {
         // Nothing runs: what stands in the way are the prompts of groups, other ones first.
         if (this.#running.length === 0 && (this.#groups.drop(next) || this.#groups.drop())) continue;

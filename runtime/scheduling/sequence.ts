@@ -75,6 +75,8 @@ export class Sequence {
   drafts: Drafts | undefined;
   /** Guessed tokens of this step that stand behind `length` and are not decided. */
   guessed = 0;
+  /** Steps that hold tokens of it and are not committed. */
+  underWay = 0;
   /** Times it had to give way to a more urgent one. */
   yielded = 0;
   /** Ids that the next token may be, as bits (kernels/sample.ts); undefined: all. */

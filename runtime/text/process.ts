@@ -14,7 +14,7 @@ import { detectFormat } from './formats/detect.ts';
 import type { AnswerFormat } from './formats/types.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
-import { findReasoningVariables, knowsGreatestEffort } from './reasoning.ts';
+import { findReasoningVariables, knowsGreatestEffort, knowsOnlyHigh } from './reasoning.ts';
 import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables, writeArguments } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
 import type { HeldValue, TextInfo } from './types.ts';
@@ -66,16 +66,17 @@ function start({ modelPath }: ProcessStart): void {
   // Closed before the first request: what is needed of the metadata is in the tokenizer then.
   using checkpoint = openCheckpoint(modelPath);
   const vocabulary = readVocabulary(checkpoint);
+  const standard = createSourced(vocabulary.templates.standard, vocabulary);
   const ready: ProcessAnswer = {
     kind: 'ready',
-    info: describe(vocabulary),
+    info: describe(vocabulary, standard),
     pieces: createPieces(vocabulary),
     format: findFormat(vocabulary),
     fingerprint: hashHeader(checkpoint) + vocabulary.digest,
   };
   text = {
     tokenizer: createTokenizer(vocabulary),
-    standard: createSourced(vocabulary.templates.standard, vocabulary),
+    standard,
     toolUse: createSourced(vocabulary.templates.toolUse, vocabulary),
     isChatWrapped: vocabulary.isChatWrapped,
   };
@@ -99,15 +100,21 @@ function createSourced(source: string | undefined, { tokens, bosId, eosId }: Voc
     : { source, ...createTemplate(source, { bos_token: tokens[bosId ?? -1] ?? '', eos_token: tokens[eosId ?? -1] ?? '' }) };
 }
 
-function describe(vocabulary: Vocabulary): TextInfo {
+/** The plainest chat. */
+const trial: TemplateVariables = { messages: [{ role: 'user', content: 'a' }], tools: null, add_generation_prompt: true };
+
+function describe(vocabulary: Vocabulary, standard: Template | undefined): TextInfo {
   const sources = listSources(vocabulary.templates);
+  const variables = findReasoningVariables(sources);
+  const render = (effort: string): string => standard?.render({ ...trial, reasoning_effort: effort }) ?? '';
   return {
     vocabularySize: vocabulary.tokens.length,
     ...(vocabulary.bosId === undefined ? {} : { bosId: vocabulary.bosId }),
     stopIds: vocabulary.stopIds,
     hasChatTemplate: vocabulary.templates.standard !== undefined,
-    reasoningVariables: findReasoningVariables(sources),
+    reasoningVariables: variables,
     ...(knowsGreatestEffort(sources) && { hasGreatestEffort: true }),
+    ...(variables.includes('reasoning_effort') && knowsOnlyHigh(render) && { knowsOnlyHigh: true }),
   };
 }
 

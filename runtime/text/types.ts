@@ -66,6 +66,8 @@ export interface TextInfo {
   readonly reasoningVariables: readonly ReasoningVariable[];
   /** Their efforts go up to `max`; else `high` is the most. */
   readonly hasGreatestEffort?: true;
+  /** An effort below `high` would not be taken for one. */
+  readonly knowsOnlyHigh?: true;
 }
 
 /** One token as the vocabulary spells it. */

@@ -41,6 +41,7 @@ type Op =
 const worlds = fc
   .record({
     maxSequences: fc.integer({ min: 1, max: 5 }),
+    depth: fc.integer({ min: 1, max: 3 }),
     queueLength: fc.integer({ min: 0, max: 6 }),
     extraBudget: fc.integer({ min: 0, max: 12 }),
     blockLength: fc.constantFrom(1, 2, 4),
@@ -173,6 +174,7 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
           } else if ('park' in op) {
             const client = clients[op.park % Math.max(1, clients.length)];
             if (client === undefined) continue;
+            simulation.settle();
             const before = client.events.length;
             client.sequence.isParked = true;
             for (let i = 0; i < 3; i++) simulation.step();

@@ -58,13 +58,18 @@ export interface Client {
   error?: InwardError;
 }
 
-export type World = SchedulerLimits & Pick<BatchLimits, 'contextLength' | 'maxLogitRows' | 'blockCount'> & { readonly maxEdits?: number };
+/** `depth`: steps that may be under way; what the device computes of each is told when it is the oldest. */
+export type World = SchedulerLimits &
+  Pick<BatchLimits, 'contextLength' | 'maxLogitRows' | 'blockCount'> & { readonly maxEdits?: number; readonly depth?: number };
 
 export class Simulation {
   readonly world: World;
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
-  readonly batch: Batch;
+  /** Of the last step. */
+  batch: Batch;
+  readonly #free: Batch[];
+  readonly #underWay: { readonly batch: Batch; readonly ids: Uint32Array; readonly seen: readonly number[] }[] = [];
   readonly clients: Client[] = [];
   /** id + 1 in every slot; 0 is zeroed. */
   readonly kv: Uint32Array;
@@ -89,7 +94,9 @@ export class Simulation {
     this.world = world;
     this.pool = new BlockPool(world.blockCount);
     this.scheduler = new Scheduler(world, this.pool, () => this.now);
-    this.batch = new Batch({ ...world, maxTokens: world.tokenBudget, maxEdits: world.maxEdits ?? vocabularySize });
+    const limits = { ...world, maxTokens: world.tokenBudget, maxEdits: world.maxEdits ?? vocabularySize };
+    this.#free = Array.from({ length: world.depth ?? 1 }, () => new Batch(limits));
+    this.batch = this.#free[0] as Batch;
     this.kv = new Uint32Array(world.blockCount * world.blockLength);
     this.#tenants = new Uint32Array(this.kv.length);
     this.#states = Array.from({ length: world.states?.total ?? 0 }, () => []);
@@ -114,29 +121,54 @@ export class Simulation {
 
   /** One turn of the engine. False: it would go to sleep. */
   step(): boolean {
-    this.scheduler.schedule(this.batch);
-    if (this.batch.isEmpty) return false;
-    this.steps++;
-    const ids = this.#compute();
-    const { tokens, logitRows } = this.batch.counts;
+    const batch = this.#free.pop() as Batch;
+    this.batch = batch;
+    this.scheduler.schedule(batch, this.world.depth);
+    if (batch.isEmpty) {
+      this.#free.push(batch);
+      if (this.#underWay.length === 0) return false;
+    } else {
+      this.steps++;
+      this.#underWay.push({ batch, ids: this.#compute(), seen: [...this.#seen] });
+    }
+    if (batch.isEmpty || this.#free.length === 0) this.#end();
+    return true;
+  }
+
+  /** Of the oldest step. */
+  #end(): void {
+    const step = this.#underWay.shift();
+    if (step === undefined) throw new Error('no step is under way');
+    const { batch, ids, seen } = step;
+    const { tokens, logitRows } = batch.counts;
     // A device that takes a fixed time, and more for each token; prompts are cheaper.
     if (tokens > 0) this.scheduler.pace.observe(tokens - logitRows, logitRows, 8 + 0.25 * (tokens - logitRows) + logitRows);
-    this.scheduler.commit(this.batch, {
+    this.scheduler.commit(batch, {
       isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
-      logits: (row) => new Float32Array(this.world.isEncoder ? splitHash(ids[row] === noId ? Number.NaN : (this.#seen[row] ?? 0)) : [row]),
-      logprobs: (row) => ({ logprob: -(this.#seen[row] ?? 0) - (this.section('TARGETS')[row] ?? 0), top: [] }),
+      logits: (row) => new Float32Array(this.world.isEncoder ? splitHash(ids[row] === noId ? Number.NaN : (seen[row] ?? 0)) : [row]),
+      logprobs: (row) => ({ logprob: -(seen[row] ?? 0) - (batch.words[(batch.layout['BATCH_TARGETS'] ?? Number.NaN) + row] ?? 0), top: [] }),
     });
-    for (const sequence of this.batch.sequences)
+    for (const sequence of batch.sequences)
       for (let position = 0; position < sequence.computed && !sequence.hasEnded; position++) this.#guesses.delete(this.#slotOf(sequence.blocks, position));
-    return true;
+    this.#free.push(batch);
+  }
+
+  /** Ends all steps that are under way. */
+  settle(): void {
+    while (this.#underWay.length > 0) this.#end();
+  }
+
+  /** Whether the engine would go on. */
+  get hasWork(): boolean {
+    return this.#underWay.length > 0 || this.scheduler.hasWork;
   }
 
   /** Steps until everything has ended; throws when the engine would sleep before that, or needs more than `limit` steps. */
   drain(limit: number): void {
-    for (let turn = 0; this.scheduler.hasWork; turn++) {
+    for (let turn = 0; this.hasWork; turn++) {
       if (turn > limit) throw new Error(`not done after ${limit} steps`);
-      if (!this.step() && this.scheduler.hasWork) throw new Error('the engine sleeps although there is work');
+      if (!this.step() && this.hasWork) throw new Error('the engine sleeps although there is work');
     }
   }
 

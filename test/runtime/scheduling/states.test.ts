@@ -18,6 +18,7 @@ const worlds = fc
     contextLength: fc.integer({ min: 20, max: 60 }),
     extraRows: fc.integer({ min: 0, max: 6 }),
     extraBlocks: fc.integer({ min: 0, max: 12 }),
+    depth: fc.integer({ min: 1, max: 3 }),
     // Not to be used: states do not go back.
     draftLength: fc.integer({ min: 0, max: 4 }),
   })

@@ -93,8 +93,7 @@ test('a step that fails is wiped too, and is told once; nothing is run behind it
   expect([isZero(step), runs, ring.sent]).toEqual([true, 1, []]);
 });
 
-function createFirst(): { ring: FakeRing; runner: StagedRunner; batch: Batch; rows: Float32Array } {
-  const ring = new FakeRing();
+function createBatch(): Batch {
   const limits = { maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 0 };
   const batch = new Batch(limits);
   const sequence = new Sequence({ promptIds: Uint32Array.from({ length: 4 }, (_, i) => i + 1), maxTokens: 1 }, 64, {
@@ -103,14 +102,20 @@ function createFirst(): { ring: FakeRing; runner: StagedRunner; batch: Batch; ro
   });
   batch.addTokens(sequence, 4);
   for (const token of [1, 3]) batch.addChoice(sequence, token, token);
+  return batch;
+}
+
+function createFirst(): { ring: FakeRing; runner: StagedRunner; batch: Batch; next: Batch; rows: Float32Array } {
+  const ring = new FakeRing();
+  const [batch, next] = [createBatch(), createBatch()];
   const rows = new Float32Array(2 * width);
   const runner = new StagedRunner(
     fakeRunner(() => rows.fill(9)),
     ring,
-    batch,
+    [batch, next],
     { vocabularySize, maxLogitRows: 4, microBatches: 2, leastTokens: 2 },
   );
-  return { ring, runner, batch, rows };
+  return { ring, runner, batch, next, rows };
 }
 
 test('the first stage sends part after part, joins what comes back in order, and keeps none of it', async () => {
@@ -133,6 +138,20 @@ test('the first stage sends part after part, joins what comes back in order, and
   void runner.run(batch, 1);
   await settle();
   expect(ring.sent.slice(2)).toMatchObject([{ type: 'step', counts: { tokens: 4, logitRows: 2 } }]);
+});
+
+test('the next step goes behind the parts of one that has not come back, and each gets its own results', async () => {
+  const { ring, runner, batch, next } = createFirst();
+  const [first, second] = [runner.run(batch), runner.run(next, 1)];
+  await settle();
+  expect(ring.sent.map((message) => message.type === 'step' && message.counts.tokens)).toEqual([2, 2, 4]);
+  const rowsOf = (...ids: number[]): RingMessage => ({ type: 'results', words: Uint32Array.from(ids.flatMap((id) => Array.from({ length: 42 }, () => id))) });
+  for (const answer of [rowsOf(11), rowsOf(12), rowsOf(13, 14)]) ring.give(answer);
+  const found = await Promise.all([first, second]);
+  expect(found.map((results) => [results.id(0), results.id(1)])).toEqual([
+    [11, 12],
+    [13, 14],
+  ]);
 });
 
 test('what waits for a lost stage ends, and so does what comes after', async () => {
