@@ -9,6 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openCheckpoint } from '../../../runtime/checkpoint/index.ts';
 import { weightSize } from '../../../runtime/checkpoint/loader.ts';
 import { readModel } from '../../../runtime/plan.ts';
+import type { DraftKind } from '../../../runtime/types.ts';
 import { createDirectory, type DirectoryConfig, type DirectoryEntry, entrySize, writeDirectory } from '../../deepseek-v4-directory.ts';
 import { sampleCases } from '../../sample.ts';
 
@@ -25,9 +26,9 @@ function createFolder(): string {
 }
 
 /** Bytes of the weights on a device. */
-function check(folder: string): number {
+function check(folder: string, draft?: DraftKind): number {
   using checkpoint = openCheckpoint(folder);
-  const { family, config } = readModel(checkpoint);
+  const { family, config } = readModel(checkpoint, draft);
   return weightSize(checkpoint, family.weights(config));
 }
 
@@ -43,11 +44,14 @@ test.each(sampleCases('releases of DeepSeek-V4', releases, 1))('%s: %i files, %i
   expect([directory.tensors.size, directory.size]).toEqual([count, size]);
   const folder = createFolder();
   writeDirectory(folder, config, directory, shards);
-  // All but the block for multi-token prediction. On a device 32 codes of 4 bits have a word as their scale, not a byte; nothing grows more.
-  const own = [...directory.tensors].filter(([tensor]) => !tensor.startsWith('mtp.')).reduce((sum, [, entry]) => sum + entrySize(entry), 0);
-  const grown = check(folder) / own;
-  expect(grown).toBeGreaterThan(1.1);
-  expect(grown).toBeLessThan(20 / 17);
+  // The block for multi-token prediction only where it is asked for. On a device 32 codes of 4 bits have a word as their scale, not a byte; nothing grows more.
+  const sizeOf = (isOwn: (tensor: string) => boolean): number =>
+    [...directory.tensors].filter(([tensor]) => isOwn(tensor)).reduce((sum, [, entry]) => sum + entrySize(entry), 0);
+  const [main, whole] = [check(folder), check(folder, 'mtp')];
+  for (const grown of [main / sizeOf((tensor) => !tensor.startsWith('mtp.')), (whole - main) / sizeOf((tensor) => tensor.startsWith('mtp.'))]) {
+    expect(grown).toBeGreaterThan(1.1);
+    expect(grown).toBeLessThan(20 / 17);
+  }
 });
 
 const flash = readConfig('deepseek-v4-flash');
@@ -58,13 +62,13 @@ const small: DirectoryConfig = {
   num_experts_per_tok: 2,
 };
 
-function refusal(change: (tensors: Map<string, DirectoryEntry>) => void, config: object = {}): string {
+function refusal(change: (tensors: Map<string, DirectoryEntry>) => void, config: object = {}, draft?: DraftKind): string {
   const folder = createFolder();
   const tensors = new Map(createDirectory(small).tensors);
   change(tensors);
   writeDirectory(folder, { ...small, ...config }, { tensors }, 2);
   try {
-    check(folder);
+    check(folder, draft);
     return 'accepted';
   } catch (error) {
     return (error as Error).message;
@@ -143,4 +147,15 @@ test.each<[string, object, RegExp]>([
   ['too few ratios', { compress_ratios: [0, 0, 4] }, /compress_ratios/],
 ])('%s: refused by key', (_, config, expected) => {
   expect(refusal(() => undefined, config)).toMatch(expected);
+});
+
+test.each<[string, (tensors: Map<string, DirectoryEntry>) => void, object, RegExp]>([
+  ['without its matrix of streams', (tensors) => void tensors.delete('mtp.0.h_proj.weight'), {}, /mtp\.0\.h_proj\.weight.*nothing/],
+  ['without a router', (tensors) => void tensors.delete('mtp.0.ffn.gate.bias'), {}, /mtp\.0\.ffn\.gate\.bias.*nothing/],
+  ['that no key speaks of', () => undefined, { num_nextn_predict_layers: 0 }, /num_nextn_predict_layers.*1.*0/],
+  ['with entries', () => undefined, { compress_ratios: [0, 0, 4, 128, 4, 4] }, /compress_ratios/],
+  ['that is a draft module of several stages', () => undefined, { dspark_block_size: 5 }, /dspark_block_size/],
+])('a block for multi-token prediction %s: refused where it is asked for, else left alone', (_, change, config, expected) => {
+  expect(refusal(change, config, 'mtp')).toMatch(expected);
+  expect(refusal(change, config)).toBe('accepted');
 });

@@ -74,6 +74,10 @@ export class Simulation {
   readonly #seen: number[] = [];
   /** Ids that each block of recurrent state has seen, where the world has such state. */
   readonly #states: number[][];
+  /** Ids that each row of the last step saw. */
+  readonly #texts: number[][] = [];
+  /** By position, the id behind each token that the layer which foresees was told of. */
+  readonly #told = new WeakMap<Sequence, number[]>();
   /** Slots that hold a guess, which may be overwritten. */
   readonly #guesses = new Set<number>();
   steps = 0;
@@ -118,15 +122,18 @@ export class Simulation {
     if (this.batch.isEmpty) return false;
     this.steps++;
     const ids = this.#compute();
+    this.#tell(ids);
     const { tokens, logitRows } = this.batch.counts;
     // A device that takes a fixed time, and more for each token; prompts are cheaper.
     if (tokens > 0) this.scheduler.pace.observe(tokens - logitRows, logitRows, 8 + 0.25 * (tokens - logitRows) + logitRows);
     this.scheduler.commit(this.batch, {
       isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
+      foreseen: (row) => this.#foresee(row, ids[row] ?? 0),
       logits: (row) => new Float32Array(this.world.isEncoder ? splitHash(ids[row] === noId ? Number.NaN : (this.#seen[row] ?? 0)) : [row]),
       logprobs: (row) => ({ logprob: -(this.#seen[row] ?? 0) - (this.section('TARGETS')[row] ?? 0), top: [] }),
     });
+    this.#checkTold();
     for (const sequence of this.batch.sequences)
       for (let position = 0; position < sequence.computed && !sequence.hasEnded; position++) this.#guesses.delete(this.#slotOf(sequence.blocks, position));
     return true;
@@ -185,11 +192,41 @@ export class Simulation {
       });
       this.#checkEdits(row, ids);
       this.#seen[row] = hashOf(ids);
+      this.#texts[row] = ids;
       return ids.includes(poison) ? noId : nextToken(ids);
     });
   }
 
-  /** The state of each sequence takes in its tokens of this step. */
+  /** What the layer that foresees is told of this step's tokens. */
+  #tell(chosen: Uint32Array): void {
+    if (!this.world.foresees) return;
+    for (let token = 0; token < this.batch.counts.tokens; token++) {
+      const sequence = this.batch.sequences[this.section('ROWS')[token] ?? 0] as Sequence;
+      const next = this.section('NEXT_IDS')[token] ?? 0;
+      const row = next - 2 ** 31;
+      if (row >= 0 && this.section('LOGIT_TOKENS')[row] !== token) throw new Error('the id behind a token is that of another row');
+      const told = this.#told.get(sequence) ?? [];
+      told[this.section('POSITIONS')[token] ?? 0] = (row >= 0 ? chosen[row] : next) ?? 0;
+      this.#told.set(sequence, told);
+    }
+  }
+
+  /** Once it is known which guesses were right: behind each token that counts as computed stands the one that was told. */
+  #checkTold(): void {
+    for (const sequence of this.batch.sequences) {
+      const told = this.#told.get(sequence) ?? [];
+      for (let position = 0; position < sequence.computed && !sequence.hasEnded && !sequence.aborted; position++)
+        if (told[position] !== undefined && told[position] !== sequence.ids[position + 1]) throw new Error('another token was told of than came');
+    }
+  }
+
+  /** Right two times of three; nothing where logits are broken. */
+  #foresee(row: number, chosen: number): TokenId | undefined {
+    const text = [...(this.#texts[row] ?? []), chosen];
+    return text.length % 7 === 0 ? undefined : (((nextToken(text) + Number(text.length % 3 === 0)) % vocabularySize) as TokenId);
+  }
+
+  /** The state of each sequence takes in its tokens of this step, in place of guesses that were wrong: as many as may be guessed. */
   #goOn(): void {
     const { states } = this.world;
     const { counts, sequences } = this.batch;
@@ -204,6 +241,8 @@ export class Simulation {
       const isNew = word >= 2 ** 31;
       if (seen === undefined || word % 2 ** 31 !== sequence.state) throw new Error('a sequence has no state, or another one');
       if (isNew && seen.length > 0) throw new Error('a sequence begins with a state that was not zeroed');
+      const wrong = seen.length - (this.section('POSITIONS')[first] ?? 0);
+      if (!isNew && wrong > 0 && wrong <= (this.world.draftLength ?? 0)) seen.length -= wrong;
       if (seen.length !== this.section('POSITIONS')[first] || isNew !== (seen.length === 0)) throw new Error('a state does not stand where its sequence does');
       seen.push(...this.section('IDS').subarray(first, end));
       if (seen.some((id, position) => id !== sequence.ids[position])) throw new Error('a state has seen other tokens than its sequence');
