@@ -1,7 +1,7 @@
 /**
  * Measures how far `inward logits` is from the reference, with --exact and without: node scripts/oracles/run.ts [FOLDER ...], by default all in the
- * folder `oracles` of INWARD_TEST_DATA. A folder has a model (config.json or model.gguf) with golden.json and golden.safetensors (test/fixtures/oracles/README.md). Prints a row of
- * docs/distances.md for each. Refuses to judge: the bounds are in test/models.
+ * folder `oracles` of INWARD_TEST_DATA. A folder has a model (config.json or model.gguf) with golden.json and golden.safetensors
+ * (test/fixtures/oracles/README.md). Prints a row of docs/distances.md for each. Refuses to judge: the bounds are in test/models.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
