@@ -1,6 +1,6 @@
 /**
- * Owns the step loop: schedule, run, commit, publish; with several stages as many steps are under way. No branch on model or quantization. Refuses text, and refuses to
- * know how its parts came to be (open.ts); runtime/host puts an engine into a process of its own.
+ * Owns the step loop: schedule, run, commit, publish; with several stages as many steps are under way. No branch on model or
+ * quantization. Refuses text, and refuses to know how its parts came to be (open.ts); runtime/host puts an engine into a process of its own.
  */
 import { EventChannel } from './channel.ts';
 import { checkOptions, checkRequest } from './checks.ts';

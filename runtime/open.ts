@@ -3,10 +3,9 @@
  * place that knows all of them. Refuses to run steps for anyone but the warm-up.
  */
 import { basename } from 'node:path';
-import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import { Graph, type ModelShape, mostGuesses, poolShapeOf, stateLengthOf, type WeightSpec } from '../models/index.ts';
+import { type Graph, type ModelShape, mostGuesses, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -14,8 +13,9 @@ import { stageSize } from './checkpoint/stage.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
-import { formatBytes, InwardError } from './errors.ts';
-import { DeviceMemory, wholeBuffer } from './memory.ts';
+import { InwardError } from './errors.ts';
+import { createGraph, demandBinding } from './graph.ts';
+import { DeviceMemory } from './memory.ts';
 import { type Outlet, ResultOutlet, RowOutlet } from './outlets.ts';
 import { type ModelOutline, outlineModel, outlineScratch, outlineSpecs } from './outline.ts';
 import { blockLength, limitsOf, planMemory, readModel } from './plan.ts';
@@ -238,48 +238,7 @@ async function assemble(
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const target = { device, memory, pipelines, place: open.place, bindingLimit: open.bindingLimit, textureLimit: open.textureLimit };
   const weights = await loadWeights(checkpoint, specs, { ...target, onProgress: report('weights', options) }, slots);
-  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
-  const isHere = (layer: number): boolean => range === undefined || (layer >= range.start && layer < range.end);
-  const graph = new Graph({
-    ...facts,
-    range,
-    layout: batch.layout,
-    invocationLimit: open.invocationLimit,
-    activations,
-    kv,
-    maxTokens: tokenBudget,
-    maxLogitRows: batch.limits.maxLogitRows,
-    maxItems: batch.maxItems,
-    maxEdits: batch.limits.maxEdits,
-    maxCopies: maxSequences,
-    contextLength,
-    window,
-    blockLength,
-    batch: wholeBuffer(batchBuffer),
-    pools: config.caches.map((cache, layer) => {
-      const shape = poolShapeOf(cache, kv);
-      if (shape === undefined || !isHere(layer)) return undefined;
-      const { width, rows, fold } = poolExtent(shape, blockCount * blockLength, open);
-      return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
-    }),
-    states: config.caches.map((cache, layer) => {
-      const length = stateLengthOf(cache);
-      if (length === undefined || !isHere(layer)) return undefined;
-      const blocks = memory.create('state', `state ${layer}`, length * 4 * maxSequences, storage);
-      return { blocks: wholeBuffer(blocks), length };
-    }),
-    create: (owner, label, size, data) => {
-      demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
-      const buffer = memory.create(data === undefined ? owner : 'constants', label, size, storage | GPUBufferUsage.UNIFORM);
-      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data() as Float32Array<ArrayBuffer>);
-      return wholeBuffer(buffer);
-    },
-    createRows: (label, rows, width) => {
-      if (open.place === 'buffer') demandBinding('The working memory of a step', rows * width * 4, open);
-      return memory.createVectors('activations', label, open.place, width / 4, rows);
-    },
-  });
+  const { graph, batchBuffer } = createGraph({ ...facts, range, window }, config.caches, plan, batch, { open, memory });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
   // Of all layers: whoever schedules gives every sequence one, wherever it is kept.
@@ -346,11 +305,6 @@ const reservedPart = 0.75;
 function withStandards(options: EngineOptions): Record<keyof typeof engineNumbers, number> {
   const standards = Object.entries(engineNumbers).map(([name, { standard }]) => [name, options[name as keyof typeof engineNumbers] ?? standard]);
   return Object.fromEntries(standards);
-}
-
-/** What one kernel reads or writes must fit one binding; matrices are cut, but this is not. */
-function demandBinding(owner: string, size: number, { bindingLimit }: OpenDevice): void {
-  if (size > bindingLimit) throw new InwardError('out_of_memory', { owner, needed: formatBytes(size), free: formatBytes(bindingLimit) });
 }
 
 function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {

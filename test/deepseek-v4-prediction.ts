@@ -224,8 +224,10 @@ export function readReleased(file: Buffer): PlainTensors {
   };
   const tensors = new Map<string, PlainTensor>();
   for (const [name, { dtype, shape }] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
     const [bytes, scales] = [bytesOf(name), bytesOf(name.replace(/\.weight$/, '.scale'))];
-    const [rows = 1, stored = 1] = shape.length > 1 ? shape : [1, shape[0]];
+    const rows = shape.length > 1 ? (shape[0] ?? Number.NaN) : 1;
+    const stored = shape.reduce((product, dimension) => product * dimension, 1) / rows;
     const power = (i: number): number => 2 ** ((scales[i] ?? 0) - 127);
     const numbers = (length: number, value: (i: number) => number): Float64Array => Float64Array.from({ length }, (_, i) => value(i));
     if (dtype === 'F32') tensors.set(name, { shape, values: numbers(rows * stored, (i) => bytes.readFloatLE(4 * i)) });
