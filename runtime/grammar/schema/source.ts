@@ -88,8 +88,7 @@ export class Sources {
     let [at, base, draft]: [unknown, string, Draft] = [from.schema, from.base, from.draft];
     for (const token of pointer.slice(1).split('/')) {
       const key = token.replaceAll('~1', '/').replaceAll('~0', '~');
-      // Never by its key: the place in V8's code that does so may remember it, which is a client's.
-      at = Array.isArray(at) ? at[Number(key)] : isObject(at) ? Object.entries(at).find(([name]) => name === key)?.[1] : undefined;
+      at = Array.isArray(at) ? at[Number(key)] : isObject(at) ? own(at, key) : undefined;
       const known = isObject(at) ? this.#known.get(at) : undefined;
       if (known !== undefined) ({ base, draft } = known);
     }
