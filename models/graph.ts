@@ -250,10 +250,14 @@ function splitHeadRows(
   { plainLength, valueLength: valueRows }: LatentHeads,
 ): { readonly keys: Parameters<typeof latentQueries>[1]; readonly values: HeadRows } {
   if ('keys' in matrices) return { keys: { ...headsOf(matrices.keys), rowsAre: 'latent' }, values: headsOf(matrices.values) };
-  const [piece] = matrices.pieces;
-  if (piece === undefined) throw new Error('no key weights');
-  const own = { matrix: piece.matrix, pitch: plainLength + valueRows };
+  const own = { matrix: wholeOf(matrices), pitch: plainLength + valueRows };
   return { keys: { ...own, start: 0, rows: plainLength, rowsAre: 'plain' }, values: { ...own, start: plainLength, rows: valueRows } };
+}
+
+/** A matrix that is in one piece, because heads are taken from it. */
+function wholeOf({ pieces: [piece] }: LoadedMatrix): PackedMatrix {
+  if (piece === undefined) throw new Error('no weights of heads');
+  return piece.matrix;
 }
 
 /** Positions that a layer without a window sees. */
@@ -273,6 +277,7 @@ export class Graph {
   #vocabulary = 0;
   #rows: Slice | undefined;
   #masks: Slice | undefined;
+  #originals: Slice | undefined;
   #entry: HandedRows | undefined;
   #exit: HandedRows | undefined;
   #isLast = true;
@@ -335,8 +340,9 @@ export class Graph {
    * Rows of the batch's ids (or what `lookup` says), times `scale`; without a label of their own they are the residual stream [token][embedding length].
    * Added to `to`, they are good as long as what addLinear gives.
    */
-  embed(table: LoadedMatrix, { label = 'residual', ...options }: EmbedOptions & { readonly label?: string } = {}): Vectors {
+  embed(table: LoadedMatrix, { label = 'residual', ...rest }: Omit<EmbedOptions, 'results'> & { readonly label?: string } = {}): Vectors {
     const { lanes, batch, layout } = this.settings;
+    const options = rest.lookup === 'next' ? { ...rest, results: this.results.rows } : rest;
     const y = options.to === undefined ? this.#perToken(label, table.columns) : this.#otherResidual(options.to, table.columns);
     for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, y, batch, lanes, layout, options));
     return y;
@@ -429,10 +435,14 @@ export class Graph {
   }
 
   /** W[head] x: the matrix has rows of one head below those of another, x [token][head][columns]. Gives [token][head][rows of a head]. */
-  linearByHead(label: string, { pieces, rows }: LoadedMatrix, x: Vectors, heads: number): Vectors {
-    const [piece] = pieces;
-    if (piece === undefined) throw new Error('no weights of heads');
-    return this.#byHead(label, { matrix: piece.matrix, pitch: rows / heads, start: 0, rows: rows / heads }, x, heads);
+  linearByHead(label: string, matrix: LoadedMatrix, x: Vectors, heads: number): Vectors {
+    const rows = matrix.rows / heads;
+    return this.#byHead(label, { matrix: wholeOf(matrix), pitch: rows, start: 0, rows }, x, heads);
+  }
+
+  /** W x of each of `parts` of a row: x [token][part][columns], and so what comes of it. The matrix is loaded as the rows of one head. */
+  linearByPart(label: string, matrix: LoadedMatrix, x: Vectors, parts: number): Vectors {
+    return this.#byHead(label, { matrix: wholeOf(matrix), pitch: 0, start: 0, rows: matrix.rows }, x, parts);
   }
 
   #byHead(label: string, weights: HeadRows, x: Vectors, heads: number): Vectors {
@@ -586,23 +596,33 @@ export class Graph {
 
   /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. `softCap`: c of c * tanh(logit / c), after the scale. */
   choose(x: Vectors, norm: Norm, output: LoadedMatrix, { scale, softCap, bias }: LogitOptions = {}): void {
-    const { batch, layout, maxLogitRows, maxEdits, invocationLimit } = this.settings;
+    const { maxLogitRows, maxEdits } = this.settings;
     const stride = Math.ceil(output.rows / 4) * 4;
     this.#vocabulary = output.rows;
     this.#logits = this.settings.create('logits', 'logits', maxLogitRows * stride * 4);
     this.#rows = this.settings.create('logits', 'results', maxLogitRows * resultLength * 4);
-    const originals = this.settings.create('logits', 'originals', maxEdits * 4);
+    this.#originals = this.settings.create('logits', 'originals', maxEdits * 4);
     const capped = softCap === undefined ? {} : { activation: 'soft_cap' as const, limit: softCap };
     this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride, scale, ...capped }, 'logitRows', bias);
     this.#masks = this.settings.create('logits', 'masks', maxLogitRows * maskLength(output.rows) * 4);
-    this.operations.push(
-      sample(
-        { logits: this.#logits, results: this.#rows, originals, batch, masks: this.#masks },
-        { vocabulary: output.rows, stride },
-        rowLanes(this.settings, invocationLimit),
-        layout,
-      ),
-    );
+    this.#sample(this.#logits, output.rows);
+  }
+
+  /** Behind `choose`: the token that is expected behind each chosen one, from logits of its own. */
+  foresee(x: Vectors, norm: Norm, output: LoadedMatrix): void {
+    const stride = Math.ceil(output.rows / 4) * 4;
+    const logits = this.settings.create('logits', 'logits ahead', this.settings.maxLogitRows * stride * 4);
+    this.#multiply(output, x, norm, { kind: 'store', y: logits, stride }, 'logitRows');
+    this.#sample(logits, output.rows, true);
+  }
+
+  #sample(logits: Slice, vocabulary: number, isAhead = false): void {
+    const { batch, layout, invocationLimit } = this.settings;
+    const { rows: results, masks } = this.results;
+    if (this.#originals === undefined) throw new Error('nothing was chosen');
+    const buffers = { logits, results, originals: this.#originals, batch, masks };
+    const stride = Math.ceil(vocabulary / 4) * 4;
+    this.operations.push(sample(buffers, { vocabulary, stride }, rowLanes(this.settings, invocationLimit), layout, isAhead));
   }
 
   /** One vector of `columns` numbers for each logit row in place of logits, of all rows of its sequence; nothing is chosen. */

@@ -5,6 +5,7 @@
 import { InwardError } from './errors.ts';
 import {
   activationFormats,
+  draftKinds,
   type EngineInfo,
   type EngineOptions,
   engineNumbers,
@@ -26,6 +27,8 @@ export function checkOptions(options: EngineOptions): void {
   for (const [option, range] of Object.entries(engineNumbers)) resolveNumber(option, options[option as keyof typeof engineNumbers], range);
   if (options.expertMemory !== undefined && !isWhole(options.expertMemory, 1, Number.MAX_SAFE_INTEGER))
     throw new InwardError('invalid_option', { option: 'expertMemory', rule: 'a whole number of bytes' });
+  checkChoice('draft', options.draft, draftKinds);
+  if (options.draft === 'mtp' && (options.stages ?? 1) > 1) throw new InwardError('invalid_option', { option: 'draft', rule: 'mtp with one stage' });
   checkChoice('kv', options.kv, kvFormats);
   checkChoice('activations', options.activations, activationFormats);
   checkChoice('tune', options.tune, tuneModes);

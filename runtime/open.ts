@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import type { Graph, ModelShape, WeightSpec } from '../models/index.ts';
+import { type Graph, type ModelShape, mostGuesses, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -145,7 +145,7 @@ interface CheckedModel extends ModelOutline {
 }
 
 function checkModel(checkpoint: Checkpoint, options: EngineOptions, place: StagePlace | undefined): CheckedModel {
-  const { family, config } = readModel(checkpoint);
+  const { family, config } = readModel(checkpoint, options.draft);
   const all = family.weights(config);
   const whole = outlineModel(checkpoint, family, config);
   const own: ModelOutline = place === undefined ? whole : { ...whole, range: planStages(checkpoint, whole, place.count, options)[place.index] };
@@ -245,7 +245,9 @@ async function assemble(
   const states = planMemory(config, options).stateSize > 0 ? new BlockPool(maxSequences) : undefined;
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits: SchedulerLimits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
+    draftLength: Math.min(draftLength, ...config.caches.map(mostGuesses)),
+    foresees: config.foresees,
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),

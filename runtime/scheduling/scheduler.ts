@@ -10,7 +10,7 @@ import type { RowResults } from '../results.ts';
 import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenId, type TokenLogprobs } from '../types.ts';
 import type { Batch } from './batch.ts';
 import type { BlockPool } from './blocks.ts';
-import { Drafts } from './drafts.ts';
+import { Drafts, ForeseenDrafts, type Guesses } from './drafts.ts';
 import { FairQueue, generatedWeight } from './fair.ts';
 import { PromptGroups, type SharedPrompt } from './groups.ts';
 import { Pace } from './pace.ts';
@@ -23,8 +23,10 @@ export interface SchedulerLimits {
   readonly queueLength: number;
   readonly tokenBudget: number;
   readonly blockLength: number;
-  /** Tokens guessed for a sequence in one step at most. */
+  /** Tokens guessed for a sequence in one step at most: no more than the model's caches go back (`mostGuesses`). */
   readonly draftLength?: number;
+  /** Guesses are the model's own (ModelShape). */
+  readonly foresees?: boolean | undefined;
   /** Of the prefix cache; without it nothing is kept. */
   readonly prefix?: Omit<PrefixLimits, 'blockLength'>;
   /** Positions that a token sees in any layer; blocks behind them are given back. Then no prompt's blocks are used again: their beginning may be gone. Without it a token sees all. */
@@ -32,8 +34,8 @@ export interface SchedulerLimits {
   /** See ModelShape. */
   readonly longFrom?: number | undefined;
   /**
-   * Blocks of recurrent state, one for each sequence that runs. What a sequence has computed is then not used again, and nothing is guessed:
-   * a state holds all tokens up to one of them, and does not go back.
+   * Blocks of recurrent state, one for each sequence that runs. What a sequence has computed is then not used again: a state holds all tokens up to
+   * one of them, and is no beginning of another text.
    */
   readonly states?: BlockPool | undefined;
   /** A sequence is computed as a whole in one step, which ends it: what comes of its row is its embedding. Nothing of it is used again. */
@@ -318,13 +320,12 @@ export class Scheduler {
   /** Guesses as many tokens as are expected to be worth what they cost: the next one is if the step gains more by it than it does on average. */
   #guess(sequence: Sequence, most: number, choices: number): number {
     const tokensLeft = sequence.promptLength + sequence.maxTokens - sequence.length - 1;
-    const { draftLength = 0, states } = this.#limits;
-    const asked = states === undefined ? Math.min(most, draftLength, tokensLeft) : 0;
+    const asked = Math.min(most, this.#limits.draftLength ?? 0, tokensLeft);
     // Edits and masks change with each token that is drawn.
     if (asked <= 0 || !this.pace.isKnown || sequence.edits !== undefined || sequence.allowed !== undefined || sequence.isParked) return 0;
     const room = Math.min(asked, this.#slotsBehind(sequence));
     if (room <= 0) return 0;
-    const drafts = (sequence.drafts ??= new Drafts(sequence.ids));
+    const drafts = this.#draftsOf(sequence);
     const together = Math.max(choices + 1, this.#running.length);
     const cost = (this.pace.choiceMs * together) / this.pace.stepMs(0, together);
     let worth = 0;
@@ -332,6 +333,11 @@ export class Scheduler {
     const guessed = worth === 0 ? 0 : drafts.guess(sequence.length, worth);
     if (guessed === 0) drafts.rest();
     return guessed;
+  }
+
+  #draftsOf(sequence: Sequence): Guesses {
+    sequence.drafts ??= this.#limits.foresees ? new ForeseenDrafts(sequence.ids) : new Drafts(sequence.ids);
+    return sequence.drafts;
   }
 
   /** Slots for guesses: of the sequence's last block, and of blocks that are free and that no known token of a running one needs. */
@@ -564,6 +570,7 @@ export class Scheduler {
       this.#accepted++;
     } else if (guessed > 0) sequence.ids.fill(0, sequence.length, sequence.length + guessed);
     sequence.guessed = isRight ? guessed - 1 : 0;
+    if (this.#limits.foresees) this.#draftsOf(sequence).see?.(sequence.length + 1, results.foreseen(row));
     this.#waiting.charge(sequence, generatedWeight);
     this.#take(sequence, id, details(results, row, sequence.logits !== 'none', sequence.logprobs));
     this.#force(sequence);
@@ -581,11 +588,14 @@ export class Scheduler {
     else if (sequence.matcher !== undefined) follow(sequence, sequence.matcher, id);
   }
 
-  /** Tokens that must come need no step: they are computed along with the next one, like those of a prompt. Whoever wants to know what the model says of them gets a step for each. */
+  /**
+   * Tokens that must come need no step: they are computed along with the next one, like those of a prompt. Whoever wants to know what the model says of them gets
+   * a step for each, and whoever has a say in which tokens spell a text (a bias, a penalty) gets one for each of those.
+   */
   #force(sequence: Sequence): void {
     if (sequence.logits !== 'none' || sequence.logprobs !== undefined) return;
     for (let count = 0; count < mostForced && sequence.matcher !== undefined && !sequence.aborted; count++) {
-      const id = sequence.matcher.only;
+      const id = sequence.matcher.only ?? (sequence.edits === undefined ? sequence.matcher.planned : undefined);
       if (id === undefined) return;
       this.#forced++;
       this.#waiting.charge(sequence, 1);

@@ -159,17 +159,20 @@ function cachesOf({ headLength, window, indexLength, indexTop }: DeepseekV4Shape
   return caches;
 }
 
-export function billDeepseekV4(shape: DeepseekV4Shape, numberSize: number): ModelBill {
-  const tensors = listDeepseekV4(shape);
-  const { name, vocabulary, width, heads, headLength, queryRank, groups, groupRank, indexHeads, indexLength, indexTop, chosen, expertWidth, ratios } = shape;
+/** `foresees`: the layer that guesses ahead is in the plan, behind the others. */
+export function billDeepseekV4(shape: DeepseekV4Shape, numberSize: number, foresees = false): ModelBill {
+  const layerCount = shape.ratios.length - 1;
+  const ratios = foresees ? shape.ratios : shape.ratios.slice(0, -1);
+  const tensors = listDeepseekV4(shape).map((tensor) => (foresees && tensor.place === 'prediction' ? { ...tensor, place: layerCount } : tensor));
+  const { name, vocabulary, width, heads, headLength, queryRank, groups, groupRank, indexHeads, indexLength, indexTop, chosen, expertWidth } = shape;
   return {
     name,
     family: 'deepseek_v4',
-    parameterCount: countParameters(tensors.filter(({ place }) => place !== 'prediction')),
-    shape: { contextLength, caches: ratios.slice(0, -1).map(() => ({ kind: 'latent', latentLength: headLength, ropeLength: 0 })) },
+    parameterCount: countParameters(listDeepseekV4(shape).filter(({ place }) => place !== 'prediction')),
+    shape: { contextLength, caches: ratios.map(() => ({ kind: 'latent', latentLength: headLength, ropeLength: 0 })) },
     weights: billTensors(tensors),
     chosen,
-    caches: ratios.slice(0, -1).map((ratio) => cachesOf(shape, ratio, numberSize)),
+    caches: ratios.map((ratio) => cachesOf(shape, ratio, numberSize)),
     streamSize: streams * width * 4,
     // Rows between operations in f32, what the indexer chooses of every token and scores of some at a time, and logits of the rows that are drawn.
     scratchSize({ tokenBudget, maxSequences, contextLength: length }) {

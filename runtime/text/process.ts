@@ -6,6 +6,7 @@ import { hashHeader } from '../checkpoint/fingerprint.ts';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
 import { compileGrammar } from '../grammar/grammars.ts';
+import { isAnswer } from '../grammar/judge/judge.ts';
 import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
 import type { Grammar } from '../types.ts';
@@ -16,7 +17,7 @@ import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type Reques
 import { findReasoningVariables, knowsGreatestEffort, knowsOnlyHigh } from './reasoning.ts';
 import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables, writeArguments } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
-import type { TextInfo } from './types.ts';
+import type { HeldValue, TextInfo } from './types.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 interface Template extends ChatTemplate {
@@ -119,6 +120,7 @@ function describe(vocabulary: Vocabulary, standard: Template | undefined): TextI
 
 function answer(text: Text, request: ProcessRequest): Uint32Array<ArrayBuffer> {
   if (request.kind === 'grammar') return checkGrammar(request.grammar);
+  if (request.kind === 'answer') return checkAnswer(request.values);
   return request.kind === 'text' ? text.tokenizer.encode(request.text, request) : encodeChat(text, request.variables);
 }
 
@@ -130,6 +132,12 @@ function checkGrammar(grammar: Grammar): Uint32Array<ArrayBuffer> {
   } finally {
     grammar.source.fill(0);
   }
+}
+
+/** Here, because an answer and its schema may ask for as much work as any other request. */
+function checkAnswer(values: readonly HeldValue[]): Uint32Array<ArrayBuffer> {
+  if (!values.every(({ schema, text }) => isAnswer(JSON.parse(schema), text))) throw new InwardError('answer_invalid');
+  return new Uint32Array(0);
 }
 
 function encodeChat({ tokenizer, standard, toolUse, isChatWrapped }: Text, variables: TemplateVariables): Uint32Array<ArrayBuffer> {

@@ -96,7 +96,7 @@ function compressedVariants(lanes: number, place: Place): Variant[] {
     ),
     ...[true, false].map((joins) => streamsMixVariant(128, joins, place, lanes)),
     streamsJoinVariant(128, place, lanes),
-    streamsStartVariant(128, place, lanes),
+    ...[true, false].map((isAdded) => streamsStartVariant(128, place, lanes, isAdded)),
     routerTableVariant({ experts: 6, topK: 2, score: 'sqrtsoftplus', isBiased: true, renormalizes: true, scale: 1 }, 8, place, lanes, layout),
   ];
 }
@@ -326,7 +326,7 @@ function variants(lanes: number, place: Place): Variant[] {
     ...(['rms', 'rms_unweighted', 'layer'] as const).flatMap((kind) =>
       [true, false].map((isAdded) => normRowsVariant({ kind, isAdded, columns: 64, place }, lanes)),
     ),
-    ...(['position', 'first'] as const).map((lookup) => embedVariant('F32', { weights: place, y: place }, lanes, layout, { lookup, isAdded: true })),
+    ...(['position', 'first', 'next'] as const).map((lookup) => embedVariant('F32', { weights: place, y: place }, lanes, layout, { lookup, isAdded: true })),
     ...(['mean', 'cls', 'max'] as const).map((pooling) => poolVariant(pooling, place, lanes, layout)),
     softmaxVariant(place, lanes),
     topKVariant(40, 8, place, lanes),
@@ -347,6 +347,8 @@ function variants(lanes: number, place: Place): Variant[] {
     ),
     sampleVariant({ lanes, isWorkgroup: false }, layout),
     sampleVariant({ lanes: 256, isWorkgroup: true }, layout),
+    sampleVariant({ lanes, isWorkgroup: false }, layout, true),
+    embedVariant('F32', { weights: place, y: place }, lanes, layout, { lookup: 'next', isAdded: false }),
   ];
 }
 

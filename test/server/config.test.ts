@@ -54,7 +54,7 @@ test('every setting can be given in the file, the environment, and as a flag', a
       queueLength: 3,
       tokenBudget: 16,
     },
-    ...{ prefixSeconds: 0, prefixQuota: 25, draftLength: 0, stages: 2, microBatches: 1, kv: 'f32', expertMemory: '1.5GiB', activations: 'int8' },
+    ...{ prefixSeconds: 0, prefixQuota: 25, draft: 'mtp', draftLength: 0, stages: 2, microBatches: 1, kv: 'f32', expertMemory: '1.5GiB', activations: 'int8' },
     ...{ deterministic: false, tune: false },
     ...{ textDeadlineMs: 5, textMemoryMib: 64, textRenewRequests: 7, textRenewIdleMs: 8, host: '127.0.0.2', port: 0 },
     ...{ tlsCert: '/c.pem', tlsKey: '/k.pem', tlsClientCa: '/a.pem', tlsClients: 'required', tlsMinVersion: '1.3' },

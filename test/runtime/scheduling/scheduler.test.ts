@@ -304,7 +304,13 @@ test('failAll ends what runs and what waits, once, and a result that comes later
   scheduler.schedule(batch);
   const before = clients.map(({ events }) => events.length);
   scheduler.failAll(new InwardError('shutting_down'));
-  scheduler.commit(batch, { isBroken: () => false, id: () => 0 as TokenId, logits: () => new Float32Array(), logprobs: () => ({ logprob: 0, top: [] }) });
+  scheduler.commit(batch, {
+    isBroken: () => false,
+    id: () => 0 as TokenId,
+    foreseen: () => undefined,
+    logits: () => new Float32Array(),
+    logprobs: () => ({ logprob: 0, top: [] }),
+  });
   expect(clients.map(({ error }) => error?.code)).toEqual(['shutting_down', 'shutting_down', 'shutting_down']);
   expect(clients.map(({ events }) => events.length)).toEqual(before);
   expect([scheduler.runningCount, scheduler.waitingCount]).toEqual([0, 0]);

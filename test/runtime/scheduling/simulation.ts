@@ -69,7 +69,8 @@ export class Simulation {
   /** Of the last step. */
   batch: Batch;
   readonly #free: Batch[];
-  readonly #underWay: { readonly batch: Batch; readonly ids: Uint32Array; readonly seen: readonly number[] }[] = [];
+  readonly #underWay: { readonly batch: Batch; readonly ids: Uint32Array; readonly seen: readonly number[]; readonly texts: readonly (readonly number[])[] }[] =
+    [];
   readonly clients: Client[] = [];
   /** id + 1 in every slot; 0 is zeroed. */
   readonly kv: Uint32Array;
@@ -79,6 +80,10 @@ export class Simulation {
   readonly #seen: number[] = [];
   /** Ids that each block of recurrent state has seen, where the world has such state. */
   readonly #states: number[][];
+  /** Ids that each row of the last step saw. */
+  readonly #texts: number[][] = [];
+  /** By position, the id behind each token that the layer which foresees was told of. */
+  readonly #told = new WeakMap<Sequence, number[]>();
   /** Slots that hold a guess, which may be overwritten. */
   readonly #guesses = new Set<number>();
   steps = 0;
@@ -129,7 +134,9 @@ export class Simulation {
       if (this.#underWay.length === 0) return false;
     } else {
       this.steps++;
-      this.#underWay.push({ batch, ids: this.#compute(), seen: [...this.#seen] });
+      const ids = this.#compute();
+      this.#tell(ids);
+      this.#underWay.push({ batch, ids, seen: [...this.#seen], texts: [...this.#texts] });
     }
     if (batch.isEmpty || this.#free.length === 0) this.#end();
     return true;
@@ -139,16 +146,18 @@ export class Simulation {
   #end(): void {
     const step = this.#underWay.shift();
     if (step === undefined) throw new Error('no step is under way');
-    const { batch, ids, seen } = step;
+    const { batch, ids, seen, texts } = step;
     const { tokens, logitRows } = batch.counts;
     // A device that takes a fixed time, and more for each token; prompts are cheaper.
     if (tokens > 0) this.scheduler.pace.observe(tokens - logitRows, logitRows, 8 + 0.25 * (tokens - logitRows) + logitRows);
     this.scheduler.commit(batch, {
       isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
+      foreseen: (row) => foresee(texts[row] ?? [], ids[row] ?? 0),
       logits: (row) => new Float32Array(this.world.isEncoder ? splitHash(ids[row] === noId ? Number.NaN : (seen[row] ?? 0)) : [row]),
       logprobs: (row) => ({ logprob: -(seen[row] ?? 0) - (batch.words[(batch.layout['BATCH_TARGETS'] ?? Number.NaN) + row] ?? 0), top: [] }),
     });
+    this.#checkTold(batch);
     for (const sequence of batch.sequences)
       for (let position = 0; position < sequence.computed && !sequence.hasEnded; position++) this.#guesses.delete(this.#slotOf(sequence.blocks, position));
     this.#free.push(batch);
@@ -217,11 +226,37 @@ export class Simulation {
       });
       this.#checkEdits(row, ids);
       this.#seen[row] = hashOf(ids);
+      this.#texts[row] = ids;
       return ids.includes(poison) ? noId : nextToken(ids);
     });
   }
 
-  /** The state of each sequence takes in its tokens of this step. */
+  /** What the layer that foresees is told of this step's tokens. */
+  #tell(chosen: Uint32Array): void {
+    if (!this.world.foresees) return;
+    for (let token = 0; token < this.batch.counts.tokens; token++) {
+      const sequence = this.batch.sequences[this.section('ROWS')[token] ?? 0] as Sequence;
+      const next = this.section('NEXT_IDS')[token] ?? 0;
+      const row = next - 2 ** 31;
+      if (row >= 0 && this.section('LOGIT_TOKENS')[row] !== token) throw new Error('the id behind a token is that of another row');
+      const told = this.#told.get(sequence) ?? [];
+      told[this.section('POSITIONS')[token] ?? 0] = (row >= 0 ? chosen[row] : next) ?? 0;
+      this.#told.set(sequence, told);
+    }
+  }
+
+  /** Once it is known which guesses were right: behind each token that counts as computed stands the one that was told. */
+  #checkTold(batch: Batch): void {
+    for (const sequence of batch.sequences) {
+      const told = this.#told.get(sequence) ?? [];
+      // What a step under way chooses is not known yet.
+      const known = Math.min(sequence.computed, sequence.length - 1);
+      for (let position = 0; position < known && !sequence.hasEnded && !sequence.aborted; position++)
+        if (told[position] !== undefined && told[position] !== sequence.ids[position + 1]) throw new Error('another token was told of than came');
+    }
+  }
+
+  /** The state of each sequence takes in its tokens of this step, in place of guesses that were wrong: as many as may be guessed. */
   #goOn(): void {
     const { states } = this.world;
     const { counts, sequences } = this.batch;
@@ -236,6 +271,8 @@ export class Simulation {
       const isNew = word >= 2 ** 31;
       if (seen === undefined || word % 2 ** 31 !== sequence.state) throw new Error('a sequence has no state, or another one');
       if (isNew && seen.length > 0) throw new Error('a sequence begins with a state that was not zeroed');
+      const wrong = seen.length - (this.section('POSITIONS')[first] ?? 0);
+      if (!isNew && wrong > 0 && wrong <= (this.world.draftLength ?? 0)) seen.length -= wrong;
       if (seen.length !== this.section('POSITIONS')[first] || isNew !== (seen.length === 0)) throw new Error('a state does not stand where its sequence does');
       seen.push(...this.section('IDS').subarray(first, end));
       if (seen.some((id, position) => id !== sequence.ids[position])) throw new Error('a state has seen other tokens than its sequence');
@@ -332,4 +369,10 @@ export class Simulation {
       if (covered !== length) throw new Error('attention does not see the whole sequence');
     }
   }
+}
+
+/** What is expected behind a text and the token chosen: right two times of three; nothing where logits are broken. */
+function foresee(ids: readonly number[], chosen: number): TokenId | undefined {
+  const text = [...ids, chosen];
+  return text.length % 7 === 0 ? undefined : (((nextToken(text) + Number(text.length % 3 === 0)) % vocabularySize) as TokenId);
 }

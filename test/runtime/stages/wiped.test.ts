@@ -1,5 +1,6 @@
 /** What goes from stage to stage is overwritten where it was, whether the step succeeds or not; a lost stage ends what waits for it. */
 import { expect, test } from 'vitest';
+import { resultLength } from '../../../kernels/sample.ts';
 import type { InwardError } from '../../../runtime/errors.ts';
 import { StepResults } from '../../../runtime/results.ts';
 import type { Runner } from '../../../runtime/runner.ts';
@@ -62,7 +63,7 @@ test('the last stage gives the rows that were asked for, and keeps none; steps a
   const results = new StepResults(4, vocabularySize, 8);
   let turn = 0;
   const run = (): StepResults => {
-    results.set(new Uint32Array(4 * 42).fill(++turn), undefined);
+    results.set(new Uint32Array(4 * resultLength).fill(++turn), undefined);
     return results;
   };
   new Stage({ isLast: true, runner: fakeRunner(run) }, ring, () => undefined);
@@ -70,8 +71,8 @@ test('the last stage gives the rows that were asked for, and keeps none; steps a
   for (const step of steps) ring.give(step);
   await settle();
   expect(ring.sent.map((message) => message.type === 'results' && [message.words.length, message.words[0]])).toEqual([
-    [42, 1],
-    [42, 2],
+    [resultLength, 1],
+    [resultLength, 2],
   ]);
   expect(steps.every(isZero)).toBe(true);
   expect(results.id(0)).toBe(0);
