@@ -237,7 +237,8 @@ describe('choices with room for the scores of so many tokens', () => {
     const { batch, blocks, shape, buffers, scores } = prepareScores({ ...form, topK: 9 }, place);
     const expected = tokensOf(spans).flatMap(({ sequence }, token) => expectedSlots(scores[token] ?? [], blocks[sequence], shape));
     const most = limits.contextLength / shape.entries.tokens;
-    for (const rows of [1, 5, 13, 25, 26, 27]) {
+    // A CPU device takes seconds for the many workgroups of the wide family.
+    for (const rows of family === 'narrow' ? [1, 5, 13, 25, 26, 27] : [13, 25]) {
       const chosen = gpu.buffer(new Uint32Array(scores.length * shape.topK).fill(untouched));
       const scratch = gpu.buffer(new Uint32Array(rows * most).fill(untouched));
       await gpu.run(chooseEntries(shape, limits.maxTokens, most, { ...buffers, chosen, scores: scratch }, { lanes: gpu.lanes, family }), batch.counts);
