@@ -24,8 +24,6 @@ export interface AttentionShape {
   readonly window?: number | undefined;
   /** A query sees so many entries at most, those that were chosen for it (indexer.ts). In f16 and f32. */
   readonly topK?: number | undefined;
-  /** Tokens that make an entry of the pool, where something is kept of several only; default 1. Blocks are of so many less then. */
-  readonly entryTokens?: number | undefined;
   /** Behind what else a slot has: channels of a key that entries are chosen by (indexer.ts); a multiple of 8. */
   readonly indexLength?: number | undefined;
   /** Scores become softcap * tanh(score / softcap). */
@@ -43,6 +41,11 @@ export type PoolShape = Pick<AttentionShape, 'kvHeads' | 'headLength' | 'latentL
 
 /** Values in a vector of 16 bytes. */
 const vectorLengths: Readonly<Record<KvFormat, number>> = { f16: 8, f32: 4, q8: 16 };
+
+/** Quads of channels in a vector of 16 bytes. */
+export function vectorQuads(kv: KvFormat): number {
+  return vectorLengths[kv] / 4;
+}
 
 /** Vectors of 16 bytes of a head's keys, or values. */
 export function headVectors({ headLength, kv }: Pick<PoolShape, 'headLength' | 'kv'>): number {
@@ -110,7 +113,7 @@ export function attentionConstants(shape: AttentionShape): Record<string, number
     GROUP_TILE: Math.ceil(group / groupTiles(shape)),
     HEAD_VECTORS: vectors,
     VALUE_VECTORS: valueVectors,
-    VECTOR_QUADS: vectorLengths[shape.kv] / 4,
+    VECTOR_QUADS: vectorQuads(shape.kv),
     SLOT_VECTORS: slotVectors(shape),
     SLOT_VALUES: shape.latentLength === undefined ? shape.kvHeads * vectors : 0,
     SLOT_SCALES: 2 * shape.kvHeads * vectors,
@@ -138,7 +141,7 @@ function floatBits(value: number): number {
 
 /** What all kernels of attention have in common: options, format, places. `place`: of queries, pool and results. Labels name what is not usual. */
 export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boolean): Omit<Required<Variant>, 'file' | 'emulated'> {
-  const { window, softcap, kv, topK, entryTokens = 1 } = shape;
+  const { window, softcap, kv, topK } = shape;
   const options = [
     ...(window === undefined ? [] : [`w${window}`]),
     ...(topK === undefined ? [] : [`k${topK}`]),
@@ -159,7 +162,7 @@ export function attentionBase(shape: AttentionShape, place: Place, hasSinks: boo
     },
     constants: {
       ...attentionConstants(shape),
-      ...(topK === undefined ? { WINDOW: window ?? 0xffffffff } : { TOP_K: topK, ENTRY_TOKENS: entryTokens, CHOSEN: hasSinks ? 7 : 6 }),
+      ...(topK === undefined ? { WINDOW: window ?? 0xffffffff } : { TOP_K: topK, CHOSEN: hasSinks ? 7 : 6 }),
       CAP_BITS: floatBits(softcap ?? 0),
     },
     bindings: [

@@ -8,7 +8,7 @@ const Y = 2u;
 const BATCH = 3u;
 
 @group(0) @binding(4) var<storage, read> rows: array<vec4f>;      // WINDOW rows before the step, then those of the step, of each sequence
-@group(0) @binding(5) var<storage, read> chosen: array<u32>;      // [token][TOP_K]
+@group(0) @binding(5) var<storage, read> chosen: array<u32>;      // [token][TOP_K] slots
 @group(0) @binding(SINKS) var<storage, read> sinks: array<f32>;
 // The same number as the constant: a driver that knows how often a loop runs writes it out, and compiles for seconds.
 struct Shape {
@@ -100,16 +100,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     addKeys(&state, false, ownRow - (window - 1u - min(i + lane, window - 1u)), i + lane < window, lane);
   }
   if (HAS_ENTRIES) {
-    let table = BATCH_TABLES + sequence * TABLE_LENGTH;
-    let seen = entriesSeen(token);
+    let table = tableOf(token);
+    let seen = visibleEntries(token);
     let count = min(seen, TOP_K);
     for (var i = 0u; i < count; i += LANES) {
       let mine = min(i + lane, count - 1u);
-      var entry = mine;
+      var slot = 0u;
       if (seen > TOP_K) {
-        entry = chosen[token * TOP_K + mine];
+        slot = chosen[token * TOP_K + mine];
+      } else {
+        slot = entrySlot(table, mine);
       }
-      addKeys(&state, true, entrySlot(table, entry), i + lane < count, lane);
+      addKeys(&state, true, slot, i + lane < count, lane);
     }
   }
   for (var g = 0u; g < GROUP_TILE; g++) {

@@ -1,4 +1,4 @@
-// The slots of the TOP_K entries with the largest scores of each token, in the order of entries, of equal ones the first; of all, where a
+// The first slots of the TOP_K entries with the largest scores of each token, in the order of entries, of equal ones the first; of all, where a
 // token sees no more. A token a workgroup:
 // 1. the lowest score that is chosen is found digit by digit of the bits of f32 (exact, no sort), each by counting how many have which;
 // 2. an invocation takes neighbouring entries, so that its own come after those of the ones before it.
@@ -14,8 +14,7 @@ struct Shape {
 
 #include "lib/batch.wgsl"
 #include "lib/ordered.wgsl"
-#include "attend/blocks.wgsl"
-#include "attend/visible.wgsl"
+#include "lib/entries.wgsl"
 
 const INVOCATIONS = LANES * SUBGROUPS;
 
@@ -79,7 +78,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let table = tableOf(token);
   if (visible <= TOP_K) {
     for (var entry = lane; entry < visible; entry += INVOCATIONS) {
-      chosen[token * TOP_K + entry] = slotInBlocks(table, entry);
+      chosen[token * TOP_K + entry] = entrySlot(table, entry);
     }
     return;
   }
@@ -105,7 +104,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let key = keyAt(row, entry);
     let isEqual = key == lowest.key && equalLeft > 0u;
     if (key > lowest.key || isEqual) {
-      chosen[place] = slotInBlocks(table, entry);
+      chosen[place] = entrySlot(table, entry);
       place++;
       equalLeft -= select(0u, 1u, isEqual);
     }

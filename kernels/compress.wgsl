@@ -1,4 +1,4 @@
-// An entry of RATIO tokens, made where its last one is among the step's (DeepSeek-V4): from rows [values | gates] of projections, per channel
+// An entry of ENTRY_TOKENS tokens, made where its last one is among the step's (DeepSeek-V4): from rows [values | gates] of projections, per channel
 //   entry = sum of softmax(gate + bias of the token's place in the window) * value, over the window's tokens
 // then RMSNorm, and its last channels turned as at the first token. OVERLAPS: rows have two halves; the entry mixes the first halves of the
 // window before with the second halves of its own, in one softmax. Rows of tokens before the step are in the sequence's state.
@@ -39,23 +39,23 @@ fn rawAt(token: u32, first: u32, last: u32, position: u32, ring: u32, quad: u32)
   if (token - first >= last - position) {
     return xAt(token - (last - position), RAW_QUADS, RAW_START + quad);
   }
-  return state[ring + position % (PARTS * RATIO) * RAW_QUADS + RAW_START + quad];
+  return state[ring + position % (PARTS * ENTRY_TOKENS) * RAW_QUADS + RAW_START + quad];
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let token = group.x;
   let last = batch[BATCH_POSITIONS + token];
-  if ((last + 1u) % RATIO != 0u) {
+  if ((last + 1u) % ENTRY_TOKENS != 0u) {
     return;
   }
   let sequence = batch[BATCH_ROWS + token];
   let first = batch[BATCH_RUNS + sequence];
   let ring = statePlace(sequence) + RING_START;
-  let entry = last / RATIO;
-  let start = entry * RATIO;
+  let entry = last / ENTRY_TOKENS;
+  let start = entry * ENTRY_TOKENS;
   // Of the first window there is none before.
-  let before = select(0u, RATIO, OVERLAPS && entry > 0u);
+  let before = select(0u, ENTRY_TOKENS, OVERLAPS && entry > 0u);
   var quads = array<vec4f, OWN>();
   var squares = 0.0;
   for (var k = 0u; k < shape.own; k++) {
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var position = start - before; position <= last; position++) {
         let half = select(0u, ENTRY_QUADS, OVERLAPS && position >= start);
         let value = rawAt(token, first, last, position, ring, half + quad);
-        let gate = rawAt(token, first, last, position, ring, PARTS * ENTRY_QUADS + half + quad) + biases[position % RATIO * PARTS * ENTRY_QUADS + half + quad];
+        let gate = rawAt(token, first, last, position, ring, PARTS * ENTRY_QUADS + half + quad) + biases[position % ENTRY_TOKENS * PARTS * ENTRY_QUADS + half + quad];
         let next = max(largest, gate);
         let rescale = exp(largest - next);
         let weight = exp(gate - next);
@@ -87,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       quads[k] = turnPairs(quads[k], (start * ROTARY_QUADS + quad - (ENTRY_QUADS - ROTARY_QUADS)) * 2u);
     }
   }
-  let slot = entrySlot(BATCH_TABLES + sequence * TABLE_LENGTH, entry);
+  let slot = entrySlot(tableOf(token), entry);
   for (var k = 0u; k < shape.own; k += VECTOR_QUADS) {
     let vector = lane + k / VECTOR_QUADS * LANES;
     if (vector < ENTRY_VECTORS) {

@@ -42,21 +42,6 @@ export function entryReference(
   });
 }
 
-/** Of each entry how much it matters: queries and their weights are those of one token's heads. */
-export function indexReference(queries: readonly ArrayLike<number>[], weights: ArrayLike<number>, keys: readonly ArrayLike<number>[]): Float64Array {
-  const factor = (queries.length * (keys[0]?.length ?? 1)) ** -0.5;
-  return Float64Array.from(keys, (key) => queries.reduce((sum, query, head) => sum + (weights[head] ?? 0) * Math.max(0, dot(query, key)), 0) * factor);
-}
-
-/** The numbers of the largest, in order; equal ones by number. */
-export function chosenReference(scores: ArrayLike<number>, count: number): number[] {
-  const order = Array.from(scores, (score, entry) => ({ score, entry })).sort((a, b) => b.score - a.score || a.entry - b.entry);
-  return order
-    .slice(0, count)
-    .map(({ entry }) => entry)
-    .sort((a, b) => a - b);
-}
-
 /** One head's result over keys that are values too, and one more score whose value is zero. */
 export function sharedAttentionReference(query: ArrayLike<number>, keys: readonly ArrayLike<number>[], sink: number): Float64Array {
   const scores = keys.map((key) => dot(query, key) * query.length ** -0.5);

@@ -1,9 +1,10 @@
 /**
- * Owns the kernels of attention over compressed keys (DeepSeek-V4): entries of several tokens made of their rows (compress.wgsl), the indexer
- * that chooses among them (entry_scores.wgsl, entry_choose.wgsl), attention over the last tokens and them (attention_compressed.wgsl), and rows
- * that a sequence keeps from one step to the next (keep_rows.wgsl, recall_rows.wgsl). Refuses pools in q8: one factor would not do for all channels.
+ * Owns the kernels of attention over compressed keys (DeepSeek-V4): entries of several tokens made of their rows (compress.wgsl), attention over the last
+ * tokens and them (attention_compressed.wgsl), and rows that a sequence keeps from one step to the next (keep_rows.wgsl, recall_rows.wgsl). What chooses
+ * among entries: indexer.ts. Refuses pools in q8: one factor would not do for all channels.
  */
-import type { PoolShape } from './attention.ts';
+import { type PoolShape, slotVectors, vectorQuads } from './attention.ts';
+import { type EntryPlaces, entryConstants, type IndexShape } from './indexer.ts';
 import { bindingKind, type Operation, type Place, packParams, placeOf, type Slice, type Variant, type Vectors } from './kernel.ts';
 
 /** What a layer keeps: rows of the last tokens in a sequence's state, entries in the pool. */
@@ -17,9 +18,6 @@ export interface CompressedCache {
   /** Of the key of an entry by which it is chosen; 0: all are seen. */
   readonly indexLength: number;
 }
-
-const vectorQuads = { f16: 2, f32: 1 } as const;
-type EntryFormat = keyof typeof vectorQuads;
 
 /** Slots of an entry: those of its last tokens. */
 function spreadOf(ratio: number): number {
@@ -51,7 +49,7 @@ const entryVectors = ({ headLength, indexLength }: CompressedCache, quads: numbe
 
 /** The pool of a layer with entries: each slot has a part of one. */
 export function entryPoolShape(cache: CompressedCache, kv: PoolShape['kv']): PoolShape {
-  const quads = kv === 'f32' ? 1 : 2;
+  const quads = vectorQuads(kv);
   const length = Math.ceil(entryVectors(cache, quads) / spreadOf(cache.ratio)) * quads * 4;
   return { kvHeads: 1, headLength: length, latentLength: length, kv };
 }
@@ -63,7 +61,7 @@ export interface CompressedShape extends CompressedCache {
   readonly indexHeads: number;
   /** Entries that a token sees at most. */
   readonly topK: number;
-  readonly kv: EntryFormat;
+  readonly kv: 'f16' | 'f32';
   readonly blockLength: number;
   readonly poolFold: number;
   readonly lanes: number;
@@ -71,21 +69,16 @@ export interface CompressedShape extends CompressedCache {
   readonly layout: Readonly<Record<string, number>>;
 }
 
-function entryConstants(shape: CompressedShape): Record<string, number> {
-  const { ratio, kv, blockLength, poolFold, lanes, layout } = shape;
-  const quads = vectorQuads[kv];
-  // Nobody asks where there are none; but nothing may be divided by zero.
-  const [tokens, spread] = ratio === 0 ? [1, 1] : [ratio, spreadOf(ratio)];
-  return {
-    ...layout,
-    LANES: lanes,
-    RATIO: tokens,
-    SPREAD: spread,
-    BLOCK_LENGTH: blockLength,
-    POOL_FOLD: poolFold,
-    VECTOR_QUADS: quads,
-    SLOT_VECTORS: Math.ceil(entryVectors(shape, quads) / spread),
-  };
+/** Nobody asks where there are none; but nothing may be divided by zero. */
+function entriesOf(shape: CompressedShape): EntryPlaces {
+  const { ratio, headLength, kv } = shape;
+  if (ratio === 0) return { tokens: 1, slots: 1, slotVectors: 1, keyStart: 0 };
+  return { tokens: ratio, slots: spreadOf(ratio), slotVectors: slotVectors(entryPoolShape(shape, kv)), keyStart: Math.ceil(headLength / 4 / vectorQuads(kv)) };
+}
+
+/** Entries as the indexer has them. */
+export function entryIndex(shape: CompressedShape): IndexShape {
+  return { ...shape, entries: entriesOf(shape) };
 }
 
 const nameOf = ({ ratio, kv, headLength, indexLength }: CompressedShape): string =>
@@ -104,11 +97,11 @@ export function compressVariant(shape: CompressedShape, part: EntryPart, place: 
     file: 'compress.wgsl',
     includes: { KV: `kv/${kv}.wgsl`, PLACE_X: `place/x_${place}.wgsl`, PLACE_STORED: `place/stored_${place}.wgsl` },
     constants: {
-      ...entryConstants(shape),
+      ...entryConstants(entriesOf(shape), shape),
       OVERLAPS: overlaps(shape),
       ENTRY_QUADS: (isIndex ? indexLength : headLength) / 4,
       ROTARY_QUADS: rotaryLength / 4,
-      VECTOR_START: isIndex ? Math.ceil(headLength / 4 / vectorQuads[kv]) : 0,
+      VECTOR_START: isIndex ? entriesOf(shape).keyStart : 0,
       RAW_QUADS: rawLength(shape) / 4,
       RAW_START: isIndex ? (2 * parts * headLength) / 4 : 0,
       STATE_QUADS: keptRowsLength(shape) / 4,
@@ -120,7 +113,7 @@ export function compressVariant(shape: CompressedShape, part: EntryPart, place: 
 
 /** Quads of a lane. */
 function ownQuads({ headLength, indexLength, kv, lanes }: CompressedShape, part: EntryPart): number {
-  const quads = vectorQuads[kv];
+  const quads = vectorQuads(kv);
   return Math.ceil(Math.ceil((part === 'index' ? indexLength : headLength) / 4 / quads) / lanes) * quads;
 }
 
@@ -206,73 +199,6 @@ export function recallRows(shape: CompressedShape, y: Vectors, state: Slice, bat
   };
 }
 
-/** Workgroups that share the entries of a token. */
-const scoreTiles = 16;
-
-function indexConstants(shape: CompressedShape, entries: number): Record<string, number> {
-  return { ...entryConstants(shape), TOP_K: shape.topK, SCORES: entries };
-}
-
-/** `entries`: that a sequence may have; `place`: of queries, weights and pool. */
-export function entryScoresVariant(shape: CompressedShape, entries: number, place: Place): Variant {
-  const { headLength, indexLength, indexHeads, kv } = shape;
-  return {
-    label: `entry_scores/${nameOf(shape)}/${place}/sg${shape.lanes}`,
-    file: 'entry_scores.wgsl',
-    includes: {
-      KV: `kv/${kv}.wgsl`,
-      PLACE_X: `place/x_${place}.wgsl`,
-      PLACE_POOL: `place/pool_${place}.wgsl`,
-      PLACE_UP: `place/up_${place}.wgsl`,
-    },
-    constants: {
-      ...indexConstants(shape, entries),
-      TILES: scoreTiles,
-      HEADS: indexHeads,
-      HEAD_QUADS: Math.ceil(indexHeads / 4),
-      KEY_QUADS: indexLength / 4,
-      VECTOR_START: Math.ceil(headLength / 4 / vectorQuads[kv]),
-    },
-    bindings: [bindingKind('read', place), bindingKind('read', place, 'rgba32uint'), bindingKind('read', place), 'read', 'write', 'uniform'],
-  };
-}
-
-export function entryChooseVariant(shape: CompressedShape, entries: number): Variant {
-  return {
-    label: `entry_choose/${nameOf(shape)}/sg${shape.lanes}`,
-    file: 'entry_choose.wgsl',
-    constants: indexConstants(shape, entries),
-    bindings: ['read', 'read', 'write'],
-  };
-}
-
-export interface IndexBuffers {
-  /** [token][index head][index length] f32, and [token][index head]: in the kind of place of the pool. */
-  readonly queries: Vectors;
-  readonly weights: Vectors;
-  readonly pool: Vectors;
-  /** Scratch: [token][entries] f32. */
-  readonly scores: Slice;
-  /** [token][topK] numbers of entries, in their order; not written where a token sees no more than that. */
-  readonly chosen: Slice;
-  readonly batch: Slice;
-}
-
-/** The entries that matter most to each token. */
-export function chooseEntries(shape: CompressedShape, entries: number, { queries, weights, pool, scores, chosen, batch }: IndexBuffers): Operation[] {
-  const common = { choose: () => 0, gridX: (counts: { readonly tokens: number }): number => counts.tokens };
-  return [
-    {
-      ...common,
-      variants: [entryScoresVariant(shape, entries, placeOf(pool))],
-      resources: [queries, pool, weights, batch, scores],
-      params: packParams(shape.indexHeads, { f32: (shape.indexHeads * shape.indexLength) ** -0.5 }),
-      gridY: () => Math.min(scoreTiles, Math.ceil(entries / shape.lanes)),
-    },
-    { ...common, variants: [entryChooseVariant(shape, entries)], resources: [scores, batch, chosen], gridY: () => 1 },
-  ];
-}
-
 /** Heads of a workgroup: they share what is read of keys. */
 function headTile(heads: number): number {
   return [4, 3, 2].find((count) => heads % count === 0) ?? 1;
@@ -291,7 +217,7 @@ export function attentionCompressedVariant(shape: CompressedShape, place: Place,
       PLACE_Y: `place/y_${place}.wgsl`,
     },
     constants: {
-      ...entryConstants(shape),
+      ...entryConstants(entriesOf(shape), shape),
       WINDOW: window,
       TOP_K: topK,
       HEADS: heads,
@@ -312,7 +238,7 @@ export interface CompressedBuffers {
   readonly rows: Slice;
   /** undefined: there are no entries. */
   readonly pool: Vectors | undefined;
-  /** undefined: all entries are seen. */
+  /** First slots of entries (indexer.ts), read where a token sees more than topK; undefined: all are seen. */
   readonly chosen: Slice | undefined;
   /** [head] f32: one more score of each head, whose value is zero. */
   readonly sinks: Slice;

@@ -12,7 +12,7 @@ import { type PackedMatrix, quadRows, type Shard } from './weights.ts';
 /** Rows of each head of a matrix; every shard of the matrix has whole heads. */
 export interface HeadRows {
   readonly matrix: PackedMatrix;
-  /** Rows of a head, those that are not meant too; like `start` and `rows` a multiple of 4. */
+  /** Rows of a head, those that are not meant too; like `start` and `rows` a multiple of 4. 0: heads have the same rows, and the matrix one shard. */
   readonly pitch: number;
   /** Of a head. */
   readonly start: number;
@@ -39,14 +39,14 @@ interface HeadRun {
   readonly planeQuads: number;
 }
 
-/** Of a shard, at most so many heads at a time. */
-export function headRuns({ matrix, pitch, start }: HeadRows, most: number = Number.POSITIVE_INFINITY): HeadRun[] {
+/** Of a shard, at most so many heads at a time. `count`: of all heads, where they have the same rows. */
+export function headRuns({ matrix, pitch, start }: HeadRows, most: number = Number.POSITIVE_INFINITY, count = 1): HeadRun[] {
   return matrix.shards.flatMap((shard: Shard) => {
-    const heads = shard.rows / pitch;
+    const [heads, first] = pitch === 0 ? [count, 0] : [shard.rows / pitch, shard.firstRow / pitch];
     const step = Math.min(most, heads);
     return Array.from({ length: Math.ceil(heads / step) }, (_, i) => ({
       packed: shard.packed,
-      firstHead: shard.firstRow / pitch + i * step,
+      firstHead: first + i * step,
       heads: Math.min(step, heads - i * step),
       start: (i * step * pitch + start) / quadRows,
       planeQuads: Math.ceil(shard.rows / quadRows),
@@ -65,7 +65,7 @@ export interface HeadMatmulArguments extends TileFacts {
   readonly layout: Readonly<Record<string, number>>;
 }
 
-/** y = W[head] x of every head and token. */
+/** y = W[head] x of every head and token, or W x where heads have the same rows. */
 export function headMatmul(weights: HeadRows, { x, y, heads, batch, maxTokens, ...facts }: HeadMatmulArguments): Operation[] {
   const { matrix, pitch, rows } = weights;
   const tiles = standardTiles(facts, { activations: 'f32', finish: 'store' });
@@ -73,7 +73,7 @@ export function headMatmul(weights: HeadRows, { x, y, heads, batch, maxTokens, .
   const leastTokens = tiles.at(-1)?.tokens ?? 1;
   const groupQuads = tiles.map((tile) => workgroupQuads(tile, facts.lanes, 'f32'));
   const tokensOf = (variant: number): number => tiles[variant]?.tokens ?? 1;
-  return headRuns(weights, Math.max(1, Math.floor(gridLimit / Math.ceil(maxTokens / leastTokens)))).map((run) => ({
+  return headRuns(weights, Math.max(1, Math.floor(gridLimit / Math.ceil(maxTokens / leastTokens))), heads).map((run) => ({
     variants: matmulVariants({
       ...choiceOf({ ...matrix, rows }, placeOf(run.packed), { ...facts, x: { format: 'f32', vectors: x }, finish, over: 'tokens', tiles }),
       isByHead: true,

@@ -1,4 +1,4 @@
-// Scores of a lightning indexer (DeepSeek-AI 2025, V3.2): of each token, for every entry that it sees,
+// Scores of a lightning indexer (DeepSeek-AI 2025, V3.2; of V4 among entries of several tokens): of each token, for every entry that it sees,
 //   score[entry] = sum over heads of weight[head] * max(0, query[head] . key[entry])
 // A lane has an entry and its key in registers, through which the heads of the token go; so a score is the same in every batch.
 // A workgroup takes LANES entries, and goes on where the last of its row of workgroups ended.
@@ -17,8 +17,7 @@ struct Shape {
 @group(0) @binding(5) var<uniform> shape: Shape;
 
 #include "lib/batch.wgsl"
-#include "attend/blocks.wgsl"
-#include "attend/visible.wgsl"
+#include "lib/entries.wgsl"
 #include PLACE_X
 #include PLACE_GATES
 #include PLACE_POOL
@@ -33,11 +32,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let table = tableOf(token);
   for (var first = group.y * LANES; first < visible; first += groups.y * LANES) {
     // Lanes past the end read what the last entry has.
-    let slot = slotInBlocks(table, min(first + lane, visible - 1u));
+    let slot = entrySlot(table, min(first + lane, visible - 1u));
     var key = array<vec4f, KEY_QUADS>();
     #unroll
     for (var v = 0u; v < INDEX_VECTORS; v++) {
-      let stored = poolAt(slot, INDEX_START + v);
+      let at = INDEX_START + v;
+      let stored = poolAt(slot + at / SLOT_VECTORS, at % SLOT_VECTORS);
       #unroll
       for (var j = 0u; j < VECTOR_QUADS; j++) {
         key[v * VECTOR_QUADS + j] = unpackQuad(stored, j);

@@ -17,20 +17,33 @@ export function routerReference(
   factors: ArrayLike<number> = [],
 ): RouteReference[] {
   const values = Array.from(logits);
-  const greatest = Math.max(...values);
-  const total = values.reduce((sum, value) => sum + Math.exp(value - greatest), 0);
-  const scores = values.map((value) => {
-    if (shape.score === 'softmax') return Math.exp(value - greatest) / total;
-    if (shape.score === 'sigmoid') return 1 / (1 + Math.exp(-value));
-    return Math.sqrt(Math.max(value, 0) + Math.log1p(Math.exp(-Math.abs(value))));
-  });
+  const scores = scoresOf(values, shape);
   const isOrdered = shape.score === 'softmax' && !shape.isBiased && shape.groups === undefined;
   const keys = isOrdered ? values : scores.map((score, id) => score + (biases[id] ?? 0));
   const ids = allowed(keys, shape)
     .sort((a, b) => (keys[b] ?? 0) - (keys[a] ?? 0) || a - b)
     .slice(0, shape.topK);
+  return weigh(ids, scores, shape, factors);
+}
+
+/** Choices that come from a table. */
+export function routerTableReference(logits: ArrayLike<number>, ids: readonly number[], shape: RouterShape): RouteReference[] {
+  return weigh(ids, scoresOf(Array.from(logits), shape), { ...shape, renormalizes: true });
+}
+
+function scoresOf(values: readonly number[], { score }: RouterShape): number[] {
+  const greatest = Math.max(...values);
+  const total = values.reduce((sum, value) => sum + Math.exp(value - greatest), 0);
+  return values.map((value) => {
+    if (score === 'softmax') return Math.exp(value - greatest) / total;
+    if (score === 'sigmoid') return 1 / (1 + Math.exp(-value));
+    return Math.sqrt(Math.max(value, 0) + Math.log1p(Math.exp(-Math.abs(value))));
+  });
+}
+
+function weigh(ids: readonly number[], scores: readonly number[], { renormalizes, scale }: RouterShape, factors: ArrayLike<number> = []): RouteReference[] {
   const sum = ids.reduce((all, id) => all + (scores[id] ?? 0), 0) + 1e-20;
-  return ids.map((id) => ({ id, weight: ((scores[id] ?? 0) / (shape.renormalizes ? sum : 1)) * shape.scale * (factors[id] ?? 1) }));
+  return ids.map((id) => ({ id, weight: ((scores[id] ?? 0) / (renormalizes ? sum : 1)) * scale * (factors[id] ?? 1) }));
 }
 
 /** Experts of the chosen groups. */

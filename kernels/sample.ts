@@ -5,8 +5,8 @@ import type { TileFacts } from './tiles.ts';
 
 /** Likeliest tokens that a row can name. */
 export const topLimit = 20;
-/** Words of a row's result: chosen id, log-probability (f32), `topLimit` ids, `topLimit` log-probabilities (f32). */
-export const resultLength: number = 2 + 2 * topLimit;
+/** Words of a row's result: chosen id, log-probability (f32), `topLimit` ids, `topLimit` log-probabilities (f32), the id that is expected behind the chosen one. */
+export const resultLength: number = 3 + 2 * topLimit;
 /** In place of the id where the row's logits are no numbers. */
 export const noId = 0xffffffff;
 
@@ -29,12 +29,13 @@ export function rowLanes({ lanes, family = 'narrow' }: TileFacts, invocations: n
   return family === 'narrow' || most <= lanes ? { lanes, isWorkgroup: false } : { lanes: most, isWorkgroup: true };
 }
 
-export function sampleVariant({ lanes, isWorkgroup }: RowLanes, layout: Readonly<Record<string, number>>): Variant {
+/** `isAhead`: of logits for the token behind the chosen one. */
+export function sampleVariant({ lanes, isWorkgroup }: RowLanes, layout: Readonly<Record<string, number>>, isAhead = false): Variant {
   return {
-    label: `sample/${isWorkgroup ? 'wg' : 'sg'}${lanes}`,
+    label: `sample/${isAhead ? 'ahead/' : ''}${isWorkgroup ? 'wg' : 'sg'}${lanes}`,
     file: 'sample.wgsl',
     includes: isWorkgroup ? { SHUFFLES: emulatedShuffles } : {},
-    constants: { LANES: lanes, LOADS: isWorkgroup ? 4 : 1, TOP_LIMIT: topLimit, RESULT_LENGTH: resultLength, ...layout },
+    constants: { LANES: lanes, LOADS: isWorkgroup ? 4 : 1, TOP_LIMIT: topLimit, RESULT_LENGTH: resultLength, AHEAD: isAhead, ...layout },
     bindings,
   };
 }
@@ -61,9 +62,10 @@ export function sample(
   { vocabulary, stride }: { readonly vocabulary: number; readonly stride: number },
   row: RowLanes,
   layout: Readonly<Record<string, number>>,
+  isAhead = false,
 ): Operation {
   return {
-    variants: [sampleVariant(row, layout)],
+    variants: [sampleVariant(row, layout, isAhead)],
     resources: [logits, results, batch, originals, masks],
     params: packParams(vocabulary, stride),
     choose: () => 0,

@@ -10,6 +10,8 @@
 //    of the token in its sequence, id): it depends on nothing else, so a sequence draws the same tokens alone and in a
 //    batch. Equal logits at a threshold are all kept.
 // A lane asks memory for LOADS logits at once.
+// AHEAD: the logits are what is expected of the token behind the chosen one. It is drawn by the noise of its own place, by which the model will draw
+// it, but without edits, mask and log-probabilities, which are not known yet; its id is the row's last word.
 // A row with a NaN or +infinity among its raw logits, or with none above LOWEST, has no id: NOTHING stands in its place. Bit
 // patterns are looked at, because a compiler may assume that no value is one of these.
 const BATCH = 2u;
@@ -20,7 +22,7 @@ struct Shape {
   stride: u32,       // numbers in a row of logits
 }
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>;
-// [row][RESULT_LENGTH]: id, log-probability, TOP_LIMIT ids, TOP_LIMIT log-probabilities.
+// [row][RESULT_LENGTH]: id, log-probability, TOP_LIMIT ids, TOP_LIMIT log-probabilities, id behind it.
 @group(0) @binding(1) var<storage, read_write> results: array<u32>;
 // The logit that each edit found, so that the log-probability of an edited token is still the model's own.
 @group(0) @binding(3) var<storage, read_write> originals: array<f32>;
@@ -213,7 +215,7 @@ fn draw(row: u32, first: u32, lane: u32, best: Best, temperature: f32) -> Best {
   if (minP > 0.0) {
     lowest = max(lowest, orderedKey(best.value + temperature * log(minP)));
   }
-  let seed = hash(batch[BATCH_SEEDS + row] ^ hash(batch[BATCH_DRAWS + row]));
+  let seed = hash(batch[BATCH_SEEDS + row] ^ hash(batch[BATCH_DRAWS + row] + select(0u, 1u, AHEAD)));
   var drawn = Best(LOWEST, best.id);
   for (var i = lane; i < shape.vocabulary; i += LANES) {
     let logit = logits[first + i];
@@ -228,9 +230,9 @@ fn draw(row: u32, first: u32, lane: u32, best: Best, temperature: f32) -> Best {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
   let first = row * shape.stride;
-  let tops = batch[BATCH_TOPS + row]; // how many to name, plus one; 0: no log-probabilities
+  let tops = select(batch[BATCH_TOPS + row], 0u, AHEAD); // how many to name, plus one; 0: no log-probabilities
   let start = batch[BATCH_EDIT_STARTS + row];
-  let end = batch[BATCH_EDIT_STARTS + row + 1u];
+  let end = select(batch[BATCH_EDIT_STARTS + row + 1u], start, AHEAD);
   let raw = findLargest(first, lane);
   var best = raw.best;
   var sum = 0.0;
@@ -238,7 +240,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sum = logSum(first, lane, best.value);
     writeTops(row, first, lane, best, sum, tops - 1u);
   }
-  let isMasked = batch[BATCH_MASKED + row] != 0u;
+  let isMasked = !AHEAD && batch[BATCH_MASKED + row] != 0u;
   if (start < end) {
     edit(first, lane, start, end);
     storageBarrier();
@@ -263,6 +265,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   if (lane == 0u) {
-    results[row * RESULT_LENGTH] = select(best.id, NOTHING, raw.isBroken);
+    results[row * RESULT_LENGTH + select(0u, RESULT_LENGTH - 1u, AHEAD)] = select(best.id, NOTHING, raw.isBroken);
   }
 }

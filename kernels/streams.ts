@@ -86,21 +86,21 @@ export function streamsJoin(x: Vectors, streams: Vectors, y: Vectors, kept: Slic
   };
 }
 
-export function streamsStartVariant(columns: number, place: Place, lanes: number): Variant {
+export function streamsStartVariant(columns: number, place: Place, lanes: number, isAdded = false): Variant {
   return {
-    label: `streams_start/${columns}/${place}/sg${lanes}`,
+    label: `streams_start/${columns}/${isAdded ? 'add/' : ''}${place}/sg${lanes}`,
     file: 'streams_start.wgsl',
-    includes: placesOf(place, ['X', 'Y']),
-    constants: common(columns, lanes),
-    bindings: [bindingKind('read', place), bindingKind('write', place)],
+    includes: { ...placesOf(place, ['X', 'Y']), PLACE_SUM: `place/sum_${isAdded ? place : 'none'}.wgsl` },
+    constants: { ...common(columns, lanes), EPILOGUE: 2 },
+    bindings: [bindingKind('read', place), bindingKind('write', place), ...(isAdded ? [bindingKind('read', place)] : [])],
   };
 }
 
-/** x: [token][columns] f32; y: [token][4][columns]. */
-export function streamsStart(x: Vectors, y: Vectors, columns: number, lanes: number): Operation {
+/** x: [token][columns] f32; y: [token][4][columns], each stream x, or x added to a stream of `to`. */
+export function streamsStart(x: Vectors, y: Vectors, columns: number, lanes: number, to?: Vectors): Operation {
   return {
-    variants: [streamsStartVariant(columns, placeOf(y), lanes)],
-    resources: [x, y],
+    variants: [streamsStartVariant(columns, placeOf(y), lanes, to !== undefined)],
+    resources: [x, y, ...(to === undefined ? [] : [to])],
     choose: () => 0,
     gridX: (counts) => counts.tokens,
     gridY: () => Math.ceil(columns / 4 / (lanes * run)),

@@ -1,4 +1,4 @@
-/** Owns what a layer's cache is to the kernels: the shape of its pool, the length of its state. Refuses to know how many slots and sequences there are. */
+/** Owns what a layer's cache is to the kernels: the shape of its pool, the length of its state, how far it goes back. Refuses to know how many slots and sequences there are. */
 import type { PoolShape } from '../kernels/attention.ts';
 import { entryPoolShape, keptRowsLength } from '../kernels/compressed.ts';
 import type { LayerCache } from './family.ts';
@@ -22,4 +22,14 @@ export function poolShapeOf(cache: LayerCache, kv: PoolShape['kv']): PoolShape |
 export function stateLengthOf(cache: LayerCache): number | undefined {
   if (cache.kind === 'compressed') return keptRowsLength(cache);
   return cache.kind === 'state' ? cache.length : undefined;
+}
+
+/**
+ * Guessed tokens of a step that may turn out wrong, so that the layer is as if they had not been there: the next step computes other tokens in their places.
+ * A state holds all tokens up to one of them. Rows of a window are kept for as many tokens as see each other, the own one among them, so that those of
+ * one token too many are in nobody's way; entries that it completes are made anew.
+ */
+export function mostGuesses(cache: LayerCache): number {
+  if (cache.kind === 'state') return 0;
+  return cache.kind === 'compressed' ? 1 : Number.POSITIVE_INFINITY;
 }

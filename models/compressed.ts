@@ -7,9 +7,9 @@ import {
   attentionCompressed,
   type CompressedCache,
   type CompressedShape,
-  chooseEntries,
   compress,
   type EntryPart,
+  entryIndex,
   entryPoolShape,
   keepRows,
   recallRows,
@@ -45,7 +45,7 @@ export interface CompressedInputs {
   readonly rotation: Slice;
   /** undefined: no entries. Rows: [token][rawLength]. */
   readonly entries?: { readonly rows: Vectors; readonly entry: EntryWeights } | undefined;
-  /** undefined: every entry is seen. Queries: [token][index head][index length]; weights: [token][index head]. */
+  /** undefined: every entry is seen. Queries: [token][index head][index length]; weights, scaled: [token][index head]. */
   readonly index?: { readonly key: EntryWeights; readonly queries: Vectors; readonly weights: Vectors } | undefined;
 }
 
@@ -88,13 +88,13 @@ export function compressedAttention(g: Graph, layer: number, inputs: CompressedI
   return y;
 }
 
-/** Stores what the step's tokens complete; the entries that each token is to see, where those are not all. */
+/** Stores what the step's tokens complete; first slots of the entries that each token is to see, where those are not all. */
 function storeEntries(
   g: Graph,
   shape: CompressedShape,
   { pool, state, epsilon, rotation, entries, index }: CompressedInputs & { readonly pool: Pool; readonly state: Slice; readonly epsilon: number },
 ): Slice | undefined {
-  const { batch, lanes, layout, maxTokens, contextLength } = g.settings;
+  const { batch, lanes, layout, contextLength } = g.settings;
   if (entries === undefined) throw new Error('nothing to make entries of');
   const { rows } = entries;
   g.keepBlocks(poolAsHeads(shape), pool.vectors);
@@ -108,13 +108,8 @@ function storeEntries(
   if (most <= shape.topK) return undefined;
   const { indexHeads: heads, indexLength: headLength, rotaryLength } = shape;
   const queries = g.scratchRows('index queries turned', heads * headLength);
-  const scores = g.scratchBuffer('index scores', maxTokens * most * 4);
-  const chosen = g.scratchBuffer('chosen entries', maxTokens * shape.topK * 4);
-  g.operations.push(
-    turned({ heads, headLength, rotaryLength, behind: 0, lanes, layout }, { x: index.queries, y: queries, rotation, batch }),
-    ...chooseEntries(shape, most, { queries, weights: index.weights, pool: pool.vectors, scores, chosen, batch }),
-  );
-  return chosen;
+  g.operations.push(turned({ heads, headLength, rotaryLength, behind: 0, lanes, layout }, { x: index.queries, y: queries, rotation, batch }));
+  return g.chooseEntries(entryIndex(shape), most, { queries, weights: { rows: index.weights, start: 0, width: heads }, pool: pool.vectors });
 }
 
 /** The pool as kernels that clear and copy blocks know it. */

@@ -2,11 +2,13 @@
  * DeepSeek-V4 (DeepSeek-AI 2026): a residual of four streams (streams.ts); attention in which one latent row is key and value of all heads, over the last
  * tokens and compressed entries (compressed.ts), with results turned back and an output in groups; experts in every layer, in the first ones by a table of token
  * ids. Source: DeepSeek's inference code, and DeepseekV4ForCausalLM of Hugging Face transformers. Activations are not rounded as
- * there. The block behind the last layer, for multi-token prediction, is left out.
+ * there. If it is asked for, the block for multi-token prediction (DeepSeek-AI 2024) is computed behind the last layer: from the streams of each token and the
+ * embedding of the one behind it, which is known or just chosen, the logits of the next but one.
  */
 import { type CompressedCache, rawLength } from '../kernels/compressed.ts';
 import type { Gate } from '../kernels/gated.ts';
 import type { Slice, Vectors } from '../kernels/kernel.ts';
+import type { Norm } from '../kernels/matmul.ts';
 import type { RouterShape } from '../kernels/router.ts';
 import { streamCount } from '../kernels/streams.ts';
 import { demandActivation, down, gateAndUp, matrix, readRope, readStack, readWidth, type StackConfig, vector } from './blocks.ts';
@@ -109,19 +111,22 @@ export const deepseekV4: Family<DeepseekV4Config> = {
   name: 'deepseek_v4',
   modelTypes: ['deepseek_v4'],
 
-  readConfig(config) {
+  readConfig(config, foresees = false) {
     demandForm(config);
+    if (foresees) demandPrediction(config);
     const stack = readStack(config);
     const rotaryLength = readLength(config, 'qk_rope_head_dim', 4, 512);
     const layerCaches = readCaches(config, stack.layerCount, rotaryLength);
+    if (foresees) layerCaches.push({ ...(layerCaches[0] as CompressedCache), ratio: 0, indexLength: 0 });
     const headLength = layerCaches[0]?.headLength ?? 0;
     const heads = config.integer('num_attention_heads');
     const width = readWidth(config, 'moe_intermediate_size');
     const shared = config.integer('n_shared_experts');
     config.demand(shared <= 64, 'n_shared_experts', 'at most 64', shared);
-    const indexHeads = config.integer('index_n_heads');
+    const indexHeads = readLength(config, 'index_n_heads', 4, 256);
     return {
       ...stack,
+      foresees,
       ...readOutput(config, heads * headLength),
       caches: layerCaches.map((cache) => ({ kind: 'compressed' as const, ...cache })),
       layerCaches,
@@ -143,10 +148,10 @@ export const deepseekV4: Family<DeepseekV4Config> = {
   },
 
   weights(c) {
-    const layers = c.layerCaches.flatMap((cache, layer) => [
-      ...attentionSpecs(c, `${layer}`, `layers.${layer}`, cache),
-      ...mixtureSpecs(c, `${layer}`, `layers.${layer}`, layer < c.tableLayers),
-    ]);
+    const layers = c.layerCaches.flatMap((cache, layer) => {
+      const prefix = layer < c.layerCount ? `layers.${layer}` : 'mtp.0';
+      return [...attentionSpecs(c, `${layer}`, prefix, cache), ...mixtureSpecs(c, `${layer}`, prefix, layer < c.tableLayers)];
+    });
     const { embeddingLength, vocabularySize } = c;
     return new Map<string, WeightSpec>([
       ['embedding', { ...matrix(embeddingLength, ['embed', vocabularySize]), isTable: true }],
@@ -154,6 +159,7 @@ export const deepseekV4: Family<DeepseekV4Config> = {
       ['output norm', vector('norm', embeddingLength)],
       ...mixSpecs(c, 'output', 'hc_head', false),
       ...layers,
+      ...(c.foresees ? predictionSpecs(c) : []),
     ]);
   },
 
@@ -165,17 +171,58 @@ export const deepseekV4: Family<DeepseekV4Config> = {
     let streams = g.enter(width, () => startStreams(c, g, g.embed(w.matrix('embedding'), { label: 'embedded' })));
     for (const layer of g.layers(c.layerCount)) {
       const rotation = c.layerCaches[layer]?.ratio === 0 ? rotations.plain : rotations.compressed;
-      const attended = attend(c, w, g, layer, mixStreams(c, w, g, `${layer} attention`, streams), rotation);
-      streams = joinStreams(c, g, streams, attended);
-      const mixed = mixExperts(c, w, g, `${layer}`, mixStreams(c, w, g, `${layer} experts`, streams), layer < c.tableLayers);
-      streams = joinStreams(c, g, streams, mixed);
+      streams = addBlock(c, w, g, layer, streams, rotation);
     }
     g.leave(streams, width, () => {
       const x = mixStreams(c, w, g, 'output', streams, false);
       g.choose(x, { weight: w.vector('output norm'), epsilon: c.epsilon }, w.matrix('output'));
+      if (c.foresees) foresee(c, w, g, streams, rotations.plain);
     });
   },
 };
+
+/** The streams with what a layer makes of them. */
+function addBlock(c: DeepseekV4Config, w: Weights, g: Graph, layer: number, streams: Vectors, rotation: Slice): Vectors {
+  const attended = attend(c, w, g, layer, mixStreams(c, w, g, `${layer} attention`, streams), rotation);
+  const between = joinStreams(c, g, streams, attended);
+  const mixed = mixExperts(c, w, g, `${layer}`, mixStreams(c, w, g, `${layer} experts`, between), layer < c.tableLayers);
+  return joinStreams(c, g, between, mixed);
+}
+
+/** Releases with a draft module of several stages have it under the same names. */
+function demandPrediction(config: ModelConfig): void {
+  const count = config.number('num_nextn_predict_layers', 0);
+  config.demand(count === 1, 'num_nextn_predict_layers', 1, count);
+  config.demand(!config.has('dspark_block_size'), 'dspark_block_size', 'no such key', 'one');
+  const ratio = config.numbers('compress_ratios')?.[config.integer('num_hidden_layers')] ?? 0;
+  config.demand(ratio === 0, 'compress_ratios', '0 behind those of the layers', ratio);
+}
+
+/** Of the block for multi-token prediction, beside what a layer has: `next norm` and `next` of the embedding, `streams norm` and `streams`, `output norm` and what mixes streams for it. */
+function predictionSpecs(c: DeepseekV4Config): [string, WeightSpec][] {
+  const { embeddingLength, layerCount } = c;
+  return [
+    [`${layerCount} next norm`, vector('mtp.0.enorm', embeddingLength)],
+    [`${layerCount} next`, matrix(embeddingLength, ['mtp.0.e_proj', embeddingLength])],
+    [`${layerCount} streams norm`, vector('mtp.0.hnorm', embeddingLength)],
+    [`${layerCount} streams`, { ...matrix(embeddingLength, ['mtp.0.h_proj', embeddingLength]), headRows: embeddingLength }],
+    ...mixSpecs(c, `${layerCount} output`, 'mtp.0.hc_head', false),
+    [`${layerCount} output norm`, vector('mtp.0.norm', embeddingLength)],
+  ];
+}
+
+/** The token that is expected behind each chosen one. The embedding and the matrix of logits are the model's own. */
+function foresee(c: DeepseekV4Config, w: Weights, g: Graph, streams: Vectors, rotation: Slice): void {
+  const { layerCount: layer, embeddingLength, epsilon } = c;
+  const norm = (name: string): Norm => ({ weight: w.vector(`${layer} ${name} norm`), epsilon });
+  const next = g.embed(w.matrix('embedding'), { label: 'embedded', lookup: 'next' });
+  const expected = g.linear('next of streams', w.matrix(`${layer} next`), next, { norm: norm('next') });
+  const parts = { count: streamCount, stride: streamCount * embeddingLength };
+  const normed = g.norm('normed streams', streams, { kind: 'rms', ...norm('streams') }, embeddingLength, { parts });
+  const before = g.linearByPart('projected streams', w.matrix(`${layer} streams`), normed, streamCount);
+  const own = addBlock(c, w, g, layer, startStreams(c, g, expected, before), rotation);
+  g.foresee(mixStreams(c, w, g, `${layer} output`, own, false), norm('output'), w.matrix('output'));
+}
 
 /** Values and gates, for the entries themselves and, where they are chosen among, for their keys; then what is added to gates, and norms. */
 function entrySpecs({ embeddingLength }: DeepseekV4Config, name: string, tensor: string, cache: CompressedCache): [string, WeightSpec][] {
@@ -243,7 +290,7 @@ function attend(c: DeepseekV4Config, w: Weights, g: Graph, layer: number, x: Vec
         : {
             key: made('index'),
             queries: g.linear('index queries', w.matrix(`${layer} index queries`), rank, { norm: rankNorm }),
-            weights: g.linear('index weights', w.matrix(`${layer} index weights`), x, { norm }),
+            weights: g.linear('index weights', w.matrix(`${layer} index weights`), x, { norm, scale: (c.attention.indexHeads * cache.indexLength) ** -0.5 }),
           },
   };
   const attended = compressedAttention(g, layer, inputs, { ...c.attention, cache });

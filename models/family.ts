@@ -164,6 +164,8 @@ export interface ModelShape {
   readonly caches: readonly LayerCache[];
   /** Sequences that may become longer than so many tokens turn their heads by other frequencies than shorter ones (`Graph.rotation`). */
   readonly longFrom?: number | undefined;
+  /** Behind the layers is one more (the last of `caches`), by which a step expects a token behind each one that it chooses: a guess for the next step (`draft`). */
+  readonly foresees?: boolean | undefined;
   /** Every token sees all of its sequence, which is computed in one step, and what comes of it is one vector of the embedding length; undefined: a decoder. */
   readonly encoder?: Encoder | undefined;
 }
@@ -203,7 +205,8 @@ export interface Family<Config extends ModelShape = ModelShape> {
   readonly gguf?: GgufForm;
   /** Its `readConfig` gives an encoder, for which folders may have the files of sentence-transformers. */
   readonly isEncoder?: true;
-  readConfig(config: ModelConfig): Config;
+  /** `foresees`: with its block for multi-token prediction, where the engine has the family's (`ModelShape.foresees` says so). */
+  readConfig(config: ModelConfig, foresees?: boolean): Config;
   /** By the name that `forward` uses. */
   weights(config: Config): ReadonlyMap<string, WeightSpec>;
   /**

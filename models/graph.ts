@@ -11,7 +11,7 @@ import { type ActivationFunction, type Gate, gated, gatedRows, type RowPart } fr
 import { gatedHeads } from '../kernels/gated_heads.ts';
 import { type HeadRows, headMatmul, headsOf } from '../kernels/head_matmul.ts';
 import { type HeadOptions, headRowLength, heads as splitHeads } from '../kernels/heads.ts';
-import { chooseKeys, type IndexNorm, type IndexShape, indexRows, indexScores } from '../kernels/indexer.ts';
+import { chooseEntries, type IndexNorm, type IndexScoreBuffers, type IndexShape, indexRows, scoresSize, tokenEntries } from '../kernels/indexer.ts';
 import type { Operation, Slice, Vectors } from '../kernels/kernel.ts';
 import { type LatentShape, latentQueries, latentRows } from '../kernels/latent.ts';
 import { type Finish, matmul, type Norm } from '../kernels/matmul.ts';
@@ -256,14 +256,15 @@ function splitHeadRows(
   { plainLength, valueLength: valueRows }: LatentHeads,
 ): { readonly keys: Parameters<typeof latentQueries>[1]; readonly values: HeadRows } {
   if ('keys' in matrices) return { keys: { ...headsOf(matrices.keys), rowsAre: 'latent' }, values: headsOf(matrices.values) };
-  const [piece] = matrices.pieces;
-  if (piece === undefined) throw new Error('no key weights');
-  const own = { matrix: piece.matrix, pitch: plainLength + valueRows };
+  const own = { matrix: wholeOf(matrices), pitch: plainLength + valueRows };
   return { keys: { ...own, start: 0, rows: plainLength, rowsAre: 'plain' }, values: { ...own, start: plainLength, rows: valueRows } };
 }
 
-/** Bytes of scores that an indexer has room for at once; tokens of a step that need more go one part after the other. */
-const scoreRoom = 2 ** 26;
+/** A matrix that is in one piece, because heads are taken from it. */
+function wholeOf({ pieces: [piece] }: LoadedMatrix): PackedMatrix {
+  if (piece === undefined) throw new Error('no weights of heads');
+  return piece.matrix;
+}
 
 /** Positions that a layer without a window sees. */
 const everything = Number.POSITIVE_INFINITY;
@@ -282,6 +283,7 @@ export class Graph {
   #vocabulary = 0;
   #rows: Slice | undefined;
   #masks: Slice | undefined;
+  #originals: Slice | undefined;
   #entry: HandedRows | undefined;
   #exit: HandedRows | undefined;
   #isLast = true;
@@ -344,8 +346,9 @@ export class Graph {
    * Rows of the batch's ids (or what `lookup` says), times `scale`; without a label of their own they are the residual stream [token][embedding length].
    * Added to `to`, they are good as long as what addLinear gives.
    */
-  embed(table: LoadedMatrix, { label = 'residual', ...options }: EmbedOptions & { readonly label?: string } = {}): Vectors {
+  embed(table: LoadedMatrix, { label = 'residual', ...rest }: Omit<EmbedOptions, 'results'> & { readonly label?: string } = {}): Vectors {
     const { lanes, batch, layout } = this.settings;
+    const options = rest.lookup === 'next' ? { ...rest, results: this.results.rows } : rest;
     const y = options.to === undefined ? this.#perToken(label, table.columns) : this.#otherResidual(options.to, table.columns);
     for (const piece of table.pieces) this.operations.push(...embed(piece.matrix, y, batch, lanes, layout, options));
     return y;
@@ -438,10 +441,14 @@ export class Graph {
   }
 
   /** W[head] x: the matrix has rows of one head below those of another, x [token][head][columns]. Gives [token][head][rows of a head]. */
-  linearByHead(label: string, { pieces, rows }: LoadedMatrix, x: Vectors, heads: number): Vectors {
-    const [piece] = pieces;
-    if (piece === undefined) throw new Error('no weights of heads');
-    return this.#byHead(label, { matrix: piece.matrix, pitch: rows / heads, start: 0, rows: rows / heads }, x, heads);
+  linearByHead(label: string, matrix: LoadedMatrix, x: Vectors, heads: number): Vectors {
+    const rows = matrix.rows / heads;
+    return this.#byHead(label, { matrix: wholeOf(matrix), pitch: rows, start: 0, rows }, x, heads);
+  }
+
+  /** W x of each of `parts` of a row: x [token][part][columns], and so what comes of it. The matrix is loaded as the rows of one head. */
+  linearByPart(label: string, matrix: LoadedMatrix, x: Vectors, parts: number): Vectors {
+    return this.#byHead(label, { matrix: wholeOf(matrix), pitch: 0, start: 0, rows: matrix.rows }, x, parts);
   }
 
   #byHead(label: string, weights: HeadRows, x: Vectors, heads: number): Vectors {
@@ -453,30 +460,28 @@ export class Graph {
 
   /** Stores an index key a token, and gives what each token attends to, in this layer and in others that have none of their own; good until the next call. */
   chooseKeys(layer: number, { queries, rows, norm, rotation }: IndexInputs, latent: LatentHeads, index: IndexHeads): ChosenKeys {
-    const { batch, maxTokens, contextLength } = this.settings;
+    const { batch, contextLength } = this.settings;
     const { pool, shape: whole } = this.#latentPool(layer, latent);
     const { heads, length, rotaryLength } = index;
     const topK = Math.min(index.topK, contextLength);
-    const shape: IndexShape = { ...whole, indexLength: length, indexHeads: heads, rotaryLength, topK };
     const turned = this.#perToken('index queries', heads * length);
     const plain = { ...whole, heads, headLength: length, latentLength: undefined, rotaryLength, scale: (length * heads) ** -0.5 };
     const rowLength = length + heads;
     this.operations.push(
       splitHeads(plain, { ...index, onlyQueries: true }, { rows: queries, queries: turned, pool, rotation, batch }),
-      indexRows(shape, { ...index, rowLength }, { rows, pool, norm, rotation, batch }),
+      indexRows({ ...whole, indexLength: length, rotaryLength }, { ...index, rowLength }, { rows, pool, norm, rotation, batch }),
     );
-    const scoreRows = Math.max(1, Math.min(maxTokens, Math.floor(scoreRoom / 4 / contextLength)));
-    const scores = this.#buffer('index scores', scoreRows * contextLength * 4);
-    const slots = this.#buffer('chosen keys', maxTokens * topK * 4);
-    for (let firstToken = 0; firstToken < maxTokens; firstToken += scoreRows) {
-      const part = { scores, stride: contextLength, firstToken, rows: scoreRows };
-      const weights = { rows, start: length, width: rowLength };
-      this.operations.push(
-        indexScores(shape, { queries: turned, weights, pool, batch }, part, this.settings),
-        chooseKeys(shape, part, slots, batch, this.settings),
-      );
-    }
-    return { slots, topK };
+    const shape = { ...whole, indexLength: length, indexHeads: heads, topK, entries: tokenEntries(whole) };
+    return { slots: this.chooseEntries(shape, contextLength, { queries: turned, weights: { rows, start: length, width: rowLength }, pool }), topK };
+  }
+
+  /** The entries that each token attends to, of the `most` that it may see: [token][topK] first slots of them, good until the next call. */
+  chooseEntries(shape: IndexShape, most: number, buffers: Omit<IndexScoreBuffers, 'batch'>): Slice {
+    const { batch, maxTokens } = this.settings;
+    const scores = this.#buffer('index scores', scoresSize(maxTokens, most));
+    const chosen = this.#buffer('chosen entries', maxTokens * shape.topK * 4);
+    this.operations.push(...chooseEntries(shape, maxTokens, most, { ...buffers, batch, scores, chosen }, this.settings));
+    return chosen;
   }
 
   #latentPool(layer: number, { heads, latentLength, ropeLength, indexLength, scale }: LatentHeads): { readonly pool: Vectors; readonly shape: LatentShape } {
@@ -618,23 +623,33 @@ export class Graph {
 
   /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. `softCap`: c of c * tanh(logit / c), after the scale. */
   choose(x: Vectors, norm: Norm, output: LoadedMatrix, { scale, softCap, bias }: LogitOptions = {}): void {
-    const { batch, layout, maxLogitRows, maxEdits, invocationLimit } = this.settings;
+    const { maxLogitRows, maxEdits } = this.settings;
     const stride = Math.ceil(output.rows / 4) * 4;
     this.#vocabulary = output.rows;
     this.#logits = this.settings.create('logits', 'logits', maxLogitRows * stride * 4);
     this.#rows = this.settings.create('logits', 'results', maxLogitRows * resultLength * 4);
-    const originals = this.settings.create('logits', 'originals', maxEdits * 4);
+    this.#originals = this.settings.create('logits', 'originals', maxEdits * 4);
     const capped = softCap === undefined ? {} : { activation: 'soft_cap' as const, limit: softCap };
     this.#multiply(output, x, norm, { kind: 'store', y: this.#logits, stride, scale, ...capped }, 'logitRows', bias);
     this.#masks = this.settings.create('logits', 'masks', maxLogitRows * maskLength(output.rows) * 4);
-    this.operations.push(
-      sample(
-        { logits: this.#logits, results: this.#rows, originals, batch, masks: this.#masks },
-        { vocabulary: output.rows, stride },
-        rowLanes(this.settings, invocationLimit),
-        layout,
-      ),
-    );
+    this.#sample(this.#logits, output.rows);
+  }
+
+  /** Behind `choose`: the token that is expected behind each chosen one, from logits of its own. */
+  foresee(x: Vectors, norm: Norm, output: LoadedMatrix): void {
+    const stride = Math.ceil(output.rows / 4) * 4;
+    const logits = this.settings.create('logits', 'logits ahead', this.settings.maxLogitRows * stride * 4);
+    this.#multiply(output, x, norm, { kind: 'store', y: logits, stride }, 'logitRows');
+    this.#sample(logits, output.rows, true);
+  }
+
+  #sample(logits: Slice, vocabulary: number, isAhead = false): void {
+    const { batch, layout, invocationLimit } = this.settings;
+    const { rows: results, masks } = this.results;
+    if (this.#originals === undefined) throw new Error('nothing was chosen');
+    const buffers = { logits, results, originals: this.#originals, batch, masks };
+    const stride = Math.ceil(vocabulary / 4) * 4;
+    this.operations.push(sample(buffers, { vocabulary, stride }, rowLanes(this.settings, invocationLimit), layout, isAhead));
   }
 
   /** One vector of `columns` numbers for each logit row in place of logits, of all rows of its sequence; nothing is chosen. */

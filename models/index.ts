@@ -1,5 +1,5 @@
 /** Owns the door of the models: the families, and what their forward passes are made with. */
-export { poolShapeOf, stateLengthOf } from './caches.ts';
+export { mostGuesses, poolShapeOf, stateLengthOf } from './caches.ts';
 export { families } from './families.ts';
 export type {
   Encoder,

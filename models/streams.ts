@@ -25,10 +25,10 @@ export function mixSpecs(c: StreamsConfig, name: string, tensor: string, joins: 
   ];
 }
 
-/** Four streams, each of them x. */
-export function startStreams(c: StreamsConfig, g: Graph, x: Vectors): Vectors {
+/** Four streams, each of them x; or x added to each of four that are not the residual's. */
+export function startStreams(c: StreamsConfig, g: Graph, x: Vectors, to?: Vectors): Vectors {
   const streams = g.scratchRows('streams', streamCount * c.embeddingLength);
-  g.operations.push(streamsStart(x, streams, c.embeddingLength, g.settings.lanes));
+  g.operations.push(streamsStart(x, streams, c.embeddingLength, g.settings.lanes, to));
   return streams;
 }
 

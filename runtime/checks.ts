@@ -5,6 +5,7 @@
 import { InwardError } from './errors.ts';
 import {
   activationFormats,
+  draftKinds,
   type EngineInfo,
   type EngineOptions,
   engineNumbers,
@@ -30,6 +31,8 @@ export function checkOptions(options: EngineOptions): void {
   }
   if (options.expertHostMemory !== undefined && options.expertMemory === undefined)
     throw new InwardError('invalid_option', { option: 'expertHostMemory', rule: 'only with expertMemory' });
+  checkChoice('draft', options.draft, draftKinds);
+  if (options.draft === 'mtp' && (options.stages ?? 1) > 1) throw new InwardError('invalid_option', { option: 'draft', rule: 'mtp with one stage' });
   checkChoice('kv', options.kv, kvFormats);
   checkChoice('activations', options.activations, activationFormats);
   checkChoice('tune', options.tune, tuneModes);

@@ -1,6 +1,6 @@
 /**
- * Owns the step loop: schedule, run, commit, publish. No branch on model or quantization. Refuses text, and refuses to
- * know how its parts came to be (open.ts); runtime/host puts an engine into a process of its own.
+ * Owns the step loop: schedule, run, commit, publish; with several stages as many steps are under way. No branch on model or
+ * quantization. Refuses text, and refuses to know how its parts came to be (open.ts); runtime/host puts an engine into a process of its own.
  */
 import { EventChannel } from './channel.ts';
 import { checkOptions, checkRequest } from './checks.ts';
@@ -10,6 +10,8 @@ import { InwardError, toInwardError } from './errors.ts';
 import { Grammars } from './grammar/grammars.ts';
 import { type EngineHost, openParts, type Parts } from './open.ts';
 import { Recorder } from './recorder.ts';
+import type { StepResults } from './results.ts';
+import type { Batch } from './scheduling/batch.ts';
 import { Sequence } from './scheduling/sequence.ts';
 import type {
   Embedding,
@@ -31,6 +33,14 @@ export async function createEngine(options: EngineOptions, pretence: DevicePrete
   return new LocalEngine(parts, info, options.vocabulary);
 }
 
+/** A step that runs. */
+interface Step {
+  readonly batch: Batch;
+  readonly started: number;
+  readonly scheduled: number;
+  readonly results: Promise<StepResults>;
+}
+
 class LocalEngine implements Engine {
   readonly info: EngineInfo;
   readonly failed: Promise<Error>;
@@ -45,11 +55,16 @@ class LocalEngine implements Engine {
   readonly #loop: Promise<void>;
   readonly #recorder = new Recorder();
   readonly #grammars: Grammars | undefined;
+  readonly #free: Batch[];
+  /** The oldest first. */
+  readonly #underWay: Step[] = [];
+  #committedAt = 0;
   #steps = 0;
   #dispatchesPerStep = 0;
 
   constructor(parts: Parts, info: EngineInfo, vocabulary: GrammarVocabulary | undefined) {
     this.#parts = parts;
+    this.#free = [...parts.spares, parts.batch];
     this.info = info;
     this.#grammars = vocabulary && new Grammars(vocabulary);
     const { promise, resolve } = Promise.withResolvers<Error>();
@@ -156,11 +171,10 @@ class LocalEngine implements Engine {
   }
 
   async #run(): Promise<void> {
-    const { scheduler } = this.#parts;
     try {
       // Closed, it goes on until what ran has been zeroed.
-      while (this.#failure === undefined && !(this.#isClosed && !scheduler.hasWork)) {
-        if (scheduler.hasWork) await this.#step();
+      while (this.#failure === undefined && !(this.#isClosed && !this.#hasWork)) {
+        if (this.#hasWork) await this.#step();
         else if (this.#checks.length > 0) await this.#check();
         else {
           // The words of a schema may be somebody's: they stay no longer than those who work with them.
@@ -171,7 +185,12 @@ class LocalEngine implements Engine {
     } catch (error) {
       this.#stop(toInwardError(error, 'a step'));
     }
+    for (const { batch } of this.#underWay) batch.zero();
     for (const { reject } of this.#checks.splice(0)) reject(this.#failure ?? new InwardError('shutting_down'));
+  }
+
+  get #hasWork(): boolean {
+    return this.#underWay.length > 0 || this.#parts.scheduler.hasWork;
   }
 
   async #check(): Promise<void> {
@@ -180,26 +199,51 @@ class LocalEngine implements Engine {
     for (const { resolve } of this.#checks.splice(0)) resolve(report);
   }
 
+  /** Starts a step, if there is one; once no more can be started, the oldest ends. */
   async #step(): Promise<void> {
-    const { scheduler, runner, batch } = this.#parts;
+    const batch = this.#free.pop();
+    if (batch !== undefined) {
+      if (this.#start(batch)) {
+        if (this.#free.length > 0) return;
+      } else this.#free.push(batch);
+    }
+    const oldest = this.#underWay.shift();
+    if (oldest === undefined) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
+    await this.#end(oldest);
+  }
+
+  /** False: nothing is to be done. */
+  #start(batch: Batch): boolean {
+    const { scheduler, runner, spares } = this.#parts;
     const started = performance.now();
-    scheduler.schedule(batch);
+    scheduler.schedule(batch, 1 + spares.length);
     const scheduled = this.#spent('schedule', started);
-    if (batch.isEmpty) return this.#sleep(); // until an arrival, an abort, a reader that caught up, or a deadline
+    if (batch.isEmpty) return false;
     for (const { sink } of batch.sequences) sink.admitted?.();
+    const results = runner.run(batch);
+    // Whoever waits for it hears of a failure; where an older one has failed nobody does.
+    results.catch(() => undefined);
+    this.#underWay.push({ batch, started, scheduled, results });
+    return true;
+  }
+
+  async #end({ batch, started, scheduled, results: running }: Step): Promise<void> {
+    const { scheduler, runner } = this.#parts;
     try {
-      const results = await runner.run(batch);
+      const results = await running;
       const submitted = this.#spent('submit', scheduled, runner.submittedAt);
       const waited = this.#spent('wait', submitted);
       const { tokens, logitRows } = batch.counts;
-      if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, waited - started);
+      // Beside the one before it a step takes what comes on top of that.
+      if (tokens > 0) scheduler.pace.observe(tokens - logitRows, logitRows, waited - Math.max(started, this.#committedAt));
       scheduler.commit(batch, results);
       results.zero();
       this.#steps++;
       if (tokens > 0) this.#dispatchesPerStep = runner.dispatchCount;
-      this.#spent('commit', waited);
+      this.#committedAt = this.#spent('commit', waited);
     } finally {
       batch.zero();
+      this.#free.push(batch);
     }
   }
 

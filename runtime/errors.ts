@@ -62,6 +62,7 @@ const table = {
   device_lost: { kind: 'internal', sentence: 'The device was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },
   // ours
   logits_invalid: { kind: 'internal', sentence: 'The model gave logits that are not numbers.', remedy: 'Check the model file; if only some requests fail, report how to make it happen.' },
+  answer_invalid: { kind: 'internal', sentence: 'An answer does not keep to the schema that it was held to.', remedy: 'Report how to make it happen; answers are valid by construction, and this is the second look.' },
   engine_stopped: { kind: 'internal', sentence: 'The engine process ended unexpectedly (exit code {code}).', remedy: 'Restart the server and report how to make it happen.' },
   engine_stuck: { kind: 'internal', sentence: 'The engine process said nothing for {limit} ms and was ended.', remedy: 'Restart the server; if it happens again, look at the driver.' },
   stage_lost: { kind: 'internal', sentence: 'A stage of the model was lost ({reason}).', remedy: 'Restart the server; if it happens again, look at the driver.' },

@@ -14,7 +14,7 @@ import { billCheckpoint } from './sizing/bill.ts';
 import { findBill, findConfig } from './sizing/releases.ts';
 import { planStages } from './sizing/stages.ts';
 import type { Accelerator, ModelBill, StagePlan } from './sizing/types.ts';
-import { type KvFormat, kvFormats, type MemoryRoom, type ModelFit, type ModelPlan } from './types.ts';
+import { type DraftKind, type KvFormat, kvFormats, type MemoryRoom, type ModelFit, type ModelPlan } from './types.ts';
 
 /** What a config.json alone is sized in: as it is released, and as it is usually made smaller. */
 const shapeStorages = ['BF16', 'Q8_0', 'Q6_K', 'Q4_K'] as const;
@@ -24,7 +24,7 @@ const shapeStorages = ['BF16', 'Q8_0', 'Q6_K', 'Q4_K'] as const;
  * Throws file_missing, gguf_invalid, checkpoint_invalid, model_unsupported.
  */
 export function fitModel(modelPath: string, options: PlanOptions, room: MemoryRoom): ModelFit[] {
-  if (isConfig(modelPath)) return shapeStorages.map((storage) => sizeModel(openShape(modelPath, storage), options, room, storage));
+  if (isConfig(modelPath)) return shapeStorages.map((storage) => sizeModel(openShape(modelPath, storage, options.draft === 'mtp'), options, room, storage));
   return [sizeModel(openCheckpoint(modelPath), options, room)];
 }
 
@@ -34,7 +34,7 @@ function isConfig(path: string): boolean {
 
 function sizeModel(opened: Checkpoint, options: PlanOptions, room: MemoryRoom, storage?: string): ModelFit {
   using checkpoint = opened;
-  const plan = createPlanner(checkpoint);
+  const plan = createPlanner(checkpoint, options.draft);
   const first = plan(options);
   // Every sequence has a whole context, where nobody says less.
   const asked = options.kvTokens === undefined ? plan({ ...options, kvTokens: first.contextLength * first.maxSequences }) : first;
@@ -78,25 +78,26 @@ function findLargest({ modelContextLength }: ModelPlan, excessAt: (contextLength
  * Throws as fitModel does, and invalid_option for more devices than layers.
  */
 export function fitStages(model: string, options: PlanOptions, device: Accelerator, count: number): StagePlan {
-  const bill = billModel(model, options.kv ?? kvFormats[0]);
+  const bill = billModel(model, options.kv ?? kvFormats[0], options.draft);
   const most = bill.caches.length;
   if (count > most) throw new InwardError('invalid_option', { option: 'count', rule: `at most ${most}, a layer of ${bill.name} on each` });
   return planStages(bill, device, count, options);
 }
 
-function billModel(model: string, kv: KvFormat): ModelBill {
-  const bill = findBill(model, kv);
-  if (bill !== undefined && statSync(model, { throwIfNoEntry: false }) === undefined) return withScratch(bill, findConfig(model), kv);
+function billModel(model: string, kv: KvFormat, draft: DraftKind | undefined): ModelBill {
+  const foresees = draft === 'mtp';
+  const bill = findBill(model, kv, foresees);
+  if (bill !== undefined && statSync(model, { throwIfNoEntry: false }) === undefined) return withScratch(bill, findConfig(model), kv, draft);
   const isShape = isConfig(model);
-  using checkpoint = isShape ? openShape(model, 'BF16') : openCheckpoint(model);
-  const found = billCheckpoint(checkpoint, kv, isShape);
+  using checkpoint = isShape ? openShape(model, 'BF16', foresees) : openCheckpoint(model);
+  const found = billCheckpoint(checkpoint, kv, isShape, draft);
   return { ...found, name: found.name || basename(model, '.json') };
 }
 
 /** Working memory follows from the forward pass, once the engine has the family. */
-function withScratch(bill: ModelBill, configPath: string | undefined, kv: KvFormat): ModelBill {
+function withScratch(bill: ModelBill, configPath: string | undefined, kv: KvFormat, draft: DraftKind | undefined): ModelBill {
   if (configPath === undefined || families.every(({ name }) => name !== bill.family)) return bill;
-  using checkpoint = openShape(configPath, 'BF16');
-  const { scratchSize } = billCheckpoint(checkpoint, kv, true);
+  using checkpoint = openShape(configPath, 'BF16', draft === 'mtp');
+  const { scratchSize } = billCheckpoint(checkpoint, kv, true, draft);
   return { ...bill, scratchSize };
 }

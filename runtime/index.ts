@@ -105,6 +105,7 @@ export type {
   ActivationFormat,
   AdapterFacts,
   DeviceName,
+  DraftKind,
   Embedding,
   EmbedOptions,
   Engine,
@@ -141,4 +142,4 @@ export type {
   Tuning,
   ZeroReport,
 } from './types.ts';
-export { activationFormats, deviceNames, engineNumbers, grammarLimit, kvFormats, logitBiasLimit, logprobsLimit, saltLimit } from './types.ts';
+export { activationFormats, deviceNames, draftKinds, engineNumbers, grammarLimit, kvFormats, logitBiasLimit, logprobsLimit, saltLimit } from './types.ts';

@@ -3,10 +3,9 @@
  * place that knows all of them. Refuses to run steps for anyone but the warm-up.
  */
 import { basename } from 'node:path';
-import { poolExtent } from '../kernels/attention.ts';
 import { PipelineCache } from '../kernels/pipeline.ts';
 import { type KernelFamily, steadyFamily, tileFacts } from '../kernels/tiles.ts';
-import { Graph, type ModelShape, poolShapeOf, stateLengthOf, type WeightSpec } from '../models/index.ts';
+import { type Graph, type ModelShape, mostGuesses, type WeightSpec } from '../models/index.ts';
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
@@ -15,7 +14,8 @@ import type { Checkpoint } from './checkpoint/types.ts';
 import { availableMemory, type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
 import { formatBytes, InwardError } from './errors.ts';
-import { DeviceMemory, wholeBuffer } from './memory.ts';
+import { createGraph, demandBinding } from './graph.ts';
+import { DeviceMemory } from './memory.ts';
 import { type Outlet, ResultOutlet, RowOutlet } from './outlets.ts';
 import { type ModelOutline, outlineModel, outlineScratch, outlineSpecs } from './outline.ts';
 import { blockLength, limitsOf, planMemory, readModel } from './plan.ts';
@@ -64,6 +64,8 @@ export interface Parts {
   readonly memory: DeviceMemory;
   readonly runner: StepRunner;
   readonly batch: Batch;
+  /** For steps that may be under way beside it. */
+  readonly spares: readonly Batch[];
   readonly pool: BlockPool;
   /** Blocks of recurrent state, where the model has such state. */
   readonly states: BlockPool | undefined;
@@ -80,7 +82,10 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
   if ((options.stages ?? 1) > 1 && host.stage === undefined)
     throw new InwardError('invalid_option', { option: 'stages', rule: 'stages have processes of their own: openEngine starts them' });
   const { parts, info, files } = await openWith(options, pretence, host, async (built) => {
-    const runner = host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, host.stage, options);
+    // Each stage can work on a step of its own.
+    const spares = Array.from({ length: (host.stage?.count ?? 1) - 1 }, () => new Batch(built.batch.limits));
+    const runner =
+      host.stage === undefined ? await built.create(new ResultOutlet(built.memory, built.graph)) : await createStaged(built, spares, host.stage, options);
     // Every step of an encoder needs it.
     if (built.config.encoder !== undefined) runner.reserveLogits();
     const { open, memory, batch, pool, states, limits } = built;
@@ -88,18 +93,23 @@ export async function openParts(options: EngineOptions, pretence: DevicePretence
     const whole = runner instanceof StagedRunner ? { run: (step: Batch) => runner.run(step, 1) } : runner;
     // On a scheduler of its own, so that no one sees it in the counts.
     await warmUp(new Scheduler(limits, pool), batch, whole, built.kernels, built.onWarm);
-    return { parts: { open, memory, runner, batch, pool, states, scheduler: new Scheduler(limits, pool) } };
+    return { parts: { open, memory, runner, batch, spares, pool, states, scheduler: new Scheduler(limits, pool) } };
   });
   return { parts: { ...parts, ...(files && { files }) }, info };
 }
 
-async function createStaged({ graph, memory, batch, config, kernels, create }: Built, { ring }: StagePlace, options: EngineOptions): Promise<StagedRunner> {
+async function createStaged(
+  { graph, memory, batch, config, kernels, create }: Built,
+  spares: readonly Batch[],
+  { ring }: StagePlace,
+  options: EngineOptions,
+): Promise<StagedRunner> {
   const { maxTokens, maxLogitRows } = batch.limits;
   if (graph.exit === undefined) throw new InwardError('internal', { part: 'the first stage' });
   const first = await create(new RowOutlet(memory, graph.exit, maxTokens));
   const { microBatches } = withStandards(options);
   const leastTokens = leastPart[kernels === 'narrow' ? 'cpu' : 'gpu'];
-  return new StagedRunner(first, ring, batch, { vocabularySize: config.vocabularySize, maxLogitRows, microBatches, leastTokens });
+  return new StagedRunner(first, ring, [batch, ...spares], { vocabularySize: config.vocabularySize, maxLogitRows, microBatches, leastTokens });
 }
 
 /** Tokens of a part of a step at least: below so many a device takes hardly less time for fewer. */
@@ -135,7 +145,7 @@ interface CheckedModel extends ModelOutline {
 }
 
 function checkModel(checkpoint: Checkpoint, options: EngineOptions, place: StagePlace | undefined): CheckedModel {
-  const { family, config } = readModel(checkpoint);
+  const { family, config } = readModel(checkpoint, options.draft);
   const all = family.weights(config);
   const whole = outlineModel(checkpoint, family, config);
   const own: ModelOutline = place === undefined ? whole : { ...whole, range: planStages(checkpoint, whole, place.count, options)[place.index] };
@@ -231,55 +241,16 @@ async function assemble(
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const target = { device, memory, pipelines, place: open.place, bindingLimit: open.bindingLimit, textureLimit: open.textureLimit };
   const weights = await loadWeights(checkpoint, specs, { ...target, onProgress: report('weights', options) }, { slots, hostSize });
-  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const batchBuffer = memory.create('batch', 'batch', batch.words.byteLength, storage);
-  const isHere = (layer: number): boolean => range === undefined || (layer >= range.start && layer < range.end);
-  const graph = new Graph({
-    ...facts,
-    range,
-    layout: batch.layout,
-    invocationLimit: open.invocationLimit,
-    activations,
-    kv,
-    maxTokens: tokenBudget,
-    maxLogitRows: batch.limits.maxLogitRows,
-    maxItems: batch.maxItems,
-    maxEdits: batch.limits.maxEdits,
-    maxCopies: maxSequences,
-    contextLength,
-    window,
-    blockLength,
-    batch: wholeBuffer(batchBuffer),
-    pools: config.caches.map((cache, layer) => {
-      const shape = poolShapeOf(cache, kv);
-      if (shape === undefined || !isHere(layer)) return undefined;
-      const { width, rows, fold } = poolExtent(shape, blockCount * blockLength, open);
-      return { vectors: memory.createVectors('kv', `KV ${layer}`, open.place, width, rows, 'rgba32uint'), fold };
-    }),
-    states: config.caches.map((cache, layer) => {
-      const length = stateLengthOf(cache);
-      if (length === undefined || !isHere(layer)) return undefined;
-      const blocks = memory.create('state', `state ${layer}`, length * 4 * maxSequences, storage);
-      return { blocks: wholeBuffer(blocks), length };
-    }),
-    create: (owner, label, size, data) => {
-      demandBinding(owner === 'logits' ? 'The logits' : 'The working memory of a step', size, open);
-      const buffer = memory.create(data === undefined ? owner : 'constants', label, size, storage | GPUBufferUsage.UNIFORM);
-      if (data !== undefined) device.queue.writeBuffer(buffer, 0, data() as Float32Array<ArrayBuffer>);
-      return wholeBuffer(buffer);
-    },
-    createRows: (label, rows, width) => {
-      if (open.place === 'buffer') demandBinding('The working memory of a step', rows * width * 4, open);
-      return memory.createVectors('activations', label, open.place, width / 4, rows);
-    },
-  });
+  const { graph, batchBuffer } = createGraph({ ...facts, range, window }, config.caches, plan, batch, { open, memory });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
   // Of all layers: whoever schedules gives every sequence one, wherever it is kept.
   const states = planMemory(config, options).stateSize > 0 ? new BlockPool(maxSequences) : undefined;
   const { queueLength, prefixSeconds, prefixQuota, draftLength } = withStandards(options);
   const limits: SchedulerLimits = {
-    ...{ maxSequences, queueLength, tokenBudget, blockLength, draftLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
+    ...{ maxSequences, queueLength, tokenBudget, blockLength, window, longFrom: config.longFrom, states, isEncoder: config.encoder !== undefined },
+    draftLength: Math.min(draftLength, ...config.caches.map(mostGuesses)),
+    foresees: config.foresees,
     prefix: {
       timeToLiveMs: prefixSeconds * 1000,
       quota: Math.floor((blockCount * prefixQuota) / 100),
@@ -343,11 +314,6 @@ function withStandards(options: EngineOptions): Record<keyof typeof engineNumber
 function demandHost(size: number, deviceSize: number): void {
   const free = Math.max(0, availableMemory() - deviceSize);
   if (size > free) throw new InwardError('out_of_memory', { owner: 'The experts in host memory', needed: formatBytes(size), free: formatBytes(free) });
-}
-
-/** What one kernel reads or writes must fit one binding; matrices are cut, but this is not. */
-function demandBinding(owner: string, size: number, { bindingLimit }: OpenDevice): void {
-  if (size > bindingLimit) throw new InwardError('out_of_memory', { owner, needed: formatBytes(size), free: formatBytes(bindingLimit) });
 }
 
 function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {

@@ -19,6 +19,8 @@ import { blocksHeld, effectiveWindow, windowOf } from './scheduling/window.ts';
 import { readTuning } from './tuner.ts';
 import {
   activationFormats,
+  type DraftKind,
+  draftKinds,
   type EngineOptions,
   engineNumbers,
   kvFormats,
@@ -31,8 +33,8 @@ import {
 
 export const blockLength = 16;
 
-/** Throws gguf_invalid, model_unsupported. */
-export function readModel(checkpoint: Checkpoint): { family: Family; config: ModelShape } {
+/** `draft`: who guesses tokens. Throws gguf_invalid, model_unsupported. */
+export function readModel(checkpoint: Checkpoint, draft: DraftKind = draftKinds[0]): { family: Family; config: ModelShape } {
   const { model } = checkpoint;
   if (model === undefined) {
     throw new InwardError('model_unsupported', {
@@ -41,12 +43,16 @@ export function readModel(checkpoint: Checkpoint): { family: Family; config: Mod
       found: plainName(describeCheckpoint(checkpoint).family, 'something else'),
     });
   }
-  const read = (): ModelShape => model.family.readConfig(model.config);
+  const foresees = draft === 'mtp';
+  const read = (): ModelShape => model.family.readConfig(model.config, foresees);
   // Those of a folder name config.json.
-  return { family: model.family, config: checkpoint.format === 'gguf' ? inFile(checkpoint.fileAt(), read) : read() };
+  const config = checkpoint.format === 'gguf' ? inFile(checkpoint.fileAt(), read) : read();
+  if (foresees && !config.foresees)
+    throw new InwardError('model_unsupported', { part: 'multi-token prediction (draft mtp)', expected: 'deepseek_v4', found: model.family.name });
+  return { family: model.family, config };
 }
 
-export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations' | 'expertMemory'>;
+export type PlanOptions = Pick<EngineOptions, 'contextLength' | 'maxSequences' | 'kvTokens' | 'tokenBudget' | 'kv' | 'activations' | 'expertMemory' | 'draft'>;
 type KvShape = Pick<ModelShape, 'contextLength' | 'caches' | 'encoder'>;
 
 /** The options with their defaults, and the KV pool and recurrent state that they ask for; `range`: of these layers. */
@@ -92,7 +98,7 @@ const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => 
 
 /** What a step of this plan can hold. */
 export function limitsOf(
-  config: Pick<ModelShape, 'vocabularySize' | 'longFrom' | 'encoder'>,
+  config: Pick<ModelShape, 'vocabularySize' | 'longFrom' | 'encoder' | 'foresees'>,
   { contextLength, maxSequences, tokenBudget, kvBlocks }: MemoryPlan,
   kernels: KernelFamily = 'narrow',
 ): BatchLimits {
@@ -107,18 +113,19 @@ export function limitsOf(
     maxEdits: editRoom(maxSequences, config.vocabularySize, contextLength),
     longFrom: config.longFrom,
     isEncoder: config.encoder !== undefined,
+    foresees: config.foresees,
   };
 }
 
 /** What a model file would take, from its header. Throws file_missing, gguf_invalid, checkpoint_invalid, model_unsupported. */
 export function planModel(options: EngineOptions): ModelPlan {
   using checkpoint = openCheckpoint(options.modelPath);
-  return createPlanner(checkpoint)(options);
+  return createPlanner(checkpoint, options.draft)(options);
 }
 
 /** Plans of one model with different options. Throws checkpoint_invalid, gguf_invalid, model_unsupported. */
-export function createPlanner(checkpoint: Checkpoint): (options: PlanOptions) => ModelPlan {
-  const { family, config } = readModel(checkpoint);
+export function createPlanner(checkpoint: Checkpoint, draft?: DraftKind): (options: Omit<PlanOptions, 'draft'>) => ModelPlan {
+  const { family, config } = readModel(checkpoint, draft);
   const { name, parameterCount } = describeCheckpoint(checkpoint);
   const model = outlineModel(checkpoint, family, config);
   const specs = family.weights(config);
@@ -149,7 +156,7 @@ function planOf(model: ModelOutline, facts: Pick<ModelPlan, 'name' | 'parameterC
 /** Which kernels would run, as far as this device has measured them. Throws file_missing, gguf_invalid, checkpoint_invalid, model_unsupported. */
 export function readModelTuning(options: EngineOptions, device: TunedDevice): Tuning {
   using checkpoint = openCheckpoint(options.modelPath);
-  const { family, config } = readModel(checkpoint);
+  const { family, config } = readModel(checkpoint, options.draft);
   const { kv, activations } = planMemory(config, options);
   const { deterministic: isDeterministic = true } = options;
   return readTuning(

@@ -11,6 +11,8 @@ export interface RowResults {
   isBroken(row: number): boolean;
   /** The token that was chosen. */
   id(row: number): TokenId;
+  /** The token that is expected behind it, of a model that foresees; undefined: its logits are no numbers. */
+  foreseen(row: number): TokenId | undefined;
   /** Log-probabilities of the row's target and its `count` likeliest tokens. */
   logprobs(row: number, count: number): TokenLogprobs;
   /** The row's logits, a copy; only in a step that wants logits. */
@@ -64,6 +66,11 @@ export class StepResults implements RowResults {
 
   id(row: number): TokenId {
     return (this.#words[row * resultLength] ?? 0) as TokenId;
+  }
+
+  foreseen(row: number): TokenId | undefined {
+    const id = this.#words[(row + 1) * resultLength - 1] ?? noId;
+    return id === noId ? undefined : (id as TokenId);
   }
 
   logprobs(row: number, count: number): TokenLogprobs {

@@ -68,6 +68,11 @@ export const engineNumbers: Readonly<Record<EngineNumber, NumberOption>> = {
   microBatches: { low: 1, high: 64, standard: 4 },
 };
 
+/** Who guesses tokens that are computed along with the next one; the first is the default. */
+export const draftKinds = ['text', 'mtp'] as const;
+/** `text`: what followed where the text so far stood before. `mtp`: the model's own block for multi-token prediction, one token a step. */
+export type DraftKind = (typeof draftKinds)[number];
+
 /** How kernels are fitted to the device while an engine opens; the first is the default. */
 export const tuneModes = ['off', 'quick', 'complete', 'anew'] as const;
 /**
@@ -153,7 +158,9 @@ export interface EngineOptions {
   readonly prefixSeconds?: number;
   /** Part of the KV cache that may be kept for one tenant's next prompts, in percent. Default 50. */
   readonly prefixQuota?: number;
-  /** Tokens that are guessed from a sequence's own text and computed along with the next one, at most. What is drawn is the same. Default 3; 0: none. */
+  /** Who guesses tokens. Default `text`; `mtp` loads one more block, of DeepSeek-V4 only, and all of the model must be on one device. */
+  readonly draft?: DraftKind;
+  /** Tokens that are guessed and computed along with the next one, at most; fewer where a model's caches do not go back so far. What is drawn is the same. Default 3; 0: none. */
   readonly draftLength?: number;
   /** Devices that the layers are spread over, each with a process of its own: GPUs of one machine, or software devices side by side. Default 1. */
   readonly stages?: number;
@@ -333,6 +340,8 @@ export interface GrammarVocabulary {
   readonly bytes: Uint8Array;
   /** By id, 1 where the bytes are a name that no text has. */
   readonly names: Uint8Array;
+  /** Ids of text tokens that the tokenizer cuts a text at before anything else. Default: none. */
+  readonly added?: Uint32Array;
   /** What may come once an answer is whole. */
   readonly stopIds: readonly TokenId[];
 }

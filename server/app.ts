@@ -207,7 +207,7 @@ function logFailure(error: unknown, request: FastifyRequest, log: Log): void {
     request.refusal = error.code;
     return;
   }
-  const { code, kind } = toInwardError(error, 'server');
+  const { code, kind } = toInwardError(error instanceof ApiError ? error.cause : error, 'server');
   if (kind === 'internal' || kind === 'setup') log({ event: 'failure', requestId: request.id, code });
 }
 

@@ -58,6 +58,7 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
     tokenBudget,
     prefixSeconds,
     prefixQuota,
+    draft,
     draftLength,
     stages,
     microBatches,
@@ -68,7 +69,7 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
     expertHostMemory,
   } = settings;
   return {
-    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draftLength, stages, microBatches, kv, activations },
+    ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draft, draftLength, stages, microBatches, kv, activations },
     deterministic,
     tune: settings.tune ? 'quick' : 'off',
     ...(context === undefined ? {} : { contextLength: context }),

@@ -1,10 +1,12 @@
 /**
  * Owns a text side without a model file: a token is a byte, 256 ends the answer, 257 starts the prompt, 258 is silent.
  */
+import { InwardError } from '../runtime/errors.ts';
+import { isAnswer } from '../runtime/grammar/judge/judge.ts';
 import { createAnswerGrammar } from '../runtime/text/answers.ts';
 import { createAnswerParser } from '../runtime/text/formats/parser.ts';
 import type { AnswerFormat } from '../runtime/text/formats/types.ts';
-import type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
+import type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, HeldValue, Piece, StreamDecoder, TextInfo, TextModel } from '../runtime/text/types.ts';
 import type { Grammar, GrammarVocabulary, TokenId } from '../runtime/types.ts';
 
 const names = ['<|end|>', '<|start|>', '<|silent|>'] as const;
@@ -57,6 +59,14 @@ export class FakeText implements TextModel {
   async checkGrammar(grammar: Grammar): Promise<void> {
     this.grammars.push({ ...grammar, source: grammar.source.slice() });
     if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** What was looked at a second time. */
+  readonly looked: HeldValue[] = [];
+
+  async checkAnswer(values: readonly HeldValue[]): Promise<void> {
+    this.looked.push(...values);
+    if (!values.every(({ schema, text }) => isAnswer(JSON.parse(schema), text))) throw new InwardError('answer_invalid');
   }
 
   createDecoder(): StreamDecoder {

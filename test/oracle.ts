@@ -26,6 +26,8 @@ export interface OraclePrompt {
   readonly greedyFinalLogits: Float32Array;
   /** [position][vocabulary]; only of len7. */
   readonly logits: Float32Array | undefined;
+  /** [position][width of the residual, or of all its streams] behind every layer; only of len7. */
+  readonly layers: readonly Float32Array[];
 }
 
 export interface Oracle {
@@ -105,7 +107,15 @@ function readPrompt(prompt: PromptName, golden: Golden, tensors: ReadonlyMap<str
     greedyTopLogits: fives(`${prompt}.greedy_top5_logits`),
     greedyFinalLogits: get(`${prompt}.greedy_final_logits`) as Float32Array,
     logits: tensors.get(`${prompt}.logits`) as Float32Array | undefined,
+    layers: readLayers(prompt, tensors),
   };
+}
+
+function readLayers(prompt: PromptName, tensors: ReadonlyMap<string, Tensor>): Float32Array[] {
+  const layers: Float32Array[] = [];
+  for (let found = tensors.get(`${prompt}.layer0_out`); found !== undefined; found = tensors.get(`${prompt}.layer${layers.length}_out`))
+    layers.push(found as Float32Array);
+  return layers;
 }
 
 const readers = {

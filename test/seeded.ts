@@ -104,9 +104,9 @@ export function bf16Bytes(values: Float32Array): Uint8Array {
   return new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (bits) => bits >>> 16).buffer);
 }
 
-/** Writes config.json and model.safetensors. */
-export function writeSeeded(family: SeededFamily, folder: string): void {
-  const stored = Array.from(seededTensors(family), ([name, tensor]) => [name, storeSeeded(tensor)] as const);
+/** Writes config.json and model.safetensors; `change`: what becomes of a tensor before. */
+export function writeSeeded(family: SeededFamily, folder: string, change: (name: string, tensor: SeededTensor) => SeededTensor = (_, tensor) => tensor): void {
+  const stored = Array.from(seededTensors(family), ([name, tensor]) => [name, storeSeeded(change(name, tensor))] as const);
   writeFileSync(join(folder, 'config.json'), JSON.stringify(family.config));
   writeFileSync(join(folder, 'model.safetensors'), tensorsFile(new Map(stored)));
 }

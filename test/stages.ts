@@ -7,8 +7,9 @@ import type { Engine, EngineOptions } from '../runtime/types.ts';
 
 interface LocalRing {
   readonly places: readonly Ring[];
-  /** Messages that have gone from each place to the next. */
+  /** Messages that have gone from each place to the next; and of all places, in the order in which they went. */
   readonly sent: readonly RingMessage[][];
+  readonly order: readonly { readonly from: number; readonly message: RingMessage }[];
 }
 
 /** What is sent arrives later, as a copy, which the receiver may wipe. */
@@ -17,11 +18,14 @@ function createRing(count: number): LocalRing {
   /** What came before anybody listened. */
   const early: RingMessage[][] = Array.from({ length: count }, () => []);
   const sent: RingMessage[][] = Array.from({ length: count }, () => []);
+  const order: { from: number; message: RingMessage }[] = [];
   const places = sent.map((log, index): Ring => {
     return {
       send(message) {
         const copy = structuredClone(message);
-        log.push(structuredClone(message));
+        const kept = structuredClone(message);
+        log.push(kept);
+        order.push({ from: index, message: kept });
         const to = (index + 1) % count;
         setImmediate(() => (listeners[to] === undefined ? early[to]?.push(copy) : listeners[to].message(copy)));
       },
@@ -31,12 +35,12 @@ function createRing(count: number): LocalRing {
       },
     };
   });
-  return { places, sent };
+  return { places, sent, order };
 }
 
 /** Closed with the engine. */
-export async function openStaged(options: EngineOptions, count: number): Promise<{ readonly engine: Engine; readonly sent: LocalRing['sent'] }> {
-  const { places, sent } = createRing(count);
+export async function openStaged(options: EngineOptions, count: number): Promise<{ readonly engine: Engine } & Pick<LocalRing, 'sent' | 'order'>> {
+  const { places, sent, order } = createRing(count);
   const others = places.slice(1).map(async (ring, i) => {
     const { stage, open, memory } = await openStage(options, { stage: { index: i + 1, count, ring } });
     new Stage(stage, ring, () => undefined);
@@ -54,5 +58,5 @@ export async function openStaged(options: EngineOptions, count: number): Promise
       open[Symbol.dispose]();
     }
   };
-  return { engine, sent };
+  return { engine, sent, order };
 }

@@ -11,15 +11,18 @@ import { schemas } from './random.ts';
 export interface AnswersOptions {
   readonly modelPath: string;
   readonly device: DeviceName;
+  /** Whole ones that are wanted; a cut one has another in its place, up to ten times as many. */
   readonly count: number;
   /** Of the schemas, and of what is drawn under each. */
   readonly seed: number;
   /** Tokens of an answer at most. */
   readonly longest: number;
+  /** Told the part of the answers that is there, 0 to 1. */
+  readonly onProgress?: (part: number) => void;
 }
 
 export interface AnswersRecord {
-  /** Of schemas that can be enforced. */
+  /** Asked for, of schemas that can be enforced. */
   answers: number;
   /** Whole and accepted by ajv. */
   valid: number;
@@ -44,20 +47,22 @@ const closing = 6;
 const ajv = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: true });
 
 export async function judgeAnswers(options: AnswersOptions): Promise<AnswersRecord> {
-  const { modelPath, device, count, seed, longest } = options;
+  const { modelPath, device, count, seed, longest, onProgress } = options;
   await using text = await openText({ modelPath });
   await using engine = await openEngine({ modelPath, device, vocabulary: text.vocabulary, maxSequences: together, contextLength: 2048, kvTokens: 16_384 });
   const record = { answers: 0, valid: 0, rejected: 0, cut: 0, stopped: 0, refused: 0, tokens: 0, forced: 0, ms: 0 };
   const started = performance.now();
   const drawn = drawSchemas(seed);
   const logitBias = await listClosing(text);
+  const isWanting = (): boolean => record.valid + record.rejected < count && record.answers < 10 * count;
   const work = async (): Promise<void> => {
-    while (record.answers < count) {
+    while (isWanting()) {
       const schema = drawn();
       const grammar = { kind: 'schema', source: new Uint8Array(Buffer.from(JSON.stringify(schema))) } as const;
       if (!(await isEnforceable(text, grammar))) record.refused++;
-      else if (record.answers < count)
+      else if (isWanting())
         await judge(engine, text, { schema, grammar, sampling: { temperature: 1, seed: seed + record.answers++, logitBias }, longest }, record);
+      onProgress?.(Math.min(1, (record.valid + record.rejected) / count));
     }
   };
   await Promise.all(Array.from({ length: together }, work));
@@ -98,7 +103,7 @@ interface Asked {
 }
 
 async function judge(engine: Engine, text: TextModel, { schema, grammar, sampling, longest }: Asked, record: AnswersRecord): Promise<void> {
-  const question = `Answer with JSON that meets this schema: ${JSON.stringify(schema)}`.slice(0, 1500);
+  const question = `Answer with JSON that meets this schema: ${JSON.stringify(schema)}`.slice(0, 400);
   const promptIds = text.info.hasChatTemplate ? await text.encodeChat([{ role: 'user', content: question }]) : await text.encode(question);
   const decoder = text.createDecoder();
   let [answer, reason] = ['', ''];

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { openCheckpoint } from '../../runtime/checkpoint/index.ts';
 import type { DeviceName } from '../../runtime/index.ts';
+import { startProgress } from '../../scripts/progress.mjs';
 import { ensureDefaultModel, ensureDevice } from '../../scripts/setup/index.ts';
 import { deviceOption, integer, UsageError } from '../../server/cli/options.ts';
 import { readVersion } from '../../server/privacy/version.ts';
@@ -36,7 +37,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .option('--data <folder>', 'folder with maskbench.dev.jsonl.gz and the like; default json-schema in the data of INWARD_TEST_DATA')
     .option('--model <path...>', 'models whose vocabularies are measured; default SmolLM2')
     .option('--schemas <count>', 'only so many schemas of MaskBench', Number)
-    .option('--answers <count>', 'instead of all that, so many answers of the first model under random schemas, judged by ajv', integer(1, 100_000))
+    .option('--answers <count>', 'instead of all that, so many whole answers of the first model under random schemas, judged by ajv', integer(1, 100_000))
     .option('--longest <tokens>', 'of an answer', integer(1, 1024), 200)
     .option('--seed <number>', 'of schemas and answers', integer(1), 1)
     .addOption(deviceOption())
@@ -89,7 +90,10 @@ export async function main(args: readonly string[]): Promise<void> {
 
 async function showAnswers({ model: [model] = [], device, seed, longest }: GrammarOptions, count: number): Promise<void> {
   const modelPath = model ?? (await ensureDefaultModel());
-  const record = await judgeAnswers({ modelPath, device: (await ensureDevice(device)).name, count, seed, longest });
+  const driver = await ensureDevice(device);
+  const progress = startProgress('Answers');
+  const record = await judgeAnswers({ modelPath, device: driver.name, count, seed, longest, onProgress: progress.update });
+  progress.end(`on ${driver.name}`);
   const { answers, valid, rejected, cut, stopped, refused, tokens, forced } = record;
   console.log(`${answers} answers of ${basename(modelPath)} under random schemas (${refused} more were refused): ${valid} valid, ${rejected} rejected by ajv, ${cut} cut at ${longest} tokens, ${stopped} stopped by a bound`); // biome-ignore format: one line
   console.log(`${tokens} tokens, ${forced} of them (${((100 * forced) / tokens).toFixed(1)} %) without a step of the model`);

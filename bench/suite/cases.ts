@@ -27,6 +27,8 @@ export interface AttentionSizes {
   readonly headLength: number;
   /** Of values that are the first channels of their keys. */
   readonly latentLength?: number;
+  /** Of the positions so many are chosen for each token, by an indexer; default all. */
+  readonly topK?: number;
   readonly kv: AttentionShape['kv'];
   /** Of the last token. */
   readonly positions: number;
@@ -39,6 +41,26 @@ interface HeadSizes {
   readonly heads: number;
   readonly rows: number;
   readonly columns: number;
+  readonly tokens: number;
+}
+
+/** A lightning indexer over `entries` that the last token sees, each of so many tokens: 1 in GLM-5, 4 in DeepSeek-V4. */
+export interface IndexSizes {
+  readonly entryTokens: 1 | 4;
+  readonly entries: number;
+  readonly tokens: number;
+}
+
+/** Attention over a window and compressed entries (DeepSeek-V4). */
+export interface CompressedSizes {
+  readonly heads: number;
+  readonly headLength: number;
+  readonly window: number;
+  /** Tokens of an entry. */
+  readonly ratio: 4 | 128;
+  /** Of the last token, and entries that it sees at most. */
+  readonly positions: number;
+  readonly topK: number;
   readonly tokens: number;
 }
 
@@ -58,6 +80,16 @@ export interface Sizes {
   readonly 'latent queries': HeadSizes;
   /** W x of each head. */
   readonly 'head matmul': HeadSizes;
+  /** Scores of entries by the heads of an index query; keys are f16. */
+  readonly 'index scores': IndexSizes & { readonly heads: number; readonly length: number };
+  /** The `topK` entries with the largest scores. */
+  readonly 'index choice': IndexSizes & { readonly topK: number };
+  /** Entries are f16. */
+  readonly 'compressed attention': CompressedSizes;
+  /** What a block gets of four streams of `columns`, Sinkhorn's iteration with it, and its result into them. */
+  readonly streams: RowSizes & { readonly turns: number };
+  /** Experts by a table of token ids. */
+  readonly 'expert table': { readonly experts: number; readonly topK: number; readonly tokens: number };
   /** Convolution and recurrence over `tokens` of one sequence. */
   readonly 'delta rule': Pick<DeltaShape, 'keyHeads' | 'valueHeads' | 'keyLength' | 'valueLength'> & { readonly tokens: number };
   /** Of gate and up beside each other, `columns` of each. */
@@ -95,6 +127,10 @@ function weightSize({ storage, rows, columns }: Omit<MatrixSizes, 'tokens'>): nu
 }
 
 const floatSize = 4;
+const halfSize = 2;
+const nameEntries = ({ entryTokens, entries, tokens }: IndexSizes): string => `${entries}${entryTokens === 1 ? '' : ` of ${entryTokens}`}, ${tokensOf(tokens)}`;
+const seenEntries = ({ ratio, positions, topK }: Pick<CompressedSizes, 'ratio' | 'positions' | 'topK'>): number =>
+  Math.min(topK, Math.floor(positions / ratio));
 
 const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
   matmul: {
@@ -123,17 +159,45 @@ const kinds: { readonly [K in Kind]: KindInfo<Sizes[K]> } = {
     work: (sizes) => ({ bytes: weightSize(sizes) + packedSize(sizes.storage, sizes.rows, sizes.columns), operations: 0 }),
   },
   attention: {
-    name: ({ kv, heads, kvHeads, headLength, latentLength, positions, tokens }) =>
-      `${kv} ${heads}/${kvHeads}x${headLength}${latentLength === undefined ? '' : `, latents of ${latentLength},`} over ${positions}, ${tokensOf(tokens)}`,
-    work: ({ kv, heads, kvHeads, headLength, latentLength, positions, tokens }) => ({
+    name: ({ kv, heads, kvHeads, headLength, latentLength, topK, positions, tokens }) =>
+      `${kv} ${heads}/${kvHeads}x${headLength}${latentLength === undefined ? '' : `, latents of ${latentLength},`} over ${topK === undefined ? '' : `${topK} of `}${positions}, ${tokensOf(tokens)}`,
+    work: ({ kv, heads, kvHeads, headLength, latentLength, topK = Number.POSITIVE_INFINITY, positions, tokens }) => ({
       bytes:
-        positions * kvHeads * headLength * (latentLength === undefined ? 2 : 1) * (kv === 'f32' ? 4 : 2) +
+        Math.min(topK, positions) * kvHeads * headLength * (latentLength === undefined ? 2 : 1) * (kv === 'f32' ? 4 : 2) +
         tokens * heads * (headLength + (latentLength ?? headLength)) * floatSize,
-      operations: tokens * (positions - (tokens - 1) / 2) * heads * (headLength + (latentLength ?? headLength)) * 2,
+      operations: tokens * Math.min(topK, positions - (tokens - 1) / 2) * heads * (headLength + (latentLength ?? headLength)) * 2,
     }),
   },
   'latent queries': { name: nameHeads, work: workOfHeads },
   'head matmul': { name: nameHeads, work: workOfHeads },
+  'index scores': {
+    name: ({ heads, length, ...sizes }) => `${heads}x${length} over ${nameEntries(sizes)}`,
+    work: ({ heads, length, entries, tokens }) => ({
+      bytes: entries * length * halfSize + tokens * (heads * (length + 1) + entries) * floatSize,
+      operations: tokens * entries * heads * (2 * length + 2),
+    }),
+  },
+  'index choice': {
+    name: ({ topK, ...sizes }) => `${topK} of ${nameEntries(sizes)}`,
+    work: ({ topK, entries, tokens }) => ({ bytes: tokens * (entries + topK) * floatSize, operations: tokens * entries }),
+  },
+  'compressed attention': {
+    name: ({ heads, headLength, window, ratio, positions, topK, tokens }) =>
+      `${heads}x${headLength} over ${window} and ${seenEntries({ ratio, positions, topK })} of ${ratio}, ${tokensOf(tokens)}`,
+    work: ({ heads, headLength, window, tokens, ...sizes }) => ({
+      bytes: headLength * ((window + tokens - 1) * floatSize + seenEntries(sizes) * halfSize + 2 * tokens * heads * floatSize),
+      operations: tokens * heads * (window + seenEntries(sizes)) * headLength * 4,
+    }),
+  },
+  streams: {
+    name: ({ turns, ...sizes }) => `4x${nameRows(sizes)}, ${turns} turns`,
+    // Four streams are read for the mixture and again where its result joins them, and written.
+    work: ({ columns, tokens }) => ({ bytes: tokens * columns * 14 * floatSize, operations: tokens * columns * 4 * (2 + 2 + 10) }),
+  },
+  'expert table': {
+    name: ({ experts, topK, tokens }) => `${topK} of ${experts}, ${tokensOf(tokens)}`,
+    work: ({ topK, tokens }) => ({ bytes: tokens * topK * 4 * floatSize, operations: tokens * topK * 4 }),
+  },
   'delta rule': {
     name: ({ keyHeads, valueHeads, keyLength, valueLength, tokens }) => `${keyHeads}x${keyLength}/${valueHeads}x${valueLength}, ${tokensOf(tokens)}`,
     // The state is read and written once; each of its numbers is multiplied and added three times a token.

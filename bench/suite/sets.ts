@@ -62,6 +62,26 @@ function latents(storage: StorageWithKernels, tokens: readonly number[]): Case[]
   );
 }
 
+/** An indexer at the sizes of GLM-5 (a key a token), or of DeepSeek-V4 (a key for four). */
+function indexers(entryTokens: 1 | 4, entries: number, tokens: readonly number[]): Case[] {
+  const own = entryTokens === 1 ? { heads: 32, topK: 2048 } : { heads: 64, topK: 512 };
+  return tokens.flatMap((count): Case[] => [
+    { kind: 'index scores', entryTokens, entries, heads: own.heads, length: 128, tokens: count },
+    { kind: 'index choice', entryTokens, entries, topK: own.topK, tokens: count },
+  ]);
+}
+
+/** The rest of what DeepSeek-V4-Flash alone has: streams, experts by a table, and attention of 8 of its 64 heads over chosen and over all entries. */
+function compressedCases(positions: number, tokens: readonly number[]): Case[] {
+  const heads = { heads: 8, headLength: 512, window: 128 };
+  return tokens.flatMap((count): Case[] => [
+    { kind: 'streams', columns: 4096, turns: 20, tokens: count },
+    { kind: 'expert table', experts: 256, topK: 6, tokens: count },
+    { kind: 'compressed attention', ...heads, ratio: 4, positions, topK: 512, tokens: count },
+    { kind: 'compressed attention', ...heads, ratio: 128, positions, topK: positions / 128, tokens: count },
+  ]);
+}
+
 /** The shapes of SmolLM2-135M, and squares as in a model of 1B; every storage on one of them at least. */
 const standard: CaseSet = {
   cases: [
@@ -82,6 +102,9 @@ const standard: CaseSet = {
     ...attentions({ heads: 9, kvHeads: 3, headLength: 64 }, 'f32'),
     ...attentions({ heads: 32, kvHeads: 8, headLength: 128 }, 'f16'),
     ...latents('Q4_1', single),
+    ...indexers(1, 4096, single),
+    ...indexers(4, 4096, single),
+    ...compressedCases(16_384, single),
     ...deltaCases(),
     ...gatedCases(1536),
     ...samples(49_152),
@@ -159,9 +182,43 @@ const deepseek: CaseSet = {
   chains: [],
 };
 
-export const setNames = ['standard', 'gemma3-270m', 'llama3-8b', 'deepseek-v3'] as const;
+/** What DeepSeek-V4-Flash has: matrices of FP8 in blocks, experts in FP4, a long context in entries. */
+const deepseekV4: CaseSet = {
+  cases: [
+    ...indexers(4, 4096, short),
+    ...indexers(4, 32_768, single),
+    ...compressedCases(16_384, short),
+    ...matmuls('FP8', 1024, 4096, short),
+    ...matmuls('FP8', 8192, 1024, short),
+    ...matmuls('FP4', 2048, 4096, short),
+    ...matmuls('FP4', 4096, 2048, short),
+  ],
+  chains: [],
+};
+
+/** What GLM-5.2 has: latents of 16 of its 64 heads over chosen tokens, and its indexer. */
+const glm5: CaseSet = {
+  cases: [
+    ...indexers(1, 4096, short),
+    ...indexers(1, 32_768, single),
+    ...[1, 64].map(
+      (tokens): Case => ({ kind: 'attention', heads: 16, kvHeads: 1, headLength: 576, latentLength: 512, topK: 2048, kv: 'f16', positions: 8192, tokens }),
+    ),
+    ...matmuls('FP8', 2048, 6144, short),
+  ],
+  chains: [],
+};
+
+export const setNames = ['standard', 'gemma3-270m', 'llama3-8b', 'deepseek-v3', 'deepseek-v4', 'glm-5'] as const;
 export type SetName = (typeof setNames)[number];
-export const sets: Readonly<Record<SetName, CaseSet>> = { standard, 'gemma3-270m': gemma, 'llama3-8b': llama, 'deepseek-v3': deepseek };
+export const sets: Readonly<Record<SetName, CaseSet>> = {
+  standard,
+  'gemma3-270m': gemma,
+  'llama3-8b': llama,
+  'deepseek-v3': deepseek,
+  'deepseek-v4': deepseekV4,
+  'glm-5': glm5,
+};
 
 /** What of a set has a name that contains `filter`, whatever the case of its letters. */
 export function chooseFrom(set: SetName, filter = ''): CaseSet {

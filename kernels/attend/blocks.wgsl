@@ -1,4 +1,4 @@
-// Where the blocks of a token's sequence are listed, and where a position, or an entry of several, lies in the pool.
+// Where the blocks of a token's sequence are listed, and where a position lies in the pool.
 fn tableOf(token: u32) -> u32 {
   return BATCH_TABLES + batch[BATCH_ROWS + token] * TABLE_LENGTH;
 }

@@ -1,11 +1,10 @@
 // A query sees the slots that were chosen for it (choose_keys.wgsl), a position being a place in their list. The token's items share the
 // list in equal parts; the last ones may be empty.
-#include "attend/visible.wgsl"
 
 @group(0) @binding(CHOSEN) var<storage, read> chosen: array<u32>;   // [token][TOP_K] slots
 
 fn chosenCount(token: u32) -> u32 {
-  return min(TOP_K, visibleEntries(token));
+  return min(TOP_K, batch[BATCH_POSITIONS + token] + 1u);
 }
 
 fn shareOf(token: u32) -> u32 {

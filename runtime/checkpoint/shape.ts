@@ -16,7 +16,7 @@ import type { Checkpoint, TensorHeader } from './types.ts';
 const fallbacks = ['Q8_0', 'BF16'];
 
 /** Throws file_missing, checkpoint_invalid, model_unsupported. */
-export function openShape(path: string, storage: StorageWithKernels): Checkpoint {
+export function openShape(path: string, storage: StorageWithKernels, foresees = false): Checkpoint {
   const model = readConfigFile(path);
   const tensors = new Map<string, TensorHeader>();
   let end = 0;
@@ -25,7 +25,7 @@ export function openShape(path: string, storage: StorageWithKernels): Checkpoint
     tensors.set(name, { name, storage: wanted, shape, offset: end, size });
     end += size;
   };
-  for (const spec of model.family.weights(model.family.readConfig(model.config)).values()) {
+  for (const spec of model.family.weights(model.family.readConfig(model.config, foresees)).values()) {
     for (const [tensor, shape] of listTensors(spec)) {
       if (tensors.has(tensor)) continue;
       const columns = spec.kind === 'matrix' || spec.kind === 'experts' ? (shape.at(-1) ?? 0) : undefined;

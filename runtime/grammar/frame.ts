@@ -145,6 +145,18 @@ export function isComplete(place: Place): boolean {
   return last?.isComplete === true;
 }
 
+/** The byte that must come; undefined where there are several, a token may come as such, or the text may end. */
+export function findOnly(place: Place): number | undefined {
+  if (place.frame.freedom > 0 || isComplete(place) || listTokens(place).length > 0) return undefined;
+  let found: number | undefined;
+  for (let byte = 0; byte < tokenBase; byte++) {
+    if (advance(place, byte) === undefined) continue;
+    if (found !== undefined) return undefined;
+    found = byte;
+  }
+  return found;
+}
+
 /** Tokens that may come here as such. */
 export function listTokens(place: Place): number[] {
   return Array.from(listEndings(place), ({ frame }) => frame.tokens).flat();

@@ -3,6 +3,7 @@
  * Refuses tokens that the grammar does not take, and then stays where it was.
  */
 import type { TokenId } from '../types.ts';
+import { planForced } from './forced.ts';
 import { advance, type Frame, isComplete, type Place, tokenBase } from './frame.ts';
 import type { Masks } from './masks.ts';
 import type { Budget } from './refusal.ts';
@@ -14,6 +15,8 @@ export class Matcher {
   readonly #words: Uint32Array<ArrayBuffer>;
   #place: Place;
   #masked: Place | undefined;
+  /** What is left of tokens that were planned; undefined: nothing was planned here. */
+  #plan: TokenId[] | undefined;
 
   constructor(start: Frame, masks: Masks) {
     [this.#masks, this.#budget] = [masks, start.budget];
@@ -42,16 +45,14 @@ export class Matcher {
     const { offsets, bytes, names } = this.#masks.vocabulary;
     this.#budget?.renew();
     const place = advance(this.#place, tokenBase + id);
-    if (place !== undefined) {
-      this.#place = place;
-      return true;
-    }
-    return names[id] === 0 && this.acceptBytes(bytes.subarray(offsets[id], offsets[id + 1]));
+    if (place !== undefined) this.#place = place;
+    else if (names[id] !== 0 || !this.#acceptBytes(bytes.subarray(offsets[id], offsets[id + 1]))) return false;
+    if (this.#plan?.shift() !== id) this.#forgetPlan();
+    return true;
   }
 
-  acceptBytes(bytes: Uint8Array): boolean {
+  #acceptBytes(bytes: Uint8Array): boolean {
     let place: Place | undefined = this.#place;
-    this.#budget?.renew();
     for (const byte of bytes) {
       place = advance(place, byte);
       if (place === undefined) return false;
@@ -66,9 +67,22 @@ export class Matcher {
     return words && this.#masks.findOnly(words);
   }
 
+  /** The next token of a text that must come, as the tokenizer would cut it, where several can spell it; undefined where there is a choice of texts. */
+  get planned(): TokenId | undefined {
+    this.#budget?.renew();
+    this.#plan ??= planForced(this.#place, this.#masks.vocabulary);
+    return this.#plan[0];
+  }
+
   /** Forgets the answer. */
   wipe(): void {
     this.#words.fill(0);
     this.#masked = undefined;
+    this.#forgetPlan();
+  }
+
+  #forgetPlan(): void {
+    this.#plan?.fill(0 as TokenId);
+    this.#plan = undefined;
   }
 }

@@ -20,6 +20,8 @@ export interface TokenBytes {
   readonly bytes: Uint8Array;
   /** By id, 1 where the bytes are a name. */
   readonly names: Uint8Array;
+  /** Ids of tokens that a text is cut at before anything else. */
+  readonly added?: Uint32Array;
 }
 
 export interface Vocabulary extends TokenBytes {

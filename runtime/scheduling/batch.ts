@@ -24,6 +24,8 @@ export interface BatchLimits {
   readonly longFrom?: number | undefined;
   /** A token sees all of its sequence, not only what stands before it; a sequence's tokens are all in one step. */
   readonly isEncoder?: boolean;
+  /** See ModelShape. */
+  readonly foresees?: boolean | undefined;
 }
 
 /** Words for the counts. */
@@ -31,6 +33,9 @@ const headerLength = 8;
 
 /** Beside a block of state (kernels/lib/states.wgsl): the sequence begins, and what the block holds counts as zero. */
 export const startsAnew: number = 2 ** 31;
+
+/** Beside a row of logits, in place of a token's next one: the one that the row chooses (kernels/lookup/next.wgsl). */
+const chosenBy = 2 ** 31;
 
 /** In place of a token whose log-probability is asked for: the one that the row chooses. */
 const chosen = 0xffffffff;
@@ -82,6 +87,7 @@ export class Batch {
       BATCH_POSITIONS: section(maxTokens),
       BATCH_SLOTS: section(maxTokens),
       BATCH_ROWS: section(maxTokens),
+      BATCH_NEXT_IDS: section(limits.foresees ? maxTokens : 0),
       BATCH_TOKEN_ITEMS: section(maxTokens + 1),
       BATCH_ITEM_TOKENS: section(this.maxItems),
       BATCH_ITEM_STARTS: section(this.maxItems),
@@ -173,6 +179,7 @@ export class Batch {
       words[this.#at('BATCH_SLOTS') + token] =
         (sequence.blocks[Math.floor(position / limits.blockLength)] ?? 0) * limits.blockLength + (position % limits.blockLength);
       words[this.#at('BATCH_ROWS') + token] = table;
+      if (limits.foresees) words[this.#at('BATCH_NEXT_IDS') + token] = sequence.ids[position + 1] ?? 0;
       this.#addItems(token, limits.isEncoder ? sequence.length : position + 1);
     }
   }
@@ -181,6 +188,7 @@ export class Batch {
   addChoice(sequence: Sequence, token: number, position: number): void {
     const { sampling, edits, logprobs } = sequence;
     const row = this.#addRow(sequence, token, position);
+    if (this.limits.foresees) this.words[this.#at('BATCH_NEXT_IDS') + token] = chosenBy + row;
     this.#floats[this.#at('BATCH_TEMPERATURES') + row] = sampling.temperature;
     this.words[this.#at('BATCH_TOP_KS') + row] = sampling.topK;
     this.#floats[this.#at('BATCH_TOP_PS') + row] = sampling.topP;

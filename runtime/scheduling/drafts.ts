@@ -1,6 +1,6 @@
 /**
- * Owns the guessing of a sequence's next tokens from its own text (prompt look-up: Saxena 2023): what followed when the last
- * few tokens stood there before. Answers that quote their source are guessed well. Learns how often it is right. Refuses to
+ * Owns the guessing of a sequence's next tokens: from its own text (prompt look-up: Saxena 2023), what followed when the last few tokens
+ * stood there before, which is good for answers that quote their source; or what the model has foreseen. Learns how often it is right. Refuses to
  * decide anything else: a guess is computed along and kept only if the model draws the same.
  */
 
@@ -11,34 +11,12 @@ const learning = 0.15;
 const recovery = 0.01;
 const start = 0.6;
 
-export class Drafts {
-  readonly #ids: Uint32Array;
-  /** By hash of a gram: behind its last occurrence; 0: none. */
-  readonly #places: Uint32Array;
-  #indexed = gramLength - 1;
+abstract class Guesses {
   #rate = start;
-
-  /** `ids`: the sequence's own array, which it fills. */
-  constructor(ids: Uint32Array) {
-    this.#ids = ids;
-    this.#places = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(16, 2 * ids.length))));
-  }
 
   /** Part of the guesses that were right, lately. */
   get rate(): number {
     return this.#rate;
-  }
-
-  /** Up to `most` tokens that may follow the first `length`; written behind them. Gives how many. */
-  guess(length: number, most: number): number {
-    // The gram that ends the text is looked up before it is indexed, else it would find itself.
-    while (this.#indexed < length - 1) this.#index(++this.#indexed);
-    const from = this.#places[this.#hash(length)] ?? 0;
-    if (length < gramLength || from === 0 || !this.#agrees(from, length)) return 0;
-    const count = Math.max(0, Math.min(most, this.#ids.length - length));
-    // May read what it has just written: a text that repeats itself goes on doing so.
-    for (let i = 0; i < count; i++) this.#ids[length + i] = this.#ids[from + i] ?? 0;
-    return count;
   }
 
   /** A guessed token was drawn, or another in its place. */
@@ -49,6 +27,42 @@ export class Drafts {
   /** Nothing was guessed in a step: old failures are forgotten slowly. */
   rest(): void {
     if (this.#rate < start) this.#rate += recovery;
+  }
+
+  /** Up to `most` tokens that may follow the first `length`; written behind them. Gives how many. */
+  abstract guess(length: number, most: number): number;
+
+  /** What is expected to stand at a place of the text; undefined: nothing. */
+  see?(place: number, id: number | undefined): void;
+
+  abstract zero(): void;
+}
+
+export type { Guesses };
+
+/** From the text so far. */
+export class Drafts extends Guesses {
+  readonly #ids: Uint32Array;
+  /** By hash of a gram: behind its last occurrence; 0: none. */
+  readonly #places: Uint32Array;
+  #indexed = gramLength - 1;
+
+  /** `ids`: the sequence's own array, which it fills. */
+  constructor(ids: Uint32Array) {
+    super();
+    this.#ids = ids;
+    this.#places = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(16, 2 * ids.length))));
+  }
+
+  guess(length: number, most: number): number {
+    // The gram that ends the text is looked up before it is indexed, else it would find itself.
+    while (this.#indexed < length - 1) this.#index(++this.#indexed);
+    const from = this.#places[this.#hash(length)] ?? 0;
+    if (length < gramLength || from === 0 || !this.#agrees(from, length)) return 0;
+    const count = Math.max(0, Math.min(most, this.#ids.length - length));
+    // May read what it has just written: a text that repeats itself goes on doing so.
+    for (let i = 0; i < count; i++) this.#ids[length + i] = this.#ids[from + i] ?? 0;
+    return count;
   }
 
   zero(): void {
@@ -69,5 +83,34 @@ export class Drafts {
     let hash = 0x811c9dc5;
     for (let i = end - gramLength; i < end; i++) hash = Math.imul(hash ^ (this.#ids[i] ?? 0), 0x01000193);
     return (hash ^ (hash >>> 15)) & (this.#places.length - 1);
+  }
+}
+
+/** By a model that foresees (ModelShape): one token, which it expects behind the one that it chose last. */
+export class ForeseenDrafts extends Guesses {
+  readonly #ids: Uint32Array;
+  /** 0: nothing is expected. */
+  #place = 0;
+  #id = 0;
+
+  /** `ids`: the sequence's own array. */
+  constructor(ids: Uint32Array) {
+    super();
+    this.#ids = ids;
+  }
+
+  override see(place: number, id: number | undefined): void {
+    this.#place = id === undefined ? 0 : place;
+    this.#id = id ?? 0;
+  }
+
+  guess(length: number, most: number): number {
+    if (length !== this.#place || most < 1 || length >= this.#ids.length) return 0;
+    this.#ids[length] = this.#id;
+    return 1;
+  }
+
+  zero(): void {
+    this.#place = this.#id = 0;
   }
 }

@@ -10,7 +10,7 @@ import type { RowResults } from '../results.ts';
 import { type BlockId, type FinishReason, priorities, type TenantStats, type TokenId, type TokenLogprobs } from '../types.ts';
 import type { Batch } from './batch.ts';
 import type { BlockPool } from './blocks.ts';
-import { Drafts } from './drafts.ts';
+import { Drafts, ForeseenDrafts, type Guesses } from './drafts.ts';
 import { FairQueue, generatedWeight } from './fair.ts';
 import { PromptGroups, type SharedPrompt } from './groups.ts';
 import { Pace } from './pace.ts';
@@ -23,8 +23,10 @@ export interface SchedulerLimits {
   readonly queueLength: number;
   readonly tokenBudget: number;
   readonly blockLength: number;
-  /** Tokens guessed for a sequence in one step at most. */
+  /** Tokens guessed for a sequence in one step at most: no more than the model's caches go back (`mostGuesses`). */
   readonly draftLength?: number;
+  /** Guesses are the model's own (ModelShape). */
+  readonly foresees?: boolean | undefined;
   /** Of the prefix cache; without it nothing is kept. */
   readonly prefix?: Omit<PrefixLimits, 'blockLength'>;
   /** Positions that a token sees in any layer; blocks behind them are given back. Then no prompt's blocks are used again: their beginning may be gone. Without it a token sees all. */
@@ -32,8 +34,8 @@ export interface SchedulerLimits {
   /** See ModelShape. */
   readonly longFrom?: number | undefined;
   /**
-   * Blocks of recurrent state, one for each sequence that runs. What a sequence has computed is then not used again, and nothing is guessed:
-   * a state holds all tokens up to one of them, and does not go back.
+   * Blocks of recurrent state, one for each sequence that runs. What a sequence has computed is then not used again: a state holds all tokens up to
+   * one of them, and is no beginning of another text.
    */
   readonly states?: BlockPool | undefined;
   /** A sequence is computed as a whole in one step, which ends it: what comes of its row is its embedding. Nothing of it is used again. */
@@ -214,18 +216,24 @@ export class Scheduler {
     this.#waiting.add(sequence);
   }
 
-  /** Fills the batch. It stays empty only if nothing can change before a sequence arrives or is aborted. */
-  schedule(batch: Batch): void {
-    this.#fill(batch);
+  /**
+   * Fills the batch. It stays empty only if nothing can change before a sequence arrives or is aborted, or a step under way is committed. Up to `depth`
+   * steps may be under way, of which the device computes one after the other: each takes its part of the sequences that decode, and prompts go on
+   * before what they had in the last one is committed.
+   */
+  schedule(batch: Batch, depth: number = 1): void {
+    this.#fill(batch, depth);
     // Preemption may have taken place before anything found room: the blocks are there now.
-    if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch);
+    if (batch.isEmpty && this.#pool.dirtyCount > 0) this.#fill(batch, depth);
+    for (const sequence of batch.sequences) sequence.underWay++;
     // A step that only zeroes belongs to nobody: what it leaves in scratch goes as well, also where no sequence has left but a prefix is kept no longer.
     batch.hasDeparted = this.#hasDeparted || (batch.counts.tokens === 0 && batch.counts.clears > 0);
     this.#hasDeparted = false;
   }
 
-  /** Advances the sequences of a step that has run. */
+  /** Advances the sequences of the oldest step under way, which has run. */
   commit(batch: Batch, results: RowResults): void {
+    for (const sequence of batch.sequences) sequence.underWay--;
     for (let row = 0; row < batch.counts.logitRows; row++) {
       const sequence = batch.rowSequences[row];
       const position = batch.rowPositions[row] ?? 0;
@@ -263,7 +271,7 @@ export class Scheduler {
   }
 
   /** Aborted and late sequences leave first, so that their blocks are zeroed by this very step. */
-  #fill(batch: Batch): void {
+  #fill(batch: Batch, depth: number): void {
     batch.reset();
     this.#failLate();
     this.#dropAborted();
@@ -276,9 +284,10 @@ export class Scheduler {
     // Rows that are left when each sequence has one that runs or could.
     const { maxSequences } = this.#limits;
     let spare = Math.min(budget, batch.limits.maxLogitRows) - Math.min(maxSequences, this.#running.length + this.#waiting.length);
+    const most = depth === 1 ? maxSequences : Math.ceil(this.#running.length / depth);
     // Decoding sequences first: a long prompt must not make others wait.
     for (const sequence of [...this.#running]) {
-      if (sequence.pending !== 1 || budget <= 0) continue;
+      if (sequence.pending !== 1 || budget <= 0 || batch.sequences.length >= most) continue;
       const guessed = this.#guess(sequence, Math.min(spare, budget - 1), batch.counts.logitRows);
       const placed = this.#place(batch, sequence, 1, guessed);
       budget -= placed;
@@ -311,13 +320,12 @@ export class Scheduler {
   /** Guesses as many tokens as are expected to be worth what they cost: the next one is if the step gains more by it than it does on average. */
   #guess(sequence: Sequence, most: number, choices: number): number {
     const tokensLeft = sequence.promptLength + sequence.maxTokens - sequence.length - 1;
-    const { draftLength = 0, states } = this.#limits;
-    const asked = states === undefined ? Math.min(most, draftLength, tokensLeft) : 0;
+    const asked = Math.min(most, this.#limits.draftLength ?? 0, tokensLeft);
     // Edits and masks change with each token that is drawn.
     if (asked <= 0 || !this.pace.isKnown || sequence.edits !== undefined || sequence.allowed !== undefined || sequence.isParked) return 0;
     const room = Math.min(asked, this.#slotsBehind(sequence));
     if (room <= 0) return 0;
-    const drafts = (sequence.drafts ??= new Drafts(sequence.ids));
+    const drafts = this.#draftsOf(sequence);
     const together = Math.max(choices + 1, this.#running.length);
     const cost = (this.pace.choiceMs * together) / this.pace.stepMs(0, together);
     let worth = 0;
@@ -325,6 +333,11 @@ export class Scheduler {
     const guessed = worth === 0 ? 0 : drafts.guess(sequence.length, worth);
     if (guessed === 0) drafts.rest();
     return guessed;
+  }
+
+  #draftsOf(sequence: Sequence): Guesses {
+    sequence.drafts ??= this.#limits.foresees ? new ForeseenDrafts(sequence.ids) : new Drafts(sequence.ids);
+    return sequence.drafts;
   }
 
   /** Slots for guesses: of the sequence's last block, and of blocks that are free and that no known token of a running one needs. */
@@ -345,6 +358,8 @@ export class Scheduler {
     // The last token asks for a choice, which brings its edits; without room for them it waits for the next step.
     if (count === sequence.pending && (sequence.edits?.length ?? 0) > batch.freeEdits) return 0;
     if (sequence.original !== undefined && batch.freeCopies === 0) return 0;
+    // Before, where what it had in a step under way is not committed yet.
+    this.#trim(sequence);
     if (!this.#grow(batch, sequence, sequence.computed + count + guessed)) return 0;
     if (sequence.original !== undefined) this.#copy(batch, sequence, sequence.original);
     sequence.state ??= this.#takeState(batch);
@@ -413,7 +428,7 @@ export class Scheduler {
   }
 
   #victim(batch: Batch): Sequence | undefined {
-    const outside = this.#running.filter((running) => !batch.sequences.includes(running));
+    const outside = this.#running.filter((running) => running.underWay === 0 && !batch.sequences.includes(running));
     return outside.findLast(({ isParked }) => isParked) ?? outside.findLast(({ priority }) => priority === 'batch') ?? outside.at(-1);
   }
 
@@ -452,7 +467,8 @@ export class Scheduler {
       const next = this.#waiting.next(this.#isReady);
       if (next === undefined || (this.#running.length < this.#limits.maxSequences && this.#planStart(next) !== undefined)) return;
       const yields = ({ priority, yielded }: Sequence): boolean => next.priority !== 'batch' && priority === 'batch' && yielded < yieldLimit;
-      const victim = this.#running.findLast(({ isParked }) => isParked) ?? this.#running.findLast(yields);
+      const idle = this.#running.filter(({ underWay }) => underWay === 0);
+      const victim = idle.findLast(({ isParked }) => isParked) ?? idle.findLast(yields);
       if (victim === undefined) {
         // Nothing runs: what stands in the way are the prompts of groups, other ones first.
         if (this.#running.length === 0 && (this.#groups.drop(next) || this.#groups.drop())) continue;
@@ -554,6 +570,7 @@ export class Scheduler {
       this.#accepted++;
     } else if (guessed > 0) sequence.ids.fill(0, sequence.length, sequence.length + guessed);
     sequence.guessed = isRight ? guessed - 1 : 0;
+    if (this.#limits.foresees) this.#draftsOf(sequence).see?.(sequence.length + 1, results.foreseen(row));
     this.#waiting.charge(sequence, generatedWeight);
     this.#take(sequence, id, details(results, row, sequence.logits !== 'none', sequence.logprobs));
     this.#force(sequence);
@@ -571,11 +588,14 @@ export class Scheduler {
     else if (sequence.matcher !== undefined) follow(sequence, sequence.matcher, id);
   }
 
-  /** Tokens that must come need no step: they are computed along with the next one, like those of a prompt. Whoever wants to know what the model says of them gets a step for each. */
+  /**
+   * Tokens that must come need no step: they are computed along with the next one, like those of a prompt. Whoever wants to know what the model says of them gets
+   * a step for each, and whoever has a say in which tokens spell a text (a bias, a penalty) gets one for each of those.
+   */
   #force(sequence: Sequence): void {
     if (sequence.logits !== 'none' || sequence.logprobs !== undefined) return;
     for (let count = 0; count < mostForced && sequence.matcher !== undefined && !sequence.aborted; count++) {
-      const id = sequence.matcher.only;
+      const id = sequence.matcher.only ?? (sequence.edits === undefined ? sequence.matcher.planned : undefined);
       if (id === undefined) return;
       this.#forced++;
       this.#waiting.charge(sequence, 1);

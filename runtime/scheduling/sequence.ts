@@ -6,7 +6,7 @@
 import type { InwardError } from '../errors.ts';
 import type { Matcher } from '../grammar/matcher.ts';
 import { type BlockId, type GenerateRequest, type Priority, priorities, type Sampling, type TokenEvent, type TokenId } from '../types.ts';
-import type { Drafts } from './drafts.ts';
+import type { Guesses } from './drafts.ts';
 import { LogitEdits } from './edits.ts';
 import type { SharedPrompt } from './groups.ts';
 import type { PrefixChain } from './prefix.ts';
@@ -72,9 +72,11 @@ export class Sequence {
   /** Its place in the prefix cache, once that has been looked up. */
   chain: PrefixChain | undefined;
   /** Guesses its next tokens, once that has been tried. */
-  drafts: Drafts | undefined;
+  drafts: Guesses | undefined;
   /** Guessed tokens of this step that stand behind `length` and are not decided. */
   guessed = 0;
+  /** Steps that hold tokens of it and are not committed. */
+  underWay = 0;
   /** Times it had to give way to a more urgent one. */
   yielded = 0;
   /** Ids that the next token may be, as bits (kernels/sample.ts); undefined: all. */

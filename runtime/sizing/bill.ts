@@ -12,18 +12,18 @@ import { specSize } from '../checkpoint/loader.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { InwardError } from '../errors.ts';
 import { createPlanner, readModel } from '../plan.ts';
-import type { KvFormat } from '../types.ts';
+import type { DraftKind, KvFormat } from '../types.ts';
 import type { CacheBill, ModelBill, WeightBill } from './types.ts';
 
 /** Throws model_unsupported, checkpoint_invalid, gguf_invalid. `isShape`: there are no files but config.json. */
-export function billCheckpoint(checkpoint: Checkpoint, kv: KvFormat, isShape: boolean): ModelBill {
-  const { family, config } = readModel(checkpoint);
+export function billCheckpoint(checkpoint: Checkpoint, kv: KvFormat, isShape: boolean, draft?: DraftKind): ModelBill {
+  const { family, config } = readModel(checkpoint, draft);
   if (config.encoder !== undefined)
     throw new InwardError('model_unsupported', { part: 'a plan over several devices', expected: 'a decoder', found: family.name });
   const { name, parameterCount } = describeCheckpoint(checkpoint);
   const specs = family.weights(config);
   const released = isShape ? releasedStorage(checkpoint) : undefined;
-  const plan = createPlanner(checkpoint);
+  const plan = createPlanner(checkpoint, draft);
   return {
     name,
     family: family.name,
@@ -93,7 +93,7 @@ function releasedStorage({ model }: Checkpoint): ((tensor: string) => StorageWit
     const name = tensor.replace(/\.weight$/, '');
     // Weights of hyper-connections are no module of their own, and stand in F32.
     if (/(?:^|\.)hc_\w+_fn$/.test(name)) return 'F32';
-    if (!/(?:^|\.)layers\./.test(name) || wholeMatrices.test(name) || kept.some((module) => module.test(name))) return 'BF16';
+    if (!/(?:^|\.)(?:layers|mtp)\./.test(name) || wholeMatrices.test(name) || kept.some((module) => module.test(name))) return 'BF16';
     return name.includes('.experts') ? expertStorage : method === 'fp8' ? 'FP8' : 'BF16';
   };
 }

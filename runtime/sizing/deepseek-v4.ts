@@ -2,40 +2,53 @@
  * Owns the published shapes of DeepSeek-V4: the tensors of the released files and the caches of each layer, from config.json of Flash and Pro
  * (DeepSeek-AI 2026, arXiv 2606.19348). Refuses to compute anything with them: that is the family's business.
  */
+import { scoresSize } from '../../kernels/indexer.ts';
 import { billTensors, countParameters, type ReleasedTensor, type ScaleForm } from './released.ts';
 import type { CacheBill, ModelBill } from './types.ts';
 
 export interface DeepseekV4Shape {
   readonly name: string;
+  readonly vocabulary: number;
   readonly width: number;
   readonly heads: number;
+  readonly headLength: number;
   readonly queryRank: number;
   readonly groups: number;
-  readonly experts: number;
-  readonly expertWidth: number;
+  readonly groupRank: number;
+  readonly window: number;
+  readonly indexHeads: number;
+  readonly indexLength: number;
   readonly indexTop: number;
+  readonly experts: number;
+  /** Of a token. */
+  readonly chosen: number;
+  readonly expertWidth: number;
+  /** Layers whose experts are chosen by a table of ids. */
+  readonly hashLayers: number;
   /** Of each layer: tokens of a compressed entry, 0 for none; the last is that of the layer that guesses ahead. */
   readonly ratios: readonly number[];
 }
+
+const common = {
+  vocabulary: 129_280,
+  headLength: 512,
+  groupRank: 1024,
+  window: 128,
+  indexHeads: 64,
+  indexLength: 128,
+  chosen: 6,
+  hashLayers: 3,
+} as const;
 
 const pairs = (count: number): number[] => Array.from({ length: count }, () => [4, 128]).flat();
 
 // biome-ignore format: a table
 export const deepseekV4Shapes: readonly DeepseekV4Shape[] = [
-  { name: 'DeepSeek-V4-Flash', width: 4096, heads: 64, queryRank: 1024, groups: 8, experts: 256, expertWidth: 2048, indexTop: 512, ratios: [0, 0, ...pairs(20), 4, 0] },
-  { name: 'DeepSeek-V4-Pro', width: 7168, heads: 128, queryRank: 1536, groups: 16, experts: 384, expertWidth: 3072, indexTop: 1024, ratios: [128, 128, ...pairs(29), 4, 0] },
+  { ...common, name: 'DeepSeek-V4-Flash', width: 4096, heads: 64, queryRank: 1024, groups: 8, experts: 256, expertWidth: 2048, indexTop: 512, ratios: [0, 0, ...pairs(20), 4, 0] },
+  { ...common, name: 'DeepSeek-V4-Pro', width: 7168, heads: 128, queryRank: 1536, groups: 16, experts: 384, expertWidth: 3072, indexTop: 1024, ratios: [128, 128, ...pairs(29), 4, 0] },
 ];
 
-/** The same in both. */
-const vocabulary = 129_280;
-const headLength = 512;
-const groupRank = 1024;
-const window = 128;
-const indexHeads = 64;
-const indexLength = 128;
 const streams = 4;
-const chosen = 6;
-const hashLayers = 3;
 const contextLength = 1_048_576;
 /** Tokens of a block of the pool. */
 const blockLength = 16;
@@ -51,7 +64,7 @@ const fp8 = (name: string, ...shape: number[]): Row => ({ name: `${name}.weight`
 
 /** Every tensor of the release. */
 export function listDeepseekV4(shape: DeepseekV4Shape): ReleasedTensor[] {
-  const { width, ratios } = shape;
+  const { vocabulary, width, hashLayers, ratios } = shape;
   const layerCount = ratios.length - 1;
   const at = (place: Place, prefix: string, rows: readonly Row[]): ReleasedTensor[] => rows.map((row) => ({ ...row, name: prefix + row.name, place }));
   const norms = ['enorm', 'hnorm', 'norm'].map((name) => bf16(`${name}.weight`, width));
@@ -69,7 +82,7 @@ function headStreams(width: number): Row[] {
 }
 
 function listBlock(shape: DeepseekV4Shape, ratio: number, isHashed: boolean): Row[] {
-  const { width } = shape;
+  const { width, headLength } = shape;
   const mix = (2 + streams) * streams;
   return [
     ...['attn', 'ffn'].flatMap((site) => [
@@ -85,7 +98,7 @@ function listBlock(shape: DeepseekV4Shape, ratio: number, isHashed: boolean): Ro
   ];
 }
 
-function listAttention({ width, heads, queryRank, groups }: DeepseekV4Shape): Row[] {
+function listAttention({ width, heads, headLength, queryRank, groups, groupRank }: DeepseekV4Shape): Row[] {
   return [
     f32('attn.attn_sink', heads),
     fp8('attn.wq_a', queryRank, width),
@@ -111,7 +124,7 @@ function listCompressor(name: string, width: number, ratio: number, length: numb
   ];
 }
 
-function listIndexer({ width, queryRank }: DeepseekV4Shape): Row[] {
+function listIndexer({ width, queryRank, indexHeads, indexLength }: DeepseekV4Shape): Row[] {
   const name = 'attn.indexer';
   return [
     fp8(`${name}.wq_b`, indexHeads * indexLength, queryRank),
@@ -120,7 +133,7 @@ function listIndexer({ width, queryRank }: DeepseekV4Shape): Row[] {
   ];
 }
 
-function listExperts({ width, experts, expertWidth }: DeepseekV4Shape, isHashed: boolean): Row[] {
+function listExperts({ vocabulary, width, experts, chosen, expertWidth }: DeepseekV4Shape, isHashed: boolean): Row[] {
   const each = (part: string, ...shape: number[]): Row => ({ name: `ffn.experts.*.${part}.weight`, storage: 'FP4', shape, experts });
   const choice: Row = isHashed ? { name: 'ffn.gate.tid2eid', storage: 'I64', shape: [vocabulary, chosen] } : f32('ffn.gate.bias', experts);
   return [
@@ -132,7 +145,7 @@ function listExperts({ width, experts, expertWidth }: DeepseekV4Shape, isHashed:
 }
 
 /** `numberSize`: bytes of a number of an entry. Rows of the window and of an open entry (a value and its gate) are a sequence's own, in f32. */
-function cachesOf({ indexTop }: DeepseekV4Shape, ratio: number, numberSize: number): CacheBill[] {
+function cachesOf({ headLength, window, indexLength, indexTop }: DeepseekV4Shape, ratio: number, numberSize: number): CacheBill[] {
   const entrySize = headLength * numberSize;
   const caches: CacheBill[] = [{ kind: 'window', entrySize: headLength * 4, count: window }];
   if (ratio === 0) return caches;
@@ -146,23 +159,26 @@ function cachesOf({ indexTop }: DeepseekV4Shape, ratio: number, numberSize: numb
   return caches;
 }
 
-export function billDeepseekV4(shape: DeepseekV4Shape, numberSize: number): ModelBill {
-  const tensors = listDeepseekV4(shape);
-  const { name, width, heads, queryRank, groups, expertWidth, ratios } = shape;
+/** `foresees`: the layer that guesses ahead is in the plan, behind the others. */
+export function billDeepseekV4(shape: DeepseekV4Shape, numberSize: number, foresees = false): ModelBill {
+  const layerCount = shape.ratios.length - 1;
+  const ratios = foresees ? shape.ratios : shape.ratios.slice(0, -1);
+  const tensors = listDeepseekV4(shape).map((tensor) => (foresees && tensor.place === 'prediction' ? { ...tensor, place: layerCount } : tensor));
+  const { name, vocabulary, width, heads, headLength, queryRank, groups, groupRank, indexHeads, indexLength, indexTop, chosen, expertWidth } = shape;
   return {
     name,
     family: 'deepseek_v4',
-    parameterCount: countParameters(tensors.filter(({ place }) => place !== 'prediction')),
-    shape: { contextLength, caches: ratios.slice(0, -1).map(() => ({ kind: 'latent', latentLength: headLength, ropeLength: 0 })) },
+    parameterCount: countParameters(listDeepseekV4(shape).filter(({ place }) => place !== 'prediction')),
+    shape: { contextLength, caches: ratios.map(() => ({ kind: 'latent', latentLength: headLength, ropeLength: 0 })) },
     weights: billTensors(tensors),
     chosen,
-    caches: ratios.slice(0, -1).map((ratio) => cachesOf(shape, ratio, numberSize)),
+    caches: ratios.map((ratio) => cachesOf(shape, ratio, numberSize)),
     streamSize: streams * width * 4,
-    // Rows between operations in f32, what the indexer scores of every token, and logits of the rows that are drawn.
+    // Rows between operations in f32, what the indexer chooses of every token and scores of some at a time, and logits of the rows that are drawn.
     scratchSize({ tokenBudget, maxSequences, contextLength: length }) {
       const attention = queryRank + 2 * heads * headLength + 2 * headLength + groups * groupRank + indexHeads * (indexLength + 1);
-      const row = 2 * streams * width + 2 * width + attention + chosen * (expertWidth + width) + expertWidth + Math.ceil(length / 4);
-      return 4 * (tokenBudget * row + Math.max(2 * maxSequences, 16) * vocabulary);
+      const row = 2 * streams * width + 2 * width + attention + chosen * (expertWidth + width) + expertWidth + indexTop;
+      return 4 * (tokenBudget * row + Math.max(2 * maxSequences, 16) * vocabulary) + scoresSize(tokenBudget, Math.ceil(length / 4));
     },
   };
 }

@@ -2,6 +2,7 @@
  * Owns the published shapes of GLM-5, 5.1 and 5.2: the tensors of the released files and the caches of each layer, from their config.json
  * (Zhipu AI 2026, arXiv 2602.15763 and 2603.12201). Refuses to compute anything with them: that is the family's business.
  */
+import { scoresSize } from '../../kernels/indexer.ts';
 import { billTensors, countParameters, type ReleasedTensor, type ScaleForm } from './released.ts';
 import type { CacheBill, ModelBill } from './types.ts';
 
@@ -119,11 +120,11 @@ export function billGlm(shape: GlmShape, numberSize: number): ModelBill {
     chosen,
     caches: Array.from({ length: layerCount }, (_, layer) => (hasIndexer(shape, layer) ? [latent, index] : [latent])),
     streamSize: width * 4,
-    // Rows between operations in f32, what the indexer scores and chooses of every token, and logits of the rows that are drawn.
+    // Rows between operations in f32, what the indexer chooses of every token and scores of some at a time, and logits of the rows that are drawn.
     scratchSize({ tokenBudget, maxSequences, contextLength }) {
       const attention = queryRank + heads * (plainLength + ropeLength + 2 * (latentLength + ropeLength) + valueLength) + indexHeads * (indexLength + 1);
-      const row = 4 * width + attention + Math.max(denseWidth, chosen * (expertWidth + width) + expertWidth) + contextLength + indexTop;
-      return 4 * (tokenBudget * row + Math.max(2 * maxSequences, 16) * vocabulary);
+      const row = 4 * width + attention + Math.max(denseWidth, chosen * (expertWidth + width) + expertWidth) + indexTop;
+      return 4 * (tokenBudget * row + Math.max(2 * maxSequences, 16) * vocabulary) + scoresSize(tokenBudget, contextLength);
     },
   };
 }

@@ -13,8 +13,8 @@ const folder = join(import.meta.dirname, '../../models/releases');
 const numberSizes: Readonly<Record<KvFormat, number>> = { f16: 2, f32: 4, q8: 1 };
 
 /** Shapes with every tensor of the release and every kind of cache, by name. */
-const bills: ReadonlyMap<string, (numberSize: number) => ModelBill> = new Map([
-  ...deepseekV4Shapes.map((shape) => [shape.name.toLowerCase(), (size: number) => billDeepseekV4(shape, size)] as const),
+const bills: ReadonlyMap<string, (numberSize: number, foresees: boolean) => ModelBill> = new Map([
+  ...deepseekV4Shapes.map((shape) => [shape.name.toLowerCase(), (size: number, foresees: boolean) => billDeepseekV4(shape, size, foresees)] as const),
   ...glmShapes.map((shape) => [shape.name.toLowerCase(), (size: number) => billGlm(shape, size)] as const),
 ]);
 
@@ -33,9 +33,9 @@ export function listReleases(): Release[] {
   return releases.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The bill of a published shape; undefined: there is none of this name. */
-export function findBill(name: string, kv: KvFormat): ModelBill | undefined {
-  return bills.get(name)?.(numberSizes[kv]);
+/** The bill of a published shape; undefined: there is none of this name. `foresees`: with the block for multi-token prediction, of those whose family the engine has with it. */
+export function findBill(name: string, kv: KvFormat, foresees = false): ModelBill | undefined {
+  return bills.get(name)?.(numberSizes[kv], foresees);
 }
 
 /** Path of the config.json of such a shape, whatever it is stored in; undefined: it is not here. */

@@ -1,6 +1,6 @@
 /**
- * Owns the way of a batch through several stages, of which the first is here: it is cut into parts, and while the next stage works on one the first works
- * on the next. To the engine it is a runner like that of one device. Refuses to go on when a stage is gone.
+ * Owns the way of batches through several stages, of which the first is here: each is cut into parts, and while the next stage works on one the first works
+ * on the next, of the same step or of one behind it. To the engine it is a runner like that of one device. Refuses to go on when a stage is gone.
  */
 import { InwardError } from '../errors.ts';
 import type { FreeBlocks } from '../residue.ts';
@@ -24,23 +24,25 @@ type Answer = Exclude<RingMessage, { readonly type: 'step' }>;
 export class StagedRunner {
   readonly #first: Runner<Float32Array>;
   readonly #ring: Ring;
-  readonly #parts: BatchParts;
   readonly #options: StagedOptions;
-  readonly #results: StepResults;
+  /** Of each batch that may be under way. */
+  readonly #places: ReadonlyMap<Batch, { readonly parts: BatchParts; readonly results: StepResults }>;
+  /** Once all parts of the last step are on their way. */
+  #sent: Promise<unknown> = Promise.resolve();
   /** Of what went round and has not come back, in order. */
   readonly #waiting: PromiseWithResolvers<Answer>[] = [];
   #isBroken = false;
   #dispatches = 0;
   #submittedAt = 0;
 
-  constructor(first: Runner<Float32Array>, ring: Ring, batch: Batch, options: StagedOptions) {
+  constructor(first: Runner<Float32Array>, ring: Ring, batches: readonly Batch[], options: StagedOptions) {
     this.#first = first;
     this.#ring = ring;
-    this.#parts = new BatchParts(batch);
     this.#options = options;
     const { maxLogitRows, vocabularySize } = options;
     // Rows of logits are whole vectors of four.
-    this.#results = new StepResults(maxLogitRows, vocabularySize, Math.ceil(vocabularySize / 4) * 4);
+    const createResults = (): StepResults => new StepResults(maxLogitRows, vocabularySize, Math.ceil(vocabularySize / 4) * 4);
+    this.#places = new Map(batches.map((batch) => [batch, { parts: new BatchParts(batch), results: createResults() }]));
     ring.listen({
       message: (message) => message.type !== 'step' && this.#waiting.shift()?.resolve(message),
       closed: () => this.#break(),
@@ -67,20 +69,25 @@ export class StagedRunner {
     this.#first.reserveLogits();
   }
 
-  /** Runs one step, in `most` parts at most. Resolves with a row for each logit row, valid until the next call. Throws stage_lost. */
+  /** Runs one step, in `most` parts at most, behind those that are under way. Resolves with a row for each logit row, valid until the batch's next step. Throws stage_lost. */
   async run(batch: Batch, most: number = this.#options.microBatches): Promise<StepResults> {
-    this.#dispatches = 0;
-    const parts = this.#parts.split(countParts(batch.counts.tokens, most, this.#options.leastTokens));
+    const place = this.#places.get(batch);
+    if (place === undefined) throw new InwardError('internal', { part: 'the stages' });
+    const { parts: cutter, results } = place;
+    const parts = cutter.split(countParts(batch.counts.tokens, most, this.#options.leastTokens));
     try {
-      const answers = await this.#gather(parts);
-      this.#join(parts, answers);
-      return this.#results;
+      const answers = this.#sent.then(() => this.#send(parts));
+      this.#sent = answers.catch(() => undefined);
+      join(results, parts, await Promise.all(await answers));
+      return results;
     } finally {
-      this.#parts.zero();
+      cutter.zero();
     }
   }
 
-  async #gather(parts: readonly BatchPart[]): Promise<Answer[]> {
+  /** One part after the other. */
+  async #send(parts: readonly BatchPart[]): Promise<Promise<Answer>[]> {
+    this.#dispatches = 0;
     const answers: Promise<Answer>[] = [];
     for (const part of parts) {
       const rows = await this.#first.run(part);
@@ -90,7 +97,7 @@ export class StagedRunner {
       answers.push(this.#ask({ type: 'step', counts, masks, wantsLogits, hasDeparted, words: part.seal(), rows }));
       rows.fill(0);
     }
-    return Promise.all(answers);
+    return answers;
   }
 
   /** Sends something round, and gives what comes back. */
@@ -106,16 +113,6 @@ export class StagedRunner {
     return answer.promise;
   }
 
-  #join(parts: readonly BatchPart[], answers: readonly Answer[]): void {
-    parts.forEach(({ firstRow }, i) => {
-      const answer = answers[i];
-      if (answer?.type !== 'results') throw new InwardError('internal', { part: 'the stages' });
-      this.#results.put(firstRow, answer.words, answer.logits);
-      answer.words.fill(0);
-      answer.logits?.fill(0);
-    });
-  }
-
   /** Counts words that are not zero in free blocks and scratch, of all stages. No step may run meanwhile. */
   async readResidue(free: FreeBlocks, blockCount: number): Promise<ZeroReport> {
     const report = await this.#first.readResidue(free, blockCount);
@@ -128,4 +125,14 @@ export class StagedRunner {
     this.#isBroken = true;
     for (const { reject } of this.#waiting.splice(0)) reject(new InwardError('stage_lost', { reason: 'its pipe is closed' }));
   }
+}
+
+function join(results: StepResults, parts: readonly BatchPart[], answers: readonly Answer[]): void {
+  parts.forEach(({ firstRow }, i) => {
+    const answer = answers[i];
+    if (answer?.type !== 'results') throw new InwardError('internal', { part: 'the stages' });
+    results.put(firstRow, answer.words, answer.logits);
+    answer.words.fill(0);
+    answer.logits?.fill(0);
+  });
 }

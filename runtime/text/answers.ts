@@ -4,8 +4,9 @@
  */
 import type { Grammar, TokenId } from '../types.ts';
 import { createDecoder } from './detokenizer.ts';
-import { type AnswerDemand, type Thought, type WriteMark, writeAnswerGrammar } from './formats/held.ts';
+import { type AnswerDemand, type Thought, writeAnswerGrammar } from './formats/held.ts';
 import { createAnswerParser, listMarks } from './formats/parser.ts';
+import type { WriteMark } from './formats/symbols.ts';
 import type { AnswerFormat, AnswerPart, IsTextArgument } from './formats/types.ts';
 import { type Pieces, readPiece } from './pieces.ts';
 import type { AnswerDecoder, AnswerOptions } from './types.ts';

@@ -15,7 +15,19 @@ export type { AnswerDemand } from './formats/held.ts';
 export type { AnswerPart } from './formats/types.ts';
 export { type HarmonyFunction, type HarmonyMessage, renderHarmony } from './harmony.ts';
 export type { ReasoningVariable } from './reasoning.ts';
-export type { AnswerDecoder, AnswerOptions, ChatMessage, ChatOptions, Piece, StreamDecoder, TextInfo, TextModel, TextOptions, ToolCall } from './types.ts';
+export type {
+  AnswerDecoder,
+  AnswerOptions,
+  ChatMessage,
+  ChatOptions,
+  HeldValue,
+  Piece,
+  StreamDecoder,
+  TextInfo,
+  TextModel,
+  TextOptions,
+  ToolCall,
+} from './types.ts';
 
 /** Opens the text side of a model file. Errors: invalid_option, file_missing, gguf_invalid, checkpoint_invalid, model_unsupported (tokenizer). */
 export async function openText(options: TextOptions): Promise<TextModel> {
@@ -27,6 +39,7 @@ export async function openText(options: TextOptions): Promise<TextModel> {
       encode: async (text, options) => supervisor.encode(textRequest(text, options)),
       encodeChat: async (messages, options) => supervisor.encode(chatRequest(messages, options)),
       checkGrammar: async (grammar) => void (await supervisor.encode({ kind: 'grammar', grammar })),
+      checkAnswer: async (values) => void (await supervisor.encode({ kind: 'answer', values })),
       vocabulary: { ...pieces, stopIds: info.stopIds },
       createDecoder: () => createDecoder(pieces),
       createAnswerDecoder: (options = {}) => createAnswerDecoder(pieces, format, options),

@@ -14,6 +14,8 @@ export interface Pieces {
   readonly bytes: Uint8Array;
   /** By id, 1 where the bytes are a name. */
   readonly names: Uint8Array;
+  /** Ids of text tokens that were added to the vocabulary: a text is cut at them before anything else. */
+  readonly added?: Uint32Array;
 }
 
 const encoder = new TextEncoder();
@@ -32,7 +34,8 @@ export function createPieces({ tokens, kinds, spelling }: Pick<Vocabulary, 'toke
     offsets[id + 1] = end;
     names[id] = textKinds.has(kinds[id] as number) ? 0 : 1;
   }
-  return { offsets, bytes: bytes.slice(0, end), names };
+  const added = Uint32Array.from(Array.from(tokens.keys()).filter((id) => kinds[id] === tokenKinds.user));
+  return { offsets, bytes: bytes.slice(0, end), names, added };
 }
 
 /** The token as the vocabulary spells it; an id outside the vocabulary has neither name nor text. */

@@ -6,6 +6,7 @@ import { hashHeader } from '../checkpoint/fingerprint.ts';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { InwardError, toInwardError } from '../errors.ts';
 import { compileGrammar } from '../grammar/grammars.ts';
+import { isAnswer } from '../grammar/judge/judge.ts';
 import { Link } from '../link/link.ts';
 import { lockFiles } from '../lock.ts';
 import type { Grammar } from '../types.ts';
@@ -13,10 +14,10 @@ import { detectFormat } from './formats/detect.ts';
 import type { AnswerFormat } from './formats/types.ts';
 import { createPieces } from './pieces.ts';
 import { type ProcessAnswer, type ProcessRequest, type ProcessStart, type RequestFailure, requestFailures } from './protocol.ts';
-import { findReasoningVariables, knowsGreatestEffort } from './reasoning.ts';
+import { findReasoningVariables, knowsGreatestEffort, knowsOnlyHigh } from './reasoning.ts';
 import { type ChatTemplate, createTemplate, markVariables, type TemplateVariables, writeArguments } from './template.ts';
 import { createTokenizer, forgetMatches, type Tokenizer } from './tokenizer.ts';
-import type { TextInfo } from './types.ts';
+import type { HeldValue, TextInfo } from './types.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 interface Template extends ChatTemplate {
@@ -65,16 +66,17 @@ function start({ modelPath }: ProcessStart): void {
   // Closed before the first request: what is needed of the metadata is in the tokenizer then.
   using checkpoint = openCheckpoint(modelPath);
   const vocabulary = readVocabulary(checkpoint);
+  const standard = createSourced(vocabulary.templates.standard, vocabulary);
   const ready: ProcessAnswer = {
     kind: 'ready',
-    info: describe(vocabulary),
+    info: describe(vocabulary, standard),
     pieces: createPieces(vocabulary),
     format: findFormat(vocabulary),
     fingerprint: hashHeader(checkpoint) + vocabulary.digest,
   };
   text = {
     tokenizer: createTokenizer(vocabulary),
-    standard: createSourced(vocabulary.templates.standard, vocabulary),
+    standard,
     toolUse: createSourced(vocabulary.templates.toolUse, vocabulary),
     isChatWrapped: vocabulary.isChatWrapped,
   };
@@ -98,20 +100,27 @@ function createSourced(source: string | undefined, { tokens, bosId, eosId }: Voc
     : { source, ...createTemplate(source, { bos_token: tokens[bosId ?? -1] ?? '', eos_token: tokens[eosId ?? -1] ?? '' }) };
 }
 
-function describe(vocabulary: Vocabulary): TextInfo {
+/** The plainest chat. */
+const trial: TemplateVariables = { messages: [{ role: 'user', content: 'a' }], tools: null, add_generation_prompt: true };
+
+function describe(vocabulary: Vocabulary, standard: Template | undefined): TextInfo {
   const sources = listSources(vocabulary.templates);
+  const variables = findReasoningVariables(sources);
+  const render = (effort: string): string => standard?.render({ ...trial, reasoning_effort: effort }) ?? '';
   return {
     vocabularySize: vocabulary.tokens.length,
     ...(vocabulary.bosId === undefined ? {} : { bosId: vocabulary.bosId }),
     stopIds: vocabulary.stopIds,
     hasChatTemplate: vocabulary.templates.standard !== undefined,
-    reasoningVariables: findReasoningVariables(sources),
+    reasoningVariables: variables,
     ...(knowsGreatestEffort(sources) && { hasGreatestEffort: true }),
+    ...(variables.includes('reasoning_effort') && knowsOnlyHigh(render) && { knowsOnlyHigh: true }),
   };
 }
 
 function answer(text: Text, request: ProcessRequest): Uint32Array<ArrayBuffer> {
   if (request.kind === 'grammar') return checkGrammar(request.grammar);
+  if (request.kind === 'answer') return checkAnswer(request.values);
   return request.kind === 'text' ? text.tokenizer.encode(request.text, request) : encodeChat(text, request.variables);
 }
 
@@ -123,6 +132,12 @@ function checkGrammar(grammar: Grammar): Uint32Array<ArrayBuffer> {
   } finally {
     grammar.source.fill(0);
   }
+}
+
+/** Here, because an answer and its schema may ask for as much work as any other request. */
+function checkAnswer(values: readonly HeldValue[]): Uint32Array<ArrayBuffer> {
+  if (!values.every(({ schema, text }) => isAnswer(JSON.parse(schema), text))) throw new InwardError('answer_invalid');
+  return new Uint32Array(0);
 }
 
 function encodeChat({ tokenizer, standard, toolUse, isChatWrapped }: Text, variables: TemplateVariables): Uint32Array<ArrayBuffer> {

@@ -11,7 +11,7 @@ import type { Grammar } from '../types.ts';
 import type { AnswerFormat } from './formats/types.ts';
 import type { Pieces } from './pieces.ts';
 import type { TemplateVariables } from './template.ts';
-import type { TextInfo } from './types.ts';
+import type { HeldValue, TextInfo } from './types.ts';
 
 /** The first message to the text process. */
 export interface ProcessStart {
@@ -22,11 +22,13 @@ export type ProcessRequest =
   | { readonly kind: 'text'; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
   | { readonly kind: 'chat'; readonly variables: TemplateVariables }
   /** Whether it can be compiled within the limits; answered by no ids. */
-  | { readonly kind: 'grammar'; readonly grammar: Grammar };
+  | { readonly kind: 'grammar'; readonly grammar: Grammar }
+  /** Whether these keep to their schemas; answered by no ids. */
+  | { readonly kind: 'answer'; readonly values: readonly HeldValue[] };
 
 /** What a request may fail with, beside the limits, which the parent enforces. */
 const grammarFailures = ['grammar_invalid', 'grammar_unenforceable', 'grammar_empty', 'grammar_too_large'] as const;
-const textFailures = ['template_failed', 'template_missing', 'text_unencodable', 'internal'] as const;
+const textFailures = ['template_failed', 'template_missing', 'text_unencodable', 'answer_invalid', 'internal'] as const;
 export type RequestFailure = (typeof textFailures)[number] | (typeof grammarFailures)[number];
 export const requestFailures: readonly RequestFailure[] = [...textFailures, ...grammarFailures];
 

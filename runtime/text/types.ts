@@ -66,6 +66,8 @@ export interface TextInfo {
   readonly reasoningVariables: readonly ReasoningVariable[];
   /** Their efforts go up to `max`; else `high` is the most. */
   readonly hasGreatestEffort?: true;
+  /** An effort below `high` would not be taken for one. */
+  readonly knowsOnlyHigh?: true;
 }
 
 /** One token as the vocabulary spells it. */
@@ -100,6 +102,12 @@ export interface AnswerDecoder {
   end(): AnswerPart[];
 }
 
+/** A value of JSON as text, and the JSON of the schema that it must keep to. */
+export interface HeldValue {
+  readonly schema: string;
+  readonly text: string;
+}
+
 /** The text side of a model. Disposing it ends its process; what waits then fails with shutting_down. */
 export interface TextModel extends AsyncDisposable {
   readonly info: TextInfo;
@@ -120,6 +128,11 @@ export interface TextModel extends AsyncDisposable {
    * Errors: grammar_invalid, grammar_unenforceable, grammar_empty, grammar_too_large, text_deadline, text_memory, shutting_down.
    */
   checkGrammar(grammar: Grammar): Promise<void>;
+  /**
+   * Looks a second time at what an engine was held to, by the words of the schema and without the grammar: in the text process, under its limits.
+   * Errors: answer_invalid, those of checkGrammar.
+   */
+  checkAnswer(values: readonly HeldValue[]): Promise<void>;
   /** The tokens, for an engine that holds answers to grammars. Valid as long as this object; not to be written to. */
   readonly vocabulary: GrammarVocabulary;
   /** A decoder for one completion. Needs no process: it reads a table of bytes. */

@@ -1,12 +1,13 @@
 /**
- * Measures how far `inward logits` is from the reference, with --exact and without: node scripts/oracles/run.ts FOLDER ...
- * A folder has a model (config.json or model.gguf) with golden.json and golden.safetensors (test/fixtures/oracles/README.md). Prints a row of
- * docs/distances.md for each. Refuses to judge: the bounds are in test/models.
+ * Measures how far `inward logits` is from the reference, with --exact and without: node scripts/oracles/run.ts [FOLDER ...], by default all in the
+ * folder `oracles` of INWARD_TEST_DATA. A folder has a model (config.json or model.gguf) with golden.json and golden.safetensors
+ * (test/fixtures/oracles/README.md). Prints a row of docs/distances.md for each. Refuses to judge: the bounds are in test/models.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type FolderOracle, type OraclePrompt, readFolderOracle, readGgufOracle } from '../../test/oracle.ts';
+import { findTestData } from '../../test/test-data.ts';
 import { root } from '../node.mjs';
 
 interface Ranked {
@@ -71,7 +72,15 @@ function measure(oracle: FolderOracle, flags: readonly string[]): Measured {
 
 const short = (value: number): string => value.toExponential(1);
 
-for (const folder of process.argv.slice(2)) {
+function listFolders(): string[] {
+  const data = findTestData('every oracle');
+  if (data === undefined) return [];
+  const folder = join(data, 'oracles');
+  return readdirSync(folder).flatMap((name) => (existsSync(join(folder, name, 'golden.json')) ? [join(folder, name)] : []));
+}
+
+const given = process.argv.slice(2);
+for (const folder of given.length > 0 ? given : listFolders()) {
   const oracle = existsSync(join(folder, 'model.gguf')) ? readGgufOracle(folder) : readFolderOracle(folder);
   const [exact, standard] = [measure(oracle, ['--exact']), measure(oracle, [])];
   if (exact.leads.length > 0) throw new Error(`${basename(folder)}: with --exact ${exact.leads.length} prompts have other tokens`);

@@ -134,5 +134,5 @@ function readThinking({ thinking: given, output_config: output }: Prompt, info: 
   if (given?.type === 'disabled') return readEffort('none', info, 'thinking');
   const { effort } = output ?? {};
   if (effort != null) return readEffort(effort === 'max' ? 'xhigh' : effort, info, 'output_config.effort');
-  return given == null ? {} : readEffort('medium', info, 'thinking');
+  return given == null ? {} : readEffort(info.knowsOnlyHigh ? 'high' : 'medium', info, 'thinking');
 }

@@ -18,7 +18,7 @@ import { addSettings, type Flags, integer, parser, readSettings, UsageError } fr
 import { createStyle, type Style } from './style.ts';
 import { formatTable } from './table.ts';
 
-const settings: readonly SettingName[] = ['context', 'maxSequences', 'kvTokens', 'tokenBudget', 'kv', 'activations', 'expertMemory'];
+const settings: readonly SettingName[] = ['context', 'maxSequences', 'kvTokens', 'tokenBudget', 'kv', 'activations', 'expertMemory', 'draft'];
 
 const published = accelerators.map(({ name }) => name);
 

@@ -2,7 +2,17 @@
  * Owns the one table of settings: what there is, its limits, default and meaning. Flags, environment variables, the
  * keys of the configuration file, help, JSON Schema and docs/configuration.md all derive from it.
  */
-import { type ActivationFormat, activationFormats, type DeviceName, deviceNames, engineNumbers, type KvFormat, kvFormats } from '../../runtime/index.ts';
+import {
+  type ActivationFormat,
+  activationFormats,
+  type DeviceName,
+  type DraftKind,
+  deviceNames,
+  draftKinds,
+  engineNumbers,
+  type KvFormat,
+  kvFormats,
+} from '../../runtime/index.ts';
 import { textNumbers } from '../../runtime/text/index.ts';
 import {
   byteText,
@@ -38,6 +48,7 @@ export interface Settings {
   readonly tokenBudget: number;
   readonly prefixSeconds: number;
   readonly prefixQuota: number;
+  readonly draft: DraftKind;
   readonly draftLength: number;
   readonly stages: number;
   readonly microBatches: number;
@@ -118,7 +129,8 @@ export const settingTable: SettingTable<Settings> = {
   tokenBudget: { ...numberOf(engineNumbers.tokenBudget), value: 'tokens', help: 'tokens that one step computes at most, prompts and answers together' },
   prefixSeconds: { ...numberOf(engineNumbers.prefixSeconds), value: 'seconds', help: 'how long keys and values of a prompt stay for the next one that begins alike, since they were used last; 0: not at all' },
   prefixQuota: { ...numberOf(engineNumbers.prefixQuota), value: 'percent', help: 'part of the KV cache that may be kept for the next prompts of one tenant' },
-  draftLength: { ...numberOf(engineNumbers.draftLength), value: 'tokens', help: 'tokens that are guessed from the text so far and computed along with the next one, at most; answers stay the same; 0: none' },
+  draft: { ...choice(draftKinds), value: 'source', help: 'who guesses tokens that are computed along with the next one: the text so far, or the block for multi-token prediction that DeepSeek-V4 has behind its layers, which is then loaded', standard: draftKinds[0] },
+  draftLength: { ...numberOf(engineNumbers.draftLength), value: 'tokens', help: 'tokens that are guessed and computed along with the next one, at most; answers stay the same; 0: none' },
   stages: { ...numberOf(engineNumbers.stages), value: 'count', help: 'devices that the layers of the model are spread over, each in a process of its own: GPUs, or software devices side by side' },
   microBatches: { ...numberOf(engineNumbers.microBatches), value: 'count', help: 'parts that a step is cut into at most where there are stages, so that they work at the same time' },
   kv: { ...choice(kvFormats), value: 'format', help: 'storage of K and V', standard: kvFormats[0] },
@@ -168,6 +180,7 @@ export const engineSettings: readonly SettingName[] = [
   'context',
   'kvTokens',
   'tokenBudget',
+  'draft',
   'draftLength',
   'stages',
   'microBatches',

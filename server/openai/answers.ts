@@ -22,7 +22,7 @@ import { type Merged, merge } from './merge.ts';
 import { demandServed } from './models.ts';
 import { type Pace, padJson, waitForTick } from './pace.ts';
 import { PartRuns } from './parts.ts';
-import { demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, wipeAfter, zero } from './plan.ts';
+import { blameGrammar, demandModels, type ModelSource, type Models, type Plan, type PlanContext, planChoices, wipeAfter, zero } from './plan.ts';
 import { reserve } from './rate.ts';
 import { type EventStream, type Events, openEventStream } from './sse.ts';
 
@@ -73,7 +73,7 @@ export function addAnswerRoute(app: FastifyInstance, context: AnswerContext, dia
       granted.settle({ promptTokens: 0, completionTokens: 0, ending: 'refused', found });
       throw guarded.refusal;
     }
-    const explain = (error: unknown): ApiError => toApiError(nameAbort(error, signal), settings.bodyLimit, dialect.promptField);
+    const explain = (error: unknown): ApiError => toApiError(blameGrammar(nameAbort(error, signal), asked), settings.bodyLimit, dialect.promptField);
     const spent: Spent = { hasBegun: false, completionTokens: 0, cachedTokens: 0 };
     const endings = new Set<Ending>();
     const onEnd = (ending: Ending): void => {

@@ -6,6 +6,7 @@ import type { FinishReason, TokenId, TokenLogprobs } from '../../runtime/index.t
 import type { TextModel } from '../../runtime/text/index.ts';
 import { AnswerParts, type Grown } from './answer-parts.ts';
 import { AnswerText, type Passage, type ScoredToken } from './answer-text.ts';
+import { HeldAnswer } from './held-answer.ts';
 import type { ContentPart } from './parts.ts';
 import type { ChoicePlan, Models } from './plan.ts';
 import type { Stopped } from './stop.ts';
@@ -39,6 +40,7 @@ export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, si
   const { stopIds = [], promptIds } = plan.generate;
   const answer = createAnswer(text, plan);
   const scores: TokenLogprobs[] = [];
+  const held = plan.generate.grammar && new HeldAnswer(plan);
   let { echoFrom } = plan;
   let [completionTokens, cachedTokens, logprobSum] = [0, 0, 0];
   for await (const event of engine.generate(plan.generate, signal)) {
@@ -60,9 +62,12 @@ export async function* makeChoice({ engine, text }: Models, plan: ChoicePlan, si
     const isEnd = event.type === 'token' && stopIds.includes(event.id);
     if (isEnd && !plan.reportsEnd) continue;
     const { parts, isStopped, stop } = event.type === 'end' ? answer.end() : answer.push({ id: event.id, logprobs: event.logprobs ?? null, isEnd });
+    for (const part of parts) held?.add(part);
     yield* parts;
     if (isStopped || event.type === 'end') {
       const reason = isStopped || event.type !== 'end' ? 'stop' : event.reason;
+      // What was cut is not whole.
+      if (held !== undefined && reason === 'stop' && stop === undefined) await text.checkAnswer(held.listValues());
       const { callCount, reasoningTokens } = answer;
       const meanLogprob = logprobSum / Math.max(1, completionTokens);
       yield { type: 'end', reason, stop, callCount, completionTokens, reasoningTokens, cachedTokens, meanLogprob };

@@ -86,9 +86,13 @@ export class ApiError extends Error {
   readonly param: string | null;
   readonly #waitMs: number;
 
-  constructor(code: ApiErrorCode, fields: ApiErrorFields = {}) {
+  /** `cause`: what the log is to name, and no client. */
+  constructor(code: ApiErrorCode, fields: ApiErrorFields = {}, cause?: InwardError) {
     const values: Readonly<Record<string, unknown>> = { remedy: 'leave it out', ...fields };
-    super(rows[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(values[key] ?? '?')));
+    super(
+      rows[code].sentence.replace(/\{(\w+)\}/g, (_, key: string) => String(values[key] ?? '?')),
+      { cause },
+    );
     this.code = code;
     this.status = rows[code].status;
     this.param = fields.path ?? null;
@@ -159,7 +163,6 @@ function fromInwardError(error: InwardError, path: string): ApiError {
   }
   if (error.code === 'aborted') return new ApiError('client_closed');
   if (isPassedOn(error.code)) return new ApiError(error.code, { waitMs: Number(error.fields['waitMs'] ?? 0) });
-  const place = error.code.startsWith('grammar_') ? 'response_format' : path;
   // Sentences of the runtime's table hold numbers and closed names only, so those about requests may be passed on.
-  return error.kind === 'request' ? new ApiError('rejected', { path: place, sentence: error.message }) : new ApiError('internal_error');
+  return error.kind === 'request' ? new ApiError('rejected', { path, sentence: error.message }) : new ApiError('internal_error', {}, error);
 }

@@ -12,7 +12,7 @@ import type { DeidMode } from '../privacy/words.ts';
 import type { Searcher } from '../search/searcher.ts';
 import type { Part } from './choice.ts';
 import { ApiError } from './errors.ts';
-import type { AnswerRequest, ChatPrompt, Prompt } from './fields.ts';
+import type { AnswerRequest, ChatPrompt, Format, Prompt } from './fields.ts';
 import { type ContentPart, continues } from './parts.ts';
 import { ProseGate } from './prose-gate.ts';
 
@@ -37,15 +37,18 @@ export async function guardIdentifiers(asked: AnswerRequest, mode: DeidMode, sea
   if (mode === 'off') return { asked, found: undefined, refusal: undefined, answer: (parts) => parts, [Symbol.dispose]: () => undefined };
   const mapping = new Mapping();
   try {
-    const { prompts, found } = await replacePrompts(asked.prompts, mode, { mapping, searcher, signal });
+    const { clean, found } = await replaceTexts(asked, mode, { mapping, searcher, signal });
     const open = (isJson: boolean): Restorer => openWay(mode, mapping, isJson);
     const isBlocked = mode === 'block' && Object.keys(found).length > 0;
     return {
-      asked: mode === 'report' ? asked : { ...checkAnswer(asked, mode), prompts },
+      asked: mode === 'report' ? asked : checkAnswer(clean, mode),
       found,
       refusal: isBlocked ? new ApiError('identifiers_found', { known: formatCounts(found) }) : undefined,
       answer: (parts) => (mode === 'report' ? parts : passParts(parts, open, asked.grammar?.kind === 'schema')),
-      [Symbol.dispose]: () => mapping[Symbol.dispose](),
+      [Symbol.dispose]() {
+        mapping[Symbol.dispose]();
+        clean.grammar?.source.fill(0);
+      },
     };
   } catch (error) {
     mapping[Symbol.dispose]();
@@ -76,12 +79,12 @@ interface Search {
 }
 
 /** All texts as one, so that a name that is certain in one is found in the others. */
-async function replacePrompts(
-  prompts: readonly Prompt[],
+async function replaceTexts(
+  asked: AnswerRequest,
   mode: DeidMode,
   { mapping, searcher, signal }: Search,
-): Promise<{ readonly prompts: readonly Prompt[]; readonly found: Counts }> {
-  const texts = prompts.flatMap((prompt) => textsOf(prompt, mode));
+): Promise<{ readonly clean: AnswerRequest; readonly found: Counts }> {
+  const texts = textsOf(asked, mode);
   const length = texts.reduce((sum, text) => sum + text.length, 0);
   const refuse = (rule: string): never => {
     throw new ApiError('invalid_value', { path: 'The prompt', rule });
@@ -91,38 +94,60 @@ async function replacePrompts(
   const whole = texts.join(border);
   const spans = await searcher.find(whole, signal);
   const { text, counts } = replaceFound(whole, spans, { mapping, actions: mode === 'surrogate+restore' ? 'surrogate' : 'tag' });
-  const clean = text.split(border);
+  const parts = text.split(border);
   // A span that took a border with it would shift all behind it.
-  if (clean.length !== Math.max(1, texts.length)) refuse('has an identifier across messages; put it into one');
+  if (parts.length !== Math.max(1, texts.length)) refuse('has an identifier across messages; put it into one');
   let next = 0;
-  const take = (): string => clean[next++] ?? '';
-  return { prompts: prompts.map((prompt) => writeTexts(prompt, take)), found: counts };
+  const take = (): string => parts[next++] ?? '';
+  return { clean: writeTexts(asked, take), found: counts };
 }
 
 /** `report` changes nothing, so that it lets token ids pass. */
-function textsOf(prompt: Prompt, mode: DeidMode): string[] {
+function textsOf(asked: AnswerRequest, mode: DeidMode): string[] {
   const texts: string[] = [];
   const note = (text: string): string => {
     texts.push(text);
     return text;
   };
-  if (prompt instanceof Uint32Array && mode !== 'report')
+  if (mode !== 'report' && asked.prompts.some((prompt) => prompt instanceof Uint32Array))
     throw new ApiError('invalid_value', { path: 'prompt', rule: `must be text with a key whose mode for identifiers is ${mode}` });
-  writeTexts(prompt, note);
+  writeTexts(asked, note);
   return texts;
 }
 
-/** The prompt with each of its texts replaced, always in the same order. */
-function writeTexts(prompt: Prompt, write: (text: string) => string): Prompt {
+type Write = (text: string) => string;
+
+/** The request with each of its texts replaced, always in the same order. What the model is shown of the tools is also what its calls are held to. */
+function writeTexts(asked: AnswerRequest, write: Write): AnswerRequest {
+  const prompts = asked.prompts.map((prompt) => writePrompt(prompt, write));
+  const { chat, grammar } = asked;
+  const shown = prompts.map((prompt) => (isChat(prompt) ? prompt.options.tools : undefined))[0];
+  return { ...asked, prompts, chat: chat && { ...chat, tools: shown ?? chat.tools }, grammar: grammar && writeFormat(grammar, write) };
+}
+
+const isChat = (prompt: Prompt): prompt is ChatPrompt => typeof prompt === 'object' && !(prompt instanceof Uint32Array);
+
+/** The form of the answer; the same bytes where nothing is replaced. */
+function writeFormat(format: Format, write: Write): Format {
+  const source = new TextDecoder().decode(format.source);
+  const schema = JSON.parse(source);
+  const clean = JSON.stringify(writeSchema(schema, write));
+  return clean === JSON.stringify(schema) ? format : { ...format, source: new TextEncoder().encode(clean) };
+}
+
+function writePrompt(prompt: Prompt, write: Write): Prompt {
   if (typeof prompt === 'string') return write(prompt);
   return prompt instanceof Uint32Array ? prompt : writeChat(prompt, write);
 }
 
-function writeChat({ messages, options }: ChatPrompt, write: (text: string) => string): ChatPrompt {
-  const writeJson = <T>(value: T): T => JSON.parse(write(JSON.stringify(value)));
+function writeJson<T>(value: T, write: Write): T {
+  return JSON.parse(write(JSON.stringify(value)));
+}
+
+function writeChat({ messages, options }: ChatPrompt, write: Write): ChatPrompt {
   const writeCall = ({ function: { name, arguments: given }, ...call }: ToolCall): ToolCall => ({
     ...call,
-    function: { name, arguments: typeof given === 'string' ? write(given) : writeJson(given) },
+    function: { name, arguments: typeof given === 'string' ? write(given) : writeJson(given, write) },
   });
   const writeMessage = ({ content, name, reasoning, toolCalls, ...message }: ChatMessage): ChatMessage => ({
     ...message,
@@ -132,20 +157,30 @@ function writeChat({ messages, options }: ChatPrompt, write: (text: string) => s
     ...(toolCalls === undefined ? {} : { toolCalls: toolCalls.map(writeCall) }),
   });
   const { tools, variables } = options;
-  const others = { ...(tools && { tools: tools.map((tool) => writeProse(tool, write)) }), ...(variables && { variables: writeJson(variables) }) };
+  const others = { ...(tools && { tools: tools.map((tool) => writeSchema(tool, write)) }), ...(variables && { variables: writeJson(variables, write) }) };
   return { messages: messages.map(writeMessage), options: { ...options, ...others } };
 }
 
-/** Of a tool's definition what is written for a reader. All else are words that calls are made of: names, types, values to choose from. */
-function writeProse<T>(value: T, write: (text: string) => string): T {
-  if (Array.isArray(value)) return value.map((item) => writeProse(item, write)) as T;
+/**
+ * Of a tool's definition or an answer's schema what is written for a reader, and the values that it names. Values to choose from are the same tags or
+ * surrogates there as in the messages, so that the model can still choose, and come back with its answer. All else are words that answers are made of: names,
+ * types, patterns.
+ */
+function writeSchema<T>(value: T, write: Write, areNames = false): T {
+  if (Array.isArray(value)) return value.map((item) => writeSchema(item, write)) as T;
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, item]) => [
-    key,
-    typeof item === 'string' && /^(?:description|title|\$comment)$/.test(key) ? write(item) : writeProse(item, write),
-  ]);
+  const entries = Object.entries(value).map(([key, item]) => {
+    if (areNames) return [key, writeSchema(item, write)];
+    if (typeof item === 'string' && proseKeys.test(key)) return [key, write(item)];
+    return [key, valueKeys.test(key) ? writeJson(item, write) : writeSchema(item, write, nameKeys.test(key))];
+  });
   return Object.fromEntries(entries) as T;
 }
+
+/** Keywords of JSON schema whose value is prose, a value that a call could have, or an object whose keys are names that somebody chose. */
+const proseKeys = /^(?:description|title|\$comment)$/;
+const valueKeys = /^(?:default|examples?|enum|const)$/;
+const nameKeys = /^(?:properties|patternProperties|dependentSchemas|\$defs|definitions)$/;
 
 /** One way for each run of parts: what a run holds back leaves before the next one begins. */
 async function* passParts(

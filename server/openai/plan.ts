@@ -42,6 +42,8 @@ export interface ChoicePlan {
   readonly reportsEnd: boolean;
   /** How parts of the answer are told apart; undefined: it is text. */
   readonly parsing: Parsing | undefined;
+  /** The schema that the answer is held to where it calls no tool. */
+  readonly format: Grammar | undefined;
   /** Log-probabilities are part of the answer; `generate` asks for them also where they only decide which choices are. */
   readonly reportsLogprobs: boolean;
 }
@@ -87,14 +89,15 @@ export async function planChoices(models: PlanContext, request: AnswerRequest, t
   } catch (error) {
     zero(prompts);
     grammar?.source.fill(0);
-    const path = blame(request);
-    throw error instanceof InwardError && /^(grammar|calls)_/.test(error.code) && path ? new ApiError('rejected', { path, sentence: error.message }) : error;
+    throw error;
   }
 }
 
-/** The field that a grammar comes from. */
-function blame({ chat, grammar }: AnswerRequest): string | undefined {
-  return chat !== undefined && (chat.choice !== 'auto' || chat.strict.length > 0) ? 'tools' : grammar?.field;
+/** What is wrong with a grammar, before an answer or in the middle of one, is the fault of the field that it comes from. */
+export function blameGrammar(error: unknown, { chat, grammar }: AnswerRequest): unknown {
+  const path = chat !== undefined && (chat.choice !== 'auto' || chat.strict.length > 0) ? 'tools' : grammar?.field;
+  const isGrammar = error instanceof InwardError && /^(grammar|calls)_/.test(error.code);
+  return isGrammar && path !== undefined ? new ApiError('rejected', { path, sentence: error.message }) : error;
 }
 
 /** A chat may think before its answer, and call tools instead of it; it has one prompt. */
@@ -131,8 +134,8 @@ function plan(prompts: readonly Uint32Array[], models: PlanContext, request: Ans
     const group = request.candidateCount > 1 ? { group: models.nextGroup() } : {};
     return Array.from({ length: request.candidateCount }, (_, order): ChoicePlan => {
       const generate = { ...shared, ...group, promptIds, maxTokens, sampling: seedChoice(request.sampling, order) };
-      const { stops, reportsEnd, chat: parsing } = request;
-      return { generate, stops, echoFrom, reportsEnd, parsing, reportsLogprobs: request.logprobs !== undefined };
+      const { stops, reportsEnd, chat: parsing, grammar: format } = request;
+      return { generate, stops, echoFrom, reportsEnd, parsing, format, reportsLogprobs: request.logprobs !== undefined };
     });
   });
   const tokenLimit = choices.reduce((sum, { generate }) => sum + generate.maxTokens, promptTokens);

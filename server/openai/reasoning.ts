@@ -11,6 +11,9 @@ const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'] as const;
 type Effort = (typeof efforts)[number];
 export const reasoningEffort: z.ZodType<Effort | null | undefined> = z.enum(efforts).nullish();
 
+/** Below `high`, and not off. */
+const lesser: readonly Effort[] = ['minimal', 'low', 'medium'];
+
 /** What templates with words have; most have no more. */
 const templateWords: Partial<Record<Effort, string>> = { minimal: 'low', xhigh: 'high' };
 
@@ -26,10 +29,16 @@ export const templateSwitches: z.ZodType<TemplateSwitches | null | undefined> = 
 export type TemplateVariables = Readonly<Partial<Record<ReasoningVariable, string | boolean>>>;
 
 /** `path` is named by errors. Throws ApiError. */
-export function readEffort(effort: Effort | null | undefined, { reasoningVariables: known, hasGreatestEffort }: TextInfo, path: string): TemplateVariables {
+export function readEffort(effort: Effort | null | undefined, info: TextInfo, path: string): TemplateVariables {
   if (effort == null) return {};
+  const { reasoningVariables: known, hasGreatestEffort } = info;
   if (known.length === 0 && effort !== 'none')
     throw new ApiError('unsupported_parameter', { path, remedy: 'leave it out: the chat template of this model knows no such setting' });
+  if (info.knowsOnlyHigh && lesser.includes(effort))
+    throw new ApiError('unsupported_parameter', {
+      path,
+      remedy: 'use none, high or xhigh: the chat template of this model takes every other word for something else',
+    });
   const word = effort === 'xhigh' && hasGreatestEffort ? 'max' : (templateWords[effort] ?? effort);
   return Object.fromEntries(known.map((name) => [name, name === 'reasoning_effort' ? word : effort !== 'none']));
 }

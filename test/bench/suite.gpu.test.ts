@@ -4,7 +4,10 @@ import { type Case, kindNames, nameCase } from '../../bench/suite/cases.ts';
 import { Suite } from '../../bench/suite/run.ts';
 import { elementwiseBound } from '../../kernels/activations.ref.ts';
 import { attentionBound } from '../../kernels/attention.ref.ts';
+import { compressedBound } from '../../kernels/compressed.ref.ts';
 import { deltaBound } from '../../kernels/delta.ref.ts';
+import { routerBound } from '../../kernels/router.ref.ts';
+import { streamsBound } from '../../kernels/streams.ref.ts';
 import { matmulF32Bound, matmulInt8Bound } from '../../kernels/weights.ref.ts';
 import { Gpu, testDevice } from '../gpu.ts';
 
@@ -37,6 +40,15 @@ const cases: readonly (readonly [Case, bound: number])[] = [
   [{ kind: 'attention', heads: 4, kvHeads: 1, headLength: 40, latentLength: 32, kv: 'f16', positions: 40, tokens: 5 }, attentionBound],
   [{ kind: 'latent queries', storage: 'Q4_0', heads: 2, rows: 32, columns: 64, tokens: 3 }, matmulF32Bound],
   [{ kind: 'head matmul', storage: 'Q4_0', heads: 3, rows: 32, columns: 64, tokens: 3 }, matmulF32Bound],
+  [{ kind: 'attention', heads: 4, kvHeads: 1, headLength: 40, latentLength: 32, topK: 9, kv: 'f16', positions: 40, tokens: 3 }, attentionBound],
+  ...([1, 4] as const).flatMap((entryTokens): [Case, number][] => [
+    [{ kind: 'index scores', entryTokens, entries: 40, heads: 8, length: 32, tokens: 3 }, matmulF32Bound],
+    [{ kind: 'index choice', entryTokens, entries: 40, topK: 7, tokens: 3 }, 0],
+  ]),
+  [{ kind: 'compressed attention', heads: 4, headLength: 32, window: 8, ratio: 4, positions: 96, topK: 7, tokens: 3 }, compressedBound],
+  [{ kind: 'compressed attention', heads: 4, headLength: 32, window: 8, ratio: 128, positions: 384, topK: 3, tokens: 1 }, compressedBound],
+  [{ kind: 'streams', columns: 96, turns: 6, tokens: 3 }, streamsBound],
+  [{ kind: 'expert table', experts: 16, topK: 3, tokens: 5 }, routerBound],
   [{ kind: 'delta rule', keyHeads: 2, valueHeads: 4, keyLength: 32, valueLength: 16, tokens: 5 }, deltaBound],
   [{ kind: 'gated', columns: 96, tokens: 2 }, elementwiseBound],
   [{ kind: 'sample', vocabulary: 1000, rows: 3, isDrawn: false }, 0],

@@ -4,13 +4,13 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slotVectors } from '../../kernels/attention.ts';
-import { chosenReference, compressedBound, entryBounds, entryReference, indexReference, sharedAttentionReference } from '../../kernels/compressed.ref.ts';
+import { compressedBound, entryBounds, entryReference, sharedAttentionReference } from '../../kernels/compressed.ref.ts';
 import {
   attentionCompressed,
   type CompressedShape,
-  chooseEntries,
   compress,
   type EntryPart,
+  entryIndex,
   entryPoolShape,
   keepRows,
   keptRowsLength,
@@ -18,8 +18,11 @@ import {
   recallRows,
 } from '../../kernels/compressed.ts';
 import { headReference, headsBound } from '../../kernels/heads.ref.ts';
+import { chosenReference, indexScoreReference } from '../../kernels/indexer.ref.ts';
+import { chooseEntries } from '../../kernels/indexer.ts';
 import type { Operation, Place, Slice, Vectors } from '../../kernels/kernel.ts';
 import { randomFloats } from '../../kernels/random.ref.ts';
+import type { KernelFamily } from '../../kernels/tiles.ts';
 import { turned } from '../../kernels/turned.ts';
 import { ropeFrequencies, rotationTable } from '../../models/rope.ts';
 import { Batch } from '../../runtime/scheduling/batch.ts';
@@ -50,11 +53,13 @@ interface Tokens {
 
 interface Case extends Pick<CompressedShape, 'ratio' | 'window' | 'headLength' | 'indexLength' | 'rotaryLength' | 'heads' | 'indexHeads' | 'topK' | 'kv'> {
   readonly place: Place;
+  readonly family?: KernelFamily;
   /** Tokens of both sequences in each step. */
   readonly steps: readonly (readonly [number, number])[];
 }
 
-const weightsWidth = ({ indexHeads }: Case): number => Math.ceil(indexHeads / 4) * 4;
+/** Of all tokens' scores there is room for so many, so that a step has several parts. */
+const scoredTokens = 7;
 
 function createTokens(c: Case, length: number, seed: number): Tokens {
   const make = (width: number, i: number): Float32Array<ArrayBuffer> => randomFloats(length * width, seed + i, 1.5);
@@ -63,7 +68,7 @@ function createTokens(c: Case, length: number, seed: number): Tokens {
     raw: make(Math.max(4, rawLength(c)), 2),
     queries: make(c.heads * c.headLength, 3),
     indexQueries: make(c.indexHeads * c.indexLength + 4, 4),
-    indexWeights: make(weightsWidth(c), 5),
+    indexWeights: make(c.indexHeads, 5).map((weight) => weight * (c.indexHeads * c.indexLength) ** -0.5),
   };
 }
 
@@ -114,7 +119,7 @@ class Layer {
     this.window = gpu.buffer(new Float32Array((limits.maxTokens + limits.maxSequences * c.window) * c.headLength));
     this.rotation = gpu.buffer(Float32Array.from(rotationTable(ropeFrequencies(c.rotaryLength, base), limits.contextLength)));
     this.chosen = gpu.buffer(new Uint32Array(limits.maxTokens * Math.min(64, c.topK)));
-    this.scores = gpu.buffer(new Float32Array(limits.maxTokens * this.entries));
+    this.scores = gpu.buffer(new Float32Array(scoredTokens * this.entries));
   }
 
   get entries(): number {
@@ -150,9 +155,10 @@ class Layer {
       const own = c.indexHeads * c.indexLength;
       const indexQueries = empty(own);
       const x = gpu.vectors(Float32Array.from(sequences.flatMap(({ computed }, i) => this.indexQueries(tokens[i], computed, counts[i] ?? 0))), own, c.place);
-      const buffers = { queries: indexQueries, weights: joined('indexWeights', weightsWidth(c)), pool: this.pool, scores: this.scores, chosen: this.chosen };
+      const weights = { rows: joined('indexWeights', c.indexHeads), start: 0, width: c.indexHeads };
+      const buffers = { queries: indexQueries, weights, pool: this.pool, scores: this.scores, chosen: this.chosen, batch: words };
       operations.push(turned({ ...form, heads: c.indexHeads, headLength: c.indexLength }, { x, y: indexQueries, rotation, batch: words }));
-      operations.push(...chooseEntries(shape, this.entries, { ...buffers, batch: words }));
+      operations.push(...chooseEntries(entryIndex(shape), limits.maxTokens, this.entries, buffers, { lanes: gpu.lanes, family: c.family }));
     }
     const sinks = gpu.buffer(this.sinks);
     operations.push(
@@ -202,7 +208,9 @@ function expected(layer: Layer, tokens: Tokens, position: number, entries: reado
   if (c.indexLength > 0 && seen > c.topK) {
     const all = rowOf(tokens.indexQueries, c.indexHeads * c.indexLength, position);
     const queries = Array.from({ length: c.indexHeads }, (_, head) => turn(rowOf(all, c.indexLength, head), c.rotaryLength, position));
-    chosen = chosenReference(indexReference(queries, rowOf(tokens.indexWeights, weightsWidth(c), position), keys.slice(0, seen)), c.topK);
+    const weights = rowOf(tokens.indexWeights, c.indexHeads, position);
+    const scores = keys.slice(0, seen).map((key) => indexScoreReference(queries, weights, key));
+    chosen = chosenReference(scores, c.topK);
   }
   const seenKeys = [...rows, ...chosen.map((entry) => entries[entry] ?? [])];
   return Array.from({ length: c.heads }, (_, head) => {
@@ -211,7 +219,7 @@ function expected(layer: Layer, tokens: Tokens, position: number, entries: reado
   });
 }
 
-const small = { window: 8, headLength: 40, rotaryLength: 8, heads: 3, indexHeads: 13, topK: 5 } as const;
+const small = { window: 8, headLength: 40, rotaryLength: 8, heads: 3, indexHeads: 12, topK: 5 } as const;
 const everything = 0xffffffff;
 const cases: readonly Case[] = [
   {
@@ -236,6 +244,7 @@ const cases: readonly Case[] = [
     indexLength: 24,
     kv: 'f16',
     place: 'buffer',
+    family: 'wide',
     steps: [
       [40, 3],
       [3, 40],

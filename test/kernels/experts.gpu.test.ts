@@ -7,8 +7,8 @@ import { gatedBound, gatedReference } from '../../kernels/gated.ref.ts';
 import { type Gate, gates } from '../../kernels/gated.ts';
 import type { Operation, Place, Slice, StepCounts } from '../../kernels/kernel.ts';
 import { randomFileRows, randomFloats } from '../../kernels/random.ref.ts';
-import { type RouteReference, routerBound, routerReference } from '../../kernels/router.ref.ts';
-import { expertsSort, type RouterShape, router, routesLength } from '../../kernels/router.ts';
+import { type RouteReference, routerBound, routerReference, routerTableReference } from '../../kernels/router.ref.ts';
+import { expertsSort, type RouterShape, router, routerTable, routesLength } from '../../kernels/router.ts';
 import { matvecReference } from '../../kernels/weights.ref.ts';
 import { isBlockStorage, packedStorages, type StorageWithKernels } from '../../kernels/weights.ts';
 import { compare, Gpu, joined } from '../gpu.ts';
@@ -119,6 +119,49 @@ describe.each(['buffer', 'texture'] as const)('logits in a %s', (place) => {
       expect(error, `token ${token}: ${message}`).toBeLessThan(routerBound);
     }
     expect([...words.subarray(logits.length * shape.topK, maxTokens * shape.topK)].every((word) => word === 77)).toBe(true);
+  });
+});
+
+/** DeepSeek-V4's, one whose rows end within a vector of four, one choice, and more choices than a workgroup has lanes. */
+describe.each(['buffer', 'texture'] as const)('experts by a table, logits in a %s', (place) => {
+  it.each([
+    ['sqrtsoftplus of 256, top 6', { ...plain, experts: 256, topK: 6, score: 'sqrtsoftplus', isBiased: true, scale: 1.5 }],
+    ['sigmoid of 7, top 3', { ...plain, experts: 7, topK: 3, score: 'sigmoid', scale: 2.5 }],
+    ['sqrtsoftplus of 4, top 1', { ...plain, experts: 4, topK: 1, score: 'sqrtsoftplus' }],
+    ['sqrtsoftplus of 70, top 70', { ...plain, experts: 70, topK: 70, score: 'sqrtsoftplus' }],
+  ] as const)('%s', async (_, shape) => {
+    const { experts, topK } = shape;
+    const logits = logitRows(experts);
+    const [tokens, vocabulary] = [logits.length, 5];
+    const maxTokens = tokens + 2;
+    // Each id has experts in an order of its own; tokens share ids, the last of which is among them.
+    const table = Array.from({ length: vocabulary }, (_, id) => Array.from({ length: topK }, (_, choice) => (choice * (experts - 1) + id * 3) % experts));
+    const ids = logits.map((_, token) => (token * 4) % vocabulary);
+    const routes = gpu.buffer(new Uint32Array(routesLength(shape, maxTokens)).fill(77));
+    const width = Math.ceil(experts / 4) * 4;
+    const rows = joined(logits.map((row) => Float32Array.from({ length: width }, (_, i) => row[i] ?? 1000)));
+    const buffers = {
+      logits: gpu.vectors(rows, width, place),
+      routes,
+      table: gpu.buffer(Uint32Array.from(table.flat())),
+      batch: gpu.buffer(Uint32Array.of(tokens, 0, 0, 0, ...ids)),
+    };
+    await gpu.run([routerTable(shape, buffers, maxTokens, gpu.lanes, { BATCH_IDS: 4 })], counts(tokens));
+    const words = await gpu.readWords(routes);
+    const weights = new Float32Array(words.buffer, maxTokens * topK * 4);
+    for (const [token, row] of logits.entries()) {
+      const choices = routerTableReference(row, table[ids[token] ?? 0] ?? [], shape);
+      const own = [token * topK, (token + 1) * topK] as const;
+      expect([...words.subarray(...own)], `token ${token}`).toEqual(choices.map(({ id }) => id));
+      const { error, message } = compare(
+        weights.subarray(...own),
+        choices.map(({ weight }) => weight),
+      );
+      expect(error, `token ${token}: ${message}`).toBeLessThan(routerBound);
+    }
+    // Nothing but choices and weights of these tokens.
+    const written = (i: number): boolean => i < tokens * topK || (i >= maxTokens * topK && i < (maxTokens + tokens) * topK);
+    expect(words.findIndex((word, i) => word !== 77 && !written(i))).toBe(-1);
   });
 });
 

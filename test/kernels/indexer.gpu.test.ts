@@ -3,11 +3,22 @@
  * token and of several, by both families, in slices of tokens, with ties and at the edge where everything is chosen.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AttentionShape, indexStart, slotVectors } from '../../kernels/attention.ts';
+import { type AttentionShape, indexStart, vectorQuads } from '../../kernels/attention.ts';
 import { headsBound } from '../../kernels/heads.ref.ts';
 import { chosenReference, indexKeyReference, indexScoreReference } from '../../kernels/indexer.ref.ts';
-import { chooseKeys, type IndexShape, indexRows, indexScores, type ScoreRows } from '../../kernels/indexer.ts';
-import type { Place } from '../../kernels/kernel.ts';
+import {
+  chooseEntries,
+  chooseKeys,
+  type EntryPlaces,
+  type IndexRowShape,
+  type IndexShape,
+  indexRows,
+  indexScores,
+  type ScoreRows,
+  scoresSize,
+  tokenEntries,
+} from '../../kernels/indexer.ts';
+import type { Place, Vectors } from '../../kernels/kernel.ts';
 import { random, randomFloats } from '../../kernels/random.ref.ts';
 import type { KernelFamily } from '../../kernels/tiles.ts';
 import { matmulF32Bound } from '../../kernels/weights.ref.ts';
@@ -59,13 +70,30 @@ interface Form {
   readonly entryTokens?: number;
 }
 
-function shapeOf(batch: Batch, { entryTokens = 1, topK = 1, ...form }: Form): IndexShape {
-  const pool = { heads: 2, kvHeads: 1, headLength: 40, latentLength: 32, poolFold: 3, lanes: gpu.lanes, layout: batch.layout };
-  return { ...pool, ...form, topK, entryTokens, blockLength: blockLength / entryTokens };
+/** Of several tokens: their entry has 40 channels more, and its vectors lie in all of their slots. */
+function entriesOf(pool: IndexRowShape, tokens: number): EntryPlaces {
+  if (tokens === 1) return tokenEntries(pool);
+  const [keyStart, keyVectors] = [40, pool.indexLength].map((channels) => Math.ceil(channels / 4 / vectorQuads(pool.kv))) as [number, number];
+  return { tokens, slots: tokens, slotVectors: Math.ceil((keyStart + keyVectors) / tokens), keyStart };
 }
 
-const poolOf = (shape: IndexShape, place: Place, words = new Uint32Array(limits.blockCount * shape.blockLength * slotVectors(shape) * 4).fill(untouched)) =>
-  gpu.pool(new Float32Array(words.buffer), slotVectors(shape), shape.poolFold, place);
+function shapeOf(batch: Batch, { entryTokens = 1, topK = 1, ...form }: Form): IndexShape & IndexRowShape {
+  const pool = { heads: 2, kvHeads: 1, headLength: 40, latentLength: 32, poolFold: 3, blockLength, lanes: gpu.lanes, layout: batch.layout };
+  return { ...pool, ...form, topK, entries: entriesOf({ ...pool, ...form }, entryTokens) };
+}
+
+/** Words of a pool in which nothing is yet. */
+const emptyPool = ({ entries }: IndexShape): Uint32Array<ArrayBuffer> =>
+  new Uint32Array(limits.blockCount * blockLength * entries.slotVectors * 4).fill(untouched);
+
+const poolOf = ({ entries, poolFold }: IndexShape, place: Place, words: Uint32Array<ArrayBuffer>): Vectors =>
+  gpu.pool(new Float32Array(words.buffer), entries.slotVectors, poolFold, place);
+
+/** The first slot of an entry, in these blocks. */
+function slotOf(blocks: readonly BlockId[], { tokens, slots }: EntryPlaces, entry: number): number {
+  const position = (entry + 1) * tokens - slots;
+  return (blocks[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
+}
 
 const keyCases = [
   ['interleaved', 0, { indexLength: 128, indexHeads: 4, rotaryLength: 64, kv: 'f16' }, 'texture'],
@@ -86,7 +114,7 @@ describe('keys of tokens', () => {
     const rowLength = indexLength + indexHeads;
     const rows = randomFloats(batch.counts.tokens * rowLength, 3, 3);
     const [weights, biases] = [randomFloats(indexLength, 7), randomFloats(indexLength, 8)];
-    const pool = poolOf(shape, place);
+    const pool = poolOf(shape, place, emptyPool(shape));
     await gpu.run(
       [
         indexRows(
@@ -104,7 +132,7 @@ describe('keys of tokens', () => {
       batch.counts,
     );
     const bytes = await gpu.readBytes(pool);
-    const slotSize = slotVectors(shape) * 16;
+    const slotSize = shape.entries.slotVectors * 16;
     const written = new Set<number>();
     for (const [token, { sequence, position }] of tokensOf(spans).entries()) {
       const slot = (blocks[sequence]?.[Math.floor(position / blockLength)] ?? 0) * blockLength + (position % blockLength);
@@ -131,6 +159,7 @@ const scoreCases = [
   [{ indexLength: 64, indexHeads: 8, rotaryLength: 64, kv: 'f16' }, 'texture', 'narrow'],
   [{ indexLength: 24, indexHeads: 12, rotaryLength: 8, kv: 'f32' }, 'buffer', 'wide'],
   [{ indexLength: 32, indexHeads: 4, rotaryLength: 8, kv: 'f32', entryTokens: 4 }, 'texture', 'narrow'],
+  [{ indexLength: 24, indexHeads: 4, rotaryLength: 8, kv: 'f16', entryTokens: 4 }, 'buffer', 'wide'],
 ] as const;
 
 /** Rows of scores, in two slices; what nothing writes stays as it is. */
@@ -139,55 +168,91 @@ function slices(tokens: number, stride: number): ScoreRows[] {
   return [0, rows].map((firstToken) => ({ scores: gpu.buffer(new Uint32Array(rows * stride).fill(untouched)), stride, firstToken, rows }));
 }
 
+/** Keys in a pool, queries and weights; and of each token the scores of all entries that it sees. */
+function prepareScores(form: Form, place: Place) {
+  const { batch, blocks } = batchOf(spans);
+  const shape = shapeOf(batch, form);
+  const { indexLength, indexHeads, kv } = form;
+  const { tokens: entryTokens, slotVectors, keyStart } = shape.entries;
+  const tokens = batch.counts.tokens;
+  const words = emptyPool(shape);
+  const keys = blocks.map((own, sequence) =>
+    Array.from({ length: (own.length * blockLength) / entryTokens }, (_, entry) => {
+      const key = randomFloats(indexLength, 100 * sequence + entry);
+      words.set(new Uint32Array(kv === 'f16' ? Float16Array.from(key).buffer : key.buffer), (slotOf(own, shape.entries, entry) * slotVectors + keyStart) * 4);
+      return kv === 'f16' ? key.map(Math.f16round) : key;
+    }),
+  );
+  const queries = randomFloats(tokens * indexHeads * indexLength, 1);
+  const [width, start] = [indexHeads + 8, 4];
+  const weights = randomFloats(tokens * width, 2);
+  const scores = tokensOf(spans).map(({ sequence, position }, token) => {
+    const own = Array.from({ length: indexHeads }, (_, head) =>
+      queries.subarray((token * indexHeads + head) * indexLength, (token * indexHeads + head + 1) * indexLength),
+    );
+    const ownWeights = weights.subarray(token * width + start, token * width + start + indexHeads);
+    const visible = Math.floor((position + 1) / entryTokens);
+    return (keys[sequence] ?? []).slice(0, visible).map((key) => indexScoreReference(own, ownWeights, key));
+  });
+  const buffers = {
+    queries: gpu.vectors(queries, indexHeads * indexLength, place),
+    weights: { rows: gpu.vectors(weights, width, place), start, width },
+    pool: poolOf(shape, place, words),
+    batch: gpu.buffer(batch.seal()),
+  };
+  return { batch, blocks, shape, buffers, scores };
+}
+
 describe('scores', () => {
   it.each(scoreCases)('%o in a %s, %s', async (form, place, family) => {
-    const { batch, blocks } = batchOf(spans);
-    const shape = shapeOf(batch, form);
-    const { indexLength, indexHeads, kv } = form;
-    const { entryTokens = 1 } = shape;
-    const tokens = batch.counts.tokens;
-    const slotLength = slotVectors(shape) * 4;
-    const words = new Uint32Array(limits.blockCount * shape.blockLength * slotLength).fill(untouched);
-    const keys = blocks.map((own, sequence) =>
-      Array.from({ length: own.length * shape.blockLength }, (_, entry) => {
-        const key = randomFloats(indexLength, 100 * sequence + entry);
-        const rounded = kv === 'f16' ? key.map(Math.f16round) : key;
-        const slot = (own[Math.floor(entry / shape.blockLength)] ?? 0) * shape.blockLength + (entry % shape.blockLength);
-        words.set(new Uint32Array(kv === 'f16' ? Float16Array.from(key).buffer : key.buffer), slot * slotLength + indexStart(shape) * 4);
-        return rounded;
-      }),
-    );
-    const queries = randomFloats(tokens * indexHeads * indexLength, 1);
-    const [width, start] = [indexHeads + 8, 4];
-    const weights = randomFloats(tokens * width, 2);
-    const buffers = {
-      queries: gpu.vectors(queries, indexHeads * indexLength, place),
-      weights: { rows: gpu.vectors(weights, width, place), start, width },
-      pool: poolOf(shape, place, words),
-      batch: gpu.buffer(batch.seal()),
-    };
-    const parts = slices(tokens, 130);
+    const { batch, shape, buffers, scores } = prepareScores(form, place);
+    const parts = slices(scores.length, 130);
     await gpu.run(
       parts.map((part) => indexScores(shape, buffers, part, { lanes: gpu.lanes, family })),
       batch.counts,
     );
-    const got = await Promise.all(parts.map(({ scores }) => gpu.read(scores)));
-    for (const [token, { sequence, position }] of tokensOf(spans).entries()) {
+    const got = await Promise.all(parts.map((part) => gpu.read(part.scores)));
+    for (const [token, expected] of scores.entries()) {
       const slice = token < (parts[1]?.firstToken ?? 0) ? 0 : 1;
       const row = (token - (parts[slice]?.firstToken ?? 0)) * 130;
-      const visible = Math.floor((position + 1) / entryTokens);
-      const own = Array.from({ length: indexHeads }, (_, head) =>
-        queries.subarray((token * indexHeads + head) * indexLength, (token * indexHeads + head + 1) * indexLength),
-      );
-      const ownWeights = weights.subarray(token * width + start, token * width + start + indexHeads);
-      const expected = (keys[sequence] ?? []).slice(0, visible).map((key) => indexScoreReference(own, ownWeights, key));
       const bytes = got[slice] ?? new ArrayBuffer(0);
-      if (visible > 0) {
-        const { error, message } = compare(new Float32Array(bytes, row * 4, visible), expected);
+      if (expected.length > 0) {
+        const { error, message } = compare(new Float32Array(bytes, row * 4, expected.length), expected);
         expect(error, `token ${token}: ${message}`).toBeLessThan(matmulF32Bound);
       }
-      expect(new Uint32Array(bytes, (row + visible) * 4, 130 - visible).every((word) => word === untouched)).toBe(true);
+      expect(new Uint32Array(bytes, (row + expected.length) * 4, 130 - expected.length).every((word) => word === untouched)).toBe(true);
     }
+  });
+});
+
+/** First slots of a token's `topK` entries, and what is behind them. */
+function expectedSlots(scores: ArrayLike<number>, blocks: readonly BlockId[] = [], { topK, entries }: IndexShape): number[] {
+  const slots = chosenReference(scores, topK).map((entry) => slotOf(blocks, entries, entry));
+  return [...slots, ...Array.from({ length: topK - slots.length }, () => untouched)];
+}
+
+/** 26 tokens in parts of one, and where the last part has one, where it is whole, and where all are one part. */
+describe('choices with room for the scores of so many tokens', () => {
+  it.each(scoreCases)('%o in a %s, %s', async (form, place, family) => {
+    const { batch, blocks, shape, buffers, scores } = prepareScores({ ...form, topK: 9 }, place);
+    const expected = tokensOf(spans).flatMap(({ sequence }, token) => expectedSlots(scores[token] ?? [], blocks[sequence], shape));
+    const most = limits.contextLength / shape.entries.tokens;
+    // A CPU device takes seconds for the many workgroups of the wide family.
+    for (const rows of family === 'narrow' ? [1, 5, 13, 25, 26, 27] : [13, 25]) {
+      const chosen = gpu.buffer(new Uint32Array(scores.length * shape.topK).fill(untouched));
+      const scratch = gpu.buffer(new Uint32Array(rows * most).fill(untouched));
+      await gpu.run(chooseEntries(shape, limits.maxTokens, most, { ...buffers, chosen, scores: scratch }, { lanes: gpu.lanes, family }), batch.counts);
+      expect(Array.from(await gpu.readWords(chosen)), `${rows} tokens`).toEqual(expected);
+    }
+  });
+
+  it.each([
+    ['DeepSeek-V4 over 1M tokens', 262_144, 512, 64],
+    ['GLM-5.2 over 200k', 202_752, 512, 82],
+    ['a short context', 4096, 512, 512],
+    ['entries of one token that are more than the room', 2 ** 25, 512, 1],
+  ])('%s: %i entries, %i tokens at most', (_, most, tokens, rows) => {
+    expect(scoresSize(tokens, most)).toBe(rows * most * 4);
   });
 });
 
@@ -222,14 +287,8 @@ describe('the largest scores', () => {
         const got = await gpu.readWords(chosen);
         const expected = tokensOf(spans).flatMap(({ sequence, position }) => {
           const visible = Math.floor((position + 1) / entryTokens);
-          const entries = chosenReference(
-            Float32Array.from({ length: visible }, (_, entry) => scoreOf(entry)),
-            topK,
-          );
-          const slots = entries.map(
-            (entry) => (blocks[sequence]?.[Math.floor(entry / shape.blockLength)] ?? 0) * shape.blockLength + (entry % shape.blockLength),
-          );
-          return [...slots, ...Array.from({ length: topK - slots.length }, () => untouched)];
+          const seen = Float32Array.from({ length: visible }, (_, entry) => scoreOf(entry));
+          return expectedSlots(seen, blocks[sequence], shape);
         });
         expect(Array.from(got), `scores ${name}, entries of ${entryTokens}`).toEqual(expected);
       }

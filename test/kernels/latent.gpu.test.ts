@@ -215,4 +215,17 @@ describe('values of each head', () => {
     if (family === undefined && gpu.lanes >= 8) expect(operations.length).toBe(headRuns(own, 2).length);
     await runForms(operations, y, batch, Float64Array.from(expected));
   });
+
+  it.each(['texture', 'buffer'] as const)('heads of the same rows in a %s', { timeout: patience }, async (place) => {
+    const [heads, tokens] = [4, 5];
+    const { weights, own } = await prepareHeads({ storage: 'Q8_0', heads: 1, pitch: 36, start: 0, rows: 36, columns: 96, tokens, place });
+    const { columns } = own.matrix;
+    const batch = batchOf(tokens);
+    const x = randomFloats(tokens * heads * columns, 7);
+    const y = gpu.vectors(new Float32Array(tokens * heads * own.rows), heads * own.rows, place);
+    const expected = joined(Array.from({ length: tokens * heads }, (_, i) => matvecReference(weights[0] ?? [], x.subarray(i * columns, (i + 1) * columns))));
+    const facts = { lanes: gpu.lanes, layout: batch.layout, batch: gpu.buffer(batch.seal()), maxTokens: tokens };
+    const operations = headMatmul({ ...own, pitch: 0 }, { ...facts, x: gpu.vectors(x, heads * columns, place), y, heads });
+    await runForms(operations, y, batch, Float64Array.from(expected));
+  });
 });

@@ -78,7 +78,8 @@ function maskWords(rows: readonly Row[], vocabulary: number): Uint32Array {
   return words;
 }
 
-async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): Promise<Result[]> {
+/** Words of results; `isAhead`: of logits for the token behind. */
+async function sampleWords(logits: readonly Float32Array[], rows: readonly Row[], isAhead = false): Promise<Uint32Array> {
   const vocabulary = logits[0]?.length ?? 0;
   const all = new Float32Array(vocabulary * rows.length);
   rows.forEach((_, i) => {
@@ -92,14 +93,18 @@ async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): 
     batch: gpu.buffer(fill(rows)),
     masks: gpu.buffer(maskWords(rows, vocabulary)),
   };
-  await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, row, layout)], {
+  await gpu.run([sample(buffers, { vocabulary, stride: vocabulary }, row, layout, isAhead)], {
     tokens: rows.length,
     logitRows: rows.length,
     items: 0,
     clears: 0,
     copies: 0,
   });
-  const words = await gpu.readWords(results);
+  return await gpu.readWords(results);
+}
+
+async function evaluate(logits: readonly Float32Array[], rows: readonly Row[]): Promise<Result[]> {
+  const words = await sampleWords(logits, rows);
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   return rows.map((row, i) => {
     const first = i * resultLength;
@@ -142,6 +147,21 @@ describe.each(['narrow', 'wide'] as const)('as the family %s has it', (family) =
       rows.map((row) => ({ ...row, seed: 43 })),
     );
     expect(other).not.toEqual(together);
+  });
+
+  it('ahead: the token that the next place will draw, without edits, mask and log-probabilities, in the last word and nowhere else', async () => {
+    const logits = randomFloats(500, 3, 0.2);
+    const plain = Array.from(
+      { length: 24 },
+      (_, i): Row => ({ ...greedy, temperature: i % 4 === 0 ? 0 : 1, topK: i % 3 === 0 ? 40 : 0, seed: 42 + i, draw: 7 * i }),
+    );
+    const edits: EditReference[] = [{ id: logits.indexOf(Math.max(...logits)), bias: -50, repetition: 1, penalty: 0 }];
+    const known = plain.map((one, i): Row => ({ ...one, draw: (one.draw - 1) >>> 0, tops: 3, ...(i % 2 === 0 ? { edits } : { allowed: [1] }) }));
+    const words = await sampleWords([logits], known, true);
+    expect(words.filter((_, i) => (i + 1) % resultLength === 0)).toEqual(await draw([logits], plain));
+    expect(words.filter((_, i) => (i + 1) % resultLength !== 0).every((word) => word === 0)).toBe(true);
+    const broken = await sampleWords([logits.with(77, Number.NaN)], [greedy], true);
+    expect([broken[0], broken[resultLength - 1]]).toEqual([0, noId]);
   });
 
   // Chi-square over 2,048 draws: 60 degrees of freedom at most, and a false alarm once in a million.

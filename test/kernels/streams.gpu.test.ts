@@ -59,4 +59,8 @@ it.each([
   const started = await gpu.readVectors(joined);
   for (let token = 0; token < tokens; token++)
     for (let k = 0; k < streamCount; k++) expect(part(started, columns, token * streamCount + k)).toEqual(part(result, columns, token));
+  // The row added to streams that there are.
+  await gpu.run([streamsStart(rows(result, columns), joined, columns, lanes, common.streams)], counts);
+  const added = await gpu.readVectors(joined);
+  expect(added).toEqual(streams.map((value, i) => value + (result[Math.floor(i / width) * columns + (i % columns)] ?? Number.NaN)));
 });

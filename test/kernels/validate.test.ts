@@ -3,22 +3,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type AttentionShape, attentionMergeVariant, attentionVariant, clearBlocksVariant, copyBlocksVariants } from '../../kernels/attention.ts';
 import { attentionWideVariants } from '../../kernels/attention_wide.ts';
 import { compose } from '../../kernels/compose.ts';
-import {
-  attentionCompressedVariant,
-  type CompressedShape,
-  compressVariant,
-  entryChooseVariant,
-  entryScoresVariant,
-  keepRowsVariant,
-  recallRowsVariant,
-} from '../../kernels/compressed.ts';
+import { attentionCompressedVariant, type CompressedShape, compressVariant, entryIndex, keepRowsVariant, recallRowsVariant } from '../../kernels/compressed.ts';
 import { clearStatesVariant, type DeltaShape, deltaInputsVariant, deltaRuleVariant } from '../../kernels/delta.ts';
 import { embedVariant } from '../../kernels/embed.ts';
 import { expertsSumVariant } from '../../kernels/experts.ts';
 import { type ActivationFunction, gatedVariant } from '../../kernels/gated.ts';
 import { gatedHeadsVariant } from '../../kernels/gated_heads.ts';
 import { headsVariant } from '../../kernels/heads.ts';
-import { chooseKeysVariant, type IndexShape, indexRowsVariant, indexScoresVariant } from '../../kernels/indexer.ts';
+import { chooseKeysVariant, indexRowsVariant, indexScoresVariant, tokenEntries } from '../../kernels/indexer.ts';
 import type { BindingKind, Place, Slice, Variant } from '../../kernels/kernel.ts';
 import { type LatentShape, latentQueriesVariants, latentRowsVariant } from '../../kernels/latent.ts';
 import { matmulVariants } from '../../kernels/matmul.ts';
@@ -78,7 +70,7 @@ function latentShapes(lanes: number): LatentShape[] {
 function compressedVariants(lanes: number, place: Place): Variant[] {
   const common = { lanes, layout, blockLength: 16, poolFold: 3 } as const;
   const real = { ...common, window: 128, headLength: 512, heads: 64, rotaryLength: 64, indexHeads: 64, topK: 512 } as const;
-  const small = { ...common, window: 8, headLength: 40, heads: 3, rotaryLength: 8, indexHeads: 13, topK: 5 } as const;
+  const small = { ...common, window: 8, headLength: 40, heads: 3, rotaryLength: 8, indexHeads: 12, topK: 5 } as const;
   const shapes = (['f16', 'f32'] as const).flatMap((kv): CompressedShape[] => [
     { ...real, kv, ratio: 0, indexLength: 0 },
     { ...real, kv, ratio: 128, indexLength: 0 },
@@ -94,13 +86,17 @@ function compressedVariants(lanes: number, place: Place): Variant[] {
       keepRowsVariant(shape, 'window', 'buffer'),
     ]),
     ...made.flatMap((shape) => [compressVariant(shape, 'entry', place), keepRowsVariant(shape, 'raw', place)]),
-    ...indexed.flatMap((shape) => [compressVariant(shape, 'index', place), entryScoresVariant(shape, 20, place), entryChooseVariant(shape, 20)]),
+    ...indexed.flatMap((shape) => [
+      compressVariant(shape, 'index', place),
+      indexScoresVariant(entryIndex(shape), 20, place),
+      ...(['narrow', 'wide'] as const).map((family) => chooseKeysVariant(entryIndex(shape), 20, { lanes, family })),
+    ]),
     ...(['none', 'rms', 'rms_unweighted'] as const).map((norm, i) =>
       turnedVariant({ heads: 3, headLength: 64, rotaryLength: 16, norm, behind: i * 8, lanes, layout }, place, i === 1 ? 'buffer' : place),
     ),
     ...[true, false].map((joins) => streamsMixVariant(128, joins, place, lanes)),
     streamsJoinVariant(128, place, lanes),
-    streamsStartVariant(128, place, lanes),
+    ...[true, false].map((isAdded) => streamsStartVariant(128, place, lanes, isAdded)),
     routerTableVariant({ experts: 6, topK: 2, score: 'sqrtsoftplus', isBiased: true, renormalizes: true, scale: 1 }, 8, place, lanes, layout),
   ];
 }
@@ -136,7 +132,8 @@ function latentVariants(lanes: number, place: Place): Variant[] {
 /** An indexer beside latent rows, and attention over what it chose. */
 function indexVariants(lanes: number, place: Place): Variant[] {
   return latentShapes(lanes).flatMap((latent, i) => {
-    const shape: IndexShape = { ...latent, indexLength: i % 2 === 0 ? 128 : 40, indexHeads: 32, topK: 12, rotaryLength: 16 };
+    const own = { ...latent, indexLength: i % 2 === 0 ? 128 : 40, indexHeads: 32, topK: 12, rotaryLength: 16 };
+    const shape = { ...own, entries: tokenEntries(own) };
     return [
       indexRowsVariant(shape, { rowLength: shape.indexLength + 32 }, place),
       indexRowsVariant(shape, { rowLength: shape.indexLength + 32, pairs: 'halfSplit', rotaryStart: 8 }, place),
@@ -329,7 +326,7 @@ function variants(lanes: number, place: Place): Variant[] {
     ...(['rms', 'rms_unweighted', 'layer'] as const).flatMap((kind) =>
       [true, false].map((isAdded) => normRowsVariant({ kind, isAdded, columns: 64, place }, lanes)),
     ),
-    ...(['position', 'first'] as const).map((lookup) => embedVariant('F32', { weights: place, y: place }, lanes, layout, { lookup, isAdded: true })),
+    ...(['position', 'first', 'next'] as const).map((lookup) => embedVariant('F32', { weights: place, y: place }, lanes, layout, { lookup, isAdded: true })),
     ...(['mean', 'cls', 'max'] as const).map((pooling) => poolVariant(pooling, place, lanes, layout)),
     softmaxVariant(place, lanes),
     topKVariant(40, 8, place, lanes),
@@ -350,6 +347,8 @@ function variants(lanes: number, place: Place): Variant[] {
     ),
     sampleVariant({ lanes, isWorkgroup: false }, layout),
     sampleVariant({ lanes: 256, isWorkgroup: true }, layout),
+    sampleVariant({ lanes, isWorkgroup: false }, layout, true),
+    embedVariant('F32', { weights: place, y: place }, lanes, layout, { lookup: 'next', isAdded: false }),
   ];
 }
 

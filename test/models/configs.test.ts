@@ -2,11 +2,11 @@
  * Every family at the shapes of real releases, from their config.json alone: the tensors that it asks for have as many numbers as the
  * publisher's files, the whole forward pass can be laid out, and its KV cache has the size that follows from the configuration by hand.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fitModel } from '../../runtime/fit.ts';
-import { countParameters, createDirectory } from '../deepseek-v4-directory.ts';
+import { deepseekV4Shapes, listDeepseekV4 } from '../../runtime/sizing/deepseek-v4.ts';
+import { countParameters } from '../../runtime/sizing/released.ts';
 
 interface Release {
   /** In the publisher's files, as the model's page shows it; of models with other parts those of the text. */
@@ -47,8 +47,10 @@ function qwenExtras(sizes: QwenSizes): number {
 /** A router, experts with a gate and an up and a down part, and one that all tokens have, with its gate. */
 const mixture = (width: number, experts: number, inner: number): number => experts * width + (experts + 1) * 3 * inner * width + width;
 
-function countDirectory(name: string): number {
-  return countParameters(createDirectory(JSON.parse(readFileSync(join(import.meta.dirname, `../../models/releases/${name}.json`), 'utf8'))));
+/** Without the block for multi-token prediction. */
+function countReleased(name: string): number {
+  const tensors = deepseekV4Shapes.filter((shape) => shape.name === name).flatMap(listDeepseekV4);
+  return countParameters(tensors.filter(({ place }) => place !== 'prediction'));
 }
 
 /** Of DeepSeek-V4, by the counts of its layers with entries of 4 tokens, of 128, and all: entries and index keys in f16; rows of the last tokens, and of open windows, in f32. */
@@ -65,8 +67,8 @@ const releases: Readonly<Record<string, Release>> = {
   // The same, and an indexer in every layer.
   'deepseek-v3.2': { parameters: 671_026_419_200 + 61 * (64 * 128 * 1536 + 128 * 7168 + 2 * 128 + 64 * 7168), kvBytes: 61 * (512 + 64 + 128) * 2 },
   // As the published directory of tensors has them (test/runtime/checkpoint/deepseek-v4.test.ts); the pages say 284 and 1,600 thousand million.
-  'deepseek-v4-flash': { parameters: countDirectory('deepseek-v4-flash'), ...compressedCache(21, 20, 43) },
-  'deepseek-v4-pro': { parameters: countDirectory('deepseek-v4-pro'), ...compressedCache(30, 31, 61) },
+  'deepseek-v4-flash': { parameters: countReleased('DeepSeek-V4-Flash'), ...compressedCache(21, 20, 43) },
+  'deepseek-v4-pro': { parameters: countReleased('DeepSeek-V4-Pro'), ...compressedCache(30, 31, 61) },
   'gemma-2-9b': { parameters: 9_241_705_984, kvBytes: 42 * 2 * 8 * 256 * 2 },
   'gemma-3-1b': { parameters: 999_885_952, kvBytes: 26 * 2 * 256 * 2 },
   'medgemma-4b': { parameters: 4_300_079_472 - 419_816_304, kvBytes: 34 * 2 * 4 * 256 * 2 },

@@ -2,10 +2,10 @@
  * DeepSeek-V4 in the engine, on its seeded model: a prompt gives the same logits bit for bit whole, in chunks that end before, at and behind windows,
  * entries, blocks and what the indexer chooses from, and among others; nothing of it is left, and nothing of it is used again. Goldens: seeded.test.ts.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { createEngine } from '../../runtime/engine.ts';
 import type { Engine, EngineOptions } from '../../runtime/types.ts';
 import { firstDifference, type Result, run } from '../engine-run.ts';
@@ -57,6 +57,22 @@ test('among others, whatever came before, and nothing is left', { timeout: patie
   // A state holds all tokens up to one of them, so what was computed of a prompt is not the beginning of another.
   expect(engine.stats().prefixHits).toBe(0);
   expect(await engine.checkZeroed()).toMatchObject({ kv: 0, state: 0, activations: 0, logits: 0, staging: 0, batch: 0 });
+});
+
+/** Of 262,144 entries there is room for the scores of 64 tokens: the prompt is chosen for in parts, the last of which is not full. */
+test('with the context of the release, the longest prompt in one step', { timeout: patience }, async () => {
+  const modelPath = mkdtempSync(join(tmpdir(), 'inward-deepseek-v4-long-'));
+  onTestFinished(() => rmSync(modelPath, { recursive: true, force: true }));
+  writeSeeded(seeded, modelPath);
+  const path = join(modelPath, 'config.json');
+  const contextLength = 1_048_576;
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), max_position_embeddings: contextLength }));
+  const [expected] = await (whole ??= runWhole());
+  await using engine = await open({ modelPath, contextLength, maxSequences: 1, tokenBudget: 512 });
+  expect(engine.info.contextLength).toBe(contextLength);
+  // Whoever asks for all logits gets a prompt in steps of few tokens.
+  const result = await run(engine, prompts[0] as Uint32Array, { maxTokens: 8, logits: 'sampled' });
+  expectSame(result, expected && { ...expected, logits: expected.logits.slice(-8) }, 'the longest');
 });
 
 test('entries in q8 are refused', async () => {

@@ -1,6 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, describe, expect, test } from 'vitest';
 import { InwardError } from '../../runtime/index.ts';
+import { say } from '../fake-text.ts';
 import { type Bench, listen, rawPost, talk, user } from './help.ts';
 
 const bench: Bench = await listen({}, { bodyLimit: 2048, requestTimeoutMs: 300 });
@@ -289,10 +290,11 @@ describe('fields', () => {
     [{ type: 'json_object' }, { type: 'object' }],
     [{ type: 'json_schema', json_schema: { name: 'n', schema, strict: true } }, schema],
   ])('%j becomes a grammar, which the text side has looked at, and is wiped', async (format, meant) => {
-    expect((await post({ ...base, response_format: format })).statusCode).toBe(200);
-    const seen = bench.text.grammars.at(-1);
+    await using held = await listen({ script: say('{"age":7}') });
+    expect((await held.app.inject({ method: 'POST', url: '/v1/chat/completions', payload: { ...base, response_format: format } })).statusCode).toBe(200);
+    const seen = held.text.grammars.at(-1);
     expect({ kind: seen?.kind, schema: JSON.parse(Buffer.from(seen?.source ?? []).toString()) }).toEqual({ kind: 'schema', schema: meant });
-    const grammar = bench.engine.requests.at(-1)?.grammar;
+    const grammar = held.engine.requests.at(-1)?.grammar;
     expect(grammar).toEqual({ kind: 'schema', source: new Uint8Array(seen?.source.length ?? 0) });
   });
 
@@ -309,6 +311,14 @@ describe('fields', () => {
     bench.text.failure = new InwardError('grammar_unenforceable', { keyword: 'uniqueItems', path: '#' });
     expectEnvelope(await post({ ...base, response_format: { type: 'json_object' } }), 400, 'rejected', 'response_format');
     bench.text.failure = undefined;
+  });
+
+  test('metadata belongs to stored answers: it changes nothing, goes nowhere, and what would be stored is refused', async () => {
+    const metadata = { ward: 'zqxjvkw' };
+    const response = await post({ ...base, store: false, metadata });
+    expect([response.statusCode, response.body.includes('zqxjvkw')]).toEqual([200, false]);
+    expect(JSON.stringify([bench.text.chats, bench.text.options, bench.engine.requests, bench.lines])).not.toContain('zqxjvkw');
+    expectEnvelope(await post({ ...base, store: true, metadata }), 400, 'unsupported_parameter', 'store');
   });
 
   test('defaults of refused fields and harmless fields pass', async () => {

@@ -57,6 +57,7 @@ test('every setting can be given in the file, the environment, and as a flag', a
     ...{
       prefixSeconds: 0,
       prefixQuota: 25,
+      draft: 'mtp',
       draftLength: 0,
       stages: 2,
       microBatches: 1,

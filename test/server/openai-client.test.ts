@@ -166,7 +166,7 @@ test('logits that are no numbers are a 500 for that request alone', async () => 
   const api = client(bench.url).chat.completions;
   const base = { model: 'default', messages: [user('Hi')] };
   await expect(api.create(base)).rejects.toMatchObject({ status: 500, code: 'internal_error' });
-  expect(bench.lines.filter((line) => line.includes('"event":"failure"'))).toHaveLength(1);
+  expect(bench.lines.filter((line) => line.includes('"code":"logits_invalid"'))).toHaveLength(1);
   expect((await fetch(`${bench.url}/ready`)).status).toBe(200);
 });
 

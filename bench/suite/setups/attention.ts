@@ -13,7 +13,7 @@ const blockLength = 16;
 const sink = { event: () => undefined, fail: () => undefined };
 
 /** The last `tokens` of a sequence of as many positions. */
-function createBatch({ positions, tokens }: Sizes['attention'], blockCount: number, leastItem: number): Batch {
+export function createBatch({ positions, tokens }: Pick<Sizes['attention'], 'positions' | 'tokens'>, blockCount: number, leastItem: number): Batch {
   const batch = new Batch({
     leastItem,
     maxTokens: tokens,
@@ -32,7 +32,7 @@ function createBatch({ positions, tokens }: Sizes['attention'], blockCount: numb
 }
 
 export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']): Promise<Prepared> {
-  const { heads, kvHeads, headLength, latentLength, kv, positions, tokens } = sizes;
+  const { heads, kvHeads, headLength, latentLength, topK, kv, positions, tokens } = sizes;
   const blockCount = Math.ceil(positions / blockLength);
   const slots = blockCount * blockLength;
   const batch = createBatch(sizes, blockCount, bench.open.family === 'narrow' ? leastItems.cpu : leastItems.gpu);
@@ -44,6 +44,7 @@ export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']
     kvHeads,
     headLength,
     latentLength,
+    topK,
     rotaryLength: headLength,
     kv,
     blockLength,
@@ -62,24 +63,33 @@ export async function setUpAttention(bench: Workbench, sizes: Sizes['attention']
   const scratch = { partials: bench.empty(batch.maxItems * valueWidth * 4), states: bench.empty(batch.maxItems * heads * 2 * 4) };
   // Queries and results share the kind of place.
   const y = bench.vectors(valueWidth / 4, tokens);
-  const rows = (offset: number, length: number): Float32Array =>
-    Float32Array.from({ length: length * width }, (_, i) => stored[(Math.floor(i / width) * parts + (offset % parts)) * width + (i % width)] ?? Number.NaN);
+  const rows = (offset: number, chosen: readonly number[]): Float32Array =>
+    Float32Array.from(chosen.flatMap((slot) => [...stored.subarray((slot * parts + (offset % parts)) * width, (slot * parts + (offset % parts) + 1) * width)]));
+  // Blocks lie in order, so slots are positions.
+  const seen = Array.from({ length: tokens }, (_, token) => spread(positions - tokens + 1 + token, topK));
+  const chosen = topK === undefined ? undefined : bench.buffer(Uint32Array.from(seen.flatMap((own) => Array.from({ length: topK }, (_, i) => own[i] ?? 0))));
   const attend = chooseAttention(bench.facts);
   return {
-    operations: [attend(shape, queries, pool, scratch, y, words), attentionMerge(shape, scratch, y, words)],
+    operations: [attend(shape, queries, pool, scratch, y, words, undefined, chosen), attentionMerge(shape, scratch, y, words)],
     counts: { ...batch.counts },
     check: async () => {
-      const length = positions - tokens + 1;
+      const first = seen[0] ?? [];
       return distance(
         await bench.read(y, valueWidth),
-        attentionReference(shape, query.subarray(0, heads * headLength), rows(0, length), rows(1, length), length),
+        attentionReference(shape, query.subarray(0, heads * headLength), rows(0, first), rows(1, first), first.length),
       );
     },
   };
 }
 
+/** Of `length` numbers `count` at most, at even steps. */
+export function spread(length: number, count: number = length): number[] {
+  const chosen = Math.min(length, count);
+  return Array.from({ length: chosen }, (_, i) => Math.floor((i * length) / chosen));
+}
+
 /** As words, with zeros up to `size` bytes: the last row of a folded pool is not full. */
-function padded(stored: ArrayBufferView, size: number): Uint32Array<ArrayBuffer> {
+export function padded(stored: ArrayBufferView, size: number): Uint32Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   bytes.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
   return new Uint32Array(bytes.buffer);

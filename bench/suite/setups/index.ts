@@ -3,8 +3,9 @@ import type { Case, Kind, Sizes } from '../cases.ts';
 import type { Prepared, Workbench } from '../workbench.ts';
 import { setUpAttention } from './attention.ts';
 import { setUpDelta } from './delta.ts';
+import { setUpCompressed, setUpIndexChoice, setUpIndexScores } from './indexed.ts';
 import { setUpHeadMatmul, setUpLatentQueries } from './latent.ts';
-import { setUpGated, setUpSample } from './rows.ts';
+import { setUpExpertTable, setUpGated, setUpSample, setUpStreams } from './rows.ts';
 import { setUpEmbed, setUpGateAndUp, setUpMatmul, setUpRepack } from './weights.ts';
 
 type SetUp<K extends Kind> = (bench: Workbench, sizes: Sizes[K]) => Prepared | Promise<Prepared>;
@@ -17,6 +18,11 @@ const setUps: { readonly [K in Kind]: SetUp<K> } = {
   attention: setUpAttention,
   'latent queries': setUpLatentQueries,
   'head matmul': setUpHeadMatmul,
+  'index scores': setUpIndexScores,
+  'index choice': setUpIndexChoice,
+  'compressed attention': setUpCompressed,
+  streams: setUpStreams,
+  'expert table': setUpExpertTable,
   'delta rule': setUpDelta,
   gated: setUpGated,
   sample: setUpSample,

@@ -1,10 +1,10 @@
 /**
  * Owns grammars in GBNF, as llama.cpp writes them: `root ::= "a" rule+ [^\n]{2,5} <[7]> | ( ... )`, comments behind #; with `%json` and a schema as
- * LLGuidance has it, `%text` for what its strings mean without quotes, and `%without` for every text in which another one does not occur. Text -> trees of rules.
+ * LLGuidance has it, `%text` for what its strings mean without quotes, `%bare` for its numbers and words, and `%without` for every text in which another one does not occur. Text -> trees of rules.
  * Refuses what has no rule called root. Sources: llama.cpp grammars/README.md, LLGuidance docs/syntax.md.
  */
 import { checkDepth, rejectForm } from '../refusal.ts';
-import { buildText, buildValue } from '../schema/index.ts';
+import { buildScalar, buildValue } from '../schema/index.ts';
 import { anyRanges, complement, toRanges } from '../terms/ranges.ts';
 import type { Term } from '../terms/term.ts';
 import type { Terms } from '../terms/terms.ts';
@@ -94,12 +94,15 @@ class Parser {
   #extension(depth: number): RuleTree {
     if (this.#match(/%without\b/y) !== undefined) return { kind: 'term', term: this.#without(depth) };
     if (this.#match(/%text\s*/y) !== undefined) {
-      const text = buildText(this.#terms, this.#json());
+      const text = buildScalar(this.#terms, this.#json(), 'string');
       const rest = this.#skipped(/%without\b/y) === undefined ? this.#terms.all : this.#without(depth);
       return { kind: 'term', term: this.#terms.both(text, rest) };
     }
+    if (this.#match(/%bare\s*/y) !== undefined) return { kind: 'term', term: buildScalar(this.#terms, this.#json(), 'bare') };
     if (this.#match(/%json\s*/y) === undefined) throw this.#fail();
-    return { kind: 'door', door: { kind: 'value', ...buildValue(this.#terms, this.#json()) } };
+    const value = buildValue(this.#terms, this.#json());
+    // What no value meets is no way, and others may be there.
+    return value.shape.isLive ? { kind: 'door', door: { kind: 'value', ...value } } : { kind: 'term', term: this.#terms.empty };
   }
 
   /** Texts in which none of the texts that follow occurs. */

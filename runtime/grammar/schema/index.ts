@@ -8,7 +8,7 @@ import { Values } from '../json/values.ts';
 import { Budget, guard } from '../refusal.ts';
 import type { Term } from '../terms/term.ts';
 import { Terms } from '../terms/terms.ts';
-import { Scalars } from './scalars.ts';
+import { type Scalar, Scalars } from './scalars.ts';
 import { Shapes } from './shapes.ts';
 import { type Draft, Sources } from './source.ts';
 
@@ -25,18 +25,19 @@ export interface SchemaOptions {
 export function compileSchema(schema: unknown, options: SchemaOptions = {}): Frame {
   const terms = new Terms(new Budget());
   const { values, shape } = guard(() => buildValue(terms, schema, options));
+  if (!shape.isLive) throw new InwardError('grammar_empty');
   const start = values.root(shape);
   start.budget = terms.budget;
   return start;
 }
 
-/** The texts that strings of the schema mean; a value of another kind has none. Throws the same. */
-export function buildText(terms: Terms, schema: unknown): Term {
+/** The texts that strings of the schema mean, or those of its numbers, true, false and null; a value of another kind has none. Throws the same. */
+export function buildScalar(terms: Terms, schema: unknown, kind: Scalar): Term {
   const sources = new Sources(schema, terms.budget, new Map(), 2020);
-  return new Scalars(terms, sources).find(sources.top, 'string', true);
+  return new Scalars(terms, sources).find(sources.top, kind, true);
 }
 
-/** What a value of the schema is, and the frames that read it. Throws the same, and RangeError for what nests too deep. */
+/** What a value of the schema is, which may be nothing, and the frames that read it. Throws the same but grammar_empty, and RangeError for what nests too deep. */
 export function buildValue(
   terms: Terms,
   schema: unknown,
@@ -44,6 +45,5 @@ export function buildValue(
 ): { readonly values: Values; readonly shape: Shape } {
   const sources = new Sources(schema, terms.budget, others, draft);
   const shape = new Shapes(terms, sources).build(sources.top);
-  if (!shape.isLive) throw new InwardError('grammar_empty');
   return { values: new Values(terms, writing), shape };
 }

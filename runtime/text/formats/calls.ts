@@ -48,7 +48,9 @@ function toJson(value: string, isText: boolean | undefined): string {
   const word = words.get(value.trim()) ?? value;
   if (isText === true) return JSON.stringify(value);
   try {
-    return JSON.stringify(JSON.parse(word));
+    JSON.parse(word);
+    // As it is: a number may have more digits than a float.
+    return word.trim();
   } catch {
     return JSON.stringify(value);
   }
@@ -171,7 +173,8 @@ const invokeTags: CallReader['read'] = function* (source, writer, isText) {
         if (next.mark === undefined || next.mark === invokeEnd) return undefined;
         const key = (yield* readAll(source, ['" string="'])).text;
         const kind = (yield* readAll(source, ['">'])).text;
-        return [key, (yield* readAll(source, ['</｜DSML｜parameter>'])).text, kind === 'true'];
+        const isText = kind === 'true';
+        return [key, yield* readArgument(source, '</｜DSML｜parameter>', isText), isText];
       },
       isText,
     );
@@ -180,12 +183,23 @@ const invokeTags: CallReader['read'] = function* (source, writer, isText) {
 
 const quote = '<|"|>';
 const braceCalls: CallReader['read'] = function* (source, writer) {
-  const { text } = yield* readAll(source, ['<tool_call|>']);
+  const text = yield* readBraces(source);
   const found = /^\s*call:([^{]*)(\{[\s\S]*)$/.exec(text);
   if (found === null) return writer.content(text);
   writer.call((found[1] as string).trim());
   writer.arguments(bracesToJson((found[2] as string).trim()));
 };
+
+/** Up to the end of a call, which a text within it may spell. */
+function* readBraces(source: Source): Reading<string> {
+  let text = '';
+  for (;;) {
+    const part = yield* readAll(source, [quote, '<tool_call|>']);
+    text += part.text;
+    if (part.mark !== quote) return text;
+    text += quote + (yield* readAll(source, [quote])).text + quote;
+  }
+}
 
 /** Gemma's objects as JSON: keys get quotation marks, texts theirs. */
 function bracesToJson(text: string): string {

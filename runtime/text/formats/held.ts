@@ -1,13 +1,16 @@
 /**
  * Owns the grammar of an answer that calls tools or meets a schema, in each format of calls: thoughts first, then what was asked for, as GBNF with
  * schemas in it (runtime/grammar/rules/gbnf.ts). Calls are written as the templates of the families write them.
- * Refuses formats whose arguments are neither JSON nor one by one between tags, by name.
+ * Refuses models without a format of calls, by that name, and names of tools that a format has no way to write.
  */
 import { InwardError } from '../../errors.ts';
 import { callReaders } from './calls.ts';
 import { harmonyMarks } from './harmony.ts';
+import { writeBraces } from './held-braces.ts';
 import { type MemberSyntax, writeAnyMembers, writeMembers } from './held-members.ts';
+import type { JsonObject } from './held-schema.ts';
 import { pythonTag } from './llama.ts';
+import { join, quote, type WriteMark } from './symbols.ts';
 import type { AnswerFormat, CallFormat } from './types.ts';
 
 /** What an answer must be. */
@@ -27,13 +30,10 @@ export interface AnswerDemand {
 /** What a prompt has of a thought: it has begun one, has had one, or neither. */
 export type Thought = 'open' | 'over' | undefined;
 
-/** A mark as symbols of the grammar: its text, or the token that it is. */
-export type WriteMark = (mark: string) => string;
-
 interface Tool {
   readonly name: string;
   /** Of its arguments; undefined: they are any object. */
-  readonly parameters: Readonly<Record<string, unknown>> | undefined;
+  readonly parameters: JsonObject | undefined;
 }
 
 /** How calls are written. */
@@ -42,52 +42,88 @@ interface CallSyntax {
   readonly open?: string;
   readonly close?: string;
   readonly write: (name: string, argument: string) => string;
-  /** How arguments are written one by one; undefined: they are an object of JSON. */
-  readonly members?: MemberSyntax;
+  /** How arguments are written by their schema, with rules that they need; undefined: they are an object of JSON. */
+  readonly writeArguments?: (parameters: JsonObject | undefined, rules: string[]) => string;
+  /** Names stand in JSON, so they may have any character. */
+  readonly hasQuotedNames?: boolean;
   /** Between two of them; undefined: there is one. */
   readonly gap?: string;
 }
 
-const join = (...symbols: readonly string[]): string => symbols.filter((symbol) => symbol !== '').join(' ');
-/** A text as a symbol. */
-const quote = (text: string): string => JSON.stringify(text);
 const empty = quote('');
 /** Mistral's; it writes one or none. */
 const callId = '[A-Za-z0-9]{9}';
 
-const writeObject = (name: string, argument: string, key = 'arguments'): string => join(quote(`{"name": "${name}", "${key}": `), argument, quote('}'));
+const writeHead = (name: string, key: string): string => quote(`{"name": ${JSON.stringify(name)}, "${key}": `);
+const writeObject = (name: string, argument: string, key = 'arguments'): string => join(writeHead(name, key), argument, quote('}'));
+/** One by one between tags. */
+const writeTagged =
+  (syntax: MemberSyntax) =>
+  (parameters: JsonObject | undefined): string =>
+    parameters === undefined ? writeAnyMembers(syntax) : writeMembers(parameters, syntax);
+/** Symbols of a text of DSML, whose mark may be a token. */
+const writeDsml = (text: string, mark: WriteMark): string => {
+  const [first = '', ...rest] = text.split(dsmlMark);
+  return join(quote(first), ...rest.flatMap((part) => [mark(dsmlMark), quote(part)]));
+};
+const dsmlMark = '｜DSML｜';
 
 const syntaxes: Readonly<Partial<Record<CallFormat, (mark: WriteMark, isOlder: boolean) => CallSyntax>>> = {
   'json-tags': (mark) => ({
+    hasQuotedNames: true,
     write: (name, argument) => join(mark('<tool_call>'), quote('\n'), writeObject(name, argument), quote('\n'), mark('</tool_call>')),
     gap: quote('\n'),
   }),
   'parameter-tags': (mark) => ({
     write: (name, argument) => join(mark('<tool_call>'), quote(`\n<function=${name}>\n`), argument, quote('</function>\n'), mark('</tool_call>')),
-    members: { before: '<parameter=', between: '>\n', behind: '\n</parameter>\n', end: '</parameter>' },
+    writeArguments: writeTagged({
+      write: (name, value) => join(quote('<parameter='), name, quote('>\n'), value, quote('\n</parameter>\n')),
+      end: '</parameter>',
+    }),
     gap: quote('\n'),
   }),
   'argument-tags': (mark) => ({
     write: (name, argument) => join(mark('<tool_call>'), quote(`${name}\n`), argument, mark('</tool_call>')),
-    members: { before: '<arg_key>', between: '</arg_key>\n<arg_value>', behind: '</arg_value>\n', end: '</arg_value>' },
+    writeArguments: writeTagged({
+      write: (name, value) => join(quote('<arg_key>'), name, quote('</arg_key>\n<arg_value>'), value, quote('</arg_value>\n')),
+      end: '</arg_value>',
+    }),
     gap: quote('\n'),
   }),
-  'bare-json': () => ({ write: (name, argument) => writeObject(name, argument, 'parameters') }),
+  'bare-json': () => ({ hasQuotedNames: true, write: (name, argument) => writeObject(name, argument, 'parameters') }),
   'bracket-tags': (mark, isOlder) =>
     isOlder
       ? {
+          hasQuotedNames: true,
           open: join(mark('[TOOL_CALLS]'), '" "?', quote('[')),
-          write: (name, argument) =>
-            join(quote(`{"name": "${name}", "arguments": `), argument, `(${join(quote(', "id": "'), callId, quote('"'))})?`, quote('}')),
+          write: (name, argument) => join(writeHead(name, 'arguments'), argument, `(${join(quote(', "id": "'), callId, quote('"'))})?`, quote('}')),
           gap: quote(', '),
           close: quote(']'),
         }
       : { write: (name, argument) => join(mark('[TOOL_CALLS]'), quote(name), `(${join(mark('[CALL_ID]'), callId)})?`, mark('[ARGS]'), argument), gap: empty },
   'json-list': (mark) => ({
+    hasQuotedNames: true,
     open: join(mark('<|tool_call|>'), quote('[')),
     write: (name, argument) => writeObject(name, argument),
     gap: quote(', '),
     close: join(quote(']'), mark('<|/tool_call|>')),
+  }),
+  'brace-calls': (mark) => ({
+    write: (name, argument) => join(mark('<|tool_call>'), quote(`call:${name}`), argument, mark('<tool_call|>')),
+    writeArguments: (parameters, rules) => writeBraces(parameters, mark, rules),
+    gap: empty,
+  }),
+  'invoke-tags': (mark) => ({
+    open: join('"\\n\\n"?', writeDsml('<｜DSML｜tool_calls>\n', mark)),
+    write: (name, argument) => join(writeDsml(`<｜DSML｜invoke name="${name}">\n`, mark), argument, writeDsml('</｜DSML｜invoke>\n', mark)),
+    writeArguments: writeTagged({
+      write: (name, value, isText) =>
+        join(writeDsml('<｜DSML｜parameter name="', mark), name, quote(`" string="${isText}">`), value, writeDsml('</｜DSML｜parameter>\n', mark)),
+      end: '</｜DSML｜parameter>',
+      isTagged: true,
+    }),
+    gap: empty,
+    close: writeDsml('</｜DSML｜tool_calls>', mark),
   }),
   'section-tags': (mark, isOlder) => ({
     open: mark('<｜tool▁calls▁begin｜>'),
@@ -143,22 +179,22 @@ function writeCalls({ calls: name, isOlder = false }: AnswerFormat, demand: Answ
   if (schema !== undefined && choice === 'auto' && (name === 'bare-json' || (syntax === undefined && !isNeeded))) return undefined;
   if (syntax === undefined) throw new InwardError('calls_unenforceable', { format: name });
   if (new Set(named.map((tool) => tool.name)).size < named.length) throw new InwardError('grammar_invalid', { rule: 'name each tool once', path: 'tools' });
-  const { open = '', gap, close = '', write, members } = syntax;
+  const { open = '', gap, close = '', write, hasQuotedNames = false, writeArguments = writeJson } = syntax;
+  if (!hasQuotedNames && !named.every((tool) => /^[^\s<>"{}[\]]+$/.test(tool.name)))
+    throw new InwardError('grammar_invalid', { rule: 'name tools without white space, quotation marks and brackets', path: 'tools' });
   const isSingle = callLimit === 1 || typeof choice !== 'string' || gap === undefined;
-  const written = named.map((tool) => write(tool.name, writeArguments(tool, members)));
-  return `calls ::= ${join(open, 'call', isSingle ? '' : `(${gap} call)*`, close)}\ncall ::= ${written.join(' | ')}`;
+  const rules: string[] = [];
+  const written = named.map((tool) => write(tool.name, writeArguments(tool.parameters, rules)));
+  return [`calls ::= ${join(open, 'call', isSingle ? '' : `(${gap} call)*`, close)}`, `call ::= ${written.join(' | ')}`, ...rules].join('\n');
 }
 
 /** `strict`: the names whose schema counts; undefined: all. */
-function readTool(tool: Readonly<Record<string, unknown>>, strict: readonly string[] | undefined): Tool {
-  const { name, parameters = {} } = tool['function'] as { readonly name: string; readonly parameters?: Readonly<Record<string, unknown>> };
+function readTool(tool: JsonObject, strict: readonly string[] | undefined): Tool {
+  const { name, parameters = {} } = tool['function'] as { readonly name: string; readonly parameters?: JsonObject };
   return { name, parameters: strict === undefined || strict.includes(name) ? parameters : undefined };
 }
 
-function writeArguments({ parameters }: Tool, members: MemberSyntax | undefined): string {
-  if (members === undefined) return `%json ${JSON.stringify({ ...parameters, type: 'object' })}`;
-  return parameters === undefined ? writeAnyMembers(members) : writeMembers(parameters, members);
-}
+const writeJson = (parameters: JsonObject | undefined): string => `%json ${JSON.stringify({ ...parameters, type: 'object' })}`;
 
 const space = '[ \\n]{0,4}';
 

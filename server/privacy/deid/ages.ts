@@ -8,13 +8,21 @@ import { Gap } from './tokens.ts';
 const oldest = 125;
 
 export function findAges(scan: Scan): void {
-  for (let index = 0; index < scan.count; index++) {
-    if (!scan.isNumber(index) || scan.length(index) > 4) continue;
+  for (const index of scan.numbers) {
+    if (scan.length(index) > 4) continue;
+    if (isClass(scan, index)) continue;
     const value = Number(scan.at(index));
     if (value >= 90 && value <= oldest && isAge(scan, index)) scan.take(index, index + 1, 'DATE', Sure.context);
     else if (scan.length(index) === 4 && value <= scan.year - 90 && value >= scan.year - oldest && isBirth(scan, index))
       scan.take(index, index + 1, 'DATE', Sure.context);
   }
+}
+
+/** `90+` and `1936 or earlier` are what the rule asks for in place of an age or a year. */
+function isClass(scan: Scan, index: number): boolean {
+  return (
+    (scan.at(index) === '90' && scan.at(index + 1) === '+' && scan.isJoined(index + 1)) || (scan.at(index + 1) === 'or' && scan.at(index + 2) === 'earlier')
+  );
 }
 
 function isAge(scan: Scan, index: number): boolean {

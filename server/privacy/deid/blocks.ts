@@ -15,7 +15,8 @@ const lines = 4;
 
 export function findAddressBlocks(scan: Scan): void {
   findForeignStreets(scan);
-  for (let index = 0; index < scan.count; index++) if (/^(?:corner|intersection)$/.test(scan.at(index)) && scan.at(index + 1) === 'of') findCorner(scan, index);
+  for (let index = 0; index < scan.count; index++)
+    if (scan.at(index) === 'of' && /^(?:corner|intersection)$/.test(scan.at(index - 1))) findCorner(scan, index - 1);
   for (let index = 0; index < scan.count; index++) if (isAnchor(scan, index) && !isAnchor(scan, index - 1)) growAddress(scan, index);
 }
 
@@ -37,6 +38,8 @@ function isBetweenStreets(scan: Scan, index: number): boolean {
 
 const isProper = (scan: Scan, index: number): boolean => scan.isCapital(index);
 
+/** What programs write for a field of an address that is empty. */
+const empty = set('nan null nil undefined');
 const parts = set('apt apartment suite ste unit box floor flat');
 
 /** A find with a house number or a unit in it: cities and facilities alone are no address. */
@@ -123,7 +126,7 @@ function beginsWithNumber(scan: Scan, last: number): boolean {
 
 /** A token that an address can consist of. */
 function belongs(scan: Scan, index: number): boolean {
-  if (scan.typeOf(index) === 'GEO' || scan.at(index) === 'nan') return true;
+  if (scan.typeOf(index) === 'GEO' || empty.has(scan.at(index))) return true;
   if (scan.isNumber(index))
     return (
       scan.length(index) <= 6 &&

@@ -50,9 +50,23 @@ const tagPattern = new RegExp(`\\[(?:${categories.join('|')})-\\d{1,9}(?:\\.\\d{
 /** Also without brackets, as models write tags at times: their numbers are not given to anything else. */
 const numberPattern = new RegExp(`\\b(${categories.join('|')})-(\\d{1,9})`, 'gi');
 
+const tagHere = new RegExp(tagPattern.source, 'iy');
+
+/** The tag that begins at a place of a text. */
+export function tagAt(text: string, at: number): { readonly category: Category; readonly end: number } | undefined {
+  tagHere.lastIndex = at;
+  const tag = tagHere.exec(text)?.[0];
+  return tag === undefined ? undefined : { category: tag.slice(1, tag.indexOf('-')).toUpperCase() as Category, end: at + tag.length };
+}
+
 /** Where a text already has tags. */
 export function findTags(text: string): { readonly start: number; readonly end: number }[] {
   return Array.from(text.matchAll(tagPattern), ({ index, 0: tag }) => ({ start: index, end: index + tag.length }));
+}
+
+/** The text without its tags. */
+export function withoutTags(text: string): string {
+  return text.replace(tagPattern, ' ');
 }
 
 /** Which numbers of tags a text already has. */

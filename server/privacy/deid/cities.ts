@@ -1,5 +1,6 @@
 /** Owns cities and counties: by lists, and by the state that stands behind. What is a word or a name of people too needs a sign. Leaves states and countries alone. */
-import { Word } from './lexicon.ts';
+import { given, Word } from './lexicon.ts';
+import { credentials } from './name-parts.ts';
 import { isCountryOrState, stateLength } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
@@ -14,7 +15,7 @@ export function findCity(scan: Scan, index: number): void {
   const end = index + 1 + long;
   if (long === 0 && !scan.has(index, Word.city)) {
     // A county, or a city that no list has before a state.
-    if (scan.isCapital(index) && isStateBehind(scan, end)) takeCity(scan, index, end);
+    if (scan.isCapital(index) && isStateBehind(scan, end) && !isSigned(scan, index, end)) takeCity(scan, index, end);
     else if (
       scan.isCapital(index) &&
       /^(?:county|parish|township|borough)$/.test(scan.at(end)) &&
@@ -26,7 +27,7 @@ export function findCity(scan: Scan, index: number): void {
   }
   if (isCountryOrState(scan, index) > long) return;
   const isOther = scan.has(index, Word.common | Word.english | Word.medical | Word.eponym | Word.female | Word.male);
-  const isStated = isStateBehind(scan, end);
+  const isStated = isStateBehind(scan, end) && !(long === 0 && isSigned(scan, index, end));
   if (!scan.isCapital(index)) {
     if (
       (isStated || (long > 0 && !scan.has(index, Word.common)) || (prepositions.has(scan.at(index - 1)) && !isOther && scan.length(index) > 4)) &&
@@ -87,6 +88,12 @@ function isStateBehind(scan: Scan, end: number): boolean {
   const at = scan.at(end) === ',' ? end + 1 : end;
   if (at === end && !(scan.isUpper(at) && scan.isNumber(at + 1) && scan.length(at + 1) === 5)) return false;
   return scan.isCapital(at) && stateLength(scan, at) > 0 && (scan.length(at) > 2 || scan.isUpper(at));
+}
+
+/** `Jane Roe, MD`: behind a first name a state's letters that are a degree too are one. */
+function isSigned(scan: Scan, index: number, end: number): boolean {
+  const at = scan.at(end) === ',' ? end + 1 : end;
+  return credentials.has(scan.at(at)) && scan.isCapital(index - 1) && scan.has(index - 1, given) && scan.gap(index) === Gap.space;
 }
 
 /** With the capitalised words before it: `Salt Lake City, UT`. */

@@ -39,7 +39,7 @@ export const clinicalWords: readonly string[] = list(`
   hispanic latino latina caucasian asian african american native english spanish mandarin cantonese vietnamese korean arabic russian tagalog
   medicare medicaid tricare aetna cigna humana kaiser hipaa fda cdc nih who ada aha acc asco nccn gold acog aap uspstf idsa kdigo esc easl aasld
   covid sars moderna pfizer biontech janssen astrazeneca google zoom epic cerner meditech uptodate pubmed cochrane medline embase
-  unilateral youngs boards bx microbiome biosimilar biosimilars biomarker biomarkers genotype phenotype antihypertensives anticoagulation
+  unilateral bx microbiome biosimilar biosimilars biomarker biomarkers genotype phenotype antihypertensives anticoagulation
   anticoagulants anticoagulant immunotherapy chemo chemoradiation radiotherapy neoadjuvant adjuvant stenting thrombolytics antiplatelet
   mini screenings telemonitoring comorbidity tapering titration titrate titrated uptitrate downtitrate deescalation
   healthcare dialysis infusion rehab icu isolette handoff handoffs signout weeker nonsmoker vaping edibles app website login online email smartphone
@@ -67,7 +67,7 @@ export const clinicalEponyms: readonly string[] = list(`
   recklinghausen reed sternberg reiter reiters rett reye rinne rockall romberg rorschach rosenbaum roth roux rovsing rutherford salter harris sandoz schatzki scheffe scheuermann schilling schirmer schmorl schober schwann schwartz seldinger sertoli sever
   sengstaken blakemore sezary shapiro wilk sheehan shy drager simmonds simpson sims sipple sjogren sjogrens skene smith snellen southern spearman speed spitz spurling stanford starling steele richardson stein leventhal steinmann stevens johnson
   stickler still sturge weber sweet swan ganz swyer sydenham takayasu takotsubo tanner tay sachs tensilon thomas thomsen thompson tinel tinels todd tourette tourettes treacher collins trendelenburg trousseau tukey turcot turner tzanck uhthoff
-  valsalva vater vincent virchow volkmann vontrapp waardenburg waldenstrom wallenberg warthin waterhouse friderichsen watson schwartz weber wechsler wegener wegeners weil weill wells wenckebach werdnig werner wernicke
+  valsalva vater vincent virchow volkmann waardenburg waldenstrom wallenberg warthin waterhouse friderichsen watson schwartz weber wechsler wegener wegeners weil weill wells wenckebach werdnig werner wernicke
   wharton whipple white wilcoxon williams wilms wilson wilsons wiskott aldrich wolff parkinson wolf hirschhorn wood yates yergason young burgess zenker zollinger ellison zung
   ishihara jaeger jamar kirschner lasik macewen malecot mallampati mccoy miller mahurkar minerva mahaim penrose pleurx yankauer jackson pratt blake hemovac bovie bard ambu bivona shiley passy muir hoyer
   levine leopold lees lees ivor lewis hartmanns ringer ringers dakin dakins burow burows lugols hanks castellani bosworth bunnell campbell coons crede denis dobhoff corpak kangaroo groshong broviac quinton tenckhoff tesio permcath

@@ -40,8 +40,8 @@ export const publicPrefixes: ReadonlySet<string> = new Set(
 
 /** A code without a label: capitals and at least five digits, or long mixtures of both. */
 export function findCode(scan: Scan, index: number): void {
+  if (!startsCode(scan, index) || publicPrefixes.has(scan.at(index))) return;
   if (scan.isJoined(index) && (scan.isNumber(index - 1) || /^[-_./@]$/.test(scan.at(index - 1)))) return;
-  if (publicPrefixes.has(scan.at(index)) || !startsCode(scan, index)) return;
   const end = endOfCode(scan, index);
   if (findChecked(scan, index)) return;
   const digits = countDigits(scan, index, end);
@@ -91,6 +91,7 @@ function hasSpace(scan: Scan, start: number, last: number): boolean {
 /** 8-4-4-4-12 hexadecimal digits (RFC 9562), which the tokens cut at every change between letters and digits. */
 export function findUuids(scan: Scan): void {
   const { text, starts } = scan.tokens;
+  if (!/-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-/.test(text)) return;
   let index = 0;
   for (const match of text.matchAll(/(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])/g)) {
     while (index < scan.count && starts[index]! < match.index) index += 1;

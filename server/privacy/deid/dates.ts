@@ -5,6 +5,7 @@
 import { months } from './months.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
+import { Cue, setCue } from './words.ts';
 
 const english = [...months.en, ...'jan feb mar apr jun jul aug sep sept oct nov dec'.split(' ')];
 const spanish: ReadonlySet<string> = new Set([...months.es, ...'setiembre ene abr ago dic'.split(' ')]);
@@ -18,10 +19,12 @@ const weekdays: ReadonlySet<string> = new Set(
 );
 const holidays: ReadonlySet<string> = new Set('christmas thanksgiving easter halloween hanukkah ramadan juneteenth navidad'.split(' '));
 
+setCue(Cue.time, monthWords, weekdays, holidays);
+
 export function findDates(scan: Scan): void {
   for (let index = 0; index < scan.count; index++) {
     if (scan.isNumber(index)) findFigures(scan, index);
-    else if (scan.isWord(index)) {
+    else if (scan.isCue(index, Cue.time)) {
       const word = scan.at(index);
       if (monthWords.has(word)) findMonth(scan, index);
       else if (weekdays.has(word)) findWeekday(scan, index);

@@ -6,7 +6,7 @@ import { namesThing } from './eponyms.ts';
 import { given, Word } from './lexicon.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
-import { set } from './words.ts';
+import { Cue, set, setCue } from './words.ts';
 
 /** Last words of a facility's name. */
 const heads =
@@ -49,15 +49,21 @@ function findLabelled(scan: Scan, index: number): void {
 }
 
 export function findFacility(scan: Scan, index: number): void {
+  if (scan.isCue(index, Cue.facility)) findNamed(scan, index);
+  if (!scan.isCapital(index)) return;
+  const before = scan.at(index - 1);
+  const isVisited = /^(?:at|@|visited|visiting)$/.test(before) || (/^(?:to|from|in)$/.test(before) && visits.has(scan.at(index - 2)));
+  if (isVisited) findVisited(scan, index);
+}
+
+/** By a word for a facility, or a label of a place. */
+function findNamed(scan: Scan, index: number): void {
   findLabelled(scan, index);
   if (!scan.isEnglish && spanishHeads.has(scan.at(index)) && scan.isCapital(index)) findSpanishFacility(scan, index);
   else if (heads.has(scan.at(index))) {
     if (scan.isCapital(index)) findHeaded(scan, index);
     else findLowerHead(scan, index);
   }
-  const before = scan.at(index - 1);
-  const isVisited = /^(?:at|@|visited|visiting|to|from|in)$/.test(before) && scan.isCapital(index);
-  if (isVisited && (/^(?:at|@|visited|visiting)$/.test(before) || visits.has(scan.at(index - 2)))) findVisited(scan, index);
 }
 
 /** `Hospital Universitario Virgen del Rocío`: in Spanish the name stands behind the word. */
@@ -79,6 +85,7 @@ function findSpanishFacility(scan: Scan, index: number): void {
 const spanishHeads = set(
   'hospital clinica complejo centro residencia policlinica policlinico fundacion instituto ambulatorio sanatorio consultorio universidad facultad',
 );
+setCue(Cue.facility, heads, placeLabels, spanishHeads);
 
 function findHeaded(scan: Scan, index: number): void {
   let end = index + 1;

@@ -10,9 +10,13 @@ import { set } from './words.ts';
 
 /** Words in lower case inside of names of places. */
 export const inner: ReadonlySet<string> = set(
-  's de del des della dello delle degli dei di da do das dos du d l la las los le les lo el of the van von der den dem het aan en y und e nan nad pod na sur sous am im an der st ul u n no o os as aux et',
+  's de del des della dello delle degli dei di da do das dos du d l la las los le les lo el of the van von der den dem het aan en y und e nad pod na sur sous am im an der st ul u n no o os as aux et',
 );
 
+/*
+ * Words for a street from the dictionaries of their languages, written by hand; libpostal's lists of street types have the Finnish, Hungarian, German, Dutch,
+ * Norwegian and Basque ones too.
+ */
 /** Endings of names of streets, and those that are also endings of other words: such a name must be of no list. */
 const endings = set(`strasse straat stigen laan plein gatan gata gate vej veien vegen vagen katu kuja gasse platz allee utca weg vegur gade ufer damm
   straede straeti polku vayla grand torget torg gracht singel dreef dijk steeg markt pfad steig chaussee prospekt`);

@@ -5,6 +5,7 @@
 import type { Scan } from './scan.ts';
 import { Gap } from './tokens.ts';
 import type { Category } from './types.ts';
+import { Cue, setCue } from './words.ts';
 
 const phrases: Readonly<Partial<Record<Category, string>>> = {
   MRN: `mrn|mr|mrno|emr|ehr|medical record|medical record number|medical records|med rec|medrec|record|chart|chart number|patient id|patient identifier|patient identification|patient number|pt id|
@@ -42,6 +43,7 @@ for (const [type, text] of Object.entries(phrases) as [Category, string][])
     const [first = '', ...rest] = phrase.trim().split(' ');
     byFirst.set(first, [...(byFirst.get(first) ?? []), { rest, type }]);
   }
+setCue(Cue.label, byFirst.keys());
 for (const list of byFirst.values()) list.sort((a, b) => b.rest.length - a.rest.length);
 
 export interface Label {
@@ -53,9 +55,8 @@ export interface Label {
 
 /** The label that begins at a token, across apostrophes, full stops, slashes and hyphens inside of it. */
 export function labelAt(scan: Scan, index: number): Label | undefined {
-  const phrases = byFirst.get(scan.at(index));
-  if (phrases === undefined || !scan.isWord(index)) return undefined;
-  for (const { rest, type } of phrases) {
+  if (!scan.isCue(index, Cue.label)) return undefined;
+  for (const { rest, type } of byFirst.get(scan.at(index)) ?? []) {
     let at = index + 1;
     let matched = true;
     for (const word of rest) {

@@ -91,6 +91,7 @@ const endings: readonly (readonly [string, readonly string[]])[] = [
   ['ly', ['']],
   ['s', ['']],
 ];
+const endingsByLast = Map.groupBy(endings, ([ending]) => ending.charCodeAt(ending.length - 1));
 const languageBits = Word.common | Word.english | Word.medical | Word.rare;
 
 function lookUp(bits: ReadonlyMap<string, number>, word: string): number {
@@ -107,7 +108,7 @@ function inflected(bits: ReadonlyMap<string, number>, word: string): number {
 
 /** Bits of what the word is an inflection of, over at most so many endings: `numbers`, `number`, `numb`. */
 function stemBits(bits: ReadonlyMap<string, number>, word: string, depth: number): number {
-  for (const [ending, others] of endings) {
+  for (const [ending, others] of endingsByLast.get(word.charCodeAt(word.length - 1)) ?? []) {
     if (!word.endsWith(ending) || word.length - ending.length < 4) continue;
     for (const other of others) {
       const stem = word.slice(0, -ending.length) + other;
@@ -119,16 +120,21 @@ function stemBits(bits: ReadonlyMap<string, number>, word: string, depth: number
 }
 
 /** Endings that words of medicine have and names of people all but never: new drugs and rare diseases are in no list. */
-const medicalEndings =
-  'itis osis stasis neum emia aemia uria ectomy otomy ostomy plasty scopy graphy gram pathy algia plegia paresis oma omas penia megaly rrhea rrhoea rrhage trophy phagia phasia genesis genic lysis lytic mycin cillin cycline floxacin prazole sartan olol pril statin dipine azole vir mab nib tide gliptin gliflozin parin zepam azepam barbital caine cort sone solone afil triptan setron tropin kinase ase emic itic otic opic ology ologist ological iatric iatrics iatry therapy metry oid'.split(
-    ' ',
-  );
+const medicalEndings = byLast(
+  'itis osis stasis neum emia aemia uria ectomy otomy ostomy plasty scopy graphy gram pathy algia plegia paresis oma omas penia megaly rrhea rrhoea rrhage trophy phagia phasia genesis genic lysis lytic mycin cillin cycline floxacin prazole sartan olol pril statin dipine azole vir mab nib tide gliptin gliflozin parin zepam azepam barbital caine cort sone solone afil triptan setron tropin kinase ase emic itic otic opic ology ologist ological iatric iatrics iatry therapy metry oid',
+);
 /** Endings of ordinary long words. */
-const longEndings = 'able ation ative ization isation ment ness less tional active ivity ility ating'.split(' ');
+const longEndings = byLast('able ation ative ization isation ment ness less tional active ivity ility ating');
 
 export const hasMedicalEnding = (word: string): boolean => word.length >= 6 && endsIn(medicalEndings, word, 2);
 const hasLongEnding = (word: string): boolean => word.length >= 9 && endsIn(longEndings, word, 3);
 
-function endsIn(endings: readonly string[], word: string, least: number): boolean {
-  return endings.some((ending) => word.length >= ending.length + least && word.endsWith(ending));
+type EndingsByLast = ReadonlyMap<number, readonly string[]>;
+
+function byLast(words: string): EndingsByLast {
+  return Map.groupBy(words.split(' '), (ending) => ending.charCodeAt(ending.length - 1));
+}
+
+function endsIn(endings: EndingsByLast, word: string, least: number): boolean {
+  return (endings.get(word.charCodeAt(word.length - 1)) ?? []).some((ending) => word.length >= ending.length + least && word.endsWith(ending));
 }

@@ -5,8 +5,19 @@ import { callers, credentials, endOfLower, endOfName, kin, labels, particles, st
 import { isCountryOrState, isPeople } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
+import { Cue, setCue } from './words.ts';
 
-export function findAfterTitle(scan: Scan, index: number, certain: Set<string>): void {
+setCue(Cue.person, titles, labels, kin, callers, credentials);
+setCue(Cue.person, 'surname forename lastname firstname apellido apellidos me him her am m es'.split(' '));
+
+/** What the word announces. */
+export function findByContext(scan: Scan, index: number, certain: Set<string>): void {
+  findAfterTitle(scan, index, certain);
+  findAfterLabel(scan, index, certain);
+  findBeforeCredential(scan, index, certain);
+}
+
+function findAfterTitle(scan: Scan, index: number, certain: Set<string>): void {
   const word = scan.at(index);
   if (!titles.has(word)) return;
   const isWeak = weakTitles.has(word);
@@ -26,7 +37,7 @@ export function findAfterTitle(scan: Scan, index: number, certain: Set<string>):
 }
 
 /** `Patient: John Smith`, `Name: Smith, John`, `named John`, `mother Jane`, `(mom) Jane`, `/es/ Jane`. */
-export function findAfterLabel(scan: Scan, index: number, certain: Set<string>): void {
+function findAfterLabel(scan: Scan, index: number, certain: Set<string>): void {
   if (scan.at(index + 1) === ':' && isNameField(scan, index)) {
     takeField(scan, index + 2, certain);
     return;
@@ -137,7 +148,7 @@ function isSurnameFirst(scan: Scan, index: number): boolean {
 const stateless = (scan: Scan, index: number): boolean => isCountryOrState(scan, index) === 0;
 
 /** `Jane Roe, RN`, `John Smith MD`: read backwards from the credential. */
-export function findBeforeCredential(scan: Scan, index: number, certain: Set<string>): void {
+function findBeforeCredential(scan: Scan, index: number, certain: Set<string>): void {
   if (!credentials.has(scan.at(index)) || !scan.isUpper(index)) return;
   let at = index - 1;
   if (scan.at(at) === ',') at -= 1;

@@ -10,11 +10,12 @@ import { Gap, Shape } from './tokens.ts';
 export function findByLists(scan: Scan, index: number, certain: Set<string>, things: ReadonlySet<string>): void {
   if (scan.isTaken(index) || !scan.has(index, given | Word.surname) || scan.length(index) < 2) return;
   if (stops.has(scan.at(index)) || titles.has(scan.at(index)) || kin.has(scan.at(index))) return;
+  if (isPeople(scan.at(index)) || isKey(scan, index)) return;
   if (!scan.isCapital(index)) {
     if (scan.isEnglish) findLower(scan, index);
     return;
   }
-  if (isEponymUse(scan, index) || isPeople(scan.at(index))) return;
+  if (isEponymUse(scan, index)) return;
   const isOrdinary = scan.has(index, Word.common | Word.english | Word.medical);
   const end = endOfName(scan, index, false);
   const words = countWords(scan, index, end);
@@ -95,11 +96,16 @@ export function findUnknown(scan: Scan, index: number, things: ReadonlySet<strin
   if (isKnown || isPeople(scan.at(index)) || isCountryOrState(scan, index) > 0 || isEponymUse(scan, index)) return;
   if (scan.has(index, Word.rare) && scan.beginsSentence(index)) return;
   if (shape === Shape.upper && scan.length(index) < 6 && isLatin(scan.at(index))) return;
-  if (shape === Shape.mixed && !/^(?:mc|mac|de|la|le|van|di|du|o|fitz)/.test(scan.at(index))) return;
-  if (isJoinedToCode(scan, index)) return;
+  if (shape === Shape.mixed && !/^(?:[mM][cC]|[mM]ac|[dD]e|[lL][ae]|[vV]an|[dD][iu]|O|[fF]itz)/.test(scan.source(index))) return;
+  if (isJoinedToCode(scan, index) || isKey(scan, index)) return;
   if (things.has(scan.at(index))) return;
   const isPlace = /^(?:in|at|to|from|near)$/.test(scan.at(index - 1)) || scan.typeOf(index - 1) === 'GEO';
   scan.take(index, Math.max(index + 1, endOfName(scan, index, false)), isPlace ? 'GEO' : 'NAME', Sure.guess);
+}
+
+/** `"meta":` of a record. */
+function isKey(scan: Scan, index: number): boolean {
+  return scan.at(index + 1) === '"' && scan.at(index - 1) === '"' && scan.at(index + 2) === ':';
 }
 
 /** Words of another script are no abbreviations of English. */

@@ -3,25 +3,28 @@
  * one place is taken wherever it stands. Refuses names that stand for diseases, signs, tests, drugs and devices.
  */
 import { findThings, namesThing } from './eponyms.ts';
+import { findInitials } from './initials.ts';
 import { given, Word } from './lexicon.ts';
-import { findAfterLabel, findAfterTitle, findBeforeCredential } from './name-context.ts';
+import { findByContext } from './name-context.ts';
 import { findByLists, findSpelled, findUnknown } from './name-lists.ts';
-import { actors, isCommonSurname, stops } from './name-parts.ts';
+import { actors, credentials, isCommonSurname, stops } from './name-parts.ts';
+import { findRegions } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
+import { Cue } from './words.ts';
 
 export function findNames(scan: Scan): void {
   const certain = new Set<string>();
   const things = findThings(scan);
+  const regions = findRegions(scan);
   for (let index = 0; index < scan.count; index++) {
     if (!scan.isWord(index)) continue;
-    findAfterTitle(scan, index, certain);
-    findAfterLabel(scan, index, certain);
-    findBeforeCredential(scan, index, certain);
-    findByLists(scan, index, certain, things);
+    if (scan.isCue(index, Cue.person)) findByContext(scan, index, certain);
+    if (!regions.has(index)) findByLists(scan, index, certain, things);
     findSpelled(scan, index);
   }
-  for (let index = 0; index < scan.count; index++) if (scan.isWord(index) && !scan.isTaken(index)) findUnknown(scan, index, things);
+  for (let index = 0; index < scan.count; index++) if (scan.isWord(index) && !scan.isTaken(index) && !regions.has(index)) findUnknown(scan, index, things);
   spread(scan, certain);
+  findInitials(scan);
   findNeighbours(scan);
 }
 
@@ -31,6 +34,7 @@ function findNeighbours(scan: Scan): void {
     (scan.isCapital(index) || scan.isCaseless) &&
     !scan.isTaken(index) &&
     scan.has(index, given | Word.surname) &&
+    !(credentials.has(scan.at(index)) && scan.isUpper(index)) &&
     (!scan.has(index, Word.medical) || (scan.has(index, given) && !scan.isUpper(index))) &&
     !/^(?:male|female|man|woman)$/.test(scan.at(index + 1)) &&
     (!stops.has(scan.at(index)) || scan.at(index) === 'april' || (isCommonSurname(scan.at(index)) && scan.at(index - 1) === 'and'));

@@ -52,10 +52,14 @@ function findLabelled(scan: Scan, index: number, label: Label): void {
   const digits = countDigits(scan, value, end);
   const isShort = digits < (weak.has(label.word) ? 4 : label.word.length > 2 ? 3 : 4);
   if (isShort || isQuantity(scan, value, end)) return;
+  // `Date of visit: 2024`: of what has a date, a year may be told.
+  if (/^(?:visit|plan)$/.test(label.word) && end === value + 1 && /^(?:19|20)\d\d$/.test(scan.at(value))) return;
   // `MRN 123` and `MRN123` are one identifier; after a colon the label is a heading.
   const isOne = /^(?:mrn|fin)$/.test(scan.at(index)) && value === label.end && scan.gap(value) <= Gap.space;
   const start = isOne ? index : withHash(scan, value);
-  scan.take(start, end, label.type, Sure.format);
+  // The rest of a number that was too long for its line, alone on the next one.
+  const goesOn = scan.isNumber(end - 1) && scan.isNumber(end) && scan.gap(end) === Gap.line && scan.gap(end + 1) >= Gap.line;
+  scan.take(start, goesOn ? end + 1 : end, label.type, Sure.format);
 }
 
 /** A number with a unit, a decimal or a percentage. */

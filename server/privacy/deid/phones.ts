@@ -22,6 +22,8 @@ function readGroups(scan: Scan, start: number): Groups {
     const token = scan.at(at);
     if (at > start && (gap > Gap.line || (gap === Gap.line && !shape.endsWith('-')))) break;
     if (at > start && gap === Gap.space && !scan.isNumber(at) && !/^[(+-]$/.test(token)) break;
+    // `555-0142 2) ...`: the number of the next item of a list.
+    if (at > start && gap === Gap.space && !open && scan.at(at + 1) === ')' && scan.isJoined(at + 1)) break;
     const between = at > start && gap === Gap.space ? '_' : '';
     if (scan.isNumber(at)) {
       shape += between + String(token.length);
@@ -38,7 +40,13 @@ function readGroups(scan: Scan, start: number): Groups {
       end = at + 1;
     }
   }
-  return { shape: shape.replace(/[-._/(+]+$/, ''), digits, end };
+  return { shape: closeUp(shape.replace(/[-._/(+]+$/, '')), digits, end };
+}
+
+/** OCR sets spaces between single digits: `6 1 7 - 5 5 5 - 0 1 4 2` has the shape `3-3-4`. */
+function closeUp(shape: string): string {
+  if (!/^1(?:_1)+_?[-.(]|^\(_?1(?:_1)+/.test(shape) || /[02-9]/.test(shape)) return shape;
+  return shape.replace(/1(?:_1)*/g, (digits) => String((digits.length + 1) / 2)).replaceAll('_', '');
 }
 
 const nanp = /^(?:\+?1[-._]?)?(?:\(3\)[-._]?|3[-._])3[-._]4$|^(?:001[-._])?3[-._]3[-._]4$|^3[-_]4$|^4[-_]4$/;

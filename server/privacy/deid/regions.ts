@@ -41,6 +41,17 @@ export function isCountryOrState(scan: Scan, index: number): number {
   return lengthIn(byFirst, scan, index);
 }
 
+/** Places of the words of states and countries that have more than one (`South Carolina`), each of which may be a name elsewhere. */
+export function findRegions(scan: Scan): ReadonlySet<number> {
+  const places = new Set<number>();
+  for (let index = 0; index < scan.count; index++) {
+    if (!scan.isCapital(index)) continue;
+    const length = isCountryOrState(scan, index);
+    for (let offset = 0; length > 1 && offset < length; offset++) places.add(index + offset);
+  }
+  return places;
+}
+
 function lengthIn(map: ReadonlyMap<string, readonly (readonly string[])[]>, scan: Scan, index: number): number {
   for (const rest of map.get(scan.at(index)) ?? []) {
     let at = index + 1;

@@ -76,7 +76,7 @@ function countBelow(numbers: readonly number[], limit: number): number {
 
 /** Words with a capital that a list has for a name of people or of a town, and long numbers, that no find covers. */
 function findLeft(text: string, spans: readonly Span[]): { readonly start: number; readonly end: number }[] {
-  const tokens = tokenize(text);
+  const tokens = tokenize(text, loadLexicon());
   const left: { readonly start: number; readonly end: number }[] = [];
   let next = 0;
   for (let index = 0; index < tokens.count; index++) {
@@ -87,11 +87,11 @@ function findLeft(text: string, spans: readonly Span[]): { readonly start: numbe
   return left;
 }
 
-function looksLike({ kinds, shapes, folded }: Tokens, index: number): boolean {
+function looksLike({ kinds, shapes, folded, bits: known }: Tokens, index: number): boolean {
   const word = folded[index]!;
   if (kinds[index] === Kind.number) return word.length >= longNumber;
   if (kinds[index] !== Kind.word || shapes[index] === Shape.lower || word.length < 3) return false;
-  const bits = loadLexicon().look(word);
+  const bits = known[index]!;
   return (bits & (given | Word.surname | Word.city)) !== 0 && (bits & (Word.common | Word.spanish)) === 0;
 }
 

@@ -4,7 +4,7 @@
  */
 import { categories } from './categories.ts';
 import { given, type Lexicon, Word } from './lexicon.ts';
-import { Gap, Kind, Shape, type Tokens, tokenize } from './tokens.ts';
+import { Gap, Kind, Shape, type Tokens } from './tokens.ts';
 import type { Category, Span } from './types.ts';
 
 /** How sure a rule is; of two finds in one place the surer gives the category. */
@@ -15,7 +15,7 @@ export class Scan {
   readonly lexicon: Lexicon;
   /** The year it is, for ages that follow from a year of birth. */
   readonly year: number;
-  /** Bits of lexicon.ts, of words. */
+  /** What the lists say of words, as it counts in the language of the text. */
   readonly bits: Uint16Array;
   /** Places of numbers. */
   readonly numbers: readonly number[];
@@ -32,21 +32,24 @@ export class Scan {
   readonly #addresses: Uint32Array;
   #findCount = 0;
 
-  constructor(text: string, lexicon: Lexicon, year: number) {
-    this.tokens = tokenize(text);
+  constructor(tokens: Tokens, lexicon: Lexicon, year: number) {
+    this.tokens = tokens;
     this.lexicon = lexicon;
     this.year = year;
     const { count, kinds, folded } = this.tokens;
-    this.bits = new Uint16Array(count);
+    // In one piece of memory, as the columns of tokens.ts.
+    const room = new ArrayBuffer(count * 12);
+    this.#finds = new Uint32Array(room, 0, count);
+    this.#addresses = new Uint32Array(room, count * 4, count);
+    this.bits = new Uint16Array(room, count * 8, count);
+    this.bits.set(tokens.bits.subarray(0, count));
+    this.#types = new Uint8Array(room, count * 10, count);
+    this.#sure = new Uint8Array(room, count * 11, count);
     const numbers: number[] = [];
     for (let index = 0; index < count; index++)
-      if (kinds[index] === Kind.word) this.bits[index] = lexicon.look(folded[index]!);
-      else if (kinds[index] === Kind.number) numbers.push(index);
+      if (kinds[index] === Kind.number) numbers.push(index);
+      else if (kinds[index] === Kind.tag) this.take(index, index + 1, folded[index] as Category, Sure.format);
     this.numbers = numbers;
-    this.#types = new Uint8Array(count);
-    this.#sure = new Uint8Array(count);
-    this.#finds = new Uint32Array(count);
-    this.#addresses = new Uint32Array(count);
     this.isClinical = countClinical(this.tokens, this.bits) > 1;
     this.isCaseless = hasNoCapital(this.tokens);
     this.isEnglish = isMostlyEnglish(this.tokens, this.bits);
@@ -77,7 +80,12 @@ export class Scan {
 
   /** The folded word, the digits or the mark at a place; empty outside of the text. */
   at(index: number): string {
-    return this.tokens.folded[index] ?? '';
+    return index >= 0 && index < this.tokens.count ? this.tokens.folded[index]! : '';
+  }
+
+  /** The token as it is written. */
+  source(index: number): string {
+    return this.tokens.text.slice(this.tokens.starts[index], this.tokens.ends[index]);
   }
 
   isWord(index: number): boolean {
@@ -95,6 +103,11 @@ export class Scan {
   /** Whether nothing stands between a token and the one before. */
   isJoined(index: number): boolean {
     return this.gap(index) === Gap.none;
+  }
+
+  /** Whether a rule can begin with the word. */
+  isCue(index: number, cue: number): boolean {
+    return ((this.tokens.cues[index] ?? 0) & cue) !== 0;
   }
 
   has(index: number, bits: number): boolean {
@@ -167,7 +180,7 @@ export class Scan {
     let before = -1;
     for (let index = 0; index < count; index++) {
       const type = this.typeOf(index);
-      if (type === undefined) continue;
+      if (type === undefined || this.tokens.kinds[index] === Kind.tag) continue;
       if (before >= 0 && this.typeOf(before) === type && this.#isOneFind(before, index, type)) spans.at(-1)!.end = ends[index]!;
       else spans.push({ start: starts[index]!, end: ends[index]!, type });
       before = index;
@@ -206,8 +219,9 @@ function isMostlyEnglish({ count, shapes, folded }: Tokens, bits: Uint16Array): 
   return all < 6 ? spanish <= known : known > all * 0.6;
 }
 
-function hasNoCapital({ count, shapes }: Tokens): boolean {
-  for (let index = 0; index < count; index++) if (shapes[index]! > Shape.lower) return false;
+/** Nor any tag, in whose place capitals may have stood. */
+function hasNoCapital({ count, kinds, shapes }: Tokens): boolean {
+  for (let index = 0; index < count; index++) if (shapes[index]! > Shape.lower || kinds[index] === Kind.tag) return false;
   return true;
 }
 

@@ -2,8 +2,8 @@
  * Owns the search of a whole text: fields of messages by their standards, everything else by the detector, and the values of fields
  * wherever they stand again. Refuses tags as identifiers: they are what is left of one.
  */
-import { possessiveLength } from './actions/name.ts';
-import { findTags } from './categories.ts';
+import { withoutPossessive } from './actions/name.ts';
+import { findTags, withoutTags } from './categories.ts';
 import { mergeSpans, subtractRanges, trimSpans } from './spans.ts';
 import type { Document, Field } from './structured/document.ts';
 import { findDocuments } from './structured/find.ts';
@@ -22,16 +22,14 @@ export function findIdentifiers(text: string, detector: Detector): FoundSpan[] {
   const all = mergeSpans<FoundSpan>([...found, ...documents.flatMap(({ fields }) => fields)]);
   return subtractRanges(trimSpans(text, all), findTags(text)).flatMap((span) => {
     // What is left beside a tag may be a space or a comma.
-    const value = text.slice(span.start, span.end);
-    if (!/[\p{L}\p{N}]/u.test(value)) return [];
-    return span.type === 'NAME' ? [{ ...span, end: span.end - possessiveLength(value) }] : [span];
+    return /[\p{L}\p{N}]/u.test(text.slice(span.start, span.end)) ? [withoutPossessive(text, span)] : [];
   });
 }
 
 function findInProse(text: string, documents: readonly Document[], detector: Detector): Span[] {
   const view = new View(text, documents);
   const prose = view.text;
-  const values = documents.flatMap(({ fields }) => fields.map(({ start, end, type }) => ({ type, value: text.slice(start, end) })));
+  const values = documents.flatMap(({ fields }) => fields.map(({ start, end, type }) => ({ type, value: withoutTags(text.slice(start, end)) })));
   const spans = view.toSource(mergeSpans([...detector.detect(prose), ...findKnown(prose, values)]));
   const codes = view.toSource(findCodes(prose).map((range) => ({ ...range, type: 'OTHER_ID' as const })));
   return [...spans, ...keepInside(codes, documents)];

@@ -4,7 +4,7 @@ import { stateLength } from './regions.ts';
 import { type Scan, Sure } from './scan.ts';
 import { Gap } from './tokens.ts';
 import { isUnit } from './units.ts';
-import { set } from './words.ts';
+import { Cue, set, setCue } from './words.ts';
 
 const streets =
   set(`street st avenue ave av road rd drive dr lane ln boulevard blvd court ct circle cir place pl way terrace ter trail trl parkway pkwy highway hwy route rte square sq plaza
@@ -13,6 +13,7 @@ const streets =
   hills hollow inlet island isle junction key lakes landing light lodge ford forge fork forks estate estates extension fall falls ferry field fields flat flats bend bluff bluffs bottom branch bridge brook
   brooks burg canyon cape causeway center cliff cliffs club common commons corner corners course cove creek crest curve dale dam divide mount mountain neck oval overpass park pass passage pine pines plain plains
   strasse straße gata gatan gade vej vagen veien weg laan plein straat katu tie utca ulica rue calle`);
+const bareStreets = set('street avenue ave road rd boulevard blvd parkway pkwy highway hwy');
 /** Suffixes that are seldom anything else, so that they need no number before them. */
 const plainStreets = set('street avenue ave road rd boulevard blvd lane ln drive parkway pkwy highway hwy terrace court');
 const shortStreets = set('st ave av rd dr ln blvd ct cir pl pkwy hwy rte sq ter trl');
@@ -21,12 +22,15 @@ const spanishStreets = set(
   'calle c avenida avda av paseo plaza pza carretera ctra camino ronda travesia urbanizacion urb poligono barrio barriada pasaje glorieta rambla via cl carrer pseo crta avinguda pz apartado kalea',
 );
 
+setCue(Cue.street, bareStreets, units, spanishStreets, 'box apo fpo dpo psc cmr'.split(' '), 'address addr domicilio direccion residence adresse'.split(' '));
+setCue(Cue.street, 'lat latitude lon lng long longitude'.split(' '));
+
 export function findStreets(scan: Scan): void {
   for (let index = 0; index < scan.count; index++) {
     if (scan.isNumber(index)) {
       findStreet(scan, index);
       findHome(scan, index);
-    } else if (scan.isWord(index)) {
+    } else if (scan.isCue(index, Cue.street)) {
       findBareStreet(scan, index);
       findUnit(scan, index);
       findBox(scan, index);
@@ -76,8 +80,6 @@ function findHome(scan: Scan, start: number): void {
   while (end < start + 6 && scan.isCapital(end) && scan.gap(end) === Gap.space) end += 1;
   if (/^(?:at|on)$/.test(scan.at(start - 1)) && end > start + 1) scan.take(start, end, 'GEO', Sure.context);
 }
-
-const bareStreets = set('street avenue ave road rd boulevard blvd parkway pkwy highway hwy');
 
 /** `lives on Maple Street`: words with capitals behind a word of place and one for a street; not `in the Main Street`. */
 function findBareStreet(scan: Scan, index: number): void {
@@ -153,7 +155,7 @@ function takeLineBefore(scan: Scan, index: number): void {
     !/^[:.;]$/.test(scan.at(start - 1))
   )
     start -= 1;
-  const ship = [...Array(index - start).keys()].map((offset) => start + offset).find((at) => /^(?:uss|usns|usnv|usce|usav|unit|psc|cmr)$/.test(scan.at(at)));
+  const ship = [...Array(index - start).keys()].map((offset) => start + offset).find((at) => isUnitOrShip(scan, at));
   if (ship !== undefined) scan.take(ship, index, 'GEO', Sure.context);
 }
 
@@ -231,6 +233,11 @@ function findAddressLine(scan: Scan, index: number): void {
     else if (/^[ºª°]$/.test(scan.at(at))) end = at + 1;
   }
   if (isPlace) scan.take(index + 2, end, 'GEO', Sure.context);
+}
+
+/** `USS`, `USNS`, `USCGC`: what ships of a navy are called. */
+function isUnitOrShip(scan: Scan, index: number): boolean {
+  return /^(?:unit|psc|cmr)$/.test(scan.at(index)) || (/^us[a-z]{1,3}$/.test(scan.at(index)) && !scan.has(index, Word.common | Word.english));
 }
 
 /** Degrees with decimals after their label. */

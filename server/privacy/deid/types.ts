@@ -28,7 +28,7 @@ export interface Span {
   readonly type: Category;
 }
 
-/** Finds identifiers. Linear in the length of the text; keeps nothing of it. */
+/** Finds identifiers; tags of an earlier run are none. Linear in the length of the text; keeps nothing of it. */
 export interface Detector {
   /** Spans in order; none overlaps another. */
   detect(text: string): readonly Span[];

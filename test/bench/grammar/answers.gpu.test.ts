@@ -9,7 +9,7 @@ test('every whole answer is valid', async () => {
   const { modelPath } = readOracle('gguf_llama_f32');
   const count = process.env['INWARD_FULL'] === undefined ? 10 : 100;
   const record = await judgeAnswers({ modelPath, device: chooseDriver(testDevice()).name, count, seed: 3, longest: 50 });
-  expect(record).toMatchObject({ answers: count, rejected: 0, stopped: 0 });
-  expect(record.valid + record.cut).toBe(count);
-  expect(record.valid).toBeGreaterThan(count / 4);
+  expect(record).toMatchObject({ rejected: 0, stopped: 0 });
+  expect(record.valid).toBeGreaterThanOrEqual(count); // those that ran when the last wanted one came are judged too
+  expect(record.valid + record.cut).toBe(record.answers);
 });

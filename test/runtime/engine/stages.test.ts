@@ -45,12 +45,20 @@ test.each(sampleCases('families in stages', cuttable, 1))('%s in two stages', { 
   const options = optionsOf(seeded);
   await using one = await createEngine(options);
   const expected = await runAll(one, seeded);
-  const { engine, sent } = await openStaged(options, 2);
+  const { engine, sent, order } = await openStaged(options, 2);
   await using two = engine;
   expectSame(await runAll(two, seeded), expected);
   // The prompt of 40 tokens came in parts, and rows with each of them.
   const steps = sent[0]?.filter((message) => message.type === 'step') ?? [];
   expect(steps.some(({ counts, rows }) => counts.tokens > 0 && counts.tokens < 40 && rows.length > 0 && rows.length % counts.tokens === 0)).toBe(true);
+  // Two steps were under way: parts of one step have four tokens at least.
+  let small = 0;
+  const counts = order.map(({ from, message }) => {
+    if (from === 0 && message.type === 'step' && message.counts.tokens > 0 && message.counts.tokens < 4) small++;
+    else if (message.type === 'results') small = Math.max(0, small - 1);
+    return small;
+  });
+  expect(Math.max(...counts)).toBe(2);
 });
 
 test('an engine in this process has one stage', async () => {

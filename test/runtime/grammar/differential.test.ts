@@ -9,6 +9,7 @@ import { schemas, values } from '../../../bench/grammar/random.ts';
 import { takes } from '../../../bench/grammar/reach.ts';
 import type { Frame } from '../../../runtime/grammar/frame.ts';
 import { compileSchema } from '../../../runtime/grammar/index.ts';
+import { isAnswer } from '../../../runtime/grammar/judge/judge.ts';
 import { InwardError } from '../../../runtime/index.ts';
 import { createRandom, walk } from './walk.ts';
 
@@ -58,6 +59,7 @@ test('what a random walk writes is JSON that ajv accepts', () => {
       if (text === undefined) return;
       ended++;
       const value: unknown = JSON.parse(text);
+      expect([text, isAnswer(schema, text)]).toEqual([text, true]);
       expect({ text, isValid: ajv.validate(schema, value) }).toEqual({ text, isValid: true });
     }),
     { numRuns: isFull ? 10_000 : 300 },

@@ -15,12 +15,13 @@ function sequence(length: number, computed: number, firstBlock: number, sampling
   return made;
 }
 
-test('sections lie behind the header, do not overlap, and end with the array', () => {
-  const batch = new Batch(limits);
+test.each([false, true])('sections lie behind the header, do not overlap, and end with the array (the model foresees: %s)', (foresees) => {
+  const batch = new Batch({ ...limits, foresees });
   const { maxTokens, maxLogitRows, blockCount, maxSequences } = limits;
   const tableLength = Math.ceil(1000 / 16);
   const sizes: Record<string, number> = {
     ...Object.fromEntries(['IDS', 'POSITIONS', 'SLOTS', 'ROWS'].map((name) => [name, maxTokens])),
+    NEXT_IDS: foresees ? maxTokens : 0,
     TOKEN_ITEMS: maxTokens + 1,
     ...Object.fromEntries(['ITEM_TOKENS', 'ITEM_STARTS', 'ITEM_ENDS'].map((name) => [name, batch.maxItems])),
     ...Object.fromEntries(
@@ -43,6 +44,18 @@ test('sections lie behind the header, do not overlap, and end with the array', (
   }
   expect(owners.subarray(0, 8).every((count) => count === 0)).toBe(true);
   expect(owners.subarray(8).every((count) => count === 1)).toBe(true);
+});
+
+test('behind each token stands the one that is known, or the row that will choose it', () => {
+  const batch = new Batch({ ...limits, foresees: true });
+  const first = sequence(600, 597, 0);
+  batch.addTokens(first, 2);
+  const second = sequence(40, 38, 40);
+  batch.addTokens(second, 2);
+  batch.addScore(second, 2, 38);
+  batch.addChoice(second, 3, 39);
+  const start = batch.layout['BATCH_NEXT_IDS'] ?? Number.NaN;
+  expect([...batch.words.subarray(start, start + 4)]).toEqual([1598, 1599, 1039, 2 ** 31 + 1]);
 });
 
 test('what is added stands where kernels look for it', () => {

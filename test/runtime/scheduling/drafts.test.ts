@@ -1,7 +1,7 @@
 /** Guesses: what followed the last occurrence of the last three tokens, and nothing else. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Drafts } from '../../../runtime/scheduling/drafts.ts';
+import { Drafts, ForeseenDrafts } from '../../../runtime/scheduling/drafts.ts';
 
 /** The same by search, without a table: behind the last earlier place of the gram that ends the text. */
 function search(ids: readonly number[], most: number, room: number): number[] | undefined {
@@ -97,4 +97,20 @@ test('the rate learns from what was right and what was wrong, stays between 0 an
   expect(drafts.rate).toBeGreaterThanOrEqual(0);
   for (let i = 0; i < 1000; i++) drafts.rest();
   expect(drafts.rate).toBeCloseTo(first, 1);
+});
+
+test('what a model foresees is guessed in the place that it is meant for, once there is room, and is gone with zero()', () => {
+  const ids = arrayOf([1, 2, 3], 2);
+  const drafts = new ForeseenDrafts(ids);
+  expect(drafts.guess(3, 4)).toBe(0);
+  drafts.see(3, 7);
+  expect([drafts.guess(3, 0), drafts.guess(2, 4), drafts.guess(4, 4), [...ids]]).toEqual([0, 0, 0, [1, 2, 3, 0, 0]]);
+  expect([drafts.guess(3, 4), [...ids]]).toEqual([1, [1, 2, 3, 7, 0]]);
+  drafts.see(4, undefined);
+  expect(drafts.guess(4, 1)).toBe(0);
+  drafts.see(5, 9);
+  expect([drafts.guess(5, 1), ids.length]).toEqual([0, 5]);
+  drafts.see(4, 9);
+  drafts.zero();
+  expect(drafts.guess(4, 1)).toBe(0);
 });

@@ -1,7 +1,7 @@
 /** A sequence under a grammar: its masks name the tokens that the grammar takes, and a token outside of it ends this sequence alone. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Grammars } from '../../../runtime/grammar/grammars.ts';
-import type { GrammarVocabulary, TokenId } from '../../../runtime/types.ts';
+import type { GenerateRequest, GrammarVocabulary, TokenId } from '../../../runtime/types.ts';
 import { type Client, expectedTokens, Simulation, vocabularySize, type World } from './simulation.ts';
 
 const world: World = { maxSequences: 4, queueLength: 16, tokenBudget: 24, blockLength: 4, contextLength: 96, maxLogitRows: 24, blockCount: 100 };
@@ -73,4 +73,65 @@ test('an answer that can only end does so without a step, whichever of its end t
   simulation.drain(10);
   expect(client.events.at(-1)).toMatchObject({ type: 'end', reason: 'stop', completionTokens: 4 });
   expect(simulation.scheduler.forcedTokenCount).toBe(3);
+});
+
+describe('a text that several tokens can spell', () => {
+  /** Token i is two characters, and behind those each character is a token too, so that nothing has one spelling alone. */
+  const pairs: GrammarVocabulary = {
+    offsets: Uint32Array.from({ length: vocabularySize + 129 }, (_, id) => (id <= vocabularySize ? id * 2 : id + vocabularySize)),
+    bytes: Uint8Array.from({ length: 256 }, (_, i) => i % 128),
+    names: new Uint8Array(vocabularySize + 128),
+    stopIds: [],
+  };
+  const spell = (ids: readonly number[]): string => ids.flatMap((id) => [id * 2, id * 2 + 1]).map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''); // biome-ignore format: one line
+  const request = { promptIds, maxTokens: 16 };
+  const expected = expectedTokens(request, world.contextLength);
+  /** Six tokens, one of the model's choice, five, and what the model likes. */
+  const source = `${spell(expected.slice(0, 6))}[\\x00-\\x7f]{2}${spell(expected.slice(7, 12))}[\\x00-\\x7f]*`;
+  const start = (more: Partial<GenerateRequest> = {}, isHeld = true): { readonly client: Client; readonly simulation: Simulation } => {
+    const simulation = new Simulation(world);
+    const client = simulation.add({ ...request, ...more });
+    if (isHeld) client.sequence.matcher = new Grammars(pairs).open({ kind: 'expression', source: new Uint8Array(Buffer.from(source)) }, 1);
+    return { client, simulation };
+  };
+  const run = (more: Partial<GenerateRequest> = {}, isHeld = true): { readonly client: Client; readonly steps: number; readonly forced: number } => {
+    const { client, simulation } = start(more, isHeld);
+    simulation.drain(60);
+    return { client, steps: simulation.steps, forced: simulation.scheduler.forcedTokenCount };
+  };
+  const free = run({}, false);
+
+  test('takes a step for its first token and its last, which the model chooses, and says the same', () => {
+    const held = run();
+    expect(tokensOf(held.client)).toEqual(expected);
+    expect(held).toMatchObject({ forced: 4 + 4, steps: free.steps - 8 });
+    expect(held.client.events.at(-1)).toMatchObject({ type: 'end', reason: 'length', promptTokens: 3, completionTokens: 16 });
+  });
+  test.each<[string, Partial<GenerateRequest>]>([
+    ['log-probabilities', { logprobs: 0 }],
+    ['a repetition penalty', { sampling: { repetitionPenalty: 1.1 } }],
+    ['a penalty', { sampling: { presencePenalty: 0.1 } }],
+  ])('%s: each token is the model`s', (_, more) => expect(run(more)).toMatchObject({ forced: 0, steps: free.steps }));
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9])('ends within it after %i tokens, when that is the most', (maxTokens) => {
+    const { client } = run({ maxTokens });
+    expect(tokensOf(client)).toEqual(expected.slice(0, maxTokens));
+    expect(client.events.at(-1)).toMatchObject({ type: 'end', reason: 'length', completionTokens: maxTokens });
+  });
+  test('ends within it at a token that the request ends at', () => {
+    const { client } = run({ stopIds: [expected[3] as TokenId] });
+    const length = expected.indexOf(expected[3]!) + 1;
+    expect(tokensOf(client)).toEqual(expected.slice(0, length));
+    expect(client.events.at(-1)).toMatchObject({ type: 'end', reason: 'stop', completionTokens: length });
+  });
+  test('a reader who leaves within it gets no more of it', () => {
+    const { client, simulation } = start();
+    const event = client.sequence.sink.event;
+    client.sequence.sink.event = (each) => {
+      event(each);
+      if (tokensOf(client).length === 3) client.sequence.aborted = true;
+    };
+    simulation.drain(60);
+    expect(tokensOf(client)).toEqual(expected.slice(0, 3));
+    expect(client.sequence.hasEnded).toBe(true);
+  });
 });

@@ -142,14 +142,15 @@ test('groups of any size in any pool: each member gets what it gets alone, nothi
         count: fc.integer({ min: 1, max: 6 }),
         maxSequences: fc.integer({ min: 1, max: 4 }),
         extraBlocks: fc.nat(8),
+        depth: fc.integer({ min: 1, max: 3 }),
         maxTokens: fc.integer({ min: 0, max: 20 }),
         aborted: fc.option(fc.nat(5), { nil: undefined }),
         steps: fc.nat(8),
         hasOther: fc.boolean(),
       }),
-      ({ length, count, maxSequences, extraBlocks, maxTokens, aborted, steps, hasOther }) => {
+      ({ length, count, maxSequences, extraBlocks, depth, maxTokens, aborted, steps, hasOther }) => {
         const contextLength = 32;
-        const simulation = new Simulation({ ...world, maxSequences, contextLength, blockCount: 9 + extraBlocks });
+        const simulation = new Simulation({ ...world, maxSequences, contextLength, depth, blockCount: 9 + extraBlocks });
         addMembers(simulation, count, { promptIds: prompt(length), maxTokens });
         if (hasOther) simulation.add({ promptIds: prompt(12, 3), maxTokens: 12, tenant: 1 });
         for (let i = 0; i < steps; i++) simulation.step();

@@ -41,6 +41,7 @@ type Op =
 const worlds = fc
   .record({
     maxSequences: fc.integer({ min: 1, max: 5 }),
+    depth: fc.integer({ min: 1, max: 3 }),
     queueLength: fc.integer({ min: 0, max: 6 }),
     extraBudget: fc.integer({ min: 0, max: 12 }),
     blockLength: fc.constantFrom(1, 2, 4),
@@ -173,6 +174,7 @@ test('any order of arrivals, aborts and steps in any pool: every sequence ends w
           } else if ('park' in op) {
             const client = clients[op.park % Math.max(1, clients.length)];
             if (client === undefined) continue;
+            simulation.settle();
             const before = client.events.length;
             client.sequence.isParked = true;
             for (let i = 0; i < 3; i++) simulation.step();
@@ -302,7 +304,13 @@ test('failAll ends what runs and what waits, once, and a result that comes later
   scheduler.schedule(batch);
   const before = clients.map(({ events }) => events.length);
   scheduler.failAll(new InwardError('shutting_down'));
-  scheduler.commit(batch, { isBroken: () => false, id: () => 0 as TokenId, logits: () => new Float32Array(), logprobs: () => ({ logprob: 0, top: [] }) });
+  scheduler.commit(batch, {
+    isBroken: () => false,
+    id: () => 0 as TokenId,
+    foreseen: () => undefined,
+    logits: () => new Float32Array(),
+    logprobs: () => ({ logprob: 0, top: [] }),
+  });
   expect(clients.map(({ error }) => error?.code)).toEqual(['shutting_down', 'shutting_down', 'shutting_down']);
   expect(clients.map(({ events }) => events.length)).toEqual(before);
   expect([scheduler.runningCount, scheduler.waitingCount]).toEqual([0, 0]);

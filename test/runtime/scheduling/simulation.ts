@@ -58,13 +58,19 @@ export interface Client {
   error?: InwardError;
 }
 
-export type World = SchedulerLimits & Pick<BatchLimits, 'contextLength' | 'maxLogitRows' | 'blockCount'> & { readonly maxEdits?: number };
+/** `depth`: steps that may be under way; what the device computes of each is told when it is the oldest. */
+export type World = SchedulerLimits &
+  Pick<BatchLimits, 'contextLength' | 'maxLogitRows' | 'blockCount'> & { readonly maxEdits?: number; readonly depth?: number };
 
 export class Simulation {
   readonly world: World;
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
-  readonly batch: Batch;
+  /** Of the last step. */
+  batch: Batch;
+  readonly #free: Batch[];
+  readonly #underWay: { readonly batch: Batch; readonly ids: Uint32Array; readonly seen: readonly number[]; readonly texts: readonly (readonly number[])[] }[] =
+    [];
   readonly clients: Client[] = [];
   /** id + 1 in every slot; 0 is zeroed. */
   readonly kv: Uint32Array;
@@ -74,6 +80,10 @@ export class Simulation {
   readonly #seen: number[] = [];
   /** Ids that each block of recurrent state has seen, where the world has such state. */
   readonly #states: number[][];
+  /** Ids that each row of the last step saw. */
+  readonly #texts: number[][] = [];
+  /** By position, the id behind each token that the layer which foresees was told of. */
+  readonly #told = new WeakMap<Sequence, number[]>();
   /** Slots that hold a guess, which may be overwritten. */
   readonly #guesses = new Set<number>();
   steps = 0;
@@ -89,7 +99,9 @@ export class Simulation {
     this.world = world;
     this.pool = new BlockPool(world.blockCount);
     this.scheduler = new Scheduler(world, this.pool, () => this.now);
-    this.batch = new Batch({ ...world, maxTokens: world.tokenBudget, maxEdits: world.maxEdits ?? vocabularySize });
+    const limits = { ...world, maxTokens: world.tokenBudget, maxEdits: world.maxEdits ?? vocabularySize };
+    this.#free = Array.from({ length: world.depth ?? 1 }, () => new Batch(limits));
+    this.batch = this.#free[0] as Batch;
     this.kv = new Uint32Array(world.blockCount * world.blockLength);
     this.#tenants = new Uint32Array(this.kv.length);
     this.#states = Array.from({ length: world.states?.total ?? 0 }, () => []);
@@ -114,29 +126,58 @@ export class Simulation {
 
   /** One turn of the engine. False: it would go to sleep. */
   step(): boolean {
-    this.scheduler.schedule(this.batch);
-    if (this.batch.isEmpty) return false;
-    this.steps++;
-    const ids = this.#compute();
-    const { tokens, logitRows } = this.batch.counts;
+    const batch = this.#free.pop() as Batch;
+    this.batch = batch;
+    this.scheduler.schedule(batch, this.world.depth);
+    if (batch.isEmpty) {
+      this.#free.push(batch);
+      if (this.#underWay.length === 0) return false;
+    } else {
+      this.steps++;
+      const ids = this.#compute();
+      this.#tell(ids);
+      this.#underWay.push({ batch, ids, seen: [...this.#seen], texts: [...this.#texts] });
+    }
+    if (batch.isEmpty || this.#free.length === 0) this.#end();
+    return true;
+  }
+
+  /** Of the oldest step. */
+  #end(): void {
+    const step = this.#underWay.shift();
+    if (step === undefined) throw new Error('no step is under way');
+    const { batch, ids, seen, texts } = step;
+    const { tokens, logitRows } = batch.counts;
     // A device that takes a fixed time, and more for each token; prompts are cheaper.
     if (tokens > 0) this.scheduler.pace.observe(tokens - logitRows, logitRows, 8 + 0.25 * (tokens - logitRows) + logitRows);
-    this.scheduler.commit(this.batch, {
+    this.scheduler.commit(batch, {
       isBroken: (row) => ids[row] === noId,
       id: (row) => (ids[row] ?? 0) as TokenId,
-      logits: (row) => new Float32Array(this.world.isEncoder ? splitHash(ids[row] === noId ? Number.NaN : (this.#seen[row] ?? 0)) : [row]),
-      logprobs: (row) => ({ logprob: -(this.#seen[row] ?? 0) - (this.section('TARGETS')[row] ?? 0), top: [] }),
+      foreseen: (row) => foresee(texts[row] ?? [], ids[row] ?? 0),
+      logits: (row) => new Float32Array(this.world.isEncoder ? splitHash(ids[row] === noId ? Number.NaN : (seen[row] ?? 0)) : [row]),
+      logprobs: (row) => ({ logprob: -(seen[row] ?? 0) - (batch.words[(batch.layout['BATCH_TARGETS'] ?? Number.NaN) + row] ?? 0), top: [] }),
     });
-    for (const sequence of this.batch.sequences)
+    this.#checkTold(batch);
+    for (const sequence of batch.sequences)
       for (let position = 0; position < sequence.computed && !sequence.hasEnded; position++) this.#guesses.delete(this.#slotOf(sequence.blocks, position));
-    return true;
+    this.#free.push(batch);
+  }
+
+  /** Ends all steps that are under way. */
+  settle(): void {
+    while (this.#underWay.length > 0) this.#end();
+  }
+
+  /** Whether the engine would go on. */
+  get hasWork(): boolean {
+    return this.#underWay.length > 0 || this.scheduler.hasWork;
   }
 
   /** Steps until everything has ended; throws when the engine would sleep before that, or needs more than `limit` steps. */
   drain(limit: number): void {
-    for (let turn = 0; this.scheduler.hasWork; turn++) {
+    for (let turn = 0; this.hasWork; turn++) {
       if (turn > limit) throw new Error(`not done after ${limit} steps`);
-      if (!this.step() && this.scheduler.hasWork) throw new Error('the engine sleeps although there is work');
+      if (!this.step() && this.hasWork) throw new Error('the engine sleeps although there is work');
     }
   }
 
@@ -185,11 +226,37 @@ export class Simulation {
       });
       this.#checkEdits(row, ids);
       this.#seen[row] = hashOf(ids);
+      this.#texts[row] = ids;
       return ids.includes(poison) ? noId : nextToken(ids);
     });
   }
 
-  /** The state of each sequence takes in its tokens of this step. */
+  /** What the layer that foresees is told of this step's tokens. */
+  #tell(chosen: Uint32Array): void {
+    if (!this.world.foresees) return;
+    for (let token = 0; token < this.batch.counts.tokens; token++) {
+      const sequence = this.batch.sequences[this.section('ROWS')[token] ?? 0] as Sequence;
+      const next = this.section('NEXT_IDS')[token] ?? 0;
+      const row = next - 2 ** 31;
+      if (row >= 0 && this.section('LOGIT_TOKENS')[row] !== token) throw new Error('the id behind a token is that of another row');
+      const told = this.#told.get(sequence) ?? [];
+      told[this.section('POSITIONS')[token] ?? 0] = (row >= 0 ? chosen[row] : next) ?? 0;
+      this.#told.set(sequence, told);
+    }
+  }
+
+  /** Once it is known which guesses were right: behind each token that counts as computed stands the one that was told. */
+  #checkTold(batch: Batch): void {
+    for (const sequence of batch.sequences) {
+      const told = this.#told.get(sequence) ?? [];
+      // What a step under way chooses is not known yet.
+      const known = Math.min(sequence.computed, sequence.length - 1);
+      for (let position = 0; position < known && !sequence.hasEnded && !sequence.aborted; position++)
+        if (told[position] !== undefined && told[position] !== sequence.ids[position + 1]) throw new Error('another token was told of than came');
+    }
+  }
+
+  /** The state of each sequence takes in its tokens of this step, in place of guesses that were wrong: as many as may be guessed. */
   #goOn(): void {
     const { states } = this.world;
     const { counts, sequences } = this.batch;
@@ -204,6 +271,8 @@ export class Simulation {
       const isNew = word >= 2 ** 31;
       if (seen === undefined || word % 2 ** 31 !== sequence.state) throw new Error('a sequence has no state, or another one');
       if (isNew && seen.length > 0) throw new Error('a sequence begins with a state that was not zeroed');
+      const wrong = seen.length - (this.section('POSITIONS')[first] ?? 0);
+      if (!isNew && wrong > 0 && wrong <= (this.world.draftLength ?? 0)) seen.length -= wrong;
       if (seen.length !== this.section('POSITIONS')[first] || isNew !== (seen.length === 0)) throw new Error('a state does not stand where its sequence does');
       seen.push(...this.section('IDS').subarray(first, end));
       if (seen.some((id, position) => id !== sequence.ids[position])) throw new Error('a state has seen other tokens than its sequence');
@@ -300,4 +369,10 @@ export class Simulation {
       if (covered !== length) throw new Error('attention does not see the whole sequence');
     }
   }
+}
+
+/** What is expected behind a text and the token chosen: right two times of three; nothing where logits are broken. */
+function foresee(ids: readonly number[], chosen: number): TokenId | undefined {
+  const text = [...ids, chosen];
+  return text.length % 7 === 0 ? undefined : (((nextToken(text) + Number(text.length % 3 === 0)) % vocabularySize) as TokenId);
 }

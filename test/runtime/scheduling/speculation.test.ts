@@ -33,12 +33,12 @@ const requests = fc.array(
   { minLength: 1, maxLength: 6 },
 );
 
-test('with and without guesses: the same events with the same log-probabilities in the same order', () => {
+test.each([false, true])('with and without guesses (the model foresees: %s): the same events with the same log-probabilities in the same order', (foresees) => {
   const seen = { right: 0, wrong: 0, stopped: 0 };
   fc.assert(
     fc.property(requests, fc.integer({ min: 26, max: 60 }), (list, blockCount) => {
       const [plain, guessing] = [0, 4].map((draftLength) => {
-        const simulation = simulate({ draftLength, blockCount });
+        const simulation = simulate({ draftLength, blockCount, foresees });
         for (const { promptLogprobs, ...request } of list) simulation.add({ ...request, ...(promptLogprobs !== undefined && { promptLogprobs }) });
         simulation.drain(5000);
         return simulation;

@@ -18,8 +18,10 @@ const worlds = fc
     contextLength: fc.integer({ min: 20, max: 60 }),
     extraRows: fc.integer({ min: 0, max: 6 }),
     extraBlocks: fc.integer({ min: 0, max: 12 }),
-    // Not to be used: states do not go back.
-    draftLength: fc.integer({ min: 0, max: 4 }),
+    depth: fc.integer({ min: 1, max: 3 }),
+    // States that go back by so many tokens.
+    draftLength: fc.integer({ min: 0, max: 2 }),
+    foresees: fc.boolean(),
   })
   .map(({ extraBudget, extraRows, extraBlocks, ...rest }) => ({
     ...rest,
@@ -50,7 +52,7 @@ const simulate = (limits: Omit<World, 'states'>): { simulation: Simulation; stat
 };
 
 test('any requests in any pool: each gets what it gets alone, computes all of it itself, and leaves no state behind', () => {
-  const seen = { preempted: 0, aborted: 0, parked: 0 };
+  const seen = { preempted: 0, aborted: 0, parked: 0, right: 0, wrong: 0 };
   fc.assert(
     fc.property(
       worlds.chain((limits) => fc.tuple(fc.constant(limits), requests(limits.contextLength))),
@@ -72,7 +74,10 @@ test('any requests in any pool: each gets what it gets alone, computes all of it
           expect(tokensOf(client)).toEqual(expectedTokens(client.request, limits.contextLength));
           expect(client.sequence.cached).toBe(0);
         }
-        expect(simulation.scheduler.draftCounts.drafted).toBe(0);
+        const { drafted, accepted } = simulation.scheduler.draftCounts;
+        if (limits.draftLength === 0) expect(drafted).toBe(0);
+        seen.right += accepted;
+        seen.wrong += drafted - accepted;
         expect(states.freeCount).toBe(limits.maxSequences);
         seen.preempted += simulation.scheduler.preemptionCount;
         seen.aborted += aborted.size;

@@ -31,6 +31,7 @@ const worlds = fc
     extraBlocks: fc.integer({ min: 0, max: 12 }),
     draftLength: fc.integer({ min: 0, max: 4 }),
     window: fc.integer({ min: 1, max: 20 }),
+    depth: fc.integer({ min: 1, max: 3 }),
   })
   .map(({ extraBudget, extraRows, extraBlocks, ...rest }): World & { readonly window: number } => {
     const { maxSequences, contextLength, blockLength, window } = rest;

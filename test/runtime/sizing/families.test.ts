@@ -12,6 +12,7 @@ import { createPlanner } from '../../../runtime/plan.ts';
 import { billCheckpoint } from '../../../runtime/sizing/bill.ts';
 import { findBill } from '../../../runtime/sizing/releases.ts';
 import type { ModelBill } from '../../../runtime/sizing/types.ts';
+import { sampleCases } from '../../sample.ts';
 
 const pathOf = (name: string): string => join(import.meta.dirname, `../../../models/releases/${name}.json`);
 const everything = { name: 'memory', label: 'any', memory: Number.POSITIVE_INFINITY };
@@ -24,22 +25,33 @@ function sumPlaces({ weights }: ModelBill): Map<string, number> {
 }
 
 test.for([
-  ['deepseek-v4-flash', 'deepseek_v4'],
-  ['glm-5.2', 'glm_moe_dsa'],
-  ...(process.env['INWARD_FULL'] === undefined ? [] : ([['deepseek-v4-pro', 'deepseek_v4']] as const)),
-] as const)('%s', ([name, family], { skip }) => {
+  ...sampleCases('who guesses', ['text', 'mtp'] as const, 1).map((draft) => ['deepseek-v4-flash', 'deepseek_v4', draft] as const),
+  ['glm-5.2', 'glm_moe_dsa', 'text'],
+  ...(process.env['INWARD_FULL'] === undefined ? [] : ([['deepseek-v4-pro', 'deepseek_v4', 'mtp']] as const)),
+] as const)('%s (%s), guesses from %s', ([name, family, draft], { skip }) => {
   skip(!existsSync(pathOf(name)) || families.every((known) => known.name !== family), `the engine has no family ${family} yet`);
-  using checkpoint = openShape(pathOf(name), 'BF16');
-  const [bill, own] = [findBill(name, 'f16'), billCheckpoint(checkpoint, 'f16', true)];
+  using checkpoint = openShape(pathOf(name), 'BF16', draft === 'mtp');
+  const [bill, own] = [findBill(name, 'f16', draft === 'mtp'), billCheckpoint(checkpoint, 'f16', true, draft)];
   if (bill === undefined) throw new Error('no shape');
   expect(sumPlaces(bill)).toEqual(sumPlaces(own));
   expect([bill.streamSize, bill.chosen, bill.shape.contextLength]).toEqual([own.streamSize, own.chosen, own.shape.contextLength]);
-  const options = { contextLength: 131_072, maxSequences: 16 };
-  const plan = createPlanner(checkpoint)({ ...options, kvTokens: 16 * 131_072 });
+  const options = { contextLength: 131_072, maxSequences: 16, draft };
+  const plan = createPlanner(checkpoint, draft)({ ...options, kvTokens: 16 * 131_072 });
   const { cacheSize, stages, canRun } = fitStages(name, options, everything, 1);
   expect({ cacheSize, scratchSize: stages[0]?.scratchSize, canRun }).toEqual({
     cacheSize: plan.kvSize + plan.stateSize,
     scratchSize: plan.scratchSize,
     canRun: true,
   });
+});
+
+test('a block for multi-token prediction is in the plan where it is asked for: its weights, and a window for each sequence', () => {
+  const [plain, foreseeing] = [false, true].map((foresees) => findBill('deepseek-v4-flash', 'f16', foresees));
+  const placed = (bill: ModelBill | undefined): number => [...sumPlaces(bill as ModelBill).values()].reduce((sum, size) => sum + size, 0);
+  const left = plain?.weights.reduce((sum, { place, size }) => (place === 'prediction' ? sum + size : sum), 0);
+  expect(placed(foreseeing) - placed(plain)).toBe(left);
+  expect(left).toBeGreaterThan(6e9 / 2);
+  expect(foreseeing?.caches.slice(43)).toEqual([[{ kind: 'window', entrySize: 512 * 4, count: 128 }]]);
+  using glm = openShape(pathOf('glm-5.2'), 'BF16', true);
+  expect(() => createPlanner(glm, 'mtp')).toThrow(/glm_moe_dsa/);
 });

@@ -1,5 +1,6 @@
 /** What goes from stage to stage is overwritten where it was, whether the step succeeds or not; a lost stage ends what waits for it. */
 import { expect, test } from 'vitest';
+import { resultLength } from '../../../kernels/sample.ts';
 import type { InwardError } from '../../../runtime/errors.ts';
 import { StepResults } from '../../../runtime/results.ts';
 import type { Runner } from '../../../runtime/runner.ts';
@@ -62,7 +63,7 @@ test('the last stage gives the rows that were asked for, and keeps none; steps a
   const results = new StepResults(4, vocabularySize, 8);
   let turn = 0;
   const run = (): StepResults => {
-    results.set(new Uint32Array(4 * 42).fill(++turn), undefined);
+    results.set(new Uint32Array(4 * resultLength).fill(++turn), undefined);
     return results;
   };
   new Stage({ isLast: true, runner: fakeRunner(run) }, ring, () => undefined);
@@ -70,8 +71,8 @@ test('the last stage gives the rows that were asked for, and keeps none; steps a
   for (const step of steps) ring.give(step);
   await settle();
   expect(ring.sent.map((message) => message.type === 'results' && [message.words.length, message.words[0]])).toEqual([
-    [42, 1],
-    [42, 2],
+    [resultLength, 1],
+    [resultLength, 2],
   ]);
   expect(steps.every(isZero)).toBe(true);
   expect(results.id(0)).toBe(0);
@@ -93,8 +94,7 @@ test('a step that fails is wiped too, and is told once; nothing is run behind it
   expect([isZero(step), runs, ring.sent]).toEqual([true, 1, []]);
 });
 
-function createFirst(): { ring: FakeRing; runner: StagedRunner; batch: Batch; rows: Float32Array } {
-  const ring = new FakeRing();
+function createBatch(): Batch {
   const limits = { maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 0 };
   const batch = new Batch(limits);
   const sequence = new Sequence({ promptIds: Uint32Array.from({ length: 4 }, (_, i) => i + 1), maxTokens: 1 }, 64, {
@@ -103,14 +103,20 @@ function createFirst(): { ring: FakeRing; runner: StagedRunner; batch: Batch; ro
   });
   batch.addTokens(sequence, 4);
   for (const token of [1, 3]) batch.addChoice(sequence, token, token);
+  return batch;
+}
+
+function createFirst(): { ring: FakeRing; runner: StagedRunner; batch: Batch; next: Batch; rows: Float32Array } {
+  const ring = new FakeRing();
+  const [batch, next] = [createBatch(), createBatch()];
   const rows = new Float32Array(2 * width);
   const runner = new StagedRunner(
     fakeRunner(() => rows.fill(9)),
     ring,
-    batch,
+    [batch, next],
     { vocabularySize, maxLogitRows: 4, microBatches: 2, leastTokens: 2 },
   );
-  return { ring, runner, batch, rows };
+  return { ring, runner, batch, next, rows };
 }
 
 test('the first stage sends part after part, joins what comes back in order, and keeps none of it', async () => {
@@ -133,6 +139,20 @@ test('the first stage sends part after part, joins what comes back in order, and
   void runner.run(batch, 1);
   await settle();
   expect(ring.sent.slice(2)).toMatchObject([{ type: 'step', counts: { tokens: 4, logitRows: 2 } }]);
+});
+
+test('the next step goes behind the parts of one that has not come back, and each gets its own results', async () => {
+  const { ring, runner, batch, next } = createFirst();
+  const [first, second] = [runner.run(batch), runner.run(next, 1)];
+  await settle();
+  expect(ring.sent.map((message) => message.type === 'step' && message.counts.tokens)).toEqual([2, 2, 4]);
+  const rowsOf = (...ids: number[]): RingMessage => ({ type: 'results', words: Uint32Array.from(ids.flatMap((id) => Array.from({ length: 42 }, () => id))) });
+  for (const answer of [rowsOf(11), rowsOf(12), rowsOf(13, 14)]) ring.give(answer);
+  const found = await Promise.all([first, second]);
+  expect(found.map((results) => [results.id(0), results.id(1)])).toEqual([
+    [11, 12],
+    [13, 14],
+  ]);
 });
 
 test('what waits for a lost stage ends, and so does what comes after', async () => {

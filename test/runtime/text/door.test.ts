@@ -75,6 +75,20 @@ test('a grammar is compiled there, and refused by its keyword and place; its byt
   await expect(text.checkGrammar({ kind: 'gbnf', source: new Uint8Array(Buffer.from('root ::= "a" root')) })).rejects.toMatchObject({ code: 'grammar_empty' });
 });
 
+test('an answer is looked at a second time there', async () => {
+  await using text = await open(chat);
+  const schema = JSON.stringify({ type: 'object', properties: { ward: { enum: ['é'] } }, required: ['ward'] });
+  await text.checkAnswer([]);
+  await text.checkAnswer([
+    { schema, text: '{"ward": "é"}' },
+    { schema: '{}', text: '1' },
+  ]);
+  for (const wrong of ['{"ward":"zqxjvkw"}', '{"ward":', 'zqxjvkw']) {
+    const error = await text.checkAnswer([{ schema: '{}', text: '1' }, { schema, text: wrong }]).catch((reason: unknown) => reason); // biome-ignore format: one line
+    expect(error).toEqual(failure('answer_invalid'));
+  }
+});
+
 test('a request over a limit fails alone; those behind it are answered', async () => {
   await using text = await open(harmful, { deadlineMs: 5000, memoryMiB: 64 });
   const contents = ['a', 'time', 'b', 'memory', 'c', 'd'];

@@ -112,6 +112,11 @@ describe('several calls', () => {
   });
 });
 
+test('numbers between tags keep all their digits', () => {
+  const text = '<tool_call>f<arg_key>n</arg_key><arg_value> 12345678901234567890.10\n</arg_value></tool_call>';
+  expect(read({ calls: 'argument-tags' }, text).calls).toEqual([{ name: 'f', arguments: '{"n": 12345678901234567890.10}' }]);
+});
+
 describe('Llama 3', () => {
   test.each([
     ['a call', '{"name": "f", "parameters": {"a": 1}}', '', [{ name: 'f', arguments: { a: 1 } }]],

@@ -42,6 +42,8 @@ test.each(['gpt2', 'llama', 't5', 'bert', 'gemma4'])(
     const child: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL('./heap-probe.ts', import.meta.url))], {
       stdio: [...(linkedStdio as 'pipe'[]), 'ipc'],
     });
+    // Each question listens for its answer and for the end.
+    child.setMaxListeners(40);
     const link = Link.toChild<object, Record<string, unknown>>(child);
     const backwards = (text: string) => [...text].reverse().join('');
     /** Sends a message and gives the next answer of this kind. */
@@ -62,6 +64,15 @@ test.each(['gpt2', 'llama', 't5', 'bert', 'gemma4'])(
       ];
       await ask({ kind: 'chat', variables: { messages, tools: null } }, 'ids');
       await ask({ kind: 'chat', variables: { messages: [{ role: marker, content: { [marker]: marker } }], tools: null } }, 'failed');
+      const schema = JSON.stringify({
+        required: [marker],
+        properties: { [marker]: { $ref: `#/$defs/${marker}` } },
+        $defs: { [marker]: { type: 'string', enum: [marker], pattern: marker } },
+      });
+      const look = (text: string) => ({ kind: 'answer', values: [{ schema, text }] });
+      await ask({ kind: 'grammar', grammar: { kind: 'schema', source: new TextEncoder().encode(schema) } }, 'ids');
+      await ask(look(`{"${marker}":"${marker}"}`), 'ids');
+      for (const wrong of [`{"${marker}":"x${marker}"}`, `{"a":"${marker}"}`, `"${marker}`]) await ask(look(wrong), 'failed');
       await ask({ kind: 'text', text: 'another', addSpecial: true, parseSpecial: false }, 'ids');
       expect(await ask({ probe: backwards(marker), control: backwards('a_control_token') }, 'heap')).toEqual({ kind: 'heap', probe: false, control: true });
     } finally {

@@ -1,5 +1,5 @@
 /** Identifiers in requests: what reaches the model, what comes back, what is counted, and what is refused. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { buildApp } from '../../../server/app.ts';
 import { parseSettings } from '../../../server/config.ts';
 import type { Use } from '../../../server/privacy/gate.ts';
@@ -144,33 +144,76 @@ describe('surrogate+restore', () => {
   });
 });
 
-test('definitions of tools: what is written in them for a reader is searched, names and values to choose from stay', async () => {
-  const parameters = {
-    type: 'object',
-    description: 'Asked by Dr. Okonkwo.',
-    properties: { title: { type: 'string', title: 'MRN: 4839201', enum: ['Dr. Okonkwo'] }, description: { items: [{ description: 'of Dr. Okonkwo' }] } },
-    required: ['title'],
+describe('definitions', () => {
+  const properties = {
+    title: { type: 'string', title: 'MRN: 4839201', enum: ['Dr. Okonkwo', 'nobody'] },
+    description: { items: [{ description: 'of Dr. Okonkwo', default: 'Dr. Okonkwo', examples: [{ patientName: 'Okonkwo' }, 7] }] },
+    // A name that somebody chose, not the keyword.
+    default: { const: 'Dr. Okonkwo', type: 'string' },
   };
-  const text = new FakeText();
-  text.format = format;
-  const engine = new FakeEngine({ script: say('none') });
-  await using app = buildApp({ ...openTo({ engine, text }, { deid: 'deidentify' }), settings: parseSettings({}) });
-  const payload = { model: 'default', ...chat('x'), tools: [{ type: 'function', function: { name: 'find', description: 'For Dr. Okonkwo.', parameters } }] };
-  expect((await app.inject({ method: 'POST', url: '/v1/chat/completions', payload })).statusCode).toBe(200);
-  expect(text.options[0]?.tools).toEqual([
-    expect.objectContaining({
-      function: expect.objectContaining({
-        name: 'find',
-        description: 'For [NAME-1].',
-        parameters: {
-          type: 'object',
-          description: 'Asked by [NAME-1].',
-          properties: { title: { type: 'string', title: 'MRN: [MRN-1]', enum: ['Dr. Okonkwo'] }, description: { items: [{ description: 'of [NAME-1]' }] } },
-          required: ['title'],
-        },
-      }),
-    }),
-  ]);
+  const parameters = { type: 'object', description: 'Asked by Dr. Okonkwo.', properties, required: ['title'], additionalProperties: false };
+  const hiddenParameters = {
+    ...parameters,
+    description: 'Asked by [NAME-1].',
+    properties: {
+      title: { type: 'string', title: 'MRN: [MRN-1]', enum: ['[NAME-1]', 'nobody'] },
+      description: { items: [{ description: 'of [NAME-1]', default: '[NAME-1]', examples: [{ patientName: '[NAME-1.2]' }, 7] }] },
+      default: { const: '[NAME-1]', type: 'string' },
+    },
+  };
+
+  interface Sent {
+    readonly text: FakeText;
+    /** What the answer was held to. */
+    readonly held: string;
+    readonly body: string;
+    readonly status: number;
+  }
+
+  async function send(mode: DeidMode, payload: object, answer: string): Promise<Sent> {
+    const text = new FakeText();
+    text.format = format;
+    const demand = vi.spyOn(text, 'createAnswerGrammar');
+    const engine = new FakeEngine({ script: say(answer) });
+    await using app = buildApp({ ...openTo({ engine, text }, { deid: mode }), settings: parseSettings({}) });
+    const { body, statusCode } = await app.inject({ method: 'POST', url: '/v1/chat/completions', payload: { model: 'default', ...payload } });
+    return { text, held: JSON.stringify(demand.mock.calls.map(([{ tools, schema }]) => ({ tools, schema }))), body, status: statusCode };
+  }
+
+  const tool = (strict: boolean): object => ({ type: 'function', function: { name: 'find', description: 'For Dr. Okonkwo.', parameters, strict } });
+
+  test('of tools: what is written for a reader and values to choose from are searched, names and types stay', async () => {
+    const { text, status } = await send('deidentify', { ...chat('x'), tools: [tool(false)] }, 'none');
+    expect(status).toBe(200);
+    expect(text.options[0]?.tools).toEqual([
+      expect.objectContaining({ function: expect.objectContaining({ name: 'find', description: 'For [NAME-1].', parameters: hiddenParameters }) }),
+    ]);
+  });
+
+  test('calls are held to what the model was shown, and come back with what stood there', async () => {
+    const { held, body } = await send('deidentify+restore', { ...chat('x'), tools: [tool(true)] }, writeCall('find', { title: '[NAME-1]' }));
+    expect(held).toContain('"enum":["[NAME-1]","nobody"]');
+    expect(held).not.toContain('Okonkwo');
+    expect(JSON.parse(JSON.parse(body).choices[0].message.tool_calls[0].function.arguments)).toEqual({ title: 'Dr. Okonkwo' });
+  });
+
+  test('of answers: the model is held to the tags that it was shown, the client gets what its schema has', async () => {
+    const schema = { type: 'object', properties: { seenBy: { enum: ['Dr. Okonkwo', 'nobody'] } }, required: ['seenBy'], additionalProperties: false };
+    const payload = { ...chat('Seen by Dr. Okonkwo.'), response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } };
+    const { held, body, status } = await send('deidentify+restore', payload, '{"seenBy":"[NAME-1]"}');
+    expect(held).toContain('[NAME-1]');
+    expect(held).not.toContain('Okonkwo');
+    expect([status, JSON.parse(contentOf(body))]).toEqual([200, { seenBy: 'Dr. Okonkwo' }]);
+  });
+
+  test('block: refused for a value to choose from', async () => {
+    const { status, body } = await send(
+      'block',
+      { ...chat('x'), tools: [{ type: 'function', function: { name: 'find', parameters: { enum: ['Dr. Okonkwo'] } } }] },
+      'none',
+    );
+    expect([status, JSON.parse(body).error.code]).toEqual([422, 'identifiers_found']);
+  });
 });
 
 test('what a chat had before: thoughts, calls and results of tools lose their identifiers too', async () => {

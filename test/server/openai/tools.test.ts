@@ -83,6 +83,21 @@ describe('what the template gets', () => {
     expect(bench.text.options[0]?.variables).toEqual({ reasoning_effort: 'max', enable_thinking: true });
   });
 
+  test('efforts of a template that knows high alone, and takes every other word for the most', async () => {
+    await using bench = await open('a');
+    Object.assign(bench.text.info, { hasGreatestEffort: true, knowsOnlyHigh: true });
+    const create = (effort: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh'): Promise<unknown> =>
+      client(bench.url).create({ ...base, reasoning_effort: effort });
+    for (const effort of ['none', 'high', 'xhigh'] as const) await create(effort);
+    expect(bench.text.options.map((given) => given?.variables)).toEqual([
+      { reasoning_effort: 'none', enable_thinking: false },
+      { reasoning_effort: 'high', enable_thinking: true },
+      { reasoning_effort: 'max', enable_thinking: true },
+    ]);
+    for (const effort of ['minimal', 'low', 'medium'] as const)
+      await expect(create(effort)).rejects.toMatchObject({ status: 400, code: 'unsupported_parameter', param: 'reasoning_effort' });
+  });
+
   test('the switch of vLLM’s clients', async () => {
     await using bench = await open('a');
     await client(bench.url).create({ ...base, ...({ chat_template_kwargs: { enable_thinking: false } } as object) });

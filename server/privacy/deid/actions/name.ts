@@ -3,6 +3,8 @@
  * whose name it is (mapping/people.ts).
  */
 
+import type { Span } from '../types.ts';
+
 /** A part of a name as written. */
 export interface NamePart {
   readonly text: string;
@@ -33,14 +35,21 @@ export function readName(text: string): NamePart[] {
   });
 }
 
+/** The letters of `J.S.`, `J. S.` and `JS`, folded; none of any other name. */
+export function readInitials(name: string): string[] {
+  return /^(?:\p{Lu}\.\s?){2,4}$|^(?:\p{Lu}\.\s?){1,3}\p{Lu}$|^\p{Lu}{2,3}$/u.test(name)
+    ? Array.from(name.matchAll(/\p{Lu}/gu), ([letter]) => foldWord(letter))
+    : [];
+}
+
 /** One spelling for all cases of a word. */
 export function foldWord(word: string): string {
   return word.normalize('NFC').toLowerCase().replaceAll('’', "'");
 }
 
-/** Length of `'s` at the end of a name, else 0: it belongs to the sentence. */
-export function possessiveLength(text: string): number {
-  return /\p{L}['’]s$/iu.test(text.slice(-4)) ? 2 : 0;
+/** A name without `'s` at its end: that belongs to the sentence. */
+export function withoutPossessive<T extends Span>(text: string, span: T): T {
+  return span.type === 'NAME' && /\p{L}['’]s$/iu.test(text.slice(Math.max(span.start, span.end - 4), span.end)) ? { ...span, end: span.end - 2 } : span;
 }
 
 function letterCount(word: string): number {

@@ -4,7 +4,7 @@
  */
 import { familyNames, femaleCues, femaleNames, maleCues, maleNames } from '../data/names.ts';
 import { ValueStore } from '../mapping/values.ts';
-import { foldWord, type NamePart, readName } from './name.ts';
+import { foldWord, type NamePart, readInitials, readName } from './name.ts';
 import type { Random } from './surrogates.ts';
 
 type Gender = 'female' | 'male' | undefined;
@@ -28,6 +28,8 @@ export class SurrogateNames {
   /** undefined: there is no free word left, or nothing in the text is a name. */
   make(name: string, isTaken: (word: string) => boolean): NameSurrogate | undefined {
     const parts = readName(name);
+    // Whose initials they are, a tag says and a made-up word would not.
+    if (readInitials(name).length > 0 && !this.#words.has(this.#store.find(foldWord(name)))) return undefined;
     const gender = readGender(parts);
     const words: { original: string; surrogate: string }[] = [];
     let text = '';

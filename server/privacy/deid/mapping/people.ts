@@ -1,8 +1,8 @@
 /**
- * Owns which names belong to one person: `John A. Smith`, `SMITH, JOHN`, `J. Smith` and `Smith`, as long as there is only one Smith
- * they can mean. Refuses to guess between two.
+ * Owns which names belong to one person: `John A. Smith`, `SMITH, JOHN`, `J. Smith`, `Smith`, `J.S.` and `JS`, as long as there is
+ * only one whom they can mean. Refuses to guess between two.
  */
-import { foldWord, readName } from '../actions/name.ts';
+import { foldWord, readInitials, readName } from '../actions/name.ts';
 import { ValueStore } from './values.ts';
 
 export interface Person {
@@ -22,7 +22,8 @@ interface Words {
 export class People {
   readonly #store = new ValueStore();
   readonly #byWord = new Map<number, Set<Person>>();
-  /** Names without a whole word (`J. S.`), and who is behind each name that was met. */
+  readonly #byInitial = new Map<number, Set<Person>>();
+  /** Who is behind each name that was met. */
   readonly #byName = new Map<number, Person>();
 
   /** Meets the names of a text together, those with the most words first, so that order does not decide who is who. */
@@ -31,7 +32,7 @@ export class People {
     read.sort((a, b) => b.words.length - a.words.length || b.initials.length - a.initials.length);
     for (const { name, words, initials } of read) {
       const index = this.#store.add(name);
-      if (!this.#byName.has(index)) this.#byName.set(index, this.#find(words, initials) ?? this.#create(words, initials));
+      if (!this.#byName.has(index)) this.#byName.set(index, this.#find(words, initials) ?? this.#findByInitials(name) ?? this.#create(words, initials));
     }
   }
 
@@ -45,6 +46,7 @@ export class People {
   clear(): void {
     this.#store.clear();
     this.#byWord.clear();
+    this.#byInitial.clear();
     this.#byName.clear();
   }
 
@@ -66,6 +68,16 @@ export class People {
     return this.#extend(sets, words, initials);
   }
 
+  /** Of `J.S.` and `JS` the one person of two words and more whose names begin so. */
+  #findByInitials(name: string): Person | undefined {
+    const letters = readInitials(name);
+    const sets = letters.map((letter) => this.#byInitial.get(this.#store.add(letter)) ?? new Set<Person>()).sort((a, b) => a.size - b.size);
+    const [smallest, ...others] = sets;
+    if (smallest === undefined || smallest.size > mostNamesakes) return undefined;
+    const all = [...smallest].filter((person) => person.words.size > 1 && others.every((set) => set.has(person)));
+    return all.length === 1 ? all[0] : undefined;
+  }
+
   /** A person known by one word of this longer name only. */
   #extend(sets: readonly Set<Person>[], words: readonly number[], initials: readonly number[]): Person | undefined {
     const known = new Set(sets.filter(({ size }) => size <= mostNamesakes).flatMap((set) => [...set]));
@@ -82,14 +94,20 @@ export class People {
   #add(person: Person, words: readonly number[], initials: readonly number[]): Person {
     for (const word of words) {
       person.words.add(word);
-      person.initials.add(this.#store.add(this.#store.get(word).slice(0, 1)));
-      const namesakes = this.#byWord.get(word);
-      if (namesakes === undefined) this.#byWord.set(word, new Set([person]));
-      else namesakes.add(person);
+      addTo(this.#byWord, word, person);
     }
-    for (const initial of initials) person.initials.add(initial);
+    for (const initial of [...words.map((word) => this.#store.add(this.#store.get(word).slice(0, 1))), ...initials]) {
+      person.initials.add(initial);
+      addTo(this.#byInitial, initial, person);
+    }
     return person;
   }
+}
+
+function addTo(map: Map<number, Set<Person>>, key: number, person: Person): void {
+  const people = map.get(key);
+  if (people === undefined) map.set(key, new Set([person]));
+  else people.add(person);
 }
 
 /** With more people of one name none of them is certain, and looking at all for each name would take square time. */

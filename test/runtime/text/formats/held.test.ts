@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import { Ajv2020 as Ajv } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { takes } from '../../../../bench/grammar/reach.ts';
+import { advance, isComplete, type Place, tokenBase } from '../../../../runtime/grammar/frame.ts';
 import { compileGbnf } from '../../../../runtime/grammar/index.ts';
+import { deepseekV4Template } from '../../../../runtime/text/deepseek-v4.ts';
 import { detectFormat } from '../../../../runtime/text/formats/detect.ts';
 import { type AnswerDemand, type Thought, writeAnswerGrammar } from '../../../../runtime/text/formats/held.ts';
 import { createAnswerParser, listMarks } from '../../../../runtime/text/formats/parser.ts';
+import type { WriteMark } from '../../../../runtime/text/formats/symbols.ts';
 import type { AnswerFormat, CallFormat } from '../../../../runtime/text/formats/types.ts';
 import { createTemplate, type TemplateVariables } from '../../../../runtime/text/template.ts';
 import { findTestData } from '../../../test-data.ts';
@@ -61,7 +64,7 @@ function read(format: AnswerFormat, text: string, thought: Thought): Answer {
 /** Answers that random walks write, as they are read. */
 function collect(format: AnswerFormat, demand: AnswerDemand, thought?: Thought): Answer[] {
   const start = compileGbnf(write(format, demand, thought) ?? expect.fail('no grammar'));
-  const marks = listMarks(format);
+  const marks = [...listMarks(format), ...(format.calls === 'invoke-tags' ? ['</｜DSML｜parameter>'] : [])];
   const texts = Array.from({ length: process.env['INWARD_FULL'] === undefined ? 6 : 400 }, (_, seed) => walk(start, createRandom((seed + 1) * 104_729), marks));
   const answers = texts.flatMap((text) => (text === undefined ? [] : [read(format, text, thought)]));
   expect(answers.length).toBeGreaterThan(texts.length / 2);
@@ -83,6 +86,8 @@ const formats: readonly AnswerFormat[] = [
   { calls: 'section-tags', reasoning },
   { calls: 'section-tags', isOlder: true, reasoning },
   { calls: 'harmony' },
+  { calls: 'brace-calls', reasoning: { start: '<|channel>thought\n', end: '<channel|>' } },
+  { calls: 'invoke-tags', reasoning },
 ];
 
 describe.each(formats)('$calls, older: $isOlder', (format) => {
@@ -142,10 +147,138 @@ test('texts between tags are written as they are', () => {
   ).toEqual([]);
 });
 
+/** What arguments of a hospital's tools are made of. */
+const nested = {
+  type: 'object',
+  properties: {
+    zone: { $ref: '#/$defs/zone' },
+    drugs: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 3,
+      items: {
+        type: 'object',
+        properties: { name: { type: 'string', pattern: '^[A-Z]' }, doses: { type: 'array', items: { type: 'number', minimum: 0, multipleOf: 0.5 } }, prn: { type: 'boolean' } },
+        required: ['name', 'prn'],
+        additionalProperties: false,
+      },
+    },
+    since: { anyOf: [{ type: 'string', pattern: '^[12]\\d{3}-[01]\\d$' }, { type: 'integer', minimum: 1900 }, { type: 'null' }] },
+    code: { enum: ['"<x>"', 7, null, false] },
+    Ask: { oneOf: [{ type: 'object', properties: { who: { const: 'nurse' } }, required: ['who'], additionalProperties: false }, { type: 'string', maxLength: 3 }] },
+    plan: { $ref: '#/$defs/plan' },
+    never: false,
+  },
+  required: ['drugs', 'code', 'plan'],
+  additionalProperties: false,
+  $defs: {
+    zone: { type: ['string', 'null'], enum: ['A', 'B', null] },
+    plan: {
+      type: 'object',
+      properties: { step: { type: 'string' }, next: { anyOf: [{ $ref: '#/$defs/plan' }, { type: 'null' }] } },
+      required: ['step'],
+      additionalProperties: false,
+    },
+  },
+}; // biome-ignore format: a table
+const isNested = ajv.compile(nested);
+
+describe.each<AnswerFormat>([{ calls: 'brace-calls' }, { calls: 'invoke-tags' }])('$calls, arguments of every kind', (format) => {
+  const demand = { tools: [tool('order', nested)], choice: { name: 'order' } } as const;
+  test('what is written is read as arguments that ajv accepts', () => {
+    const start = compileGbnf(write(format, demand)!);
+    const hints = [...listMarks(format), '</｜DSML｜parameter>', '"', ',', '}'];
+    const texts = Array.from({ length: process.env['INWARD_FULL'] === undefined ? 25 : 500 }, (_, seed) => walk(start, createRandom((seed + 1) * 7919), hints));
+    const found = texts.flatMap((text) => (text === undefined ? [] : read(format, text, undefined).calls));
+    expect(found.length).toBeGreaterThan(texts.length / 2);
+    for (const { name, arguments: value } of found) expect([name, value, isNested(value)]).toEqual(['order', value, true]);
+    // Each optional one is written now and then.
+    const keys = new Set(found.flatMap(({ arguments: value }) => Object.keys(value as object)));
+    expect([...keys].sort()).toEqual(['Ask', 'code', 'drugs', 'plan', 'since', 'zone']);
+  });
+});
+
+const [braces, dsml] = [{ calls: 'brace-calls' }, { calls: 'invoke-tags' }] as const satisfies AnswerFormat[];
+const order = (format: AnswerFormat, parameters: object) => compileGbnf(write(format, { tools: [tool('f', parameters)], choice: 'required' })!);
+
+test('Gemma 4: keys in the order of its template, texts as they are, whatever they spell but their mark', () => {
+  const start = order(braces, { properties: { B: { type: 'integer' }, a: { type: 'string' }, c: {} }, required: ['B'] });
+  const call = (text: string): string => `<|tool_call>call:f{${text}}<tool_call|>`;
+  const spelled = 'say "no" \\ {x:[1]}<tool_call|>\nend';
+  expect(
+    [`a:<|"|>${spelled}<|"|>,B:1`, 'B:1', 'B:1,c:{k:[null,<|"|>v<|"|>,{}]}', 'B:1,a:<|"|>x<|"|>', 'a:<|"|>x<|"|>', 'B:"1"', 'B:1,d:2', 'a:x,B:1'].map((text) =>
+      takes(start, call(text)),
+    ),
+  ).toEqual([true, true, true, false, false, false, false, false]);
+  expect(read(braces, call(`a:<|"|>${spelled}<|"|>,B:1`), undefined).calls).toEqual([{ name: 'f', arguments: { a: spelled, B: 1 } }]);
+  expect(read(braces, call('B:1,c:{k:[null,<|"|>v<|"|>,{}]}'), undefined).calls).toEqual([{ name: 'f', arguments: { B: 1, c: { k: [null, 'v', {}] } } }]);
+});
+
+test('DeepSeek-V4: an argument says whether it is text, and JSON may spell its end', () => {
+  const start = order(dsml, { properties: { a: { type: 'string' }, b: { type: ['string', 'integer'] }, c: { type: 'array', items: { type: 'string' } } } });
+  const argument = (name: string, isText: boolean, value: string): string =>
+    `<｜DSML｜parameter name="${name}" string="${isText}">${value}</｜DSML｜parameter>\n`;
+  const call = (...written: readonly string[]): string =>
+    `\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name="f">\n${written.join('')}</｜DSML｜invoke>\n</｜DSML｜tool_calls>`;
+  const all = call(argument('a', true, ' "x"\n'), argument('b', true, '7'), argument('c', false, '["</｜DSML｜parameter>"]'));
+  expect(
+    [all, call(), call(argument('b', false, '7')), call(argument('b', false, '"7"')), call(argument('a', false, '"x"')), call(argument('c', true, '[]'))].map((text) => takes(start, text)),
+  ).toEqual([true, true, true, false, false, false]); // biome-ignore format: one line
+  expect(read(dsml, all, undefined).calls).toEqual([{ name: 'f', arguments: { a: ' "x"\n', b: '7', c: ['</｜DSML｜parameter>'] } }]);
+});
+
+test('a mark within DeepSeek-V4`s tags may be a token', () => {
+  const mark: WriteMark = (text) => (text === '｜DSML｜' ? '<[7]>' : quote(text));
+  const start = compileGbnf(writeAnswerGrammar(dsml, { tools: [tool('f', { properties: { a: {} } })], choice: 'required' }, undefined, mark)!);
+  const parts = ['<', 'tool_calls>\n<', 'invoke name="f">\n<', 'parameter name="a" string="false">1</', 'parameter>\n</', 'invoke>\n</', 'tool_calls>'];
+  const steps = parts.flatMap((part, i) => [...(i === 0 ? [] : [tokenBase + 7]), ...Buffer.from(part)]);
+  const place = steps.reduce<Place | undefined>((at, step) => at && advance(at, step), { frame: start, stack: null });
+  expect(place !== undefined && isComplete(place)).toBe(true);
+});
+
+test.each<[keyword: string, parameters: object]>([
+  ['minProperties', { properties: {}, minProperties: 1 }],
+  ['uniqueItems', { properties: { a: { type: 'array', uniqueItems: true } } }],
+  ['not', { properties: { a: { not: { type: 'object' } } } }],
+  ['allOf', { properties: { a: { allOf: [{ type: 'object' }, { properties: {} }] } } }],
+  ['anyOf', { properties: { a: { type: 'object', properties: {}, anyOf: [{ required: ['a'] }] } } }],
+  ['oneOf', { properties: { a: { oneOf: [{ type: 'array' }, { type: 'array', maxItems: 2 }] } } }],
+  ['enum', { properties: { a: { enum: [[1]] } } }],
+  ['required', { properties: {}, required: ['Ida Quill'] }],
+  ['$ref', { properties: { a: { $ref: '#/properties/b' }, b: {} } }],
+  ['items', { properties: { a: { type: 'array', items: [{}] } } }],
+  ['properties', { properties: { 'Ida:Quill': {} } }],
+])('Gemma 4: %s is refused, and no name is said', (keyword, parameters) => {
+  expect(() => order(braces, parameters)).toThrow(
+    expect.objectContaining({
+      code: 'grammar_unenforceable',
+      fields: { keyword: expect.stringContaining(keyword), path: '#' },
+      message: expect.not.stringContaining('Quill'),
+    }),
+  );
+});
+
+test('a reference to the whole from within a part of it is not taken for the part', () => {
+  const parameters = { properties: { a: { type: 'object', properties: { next: { $ref: '#' } } } } };
+  for (const calls of ['parameter-tags', 'argument-tags', 'invoke-tags'] as const)
+    expect(() => order({ calls }, parameters)).toThrow(expect.objectContaining({ fields: { keyword: expect.stringContaining('$ref'), path: '#' } }));
+});
+
+test('a name of a tool is quoted where it stands in JSON, and refused where it cannot be told from what stands around it', () => {
+  const name = 'say "hi" \\ {now}';
+  const demand = { tools: [tool(name, { properties: {}, additionalProperties: false })], choice: { name } } as const;
+  for (const format of formats.filter(({ calls, isOlder = false }) => ['json-tags', 'json-list', 'bare-json'].includes(calls) || (calls === 'bracket-tags' && isOlder))) {
+    const start = compileGbnf(write(format, demand, 'over')!);
+    const text = walk(start, createRandom(7919)) ?? expect.fail('no end');
+    expect(read(format, text, undefined).calls[0]).toEqual({ name, arguments: {} });
+  }
+  for (const calls of ['parameter-tags', 'argument-tags', 'bracket-tags', 'section-tags', 'harmony', 'brace-calls', 'invoke-tags'] as const)
+    expect(() => write({ calls }, demand)).toThrow(expect.objectContaining({ code: 'grammar_invalid', message: expect.not.stringContaining('say') }));
+}); // biome-ignore format: one line
+
 test('nothing is held where nothing is demanded', () => {
   for (const format of formats) expect(write(format, { tools })).toBeUndefined();
   expect(write({ calls: 'none' }, { schema: '{}' })).toBeUndefined();
-  expect(write({ calls: 'brace-calls' }, { tools, schema: '{}' })).toBeUndefined();
 });
 
 test.each<[name: string, parameters: object]>([
@@ -166,7 +299,6 @@ test('a key that a client made up is refused, and not repeated', () => {
 });
 
 test.each<[CallFormat, AnswerDemand, string]>([
-  ['brace-calls', { tools, choice: 'required' }, 'calls_unenforceable'],
   ['none', { tools, strict: ['ping'] }, 'calls_unenforceable'],
   ['json-tags', { tools, choice: { name: 'other' } }, 'grammar_invalid'],
   ['json-tags', { tools: [...tools, tool('find')], choice: 'required' }, 'grammar_invalid'],
@@ -178,6 +310,7 @@ const data = findTestData('tool calls of 63 chat templates, taken by their gramm
 describe.skipIf(data === undefined)('what templates write of a call is taken', () => {
   const read_ = (name: string): string => readFileSync(join(data ?? '', 'data', 'chat', name), 'utf8');
   const rows: { template_name: string; template: string }[] = data === undefined ? [] : read_('templates.dev.jsonl').trim().split('\n').map((line) => JSON.parse(line)); // biome-ignore format: one line
+  rows.push({ template_name: 'deepseek-v4', template: deepseekV4Template });
   const known = rows.map(({ template_name: name, template }) => ({ name, template, format: detectFormat([template], () => false) }));
   test.each(known.filter(({ format }) => formats.some(({ calls }) => calls === format.calls)))('$name', ({ template, format }) => {
     const context: TemplateVariables = JSON.parse(read_('contexts.json'))['tool_use_obj_args'];
@@ -203,6 +336,8 @@ describe.skipIf(data === undefined)('what templates write of a call is taken', (
           '<｜tool▁calls▁begin｜>',
           '{"name": "test", "parameters',
           ' to=functions',
+          '<|tool_call>call:test',
+          '<｜DSML｜tool_calls>',
         ].map((mark) => text.lastIndexOf(mark)),
       ),
     );

@@ -18,7 +18,7 @@ export function expectLinear(name: string, length: number, make: (length: number
     for (const index of [0, 1] as const)
       least[index] = Math.min(
         least[index],
-        measure(() => work(inputs[index])),
+        measureTime(() => work(inputs[index])),
       );
     growth = least[1] / least[0];
   }
@@ -29,7 +29,7 @@ export function expectLinear(name: string, length: number, make: (length: number
 const leastTime = 30;
 
 /** Milliseconds of processor time of this thread, as the mean of as many runs as take long enough to be counted. */
-function measure(work: () => unknown): number {
+export function measureTime(work: () => unknown): number {
   const before = process.threadCpuUsage();
   for (let runs = 1; ; runs += 1) {
     work();

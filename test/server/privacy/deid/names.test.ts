@@ -31,6 +31,18 @@ describe('found', () => {
   });
 });
 
+describe('initials', () => {
+  test.each([
+    ['Patient: John Smith. J.S. slept; at 10 P.M. J. S. woke.', ['John Smith', 'J.S.', 'J. S.']],
+    ["Patient: Brown, Alice M., slept. A.B. is well, and AB's wife came.", ['Brown, Alice M.', 'A.B.', 'AB']],
+    ['Patient: Mary Stone. MS was diagnosed in 2010, T.K. was not.', ['Mary Stone']],
+    ['Patient: Paul Miller came at 10 P.M. today.', ['Paul Miller']],
+  ])('%s', (text, expected) => expect(findType(text, 'NAME')).toEqual(expected));
+});
+
+test('letters of a state that are a degree too belong to nobody and no place', () =>
+  expect(find('Signed by Dr. Michael Chen, MD. Assistant: Sarah Chen, MA')).toEqual(['NAME:Dr. Michael Chen', 'NAME:Sarah Chen']));
+
 test.each([
   "Parkinson's disease, Crohn disease, Wilson's disease, Hodgkin lymphoma",
   'Foley catheter placed, Babinski negative, positive Murphy sign',
@@ -43,5 +55,7 @@ test.each([
   'read the Quorvald C at six metres; the Quorvald C is a chart',
   "I'm Catholic. Hemostasis was achieved.",
   'Mother is healthy. Father: hypertension. Sister with asthma.',
+  'from El Salvador to South Carolina, then Sierra Leone, Burkina Faso and New Zealand',
+  'the thai place, ordered \'soup\'; {"meta": 1, "ombCategory": 2}',
   'Patient will call. Mark the site. Rose bengal stain.',
 ])('left: %s', (text) => expect(find(text)).toEqual([]));

@@ -26,6 +26,16 @@ describe('found', () => {
     ['telephone', 'call (312) 555-0142 today', ['PHONE:(312) 555-0142']],
     ['telephone with an extension', 'at 312-555-0142 x215.', ['PHONE:312-555-0142 x215']],
     ['telephone with an extension before an item', '1) call 312-555-0142x215 2) rest', ['PHONE:312-555-0142x215']],
+    [
+      'telephone with spaces between its digits',
+      'phone 3 1 2 - 5 5 5 - 0 1 4 2 or (3 1 2) 5 5 5 - 0 1 4 3',
+      ['PHONE:3 1 2 - 5 5 5 - 0 1 4 2', 'PHONE:(3 1 2) 5 5 5 - 0 1 4 3'],
+    ],
+    ['SSN with spaces between its digits', 'his 2 1 9 - 0 9 - 9 9 9 9 today', ['SSN:2 1 9 - 0 9 - 9 9 9 9']],
+    ['record number over a line break', 'MRN: 48392\n0117\nSeen today', ['MRN:48392\n0117']],
+    ['fingerprint', 'Fingerprint ID: FP-889123', ['BIOMETRIC:FP-889123']],
+    ['photograph', 'photo file: IMG_20394', ['PHOTO:IMG_20394']],
+    ['telephone before an item', '1) call Dr. at 312-555-0142 2) rest', ['PHONE:312-555-0142']],
     ['telephone with its label behind', '9885 1152-Office', ['PHONE:9885 1152']],
     ['telephone with a country', 'reach him on +49 30 901820', ['PHONE:+49 30 901820']],
     ['telephone without an area, behind a label', 'phone 555-0142', ['PHONE:555-0142']],
@@ -42,6 +52,7 @@ describe('left', () => {
     'ICD-10 code E11.9, CPT 99213, trial NCT01234567, variant rs1801133',
     'eGFR 45, 3-4 times a day, grade 2-3, T12-L1, CD4 350',
     'FiO2 36 %, PEEP 5, 4/5 strength, 2-3 cm, 10-20 mg',
+    'pain 0 1 2 3 4 5 6 7 8 9 10, grades 1 - 2 - 3 - 4 - 5 - 6 - 7',
     'SARS-CoV-2 PCR negative, HLA-B27 positive, G6PD normal',
   ])('%s', (text) => expect(find(text)).toEqual([]));
 });

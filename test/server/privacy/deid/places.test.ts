@@ -18,6 +18,8 @@ describe('found', () => {
     ['Domicilio: Calle Olmo, 12, 3 B.', 'Calle Olmo, 12, 3 B'],
     ['latitude 41.930646', '41.930646'],
     ['Dorfstrasse 14', 'Dorfstrasse 14'],
+    ['USCGC Marlowe\nFPO AE 09123', 'USCGC Marlowe\nFPO AE 09123'],
+    ['12 Elm Court\nSpringfield, null\n50882', '12 Elm Court\nSpringfield, null\n50882'],
     ['grew up on Larkspur Street here', 'Larkspur Street'],
     ['lives at 482 Windy Fold with', '482 Windy Fold'],
   ])('%s', (text, expected) => expect(findType(text, 'GEO')).toEqual([expected]));

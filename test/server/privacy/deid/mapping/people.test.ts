@@ -41,8 +41,17 @@ test.each([
     [0, 1, 1, 0],
   ],
   [
-    ['J. S.', 'John Smith'],
-    [0, 1],
+    ['J. S.', 'John Smith', 'J.S.', 'JS', 'X.S.'],
+    [0, 0, 0, 0, 4],
+  ],
+  [
+    ['LEE, ANN', 'LEE', 'A.L.'],
+    [0, 0, 0],
+  ],
+  // Two people begin so: nothing says which.
+  [
+    ['John Smith', 'Jane Stone', 'J.S.'],
+    [0, 1, 2],
   ],
 ])('%j', (names, groups) => expect(group(names)).toEqual(groups));
 
