@@ -28,7 +28,6 @@ export function checkOptions(options: EngineOptions): void {
   if (options.expertMemory !== undefined && !isWhole(options.expertMemory, 1, Number.MAX_SAFE_INTEGER))
     throw new InwardError('invalid_option', { option: 'expertMemory', rule: 'a whole number of bytes' });
   checkChoice('draft', options.draft, draftKinds);
-  if (options.draft === 'mtp' && (options.stages ?? 1) > 1) throw new InwardError('invalid_option', { option: 'draft', rule: 'mtp with one stage' });
   checkChoice('kv', options.kv, kvFormats);
   checkChoice('activations', options.activations, activationFormats);
   checkChoice('tune', options.tune, tuneModes);
