@@ -323,9 +323,8 @@ function mixtureSpecs(c: DeepseekV4Config, name: string, prefix: string, hasTabl
 function mixExperts(c: DeepseekV4Config, w: Weights, g: Graph, name: string, x: Vectors, hasTable: boolean): Vectors {
   const { router, gate, epsilon } = c;
   const norm = { weight: w.vector(`${name} experts norm`), epsilon };
-  const logits = g.linear('router', w.matrix(`${name} router`), x, { norm });
-  const mixed = g.experts(x, logits, {
-    ...{ shape: router, norm, gate },
+  const mixed = g.experts(x, {
+    ...{ shape: router, router: { matrix: w.matrix(`${name} router`), norm }, norm, gate },
     gateAndUp: w.experts(`${name} experts gate and up`),
     down: w.experts(`${name} experts down`),
     selectionBias: hasTable ? undefined : w.vector(`${name} selection bias`),

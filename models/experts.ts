@@ -101,9 +101,8 @@ export function mixtureSpecs(c: StackConfig, layer: number, mixture: MixtureConf
 export function addMixture(c: StackConfig, w: Weights, g: Graph, layer: number, x: Vectors, mixture: MixtureConfig): Vectors {
   const { router, sharedWidth, isSharedGated } = mixture;
   const norm = { weight: w.vector(`${layer} feed-forward norm`), epsilon: c.epsilon };
-  const logits = g.linear('router', w.matrix(`${layer} router`), x, { norm });
-  const mixed = g.experts(x, logits, {
-    ...{ shape: router, norm, gate: gates.swiglu, to: x },
+  const mixed = g.experts(x, {
+    ...{ shape: router, router: { matrix: w.matrix(`${layer} router`), norm }, norm, gate: gates.swiglu, to: x },
     gateAndUp: w.experts(`${layer} experts gate and up`),
     down: w.experts(`${layer} experts down`),
     selectionBias: router.isBiased ? w.vector(`${layer} selection bias`) : undefined,

@@ -184,9 +184,8 @@ function layerInputs(
 function addExperts(c: Gemma4Config, w: Weights, g: Graph, blocks: GemmaBlocks, layer: number, x: Vectors, scale: number | undefined): Vectors {
   if (c.experts === undefined) return x;
   const { embeddingLength: columns } = c;
-  const router = blocks.norm(`${layer} router norm`);
-  const logits = g.linear('router', w.matrix(`${layer} router`), x, { norm: router, scale: columns ** -0.5 });
-  const chosen = g.experts(x, logits, {
+  const chosen = g.experts(x, {
+    router: { matrix: w.matrix(`${layer} router`), norm: blocks.norm(`${layer} router norm`), scale: columns ** -0.5 },
     ...{ shape: c.experts.router, norm: blocks.norm(`${layer} experts norm`), gate: gates.gegluTanh },
     gateAndUp: w.experts(`${layer} experts gate and up`),
     down: w.experts(`${layer} experts down`),

@@ -114,8 +114,8 @@ function biasOf({ experts, rows, padding = 0 }: ReturnType<typeof expertGateAndU
 
 function addExperts(c: GptOssConfig, w: Weights, g: Graph, layer: number, x: Vectors): Vectors {
   const norm = { weight: w.vector(`${layer} feed-forward norm`), epsilon: c.epsilon };
-  const logits = g.linear('router', w.matrix(`${layer} router`), x, { norm, bias: w.vector(`${layer} router bias`) });
-  return g.experts(x, logits, {
+  return g.experts(x, {
+    router: { matrix: w.matrix(`${layer} router`), norm, bias: w.vector(`${layer} router bias`) },
     ...{ shape: c.router, norm, gate: c.gate, to: x },
     gateAndUp: w.experts(`${layer} experts gate and up`),
     gateAndUpBias: w.vector(`${layer} experts gate and up bias`),

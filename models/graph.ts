@@ -202,6 +202,10 @@ export interface LogitOptions {
 export interface PagedExperts {
   readonly shape: RouterShape;
   readonly routes: Slice;
+  /** Routes as its router makes them of the rows that go into the experts of the layer before, and there when that one's are: a guess. */
+  readonly guesses?: Slice | undefined;
+  /** Rows that go into its experts. */
+  readonly x: Vectors;
   readonly maxTokens: number;
   readonly matrices: readonly ExpertMatrix[];
   /** One behind the other. They may run several times, with other experts there: each choice is multiplied when its expert is. */
@@ -210,6 +214,8 @@ export interface PagedExperts {
 
 export interface ExpertsOptions {
   readonly shape: RouterShape;
+  /** Of x: logits of all experts. */
+  readonly router: LinearOptions & { readonly matrix: LoadedMatrix };
   /** Of x, on the way into the experts. */
   readonly norm?: Norm | undefined;
   readonly gate: Gate;
@@ -566,20 +572,16 @@ export class Graph {
   }
 
   /**
-   * Experts of the normed x, chosen by `logits` [token][experts]; added to `to`, or rows of their own without one.
+   * Experts of the normed x, chosen by what the router makes of x; added to `to`, or rows of their own without one.
    * With a residual good as long as what addLinear gives.
    */
-  experts(x: Vectors, logits: Vectors, { shape, norm, gate, gateAndUp, down, to, ...more }: ExpertsOptions): Vectors {
+  experts(x: Vectors, options: ExpertsOptions): Vectors {
+    const { shape, norm, gate, gateAndUp, down, to, ...more } = options;
     const { lanes, family, matrixUnit, batch, layout, maxTokens } = this.settings;
-    const routes = this.#buffer(`routes ${shape.experts} ${shape.topK}`, routesLength(shape, maxTokens) * 4);
-    const biases = more.selectionBias ?? this.#constant(shape.experts, 0);
-    const factors = more.factors ?? this.#constant(shape.experts, 1);
-    const isNeeded = needsSort(shape, this.settings);
-    const route =
-      more.table === undefined
-        ? router(shape, { logits, routes, biases, factors }, maxTokens, lanes)
-        : routerTable(shape, { logits, routes, table: more.table, batch }, maxTokens, lanes, layout);
-    this.operations.push(route, expertsSort(shape, routes, batch, maxTokens, lanes, isNeeded));
+    const before = this.pagedExperts.at(-1);
+    const guesses = gateAndUp.slots === undefined ? undefined : before && this.#guess(before, options);
+    const routes = this.#route('routes', x, options);
+    this.operations.push(expertsSort(shape, routes, batch, maxTokens, lanes, needsSort(shape, this.settings)));
     const hidden = this.#sharedRows('expert hidden', maxTokens * shape.topK, gateAndUp.rows / 2);
     const outputs = this.#sharedRows('expert outputs', maxTokens * shape.topK, down.rows);
     const common = { router: shape, routes, batch, maxTokens, lanes, family, matrixUnit, layout };
@@ -588,10 +590,35 @@ export class Graph {
       ...expertMatmul(down, { ...common, x: hidden, rowsAre: 'choices', finish: { kind: 'store', y: outputs, stride: down.rows }, bias: more.downBias }),
     ];
     this.operations.push(...multiplied);
-    if (gateAndUp.slots !== undefined) this.pagedExperts.push({ shape, routes, maxTokens, matrices: [gateAndUp, down], operations: multiplied });
+    if (gateAndUp.slots !== undefined) this.pagedExperts.push({ shape, routes, guesses, x, maxTokens, matrices: [gateAndUp, down], operations: multiplied });
     const y = to === undefined ? this.#perToken('experts', down.rows) : this.#otherResidual(to, down.rows);
     this.operations.push(expertsSum({ router: shape, routes, x: outputs, y, to, columns: down.rows, maxTokens, lanes }));
     return y;
+  }
+
+  /** Choices among the experts of x. */
+  #route(label: string, x: Vectors, { shape, router: scores, selectionBias, factors, table }: ExpertsOptions): Slice {
+    const { lanes, batch, layout, maxTokens } = this.settings;
+    const routes = this.#buffer(`${label} ${shape.experts} ${shape.topK}`, routesLength(shape, maxTokens) * 4);
+    const logits = this.linear('router', scores.matrix, x, scores);
+    if (table === undefined) {
+      const biases = selectionBias ?? this.#constant(shape.experts, 0);
+      this.operations.push(router(shape, { logits, routes, biases, factors: factors ?? this.#constant(shape.experts, 1) }, maxTokens, lanes));
+    } else this.operations.push(routerTable(shape, { logits, routes, table, batch }, maxTokens, lanes, layout));
+    return routes;
+  }
+
+  /** The same of the rows of the layer before, as soon as they are known: what it adds to them is little. */
+  #guess({ x, operations: [first] }: PagedExperts, options: ExpertsOptions): Slice {
+    const start = this.operations.length;
+    const routes = this.#route('guessed routes', x, options);
+    const made = this.operations.splice(start);
+    this.operations.splice(
+      this.operations.findIndex((operation) => operation === first),
+      0,
+      ...made,
+    );
+    return routes;
   }
 
   /** Logits of the batch's logit rows, one token drawn from each, and log-probabilities where they are asked for. `softCap`: c of c * tanh(logit / c), after the scale. */

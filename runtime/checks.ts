@@ -25,8 +25,12 @@ import {
 /** Throws invalid_option. */
 export function checkOptions(options: EngineOptions): void {
   for (const [option, range] of Object.entries(engineNumbers)) resolveNumber(option, options[option as keyof typeof engineNumbers], range);
-  if (options.expertMemory !== undefined && !isWhole(options.expertMemory, 1, Number.MAX_SAFE_INTEGER))
-    throw new InwardError('invalid_option', { option: 'expertMemory', rule: 'a whole number of bytes' });
+  for (const option of ['expertMemory', 'expertHostMemory'] as const) {
+    const size = options[option];
+    if (size !== undefined && !isWhole(size, 1, Number.MAX_SAFE_INTEGER)) throw new InwardError('invalid_option', { option, rule: 'a whole number of bytes' });
+  }
+  if (options.expertHostMemory !== undefined && options.expertMemory === undefined)
+    throw new InwardError('invalid_option', { option: 'expertHostMemory', rule: 'only with expertMemory' });
   checkChoice('draft', options.draft, draftKinds);
   checkChoice('kv', options.kv, kvFormats);
   checkChoice('activations', options.activations, activationFormats);

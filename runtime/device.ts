@@ -246,8 +246,8 @@ function watch(device: GPUDevice, instance: GPU): Promise<InwardError> {
   return promise;
 }
 
-/** Bytes that a software device can take: what the machine has free, within the container's limit. */
-function availableMemory(): number {
+/** Bytes that the host, and so a software device, can take: what the machine has free, within the container's limit. */
+export function availableMemory(): number {
   const available = Number(/MemAvailable:\s+(\d+) kB/.exec(readText('/proc/meminfo'))?.[1] ?? Number.NaN) * 1024;
   const free = Number.isFinite(available) ? available : freemem();
   const limit = Number(readText('/sys/fs/cgroup/memory.max'));

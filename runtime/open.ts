@@ -9,11 +9,11 @@ import { type Graph, type ModelShape, mostGuesses, type WeightSpec } from '../mo
 import { hashModel } from './checkpoint/fingerprint.ts';
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { countSlots, loadWeights, weightSize } from './checkpoint/loader.ts';
-import { stageSize } from './checkpoint/stage.ts';
+import { expertStageSize } from './checkpoint/stage.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
-import { type DevicePretence, type OpenDevice, openDevice } from './device.ts';
+import { availableMemory, type DevicePretence, type OpenDevice, openDevice } from './device.ts';
 import type { Driver } from './drivers.ts';
-import { InwardError } from './errors.ts';
+import { formatBytes, InwardError } from './errors.ts';
 import { createGraph, demandBinding } from './graph.ts';
 import { DeviceMemory } from './memory.ts';
 import { type Outlet, ResultOutlet, RowOutlet } from './outlets.ts';
@@ -229,15 +229,18 @@ async function assemble(
   memory.reserve('state', stateSize, weightsSize + kvSize);
   const facts = tileFacts({ ...open, family: kernels });
   const batchLimits = limitsOf(config, plan, kernels);
-  const pagingSize = slots === undefined ? 0 : stageSize;
-  memory.reserve('activations', outlineScratch(model, batchLimits, { ...facts, kv, activations, window }) + pagingSize, weightsSize + kvSize + stateSize);
+  const pagingSize = slots === undefined ? 0 : expertStageSize;
+  const hostSize = slots === undefined ? 0 : Math.min(options.expertHostMemory ?? 0, checkpoint.fileSize);
+  const scratchSize = outlineScratch(model, batchLimits, { ...facts, kv, activations, window }) + pagingSize;
+  memory.reserve('activations', scratchSize, weightsSize + kvSize + stateSize);
+  demandHost(hostSize, Number.isFinite(open.memoryLimit) ? weightsSize + kvSize + stateSize + scratchSize : 0);
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
   demandBinding('The recurrent state of a layer', stateLayerSize, open);
 
   const batch = new Batch(batchLimits);
   const pipelines = new PipelineCache(device, open.pinsSubgroups);
   const target = { device, memory, pipelines, place: open.place, bindingLimit: open.bindingLimit, textureLimit: open.textureLimit };
-  const weights = await loadWeights(checkpoint, specs, { ...target, onProgress: report('weights', options) }, slots);
+  const weights = await loadWeights(checkpoint, specs, { ...target, onProgress: report('weights', options) }, { slots, hostSize });
   const { graph, batchBuffer } = createGraph({ ...facts, range, window }, config.caches, plan, batch, { open, memory });
   family.forward(config, weights, graph);
   const blocks = new BlockPool(blockCount);
@@ -305,6 +308,12 @@ const reservedPart = 0.75;
 function withStandards(options: EngineOptions): Record<keyof typeof engineNumbers, number> {
   const standards = Object.entries(engineNumbers).map(([name, { standard }]) => [name, options[name as keyof typeof engineNumbers] ?? standard]);
   return Object.fromEntries(standards);
+}
+
+/** Experts in host memory, beside a software device, which takes its own from there. */
+function demandHost(size: number, deviceSize: number): void {
+  const free = Math.max(0, availableMemory() - deviceSize);
+  if (size > free) throw new InwardError('out_of_memory', { owner: 'The experts in host memory', needed: formatBytes(size), free: formatBytes(free) });
 }
 
 function report(part: OpenProgress['part'], { onProgress }: EngineOptions): (progress: { readonly done: number; readonly total: number }) => void {

@@ -9,7 +9,7 @@ import { type Family, families, type LayerCache, type LayerRange, type ModelShap
 import { describeCheckpoint, openCheckpoint } from './checkpoint/index.ts';
 import { inFile, plainName } from './checkpoint/json.ts';
 import { countSlots, weightSize } from './checkpoint/loader.ts';
-import { stageSize } from './checkpoint/stage.ts';
+import { expertStageSize } from './checkpoint/stage.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { InwardError } from './errors.ts';
 import { type ModelOutline, outlineMatmuls, outlineModel, outlineScratch } from './outline.ts';
@@ -134,7 +134,7 @@ export function createPlanner(checkpoint: Checkpoint, draft?: DraftKind): (optio
     const slots = countSlots(checkpoint, specs, expertMemory);
     if (slots === undefined) return planOf(model, { name, parameterCount, weightSize: whole }, options);
     const plan = planOf(model, { name, parameterCount, weightSize: weightSize(checkpoint, specs, slots) }, options);
-    return { ...plan, scratchSize: plan.scratchSize + stageSize };
+    return { ...plan, scratchSize: plan.scratchSize + expertStageSize };
   };
 }
 

@@ -8,7 +8,7 @@ import { maskLength } from '../kernels/sample.ts';
 import type { KernelFamily } from '../kernels/tiles.ts';
 import type { Graph } from '../models/index.ts';
 import type { ExpertFiles } from './checkpoint/loader.ts';
-import { ExpertPager } from './experts/pager.ts';
+import { type ExpertCounts, ExpertPager, noExperts } from './experts/pager.ts';
 import type { DeviceMemory } from './memory.ts';
 import { type Outlet, pitchOf } from './outlets.ts';
 import { countResidue, type FreeBlocks } from './residue.ts';
@@ -121,9 +121,9 @@ export class Runner<Out> {
     return this.#dispatches;
   }
 
-  /** Experts that steps wanted where not all are on the device, and those that had to be brought there. */
-  get expertCounts(): { readonly expertUses: number; readonly expertLoads: number } {
-    return { expertUses: this.#pager?.uses ?? 0, expertLoads: this.#pager?.loads ?? 0 };
+  /** Of experts that are not all on the device. */
+  get expertCounts(): ExpertCounts {
+    return this.#pager?.counts ?? noExperts;
   }
 
   /** Room for logits on their way to the host, which few ask for; made once. Throws out_of_memory: before a step needs it, so that only the request fails that asks. */

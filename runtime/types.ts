@@ -170,8 +170,13 @@ export interface EngineOptions {
   readonly vocabulary?: GrammarVocabulary;
   /** Storage of K and V. Default `f16`. */
   readonly kv?: KvFormat;
-  /** Bytes that experts of a mixture may take on the device, at least one of each layer; the others are read from the model's files when a token's router chooses them. What is computed is the same. Default: all are there. */
+  /**
+   * Bytes that experts of a mixture may take on the device, at least one of each layer; the others are brought there when a token's router chooses them, or
+   * ahead of that where the layer before can tell. What is computed is the same. Default: all are there.
+   */
   readonly expertMemory?: number;
+  /** Bytes of host memory for parts of the model's files with experts, those used last; what is not there is read from the files. Only with `expertMemory`. Default: none. */
+  readonly expertHostMemory?: number;
   /** What linear layers with quantized weights multiply by. Default `f32`, exact; `int8` is for weights of four and five bits, and makes long prompts and full batches faster on CPU devices. */
   readonly activations?: ActivationFormat;
   /** Whether kernels are fitted to the device by measurement. Default `off`: a library writes to no folder unasked; the command `inward` says `quick`. */
@@ -500,9 +505,15 @@ export interface EngineStats {
   readonly acceptedTokens: number;
   /** Tokens of which a grammar left no choice: generated without a step of their own. */
   readonly forcedTokens: number;
-  /** Of layers whose experts are not all on the device: experts that steps wanted, and those of them that were not there. */
+  /** Of layers whose experts are not all on the device: experts that steps wanted, and those of them that were not there, so that the step waited. */
   readonly expertUses: number;
   readonly expertLoads: number;
+  /** Those that were brought there before the layer had chosen, and those of them that it then chose. */
+  readonly expertsAhead: number;
+  readonly expertsForeseen: number;
+  /** Bytes of all that was brought, as the files have them, and those of them that came from files and not from host memory. */
+  readonly expertBytes: number;
+  readonly expertFileBytes: number;
   /** How long a request that came now would wait before its first step, in ms; an estimate. */
   readonly estimatedWaitMs: number;
   /**

@@ -66,6 +66,7 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
     activations,
     deterministic,
     expertMemory,
+    expertHostMemory,
   } = settings;
   return {
     ...{ modelPath, device, maxSequences, queueLength, tokenBudget, prefixSeconds, prefixQuota, draft, draftLength, stages, microBatches, kv, activations },
@@ -74,6 +75,7 @@ export function toEngineOptions(settings: Settings, modelPath: string): EngineOp
     ...(context === undefined ? {} : { contextLength: context }),
     ...(kvTokens === undefined ? {} : { kvTokens }),
     ...(expertMemory === undefined ? {} : { expertMemory: readBytes(expertMemory) }),
+    ...(expertHostMemory === undefined ? {} : { expertHostMemory: readBytes(expertHostMemory) }),
   };
 }
 

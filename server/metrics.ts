@@ -120,7 +120,11 @@ function listTokens(stats: EngineStats, model: Labels): Family[] {
     counter('vllm:spec_decode_num_accepted_tokens_total', 'Proposed tokens that were accepted.', stats.acceptedTokens, model),
     counter('inward_forced_tokens_total', 'Tokens of which a grammar left no choice, generated without a step of their own.', stats.forcedTokens),
     counter('inward_expert_uses_total', 'Experts that steps wanted, of layers whose experts are not all on the device.', stats.expertUses),
-    counter('inward_expert_loads_total', 'Those of them that had to be brought to the device.', stats.expertLoads),
+    counter('inward_expert_loads_total', 'Those of them that were not on the device, so that a step waited.', stats.expertLoads),
+    counter('inward_expert_ahead_total', 'Experts that were brought to the device before a layer had chosen.', stats.expertsAhead),
+    counter('inward_expert_foreseen_total', 'Those of them that the layer then chose.', stats.expertsForeseen),
+    counter('inward_expert_bytes_total', 'Bytes of experts that were brought to the device.', stats.expertBytes),
+    counter('inward_expert_file_bytes_total', 'Those of them that were read from files and not found in host memory.', stats.expertFileBytes),
   ];
 }
 

@@ -4,18 +4,24 @@
  */
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomFileRows } from '../../kernels/random.ref.ts';
 import type { ModelConfig, ModelShape, WeightSpec } from '../../models/family.ts';
 import { readConfigFile } from '../../runtime/checkpoint/folder.ts';
 import { safetensorsBytes } from '../../test/safetensors-file.ts';
 import { type LlamaShape, shapes, writeSynthetic } from '../synthetic.ts';
+import { configDeepseekV4, listDeepseekV4Layers } from './deepseek-v4.ts';
+import { poolOf } from './pools.ts';
 
-export const checkpointNames = ['bf16', 'q4_k', 'experts'] as const;
+export const checkpointNames = ['bf16', 'q4_k', 'experts', 'fp4'] as const;
 export type CheckpointName = (typeof checkpointNames)[number];
+/** Those whose layers are no larger than a GB or so. */
+export const standardNames: readonly CheckpointName[] = ['bf16', 'q4_k', 'experts'];
 
-interface Tensor {
+/** As the header of a file names it; size in bytes. */
+export interface Tensor {
   readonly name: string;
+  readonly dtype: string;
   readonly shape: readonly number[];
+  readonly size: number;
 }
 
 /** Files of a folder, as publishers cut them: a few, each of many tensors. */
@@ -29,6 +35,7 @@ export function writeCheckpoint(name: CheckpointName, folder: string, size: numb
   const path = join(folder, name);
   if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', {}, size);
   if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { vocab_size: fewWords }, size);
+  if (name === 'fp4') return writeDeepseekV4(path, fewWords, size);
   return writeGguf(`${path}.gguf`, { ...shapes['llama-3.1-8b'], vocabulary: fewWords } as LlamaShape, size);
 }
 
@@ -38,6 +45,7 @@ export function writeSmall(name: CheckpointName, folder: string): string {
   const sizes = { hidden_size: 256, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64, intermediate_size: 512, vocab_size: 512 };
   if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', sizes, 1);
   if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { ...sizes, moe_intermediate_size: 256, num_experts: 8 }, 1);
+  if (name === 'fp4') return writeDeepseekV4(path, 512, 1, { width: 256, heads: 8, queryRank: 128, groups: 2, experts: 8, expertWidth: 128 });
   return writeGguf(`${path}.gguf`, { layers: 1, embedding: 256, feedForward: 512, heads: 4, kvHeads: 2, headLength: 64, vocabulary: 512, hasOutput: true }, 1);
 }
 
@@ -57,8 +65,25 @@ export function writeFolder(path: string, release: string, changes: Readonly<Rec
     writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: layers }));
     return listTensors(readConfigFile(join(path, 'config.json')));
   };
-  const [one, two] = [1, 2].map((layers) => sum(tensorsWith(layers).map(sizeOf))) as [number, number];
-  writeShards(path, tensorsWith(Math.max(1, Math.round((size - one) / (two - one)) + 1)));
+  writeShards(path, fillWith(tensorsWith, size));
+  return path;
+}
+
+/** Tensors of as many layers as fill the size, at least one. */
+function fillWith(tensorsWith: (layers: number) => Tensor[], size: number): Tensor[] {
+  const [one, two] = [1, 2].map((layers) => sum(tensorsWith(layers).map((tensor) => tensor.size))) as [number, number];
+  return tensorsWith(Math.max(1, Math.round((size - one) / (two - one)) + 1));
+}
+
+/** In the layout of the release of DeepSeek-V4-Flash, with some of its layers, and `words` of its vocabulary. */
+function writeDeepseekV4(path: string, words: number, size: number, sizes: Parameters<typeof listDeepseekV4Layers>[2] = {}): string {
+  mkdirSync(path);
+  const release = JSON.parse(readFileSync(join(configs, 'deepseek-v4-flash.json'), 'utf8'));
+  const tensors = fillWith((layers) => {
+    writeFileSync(join(path, 'config.json'), JSON.stringify(configDeepseekV4(release, layers, words, sizes)));
+    return listDeepseekV4Layers(layers, words, sizes);
+  }, size);
+  writeShards(path, tensors);
   return path;
 }
 
@@ -76,12 +101,12 @@ function listTensors({ family, config }: Model): Tensor[] {
 function tensorsOf(spec: WeightSpec): Tensor[] {
   switch (spec.kind) {
     case 'matrix':
-      return spec.parts.map(({ tensor, rows, within }) => ({ name: tensor, shape: [within?.rows ?? rows, spec.columns] }));
+      return spec.parts.map(({ tensor, rows, within }) => bf16(tensor, [within?.rows ?? rows, spec.columns]));
     case 'vector':
-      return spec.parts.map(({ tensor, rows }) => ({ name: tensor, shape: spec.columns === undefined ? [rows] : [rows, spec.columns] }));
+      return spec.parts.map(({ tensor, rows }) => bf16(tensor, spec.columns === undefined ? [rows] : [rows, spec.columns]));
     case 'experts':
       return Array.from({ length: spec.experts }, (_, expert) => expert).flatMap((expert) =>
-        spec.parts.map((part) => ({ name: `${part.replace('*', String(expert))}.weight`, shape: [spec.rows, spec.columns] })),
+        spec.parts.map((part) => bf16(`${part.replace('*', String(expert))}.weight`, [spec.rows, spec.columns])),
       );
     case 'expertBias':
     case 'ids':
@@ -90,8 +115,8 @@ function tensorsOf(spec: WeightSpec): Tensor[] {
   }
 }
 
-function sizeOf({ shape }: Tensor): number {
-  return 2 * shape.reduce((product, dimension) => product * dimension, 1);
+function bf16(name: string, shape: readonly number[]): Tensor {
+  return { name, dtype: 'BF16', shape, size: 2 * shape.reduce((product, dimension) => product * dimension, 1) };
 }
 
 function sum(values: readonly number[]): number {
@@ -100,36 +125,47 @@ function sum(values: readonly number[]): number {
 
 /** In files of equal size, with an index. */
 function writeShards(path: string, tensors: readonly Tensor[]): void {
-  const most = sum(tensors.map(sizeOf)) / shardCount;
+  const most = sum(tensors.map(({ size }) => size)) / shardCount;
   const shards: Tensor[][] = [[]];
   let filled = 0;
   for (const tensor of tensors) {
-    if (filled + sizeOf(tensor) / 2 > most * shards.length && shards.length < shardCount) shards.push([]);
+    if (filled + tensor.size / 2 > most * shards.length && shards.length < shardCount) shards.push([]);
     shards.at(-1)?.push(tensor);
-    filled += sizeOf(tensor);
+    filled += tensor.size;
   }
   const nameOf = (i: number): string => `model-${String(i + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`;
-  // A prime, so that rows far apart differ.
-  const pool = randomFileRows('BF16', 127, 8192, 1);
-  for (const [i, own] of shards.entries()) writeShard(join(path, nameOf(i)), own, pool);
+  for (const [i, own] of shards.entries()) writeShard(join(path, nameOf(i)), own);
   const map = Object.fromEntries(shards.flatMap((own, i) => own.map(({ name }) => [name, nameOf(i)])));
   writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
 }
 
-function writeShard(path: string, tensors: readonly Tensor[], pool: Uint8Array): void {
+function writeShard(path: string, tensors: readonly Tensor[]): void {
   let size = 0;
   const header = Object.fromEntries(
-    tensors.map((tensor) => {
+    tensors.map(({ name, dtype, shape, size: own }) => {
       const begin = size;
-      size += sizeOf(tensor);
-      return [tensor.name, { dtype: 'BF16', shape: tensor.shape, data_offsets: [begin, size] }];
+      size += own;
+      return [name, { dtype, shape, data_offsets: [begin, size] }];
     }),
   );
   const file = openSync(path, 'w');
   try {
     writeSync(file, safetensorsBytes(header));
-    for (let done = 0; done < size; done += pool.length) writeSync(file, pool, 0, Math.min(pool.length, size - done));
+    for (const [i, { name, dtype, size: own }] of tensors.entries()) writeNumbers(file, poolOf(name, dtype), own, i);
   } finally {
     closeSync(file);
+  }
+}
+
+/** Bytes: whole rows of ids, whole numbers of all else. */
+const placeStep = 768;
+
+/** Numbers of the pool over and over, from another place for each tensor. */
+function writeNumbers(file: number, pool: Uint8Array, size: number, tensor: number): void {
+  let from = Math.floor((((tensor * 0.381966) % 1) * pool.length) / placeStep) * placeStep;
+  for (let done = 0; done < size; from = 0) {
+    const count = Math.min(pool.length - from, size - done);
+    writeSync(file, pool, from, count);
+    done += count;
   }
 }

@@ -16,7 +16,7 @@ import { type Statistic, summarize } from '../arithmetic.ts';
 import { PeerError } from '../child.ts';
 import { describeMachine } from '../machine.ts';
 import { say } from '../rounds.ts';
-import { type CheckpointName, checkpointNames, writeCheckpoint, writeSmall } from './checkpoints.ts';
+import { type CheckpointName, checkpointNames, standardNames, writeCheckpoint, writeSmall } from './checkpoints.ts';
 import { hostSizeOf, type Load, measureLoad, sizeOfFiles, timeReading } from './measure.ts';
 
 interface LoadOptions {
@@ -55,7 +55,7 @@ function parseOptions(args: readonly string[]): LoadOptions {
     .addOption(deviceOption())
     .addOption(new Option('--size <bytes>', 'of a checkpoint, with M or G behind it: 1,000,000 and 1,000,000,000').argParser(parseSize).default(1e9, '1G'))
     .option('--rounds <count>', 'loads of each checkpoint; each beside a reading of its files', integer(1, 100), 3)
-    .addOption(new Option('--checkpoints <list>', `which of ${checkpointNames.join()}`).argParser(parseNames).default(checkpointNames, checkpointNames.join()))
+    .addOption(new Option('--checkpoints <list>', `which of ${checkpointNames.join()}`).argParser(parseNames).default(standardNames, standardNames.join()))
     .addHelpText('after', '\nExamples:\n  npm run bench:load\n  npm run bench:load -- --size 8G --checkpoints bf16 --rounds 1')
     .exitOverride()
     .showHelpAfterError('See --help.')

@@ -11,9 +11,11 @@ import { formatBytes, InwardError } from '../errors.ts';
 import { wholeBuffer } from '../memory.ts';
 import { expertRows, findExpertBias, findExperts, readExpertBias, type StoredExperts } from './experts.ts';
 import { unsupported } from './json.ts';
+import { KeptParts } from './kept.ts';
 import { Packer, type PackerTarget } from './packer.ts';
+import { expertHalves } from './stage.ts';
 import { findFloats, findIds, findMatrix, hasTensor, readFloats, readIds } from './stored.ts';
-import type { StoredMatrix } from './strips.ts';
+import { rawSizeOf, type StoredMatrix } from './strips.ts';
 import type { Checkpoint } from './types.ts';
 
 /** Parts of equal storage, and equal order of columns, that become one packed matrix. */
@@ -103,12 +105,23 @@ function vectorSize(length: number): number {
   return Math.ceil(length / 4) * 16;
 }
 
-/** Experts that stay in the files until they are wanted. */
+/** Experts that stay in the files until they are wanted, or in host memory once they were. */
 export interface ExpertFiles {
   /** Brings an expert of a matrix with slots to one of them. Throws as `loadWeights` does. */
   load(matrix: ExpertMatrix, expert: number, slot: number): Promise<void>;
   /** What is submitted next finds all that were loaded. */
   flush(): Promise<void>;
+  /** Bytes that went to the device, and those of them that came from files and not from host memory. */
+  readonly broughtSize: number;
+  readonly readSize: number;
+}
+
+/** Where experts are that there is not room for on the device. */
+export interface ExpertPlaces {
+  /** Of each layer, on the device at a time; undefined: all. */
+  readonly slots: number | undefined;
+  /** Bytes of the files that stay in host memory. */
+  readonly hostSize: number;
 }
 
 export interface LoadedWeights extends Weights {
@@ -116,14 +129,14 @@ export interface LoadedWeights extends Weights {
   readonly files?: ExpertFiles;
 }
 
-/** Reads every tensor of the specs; of more experts than `slots` none. Throws model_unsupported, gguf_invalid, checkpoint_invalid, out_of_memory. */
+/** Reads every tensor of the specs; of experts that are not all on the device none. Throws model_unsupported, gguf_invalid, checkpoint_invalid, out_of_memory. */
 export async function loadWeights(
   checkpoint: Checkpoint,
   specs: ReadonlyMap<string, WeightSpec>,
   target: LoaderTarget,
-  slots: number = Number.POSITIVE_INFINITY,
+  { slots = Number.POSITIVE_INFINITY, hostSize }: ExpertPlaces = { slots: undefined, hostSize: 0 },
 ): Promise<LoadedWeights> {
-  const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs, slots));
+  const loader = new Loader(checkpoint, target, weightSize(checkpoint, specs, slots), hostSize);
   const matrices = new Map<string, LoadedMatrix>();
   const experts = new Map<string, ExpertMatrix>();
   const vectors = new Map<string, Slice>();
@@ -239,22 +252,35 @@ function expertMatrix({ storage, rows }: StoredExperts, columns: number, shards:
 
 /** Packs single experts of matrices with slots, as long as the engine runs. */
 class SlotPacker implements ExpertFiles {
+  broughtSize = 0;
   readonly #packer: Packer;
+  readonly #kept: KeptParts;
+  /** With what is kept in the place of the files. */
+  readonly #checkpoint: Checkpoint;
   readonly #matrices = new Map<ExpertMatrix, { readonly stored: StoredExperts; readonly shards: readonly Shard[] }>();
 
-  constructor(target: PackerTarget) {
+  constructor(checkpoint: Checkpoint, target: PackerTarget, hostSize: number) {
+    this.#kept = new KeptParts(checkpoint, hostSize);
+    this.#checkpoint = { ...checkpoint, read: (position, into) => this.#kept.read(position, into) };
     // Its buffers stay, and hold nothing of a request.
-    this.#packer = new Packer({ ...target, stageOwner: 'uploads' }, () => undefined);
+    this.#packer = new Packer({ ...target, stageOwner: 'uploads', halves: expertHalves }, () => undefined);
   }
 
-  add(matrix: ExpertMatrix, stored: StoredExperts, shards: readonly Shard[]): void {
-    this.#matrices.set(matrix, { stored, shards });
+  get readSize(): number {
+    return this.#kept.readSize;
+  }
+
+  add(matrix: ExpertMatrix, spec: ExpertsSpec, shards: readonly Shard[]): void {
+    this.#matrices.set(matrix, { stored: findExperts(this.#checkpoint, spec), shards });
   }
 
   async load(matrix: ExpertMatrix, expert: number, slot: number): Promise<void> {
     const found = this.#matrices.get(matrix);
     if (found === undefined) throw new Error('a matrix without slots');
-    for (const { stored, placements } of found.stored.sourcesOf(expert, slot)) await this.#packer.pack(stored, placements, found.shards);
+    for (const { stored, placements } of found.stored.sourcesOf(expert, slot)) {
+      await this.#packer.pack(stored, placements, found.shards);
+      this.broughtSize += rawSizeOf(stored, 0, stored.rows);
+    }
   }
 
   flush(): Promise<void> {
@@ -268,10 +294,12 @@ class Loader {
   readonly #target: LoaderTarget;
   readonly #packer: Packer;
   readonly #total: number;
+  readonly #hostSize: number;
   #done = 0;
 
-  constructor(checkpoint: Checkpoint, target: LoaderTarget, total: number) {
+  constructor(checkpoint: Checkpoint, target: LoaderTarget, total: number, hostSize: number) {
     this.#checkpoint = checkpoint;
+    this.#hostSize = hostSize;
     this.#target = target;
     this.#packer = new Packer(target, (size) => this.#advance(size));
     this.#total = total;
@@ -314,8 +342,8 @@ class Loader {
     const stored = findExperts(this.#checkpoint, spec);
     const shards = this.#expertShards(label, stored, slots, spec.columns);
     const matrix = { ...expertMatrix(stored, spec.columns, shards), slots };
-    this.files ??= new SlotPacker(this.#target);
-    this.files.add(matrix, stored, shards);
+    this.files ??= new SlotPacker(this.#checkpoint, this.#target, this.#hostSize);
+    this.files.add(matrix, spec, shards);
     this.#advance(slots * expertSize(this.#checkpoint, spec));
     return matrix;
   }

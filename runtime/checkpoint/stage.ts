@@ -1,16 +1,18 @@
 /**
- * Owns the memory through which rows of files reach the device: two buffers that the host writes and that take turns, so that one is filled
- * while the device works on what the other held. Refuses to hold more on the host, and to know what rows mean.
+ * Owns the memory through which rows of files reach the device: buffers that the host writes and that take turns, so that one is filled
+ * while the device works on what the others held. Refuses to hold more on the host, and to know what rows mean.
  */
 import type { Vectors } from '../../kernels/kernel.ts';
 import type { Pipeline, PipelineCache } from '../../kernels/pipeline.ts';
 import { type DeviceMemory, type MemoryOwner, wholeBuffer } from '../memory.ts';
 import { longPause, waitFor } from '../waiting.ts';
 
-/** Bytes of files that the host holds, both halves together. */
+/** Bytes of files that the host holds, of two halves together. */
 export const chunkSize: number = 16 * 2 ** 20;
-/** Bytes on the device while rows are on their way: both halves, and what kernels read one from. */
-export const stageSize: number = chunkSize * 1.5;
+/** Halves of a stage through which experts go: so much can be read ahead of a device that works on something else. */
+export const expertHalves = 8;
+/** Bytes on the device that such a stage takes: its halves, and what kernels read one from. */
+export const expertStageSize: number = ((expertHalves + 1) * chunkSize) / 2;
 /** From the uniform of one run to the next: as WebGPU aligns them. */
 const uniformStep = 256;
 
@@ -28,6 +30,8 @@ export interface StageTarget {
   readonly pipelines: PipelineCache;
   /** Who its buffers belong to; default `staging`, for a stage that is gone before a step runs. */
   readonly stageOwner?: MemoryOwner;
+  /** Default 2. */
+  readonly halves?: number;
 }
 
 export class Stage {
@@ -42,7 +46,7 @@ export class Stage {
 
   private constructor(target: StageTarget) {
     this.#target = target;
-    this.#halves = [0, 1].map(() => new Half(this.#create(chunkSize / 2, GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC)));
+    this.#halves = Array.from({ length: target.halves ?? 2 }, () => new Half(this.#create(chunkSize / 2, GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC)));
     this.#raw = this.#create(chunkSize / 2, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
   }
 
@@ -76,11 +80,11 @@ export class Stage {
     this.#runs.push(run);
   }
 
-  /** Gives what was taken to the device, and goes on with the other half as soon as the device has done with that; an empty half stays. */
+  /** Gives what was taken to the device, and goes on with the next half as soon as the device has done with that; an empty half stays. */
   async turn(): Promise<void> {
     if (this.#runs.length === 0) return;
     this.#submit();
-    this.#halves.reverse();
+    this.#halves.push(...this.#halves.splice(0, 1));
     await this.#open();
   }
 

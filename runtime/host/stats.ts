@@ -28,6 +28,10 @@ const kinds: Readonly<Record<keyof EngineStats, 'count' | 'state' | 'own'>> = {
   forcedTokens: 'count',
   expertUses: 'count',
   expertLoads: 'count',
+  expertsAhead: 'count',
+  expertsForeseen: 'count',
+  expertBytes: 'count',
+  expertFileBytes: 'count',
   estimatedWaitMs: 'state',
   finished: 'count',
   stepMs: 'count',
@@ -41,7 +45,7 @@ export const emptyStats: EngineStats = {
   ...{ running: 0, waiting: 0, parked: 0, kvBlocksTotal: 0, kvBlocksFree: 0, kvBlocksCached: 0, blockLength: 0 },
   ...{ steps: 0, promptTokens: 0, generatedTokens: 0, preemptions: 0, restarts: 0, dispatchesPerStep: 0, memory: {} },
   ...{ prefixQueries: 0, prefixHits: 0, draftTokens: 0, acceptedTokens: 0, forcedTokens: 0, estimatedWaitMs: 0, tenants: [] },
-  ...{ expertUses: 0, expertLoads: 0 },
+  ...{ expertUses: 0, expertLoads: 0, expertsAhead: 0, expertsForeseen: 0, expertBytes: 0, expertFileBytes: 0 },
 };
 
 /** State of `later`, counts of both. */

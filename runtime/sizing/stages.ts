@@ -3,7 +3,7 @@
  * the time per token. Refuses to measure, and to know files.
  */
 import { families } from '../../models/index.ts';
-import { stageSize } from '../checkpoint/stage.ts';
+import { expertStageSize } from '../checkpoint/stage.ts';
 import { blockLength, type PlanOptions, planMemory } from '../plan.ts';
 import type { MemoryPlan } from '../types.ts';
 import { decodeFloor, isIn, residentSize, type StageRange, slotsIn } from './floor.ts';
@@ -96,7 +96,7 @@ function cutStages(bill: ModelBill, device: Accelerator, count: number, plan: Me
     const { firstLayer, layerCount } = range;
     const slots = slotsIn(bill, range, bounds.expertMemory);
     const weightSize = weightsOf(range, slots);
-    const scratchSize = bounds.scratchSize + (slots === undefined ? 0 : stageSize);
+    const scratchSize = bounds.scratchSize + (slots === undefined ? 0 : expertStageSize);
     const own = cacheSizes.slice(firstLayer, firstLayer + layerCount).reduce((sum, size) => sum + size, 0);
     const totalSize = weightSize + own + scratchSize;
     const isFit = totalSize <= device.memory && slots !== 0;

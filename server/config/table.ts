@@ -55,6 +55,7 @@ export interface Settings {
   readonly kv: KvFormat;
   readonly activations: ActivationFormat;
   readonly expertMemory?: string;
+  readonly expertHostMemory?: string;
   readonly deterministic: boolean;
   readonly tune: boolean;
   readonly textDeadlineMs: number;
@@ -133,7 +134,8 @@ export const settingTable: SettingTable<Settings> = {
   stages: { ...numberOf(engineNumbers.stages), value: 'count', help: 'devices that the layers of the model are spread over, each in a process of its own: GPUs, or software devices side by side' },
   microBatches: { ...numberOf(engineNumbers.microBatches), value: 'count', help: 'parts that a step is cut into at most where there are stages, so that they work at the same time' },
   kv: { ...choice(kvFormats), value: 'format', help: 'storage of K and V', standard: kvFormats[0] },
-  expertMemory: { ...byteText, value: 'size', help: 'room on the device for experts of a mixture, as 40GiB; the others are read from the files of the model when a token needs them', standardWords: 'all of them are on the device' },
+  expertMemory: { ...byteText, value: 'size', help: 'room on the device for experts of a mixture, as 40GiB; the others come from host memory or the files of the model when a token needs them', standardWords: 'all of them are on the device' },
+  expertHostMemory: { ...byteText, value: 'size', help: 'room in host memory for experts that are not on the device, as 100GiB; only with --expert-memory', standardWords: 'none: they come from the files' },
   activations: { ...choice(activationFormats), value: 'format', help: 'what quantized weights are multiplied by', standard: activationFormats[0] },
   deterministic: { ...toggle, value: '', help: 'a result does not depend on what else is in the batch, whichever kernels run', standard: true },
   tune: { ...toggle, value: '', help: 'measure at the first start on a device which kernels are fastest there, and keep that; off: the built-in choice', standard: true },
@@ -185,6 +187,7 @@ export const engineSettings: readonly SettingName[] = [
   'kv',
   'activations',
   'expertMemory',
+  'expertHostMemory',
   'deterministic',
   'tune',
 ];

@@ -1,13 +1,18 @@
 /** Checkpoints that loads are measured with: as large as asked, in several files, and what an engine would open. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { checkpointNames, writeFolder, writeSmall } from '../../bench/load/checkpoints.ts';
+import { configDeepseekV4, listDeepseekV4Layers } from '../../bench/load/deepseek-v4.ts';
 import { main } from '../../bench/load/index.ts';
 import { sizeOfFiles } from '../../bench/load/measure.ts';
+import { poolOf } from '../../bench/load/pools.ts';
 import { describeCheckpoint, openCheckpoint } from '../../runtime/checkpoint/index.ts';
 import { planModel } from '../../runtime/plan.ts';
+import { createDirectory, type DirectoryConfig } from '../deepseek-v4-directory.ts';
+
+const releases = join(import.meta.dirname, '../../models/releases');
 
 function createFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'inward-load-'));
@@ -17,10 +22,12 @@ function createFolder(): string {
 
 test.each(checkpointNames)('%s: an engine plans for it, and has the storages that the large one has', (name) => {
   const modelPath = writeSmall(name, createFolder());
-  expect(planModel({ modelPath }).family).toBe(name === 'experts' ? 'qwen3_moe' : 'llama');
+  const family = { bf16: 'llama', q4_k: 'llama', experts: 'qwen3_moe', fp4: 'deepseek_v4' }[name];
+  expect(planModel({ modelPath }).family).toBe(family);
   using checkpoint = openCheckpoint(modelPath);
   const storages = new Set(describeCheckpoint(checkpoint).storages.map(({ storage }) => storage));
-  expect(storages).toEqual(new Set(name === 'q4_k' ? ['Q4_K', 'Q6_K', 'F32'] : ['BF16']));
+  const expected = { bf16: ['BF16'], q4_k: ['Q4_K', 'Q6_K', 'F32'], experts: ['BF16'], fp4: ['BF16', 'F32', 'F8_E4M3', 'F8_E8M0', 'I8'] }[name];
+  expect(storages).toEqual(new Set(expected));
 });
 
 test('layers fill the size, in four files, with numbers that are finite', () => {
@@ -38,6 +45,25 @@ test('layers fill the size, in four files, with numbers that are finite', () => 
     // All ones in the exponent: infinite, or no number.
     expect(words.some((word) => (word & 0x7f80) === 0x7f80)).toBe(false);
   }
+});
+
+test('random numbers of every type are numbers, and ids of experts are six that differ', () => {
+  const words = new Uint32Array(poolOf('', 'F32').slice().buffer);
+  expect(words.some((word) => (word & 0x7f800000) === 0x7f800000)).toBe(false);
+  expect(poolOf('', 'F8_E4M3').some((byte) => (byte & 0x7f) === 0x7f)).toBe(false);
+  const ids = new BigInt64Array(poolOf('', 'I64').slice().buffer);
+  for (let row = 0; row < ids.length; row += 6) expect(new Set(ids.subarray(row, row + 6)).size).toBe(6);
+  expect(ids.every((id) => id >= 0n && id < 256n)).toBe(true);
+});
+
+test('layers in the layout of DeepSeek-V4-Flash are those of its published directory, the first two by ids', () => {
+  const config = configDeepseekV4(JSON.parse(readFileSync(join(releases, 'deepseek-v4-flash.json'), 'utf8')), 3, 64) as DirectoryConfig;
+  expect(config).toMatchObject({ compress_ratios: [0, 4, 128, 0], num_hash_layers: 2, num_hidden_layers: 3 });
+  const listed = listDeepseekV4Layers(3, 64).map(({ name, dtype, shape }) => [name, { dtype, shape }] as const);
+  const published = Array.from(createDirectory(config).values(), ({ name, dtype, shape }) => [name, { dtype, shape }] as const).filter(
+    ([name]) => !name.startsWith('mtp.'),
+  );
+  expect(new Map(listed)).toEqual(new Map(published));
 });
 
 test.each([

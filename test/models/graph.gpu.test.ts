@@ -114,9 +114,9 @@ it('embedding, router, experts, dense layers with biases, norms, capped logits, 
 
   const norm = (of: { slice: Slice }) => ({ weight: of.slice, epsilon });
   let x = graph.embed(table.matrix, { scale: 0.5 });
-  const logits = graph.linear('router', routing.matrix, x, { norm: norm(first) });
   const more = { selectionBias: selection.slice, factors: factors.slice, downBias: downBias.slice };
-  x = graph.experts(x, logits, { shape, norm: norm(second), gate: gates.swiglu, gateAndUp: gateAndUp.experts, down: down.experts, to: x, ...more });
+  const router = { matrix: routing.matrix, norm: norm(first) };
+  x = graph.experts(x, { shape, router, norm: norm(second), gate: gates.swiglu, gateAndUp: gateAndUp.experts, down: down.experts, to: x, ...more });
   const centred = graph.norm('centred', x, { kind: 'layer', weight: mean.slice, bias: meanBias.slice, epsilon }, width);
   const inner = graph.linear('inner', wide.matrix, centred, { bias: wideBias.slice, activation: 'gelu' });
   x = graph.addLinear(x, back.matrix, inner, { bias: backBias.slice, scale: 0.5 });
