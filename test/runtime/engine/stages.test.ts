@@ -21,7 +21,7 @@ function optionsOf(seeded: SeededFamily): EngineOptions {
   const modelPath = mkdtempSync(join(tmpdir(), 'inward-stages-'));
   onTestFinished(() => rmSync(modelPath, { recursive: true, force: true }));
   writeSeeded(seeded, modelPath);
-  return { modelPath, device: testDevice(), contextLength: 128, kvTokens: 1024 };
+  return { modelPath, device: testDevice(), contextLength: 256, kvTokens: 1024 };
 }
 
 /** All prompts side by side, some with what the sampler does besides. */
