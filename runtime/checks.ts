@@ -32,7 +32,6 @@ export function checkOptions(options: EngineOptions): void {
   if (options.expertHostMemory !== undefined && options.expertMemory === undefined)
     throw new InwardError('invalid_option', { option: 'expertHostMemory', rule: 'only with expertMemory' });
   checkChoice('draft', options.draft, draftKinds);
-  if (options.draft === 'mtp' && (options.stages ?? 1) > 1) throw new InwardError('invalid_option', { option: 'draft', rule: 'mtp with one stage' });
   checkChoice('kv', options.kv, kvFormats);
   checkChoice('activations', options.activations, activationFormats);
   checkChoice('tune', options.tune, tuneModes);

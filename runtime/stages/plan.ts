@@ -10,9 +10,11 @@ import { type ModelOutline, outlineSpecs } from '../outline.ts';
 import { type PlanOptions, planMemory } from '../plan.ts';
 import { splitLayers } from '../sizing/split.ts';
 
-/** Ranges of layers, cut so that weights, KV cache and state of the largest stage are as small as can be. Throws model_unsupported. */
+/** Ranges of layers, cut so that weights, KV cache and state of the largest stage are as small as can be. Throws model_unsupported, invalid_option. */
 export function planStages(checkpoint: Checkpoint, model: ModelOutline, count: number, options: PlanOptions): LayerRange[] {
   const { family, config } = model;
+  // Its block wants the embedding, which is another stage's.
+  if (config.foresees) throw new InwardError('invalid_option', { option: 'draft', rule: 'mtp with one stage' });
   const canCut = (layer: number): boolean => family.canCut?.(config, layer) ?? false;
   // A family that cannot be cut does not ask which layers it is about.
   const sizes = family.canCut === undefined ? [] : sizeLayers(checkpoint, model, options);

@@ -136,9 +136,6 @@ const kinds: readonly (readonly [what: string, expectExact: () => Promise<void>]
 
 test.each(sampleCases('guesses on DeepSeek-V4', kinds, 1))('%s: no bit is another', { timeout: patience }, async (_, expectExact) => await expectExact());
 
-test.each([
-  ['stages', { draft: 'mtp', stages: 2 }, 'invalid_option'],
-  ['a word', { draft: 'none' as 'mtp' }, 'invalid_option'],
-] as const)('%s: refused', async (_, options, code) => {
-  await expect(open(createModel(), options)).rejects.toMatchObject({ code });
+test('another word is refused', async () => {
+  await expect(open(createModel(), { draft: 'none' as 'mtp' })).rejects.toMatchObject({ code: 'invalid_option', fields: { option: 'draft' } });
 });

@@ -9,15 +9,17 @@ import { weightSize } from '../../../runtime/checkpoint/loader.ts';
 import { outlineModel, outlineSpecs } from '../../../runtime/outline.ts';
 import { readModel } from '../../../runtime/plan.ts';
 import { planStages } from '../../../runtime/stages/plan.ts';
+import type { DraftKind } from '../../../runtime/types.ts';
+import { seededWithPrediction } from '../../deepseek-v4-seeded.ts';
 import { readSeeded, writeSeeded } from '../../seeded.ts';
 
-function open(name: string) {
+function open(name: string, draft?: DraftKind) {
   const folder = mkdtempSync(join(tmpdir(), 'inward-plan-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  writeSeeded(readSeeded(name), folder);
+  writeSeeded(draft === 'mtp' ? seededWithPrediction() : readSeeded(name), folder);
   const checkpoint = openCheckpoint(folder);
   onTestFinished(() => checkpoint[Symbol.dispose]());
-  const { family, config } = readModel(checkpoint);
+  const { family, config } = readModel(checkpoint, draft);
   const model = outlineModel(checkpoint, family, config);
   const specs = family.weights(config);
   return { checkpoint, model, specs, plan: (count: number): LayerRange[] => planStages(checkpoint, model, count, {}) };
@@ -66,4 +68,10 @@ test.each([
 ])('%s in %i stages is refused by name', (name, count, sentence) => {
   const { plan } = open(name);
   expect(() => plan(count)).toThrow(sentence);
+});
+
+test('a block behind the layers that wants the embedding stays with it', () => {
+  expect(open('deepseek_v4').plan(2)).toHaveLength(2);
+  const { plan } = open('deepseek_v4', 'mtp');
+  expect(() => plan(2)).toThrow(expect.objectContaining({ code: 'invalid_option', fields: { option: 'draft', rule: 'mtp with one stage' } }));
 });
