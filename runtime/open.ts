@@ -230,10 +230,10 @@ async function assemble(
   const facts = tileFacts({ ...open, family: kernels });
   const batchLimits = limitsOf(config, plan, kernels);
   const pagingSize = slots === undefined ? 0 : expertStageSize;
-  const hostSize = slots === undefined ? 0 : Math.min(options.expertHostMemory ?? 0, checkpoint.fileSize);
+  const hostSize = slots === undefined ? 0 : (options.expertHostMemory ?? 0);
   const scratchSize = outlineScratch(model, batchLimits, { ...facts, kv, activations, window }) + pagingSize;
   memory.reserve('activations', scratchSize, weightsSize + kvSize + stateSize);
-  demandHost(hostSize, Number.isFinite(open.memoryLimit) ? weightsSize + kvSize + stateSize + scratchSize : 0);
+  demandHost(Math.min(hostSize, checkpoint.fileSize), Number.isFinite(open.memoryLimit) ? weightsSize + kvSize + stateSize + scratchSize : 0);
   if (open.place === 'buffer') demandBinding('The KV cache of a layer', plan.kvLayerSize, open);
   demandBinding('The recurrent state of a layer', stateLayerSize, open);
 

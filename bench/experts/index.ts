@@ -191,7 +191,7 @@ async function openLevel(name: LevelName, modelPath: string, { whole, one, fileS
   const expertMemory = Math.max(one, Math.floor(whole * part));
   const options: EngineOptions = {
     ...{ modelPath, device: driver.name, contextLength, maxSequences: 1, kvTokens: contextLength, draftLength: 0, prefixSeconds: 0, tokenBudget: promptLength },
-    ...{ expertMemory, ...(isHosted && { expertHostMemory: fileSize }) },
+    ...{ expertMemory, ...(isHosted && { expertHostMemory: 2 * fileSize }) },
   };
   return { name, expertMemory, process: await LevelProcess.open(options, driver), answers: [], memory: undefined };
 }

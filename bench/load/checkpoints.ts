@@ -8,7 +8,7 @@ import type { ModelConfig, ModelShape, WeightSpec } from '../../models/family.ts
 import { readConfigFile } from '../../runtime/checkpoint/folder.ts';
 import { safetensorsBytes } from '../../test/safetensors-file.ts';
 import { type LlamaShape, shapes, writeSynthetic } from '../synthetic.ts';
-import { configDeepseekV4, listDeepseekV4Layers } from './deepseek-v4.ts';
+import { configDeepseekV4, listDeepseekV4Headers } from './deepseek-v4.ts';
 import { poolOf } from './pools.ts';
 
 export const checkpointNames = ['bf16', 'q4_k', 'experts', 'fp4'] as const;
@@ -30,6 +30,9 @@ const configs = join(import.meta.dirname, '../../models/releases');
 /** Rows of the vocabulary where layers are large: both tables would be most of a small file. */
 const fewWords = 8192;
 
+/** Of a small DeepSeek-V4. */
+const fp4Sizes = { hidden_size: 256, num_attention_heads: 8, q_lora_rank: 128, o_groups: 2, n_routed_experts: 8, moe_intermediate_size: 128 };
+
 /** Path of a new checkpoint of about `size` bytes, at least one layer, below `folder`. */
 export function writeCheckpoint(name: CheckpointName, folder: string, size: number): string {
   const path = join(folder, name);
@@ -45,7 +48,7 @@ export function writeSmall(name: CheckpointName, folder: string): string {
   const sizes = { hidden_size: 256, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64, intermediate_size: 512, vocab_size: 512 };
   if (name === 'bf16') return writeFolder(path, 'llama-3.2-1b', sizes, 1);
   if (name === 'experts') return writeFolder(path, 'qwen3-30b-a3b', { ...sizes, moe_intermediate_size: 256, num_experts: 8 }, 1);
-  if (name === 'fp4') return writeDeepseekV4(path, 512, 1, { width: 256, heads: 8, queryRank: 128, groups: 2, experts: 8, expertWidth: 128 });
+  if (name === 'fp4') return writeDeepseekV4(path, 512, 1, fp4Sizes);
   return writeGguf(`${path}.gguf`, { layers: 1, embedding: 256, feedForward: 512, heads: 4, kvHeads: 2, headLength: 64, vocabulary: 512, hasOutput: true }, 1);
 }
 
@@ -76,14 +79,15 @@ function fillWith(tensorsWith: (layers: number) => Tensor[], size: number): Tens
 }
 
 /** In the layout of the release of DeepSeek-V4-Flash, with some of its layers, and `words` of its vocabulary. */
-function writeDeepseekV4(path: string, words: number, size: number, sizes: Parameters<typeof listDeepseekV4Layers>[2] = {}): string {
+function writeDeepseekV4(path: string, words: number, size: number, sizes?: Readonly<Record<string, number>>): string {
   mkdirSync(path);
   const release = JSON.parse(readFileSync(join(configs, 'deepseek-v4-flash.json'), 'utf8'));
-  const tensors = fillWith((layers) => {
-    writeFileSync(join(path, 'config.json'), JSON.stringify(configDeepseekV4(release, layers, words, sizes)));
-    return listDeepseekV4Layers(layers, words, sizes);
-  }, size);
-  writeShards(path, tensors);
+  const tensorsWith = (layers: number): Tensor[] => {
+    const config = configDeepseekV4(release, layers, words, sizes);
+    writeFileSync(join(path, 'config.json'), JSON.stringify(config));
+    return listDeepseekV4Headers(config);
+  };
+  writeShards(path, fillWith(tensorsWith, size));
   return path;
 }
 

@@ -22,7 +22,7 @@ export class KeptParts {
   /** `size`: bytes that may be held; below that of a part none are. */
   constructor(checkpoint: Pick<Checkpoint, 'read' | 'fileSize'>, size: number) {
     this.#checkpoint = checkpoint;
-    this.#most = Math.floor(size / partSize);
+    this.#most = Math.min(Math.floor(size / partSize), Math.ceil(checkpoint.fileSize / partSize));
   }
 
   /** As the checkpoint's. */
