@@ -59,7 +59,7 @@ const shapes = [
   { rows: 129, columns: 160, tokens: 13 },
 ];
 
-describe.each(sampleCases('storages of matmul', cases, Math.ceil(cases.length / 2)))('%s in a %s', (storage, place) => {
+describe.each(sampleCases('storages of matmul', cases, Math.ceil(cases.length / 4)))('%s in a %s', (storage, place) => {
   it.each(shapes.filter(({ tokens }) => isMain(storage) || tokens === 1 || tokens > 8))(
     'f32: $rows rows, $columns columns, $tokens tokens, stored and added',
     async (shape) => {

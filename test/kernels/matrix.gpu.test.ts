@@ -35,7 +35,7 @@ const int8Storages = storages.filter((storage) => packedStorages[storage].hasInt
 const layout = { BATCH_LOGIT_TOKENS: 4 };
 const counts = (tokens: number, logitRows = 0): StepCounts => ({ tokens, logitRows, items: tokens, clears: 0, copies: 0 });
 
-describe.each(sampleCases('matrix units', units, 4))('$m x $n x $k of $element, $form', (unit) => {
+describe.each(sampleCases('matrix units', units, 2))('$m x $n x $k of $element, $form', (unit) => {
   const isUnfit = unit.element === 'f16' && !hasF16;
   const isInt8 = unit.element === 'i8';
   const own = isInt8 ? { int8Unit: unit } : { matrixUnit: unit };

@@ -65,7 +65,7 @@ function placeAt(i: number): Place {
   return i % 2 === 0 ? 'buffer' : 'texture';
 }
 
-it.each(sampleCases('matmuls of the wide family', cases, 12))('$storage in a $place: $rows rows, $columns columns, $tokens tokens, added', async (shape) => {
+it.each(sampleCases('matmuls of the wide family', cases, 8))('$storage in a $place: $rows rows, $columns columns, $tokens tokens, added', async (shape) => {
   const { matrix, weights, x } = await prepareMatmul(gpu, shape);
   const { place, rows, tokens } = shape;
   const stride = Math.ceil((rows + 5) / 4) * 4;

@@ -14,6 +14,7 @@ import { distance, firstDifference, type Result, run } from '../engine-run.ts';
 import { distanceFrom } from '../golden.ts';
 import { testDevice } from '../gpu.ts';
 import { readOracle } from '../oracle.ts';
+import { sampleCases } from '../sample.ts';
 import { readFixture } from '../test-data.ts';
 
 const oracle = readOracle('gguf_llama_q4_1');
@@ -79,16 +80,20 @@ test('wide kernels: the same bits with and without subgroups', { timeout: patien
   });
 });
 
-test.for(['f16', 'f32'] as const)('matrix kernels in emulated form, of %s', { timeout: patience }, async (element, { skip }) => {
-  skip(element === 'f16' && testDevice() === 'swiftshader', 'SwiftShader has no f16');
-  const unit = { m: 16, n: 16, k: 16, element, form: 'emulated' } as const;
-  // They add in another order than the tiles that decode, so the deterministic mode leaves them out.
-  // Attention takes units where keys and values are not in f32.
-  await using engine = await open({ family: 'matrix', matrixUnit: unit }, { deterministic: false, ...(element === 'f16' && { kv: 'f16' }) });
-  expect(engine.info.tuning.shapes.length).toBeGreaterThan(0);
-  for (const { shape, chosen } of engine.info.tuning.shapes) expect(chosen.at(-1), shape).toContain('/matrix');
-  await check(engine, element === 'f32' ? 20 * oracle.tolerance : oracle.half.f16.len33, false);
-});
+test.for(sampleCases('matrix units of floats', ['f16', 'f32'] as const, 1))(
+  'matrix kernels in emulated form, of %s',
+  { timeout: patience },
+  async (element, { skip }) => {
+    skip(element === 'f16' && testDevice() === 'swiftshader', 'SwiftShader has no f16');
+    const unit = { m: 16, n: 16, k: 16, element, form: 'emulated' } as const;
+    // They add in another order than the tiles that decode, so the deterministic mode leaves them out.
+    // Attention takes units where keys and values are not in f32.
+    await using engine = await open({ family: 'matrix', matrixUnit: unit }, { deterministic: false, ...(element === 'f16' && { kv: 'f16' }) });
+    expect(engine.info.tuning.shapes.length).toBeGreaterThan(0);
+    for (const { shape, chosen } of engine.info.tuning.shapes) expect(chosen.at(-1), shape).toContain('/matrix');
+    await check(engine, element === 'f32' ? 20 * oracle.tolerance : oracle.half.f16.len33, false);
+  },
+);
 
 test('matrix kernels in emulated form, of int8', { timeout: patience }, async ({ skip }) => {
   skip(testDevice() === 'swiftshader', 'int8 activations need subgroups of 8, and those of SwiftShader have 4');

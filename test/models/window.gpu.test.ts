@@ -22,6 +22,7 @@ import type { BlockId, KvFormat } from '../../runtime/types.ts';
 import { firstDifference } from '../engine-run.ts';
 import { Gpu, testDevice } from '../gpu.ts';
 import { packMatrix } from '../packed.ts';
+import { sampleCases } from '../sample.ts';
 
 const width = 32;
 const vocabulary = 45;
@@ -152,11 +153,13 @@ async function runAll(
   return { logits, failures, givenBack, residue: kv + scratch.activations + scratch.logits + scratch.batch + scratch.staging };
 }
 
-test.each([
+const kinds = [
   ['narrow', 'f32'],
   ['narrow', 'q8'],
   ['wide', 'f16'],
-] as const)(
+] as const;
+
+test.each(sampleCases('kernels with windows', kinds, 2, [kinds[0]]))(
   '%s kernels, KV in %s: blocks behind the windows are given back, and no logit changes',
   async (family, kv) => {
     const model = await createModel(family, kv);
