@@ -6,6 +6,7 @@ import { attentionBound } from '../../kernels/attention.ref.ts';
 import { attentionWide } from '../../kernels/attention_wide.ts';
 import { attentionCases, checkAttention } from '../attention-case.ts';
 import { Gpu } from '../gpu.ts';
+import { sampleCases } from '../sample.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -23,7 +24,8 @@ const sampled = {
 
 describe.each(['f32', 'f16', 'q8'] as const)('over %s', (kv) => {
   const names: readonly string[] = sampled[kv];
-  it.each(attentionCases(kv).filter(({ name }) => isFull || names.includes(name)))('$name', { timeout: 400_000 }, async (one) => {
+  const cases = attentionCases(kv).filter(({ name }) => isFull || names.includes(name));
+  it.each(sampleCases(`wide attention over ${kv}`, cases, 2))('$name', { timeout: 400_000 }, async (one) => {
     // GPUs read pools from buffers.
     await checkAttention(gpu, one, kv, attentionBound, { kernel: attentionWide, place: 'buffer' });
   });

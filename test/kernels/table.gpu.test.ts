@@ -23,11 +23,14 @@ import { type OpenDevice, openNullDevice } from '../../runtime/device.ts';
 import { Batch } from '../../runtime/scheduling/batch.ts';
 import { compare, Gpu, joined } from '../gpu.ts';
 import { prepareMatmul } from '../matmul-case.ts';
+import { sampleCases } from '../sample.ts';
 
 const storages = Object.keys(packedStorages) as StorageWithKernels[];
 const isFull = process.env['INWARD_FULL'] === '1';
 /** Those whose wide and matrix cells run by default: compiling takes a CPU device seconds for each. */
 const sampled: readonly StorageWithKernels[] = ['F32', 'Q4_1', 'Q8_0', 'Q4_K', 'Q6_K'];
+/** Rows of the table. */
+const tabled = sampleCases('storages of the table', storages, 16, sampled);
 const unit: MatrixUnit = { m: 16, n: 16, k: 16, element: 'f32', form: 'emulated' };
 const int8Unit: MatrixUnit = { ...unit, k: 32, element: 'i8' };
 const { layout } = new Batch({ maxTokens: 8, maxSequences: 2, maxLogitRows: 4, contextLength: 64, blockCount: 8, blockLength: 16, maxEdits: 64 });
@@ -142,7 +145,7 @@ it('operation x format x family', { timeout: 600_000 }, async () => {
   const kinds: readonly KernelFamily[] = ['narrow', 'wide', 'matrix'];
   const rows: string[][] = [['format', 'embed', ...kinds.map((kind) => `matmul ${kind}`), 'reached by']];
   const outcomes = new Set<string>();
-  for (const storage of storages) {
+  for (const storage of tabled) {
     const { stem } = packedStorages[storage];
     const cells: string[] = [await embedCell(storage)];
     for (const family of kinds) cells.push(await matmulCell(storage, family));
@@ -160,7 +163,7 @@ it('matmul with int8 activations: format x family', { timeout: 600_000 }, async 
   const kinds: readonly KernelFamily[] = ['narrow', 'matrix'];
   const rows: string[][] = [['format', ...kinds.map((kind) => `matmul int8 ${kind}`), 'reached by']];
   const outcomes = new Set<string>();
-  for (const storage of storages.filter((one) => packedStorages[one].hasInt8)) {
+  for (const storage of tabled.filter((one) => packedStorages[one].hasInt8)) {
     const cells: string[] = [];
     for (const family of kinds) cells.push(await matmulCell(storage, family, 'int8'));
     for (const cell of cells) outcomes.add(cell);

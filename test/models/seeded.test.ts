@@ -21,7 +21,7 @@ const names = listSeeded();
 const decoders = names.filter((name) => Object.keys(readSeeded(name).prompts).length > 0);
 
 /** One of each of most families, drawn; in full all. */
-const drawn = sampleCases('families', families, 13).flatMap(({ name, modelTypes }) => {
+const drawn = sampleCases('families', families, 9).flatMap(({ name, modelTypes }) => {
   const own = decoders.filter((decoder) => modelTypes.includes(String(readSeeded(decoder).config['model_type'])));
   return sampleCases(`seeded models of ${name}`, own, 1);
 });
