@@ -7,10 +7,13 @@ import type { Engine, EngineOptions } from '../runtime/types.ts';
 
 interface LocalRing {
   readonly places: readonly Ring[];
-  /** Messages that have gone from each place to the next; and of all places, in the order in which they went. */
+  /** Messages that have gone from each place to the next; and of all places, in the order in which they went; results, in which they arrived. */
   readonly sent: readonly RingMessage[][];
   readonly order: readonly { readonly from: number; readonly message: RingMessage }[];
 }
+
+/** In ms. What comes back is late, so that the next step is under way by then, however fast the last stage is. */
+const lateness = 20;
 
 /** What is sent arrives later, as a copy, which the receiver may wipe. */
 function createRing(count: number): LocalRing {
@@ -25,9 +28,18 @@ function createRing(count: number): LocalRing {
         const copy = structuredClone(message);
         const kept = structuredClone(message);
         log.push(kept);
-        order.push({ from: index, message: kept });
         const to = (index + 1) % count;
-        setImmediate(() => (listeners[to] === undefined ? early[to]?.push(copy) : listeners[to].message(copy)));
+        const arrive = (): unknown => (listeners[to] === undefined ? early[to]?.push(copy) : listeners[to].message(copy));
+        const note = (): unknown => order.push({ from: index, message: kept });
+        const arriveLate = (): void => {
+          note();
+          arrive();
+        };
+        if (message.type === 'results') setTimeout(arriveLate, lateness);
+        else {
+          note();
+          setImmediate(arrive);
+        }
       },
       listen(listener) {
         listeners[index] = listener;
