@@ -8,6 +8,7 @@ import { routeConstants } from '../../kernels/router.ts';
 import type { PagedExperts } from '../../models/index.ts';
 import type { ExpertFiles } from '../checkpoint/loader.ts';
 import type { DeviceMemory } from '../memory.ts';
+import type { EngineStats } from '../types.ts';
 import { Uploads } from '../uploads.ts';
 import { waitFor } from '../waiting.ts';
 import { Foresight } from './foresight.ts';
@@ -19,15 +20,7 @@ interface Layer {
   readonly foresight: Foresight;
 }
 
-/** As EngineStats has them. */
-export interface ExpertCounts {
-  readonly expertUses: number;
-  readonly expertLoads: number;
-  readonly expertsAhead: number;
-  readonly expertsForeseen: number;
-  readonly expertBytes: number;
-  readonly expertFileBytes: number;
-}
+export type ExpertCounts = Pick<EngineStats, 'expertUses' | 'expertLoads' | 'expertsAhead' | 'expertsForeseen' | 'expertBytes' | 'expertFileBytes'>;
 
 export const noExperts: ExpertCounts = { expertUses: 0, expertLoads: 0, expertsAhead: 0, expertsForeseen: 0, expertBytes: 0, expertFileBytes: 0 };
 
